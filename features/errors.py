@@ -1,0 +1,84 @@
+"""The one tree of errors a user can meet; each class carries its exit code and HTTP status.
+
+    KizunaError
+    ├── UsageError           exit 2, HTTP 422   the call's words are off
+    ├── ConfigurationError   exit 3, HTTP 500   kizuna.toml
+    ├── DataError            exit 4, HTTP 422   events, sources, the store
+    │   ├── UnknownCustomer          HTTP 404
+    │   └── HorizonNotCovered
+    └── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
+
+A message says what was asked, what is wrong and what to do, in one or two sentences.
+"""
+
+from __future__ import annotations
+
+
+class KizunaError(Exception):
+    """Something a user can put right; anything else is a bug and keeps its traceback."""
+
+    exit_code = 1
+    status = 500
+    code = "internal"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class UsageError(KizunaError):
+    """The call's words are off."""
+
+    exit_code = 2
+    status = 422
+    code = "bad_input"
+
+
+class ConfigurationError(KizunaError):
+    """`kizuna.toml` is missing, or says something that cannot be."""
+
+    exit_code = 3
+    code = "bad_configuration"
+
+
+class DataError(KizunaError):
+    """The events, or what they were asked for, do not fit."""
+
+    exit_code = 4
+    status = 422
+    code = "bad_data"
+
+
+class UnknownCustomer(DataError):
+    """A customer was asked for of whom nothing is kept."""
+
+    status = 404
+    code = "unknown_customer"
+
+    def __init__(self, customer_id: str) -> None:
+        super().__init__(
+            f"cannot answer for customer '{customer_id}': no event of theirs was ever ingested. "
+            "Check the identifier, or run `kizuna ingest` if they are new.",
+            field="customer_id",
+        )
+
+
+class HorizonNotCovered(DataError):
+    """A label was asked for whose future the data does not reach."""
+
+    code = "horizon_not_covered"
+
+    def __init__(self, as_of: str, days: int, needed: str, covered_until: str) -> None:
+        super().__init__(
+            f"cannot label {as_of}: churn is decided {days} days later, so events are needed "
+            f"until {needed}, but they end on {covered_until}"
+        )
+
+
+class ModelError(KizunaError):
+    """There is no model to answer with, or the one there is cannot be trusted."""
+
+    exit_code = 5
+    status = 503
+    code = "no_model"

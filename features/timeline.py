@@ -1,0 +1,158 @@
+"""What is past and what is future: instants, day boundaries, windows and horizons.
+
+An instant is an int64 count of microseconds since 1970-01-01 UTC. A day in a window, a horizon or a
+lead is 86,400 seconds; only active days and clock features use the project's calendar. No other
+module decides on which side of an as-of date an event lies: the rest receives edges from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ConfigurationError, UsageError
+
+Instants = NDArray[np.int64]
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+ALWAYS = np.iinfo(np.int64).min
+"""The `recorded_at` of an event that was known at once."""
+
+EARLIEST = 0
+"""Events before 1970 are refused."""
+
+
+def to_instant(moment: datetime) -> int:
+    """The instant of an aware datetime, in microseconds, without rounding."""
+    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+
+
+def from_instant(instant: int) -> datetime:
+    """The aware UTC datetime of an instant."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(instant))
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """The days of future that decide a label: `[as_of + lead, as_of + lead + days)`."""
+
+    days: int
+    lead_days: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Days between the as-of date and the end of the horizon."""
+        return self.lead_days + self.days
+
+    def start(self, as_of: int) -> int:
+        return as_of + self.lead_days * DAY
+
+    def end(self, as_of: int) -> int:
+        return as_of + self.reach * DAY
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A project's calendar: reads dates, names instants, and cuts time into windows and local days."""
+
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        zone(self.timezone)
+
+    def instant(self, when: str | date | datetime) -> int:
+        """The instant of a date (its local midnight) or of a moment (local time when it names no zone)."""
+        if isinstance(when, str):
+            when = parse(when)
+        if not isinstance(when, datetime):
+            when = datetime.combine(when, time())  # noqa: DTZ001 the zone follows
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=zone(self.timezone))
+        return to_instant(when)
+
+    def name(self, instant: int) -> str:
+        """How people write this instant: `2017-11-15` at a local midnight, else with time and offset."""
+        moment = from_instant(instant).astimezone(zone(self.timezone))
+        return moment.date().isoformat() if moment.time() == time() else moment.isoformat()
+
+    def midnight_after(self, instant: int) -> int:
+        """The first local midnight at or after an instant."""
+        moment = from_instant(instant).astimezone(zone(self.timezone))
+        midnight = self.instant(moment.date())
+        return midnight if midnight >= instant else self.instant(moment.date() + timedelta(days=1))
+
+    def as_of_after(self, newest: int, now: int) -> int:
+        """The as-of date when none is given: the first local midnight after the newest event, never past now."""
+        return min(self.midnight_after(newest + 1), now)
+
+    def midnights(self, first: int, last: int) -> Instants:
+        """The instants at which local days begin, from the day holding `first` to the one after `last`."""
+        start = from_instant(first).astimezone(zone(self.timezone)).date()
+        stop = from_instant(last).astimezone(zone(self.timezone)).date()
+        return _midnights(self.timezone, start.toordinal() - 1, stop.toordinal() + 3)
+
+    def local(self, as_of: int) -> datetime:
+        """The local clock at an instant."""
+        return from_instant(as_of).astimezone(zone(self.timezone))
+
+
+def edges(as_of: int, windows: Sequence[int]) -> Instants:
+    """The window edges of an as-of date, newest first: `as_of`, then where each window (days) begins."""
+    return np.array([as_of, *(as_of - days * DAY for days in sorted(windows))], dtype=np.int64)
+
+
+def in_history(occurred: Instants, recorded: Instants | None, as_of: int | Instants) -> NDArray[np.bool_]:
+    """Which events had happened, and were known to have, before the as-of date."""
+    past: NDArray[np.bool_] = occurred < as_of
+    return past if recorded is None else past & (recorded < as_of)
+
+
+def in_horizon(occurred: Instants, horizon: Horizon, as_of: int | Instants) -> NDArray[np.bool_]:
+    """Which events lie in `[as_of + lead, as_of + lead + days)`."""
+    start = as_of + horizon.lead_days * DAY
+    inside: NDArray[np.bool_] = (occurred >= start) & (occurred < start + horizon.days * DAY)
+    return inside
+
+
+def parse(text: str) -> date | datetime:
+    """A date or a moment in ISO 8601, as typed by a person."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"cannot read '{text}' as a date: write it like 2017-11-15 or 2017-11-15T09:30:00+09:00"
+        ) from None
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of this IANA name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(
+            f"cannot use the time zone '{name}': no zone has that name. "
+            'Write an IANA name such as "Asia/Tokyo" or "UTC".'
+        ) from None
+
+
+@lru_cache(maxsize=64)
+def _midnights(timezone: str, first_ordinal: int, stop_ordinal: int) -> Instants:
+    where = zone(timezone)
+    days = (date.fromordinal(n) for n in range(max(first_ordinal, 1), stop_ordinal))
+    starts = np.array(
+        [to_instant(datetime.combine(day, time(), tzinfo=where)) for day in days], dtype=np.int64
+    )
+    starts.flags.writeable = False
+    return starts

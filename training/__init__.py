@@ -1,0 +1,1 @@
+"""What we learn from the past: labels, models, calibration, evidence, and the bundle that scores."""
