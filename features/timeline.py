@@ -73,7 +73,7 @@ class Timeline:
         if isinstance(when, str):
             when = parse(when)
         if not isinstance(when, datetime):
-            when = datetime.combine(when, time())  # noqa: DTZ001 the zone follows
+            when = datetime.combine(when, time())
         if when.tzinfo is None:
             when = when.replace(tzinfo=zone(self.timezone))
         return to_instant(when)
@@ -90,7 +90,7 @@ class Timeline:
         return midnight if midnight >= instant else self.instant(moment.date() + timedelta(days=1))
 
     def as_of_after(self, newest: int, now: int) -> int:
-        """The as-of date when none is given: the first local midnight after the newest event, never past now."""
+        """The as-of date when none is given: the first local midnight after the newest event, or now."""
         return min(self.midnight_after(newest + 1), now)
 
     def midnights(self, first: int, last: int) -> Instants:
