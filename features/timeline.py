@@ -93,11 +93,10 @@ class Timeline:
         """The as-of date when none is given: the first local midnight after the newest event, or now."""
         return min(self.midnight_after(newest + 1), now)
 
-    def midnights(self, first: int, last: int) -> Instants:
-        """The instants at which local days begin, from the day holding `first` to the one after `last`."""
-        start = from_instant(first).astimezone(zone(self.timezone)).date()
-        stop = from_instant(last).astimezone(zone(self.timezone)).date()
-        return _midnights(self.timezone, start.toordinal() - 1, stop.toordinal() + 3)
+    @property
+    def midnights(self) -> Instants:
+        """int64[d]: the instants at which local days begin, from the first day that touches 1970 to 2100."""
+        return _midnights(self.timezone)
 
     def local(self, as_of: int) -> datetime:
         """The local clock at an instant."""
@@ -148,11 +147,16 @@ def zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=64)
-def _midnights(timezone: str, first_ordinal: int, stop_ordinal: int) -> Instants:
-    where = zone(timezone)
-    days = (date.fromordinal(n) for n in range(max(first_ordinal, 1), stop_ordinal))
-    starts = np.array(
-        [to_instant(datetime.combine(day, time(), tzinfo=where)) for day in days], dtype=np.int64
-    )
+def _midnights(timezone: str) -> Instants:
+    if timezone == "UTC":
+        starts = np.arange(-DAY, to_instant(datetime(2101, 1, 1, tzinfo=UTC)), DAY, dtype=np.int64)
+    else:
+        where = zone(timezone)
+        days = (
+            date.fromordinal(n) for n in range(date(1969, 12, 31).toordinal(), date(2101, 1, 2).toordinal())
+        )
+        starts = np.array(
+            [to_instant(datetime.combine(day, time(), tzinfo=where)) for day in days], dtype=np.int64
+        )
     starts.flags.writeable = False
     return starts

@@ -1,0 +1,180 @@
+"""How streams are called in English and in Japanese: the words that feature meanings are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for one stream of events."""
+
+    one: str = "event"
+    many: str = "events"
+    ja: str = "行動"
+    count: str = "行動回数"
+    value: str = "value"
+    ja_value: str = "値"
+    unit: str = "number"
+    """What the values are: `amount`, `minutes`, `answer`, `reach`, `number`."""
+    detail: str = "detail"
+    details: str = "details"
+    ja_details: str = "内容"
+
+
+def _amount(one: str, many: str, ja: str, count: str, ja_value: str, detail: tuple[str, str, str]) -> Words:
+    return Words(one, many, ja, count, "amount", ja_value, "amount", *detail)
+
+
+def _minutes(one: str, many: str, ja: str, count: str, detail: tuple[str, str, str]) -> Words:
+    return Words(one, many, ja, count, "minutes", f"{ja}時間（分）", "minutes", *detail)
+
+
+INDICATOR_WORDS = {
+    "purchase": _amount(
+        "purchase", "purchases", "購買", "購買回数", "購買金額", ("category", "categories", "カテゴリ")
+    ),
+    "usage": _minutes(
+        "use",
+        "uses of site or app",
+        "サイト・アプリ利用",
+        "サイト・アプリ利用回数",
+        ("feature", "features", "機能"),
+    ),
+    "content": _minutes(
+        "use of content",
+        "uses of content",
+        "コンテンツ閲覧",
+        "コンテンツ閲覧回数",
+        ("title", "titles", "タイトル"),
+    ),
+    "inquiry": Words(
+        "inquiry",
+        "inquiries",
+        "問い合わせ",
+        "問い合わせ件数",
+        "minutes to answer",
+        "問い合わせの回答時間（分）",
+        "minutes",
+        "topic",
+        "topics",
+        "用件",
+    ),
+    "survey": Words(
+        "survey answer",
+        "survey answers",
+        "アンケート回答",
+        "アンケート回答数",
+        "score",
+        "アンケート評価",
+        "answer",
+        "touchpoint",
+        "touchpoints",
+        "対象",
+    ),
+    "social": Words(
+        "social media action",
+        "social media actions",
+        "SNSでの反応",
+        "SNSでの反応数",
+        "reach",
+        "リーチ",
+        "reach",
+    ),
+    "community": Words(
+        "community activity", "community activities", "コミュニティ参加", "コミュニティ参加回数"
+    ),
+    "referral": Words("referral", "referrals and reviews", "紹介・口コミ", "紹介・口コミの件数"),
+    "response": _amount(
+        "response to a campaign",
+        "responses to campaigns",
+        "施策への反応",
+        "施策への反応数",
+        "施策経由の金額",
+        ("campaign", "campaigns", "施策"),
+    ),
+    "campaign": Words(
+        "campaign contact",
+        "campaign contacts",
+        "施策接触",
+        "施策接触回数",
+        "cost",
+        "施策費用",
+        "amount",
+        "campaign",
+        "campaigns",
+        "施策",
+    ),
+    "contract": _amount(
+        "contract event",
+        "contract events",
+        "契約手続き",
+        "契約手続きの回数",
+        "契約金額",
+        ("plan", "plans", "プラン"),
+    ),
+}
+
+# kind: (one, many, Japanese, Japanese count)
+_KINDS = {
+    "purchase": ("purchase", "purchases", "購買", "購買回数"),
+    "refund": ("refund", "refunds", "返品・返金", "返品・返金回数"),
+    "visit": ("visit", "visits", "訪問", "訪問回数"),
+    "session": ("session", "sessions", "セッション", "セッション数"),
+    "login": ("login", "logins", "ログイン", "ログイン回数"),
+    "feature_used": ("feature use", "feature uses", "機能利用", "機能利用回数"),
+    "article_read": ("article read", "articles read", "記事閲覧", "記事閲覧数"),
+    "faq_viewed": ("FAQ view", "FAQ views", "FAQ閲覧", "FAQ閲覧数"),
+    "tutorial_watched": (
+        "tutorial watched",
+        "tutorials watched",
+        "チュートリアル視聴",
+        "チュートリアル視聴回数",
+    ),
+    "chatbot_asked": (
+        "chatbot question",
+        "chatbot questions",
+        "チャットボット利用",
+        "チャットボット利用回数",
+    ),
+    "ticket_opened": ("ticket", "tickets", "問い合わせ（チケット）", "問い合わせ（チケット）件数"),
+    "chat": ("chat", "chats", "チャット相談", "チャット相談件数"),
+    "call": ("phone call", "phone calls", "電話での問い合わせ", "電話での問い合わせ件数"),
+    "complaint": ("complaint", "complaints", "苦情", "苦情件数"),
+    "nps": ("NPS answer", "NPS answers", "NPS回答", "NPS回答数"),
+    "csat": ("satisfaction answer", "satisfaction answers", "満足度回答", "満足度回答数"),
+    "like": ("like", "likes", "いいね", "いいねの数"),
+    "comment": ("comment", "comments", "コメント", "コメント数"),
+    "share": ("share", "shares", "シェア", "シェア数"),
+    "mention": ("mention", "mentions", "言及", "言及数"),
+    "ugc_post": ("post about us", "posts about us", "顧客による投稿", "顧客による投稿数"),
+    "community_post": ("community post", "community posts", "コミュニティ投稿", "コミュニティ投稿数"),
+    "reply": ("community reply", "community replies", "コミュニティ返信", "コミュニティ返信数"),
+    "event_attended": ("event attended", "events attended", "イベント参加", "イベント参加回数"),
+    "referral_made": ("referral", "referrals", "紹介", "紹介件数"),
+    "review_posted": ("review", "reviews", "口コミ投稿", "口コミ投稿数"),
+    "email_clicked": ("e-mail click", "e-mail clicks", "メールのクリック", "メールのクリック数"),
+    "coupon_redeemed": ("coupon redeemed", "coupons redeemed", "クーポン利用", "クーポン利用回数"),
+    "email_sent": ("e-mail sent", "e-mails sent", "メール配信", "メール配信数"),
+    "push_sent": ("push message", "push messages", "プッシュ通知", "プッシュ通知数"),
+    "coupon_sent": ("coupon sent", "coupons sent", "クーポン配布", "クーポン配布数"),
+    "call_made": ("call made", "calls made", "架電", "架電数"),
+    "started": ("contract start", "contract starts", "契約開始", "契約開始回数"),
+    "renewed": ("renewal", "renewals", "契約更新", "契約更新回数"),
+    "upgraded": ("upgrade", "upgrades", "アップグレード", "アップグレード回数"),
+    "downgraded": ("downgrade", "downgrades", "ダウングレード", "ダウングレード回数"),
+    "cancelled": ("cancellation", "cancellations", "解約", "解約回数"),
+    "completed": ("contract completed", "contracts completed", "契約満了", "契約満了回数"),
+}
+
+
+def kind_words(kind: str, like: Words | None = None) -> Words:
+    """The words for one kind of event, with the value and detail words of the stream it is part of."""
+    plain = kind.replace("_", " ")
+    one, many, ja, count = _KINDS.get(kind, (plain, f"{plain} events", f"「{kind}」", f"「{kind}」の回数"))
+    words = replace(like or Words(), one=one, many=many, ja=ja, count=count)
+    return (
+        replace(words, ja_value=f"{ja}時間（分）")
+        if words.ja_value.endswith("時間（分）") and like and like.value == "minutes"
+        else words
+    )
