@@ -69,16 +69,8 @@ class HorizonNotCovered(DataError):
 
     code = "horizon_not_covered"
 
-    def __init__(self, as_of: str, days: int, needed: str, covered_until: str) -> None:
+    def __init__(self, as_of: str, days: int, needed: str, covered_until: str, latest: str) -> None:
         super().__init__(
             f"cannot label {as_of}: churn is decided {days} days later, so events are needed "
-            f"until {needed}, but they end on {covered_until}"
+            f"until {needed}, but they end on {covered_until}. The latest date with a label is {latest}."
         )
-
-
-class ModelError(KizunaError):
-    """There is no model to answer with, or the one there is cannot be trusted."""
-
-    exit_code = 5
-    status = 503
-    code = "no_model"
