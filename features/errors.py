@@ -74,3 +74,11 @@ class HorizonNotCovered(DataError):
             f"cannot label {as_of}: churn is decided {days} days later, so events are needed "
             f"until {needed}, but they end on {covered_until}. The latest date with a label is {latest}."
         )
+
+
+class ModelError(KizunaError):
+    """There is no model to answer with, or the one there is cannot be trusted."""
+
+    exit_code = 5
+    status = 503
+    code = "no_model"
