@@ -1,0 +1,274 @@
+"""Reasons as sentences that a marketer reads, in English and in Japanese."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from features.catalog import Catalog, Derived, Feature
+from features.words import Words
+
+Direction = Literal["raises", "lowers"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One line of why: a feature that speaks for its indicator, and which way the indicator pushes."""
+
+    feature: str
+    indicator: str
+    value: float | None
+    """None where the history says nothing."""
+    value_text: str
+    """The text of a detail; empty for a number."""
+    typical: float | None
+    """The cohort's median; None for a detail."""
+    contribution: float
+    """Log-odds that all features of the indicator add together; never percentage points."""
+    direction: Direction
+    actionable: bool = True
+    """Whether someone could do something about it: not tenure, attributes or the calendar."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of what moved the risk between two as-of dates."""
+
+    before: Reason
+    after: Reason
+    shift: float
+    """Log-odds by which all features of the indicator moved the risk."""
+
+
+def sentence(catalog: Catalog, reason: Reason, language: str) -> str:
+    """The reason in one sentence, `en` or `ja`, with the value, the typical value and the direction."""
+    raises = reason.direction == "raises"
+    if language == "ja":
+        return _Japanese(catalog, reason).fact() + (
+            "離反リスクを高めています。" if raises else "離反リスクを抑えています。"
+        )
+    fact = _English(catalog, reason).fact()
+    return f"{fact[0].upper()}{fact[1:]}, which {'raises' if raises else 'lowers'} the risk."
+
+
+def change_sentence(catalog: Catalog, change: Change, language: str) -> str:
+    """The change in one sentence, `en` or `ja`: what it was, what it is, which way the risk went."""
+    meaning = catalog.meaning(change.after.feature, language)
+    old, new = (quantity(catalog, reason, language) for reason in (change.before, change.after))
+    if language == "ja":
+        risk = "高まりました" if change.shift >= 0 else "下がりました"
+        return f"{meaning.replace('（日）', '')}が{old}から{new}に変わり、離反リスクが{risk}。"
+    risk = "raised" if change.shift >= 0 else "lowered"
+    return f"The {meaning} went from {old} to {new}, which {risk} the risk."
+
+
+def quantity(catalog: Catalog, reason: Reason, language: str) -> str:
+    """The reason's value with its unit: "41 days", "3回"."""
+    if reason.value is None or (catalog.unit(reason.feature) == "detail" and not reason.value_text):
+        return "なし" if language == "ja" else "none"
+    words = _Japanese(catalog, reason) if language == "ja" else _English(catalog, reason)
+    return words.amount(reason.value)
+
+
+def number(value: float) -> str:
+    """A number as people write it: 1,234 · 12 · 3.5."""
+    if abs(value) >= 10 or abs(value - round(value)) < 0.05:
+        return f"{value:,.0f}".replace("-0", "0") if round(value) == 0 else f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+class _Sentence:
+    """What both languages share: the feature's record and the words of its stream."""
+
+    def __init__(self, catalog: Catalog, reason: Reason) -> None:
+        self.catalog, self.reason = catalog, reason
+        self.feature = catalog.feature_of[reason.feature]
+        self.unit = catalog.unit(reason.feature)
+        root: Feature | Derived = self.feature
+        while isinstance(root, Derived):
+            root = catalog.feature_of[root.first]
+        self.root: Feature = root
+        stream = catalog.stream_of[root.stream]
+        self.words: Words = stream.words
+        self.profile = stream.indicator == "profile"
+
+    @property
+    def aggregate(self) -> str:
+        return self.feature.operation if isinstance(self.feature, Derived) else self.feature.aggregate
+
+    @property
+    def second(self) -> Feature:
+        """The divisor of a trend or ratio."""
+        assert isinstance(self.feature, Derived)
+        other = self.catalog.feature_of[self.feature.second]
+        assert isinstance(other, Feature)
+        return other
+
+
+class _English(_Sentence):
+    def amount(self, value: float) -> str:
+        """A value of this feature with its unit."""
+        if self.unit == "detail":
+            return f"“{self.reason.value_text}”"
+        if self.aggregate in {"trend", "ratio"} or self.unit == "share":
+            return f"{value:.0%}"
+        if self.unit == "days" and self.aggregate != "active_days":
+            return "less than a day" if 0 <= value < 1 else _plural(value, "day", "days")
+        if self.unit == "minutes":
+            return _plural(value, "minute", "minutes")
+        return number(value) + (" times" if self.unit == "ratio" else "")
+
+    def fact(self) -> str:
+        value, typical = self.reason.value, self.reason.typical
+        if value is None or (self.unit == "detail" and not self.reason.value_text):
+            return self.missing()
+        usual = ""
+        if typical is not None:
+            none = self.unit in {"count", "amount"} and number(typical) == "0"
+            usual = f" (typical: {'none' if none else self.amount(typical)})"
+        return self.known(value) + usual
+
+    def known(self, value: float) -> str:
+        one, many, window, said = self.words.one, self.words.many, self.window(), self.amount(value)
+        if self.profile:
+            return f"the {self.words.one.replace('_', ' ')} is {said}"
+        match self.aggregate:
+            case "count":
+                return f"no {one}{window}" if value == 0 else _plural(value, one, many) + window
+            case "active_days":
+                span = "" if self.root.days is None else f" of the last {self.root.days}"
+                return (
+                    f"no {one}{window}"
+                    if value == 0
+                    else f"{many} on {said}{span or ' days'}{' days' if span else ''}"
+                )
+            case "days_since_last":
+                return f"the last {one} was {said} ago"
+            case "days_since_first":
+                return f"the first {one} was {said} ago"
+            case "overdue":
+                return f"the time since the last {one} is {said} this customer's usual gap"
+            case "gap_mean":
+                return f"{many} come {said} apart on average"
+            case "gap_std":
+                return f"the time between {many} varies by {said}"
+            case "gap_max":
+                return f"the longest break between {many} was {said}"
+            case "distinct_detail":
+                kinds = _plural(value, self.words.detail, self.words.details)
+                return f"no {one}{window}" if value == 0 else f"{many}{window} covered {kinds}"
+            case "distinct_channel" | "distinct_place":
+                what = self.aggregate.removeprefix("distinct_")
+                kinds = _plural(value, what, f"{what}s")
+                return f"no {one}{window}" if value == 0 else f"{many}{window} came from {kinds}"
+            case "last_detail":
+                return f"the {self.words.detail} of the last {one}{window} is {said}"
+            case "trend":
+                return f"the {self.first()} runs at {said} of the pace of the last {self.second.days} days"
+            case "ratio":
+                return f"the {self.first()} is {said} of the {self.catalog.meaning(self.second.name, 'en')}"
+            case _:
+                return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {said}"
+
+    def first(self) -> str:
+        assert isinstance(self.feature, Derived)
+        return self.catalog.meaning(self.feature.first, "en")
+
+    def missing(self) -> str:
+        if self.profile:
+            return f"the {self.words.one.replace('_', ' ')} is not known"
+        if self.unit == "detail":
+            return f"no {self.words.detail} is known for the {self.words.many}{self.window()}"
+        if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
+            return f"there have been fewer than two {self.words.many} so far"
+        days = self.second.days if isinstance(self.feature, Derived) else self.root.days
+        return f"no {self.words.one} " + ("so far" if days is None else f"in the last {days} days")
+
+    def window(self) -> str:
+        return " so far" if self.root.days is None else f" in the last {self.root.days} days"
+
+
+class _Japanese(_Sentence):
+    def amount(self, value: float) -> str:
+        """A value of this feature with its unit."""
+        if self.unit == "detail":
+            return f"「{self.reason.value_text}」"
+        if self.aggregate in {"trend", "ratio"} or self.unit == "share":
+            return f"{value:.0%}"
+        if self.unit == "days":
+            return "1日未満" if 0 < value < 1 else f"{number(round(value))}日"
+        if self.unit == "minutes":
+            return f"{number(value)}分"
+        if self.aggregate == "count":
+            return number(value) + ("回" if self.words.count.endswith("回数") else "件")
+        if self.aggregate in {"distinct_detail", "distinct_channel"}:
+            return f"{number(value)}種類"
+        if self.aggregate == "distinct_place":
+            return f"{number(value)}か所"
+        return number(value) + ("倍" if self.unit == "ratio" else "")
+
+    def fact(self) -> str:
+        value, typical = self.reason.value, self.reason.typical
+        if value is None or (self.unit == "detail" and not self.reason.value_text):
+            return self.missing() + "、"
+        usual = "" if typical is None else f"（標準的な顧客は{self.amount(typical)}）"
+        if value == 0 and self.aggregate in {"count", "active_days", "distinct_detail"}:
+            return f"{self.window()}{self.words.ja}がなく{usual}、"
+        if self.aggregate in {"days_since_last", "days_since_first"}:
+            return f"{self.known(value)}が経過しており{usual}、"
+        return f"{self.known(value)}{usual}で、"
+
+    def known(self, value: float) -> str:
+        ja, window, said = self.words.ja, self.window(), self.amount(value)
+        if self.profile:
+            return f"{ja}は{said}"
+        match self.aggregate:
+            case "count":
+                return f"{window}{self.words.count}は{said}"
+            case "active_days":
+                return f"{window}{ja}があった日は{said}"
+            case "days_since_last":
+                return f"最終{ja}から{said}"
+            case "days_since_first":
+                return f"初回{ja}から{said}"
+            case "overdue":
+                return f"最終{ja}からの経過日数は普段の間隔の{said}"
+            case "gap_mean":
+                return f"{ja}の平均間隔は{said}"
+            case "gap_std":
+                return f"{ja}の間隔のばらつきは{said}"
+            case "gap_max":
+                return f"{ja}の最長間隔は{said}"
+            case "distinct_detail":
+                return f"{window}{ja}の{self.words.ja_details}は{said}"
+            case "distinct_channel":
+                return f"{window}{ja}のチャネルは{said}"
+            case "distinct_place":
+                return f"{window}{ja}の場所は{said}"
+            case "last_detail":
+                return f"最後の{ja}の{self.words.ja_details}は{said}"
+            case "trend":
+                assert isinstance(self.feature, Derived)
+                first = self.catalog.meaning(self.feature.first, "ja")
+                return f"{first}のペースは直近{self.second.days}日の{said}"
+            case _:
+                return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{said}"
+
+    def missing(self) -> str:
+        ja = self.words.ja
+        if self.profile:
+            return f"{ja}が不明で"
+        if self.unit == "detail":
+            return f"{ja}の{self.words.ja_details}が不明で"
+        if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
+            return f"{ja}がまだ2回に満たず"
+        days = self.second.days if isinstance(self.feature, Derived) else self.root.days
+        return f"これまで{ja}がなく" if days is None else f"直近{days}日の{ja}がなく"
+
+    def window(self) -> str:
+        return "これまでの" if self.root.days is None else f"直近{self.root.days}日の"
+
+
+def _plural(value: float, one: str, many: str) -> str:
+    said = number(round(value)) if one == "day" else number(value)
+    return f"{said} {one if said == '1' else many}"
