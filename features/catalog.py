@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -100,7 +100,7 @@ class Stream:
     places: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     amounts: bool = False
-    words: Words = Words()
+    words: Words = field(default_factory=Words)
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Derived:
     second: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """The features of one project or one bundle, in the order of the matrix columns."""
 
