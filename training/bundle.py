@@ -54,9 +54,9 @@ class Predictions:
     """[n], log-odds before calibration: what the contributions of a row sum to."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
-    """A frozen answer machine: definitions, priors, models, calibration, and where they came from."""
+    """Definitions, priors, models, calibration, and where they came from. Equal where every byte is."""
 
     timezone: str
     catalog: Catalog
@@ -110,6 +110,12 @@ class Bundle:
     def explainer(self) -> Explainer:
         """The exact SHAP values of the churn model."""
         return Explainer(self._boosters["churn"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bundle) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -193,8 +199,8 @@ class Bundle:
         expected = len(self.catalog.columns)
         if matrix.ndim != 2 or matrix.shape[1] != expected:
             raise ModelError(
-                f"cannot score a matrix of shape {matrix.shape}: this bundle needs {expected} columns, in the "
-                "order of its catalogue. Make the rows with `features.snapshot.snapshot` and the bundle's catalogue."
+                f"cannot score a matrix of shape {matrix.shape}: this bundle needs {expected} columns. "
+                "Make the rows with the catalogue of the bundle."
             )
         return np.ascontiguousarray(matrix, dtype=np.float64)
 

@@ -97,12 +97,17 @@ class _Sentence:
         return self.feature.operation if isinstance(self.feature, Derived) else self.feature.aggregate
 
     @property
-    def second(self) -> Feature:
-        """The divisor of a trend or ratio."""
-        assert isinstance(self.feature, Derived)
-        other = self.catalog.feature_of[self.feature.second]
-        assert isinstance(other, Feature)
-        return other
+    def days(self) -> int | None:
+        """The window whose emptiness leaves this feature without a value; None: whole history."""
+        feature = self.feature
+        while isinstance(feature, Derived):
+            feature = self.catalog.feature_of[feature.second]
+        return feature.days
+
+    def meaning(self, of: str, language: str) -> str:
+        """The words for the `first` or the `second` input of a derived feature."""
+        name = getattr(self.feature, of, self.reason.feature)
+        return self.catalog.meaning(name, language)
 
 
 class _English(_Sentence):
@@ -112,7 +117,9 @@ class _English(_Sentence):
             return f"“{self.reason.value_text}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return f"{value:.0%}"
-        if self.unit == "days" and self.aggregate != "active_days":
+        if self.aggregate == "active_days":
+            return number(round(value))
+        if self.unit == "days":
             return "less than a day" if 0 <= value < 1 else _plural(value, "day", "days")
         if self.unit == "minutes":
             return _plural(value, "minute", "minutes")
@@ -164,15 +171,12 @@ class _English(_Sentence):
             case "last_detail":
                 return f"the {self.words.detail} of the last {one}{window} is {said}"
             case "trend":
-                return f"the {self.first()} runs at {said} of the pace of the last {self.second.days} days"
+                first = self.meaning("first", "en")
+                return f"the {first} runs at {said} of the pace of the last {self.days} days"
             case "ratio":
-                return f"the {self.first()} is {said} of the {self.catalog.meaning(self.second.name, 'en')}"
+                return f"the {self.meaning('first', 'en')} is {said} of the {self.meaning('second', 'en')}"
             case _:
                 return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {said}"
-
-    def first(self) -> str:
-        assert isinstance(self.feature, Derived)
-        return self.catalog.meaning(self.feature.first, "en")
 
     def missing(self) -> str:
         if self.profile:
@@ -181,7 +185,7 @@ class _English(_Sentence):
             return f"no {self.words.detail} is known for the {self.words.many}{self.window()}"
         if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
             return f"there have been fewer than two {self.words.many} so far"
-        days = self.second.days if isinstance(self.feature, Derived) else self.root.days
+        days = self.days
         return f"no {self.words.one} " + ("so far" if days is None else f"in the last {days} days")
 
     def window(self) -> str:
@@ -248,9 +252,9 @@ class _Japanese(_Sentence):
             case "last_detail":
                 return f"最後の{ja}の{self.words.ja_details}は{said}"
             case "trend":
-                assert isinstance(self.feature, Derived)
-                first = self.catalog.meaning(self.feature.first, "ja")
-                return f"{first}のペースは直近{self.second.days}日の{said}"
+                return f"{self.meaning('first', 'ja')}のペースは直近{self.days}日の{said}"
+            case "ratio":
+                return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{said}"
             case _:
                 return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{said}"
 
@@ -262,7 +266,7 @@ class _Japanese(_Sentence):
             return f"{ja}の{self.words.ja_details}が不明で"
         if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
             return f"{ja}がまだ2回に満たず"
-        days = self.second.days if isinstance(self.feature, Derived) else self.root.days
+        days = self.days
         return f"これまで{ja}がなく" if days is None else f"直近{days}日の{ja}がなく"
 
     def window(self) -> str:

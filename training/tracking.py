@@ -1,0 +1,234 @@
+"""Experiments and models in MLflow; the one module that imports it.
+
+    mlruns/mlflow.db        runs, parameters, metrics, the registered model `churn` and its aliases
+    mlruns/artifacts/       figures, tables, model cards, and the bundles as text
+
+Importing MLflow takes seconds: import this module where it is needed. Nothing here leaves the machine
+unless the tracking address does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.pyfunc import save_model
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, DataType, Schema
+
+from training.bundle import Bundle
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MODEL = "churn"
+CHAMPION = "champion"
+
+REQUIREMENTS = ("kizuna", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic")
+"""What a bundle needs where MLflow serves it."""
+
+_LONGEST = 6_000
+"""Characters of a parameter that MLflow keeps."""
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: what is logged here stands beside other runs in MLflow's own screens."""
+
+    client: MlflowClient
+    id: str
+    experiment: str
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Settings, nested ones with dots in their names."""
+        flat = [Param(key, str(value)[:_LONGEST]) for key, value in _flat(parameters)]
+        for start in range(0, len(flat), 100):
+            self.client.log_batch(self.id, params=flat[start : start + 100])
+
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
+        """Figures by their standard names."""
+        now = _now()
+        rows = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        for start in range(0, len(rows), 1000):
+            self.client.log_batch(self.id, metrics=rows[start : start + 1000])
+
+    def log_figures(self, figures: Mapping[str, Figure]) -> None:
+        """Pictures under `figures/`, by name."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, figure in figures.items():
+                figure.savefig(Path(folder) / f"{name}.png", dpi=150)
+            self.client.log_artifacts(self.id, folder, "figures")
+
+    def log_texts(self, texts: Mapping[str, str]) -> None:
+        """Files of text, by file name: configuration, feature table, model cards."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in texts.items():
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            self.client.log_artifacts(self.id, folder)
+
+    def log_dataset(self, name: str, digest: str, *, rows: int, context: str, **facts: Any) -> None:
+        """The data a role used; `digest` is the data version."""
+        dataset = Dataset(
+            name=name,
+            digest=digest[:36],
+            source_type="kizuna",
+            source=json.dumps({"store": name, "version": digest}),
+            profile=json.dumps({"num_rows": rows, **facts}),
+        )
+        tag = InputTag("mlflow.data.context", context)
+        self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, [tag])])
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Words to find and group runs by."""
+        self.client.log_batch(self.id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+
+
+class Tracking:
+    """The experiments of one project and its registered models.
+
+    `uri` is MLflow's tracking address; a relative SQLite path starts at the project folder.
+    """
+
+    def __init__(self, uri: str, folder: Path, *, project: str | None = None) -> None:
+        self.folder = folder.resolve()
+        self.uri = _absolute(uri, self.folder)
+        self.project = project or self.folder.name or "kizuna"
+
+    @contextmanager
+    def run(self, name: str, *, parent: Run | None = None) -> Iterator[Run]:
+        """A run with this name; marked failed when the work inside it fails."""
+        experiment = self._experiment()
+        tags = {"mlflow.source.name": "kizuna train", "mlflow.source.type": "LOCAL"}
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent.id
+        info = self._client.create_run(experiment, run_name=name, tags=tags).info
+        run = Run(self._client, info.run_id, experiment)
+        status = "FAILED"
+        try:
+            yield run
+            status = "FINISHED"
+        finally:
+            self._client.set_terminated(run.id, status)
+
+    def register(self, run: Run, bundle: Bundle) -> str:
+        """Register the bundle as the next version of the model `churn`; returns the version."""
+        client = self._client
+        model = client.create_logged_model(
+            run.experiment,
+            MODEL,
+            source_run_id=run.id,
+            model_type="churn",
+            tags={"fingerprint": bundle.fingerprint},
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder) / "bundle"
+            bundle.save(data)
+            packed = Path(folder) / "model"
+            save_model(
+                packed,
+                loader_module="training.pyfunc",
+                data_path=str(data),
+                signature=_signature(bundle),
+                pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+            )
+            client.log_model_artifacts(model.model_id, str(packed))
+        client.finalize_logged_model(model.model_id, "READY")
+        client.log_outputs(run.id, [LoggedModelOutput(model.model_id, 0)])
+        if not client.search_registered_models(f"name = '{MODEL}'"):
+            client.create_registered_model(MODEL)
+        version = client.create_model_version(
+            MODEL,
+            source=model.artifact_location,
+            run_id=run.id,
+            model_id=model.model_id,
+            tags={"fingerprint": bundle.fingerprint, "evidence": bundle.evidence},
+        )
+        return str(version.version)
+
+    def promote(self, version: str) -> None:
+        """Make this version the champion."""
+        self._client.set_registered_model_alias(MODEL, CHAMPION, version)
+
+    def champion(self) -> tuple[str, Path] | None:
+        """The champion's version and a local folder with its bundle; None when there is none yet."""
+        if not self._exists():
+            return None
+        try:
+            found = self._client.get_model_version_by_alias(MODEL, CHAMPION)
+        except MlflowException:
+            return None
+        location = self._client.get_model_version_download_uri(MODEL, found.version)
+        local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
+        return str(found.version), local / "data" / "bundle"
+
+    def _exists(self) -> bool:
+        database = _database(self.uri)
+        return database is None or database.is_file()
+
+    @property
+    def _client(self) -> MlflowClient:
+        database = _database(self.uri)
+        if database is not None:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(self.uri, registry_uri=self.uri)
+
+    def _experiment(self) -> str:
+        client = self._client
+        known = client.get_experiment_by_name(self.project)
+        if known is not None:
+            return str(known.experiment_id)
+        artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if _database(self.uri) else None
+        return str(client.create_experiment(self.project, artifact_location=artifacts))
+
+
+def _signature(bundle: Bundle) -> ModelSignature:
+    outputs = ["churn_probability", *(f"tier_{name}" for name in bundle.tiers.names)]
+    if bundle.models.value is not None:
+        outputs.append("expected_value")
+    return ModelSignature(
+        Schema([ColSpec(DataType.double, column, required=False) for column in bundle.catalog.columns]),
+        Schema([ColSpec(DataType.double, column) for column in outputs]),
+    )
+
+
+def _absolute(uri: str, folder: Path) -> str:
+    path = uri.removeprefix("sqlite:///")
+    if path == uri or path.startswith("/") or path == ":memory:":
+        return uri
+    return f"sqlite:///{folder / path}"
+
+
+def _database(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _now() -> int:
+    from mlflow.utils.time import get_current_time_millis
+
+    return int(get_current_time_millis())
