@@ -198,7 +198,8 @@ def _walk(  # type: ignore[no-untyped-def]
             if derived[d, 1] == 1:
                 matrix[row, derived[d, 0]] = first - second
             else:
-                matrix[row, derived[d, 0]] = first / second * factors[d] if second != 0 else math.nan
+                quotient = first / second * factors[d] if second != 0 else math.nan
+                matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
 
 
 @numba.njit(cache=True, nogil=True)

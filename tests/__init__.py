@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; whole-product tests stand beside them."""

@@ -1,0 +1,319 @@
+"""The kernel against the plain definitions, on generated histories and on cases people can read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalog import Catalog, Derived, FeatureSettings, Stream, catalog, family, indicators
+from features.errors import ConfigurationError
+from features.snapshot import snapshot, texts
+from features.timeline import DAY, Timeline
+from tests import reference
+from tests.reference import Event
+from tests.worlds import (
+    ALL_KINDS,
+    as_of_dates,
+    customer_key,
+    default_catalog,
+    events,
+    history,
+    whole_vocabulary,
+    world,
+)
+
+VOCABULARY = whole_vocabulary()
+ZONES = ["UTC", "Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo"]
+
+
+def rows(happened: list[Event], declared: Catalog, keys: list[int], as_of: int, zone: str) -> np.ndarray:
+    past = history(happened)
+    return snapshot(
+        past, declared, Timeline(zone), np.array(keys), np.full(len(keys), as_of, dtype=np.int64)
+    ).matrix
+
+
+def agree(got: float, expected: float, scale: float) -> bool:
+    """Equal, but for the rounding of sums: within 1e-9 of the largest amount that entered them."""
+    return (math.isnan(got) and math.isnan(expected)) or abs(got - expected) <= 1e-9 * max(1.0, scale)
+
+
+@given(events(), as_of_dates, st.sampled_from(ZONES))
+@settings(max_examples=500, deadline=None)
+def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: int, zone: str) -> None:
+    past, keys = history(happened), [0, 1, 2]
+    moments = np.full(3, as_of, dtype=np.int64)
+    matrix = snapshot(past, VOCABULARY, Timeline(zone), np.array(keys), moments).matrix
+    details = texts(past, VOCABULARY, Timeline(zone), np.array(keys), moments)
+    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
+    for row, key in enumerate(keys):
+        said = reference.row(happened, VOCABULARY, key, as_of, zone)
+        for place, name in enumerate(VOCABULARY.columns):
+            expected = said[name]
+            if name in details:
+                assert details[name][row] == expected, (name, key)
+            else:
+                assert isinstance(expected, float)
+                assert agree(matrix[row, place], expected, largest * len(happened)), (name, key)
+
+
+@given(events(), as_of_dates, events(most=10))
+@settings(max_examples=300, deadline=None)
+def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, later: list[Event]) -> None:
+    keys = [0, 1, 2]
+    known = [e for e in happened if e.at < as_of and (e.recorded is None or e.recorded < as_of)]
+    future = [
+        Event(**{**vars(e), "event_id": f"f{e.event_id}"})
+        for e in later
+        if e.at >= as_of or (e.recorded is not None and e.recorded >= as_of)
+    ]
+    before = rows(known, VOCABULARY, keys, as_of, "Asia/Tokyo")
+    after = rows(known + future, VOCABULARY, keys, as_of, "Asia/Tokyo")
+    numbers = [n for n, name in enumerate(VOCABULARY.columns) if name not in VOCABULARY.detail_columns]
+    assert before[:, numbers].tobytes() == after[:, numbers].tobytes()
+
+
+@given(events(), st.lists(as_of_dates, min_size=1, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: list[int]) -> None:
+    past = history(happened, with_customers=[0, 1, 2])
+    keys, as_of = np.repeat(past.keys, len(dates)), np.tile(np.array(dates), past.customers)
+    whole = snapshot(past, VOCABULARY, Timeline(), keys, as_of).matrix
+    for row, (key, date) in enumerate(zip(keys, as_of, strict=True)):
+        own = history([e for e in happened if e.customer == key])
+        alone = snapshot(own, VOCABULARY, Timeline(), np.array([key]), np.array([date])).matrix
+        numbers = [n for n, name in enumerate(VOCABULARY.columns) if name not in VOCABULARY.detail_columns]
+        assert alone[0, numbers].tobytes() == whole[row, numbers].tobytes()
+
+
+def test_the_number_of_threads_changes_no_byte() -> None:
+    generator = np.random.default_rng(7)
+    happened = [
+        Event(int(c), int(t) * 1_000_000_000, "purchase", float(v), event_id=str(n))
+        for n, (c, t, v) in enumerate(
+            zip(
+                generator.integers(0, 900, 9_000),
+                generator.integers(0, 10**6, 9_000),
+                generator.normal(20, 30, 9_000),
+                strict=True,
+            )
+        )
+    ]
+    past = history(happened)
+    keys, dates = np.repeat(past.keys, 9), np.tile(np.arange(9) * 10**14 + 10**14, past.customers)
+    results = {
+        snapshot(past, VOCABULARY, Timeline(), keys, dates, threads=n).matrix.tobytes() for n in (1, 2, 4)
+    }
+    assert len(keys) > 8_000
+    assert len(results) == 1
+
+
+Ask = Callable[..., dict[str, float]]
+
+
+@pytest.fixture(params=["reference", "batch", "online"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Asks one feature of every customer, on each path that can produce it."""
+
+    def answer(name: str, happened: list[Event], as_of: str, zone: str = "UTC") -> dict[int, float]:
+        keys, instant = sorted({e.customer for e in happened}), Timeline(zone).instant(as_of)
+        declared = default_catalog(windows=(1, 7, 30, 90, 365))
+        if request.param == "reference":
+            said = {k: reference.row(happened, declared, k, instant, zone)[name] for k in keys}
+            return {k: v for k, v in said.items() if isinstance(v, float)}
+        if request.param == "batch":
+            column = rows(happened, declared, keys, instant, zone)[:, declared.columns.index(name)]
+            return dict(zip(keys, column.tolist(), strict=True))
+        return {
+            k: float(
+                rows([e for e in happened if e.customer == k], declared, [k], instant, zone)[
+                    0, declared.columns.index(name)
+                ]
+            )
+            for k in keys
+        }
+
+    def by_name(name: str, happened: list[Event], as_of: str, zone: str = "UTC") -> dict[str, float]:
+        return {
+            key.to_bytes(6, "big").strip(b"\0").decode(): number
+            for key, number in answer(name, happened, as_of, zone).items()
+        }
+
+    return by_name
+
+
+def test_active_days_count_a_day_once(ask: Ask) -> None:
+    happened = world("""
+        customer  when              kind
+        ann       2024-05-01 09:00  visit
+        ann       2024-05-01 21:00  visit
+        ann       2024-05-20 10:00  visit
+    """)
+    assert ask("usage_active_days_30d", happened, "2024-05-31") == {"ann": 2}
+    assert ask("usage_active_days_7d", happened, "2024-05-31") == {"ann": 0}
+
+
+def test_a_window_holds_its_first_instant_and_not_the_as_of_date(ask: Ask) -> None:
+    happened = world("""
+        customer  when              kind
+        ann       2024-05-24 00:00  visit
+        ann       2024-05-31 00:00  visit
+        bob       2024-05-23 23:59  visit
+    """)
+    assert ask("usage_count_7d", happened, "2024-05-31") == {"ann": 1, "bob": 0}
+
+
+def test_an_event_counts_from_when_the_company_learned_of_it(ask: Ask) -> None:
+    happened = world("""
+        customer  when        kind   recorded
+        ann       2024-05-01  visit  2024-05-10
+    """)
+    assert ask("usage_count_30d", happened, "2024-05-10") == {"ann": 0}
+    assert ask("usage_count_30d", happened, "2024-05-11") == {"ann": 1}
+
+
+def test_a_refund_enters_sums_and_nothing_else(ask: Ask) -> None:
+    happened = world("""
+        customer  when        kind      value
+        ann       2024-05-01  purchase  100
+        ann       2024-05-02  refund    -40
+        ann       2024-05-03  purchase  -10
+    """)
+    said = {
+        name: ask(f"purchase_{name}", happened, "2024-05-31")["ann"]
+        for name in (
+            "sum_90d",
+            "count_90d",
+            "active_days_90d",
+            "mean_90d",
+            "days_since_last",
+            "refund_count_90d",
+        )
+    }
+    assert said == {
+        "sum_90d": 50, "count_90d": 1, "active_days_90d": 1, "mean_90d": 100, "days_since_last": 30,
+        "refund_count_90d": 1,
+    }  # fmt: skip
+
+
+def test_the_local_day_decides_active_days_over_daylight_saving(ask: Ask) -> None:
+    # Berlin: 31 March 2024 has 23 hours; 00:30 and 23:30 local are one day, 22:30 UTC the day before is not.
+    happened = world("""
+        customer  when                       kind
+        ann       2024-03-31T00:30:00+01:00  visit
+        ann       2024-03-31T23:30:00+02:00  visit
+        ann       2024-03-30T23:30:00+01:00  visit
+        bob       2024-10-27T02:30:00+02:00  visit
+        bob       2024-10-27T02:30:00+01:00  visit
+    """)
+    assert ask("usage_active_days_365d", happened, "2024-12-01", "Europe/Berlin") == {"ann": 2, "bob": 1}
+    assert ask("usage_active_days_365d", happened, "2024-12-01", "UTC") == {"ann": 2, "bob": 1}
+
+
+def test_a_leap_day_is_a_day(ask: Ask) -> None:
+    happened = world("""
+        customer  when        kind
+        ann       2024-02-28  visit
+        ann       2024-02-29  visit
+        ann       2024-03-01  visit
+    """)
+    assert ask("usage_active_days_7d", happened, "2024-03-02") == {"ann": 3}
+    assert ask("usage_days_since_first", happened, "2024-03-02") == {"ann": 3}
+
+
+def test_days_since_are_fractions_of_86400_seconds(ask: Ask) -> None:
+    happened = world("""
+        customer  when              kind
+        ann       2024-05-30 12:00  visit
+    """)
+    assert ask("usage_days_since_last", happened, "2024-05-31") == {"ann": 0.5}
+
+
+def test_overdue_is_the_silence_in_multiples_of_the_usual_gap(ask: Ask) -> None:
+    happened = world("""
+        customer  when        kind
+        ann       2024-05-01  visit
+        ann       2024-05-03  visit
+        ann       2024-05-07  visit
+        bob       2024-05-07  visit
+    """)
+    said = ask("usage_overdue", happened, "2024-05-13")
+    assert said["ann"] == 2.0
+    assert math.isnan(said["bob"])
+
+
+def test_a_customer_without_events_says_what_the_records_say() -> None:
+    declared = default_catalog()
+    row = rows([], declared, [42], 10**15, "UTC")[0]
+    assert row.tobytes() == np.array([declared.empty(name) for name in declared.columns]).tobytes()
+    assert row[declared.columns.index("purchase_count_30d")] == 0
+    assert math.isnan(row[declared.columns.index("purchase_days_since_last")])
+
+
+def test_a_million_events_of_one_customer_and_many_details_are_counted() -> None:
+    n = 1_000_000
+    past = history([Event(1, 10**15, "visit", detail="x")])
+    many = type(past)(
+        np.array([1]), np.array([0, n]), np.arange(n) * 1_000_000 + 10**15, past.recorded,
+        np.zeros(n, dtype=np.int32), np.ones(n), past.channels[:0], past.places[:0],
+        (np.arange(n) % 100_000).astype(np.int32), ("visit",), (), (), tuple(f"d{i}" for i in range(100_000)),
+    )  # fmt: skip
+    declared = whole_vocabulary()
+    row = snapshot(many, declared, Timeline(), np.array([1]), np.array([10**15 + n * 1_000_000])).matrix[0]
+    said = dict(zip(declared.columns, row.tolist(), strict=True))
+    assert said["usage_count"] == n
+    assert said["usage_sum"] == n
+    assert said["usage_distinct_detail"] == 100_000
+    assert said["usage_distinct_detail_1d"] == 86_400
+    assert said["usage_gap_mean"] == pytest.approx(1 / 86_400)
+
+
+def test_more_than_sixty_four_streams_are_no_limit() -> None:
+    streams = tuple(Stream(f"s{n}", "usage", ("visit",), details=(f"d{n}",)) for n in range(200))
+    declared = Catalog(
+        indicators({}), streams, tuple(f for s in streams for f in family(s, "count", over=(7,)))
+    )
+    happened = [Event(1, 10**15 + n, "visit", detail=f"d{n % 200}", event_id=str(n)) for n in range(400)]
+    assert (rows(happened, declared, [1], 10**15 + DAY, "UTC") == 2).all()
+
+
+def test_the_default_families_follow_the_kinds_present() -> None:
+    columns = default_catalog(["purchase"]).columns
+    for days in (7, 30, 90, 365):
+        assert f"purchase_count_{days}d" in columns
+        assert f"purchase_active_days_{days}d" in columns
+    assert "purchase_days_since_last" in columns
+    assert not any(name.startswith(("usage", "survey")) for name in columns)
+    assert "survey_nps_last" in default_catalog(["nps", "csat"]).columns
+    assert len(default_catalog(ALL_KINDS).columns) == len(set(default_catalog(ALL_KINDS).columns))
+
+
+def test_every_feature_has_a_meaning_and_a_unit_in_both_languages() -> None:
+    declared = catalog(indicators({}), FeatureSettings(), ALL_KINDS)
+    for language in ("en", "ja"):
+        meanings = [declared.meaning(name, language) for name in declared.columns]
+        assert all(meanings)
+        assert not any("{" in text or "None" in text for text in meanings)
+    assert declared.meaning("purchase_count_30d", "en") == "number of purchases in the last 30 days"
+    assert declared.meaning("purchase_count_30d", "ja") == "直近30日の購買回数"
+
+
+def test_a_catalogue_survives_being_written_down() -> None:
+    assert Catalog.from_json(VOCABULARY.to_json()).to_json() == VOCABULARY.to_json()
+
+
+def test_a_feature_that_needs_an_unknown_one_is_refused() -> None:
+    stream = Stream("usage", "usage", ("visit",))
+    with pytest.raises(
+        ConfigurationError, match=r"^the feature 'x' needs 'usage_count_9d', which is not declared before it$"
+    ):
+        Catalog((), (stream,), (Derived("x", "ratio", "usage_count_9d", "usage_count_9d"),))
+
+
+def test_customer_names_keep_their_keys() -> None:
+    assert customer_key("ann") != customer_key("bob")

@@ -1,0 +1,145 @@
+"""The judge of the kernel: what each feature means, written slowly and plainly in pure Python.
+
+It shares no code with the product but the records it judges (catalogue, history). Every definition is
+one line that a reader can check against the words in the catalogue.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from features.catalog import Catalog, Derived, Feature, Stream
+
+DAY = 86_400_000_000
+NOTHING = math.nan
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as a person would note it down; instants in microseconds UTC."""
+
+    customer: int
+    at: int
+    kind: str
+    value: float | None = None
+    channel: str | None = None
+    place: str | None = None
+    detail: str | None = None
+    recorded: int | None = None
+    event_id: str = ""
+
+
+def row(
+    events: list[Event], catalog: Catalog, customer: int, as_of: int, timezone: str
+) -> dict[str, float | str | None]:
+    """What every feature says about the customer at the as-of date; a detail as text or None."""
+    known = sorted(
+        (e for e in events if e.customer == customer and in_history(e, as_of)),
+        key=lambda e: (e.at, e.event_id, e.kind),
+    )
+    said: dict[str, float | str | None] = {}
+    for record in catalog.features:
+        if isinstance(record, Derived):
+            said[record.name] = derived(record, said[record.first], said[record.second], catalog)
+        else:
+            stream = catalog.stream_of[record.stream]
+            in_window = [e for e in known if record.days is None or e.at >= as_of - record.days * DAY]
+            taken = [e for e in in_window if takes(stream, e)]
+            said[record.name] = plain(record, taken, stream, as_of, timezone)
+    return said
+
+
+def in_history(event: Event, as_of: int) -> bool:
+    return event.at < as_of and (event.recorded is None or event.recorded < as_of)
+
+
+def takes(stream: Stream, event: Event) -> bool:
+    return (
+        event.kind in stream.kinds
+        and (not stream.channels or event.channel in stream.channels)
+        and (not stream.places or event.place in stream.places)
+        and (not stream.details or event.detail in stream.details)
+    )
+
+
+def is_refund(stream: Stream, event: Event) -> bool:
+    return stream.amounts and (event.kind == "refund" or (event.value is not None and event.value < 0))
+
+
+def plain(
+    record: Feature, taken: list[Event], stream: Stream, as_of: int, timezone: str
+) -> float | str | None:
+    events = [e for e in taken if not is_refund(stream, e)]
+    values = [e.value for e in events if e.value is not None]
+    gaps = [(b.at - a.at) / DAY for a, b in itertools.pairwise(events)]
+    match record.aggregate:
+        case "count":
+            return float(len(events))
+        case "sum":
+            return math.fsum(e.value for e in taken if e.value is not None)
+        case "mean":
+            return math.fsum(values) / len(values) if values else NOTHING
+        case "min":
+            return min(values, default=NOTHING)
+        case "max":
+            return max(values, default=NOTHING)
+        case "std":
+            return statistics.stdev(values) if len(values) > 1 else NOTHING
+        case "last":
+            return values[-1] if values else NOTHING
+        case "active_days":
+            return float(len({local_day(e.at, timezone) for e in events}))
+        case "distinct_detail":
+            return float(len({e.detail for e in events} - {None}))
+        case "distinct_channel":
+            return float(len({e.channel for e in events} - {None}))
+        case "distinct_place":
+            return float(len({e.place for e in events} - {None}))
+        case "days_since_last":
+            return (as_of - events[-1].at) / DAY if events else NOTHING
+        case "days_since_first":
+            return (as_of - events[0].at) / DAY if events else NOTHING
+        case "gap_mean":
+            return math.fsum(gaps) / len(gaps) if gaps else NOTHING
+        case "gap_std":
+            return statistics.stdev(gaps) if len(gaps) > 1 else NOTHING
+        case "gap_max":
+            return max(gaps, default=NOTHING)
+        case "overdue":
+            mean = math.fsum(gaps) / len(gaps) if gaps else 0.0
+            return (as_of - events[-1].at) / DAY / mean if mean > 0 else NOTHING
+        case "last_detail":
+            return events[-1].detail if events else None
+        case "top_detail":
+            details = [e.detail for e in reversed(events) if e.detail is not None]  # newest first wins ties
+            return Counter(details).most_common(1)[0][0] if details else None
+    raise AssertionError(f"no definition of {record.aggregate}")
+
+
+def derived(record: Derived, first: object, second: object, catalog: Catalog) -> float:
+    assert isinstance(first, float)
+    assert isinstance(second, float)
+    if record.operation == "difference":
+        return first - second
+    if second == 0:
+        return NOTHING
+    quotient = first / second
+    if record.operation == "trend":
+        short, long = catalog.feature_of[record.first], catalog.feature_of[record.second]
+        assert isinstance(short, Feature)
+        assert isinstance(long, Feature)
+        assert short.days
+        assert long.days
+        quotient *= long.days / short.days
+    return quotient if math.isfinite(quotient) else NOTHING
+
+
+def local_day(at: int, timezone: str) -> int:
+    moment = datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(timezone))
+    return moment.date().toordinal()
