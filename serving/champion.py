@@ -34,7 +34,12 @@ def in_use(records: Records, state: Path) -> Champion:
     pointer = records.champion()
     if pointer is None:
         raise no_champion()
-    return Champion(pointer[0], Bundle.load(_home(state, *pointer)))
+    return load(state, *pointer)
+
+
+def load(state: Path, version: str, fingerprint: str) -> Champion:
+    """A bundle that was in use, now or earlier."""
+    return Champion(version, Bundle.load(_home(state, version, fingerprint)))
 
 
 def no_champion() -> ModelError:

@@ -183,7 +183,8 @@ class Records:
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown:
             raise UsageError(
-                f"cannot give a key the scope '{unknown[0]}': the scopes are {', '.join(SCOPES)}", field="scopes"
+                f"cannot give a key the scope '{unknown[0]}': the scopes are {', '.join(SCOPES)}",
+                field="scopes",
             )
         with self._writing() as connection:
             held = select(KEYS.c.id).where(KEYS.c.name == name, KEYS.c.revoked_at.is_(None))
@@ -232,11 +233,11 @@ class Records:
 
     # audit
 
-    def note(self, who: str, action: str, now: int, customer_key: int | None = None, details: str = "") -> None:
+    def note(self, who: str, action: str, now: int, customer: int | None = None, details: str = "") -> None:
         """Write one line into the audit log; customers are named by key only."""
         with self._writing() as connection:
             connection.execute(
-                insert(AUDIT).values(at=now, who=who, action=action, customer_key=customer_key, details=details)
+                insert(AUDIT).values(at=now, who=who, action=action, customer_key=customer, details=details)
             )
 
 

@@ -21,9 +21,9 @@ from pydantic_core import ErrorDetails
 
 from features.catalog import FeatureSettings, Indicator, IndicatorSettings, indicators
 from features.errors import ConfigurationError
-from features.sources import AttributeSettings, SourceSettings
+from features.sources import Attribute, Source
 from features.timeline import Timeline
-from training.labels import ChurnSettings
+from training.labels import Churn, ChurnSettings
 from training.tiers import TierSettings
 
 FILE = "kizuna.toml"
@@ -35,7 +35,7 @@ class CapacitySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    contacts: int = Field(500, ge=1, description="how many customers can be approached per list")
+    contacts: int = Field(default=500, ge=1, description="how many customers can be approached per list")
 
 
 class Settings(BaseModel):
@@ -43,23 +43,27 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timezone: str = Field("UTC", description="the project's calendar, an IANA name")
-    language: Language = Field("en", description="the language of lists and reasons unless asked otherwise")
-    state: str = Field("state", min_length=1, description="the folder of events, scores, lists and kizuna.db")
+    timezone: str = Field(default="UTC", description="the project's calendar, an IANA name")
+    language: Language = Field(
+        default="en", description="the language of lists and reasons unless asked otherwise"
+    )
+    state: str = Field(
+        default="state", min_length=1, description="the folder of events, scores, lists and kizuna.db"
+    )
     tracking_uri: str = Field(
         "sqlite:///mlruns/mlflow.db", min_length=1, description="where MLflow keeps runs and models"
     )
-    sources: tuple[SourceSettings, ...] = Field((), description="queries that give events")
-    attributes: tuple[AttributeSettings, ...] = Field(
+    sources: tuple[Source, ...] = Field(default=(), description="queries that give events")
+    attributes: tuple[Attribute, ...] = Field(
         (), description="queries that say what is known about a customer besides events, and since when"
     )
     indicators: dict[str, IndicatorSettings] = Field(
         default_factory=dict, description="which kinds of event measure which side of engagement"
     )
-    features: FeatureSettings = FeatureSettings()
-    churn: ChurnSettings = ChurnSettings()
-    tiers: TierSettings = TierSettings()
-    capacity: CapacitySettings = CapacitySettings()
+    features: FeatureSettings = Field(default_factory=lambda: FeatureSettings.model_validate({}))
+    churn: ChurnSettings = Field(default_factory=lambda: ChurnSettings.model_validate({}))
+    tiers: TierSettings = Field(default_factory=lambda: TierSettings.model_validate({}))
+    capacity: CapacitySettings = Field(default_factory=lambda: CapacitySettings.model_validate({}))
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class Project:
         return Timeline(self.settings.timezone)
 
     @cached_property
+    def churn(self) -> Churn:
+        return Churn.of(self.settings.churn, self.indicators)
+
+    @cached_property
     def indicators(self) -> tuple[Indicator, ...]:
         return indicators(self.settings.indicators)
 
@@ -83,8 +91,9 @@ class Project:
         return self.folder / self.settings.state
 
     @property
-    def events(self) -> Path:
-        return self.state / "events"
+    def scores(self) -> Path:
+        """The folder of the score files."""
+        return self.state / "scores"
 
     @property
     def records(self) -> str:
@@ -110,11 +119,12 @@ def read(folder: Path) -> Project:
     try:
         project = Project(folder, Settings.model_validate(fill_in(words, os.environ, file)))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key often makes another one missing: speak of the misspelt one.
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         raise ConfigurationError(f"cannot use {file}: {explain(first)}", field=dotted(first["loc"])) from None
     _refuse_repeated_names(project)
     try:
-        project.timeline, project.indicators  # noqa: B018 (read once, so that a bad zone or kind is met here)
+        project.timeline, project.churn  # noqa: B018 (made once here, so that a bad zone or indicator is met)
     except ConfigurationError as error:
         raise ConfigurationError(f"cannot use {file}: {error.message}") from None
     return project
@@ -153,7 +163,7 @@ def explain(error: ErrorDetails) -> str:
     if kind == "missing":
         return f"the key `{key}` is missing. Add a line `{location[-1]} = …`."
     message = error["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be", "write").replace("Input should have", "write one with")
+    message = message.replace("Input should be", "write").replace("valid tuple", "list")
     if not message.startswith("write"):
         return f"`{key}` does not fit: {message}."
     return f"`{key}` cannot be {shown(error['input'])}: {message}."

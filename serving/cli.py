@@ -1,0 +1,307 @@
+"""The command `kizuna`: reads the project and the clock, calls the rooms, and says what became of it.
+
+Nothing heavy is imported before a command needs it, so that `kizuna --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from features.errors import KizunaError, UsageError
+from serving.administration import erase, keys, serve
+from serving.call import FORMATS, LANGUAGES, OUTPUT, Call
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="The project folder, which holds kizuna.toml [this one].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.version_option(package_name="kizuna")
+@click.pass_obj
+def kizuna(call: Call, folder: Path | None, as_json: bool) -> None:
+    """Who is drifting away, how sure we are, why, and what to do.
+
+    \b
+    A first run:
+      kizuna init           write a kizuna.toml and tell it where your data is
+      kizuna ingest         read the data
+      kizuna train          learn from the past
+      kizuna score          say who may leave
+      kizuna at-risk        show the list
+    """
+    call.folder = folder or call.folder
+    call.json = as_json
+
+
+@kizuna.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def init(call: Call, folder: Path | None) -> None:
+    """Write a commented kizuna.toml into FOLDER (or the project folder)."""
+    from serving.template import write
+
+    file = write(folder or call.folder, "kizuna.toml")
+    call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
+
+
+@kizuna.command()
+@click.pass_obj
+def ingest(call: Call) -> None:
+    """Run the sources into the event store; doing it twice changes nothing."""
+    project, settings = call.project, call.project.settings
+    if not settings.sources:
+        from features.errors import ConfigurationError
+
+        raise ConfigurationError(
+            f"cannot ingest: {project.folder / 'kizuna.toml'} names no source. Add one, as in "
+            '`[[sources]]`, `name = "orders"`, `query = "select …"`.',
+            field="sources",
+        )
+    with call.progress() as report:
+        receipts = call.store.ingest(
+            settings.sources,
+            settings.attributes,
+            folder=project.folder,
+            timeline=project.timeline,
+            now=call.now,
+            progress=report,
+        )
+    lines = [
+        f"{receipt.source}: {receipt.read:,} read, {receipt.new:,} new, "
+        f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, {receipt.quarantined:,} quarantined"
+        + (f" ({receipt.without_customer:,} without a customer)" if receipt.without_customer else "")
+        for receipt in receipts
+    ]
+    call.say({"sources": [vars(receipt) for receipt in receipts], "data_version": call.store.version}, *lines)
+
+
+@kizuna.command()
+@click.option("--as-of", required=True, metavar="DATE", help="The day for which the features are computed.")
+@click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
+@click.pass_obj
+def features(call: Call, as_of: str, output: Path) -> None:
+    """Write one row of features for every customer of the cohort.
+
+    \b
+    Example:
+      kizuna features --as-of 2017-10-01 --output features.parquet
+    """
+    from serving.tables import cohort_features, write_parquet
+
+    project = call.project
+    with call.progress() as report:
+        table = cohort_features(
+            call.store,
+            project.indicators,
+            project.settings.features,
+            project.churn,
+            project.timeline,
+            call.instant(as_of),
+            report,
+        )
+    write_parquet(table, output)
+    call.say(
+        {"file": str(output), "customers": table.num_rows, "columns": table.column_names},
+        f"Wrote {table.num_rows:,} customers × {table.num_columns - 1:,} features to {output}.",
+    )
+
+
+@kizuna.command()
+@click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
+@click.pass_obj
+def train(call: Call, until: str | None) -> None:
+    """Learn from the past; the result becomes the champion if it passes the gates."""
+    from training.train import train as learn
+
+    with call.progress() as report:
+        verdict = learn(
+            call.store,
+            call.plan(),
+            call.tracking(),
+            until=None if until is None else call.instant(until),
+            progress=report,
+        )
+    call.say(
+        {
+            "promoted": verdict.promoted,
+            "model_version": verdict.version,
+            "run_id": verdict.run_id,
+            "refusals": list(verdict.refusals),
+            "warnings": list(verdict.warnings),
+            "figures": dict(verdict.figures),
+        },
+        f"Model {verdict.version} {'is now the champion' if verdict.promoted else 'was not promoted'}.",
+        *(f"  refused: {reason}" for reason in verdict.refusals),
+        *(f"  warning: {warning}" for warning in verdict.warnings),
+        *(f"  {name}: {figure:.4g}" for name, figure in verdict.figures.items()),
+    )
+
+
+@kizuna.command()
+@click.option("--as-of", required=True, metavar="DATE", help="The day on which it would have been said.")
+@click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
+@click.pass_obj
+def backtest(call: Call, as_of: str, output: Path) -> None:
+    """What would have been said on that day, by a model that knew only what was known then.
+
+    \b
+    Example:
+      kizuna backtest --as-of 2017-10-01 --output backtest.parquet
+    """
+    from training.backtest import backtest as look_back
+
+    from serving.tables import write_parquet
+
+    with call.progress() as report:
+        table = look_back(call.store, call.plan(), call.instant(as_of), report)
+    write_parquet(table, output)
+    call.say(
+        {"file": str(output), "customers": table.num_rows},
+        f"Wrote what would have been said of {table.num_rows:,} customers on {as_of} to {output}.",
+    )
+
+
+@kizuna.command()
+@click.option(
+    "--as-of", metavar="DATE", help="The day to answer for [the first midnight after the newest event]."
+)
+@click.pass_obj
+def score(call: Call, as_of: str | None) -> None:
+    """Score every customer with the champion."""
+    from serving.champion import adopt, no_champion
+    from serving.records import ScoreFile
+    from serving.scores import save
+    from serving.scoring import COHORT
+    from serving.scoring import score as score_all
+
+    project, now = call.project, call.now
+    when = None if as_of is None else call.instant(as_of)
+    with call.records() as records, call.progress() as report:
+        report("loading the champion", 0.0)
+        found = call.tracking().champion()
+        if found is None:
+            raise no_champion()
+        champion = adopt(records, project.state, *found, now)
+        newest = call.store.newest()
+        when = project.timeline.as_of_after(newest or now, now) if when is None else when
+        answers, facts = score_all(call.store, champion, when, now, report)
+        file = save(project.scores, answers, facts)
+        records.use_scores(ScoreFile(file, when, champion.version, facts.data_version, len(answers), now))
+    inside = int((answers.status == COHORT).sum())
+    day = project.timeline.name(when)
+    call.say(
+        {
+            "as_of": day,
+            "model_version": champion.version,
+            "data_version": facts.data_version,
+            "customers": len(answers),
+            "cohort": inside,
+            "file": file,
+        },
+        f"Scored {inside:,} customers who can still leave as of {day} with model {champion.version} "
+        f"({len(answers) - inside:,} others have a status). See `kizuna at-risk`.",
+    )
+
+
+@kizuna.command("at-risk")
+@click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
+@click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
+@click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
+@click.option("--language", type=LANGUAGES, help="The language of headers, tiers and reasons [language].")
+@click.pass_obj
+def at_risk(
+    call: Call, limit: int | None, shape: str | None, output: Path | None, language: str | None
+) -> None:
+    """Whom to approach first, and why.
+
+    \b
+    Examples:
+      kizuna at-risk --limit 20
+      kizuna at-risk --format csv --output list.csv --language ja
+      kizuna --json at-risk --limit 100
+    """
+    from serving.at_risk import Choice
+    from serving.listing import as_csv, as_json, show
+    from serving.replies import Replies
+
+    settings = call.project.settings
+    language = language or settings.language
+    if shape is None:
+        ending = output.suffix.removeprefix(".").lower() if output else ""
+        shape = "json" if call.json else "csv" if ending == "csv" else "json" if ending == "json" else "table"
+    with call.records() as records:
+        replies = Replies.current(records, call.project, call.store)
+        listed = replies.at_risk(Choice(limit or settings.capacity.contacts), language)
+    if shape == "table" and output is None:
+        show(listed, language)
+        return
+    text = as_csv(listed, language) if shape == "csv" else as_json(listed)
+    if output is None:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+    else:
+        output.write_bytes(text.encode("utf-8"))
+        call.say({"file": str(output), "customers": len(listed["customers"])}, f"Wrote {output}.")
+
+
+@kizuna.command()
+@click.argument("customer")
+@click.option("--language", type=LANGUAGES, help="The language of tiers and reasons [language].")
+@click.pass_obj
+def explain(call: Call, customer: str, language: str | None) -> None:
+    """One customer: score, reasons, and what changed since the scores before."""
+    from serving.listing import show_explanation
+    from serving.replies import Replies
+
+    language = language or call.project.settings.language
+    with call.records() as records:
+        answer = Replies.current(records, call.project, call.store).explain(customer, language, call.store)
+    if call.json:
+        call.say(answer)
+    else:
+        show_explanation(answer, language)
+
+
+for command in (serve, erase, keys):
+    kizuna.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command; a user's error is a sentence on standard error and its exit code.
+
+    With --json the same error is also one JSON object on standard output. Anything else is a bug and
+    keeps its traceback.
+    """
+    call = Call()
+    try:
+        code = kizuna.main(arguments, prog_name="kizuna", standalone_mode=False, obj=call)
+    except KizunaError as error:
+        _refuse(call, error.code, error.message, error.field)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        if call.json:
+            _print_error(UsageError.code, error.format_message(), None)
+        code = error.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(call: Call, code: str, message: str, field: str | None) -> None:
+    click.echo(message, err=True)
+    if call.json:
+        _print_error(code, message, field)
+
+
+def _print_error(code: str, message: str, field: str | None) -> None:
+    click.echo(json.dumps({"error": {"code": code, "message": message, "field": field}}, ensure_ascii=False))

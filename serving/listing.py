@@ -1,0 +1,237 @@
+"""The list as people read it: a table on the terminal, a CSV that opens right in Excel, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Reply = Mapping[str, Any]
+
+HEADERS = {
+    "rank": ("#", "順位"),
+    "customer_id": ("Customer", "顧客"),
+    "churn_probability": ("Risk", "離反確率"),
+    "tier": ("Engagement", "エンゲージメント"),
+    "predicted_tier": ("Next", "次期予測"),
+    "expected_value": ("Expected", "期待購買額"),
+    "value_at_risk": ("At stake", "リスク金額"),
+    "reasons": ("Why", "理由"),
+}
+CSV_COLUMNS = (
+    ("rank", "順位"),
+    ("customer_id", "顧客ID"),
+    ("churn_probability", "離反確率"),
+    ("tier", "エンゲージメント"),
+    ("predicted_tier", "次期予測"),
+    ("expected_value", "期待購買額"),
+    ("value_at_risk", "リスク金額"),
+    ("reason_1", "理由1"),
+    ("reason_2", "理由2"),
+    ("reason_3", "理由3"),
+)
+TIERS = {
+    "dormant": "休眠",
+    "cooling": "離反予備",
+    "casual": "ライト",
+    "engaged": "アクティブ",
+    "devoted": "ファン",
+}
+STATUSES = {
+    "cohort": ("can still leave", "離反の可能性あり"),
+    "lapsed": ("already left", "離反済み"),
+    "new": ("new: not active yet", "新規（まだ活動なし）"),
+}
+NARROW = 110
+"""Columns of a terminal below which the reasons move under their customer."""
+
+BOM = "\ufeff"
+
+
+def word(language: str, english: str, japanese: str) -> str:
+    return japanese if language == "ja" else english
+
+
+def tier_name(tier: str | None, language: str) -> str:
+    """A tier as people call it; names of one's own stay as they are."""
+    if tier is None:
+        return ""
+    return TIERS.get(tier, tier) if language == "ja" else tier
+
+
+def as_json(reply: Reply) -> str:
+    return json.dumps(reply, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(reply: Reply, language: str) -> str:
+    """One line per customer, with the mark by which Excel knows UTF-8."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([word(language, name, japanese) for name, japanese in CSV_COLUMNS])
+    writer.writerows(csv_rows(reply["customers"], language))
+    return BOM + text.getvalue()
+
+
+def csv_rows(customers: Iterable[Reply], language: str) -> Iterable[list[Any]]:
+    for customer in customers:
+        sentences = [reason["sentence"] for reason in customer["reasons"]]
+        tiers = [tier_name(customer[name], language) for name in ("tier", "predicted_tier")]
+        yield [
+            customer["rank"],
+            harmless(customer["customer_id"]),
+            customer["churn_probability"],
+            *(harmless(tier) for tier in tiers),
+            customer["expected_value"],
+            customer["value_at_risk"],
+            *(harmless(sentence) for sentence in (*sentences, "", "", "")[:3]),
+        ]
+
+
+def harmless(text: str) -> str:
+    """The text with an apostrophe before what a spreadsheet would run as a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def money(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+
+
+def percent(probability: float | None) -> str:
+    return "–" if probability is None else f"{probability:.1%}"
+
+
+def show(reply: Reply, language: str) -> None:
+    """Print the list as a table; on a narrow terminal the reasons stand under their customer."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    narrow = console.width < NARROW
+    amounts = any(customer["value_at_risk"] is not None for customer in reply["customers"])
+    table = Table(
+        box=box.SIMPLE_HEAD, title=_title(reply, language), title_justify="left", title_style="bold"
+    )
+
+    def header(name: str) -> str:
+        return word(language, *HEADERS[name])
+
+    table.add_column(header("rank"), justify="right", style="dim")
+    table.add_column(header("customer_id"), overflow="fold")
+    table.add_column(header("churn_probability"), justify="right", style="bold", no_wrap=True)
+    table.add_column(f"{header('tier')} → {header('predicted_tier')}", overflow="fold")
+    if amounts:
+        table.add_column(header("value_at_risk"), justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column(header("reasons"), ratio=1)
+    for customer in reply["customers"]:
+        why = "\n".join(f"{_arrow(reason)} {_escaped(reason['sentence'])}" for reason in customer["reasons"])
+        table.add_row(
+            str(customer["rank"]),
+            _escaped(customer["customer_id"]),
+            percent(customer["churn_probability"]),
+            _escaped(
+                f"{tier_name(customer['tier'], language)} → {tier_name(customer['predicted_tier'], language)}"
+            ),
+            *([money(customer["value_at_risk"])] if amounts else []),
+            *([] if narrow else [why]),
+        )
+    if not narrow:
+        console.print(table)
+        return
+    console.print(_title(reply, language), style="bold")
+    for customer in reply["customers"]:
+        console.print(_block(customer, language))
+
+
+def show_explanation(reply: Reply, language: str) -> None:
+    """Print one customer: who they are, the risk, why, and what changed."""
+    from rich.console import Console
+
+    console, customer = Console(highlight=False), reply["customer"]
+    status = word(language, *STATUSES[customer["status"]])
+    console.print(f"[bold]{_escaped(customer['customer_id'])}[/bold]  {status}")
+    console.print(_facts(reply, language), style="dim")
+    lines = [(word(language, "Engagement", "エンゲージメント"), tier_name(customer["tier"], language))]
+    if customer["churn_probability"] is not None:
+        next_tier = tier_name(customer["predicted_tier"], language)
+        lines = [
+            (word(language, "Risk of leaving", "離反確率"), percent(customer["churn_probability"])),
+            (lines[0][0], f"{lines[0][1]} → {next_tier}"),
+        ]
+    if customer["value_at_risk"] is not None:
+        lines += [
+            (
+                word(language, "Would spend if they stayed", "継続時の期待購買額"),
+                money(customer["expected_value"]),
+            ),
+            (word(language, "Value at risk", "リスク金額"), money(customer["value_at_risk"])),
+        ]
+    for name, text in lines:
+        console.print(f"  {name}: [bold]{_escaped(text)}[/bold]")
+    if customer["reasons"]:
+        console.print(f"\n[bold]{word(language, 'Why', '理由')}[/bold]")
+        for reason in customer["reasons"]:
+            console.print(f"  {_arrow(reason)} {_escaped(reason['sentence'])}")
+    console.print(f"\n[bold]{word(language, 'What changed', '前回からの変化')}[/bold]")
+    console.print(f"  {_escaped(_since(reply, language))}")
+    for change in reply["changes"]:
+        console.print(f"  {_arrow(change)} {_escaped(change['sentence'])}")
+
+
+def _since(reply: Reply, language: str) -> str:
+    before, customer = reply["previous"], reply["customer"]
+    if before is None:
+        return word(
+            language,
+            "There are no earlier scores of this customer to compare with yet.",
+            "比較できる過去のスコアはまだありません。",
+        )
+    old, new = percent(before["churn_probability"]), percent(customer["churn_probability"])
+    return word(
+        language,
+        f"Since {before['as_of']} the risk went from {old} to {new}.",
+        f"{before['as_of']}から離反確率は{old}から{new}に変わりました。",
+    )
+
+
+def _block(customer: Reply, language: str) -> str:
+    """One customer on several lines, for narrow terminals."""
+    tiers = " → ".join(tier_name(customer[name], language) for name in ("tier", "predicted_tier"))
+    stake = "" if customer["value_at_risk"] is None else f"  {money(customer['value_at_risk'])}"
+    head = (
+        f"[dim]{customer['rank']:>3}[/dim] [bold]{_escaped(customer['customer_id'])}  "
+        f"{percent(customer['churn_probability'])}[/bold]{stake}  {_escaped(tiers)}"
+    )
+    return "\n".join(
+        [head, *(f"      {_arrow(reason)} {_escaped(reason['sentence'])}" for reason in customer["reasons"])]
+    )
+
+
+def _title(reply: Reply, language: str) -> str:
+    count = len(reply["customers"])
+    head = word(language, f"{count:,} customers to approach", f"優先的に対応すべき顧客 {count:,}名")
+    return f"{head}  ·  {_facts(reply, language)}"
+
+
+def _facts(reply: Reply, language: str) -> str:
+    low = word(language, ", low evidence", "、根拠は限定的") if reply["evidence"] == "low" else ""
+    return word(
+        language,
+        f"as of {reply['as_of']}, model {reply['model_version']}{low}",
+        f"{reply['as_of']}時点、モデル{reply['model_version']}{low}",
+    )
+
+
+def _arrow(reason: Reply) -> str:
+    return "[red]▲[/red]" if reason["direction"].startswith("raise") else "[green]▼[/green]"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,112 @@
+"""One customer's answer, in batch and online: who they are at an as-of date, their risk, value and reasons.
+
+`answer` is the one function behind `kizuna score`, `kizuna backtest` and `/v1/predict`; what differs is
+only where the history comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from features.errors import DataError
+from features.events import ATTRIBUTE
+from features.history import History
+from features.snapshot import snapshot
+from features.store import EventStore
+from features.timeline import Timeline, in_history
+from serving.champion import Champion
+from serving.scores import REASONS, Answers, Facts
+from training.bundle import Bundle
+from training.explain import rank
+from training.labels import STATUSES, UNKNOWN, Status, statuses
+
+COHORT = STATUSES.index(Status.COHORT)
+
+
+def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> Answers:
+    """What is said about every customer of a history, in its order.
+
+    A customer outside the cohort gets a status and a tier, and no probability; one of whom nothing was
+    known yet gets the status -1.
+    """
+    status = statuses(history, bundle.churn, as_of)
+    dates = np.full(history.customers, as_of, dtype=np.int64)
+    timeline = Timeline(bundle.timezone)
+    rows = snapshot(history, bundle.catalog, timeline, history.keys, dates, bundle.priors, threads=threads)
+    n, inside = history.customers, status == COHORT
+    probability, expected = np.full(n, np.nan), np.full(n, np.nan)
+    predicted_tier = np.full(n, -1, dtype=np.int8)
+    features = np.full((n, REASONS), -1, dtype=np.int16)
+    values, contributions = np.full((n, REASONS), np.nan), np.zeros((n, REASONS))
+    if inside.any():
+        matrix = rows.matrix[inside]
+        said = bundle.predict(matrix, threads=threads)
+        ranked = rank(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
+        probability[inside] = said.churn_probability
+        predicted_tier[inside] = said.tier_probabilities.argmax(axis=1)
+        if said.expected_value is not None:
+            expected[inside] = said.expected_value
+        features[inside], values[inside] = ranked.columns, ranked.values
+        contributions[inside] = ranked.contributions
+    return Answers(
+        key=history.keys,
+        status=status,
+        churn_probability=probability,
+        tier=bundle.tiers.tier(bundle.tiers.index(rows)),
+        predicted_tier=predicted_tier,
+        expected_value=expected,
+        value_at_risk=probability * expected,
+        reason_features=features,
+        reason_values=values,
+        reason_contributions=contributions,
+    )
+
+
+def score(
+    store: EventStore,
+    champion: Champion,
+    as_of: int,
+    now: int,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[Answers, Facts]:
+    """Answers for every customer known at the as-of date, computed bucket by bucket."""
+    bundle, parts, newest = champion.bundle, [], []
+    data_version = store.version
+    for done, bucket in enumerate(store.buckets):
+        if progress:
+            progress("scoring", done / len(store.buckets))
+        history = store.history(bucket)
+        said = answer(bundle, history, as_of)
+        parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
+        newest += _newest(history, as_of)
+    answers = Answers.joined(parts)
+    if not (answers.status == COHORT).any():
+        timeline = Timeline(bundle.timezone)
+        events = store.newest()
+        ends = f" The newest event is of {timeline.local(events).date()}." if events is not None else ""
+        raise DataError(
+            f"cannot score as of {timeline.name(as_of)}: no customer then could still leave.{ends} "
+            "Ingest newer events with `kizuna ingest`, or give another date with --as-of."
+        )
+    facts = Facts(
+        as_of=as_of,
+        model_version=champion.version,
+        fingerprint=bundle.fingerprint,
+        data_version=data_version,
+        newest=max(newest, default=None),
+        evidence=bundle.evidence,
+        amounts=bundle.models.value is not None,
+        tiers=bundle.tiers.names,
+        scored_at=now,
+    )
+    return answers, facts
+
+
+def _newest(history: History, as_of: int) -> list[int]:
+    """The newest event of a history before the as-of date; what is known about a customer is no event."""
+    attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=bool)
+    past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
+    instants = history.instants[past & ~attribute[history.kinds]]
+    return [int(instants.max())] if len(instants) else []

@@ -1,0 +1,68 @@
+"""The `kizuna.toml` that `kizuna init` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.errors import ConfigurationError
+
+TEMPLATE = '''\
+# This file describes one project. The folder that holds it is the project folder; relative paths start here.
+# ${NAME} reads the environment. Lines that begin with # are the defaults.
+
+# timezone = "UTC"               # days begin at midnight here, for example "Asia/Tokyo"
+# language = "en"                # "en" or "ja"
+# state = "state"                # where events, scores and records are kept
+# tracking_uri = "sqlite:///mlruns/mlflow.db"
+
+# Where your events are: SQL (DuckDB) that gives customer_id, occurred_at and kind, and, where you have
+# them, value, channel, place, detail, recorded_at and event_id. Any number of sources.
+[[sources]]
+name = "orders"
+query = """
+select customer as customer_id, ordered_at as occurred_at, 'purchase' as kind, amount as value
+from read_csv('data/orders.csv')
+"""
+
+# What is known about a customer besides events, and since when.
+# [[attributes]]
+# name = "plan"
+# query = "select customer as customer_id, since as known_at, plan as value from read_csv('data/plans.csv')"
+
+# Which kinds of event measure which side of engagement; the defaults fit the usual names.
+# [indicators.purchase]
+# kinds = ["purchase", "refund"]
+
+# [features]
+# windows = [7, 14, 30, 60, 90, 180, 365]
+
+# When a customer counts as gone: no such event in the horizon, among those who had one in the active days.
+[churn]
+type = "inactivity"              # or "contract", with started_by, ended_by and completed_by
+indicators = ["purchase"]
+active_days = 90
+horizon_days = 60
+# lead_days = 0
+
+# [tiers]
+# names = ["dormant", "cooling", "casual", "engaged", "devoted"]
+
+# How many customers can be approached per list.
+[capacity]
+contacts = 500
+'''
+
+
+def write(folder: Path, name: str) -> Path:
+    """Write the template into the folder; an existing file is left alone."""
+    file = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(TEMPLATE)
+    except FileExistsError:
+        raise ConfigurationError(
+            f"cannot write {file}: it is there already. "
+            "Edit it, or name another folder: `kizuna init FOLDER`."
+        ) from None
+    return file
