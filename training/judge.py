@@ -86,7 +86,7 @@ class Measure:
             hits @ np.divide(above, seen, out=np.zeros_like(above), where=seen > 0)
         ) / churners
         gap = np.bincount(self.bin, weight * (self.p - self.y))
-        precision = (weight @ (self.y * self.listed)) / max(weight @ self.listed, 1e-12)
+        precision = (weight @ (self.y * self.listed)) / np.maximum(weight @ self.listed, 1e-12)
         return np.array(
             [
                 auc,
@@ -151,7 +151,7 @@ def calibration_noise(probability: Floats, outcomes: Outcomes, *, seed: int = 0,
 
 
 def weighted_kappa(actual: NDArray[np.int8], predicted: NDArray[np.int8], tiers: int) -> float:
-    """Agreement of ordered tiers beyond chance, a miss weighed by the square of its distance; 1 is perfect."""
+    """Agreement of ordered tiers beyond chance, a miss weighed by its distance squared; 1 is perfect."""
     seen = np.zeros((tiers, tiers))
     np.add.at(seen, (actual, predicted), 1.0)
     chance = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / max(seen.sum(), 1.0)

@@ -80,7 +80,8 @@ class TierScale:
 
     def tier(self, index: Floats) -> NDArray[np.int8]:
         """int8[n]: positions in `names`, 0 = lowest."""
-        return np.searchsorted(self.cuts, index, side="right").astype(np.int8)
+        tier: NDArray[np.int8] = np.searchsorted(self.cuts, index, side="right").astype(np.int8)
+        return tier
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -163,7 +164,8 @@ def _raw(columns: tuple[str, ...], matrix: Floats, names: tuple[str, ...]) -> Fl
         alone: Floats = matrix[:, names.index(columns[0])]
         return alone
     several = matrix[:, [names.index(column) for column in columns]]
-    return (several > 0).sum(axis=1).astype(np.float64)
+    positive: Floats = np.count_nonzero(several > 0, axis=1).astype(np.float64)
+    return positive
 
 
 def _index(parts: tuple[Part, ...], matrix: Floats, names: tuple[str, ...]) -> Floats:

@@ -1,0 +1,161 @@
+"""The recipe: from a store of events to a judged, registered and perhaps promoted bundle.
+
+calendar → snapshots → labels → fit → calibrate → test → compare with baselines → log → register → promote
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog import Catalog, FeatureSettings, Indicator, catalog
+from features.errors import DataError
+from features.store import EventStore
+from features.timeline import Timeline
+from training.bundle import Bundle
+from training.calendar import Calendar, calendar
+from training.dataset import Rows, Survey, dataset, survey
+from training.evidence import Evidence, Recipe, examine
+from training.labels import Churn, ChurnSettings
+from training.models import Settings
+from training.priors import learn_priors
+from training.tiers import TierSettings, tier_scale
+
+Progress = Callable[[str, float], None]
+
+FEW = 25
+"""Churners, and stayers, that each role needs; with fewer the roles are cross-fitted and evidence is low."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a project wants learned."""
+
+    timeline: Timeline
+    indicators: tuple[Indicator, ...]
+    features: FeatureSettings
+    churn: ChurnSettings
+    tiers: TierSettings
+    contacts: int
+    seed: int = 0
+
+
+def learn(
+    store: EventStore, plan: Plan, *, until: int | None, progress: Progress | None = None, threads: int = 0
+) -> tuple[Bundle, Evidence]:
+    """Learn from what was known before `until`, and judge it on dates later than those that taught.
+
+    The data counts as covered until its newest event before `until`, not until `until` itself: deleting
+    the future and hiding it give the same bundle. The delivered models are refitted on every labelled date
+    with the settings that were judged; their calibration comes from what models fitted on earlier dates
+    said about later ones, because a model's own dates flatter it.
+    """
+    tell = progress or _silent
+    tell("looking through the events", 0.0)
+    past = survey(store, until)
+    churn = Churn.of(plan.churn, plan.indicators)
+    dates = calendar(past.first, past.newest, churn, plan.timeline)
+    features = catalog(plan.indicators, plan.features, past.kinds)
+
+    tell("computing features", 0.05)
+    priors = learn_priors(store.histories(until=until), features, dates.labelled[0])
+    rows = dataset(store, features, churn, plan.timeline, priors, dates.labelled, past, until)
+    dates = _settled(dates, rows, churn, plan.timeline)
+    scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
+
+    tell("fitting, calibrating and testing", 0.2)
+    recipe = Recipe(Settings(seed=plan.seed, threads=threads), features, churn, scale)
+    recipe, evidence = examine(recipe, rows, dates, plan.contacts)
+
+    tell("fitting on every labelled date", 0.6)
+    bundle = Bundle(
+        timezone=plan.timeline.timezone,
+        catalog=features,
+        priors=priors,
+        churn=churn,
+        tiers=scale,
+        models=recipe.fit(rows),
+        calibration=evidence.calibration,
+        typical=_typical(rows.on(dates.test), features),
+        base_rate=evidence.base_rate,
+        value_scale=evidence.value_scale,
+        evidence=evidence.level,
+        trained_until=past.newest,
+        labelled_until=dates.labelled[-1],
+        data_version=past.digest,
+        code_version=version("kizuna"),
+        settings=_described(plan, recipe, dates, past),
+        figures=evidence.figures,
+    )
+    tell("learned", 1.0)
+    return bundle, evidence
+
+
+def _silent(_words: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+def _settled(dates: Calendar, rows: Rows, churn: Churn, timeline: Timeline) -> Calendar:
+    """The calendar, cross-fitted by customer instead when a role has too few churners or stayers.
+
+    Raises `DataError` when nobody could leave, nobody left, or everybody did.
+    """
+    span = f"between {timeline.name(dates.labelled[0])} and {timeline.name(dates.labelled[-1])}"
+    if not len(rows):
+        raise DataError(
+            f"cannot train: no customer could still leave on any as-of date {span}. "
+            "Check [churn]: do the kinds of event it names exist, and is active_days long enough?"
+        )
+    if rows.churned.all() or not rows.churned.any():
+        who = "every one" if rows.churned.all() else "none"
+        raise DataError(
+            f"cannot train: {who} of the {len(np.unique(rows.keys)):,} customers who could leave {span} "
+            f"did so within {churn.horizon.reach} days, so there is nothing to tell apart. "
+            "Write another horizon_days in [churn], or check the kinds of event it names."
+        )
+    for role in (dates.fit, dates.calibrate, dates.test):
+        mine = rows.on(role)
+        left = len(np.unique(mine.keys[mine.churned]))
+        if min(left, len(np.unique(mine.keys[~mine.churned]))) < FEW:
+            every = dates.labelled
+            return replace(dates, fit=every, calibrate=every, test=every, evidence="low")
+    return dates
+
+
+def _typical(rows: Rows, features: Catalog) -> dict[str, float]:
+    """The cohort's median of each feature on the newest dates; of details, the most frequent."""
+    typical = {}
+    for place, column in enumerate(features.columns):
+        known = rows.matrix[:, place][~np.isnan(rows.matrix[:, place])]
+        if len(known):
+            typical[column] = _mode(known) if column in features.detail_columns else float(np.median(known))
+    return typical
+
+
+def _mode(x: NDArray[np.float64]) -> float:
+    values, counts = np.unique(x, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def _described(plan: Plan, recipe: Recipe, dates: Calendar, past: Survey) -> dict[str, Any]:
+    """How this bundle was made, in plain data."""
+    name = plan.timeline.name
+    return {
+        "churn": plan.churn.model_dump(mode="json"),
+        "label": recipe.churn.definition,
+        "features": plan.features.model_dump(mode="json"),
+        "tiers": plan.tiers.model_dump(mode="json"),
+        "contacts": plan.contacts,
+        "models": recipe.settings.to_json(),
+        "value_power": recipe.value_power,
+        "calendar": {
+            role: [name(date) for date in getattr(dates, role)] for role in ("fit", "calibrate", "test")
+        },
+        "events": past.events,
+        "customers": past.customers,
+    }
