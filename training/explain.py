@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,6 +29,9 @@ Order = Literal["raising", "strongest"]
 
 MATERIAL = 0.05
 """An indicator has something to say from this share of a row's contributions, in absolute values."""
+
+NOTHING = 0.001
+"""Log-odds below which a contribution is no reason."""
 
 _SIDES = {
     "recency": ("days_since_last", "overdue"),
@@ -91,21 +94,19 @@ def rank(
 ) -> Ranked:
     """The reasons of float64[n, f] rows as arrays, from contributions float64[n, f + 1].
 
-    `raising`: what raises the risk comes first, then what lowers it, each by size. `strongest`: by size.
+    `raising`: what raises the risk is preferred and comes first, then what lowers it, each by size;
+    what hardly matters only fills up. `strongest`: by size alone.
     """
-    guide = _Guide(bundle)
+    guide = _guide(bundle)
     weights = guide.weights(matrix)
-    coarse = _choose(contributions, weights, guide.things)
-    fine = _choose(contributions, weights, guide.sides)
-    sizes = np.abs(coarse.sums)
-    telling = (sizes >= MATERIAL * sizes.sum(axis=1, keepdims=True)) & (sizes > 0)
-    by_thing = _order(coarse, top, order)
-    by_side = _order(fine, top, order)
-    few = (telling.sum(axis=1) < top)[:, None]
-    columns = np.where(few, by_side[0], by_thing[0])
-    amounts = np.where(few, by_side[1], by_thing[1])
+    by_thing = _choose(contributions, weights, guide.things)
+    columns, sums = _order(by_thing, top, order)
+    few = np.flatnonzero(_material(by_thing.sums).sum(axis=1) < top)
+    if len(few):
+        by_side = _choose(contributions[few], weights[few], guide.sides)
+        columns[few], sums[few] = _order(by_side, top, order)
     values = np.where(columns >= 0, np.take_along_axis(matrix, np.maximum(columns, 0), axis=1), np.nan)
-    return Ranked(bundle, columns, amounts, values)
+    return Ranked(bundle, columns, sums, values)
 
 
 def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
@@ -134,7 +135,7 @@ def changes(
 
     `before` and `after` are the customer's feature row float64[f] and contributions float64[f + 1].
     """
-    guide = _Guide(bundle)
+    guide = _guide(bundle)
     (old, old_parts), (new, new_parts) = before, after
     moved = new_parts - old_parts
     differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
@@ -150,6 +151,11 @@ def changes(
         for column, shift in zip(columns[0].tolist(), shifts[0].tolist(), strict=True)
         if column >= 0 and differs[column]
     ]
+
+
+@lru_cache(maxsize=4)
+def _guide(bundle: Bundle) -> _Guide:
+    return _Guide(bundle)
 
 
 @dataclass(frozen=True)
@@ -187,17 +193,26 @@ class _Guide:
         ]
         return np.array(plain)
 
+    @cached_property
+    def details(self) -> NDArray[np.bool_]:
+        return np.array([self.bundle.catalog.unit(name) == "detail" for name in self.columns])
+
+    @cached_property
+    def typical(self) -> Floats:
+        return np.array([self.bundle.typical.get(name, np.nan) for name in self.columns])
+
+    @cached_property
+    def near(self) -> Floats:
+        """How far from the typical value still is as usual."""
+        whole = [self.bundle.catalog.unit(name) in {"count", "days"} for name in self.columns]
+        return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
+
     def weights(self, matrix: Floats) -> Floats:
         """[n, f]: how good a reason each value makes: plain, present, and unlike the typical one."""
-        catalog = self.bundle.catalog
-        typical = np.array([self.bundle.typical.get(name, np.nan) for name in self.columns])
-        details = np.array([catalog.unit(name) == "detail" for name in self.columns])
-        whole = np.array([catalog.unit(name) in {"count", "days"} for name in self.columns])
-        near = np.maximum(0.1 * np.abs(typical), np.where(whole, 0.5, 0.0))
-        usual = (np.abs(matrix - typical) <= near) & ~details
-        missing = np.isnan(matrix)
-        silent = np.where(details, 0.05, 0.4)
-        return self.plainness * np.where(missing, silent, np.where(usual, _AS_USUAL, 1.0))
+        usual = (np.abs(matrix - self.typical) <= self.near) & ~self.details
+        silent = np.where(self.details, 0.05, 0.4)
+        weights: Floats = self.plainness * np.where(np.isnan(matrix), silent, np.where(usual, _AS_USUAL, 1.0))
+        return weights
 
     @staticmethod
     def _grouped(keys: Sequence[str]) -> list[Integers]:
@@ -222,18 +237,29 @@ def _choose(contributions: Floats, weights: Floats, groups: list[Integers]) -> _
 def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
     """The columns and sums of the `top` groups of each row, [n, top]; padded with column -1."""
     size = np.abs(choice.sums)
-    key = np.where((choice.sums > 0) & (order == "raising"), size + size.max(initial=0.0) + 1.0, size)
-    best = np.argsort(-key, axis=1, kind="stable")[:, :top]
+    material = _material(choice.sums)
+    above = 1.0 + 2.0 * size.max(initial=0.0)
+    raises = (choice.sums > 0) & (order == "raising")
+    chosen = np.argsort(-(size + above * (material + (material & raises))), axis=1, kind="stable")[:, :top]
+    shown = np.take_along_axis(size + above * raises, chosen, axis=1)
+    best = np.take_along_axis(chosen, np.argsort(-shown, axis=1, kind="stable"), axis=1)
     sums = np.take_along_axis(choice.sums, best, axis=1)
     columns = np.take_along_axis(choice.columns, best, axis=1)
     # A contribution that rounds to nothing is no reason, but every customer has at least one.
-    empty = np.abs(sums) < 5e-5
-    empty[:, 0] = False
-    missing = top - best.shape[1]
-    return (
-        np.pad(np.where(empty, -1, columns), ((0, 0), (0, missing)), constant_values=-1),
-        np.pad(np.where(empty, 0.0, sums), ((0, 0), (0, missing))),
-    )
+    empty = np.abs(sums) < NOTHING
+    empty[:, 0] &= ~empty.all(axis=1)
+    # Reasons stand together at the front.
+    front = np.argsort(empty, axis=1, kind="stable")
+    columns = np.take_along_axis(np.where(empty, -1, columns), front, axis=1)
+    sums = np.take_along_axis(np.where(empty, 0.0, sums), front, axis=1)
+    missing = ((0, 0), (0, top - best.shape[1]))
+    return np.pad(columns, missing, constant_values=-1), np.pad(sums, missing)
+
+
+def _material(sums: Floats) -> NDArray[np.bool_]:
+    size = np.abs(sums)
+    material: NDArray[np.bool_] = (size >= MATERIAL * size.sum(axis=1, keepdims=True)) & (size > 0)
+    return material
 
 
 def _root(catalog: Catalog, column: str) -> Feature:

@@ -219,7 +219,7 @@ class _Japanese(_Sentence):
         if value == 0 and self.aggregate in {"count", "active_days", "distinct_detail"}:
             return f"{self.window()}{self.words.ja}がなく{usual}、"
         if self.aggregate in {"days_since_last", "days_since_first"}:
-            return f"{self.known(value)}が経過しており{usual}、"
+            return f"{self.known(value)}{'で' if value < 1 else 'が経過しており'}{usual}、"
         return f"{self.known(value)}{usual}で、"
 
     def known(self, value: float) -> str:
@@ -232,11 +232,11 @@ class _Japanese(_Sentence):
             case "active_days":
                 return f"{window}{ja}があった日は{said}"
             case "days_since_last":
-                return f"最終{ja}から{said}"
+                return f"{self.ordinal('最終', '最後')}から{said}"
             case "days_since_first":
-                return f"初回{ja}から{said}"
+                return f"{self.ordinal('初回', '最初')}から{said}"
             case "overdue":
-                return f"最終{ja}からの経過日数は普段の間隔の{said}"
+                return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{said}"
             case "gap_mean":
                 return f"{ja}の平均間隔は{said}"
             case "gap_std":
@@ -257,6 +257,11 @@ class _Japanese(_Sentence):
                 return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{said}"
             case _:
                 return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{said}"
+
+    def ordinal(self, prefix: str, adjective: str) -> str:
+        """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
+        ja = self.words.ja
+        return f"{adjective}の{ja}" if "の" in ja or "「" in ja else f"{prefix}{ja}"
 
     def missing(self) -> str:
         ja = self.words.ja

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,14 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.pyfunc import save_model
-from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, DataType, Schema
+with warnings.catch_warnings():
+    # MLflow 3.17 warns of its own type hints, and uses a loader strategy that SQLAlchemy 2.1 deprecates.
+    warnings.filterwarnings("ignore", r"(?s).*Any type hint is inferred", UserWarning)
+    warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+    import mlflow
+    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.pyfunc import save_model
+    from mlflow.store.tracking import sqlalchemy_store as _  # noqa: F401
+    from mlflow.tracking import MlflowClient
+    from mlflow.types import ColSpec, DataType, Schema
 
+from features.errors import ModelError
 from training.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -40,6 +47,9 @@ CHAMPION = "champion"
 
 REQUIREMENTS = ("kizuna", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic")
 """What a bundle needs where MLflow serves it."""
+
+_BUNDLE = Path("data", "bundle")
+"""Where MLflow puts the bundle inside a model's files."""
 
 _LONGEST = 6_000
 """Characters of a parameter that MLflow keeps."""
@@ -142,13 +152,16 @@ class Tracking:
             data = Path(folder) / "bundle"
             bundle.save(data)
             packed = Path(folder) / "model"
-            save_model(
-                packed,
-                loader_module="training.pyfunc",
-                data_path=str(data),
-                signature=_signature(bundle),
-                pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
-            )
+            with warnings.catch_warnings():
+                # The signature is given; MLflow asks for an example row all the same.
+                warnings.filterwarnings("ignore", "(?s).*An input example was not provided", UserWarning)
+                save_model(
+                    packed,
+                    loader_module="training.pyfunc",
+                    data_path=str(data),
+                    signature=_signature(bundle),
+                    pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+                )
             client.log_model_artifacts(model.model_id, str(packed))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run.id, [LoggedModelOutput(model.model_id, 0)])
@@ -176,8 +189,16 @@ class Tracking:
         except MlflowException:
             return None
         location = self._client.get_model_version_download_uri(MODEL, found.version)
-        local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
-        return str(found.version), local / "data" / "bundle"
+        try:
+            local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
+        except (MlflowException, OSError):
+            local = None
+        if local is None or not (local / _BUNDLE).is_dir():
+            raise ModelError(
+                f"cannot fetch the champion, version {found.version} of '{MODEL}': its files are not at "
+                f"{location}. Put them back, or train again with `kizuna train`."
+            )
+        return str(found.version), local / _BUNDLE
 
     def _exists(self) -> bool:
         database = _database(self.uri)

@@ -91,7 +91,7 @@ def bundle(*, amounts: bool = True) -> Bundle:
     return Bundle(
         timezone="UTC",
         catalog=columns(),
-        priors=Priors({column: DETAILS for column in columns().detail_columns}, {"purchase_rate": 0.1}),
+        priors=Priors(dict.fromkeys(columns().detail_columns, DETAILS), {"purchase_rate": 0.1}),
         churn=CHURN,
         tiers=scale,
         models=models,

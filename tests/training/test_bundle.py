@@ -1,0 +1,265 @@
+"""A bundle freezes everything needed to score, and notices any damage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalog import Catalog
+from features.errors import ModelError
+from tests.training.trained import bundle, like, rows
+from training.bundle import Bundle, canonical
+from training.contributions import Explainer
+from training.models import Models
+
+FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
+REMEDY = (
+    "Delete this folder and run `kizuna score` to fetch the champion again, "
+    "or train again with `kizuna train`."
+)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_loaded_bundle_says_the_same_as_the_one_saved(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    loaded = Bundle.load(tmp_path / "1")
+    matrix = rows(300, seed=5)
+    before, after = bundle().predict(matrix), loaded.predict(matrix)
+    assert loaded == bundle()
+    assert loaded.catalog.columns == bundle().catalog.columns
+    assert np.array_equal(before.churn_probability, after.churn_probability)
+    assert np.array_equal(before.tier_probabilities, after.tier_probabilities)
+    assert before.expected_value is not None
+    assert after.expected_value is not None
+    assert np.array_equal(before.expected_value, after.expected_value)
+    assert np.array_equal(bundle().contributions(matrix), loaded.contributions(matrix))
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "one")
+    Bundle.load(tmp_path / "one").save(tmp_path / "two")
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_a_bundle_is_text_and_names_neither_machine_nor_moment(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    files = content(tmp_path / "1")
+    assert sorted(files) == sorted([*FILES, "checksums.txt"])
+    for text in files.values():
+        decoded = text.decode("utf-8")
+        assert "num_threads" not in decoded
+        assert str(tmp_path) not in decoded
+
+
+def test_the_checksums_are_those_that_sha256sum_reads(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    done = subprocess.run(
+        ["sha256sum", "--check", "--quiet", "checksums.txt"], cwd=tmp_path / "1", check=False
+    )
+    assert done.returncode == 0
+
+
+def test_the_model_text_is_the_same_whatever_the_threads_it_was_trained_with() -> None:
+    matrix, target = rows(500), (np.arange(500) % 3 == 0).astype(float)
+    texts = []
+    for threads in (1, 2):
+        parameters = {"objective": "binary", "num_threads": threads, "verbosity": -1, "deterministic": True}
+        parameters["force_row_wise"] = True
+        booster = lightgbm.train(parameters, lightgbm.Dataset(matrix, target), num_boost_round=3)
+        texts.append(booster.model_to_string())
+    assert texts[0] != texts[1]
+    assert canonical(texts[0]) == canonical(texts[1])
+    assert canonical(canonical(texts[0])) == canonical(texts[0])
+
+
+def test_the_fingerprint_changes_with_any_part() -> None:
+    assert len(bundle().fingerprint) == 12
+    assert like(bundle()).fingerprint == bundle().fingerprint
+    assert like(bundle(), value_scale=1.04).fingerprint != bundle().fingerprint
+    assert like(bundle(), data_version="events-8") != bundle()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_byte_is_found_and_named(tmp_path: Path, name: str) -> None:
+    bundle().save(tmp_path / "1")
+    path = tmp_path / "1" / name
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == (
+        f"the bundle at {tmp_path / '1'} is damaged: {name} does not match its checksum. {REMEDY}"
+    )
+
+
+@pytest.mark.parametrize("name", [*FILES, "checksums.txt"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    bundle().save(tmp_path / "1")
+    (tmp_path / "1" / name).unlink()
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == f"the bundle at {tmp_path / '1'} is damaged: {name} cannot be read. {REMEDY}"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "checksums.txt does not name bundle.json"),
+        ("rubbish\n", "checksums.txt holds a line that is not a checksum"),
+        ("00  ../elsewhere\n", "checksums.txt holds a line that is not a checksum"),
+    ],
+)
+def test_broken_checksums_are_named(tmp_path: Path, text: str, what: str) -> None:
+    bundle().save(tmp_path / "1")
+    (tmp_path / "1" / "checksums.txt").write_text(text)
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == f"the bundle at {tmp_path / '1'} is damaged: {what}. {REMEDY}"
+
+
+def test_no_bundle_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == (
+        f"there is no bundle at {tmp_path / '1'}: no such folder. Train one with `kizuna train`."
+    )
+
+
+def test_models_whose_features_stand_in_another_order_are_refused(tmp_path: Path) -> None:
+    catalog = bundle().catalog
+    swapped = Catalog(catalog.indicators, catalog.streams, (*catalog.features[1::-1], *catalog.features[2:]))
+    like(bundle(), catalog=swapped).save(tmp_path / "1")
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == (
+        f"the bundle at {tmp_path / '1'} is damaged: the features of churn.txt are not those of its "
+        f"catalogue, in order. {REMEDY}"
+    )
+
+
+def test_a_failed_save_leaves_the_old_bundle(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    before = content(tmp_path / "1")
+    with pytest.raises(TypeError):
+        like(bundle(), settings={"folder": tmp_path}).save(tmp_path / "1")
+    assert content(tmp_path / "1") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_saving_replaces_an_older_bundle_whole(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    bundle(amounts=False).save(tmp_path / "1")
+    assert "value.txt" not in os.listdir(tmp_path / "1")
+    assert Bundle.load(tmp_path / "1") == bundle(amounts=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_without_amounts_there_is_no_expected_value() -> None:
+    assert bundle(amounts=False).predict(rows(3)).expected_value is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(1, 1_200), seed=st.integers(0, 2**16), threads=st.sampled_from([0, 1, 2]))
+def test_a_row_alone_and_in_a_batch_get_the_same_bits(size: int, seed: int, threads: int) -> None:
+    matrix = rows(size, seed)
+    batch = bundle().predict(matrix, threads=threads)
+    at = seed % size
+    alone = bundle().predict(matrix[at : at + 1])
+    assert alone.margin[0] == batch.margin[at]
+    assert alone.churn_probability[0] == batch.churn_probability[at]
+    assert np.array_equal(alone.tier_probabilities[0], batch.tier_probabilities[at])
+    assert alone.expected_value is not None
+    assert batch.expected_value is not None
+    assert alone.expected_value[0] == batch.expected_value[at]
+
+
+def test_probabilities_lie_strictly_between_0_and_1_and_tiers_sum_to_1() -> None:
+    matrix = np.vstack(
+        [rows(500), np.full((1, rows(1).shape[1]), np.nan), np.full((1, rows(1).shape[1]), 1e300)]
+    )
+    said = bundle().predict(matrix)
+    assert (said.churn_probability > 0).all()
+    assert (said.churn_probability < 1).all()
+    assert said.tier_probabilities.shape == (502, 5)
+    assert said.tier_probabilities.sum(axis=1) == pytest.approx(1.0)
+    assert said.expected_value is not None
+    assert (said.expected_value >= 0).all()
+
+
+def test_a_matrix_of_another_width_is_refused() -> None:
+    width = rows(1).shape[1]
+    with pytest.raises(ModelError) as refusal:
+        bundle().predict(np.zeros((4, 3)))
+    assert str(refusal.value) == (
+        f"cannot score a matrix of shape (4, 3): this bundle needs {width} columns. "
+        "Make the rows with the catalogue of the bundle."
+    )
+
+
+@pytest.mark.parametrize("size", [1, 40, 4_000])
+def test_contributions_sum_to_the_log_odds(size: int) -> None:
+    matrix = rows(size, seed=8)
+    contributions = bundle().contributions(matrix)
+    assert contributions.shape == (size, matrix.shape[1] + 1)
+    assert np.abs(contributions.sum(axis=1) - bundle().predict(matrix).margin).max() < 1e-4
+
+
+def test_fast_and_exact_contributions_agree_where_values_are_missing() -> None:
+    booster = lightgbm.Booster(model_str=bundle().models.churn)
+    matrix = rows(4_000, seed=9)
+    matrix[:50] = np.nan
+    fast = Explainer(booster, large=1)(matrix)
+    exact = Explainer(booster, large=10_000)(matrix)
+    assert np.abs(fast - exact).max() < 1e-5
+
+
+def test_a_fast_explanation_that_misses_falls_back_and_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booster = lightgbm.Booster(model_str=bundle().models.churn)
+    # No sum is nearer than this to the log-odds, so that the check must fail.
+    monkeypatch.setattr("training.contributions.TOLERANCE", -1.0)
+    matrix = rows(20)
+    values = Explainer(booster, large=1)(matrix)
+    assert np.array_equal(values, Explainer(booster, large=10_000)(matrix))
+    assert "explaining with LightGBM instead, which takes longer" in caplog.text
+
+
+def test_a_constant_model_is_explained_by_its_base_value() -> None:
+    names = list(bundle().catalog.columns)
+    matrix = rows(60)
+    grown = lightgbm.train(
+        {"objective": "binary", "verbosity": -1},
+        lightgbm.Dataset(
+            matrix, np.r_[np.ones(20), np.zeros(40)], feature_name=names, params={"min_data_in_leaf": 60}
+        ),
+        num_boost_round=2,
+    )
+    constant = like(
+        bundle(), models=Models(grown.model_to_string(), bundle().models.tier, bundle().models.value)
+    )
+    for size in (5, 3_200):
+        contributions = constant.contributions(rows(size))
+        assert (contributions[:, :-1] == 0).all()
+        assert contributions[:, -1] == pytest.approx(constant.predict(rows(size)).margin)
+
+
+def test_loading_a_bundle_needs_no_mlflow_shap_optuna_or_matplotlib() -> None:
+    code = (
+        "import sys, training.bundle, training.explain\n"
+        "print([m for m in ('mlflow', 'shap', 'optuna', 'matplotlib', 'woodelf') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
