@@ -77,7 +77,8 @@ def ingest(call: Call) -> None:
         )
     lines = [
         f"{receipt.source}: {receipt.read:,} read, {receipt.new:,} new, "
-        f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, {receipt.quarantined:,} quarantined"
+        f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, "
+        f"{receipt.quarantined:,} quarantined"
         + (f" ({receipt.without_customer:,} without a customer)" if receipt.without_customer else "")
         for receipt in receipts
     ]
