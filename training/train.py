@@ -5,10 +5,10 @@ calendar → snapshots → labels → fit → calibrate → test → compare wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,14 @@ from training.bundle import Bundle
 from training.calendar import Calendar, calendar
 from training.dataset import Rows, Survey, dataset, survey
 from training.evidence import Evidence, Recipe, examine
+from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
 from training.priors import learn_priors
 from training.tiers import TierSettings, tier_scale
+
+if TYPE_CHECKING:
+    from training.tracking import Tracking
 
 Progress = Callable[[str, float], None]
 
@@ -45,6 +49,46 @@ class Plan:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a training: the model's version, and whether it earned to be the champion."""
+
+    promoted: bool
+    version: str | None
+    run_id: str | None
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    figures: Mapping[str, float]
+    """The headline figures; `bundle.figures` has all."""
+    bundle: Bundle
+
+
+def train(
+    store: EventStore,
+    plan: Plan,
+    tracking: Tracking,
+    *,
+    until: int | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it."""
+    tell = progress or silent
+    bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.8 * share))
+    tell("keeping the run", 0.8)
+    with tracking.run(f"until {plan.timeline.name(bundle.trained_until)}") as run:
+        run.log_parameters(bundle.settings)
+        run.log_metrics(bundle.figures)
+        run.log_dataset("events", bundle.data_version, rows=bundle.settings["events"], context="training")
+        run.tag({"evidence": evidence.level, "fingerprint": bundle.fingerprint, "store": store.version})
+        number = tracking.register(run, bundle)
+    promoted = evidence.figures["difference/base_rate/log_loss"] < 0
+    if promoted:
+        tracking.promote(number)
+    headline = {name: evidence.figures[name] for name in METRICS}
+    tell("done", 1.0)
+    return Verdict(promoted, number, run.id, (), (), headline, bundle)
+
+
 def learn(
     store: EventStore, plan: Plan, *, until: int | None, progress: Progress | None = None, threads: int = 0
 ) -> tuple[Bundle, Evidence]:
@@ -55,7 +99,7 @@ def learn(
     with the settings that were judged; their calibration comes from what models fitted on earlier dates
     said about later ones, because a model's own dates flatter it.
     """
-    tell = progress or _silent
+    tell = progress or silent
     tell("looking through the events", 0.0)
     past = survey(store, until)
     churn = Churn.of(plan.churn, plan.indicators)
@@ -96,7 +140,7 @@ def learn(
     return bundle, evidence
 
 
-def _silent(_words: str, _share: float) -> None:
+def silent(_words: str, _share: float) -> None:
     """Progress that nobody watches."""
 
 

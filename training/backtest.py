@@ -1,0 +1,59 @@
+"""What would have been said on a past date, by a model that knew only what was known then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from features.errors import DataError
+from features.snapshot import snapshot
+from features.store import EventStore
+from training.labels import cohort
+from training.train import Plan, Progress, learn, silent
+
+SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("churn_probability", pa.float64()),
+        ("tier", pa.string()),
+        ("predicted_tier", pa.string()),
+        ("expected_value", pa.float64()),
+    ]
+)
+
+
+def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | None = None) -> pa.Table:
+    """One row of `SCHEMA` for each customer of the cohort at the as-of date, by customer id.
+
+    Events that occurred or were recorded at or after the date do not exist for it. No gate is asked and
+    nothing is registered. `expected_value` is null where events carry no amounts.
+    """
+    tell = progress or silent
+    bundle, _ = learn(store, plan, until=as_of, progress=lambda words, share: tell(words, 0.9 * share))
+    tell("looking back", 0.9)
+    names = np.array([*bundle.tiers.names])
+    parts = []
+    for history in store.histories(until=as_of):
+        keys = cohort(history, bundle.churn, as_of)
+        if not len(keys):
+            continue
+        dates = np.full(len(keys), as_of, dtype=np.int64)
+        rows = snapshot(history, bundle.catalog, plan.timeline, keys, dates, bundle.priors)
+        said = bundle.predict(rows.matrix)
+        columns = [
+            store.customers.names(keys),
+            said.churn_probability,
+            names[bundle.tiers.tier(bundle.tiers.index(rows))],
+            names[said.tier_probabilities.argmax(axis=1)],
+            pa.nulls(len(keys), pa.float64()) if said.expected_value is None else said.expected_value,
+        ]
+        parts.append(
+            pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+        )
+    if not parts:
+        raise DataError(
+            f"cannot look back to {plan.timeline.name(as_of)}: no customer then could still leave. "
+            "Give a date within the history of the events."
+        )
+    tell("looked back", 1.0)
+    return pa.concat_tables(parts).sort_by("customer_id")
