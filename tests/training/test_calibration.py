@@ -1,0 +1,89 @@
+"""Calibration: strictly increasing, chosen by later dates, and right where it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.calibration import METHODS, Calibration, choose_method, fit_calibration
+
+DRAW = np.random.default_rng(4)
+TRUE = DRAW.beta(1.0, 4.0, 20_000)
+HAPPENED = DRAW.random(20_000) < TRUE
+
+
+def distorted(p: np.ndarray, slope: float, shift: float) -> np.ndarray:
+    return 1 / (1 + np.exp(-(slope * np.log(p / (1 - p)) + shift)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(st.lists(st.floats(0.0001, 0.9999), min_size=2, max_size=30, unique=True))
+def test_the_map_is_strictly_increasing_and_stays_inside_zero_and_one(method: str, p: list[float]) -> None:
+    rising = np.sort(np.array(p))
+    rising = rising[np.r_[True, np.diff(rising) > 1e-9]]
+    said = fit_calibration(method, distorted(TRUE, 1.7, -0.4)[:500], HAPPENED[:500])(rising)  # type: ignore[arg-type]
+    assert (np.diff(said) > 0).all()
+    assert ((said > 0) & (said < 1)).all()
+
+
+def test_even_certainty_stays_inside_zero_and_one() -> None:
+    said = Calibration("beta", 3.0, 3.0, 5.0)(np.array([0.0, 1.0]))
+    assert 0.0 < said[0] < said[1] < 1.0
+
+
+def test_overconfident_probabilities_are_brought_back() -> None:
+    loud = distorted(TRUE, 2.0, 0.5)
+    calm = fit_calibration("logistic", loud[:10_000], HAPPENED[:10_000])(loud)
+    assert np.abs(calm - TRUE)[10_000:].mean() < 0.01
+    assert np.abs(loud - TRUE).mean() > 0.05
+
+
+def test_a_one_sided_distortion_needs_the_beta_map() -> None:
+    bent = TRUE**2
+    rows = slice(0, 10_000)
+    miss = {
+        method: np.abs(fit_calibration(method, bent[rows], HAPPENED[rows])(bent) - TRUE).mean()
+        for method in METHODS
+    }
+    assert miss["beta"] < miss["identity"]
+    assert miss["beta"] < 0.02
+
+
+def test_what_is_calibrated_already_is_left_alone() -> None:
+    as_of = np.repeat(np.arange(4), 5_000)
+    method, losses = choose_method(TRUE, HAPPENED, as_of, DRAW.random(20_000) < 0.5)
+    assert method == "identity"
+    assert set(losses) == set(METHODS)
+
+
+def test_a_distortion_that_lasts_is_noticed() -> None:
+    as_of = np.repeat(np.arange(4), 5_000)
+    method, losses = choose_method(distorted(TRUE, 2.0, 0.5), HAPPENED, as_of, DRAW.random(20_000) < 0.5)
+    assert method in {"logistic", "beta"}
+    assert losses[method] < losses["identity"]
+
+
+def test_a_few_rows_hardly_move_the_map() -> None:
+    few = fit_calibration("beta", np.array([0.2, 0.4, 0.6]), np.array([True, True, True]))
+    assert abs(few.a - 1) < 0.3
+    assert abs(few.b - 1) < 0.3
+
+
+def test_without_both_outcomes_nothing_is_chosen() -> None:
+    assert choose_method(TRUE[:50], np.zeros(50, bool), np.zeros(50, int), np.arange(50) % 2 == 0) == (
+        "identity",
+        {},
+    )
+
+
+def test_one_row_and_many_get_the_same_bits() -> None:
+    map_ = fit_calibration("beta", distorted(TRUE, 1.4, 0.2), HAPPENED)
+    many = map_(TRUE[:1001])
+    assert all(map_(TRUE[i : i + 1])[0] == many[i] for i in range(1001))
+
+
+def test_a_calibration_survives_json() -> None:
+    map_ = fit_calibration("beta", TRUE, HAPPENED)
+    assert Calibration.from_json(map_.to_json()) == map_
