@@ -1,33 +1,48 @@
-"""How events are kept: a Delta table in buckets of the customer key, sorted by customer and time."""
+"""How events are kept: a Delta table in buckets of the customer key, each a few sorted runs.
+
+Three tables lie in the state folder: events, customers, quarantine. One process writes at a time and
+commits customers, then quarantine, then events; the first two are harmless without the third, so a
+process killed anywhere leaves the store as it was or as it was meant to become.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
-from numpy.typing import NDArray
+import pyarrow.parquet as pq
 
-from features.customers import Customers
+from features import erasure, quarantine, reading
+from features.arrivals import Arrivals
+from features.corrections import ALREADY_THERE, CORRECTED, NEW, REFUSED
+from features.customers import CUSTOMERS_SCHEMA, Customers, load, plan_growth
+from features.erasure import ErasureReceipt
 from features.errors import DataError
-from features.events import ATTRIBUTE, REFUSED_SCHEMA, Tally, sift
-from features.history import MISSING, History
-from features.sources import Attribute, Source, as_events, read
-from features.timeline import ALWAYS, Timeline, in_history
+from features.events import NO_CUSTOMER, Tally, sift
+from features.history import History
+from features.ingestion import Ingestion
+from features.lake import File, Lake, Snapshot, turn
+from features.quarantine import QUARANTINE_SCHEMA, Refusals
+from features.reading import ALL_COLUMNS
+from features.runs import RUN_SCHEMA
+from features.sources import Attribute, Feed, Source
+from features.timeline import Timeline
+from features.vocabulary import Vocabulary
 
-ALL_COLUMNS = frozenset({"value", "channel", "place", "detail"})
 BUCKETS = 16
+ERASING = "erasing-"
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of the rows of one source."""
+    """What became of the rows of one source: read = new + already there + corrected + quarantined."""
 
     source: str
     read: int
@@ -36,35 +51,36 @@ class Receipt:
     corrected: int
     quarantined: int
     without_customer: int
-
-
-@dataclass(frozen=True)
-class ErasureReceipt:
-    """What was removed and where it was looked for."""
-
-    customer_id: str
-    events: int
-    checked: tuple[str, ...]
+    """Of those quarantined, the ones that name no customer."""
 
 
 class EventStore:
-    """The events of a project, in its `state` folder."""
+    """The events of a project, in its state folder; created by the first ingest.
 
-    def __init__(self, folder: Path) -> None:
+    `buckets` counts for a new store only (a power of two); memory holds a bucket or two at a time.
+    """
+
+    def __init__(self, folder: Path, *, buckets: int = BUCKETS) -> None:
         self.folder = folder
-        self.customers = Customers()
-        if DeltaTable.is_deltatable(str(folder / "customers")):
-            names = DeltaTable(str(folder / "customers")).to_pyarrow_table().sort_by("key")
-            self.customers = Customers(names.column("customer_id").combine_chunks().cast(pa.string()))
+        events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
+        snapshot = events.snapshot()
+        if snapshot is not None:
+            buckets = int(snapshot.configuration["kizuna.buckets"])
+        self._events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
+        self._customers = Lake(folder / "customers", CUSTOMERS_SCHEMA)
+        self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
+        self._known: tuple[int, Customers] = (-1, Customers())
+        self._facts: dict[str, dict[str, str]] = {}
+        self.buckets = tuple(range(buckets))
 
     @property
-    def buckets(self) -> tuple[int, ...]:
-        return tuple(range(BUCKETS))
-
-    @property
-    def version(self) -> str:
-        table = self._table()
-        return f"{table.metadata().id[:8]}-{table.version()}"
+    def customers(self) -> Customers:
+        """The customers as of the newest ingest."""
+        snapshot = self._customers.snapshot()
+        version = snapshot.version if snapshot else -1
+        if self._known[0] != version:
+            self._known = (version, load(self._customers))
+        return self._known[1]
 
     def ingest(
         self,
@@ -74,85 +90,47 @@ class EventStore:
         folder: Path,
         timeline: Timeline,
         now: int,
-        progress: Callable[[str, float], None] | None = None,
+        progress: Progress | None = None,
     ) -> list[Receipt]:
-        """Read every source into the store, or, when one cannot be read, none."""
-        receipts, parts, refusals = [], [], []
+        """Read every source into the store, or, when one cannot be read, none.
+
+        `folder` is where relative paths in the queries start, `timeline` the zone of timestamps
+        without one, `now` the instant after which nothing can have happened. `progress` is told what
+        is being done and the share that is done.
+        """
         every: list[Source | Attribute] = [*sources, *attributes]
-        for number, source in enumerate(every):
-            if progress:
-                progress(source.name, number / len(every))
-            tally, clock = Tally(source.name), Timeline(source.timezone or timeline.timezone)
-            for batch in read(source, folder):
-                rows = as_events(source, batch) if isinstance(source, Attribute) else batch
-                good, refused = sift(rows, clock, now, tally)
-                parts.append(good.append_column("source", pa.array([source.name] * len(good), pa.string())))
-                refusals.append(refused)
-            tally.verdict()
-            receipts.append(tally)
-        return self._merge(receipts, parts, refusals, now)
+        with self._writing(progress) as run:
+            marks: dict[str, Any] = self._events.record().get("watermarks", {})
+            with self._arrivals(run) as (arrivals, refusals):
+                tallies = []
+                for number, source in enumerate(every):
+                    tally = Tally(source.name)
+                    tallies.append(tally)
+                    clock = Timeline(source.timezone) if source.timezone else timeline
+                    feed = Feed(source, folder, marks.get(source.name))
+                    for batch in feed:
+                        if progress:
+                            progress(f"reading {source.name}: {tally.rows:,} rows", 0.5 * number / len(every))
+                        good, refused = sift(batch, clock, now, tally)
+                        arrivals.take_in(good, source.name)
+                        refusals.add(refused)
+                    if tally.rows or feed.since is None:
+                        tally.verdict()
+                    if feed.watermark is not None:
+                        marks[source.name] = feed.watermark
+                return self._bring_in(run, arrivals, refusals, tallies, marks, now, progress)
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
-        """Keep events that did not come from a source's query."""
-        tally = Tally(source)
-        good, refused = sift(table, timeline, now, tally)
-        tally.verdict()
-        good = good.append_column("source", pa.array([source] * len(good), pa.string()))
-        return self._merge([tally], [good], [refused], now)[0]
-
-    def _merge(
-        self, tallies: list[Tally], parts: list[pa.Table], refusals: list[pa.Table], now: int
-    ) -> list[Receipt]:
-        fresh = pa.concat_tables(parts)
-        keys = self.customers.assign(fresh.column("customer_id"))
-        fresh = fresh.append_column("key", pa.array(keys, pa.int64()))
-        with duckdb.connect() as database:
-            database.execute("set TimeZone = 'UTC'")
-            database.register("fresh", fresh)
-            database.execute(
-                """create table incoming as select key, occurred_at, kind, value, channel, place, detail,
-                   recorded_at, coalesce(event_id, md5(concat_ws('|', base, row_number() over (partition by base)))) as event_id,
-                   source, now from (select *, 1 as now, md5(to_json(fresh)::varchar) as base from fresh)"""
-            )
-            counts = dict(database.execute("select source, count(*) from incoming group by 1").fetchall())
-            database.execute("create table old as select * from incoming where false")
-            if DeltaTable.is_deltatable(str(self.folder / "events")):
-                old = self._table().to_pyarrow_table().drop_columns(["bucket"])
-                database.register("before", old)
-                database.execute("insert into old select *, 0 from before")
-            new = dict(
-                database.execute(
-                    "select source, count(distinct event_id) from incoming where event_id not in (select event_id from old) group by 1"
-                ).fetchall()
-            )
-            merged = database.sql(
-                f"""select key % {BUCKETS} as bucket, * exclude (now) from (
-                    from old union all by name from incoming)
-                    qualify row_number() over (partition by event_id order by now desc) = 1
-                    order by bucket, key, occurred_at, event_id, kind"""
-            ).to_arrow_table()
-        names = self.customers.names(np.arange(len(self.customers)))
-        write_deltalake(
-            str(self.folder / "customers"),
-            pa.table({"key": np.arange(len(names)), "customer_id": names}),
-            mode="overwrite",
-        )
-        refused = pa.concat_tables([REFUSED_SCHEMA.empty_table(), *refusals])
-        if refused.num_rows:
-            write_deltalake(str(self.folder / "quarantine"), refused, mode="append")
-        write_deltalake(str(self.folder / "events"), merged, mode="overwrite", partition_by=["bucket"])
-        return [
-            Receipt(
-                tally.source,
-                tally.rows,
-                new.get(tally.source, 0),
-                counts.get(tally.source, 0) - new.get(tally.source, 0),
-                0,
-                sum(tally.reasons.values()),
-                tally.reasons.get("customer_id is empty", 0),
-            )
-            for tally in tallies
-        ]
+        """Keep events that came some other way than through a source's query."""
+        with self._writing(None) as run:
+            marks = self._events.record().get("watermarks", {})
+            with self._arrivals(run) as (arrivals, refusals):
+                tally = Tally(source)
+                good, refused = sift(table, timeline, now, tally)
+                tally.verdict()
+                arrivals.take_in(good, source)
+                refusals.add(refused)
+                return self._bring_in(run, arrivals, refusals, [tally], marks, now, None)[0]
 
     def history(
         self,
@@ -162,16 +140,16 @@ class EventStore:
         columns: frozenset[str] = ALL_COLUMNS,
         event_ids: bool = False,
     ) -> History:
-        """The history of every customer of a bucket; events at or after `until` do not exist."""
-        rows = self._table().to_pyarrow_table(filters=[("bucket", "=", bucket)])
-        return _history(rows, until, columns, event_ids)
+        """The histories of a bucket's customers; events at or after `until` do not exist."""
+        return self._read(self._snapshot(), bucket, until=until, columns=columns, event_ids=event_ids)
 
     def histories(
         self, *, until: int | None = None, columns: frozenset[str] = ALL_COLUMNS, event_ids: bool = False
     ) -> Iterator[History]:
-        """The histories of all customers, bucket by bucket."""
+        """The histories of all customers, bucket by bucket, all as of one version of the store."""
+        snapshot = self._snapshot()
         for bucket in self.buckets:
-            yield self.history(bucket, until=until, columns=columns, event_ids=event_ids)
+            yield self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
 
     def history_of(
         self,
@@ -181,79 +159,126 @@ class EventStore:
         columns: frozenset[str] = ALL_COLUMNS,
         event_ids: bool = False,
     ) -> History:
-        """The history of these customers; those without events have an empty one."""
-        wanted = np.unique(np.asarray(keys, dtype=np.int64))
-        rows = (
-            self._table().to_pyarrow_table(filters=[("key", "in", wanted.tolist())]) if len(wanted) else None
-        )
-        if rows is None:
-            rows = self._table().to_pyarrow_table(filters=[("key", "in", [-1])])
-        return _history(rows, until, columns, event_ids, wanted)
+        """The histories of a few customers; those without events have an empty one."""
+        snapshot, wanted = self._snapshot(), np.unique(np.asarray(keys, dtype=np.int64))
+        paths = [
+            self._events.path(file)
+            for bucket in np.unique(wanted % len(self.buckets)).tolist()
+            for file in snapshot.by_bucket.get(bucket, ())
+        ]
+        return reading.history(paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted)
 
     def newest(self) -> int | None:
-        """The instant of the newest engagement event; attributes do not count."""
-        return self._extreme("max")
+        """The instant of the newest engagement event; what is known about a customer does not count."""
+        return max(self._said("newest"), default=None)
 
     def oldest(self) -> int | None:
         """The instant of the oldest engagement event."""
-        return self._extreme("min")
+        return min(self._said("oldest"), default=None)
 
     def covered_until(self) -> int | None:
+        """Until when the data reach: the newest engagement event."""
         return self.newest()
 
+    @property
+    def version(self) -> str:
+        """The data version: 16 hexadecimal digits that change exactly when the content does."""
+        return f"{sum(self._said('digest')) % 2**64:016x}"
+
+    @property
+    def events(self) -> int:
+        """How many events there are."""
+        return sum(file.rows for file in self._snapshot().files)
+
+    def quarantined(self) -> pa.Table:
+        """The rows that were refused: source, row, reason, ingested_at, key."""
+        snapshot = self._quarantine.snapshot()
+        parts = [pq.read_table(self._quarantine.path(file)) for file in snapshot.files] if snapshot else []
+        return pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *parts])
+
     def erase(self, customer_id: str) -> ErasureReceipt:
-        raise NotImplementedError
+        """Remove a customer from events, customers, quarantine, logs and older versions, and prove it."""
+        with self._writing(None, ERASING) as run:
+            return erasure.erase(
+                customer_id, self.customers, self._events, self._customers, self._quarantine, run
+            )
 
-    def _extreme(self, which: str) -> int | None:
-        rows = self._table().to_pyarrow_table(columns=["kind", "occurred_at"])
-        rows = rows.filter(pc.invert(pc.starts_with(rows.column("kind"), ATTRIBUTE)))
-        found = pc.min_max(rows.column("occurred_at").cast(pa.int64())).as_py()[which]
-        return None if found is None else int(found)
+    def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
+        return turn(self.folder, self._repair, progress, purpose)
 
-    def _table(self) -> DeltaTable:
-        if not DeltaTable.is_deltatable(str(self.folder / "events")):
+    def _repair(self, broken: str) -> None:
+        shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
+        for lake in (self._customers, self._quarantine, self._events):
+            lake.sweep(broken)
+            if broken.startswith(ERASING):
+                lake.forget_the_past()
+
+    @contextmanager
+    def _arrivals(self, run: str) -> Iterator[tuple[Arrivals, Refusals]]:
+        folder = self.folder / f"arriving-{run}"
+        try:
+            arrivals = Arrivals(folder, len(self.buckets), load(self._customers), Vocabulary())
+            yield arrivals, Refusals(folder / "refused.parquet")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _bring_in(
+        self,
+        run: str,
+        arrivals: Arrivals,
+        refusals: Refusals,
+        tallies: Sequence[Tally],
+        marks: dict[str, Any],
+        now: int,
+        progress: Progress | None,
+    ) -> list[Receipt]:
+        arrivals.close()
+
+        def tell(share: float) -> None:
+            if progress:
+                progress("sorting and storing", 0.5 + 0.5 * share)
+
+        change = Ingestion(self._events, arrivals, run).plan(tell)
+        for refused in change.refused:
+            refusals.add(refused)
+        people = plan_growth(self._customers, arrivals.customers, run)
+        held = quarantine.plan(self._quarantine, refusals, arrivals.customers, now, run)
+        if people is not None:
+            self._customers.commit(*people, record={"given": len(arrivals.customers)})
+        self._quarantine.commit(*held)
+        if change.added or change.removed or marks != self._events.record().get("watermarks", {}):
+            self._events.commit(
+                sorted(change.added, key=lambda file: file.bucket or 0),
+                change.removed,
+                record={"watermarks": marks},
+            )
+
+        def receipt(tally: Tally) -> Receipt:
+            new, there, corrected, refused = (
+                change.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
+            )
+            refused += sum(tally.reasons.values())
+            return Receipt(
+                tally.source, tally.rows, new, there, corrected, refused, tally.reasons.get(NO_CUSTOMER, 0)
+            )
+
+        return [receipt(tally) for tally in tallies]
+
+    def _read(self, snapshot: Snapshot, bucket: int, **how: Any) -> History:
+        files = snapshot.by_bucket.get(bucket, ())
+        return reading.history([self._events.path(file) for file in files], **how)
+
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._events.snapshot()
+        if snapshot is None or not snapshot.files:
             raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
-        return DeltaTable(str(self.folder / "events"))
+        return snapshot
 
+    def _said(self, fact: str) -> list[int]:
+        return [int(said) for file in self._snapshot().files if (said := self._fact(file, fact))]
 
-def _history(
-    rows: pa.Table,
-    until: int | None,
-    columns: frozenset[str],
-    event_ids: bool,
-    keys: NDArray[np.int64] | None = None,
-) -> History:
-    rows = rows.sort_by(
-        [(c, "ascending") for c in ("key", "occurred_at", "event_id", "kind")]
-    ).combine_chunks()
-    occurred = rows.column("occurred_at").cast(pa.int64()).to_numpy()
-    stamp = rows.column("recorded_at").cast(pa.int64())
-    recorded = stamp.fill_null(ALWAYS).to_numpy() if stamp.null_count < len(stamp) else np.empty(0, np.int64)
-    if until is not None:
-        keep = in_history(occurred, recorded if len(recorded) else None, until)
-        return _history(rows.filter(pa.array(keep)), None, columns, event_ids, keys)
-    key = rows.column("key").to_numpy()
-    found = np.unique(key) if keys is None else keys
-    offsets = np.searchsorted(key, np.append(found, np.iinfo(np.int64).max)).astype(np.int64)
-
-    def coded(name: str) -> Any:
-        if name not in columns:
-            return np.empty(0, np.int32), ()
-        coded = rows.column(name).cast(pa.string()).combine_chunks().dictionary_encode()
-        if isinstance(coded, pa.ChunkedArray):
-            coded = coded.combine_chunks()
-        return coded.indices.fill_null(MISSING).to_numpy().astype(np.int32), tuple(
-            coded.dictionary.to_pylist()
-        )
-
-    columns = columns | {"kind"}
-    (kinds, kind_names), (channels, channel_names) = coded("kind"), coded("channel")
-    (places, place_names), (details, detail_names) = coded("place"), coded("detail")
-    values = np.empty(0)
-    if "value" in columns:
-        values = rows.column("value").fill_null(np.nan).to_numpy().astype(np.float64)
-    return History(
-        found, offsets, occurred, recorded, kinds, values, channels, places, details,
-        kind_names, channel_names, place_names, detail_names,
-        np.array(rows.column("event_id").to_pylist() if event_ids else [], dtype=object),
-    )  # fmt: skip
+    def _fact(self, file: File, fact: str) -> str:
+        if file.path not in self._facts:
+            noted = pq.read_metadata(self._events.path(file)).metadata or {}
+            self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
+        return self._facts[file.path].get(f"kizuna.{fact}", "")
