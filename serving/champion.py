@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ModelError
+from serving.imports import without_scikit_learn
 from serving.records import Records
-from training.bundle import Bundle
+
+with without_scikit_learn():
+    from training.bundle import Bundle
 
 
 @dataclass(frozen=True)

@@ -158,9 +158,8 @@ def backtest(call: Call, as_of: str, output: Path) -> None:
     Example:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
-    from training.backtest import backtest as look_back
-
     from serving.tables import write_parquet
+    from training.backtest import backtest as look_back
 
     with call.progress() as report:
         table = look_back(call.store, call.plan(), call.instant(as_of), report)

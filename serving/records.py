@@ -208,6 +208,10 @@ class Records:
             rows = connection.execute(select(KEYS).order_by(KEYS.c.id)).mappings()
             return [_key(row) for row in rows]
 
+    def any_key(self) -> bool:
+        """Whether there is a key in use."""
+        return self._newest(select(KEYS.c.id).where(KEYS.c.revoked_at.is_(None))) is not None
+
     def key(self, text: str) -> Key | None:
         """The valid key this text is, if any."""
         digest = _hash(text)

@@ -1,0 +1,184 @@
+"""The shapes of requests and answers of the API.
+
+Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identifiers are kept as sent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST_CUSTOMERS = 10_000
+MOST_LIVE_CUSTOMERS = 1_000
+MOST_EVENTS = 100_000
+
+
+def _moment(value: Any) -> Any:
+    """Moments are ISO 8601 texts; a bare number could be seconds or milliseconds."""
+    if not isinstance(value, str):
+        raise ValueError("write a moment as text, such as 2017-11-15T09:30:00+09:00")
+    return value
+
+
+CustomerId = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(max_length=2_000)]
+Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
+Language = Literal["en", "ja"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class ScoreRequest(Shape):
+    """Which customers' stored scores are wanted."""
+
+    customer_ids: list[CustomerId] = Field(
+        min_length=1, max_length=MOST_CUSTOMERS, examples=[["1031", "2467"]]
+    )
+    language: Language | None = Field(None, description="the language of the reasons")
+
+
+class EventRequest(Shape):
+    """Something that happened to a customer."""
+
+    occurred_at: Moment = Field(description="ISO 8601; without an offset it is in the project's time zone")
+    kind: Annotated[str, Field(min_length=1, max_length=200)] = Field(examples=["purchase"])
+    value: float | None = None
+    channel: Text | None = None
+    place: Text | None = None
+    detail: Text | None = None
+    recorded_at: Moment | None = Field(None, description="when the company learned of it")
+    event_id: Text | None = None
+
+
+class LiveCustomer(Shape):
+    """A customer, known by the events sent and nothing else."""
+
+    customer_id: CustomerId
+    events: list[EventRequest] = Field(max_length=MOST_EVENTS)
+    attributes: dict[str, float | Text] = Field(
+        default_factory=dict, max_length=200, description="what is known about the customer besides events"
+    )
+
+
+class PredictRequest(Shape):
+    """Customers to score from the events sent."""
+
+    customers: list[LiveCustomer] = Field(min_length=1, max_length=MOST_LIVE_CUSTOMERS)
+    as_of: Annotated[str, Field(min_length=4, max_length=40)] | None = Field(
+        None, description="a date or a moment, not in the future; now, when absent", examples=["2017-12-01"]
+    )
+    language: Language | None = Field(None, description="the language of the reasons")
+
+
+class AtRiskRequest(Shape):
+    """What is wanted of the list."""
+
+    limit: int | None = Field(
+        None, ge=1, le=MOST_CUSTOMERS, description="how many customers; the capacity, when absent"
+    )
+    min_probability: float = Field(0.0, ge=0.0, le=1.0)
+    tiers: list[Text] = Field(default_factory=list, max_length=20, description="names of current tiers")
+    order_by: Literal["value_at_risk", "churn_probability"] | None = Field(
+        None, description="by value at risk where events carry amounts, when absent"
+    )
+    language: Language | None = Field(None, description="the language of the reasons")
+
+
+class ExplainRequest(Shape):
+    """Which customer is to be explained."""
+
+    customer_id: CustomerId
+    language: Language | None = Field(None, description="the language of the reasons")
+
+
+class Source(Shape):
+    """Where an answer came from."""
+
+    as_of: str = Field(description="the instant for which the answer holds")
+    model_version: str
+    data_version: str
+    freshness: str | None = Field(description="the newest event behind the answer")
+    evidence: Literal["normal", "low"]
+
+
+class Reason(Shape):
+    feature: str
+    indicator: str
+    value: float | str | None
+    typical: float | None = Field(description="the cohort's median")
+    direction: Literal["raises", "lowers"]
+    sentence: str
+
+
+class Customer(Shape):
+    """One customer; numbers are null outside the cohort."""
+
+    customer_id: str
+    churn_probability: float | None
+    tier: str | None
+    predicted_tier: str | None
+    expected_value: float | None = Field(
+        description="what they would spend over the horizon if they stayed; null without amounts"
+    )
+    value_at_risk: float | None
+    reasons: list[Reason]
+
+
+class ScoredCustomer(Customer):
+    status: Literal["cohort", "lapsed", "new", "unknown"]
+
+
+class ListedCustomer(Customer):
+    rank: int
+
+
+class ScoreReply(Source):
+    customers: list[ScoredCustomer]
+
+
+class PredictReply(Source):
+    customers: list[ScoredCustomer]
+    ignored_kinds: dict[str, int] = Field(description="kinds of event the model does not know, and how many")
+
+
+class AtRiskReply(Source):
+    customers: list[ListedCustomer]
+
+
+class Change(Shape):
+    feature: str
+    indicator: str
+    before: float | str | None
+    after: float | str | None
+    direction: Literal["raised", "lowered"]
+    sentence: str
+
+
+class Previous(Shape):
+    as_of: str
+    model_version: str
+    status: Literal["cohort", "lapsed", "new"]
+    churn_probability: float | None
+    tier: str
+
+
+class ExplainReply(Source):
+    customer: ScoredCustomer
+    previous: Previous | None = Field(description="the scores before; null when there are none yet")
+    changes: list[Change]
+
+
+class Error(Shape):
+    code: str
+    message: str
+    field: str | None
+
+
+class ErrorReply(Shape):
+    """The one shape of every error."""
+
+    error: Error
