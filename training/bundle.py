@@ -107,6 +107,12 @@ class Bundle:
         return self.explainer(self._checked(matrix), threads=threads)
 
     @cached_property
+    def used(self) -> NDArray[np.bool_]:
+        """bool[f]: which columns the churn model reads."""
+        read: NDArray[np.bool_] = self._boosters["churn"].feature_importance("split") > 0
+        return read
+
+    @cached_property
     def explainer(self) -> Explainer:
         """The exact SHAP values of the churn model."""
         return Explainer(self._boosters["churn"])

@@ -1,0 +1,204 @@
+"""A candidate becomes the champion only through every gate; a refusal says which and by how much."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.trained import bundle, like, outcome, rows
+from training.bundle import Bundle
+from training.judge import Outcomes, judge
+from training.promotion import Champion, Decision, champion_on, decide, record, recorded, strongest_alone
+
+N = 3_000
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The rows of a test, as far as gates look at them."""
+
+    keys: np.ndarray
+    as_of: np.ndarray
+    matrix: np.ndarray
+    churned: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The part of the evidence that gates look at."""
+
+    figures: Mapping[str, float]
+    rows: Judged
+    sample: np.ndarray
+    level: str = "normal"
+
+
+def shown(
+    candidate: Bundle | None = None,
+    *,
+    matrix: np.ndarray | None = None,
+    level: str = "normal",
+    **changed: float,
+) -> Shown:
+    """Evidence of a bundle on rows it has not seen, judged for real; some figures changed."""
+    matrix = rows(N, seed=21) if matrix is None else matrix
+    churned = outcome(rows(N, seed=21), seed=22)
+    later = np.full(N, 1_520_000_000_000_000, dtype=np.int64)
+    keys = np.arange(N) // 2
+    probability = (candidate or bundle()).predict(matrix).churn_probability
+    rivals = {
+        "base_rate": np.full(N, churned.mean()),
+        "recency": np.full(N, 0.4),
+        "overdue": np.full(N, 0.45),
+    }
+    figures = judge(probability, rivals, Outcomes(churned, keys, later, 300), resamples=5)
+    figures |= {"base_rate": float(churned.mean()), "drift": 0.001, "test_customers": N / 2} | changed
+    return Shown(figures, Judged(keys, later, matrix, churned), matrix[:500], level)
+
+
+def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> None:
+    decision = decide(bundle(), shown(), None)
+    assert decision == Decision(True, (), (), decision.figures)
+    assert decision.figures["additivity_gap"] < 1e-4
+    assert 0.5 < decision.figures["strongest_feature_auc"] < 0.95
+
+
+def test_a_candidate_no_better_than_the_base_rate_is_refused_with_the_difference() -> None:
+    decision = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
+    assert not decision.promoted
+    assert decision.refusals == (
+        "base rate: log loss 0.6500 against 0.6400 of giving everyone the same probability, worse by 0.0100",
+    )
+
+
+def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
+    decision = decide(
+        bundle(), shown(level="low", **{"baseline/recency/log_loss": 0.1, "log_loss": 0.5}), None
+    )
+    assert decision.promoted
+    assert decision.warnings == (
+        "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
+        "evidence: low, because history is too short to test on later dates than those that taught",
+    )
+
+
+def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
+    leaking = rows(N, seed=21)
+    column = bundle().catalog.columns.index("purchase_sum_90d")
+    leaking[:, column] = outcome(rows(N, seed=21), seed=22) + np.random.default_rng(0).normal(0, 0.1, N)
+    decision = decide(bundle(), shown(matrix=leaking), Champion("3", bundle().catalog.columns, {}, "is old"))
+    assert not decision.promoted
+    assert decision.refusals == (
+        "leak: 'purchase_sum_90d' alone reaches an AUC of 1.000, above 0.95 by 0.050; "
+        "it seems to know the future. Check when its events are recorded.",
+    )
+
+
+def test_a_leak_by_missing_values_is_found_too() -> None:
+    matrix, churned = rows(N, seed=21), outcome(rows(N, seed=21), seed=22)
+    matrix[churned, 7] = np.nan
+    matrix[~churned, 7] = np.random.default_rng(0).normal(size=(~churned).sum())
+    auc, column = strongest_alone(matrix, churned)
+    assert (auc, column) == (1.0, 7)
+
+
+def test_honest_features_raise_no_alarm_whichever_way_they_point() -> None:
+    matrix, churned = rows(N, seed=21), outcome(rows(N, seed=21), seed=22)
+    auc, column = strongest_alone(matrix, churned)
+    mirrored = strongest_alone(-matrix, churned)
+    assert 0.55 < auc < 0.9
+    assert mirrored == (pytest.approx(auc), column)
+    assert strongest_alone(matrix, np.zeros(N, dtype=bool)) == (0.5, 0)
+
+
+def rival(figures: Mapping[str, float]) -> Champion:
+    return Champion("3", bundle().catalog.columns, figures)
+
+
+def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> None:
+    evidence = shown(log_loss=0.42, expected_calibration_error=0.05, expected_calibration_error_noise=0.02)
+    decision = decide(bundle(), evidence, rival({"log_loss": 0.41, "expected_calibration_error": 0.03}))
+    assert decision.refusals == (
+        "champion: log loss 0.4200 against 0.4100 of version 3 on the same dates, worse by 0.0100",
+        "calibration: error 0.0500 against 0.0300 of version 3 on the same dates, worse by 0.0200, "
+        "and chance explains 0.0200",
+    )
+    assert decision.figures["champion/log_loss"] == 0.41
+
+
+def test_a_calibration_error_within_chance_is_no_reason_to_refuse() -> None:
+    evidence = shown(log_loss=0.40, expected_calibration_error=0.019, expected_calibration_error_noise=0.02)
+    assert decide(bundle(), evidence, rival({"log_loss": 0.41, "expected_calibration_error": 0.01})).promoted
+
+
+def test_a_challenger_that_lost_features_is_refused() -> None:
+    champion = Champion(
+        "3", (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"), {}, "is old"
+    )
+    assert decide(bundle(), shown(), champion).refusals == (
+        "features: 2 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
+    )
+
+
+def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -> None:
+    matrix = rows(N, seed=21)
+    matrix[:, bundle().catalog.columns.index("purchase_count_30d")] = np.nan
+    decision = decide(bundle(), shown(matrix=matrix), Champion("3", bundle().catalog.columns, {}, "is old"))
+    assert decision.refusals == (
+        f"features: 1 of the {int(bundle().used.sum())} that the model reads say nothing on the test dates, "
+        "such as 'purchase_count_30d'",
+    )
+
+
+def test_drift_of_the_base_rate_is_a_warning_with_its_size() -> None:
+    decision = decide(bundle(), shown(base_rate=0.5, drift=0.12), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "drift: 62.0% were expected to leave on the test dates and 50.0% left, 12.0 points fewer",
+    )
+
+
+def test_a_champion_is_compared_only_on_dates_it_has_not_learned_from() -> None:
+    evidence = shown()
+    said = bundle().predict(evidence.rows.matrix).churn_probability
+    fair = champion_on(evidence, bundle(), bundle(), "3", said)
+    assert not fair.apart
+    assert fair.figures["log_loss"] == pytest.approx(evidence.figures["log_loss"])
+    seen = like(bundle(), trained_until=int(evidence.rows.as_of.min()) + 1)
+    assert champion_on(evidence, bundle(), seen, "3", said).apart == "learned from the test dates"
+    changed = like(
+        bundle(),
+        churn=like(bundle()).churn.__class__.from_json(bundle().churn.to_json() | {"active_days": 90}),
+    )
+    assert champion_on(evidence, bundle(), changed, "3", said).apart == "decides churn by another rule"
+
+
+def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
+    champion = Champion("3", bundle().catalog.columns, {}, "learned from the test dates")
+    decision = decide(bundle(), shown(), champion)
+    assert decision.promoted
+    assert decision.warnings == (
+        "champion: version 3 learned from the test dates, so the two could not be compared; "
+        "the newer one is taken if nothing else is wrong",
+    )
+
+
+def test_every_decision_is_one_line_of_the_promotion_log(tmp_path: Path) -> None:
+    log = tmp_path / "state" / "promotions.jsonl"
+    assert recorded(log) == []
+    refused = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
+    record(log, refused, version="1", decided_at="2018-01-01T00:00:00Z")
+    record(log, decide(bundle(), shown(), None), version="2", decided_at="2018-01-02T00:00:00Z")
+    first, second = recorded(log)
+    assert (first["version"], first["promoted"], first["refusals"]) == ("1", False, list(refused.refusals))
+    assert (second["version"], second["promoted"]) == ("2", True)
+    assert second["figures"]["log_loss"] < second["figures"]["auc"]
+    assert all(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())

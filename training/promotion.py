@@ -1,0 +1,245 @@
+"""Gates between a trained model and the champion's place, and the log of every decision.
+
+A candidate must beat the trivial baselines and the champion on the same dates, be no worse calibrated
+than it, read features that are there, not hang on one feature that is too good to be true, and be
+explained exactly. Without a champion the first candidate that beats the base rate takes the place; what
+else is wrong goes with it as warnings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.contributions import TOLERANCE
+from training.judge import METRICS, Measure, Outcomes
+
+if TYPE_CHECKING:
+    from training.bundle import Bundle
+    from training.evidence import Evidence
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+TRIVIAL = ("base_rate", "recency", "overdue")
+"""The baselines that a model must beat; the others are shown with their intervals."""
+
+TOO_GOOD = 0.95
+"""An AUC that a single feature reaches by itself only when it knows the future."""
+
+COMPARED = ("auc", "log_loss", "expected_calibration_error")
+"""What is compared with the champion on the same dates."""
+
+LEAK_ROWS = 20_000
+"""Rows on which single features are tried."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that holds the place, as far as a candidate can be compared with it."""
+
+    version: str
+    columns: tuple[str, ...]
+    figures: Mapping[str, float]
+    """Its metrics on the candidate's test dates; empty where it cannot be judged on them."""
+    apart: str = ""
+    """Why it cannot be judged on them; empty where it can."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the candidate becomes the champion, and why not; every sentence names its gate."""
+
+    promoted: bool
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    figures: Mapping[str, float]
+    """What the gates looked at."""
+
+
+def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Decision:
+    """Put the candidate through every gate."""
+    leak, suspect = strongest_alone(evidence.rows.matrix, evidence.rows.churned)
+    gap = bundle.explainer.gap(evidence.sample, bundle.contributions(evidence.sample))
+    figures = {
+        name: evidence.figures[name]
+        for name in ("auc", "log_loss", "expected_calibration_error", "base_rate", "drift")
+        if name in evidence.figures
+    }
+    figures |= {"strongest_feature_auc": leak, "additivity_gap": gap}
+    if champion is not None:
+        figures |= {f"champion/{name}": value for name, value in champion.figures.items()}
+
+    trivial = list(_beats_base_rate(evidence.figures))
+    rest = [
+        *_beats_baselines(evidence.figures),
+        *_no_leak(leak, bundle.catalog.columns[suspect]),
+        *_features_present(bundle, evidence.rows.matrix, champion),
+        *_additive(gap),
+        *([] if champion is None else _beats_champion(evidence.figures, champion)),
+    ]
+    first = champion is None
+    refusals = (*trivial, *(() if first else rest))
+    warnings = (*(rest if first else ()), *_concerns(evidence, champion))
+    return Decision(not refusals, tuple(refusals), tuple(warnings), figures)
+
+
+def champion_on(
+    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, probability: Floats | None
+) -> Champion:
+    """The champion on the candidate's test rows: `probability` is what it says about them, None if unknown.
+
+    A champion that learned from the test dates has seen the answers, and one that decides churn by
+    another rule answers another question: neither is compared.
+    """
+    columns = champion.catalog.columns
+    if champion.churn != candidate.churn:
+        return Champion(version, columns, {}, "decides churn by another rule")
+    if probability is None or champion.trained_until > int(evidence.rows.as_of.min()):
+        return Champion(version, columns, {}, "learned from the test dates")
+    rows = evidence.rows
+    customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
+    measured = Measure(probability, Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
+    metrics = dict(zip(METRICS, measured(np.ones(len(rows))).tolist(), strict=True))
+    return Champion(version, columns, {name: metrics[name] for name in COMPARED})
+
+
+def record(log: Path, decision: Decision, **facts: str | int | None) -> None:
+    """Append a decision to the promotion log (JSON lines): version, run, moment and the like are `facts`."""
+    line = facts | asdict(decision)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def recorded(log: Path) -> list[dict[str, Any]]:
+    """Every decision in the log, oldest first."""
+    if not log.is_file():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
+
+
+def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
+    """The highest AUC that one column reaches by itself, up or down, and that column.
+
+    A missing value counts as lowest or as highest, whichever gives more away.
+    """
+    step = max(1, -(-len(matrix) // LEAK_ROWS))
+    rows, left = matrix[::step], churned[::step]
+    best, column = 0.5, 0
+    if left.any() and not left.all():
+        for at in range(rows.shape[1]):
+            for missing in (-np.inf, np.inf):
+                auc = _auc(np.where(np.isnan(rows[:, at]), missing, rows[:, at]), left)
+                if max(auc, 1.0 - auc) > best:
+                    best, column = max(auc, 1.0 - auc), at
+    return best, column
+
+
+def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[str]:
+    mine, rival = figures["log_loss"], figures["baseline/base_rate/log_loss"]
+    if not mine < rival:
+        yield (
+            f"base rate: log loss {mine:.4f} against {rival:.4f} of giving everyone the same probability, "
+            f"worse by {mine - rival:.4f}"
+        )
+
+
+def _beats_baselines(figures: Mapping[str, float]) -> Iterator[str]:
+    for name in TRIVIAL[1:]:
+        mine, rival = figures["log_loss"], figures.get(f"baseline/{name}/log_loss")
+        if rival is not None and not mine < rival:
+            yield (
+                f"baseline: log loss {mine:.4f} against {rival:.4f} of {name} alone, "
+                f"worse by {mine - rival:.4f}"
+            )
+
+
+def _beats_champion(figures: Mapping[str, float], champion: Champion) -> Iterator[str]:
+    if champion.apart:
+        return
+    mine, theirs = figures["log_loss"], champion.figures["log_loss"]
+    if mine > theirs:
+        yield (
+            f"champion: log loss {mine:.4f} against {theirs:.4f} of version {champion.version} "
+            f"on the same dates, worse by {mine - theirs:.4f}"
+        )
+    error, noise = figures["expected_calibration_error"], figures["expected_calibration_error_noise"]
+    theirs = champion.figures["expected_calibration_error"]
+    if error > max(theirs, noise):
+        yield (
+            f"calibration: error {error:.4f} against {theirs:.4f} of version {champion.version} "
+            f"on the same dates, worse by {error - theirs:.4f}, and chance explains {noise:.4f}"
+        )
+
+
+def _no_leak(auc: float, column: str) -> Iterator[str]:
+    if auc > TOO_GOOD:
+        yield (
+            f"leak: '{column}' alone reaches an AUC of {auc:.3f}, above {TOO_GOOD} by {auc - TOO_GOOD:.3f}; "
+            "it seems to know the future. Check when its events are recorded."
+        )
+
+
+def _features_present(bundle: Bundle, matrix: Floats, champion: Champion | None) -> Iterator[str]:
+    used = bundle.used
+    silent = [
+        name for at, name in enumerate(bundle.catalog.columns) if used[at] and np.isnan(matrix[:, at]).all()
+    ]
+    if silent:
+        yield (
+            f"features: {len(silent)} of the {int(used.sum())} that the model reads say nothing "
+            f"on the test dates, such as '{silent[0]}'"
+        )
+    gone = (
+        [] if champion is None else [name for name in champion.columns if name not in bundle.catalog.columns]
+    )
+    if champion is not None and gone:
+        yield (
+            f"features: {len(gone)} that version {champion.version} has are missing, such as '{gone[0]}'; "
+            "is a source gone?"
+        )
+
+
+def _additive(gap: float) -> Iterator[str]:
+    if not gap <= TOLERANCE:
+        yield (
+            f"explanation: contributions miss the model's log-odds by {gap:.2g}, above {TOLERANCE:.0e} by "
+            f"{gap - TOLERANCE:.2g}"
+        )
+
+
+def _concerns(evidence: Evidence, champion: Champion | None) -> Iterator[str]:
+    """What people should know but no gate refuses."""
+    figures = evidence.figures
+    if evidence.level == "low":
+        yield "evidence: low, because history is too short to test on later dates than those that taught"
+    drift, rate = figures.get("drift", 0.0), figures.get("base_rate", 0.0)
+    people = max(figures.get("test_customers", 1.0), 1.0)
+    chance = 2.0 * float(np.sqrt(rate * (1.0 - rate) / people))
+    if abs(drift) > chance:
+        yield (
+            f"drift: {rate + drift:.1%} were expected to leave on the test dates and {rate:.1%} left, "
+            f"{abs(drift) * 100:.1f} points {'fewer' if drift > 0 else 'more'}"
+        )
+    if champion is not None and champion.apart:
+        yield (
+            f"champion: version {champion.version} {champion.apart}, so the two could not be compared; "
+            "the newer one is taken if nothing else is wrong"
+        )
+
+
+def _auc(score: Floats, churned: Flags) -> float:
+    order = np.argsort(score, kind="stable")
+    ordered, left = score[order], churned[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    hits = np.add.reduceat(left, starts)
+    misses = np.add.reduceat(1.0 - left, starts)
+    below = np.cumsum(misses) - misses / 2
+    return float((hits @ below) / (hits.sum() * misses.sum()))
