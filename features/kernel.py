@@ -1,12 +1,14 @@
-"""How a windowed number is computed: one pass over a customer's events, newest to oldest, for every feature.
+"""How a windowed number is computed: one pass over a customer's events for every feature and as-of date.
 
-Each event falls into the tile between two window edges of the as-of date; its streams' accumulators of
-that tile take it up; running sums over the tiles then make the windows. A row costs the events of one
-customer plus the features of the streams it touched. The same compiled function serves one customer
-online and a hundred million events in batch, so their rows are equal bit for bit.
+A customer's events are first laid out stream by stream, oldest to newest, with what can be known once for
+all dates (distinct days, gaps so far). At an as-of date every window of a stream is then a suffix of what
+lies before the date: counts and days are differences of positions, and sums, extremes and distinct
+details are running accumulators, newest to oldest, read off at each window's edge. The same compiled
+function serves one customer online and a hundred million events in batch, so their rows are equal bit
+for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ _walk: for each row _tiles (events) then _windows (columns) ─▶ matrix
+                          ├─▶ _walk: for each customer _lay_out, for each row and stream _write ─▶ matrix
     History ─▶ Selection ─┘
 
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
@@ -30,7 +32,6 @@ from features.program import (
     CHANNELS,
     DETAILS,
     EXTREMES,
-    GAPS,
     OPERATION,
     PLACES,
     SPREAD,
@@ -55,11 +56,12 @@ _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE = (
 )
 _LAST_DETAIL, _TOP_DETAIL = OPERATION["last_detail"], OPERATION["top_detail"]
 
-# Columns of the accumulators of a stream and tile: integers, numbers.
-_N, _VALUED, _ACTIVE, _KINDS_OF, _BEST = 0, 1, 2, 3, 6  # 3, 4, 5: distinct details, channels, places
-_TOTAL, _BACK, _LOW, _HIGH, _LATEST, _AVERAGE, _SQUARE = range(7)
-# Columns of the accumulators of a stream over all history.
-_NEWEST, _OLDEST, _LAST_DAY, _NEWEST_DETAIL, _GAPS, _LEADER = range(6)
+# Integers and numbers laid out beside each event of a stream: oldest to newest, up to and with this event.
+_AT, _DAY, _DAYS, _VALUED = range(4)
+_VALUE, _GAP_AVERAGE, _GAP_SQUARE, _GAP_LONGEST = range(4)
+# Integers and numbers of the windows of a stream, newest to oldest.
+_BEGIN, _VALUES, _KINDS_OF, _BEST = 0, 1, 2, 5  # 2, 3, 4: distinct details, channels, places
+_TOTAL, _LOW, _HIGH, _SQUARE = range(4)
 
 _ROWS_WORTH_A_THREAD = 2_000
 
@@ -153,264 +155,299 @@ def _walk(  # type: ignore[no-untyped-def]
     matrix,
 ):  # fmt: skip
     S, K = len(needs), len(reach)
-    ints = np.zeros((S, K + 1, 7), np.int64)
-    floats = np.zeros((S, K + 1, 7))
-    whole = np.zeros((S, 6), np.int64)
-    rhythm = np.zeros((S, 3))  # mean, sum of squares and maximum of the gaps
-    touched = np.empty(S, np.int64)
-    is_touched = np.zeros(S, np.bool_)
+    ints, numbers, source = np.empty((64, 4), np.int64), np.empty((64, 4)), np.empty(64, np.int64)
+    bases, fill = np.zeros(2 * S + 1, np.int64), np.zeros(2 * S, np.int64)
+    counts, amounts_of = np.zeros((K + 1, 6), np.int64), np.zeros((K + 1, 4))
 
     # A detail was seen in this row when its mark holds the row's number, so nothing needs wiping.
     marks = np.zeros((S, 3), np.int64)
     room = 0
     for s in range(S):
-        if needs[s] & (DETAILS | TOP):
-            marks[s, 0] = room
-            room += n_details
-        if needs[s] & CHANNELS:
-            marks[s, 1] = room
-            room += n_channels
-        if needs[s] & PLACES:
-            marks[s, 2] = room
-            room += n_places
-    seen = np.full(room, -1, np.int64)
-    times = np.zeros(room, np.int64)
-    rank = np.zeros(room, np.int64)
+        marks[s, 0] = room
+        room += n_details if needs[s] & (DETAILS | TOP) else 0
+        marks[s, 1] = room
+        room += n_channels if needs[s] & CHANNELS else 0
+        marks[s, 2] = room
+        room += n_places if needs[s] & PLACES else 0
+    seen, times, rank = np.full(room, -1, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int64)
 
+    laid_out, late, reached = np.int64(-1), False, ALWAYS
     for row in range(begin, end):
         matrix[row, :] = empty
         customer, as_of = customers[row], moments[row]
         if customer >= 0:
-            touches = _tiles(
-                row, as_of, offsets[customer], offsets[customer + 1],
-                instants, recorded, kinds, values, channels, places, details,
-                taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-                reach, midnights, needs, amounts,
-                ints, floats, whole, rhythm, touched, is_touched, marks, seen, times, rank,
-            )  # fmt: skip
-            for n in range(touches):
-                s = touched[n]
-                is_touched[s] = False
-                _windows(
-                    row, s, as_of, K, needs[s], column_starts, columns, ints, floats, whole, rhythm, matrix
-                )
+            if customer != laid_out or late or as_of > reached:
+                first, stop = offsets[customer], offsets[customer + 1]
+                reached = as_of
+                next_row = row + 1
+                while next_row < end and customers[next_row] == customer:
+                    reached = max(reached, moments[next_row])
+                    next_row += 1
+                late = False
+                if len(recorded):
+                    for i in range(first, stop):
+                        late |= recorded[i] > instants[i]
+                if late:  # what was known depends on the date: lay out for this one alone
+                    reached = as_of
+                stop = _before(instants, first, stop, reached)
+                room = 0
+                for i in range(first, stop):
+                    room += taker_starts[kinds[i] + 1] - taker_starts[kinds[i]]
+                if room > len(source):
+                    ints, numbers = np.empty((2 * room, 4), np.int64), np.empty((2 * room, 4))
+                    source = np.empty(2 * room, np.int64)
+                _lay_out(
+                    first, stop, reached, late, instants, recorded, kinds, values, channels, places, details,
+                    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
+                    midnights, amounts, bases, fill, ints, numbers, source,
+                )  # fmt: skip
+                laid_out = customer
+            for s in range(S):
+                if bases[s] < bases[s + 1] or bases[S + s] < bases[S + s + 1]:
+                    _write(
+                        row, s, S, K, as_of, reach, needs, column_starts, columns, bases, ints, numbers,
+                        source, channels, places, details, marks, seen, times, rank, counts, amounts_of,
+                        matrix,
+                    )  # fmt: skip
         for d in range(len(derived)):
-            first, second = matrix[row, derived[d, 2]], matrix[row, derived[d, 3]]
+            one, other = matrix[row, derived[d, 2]], matrix[row, derived[d, 3]]
             if derived[d, 1] == 1:
-                matrix[row, derived[d, 0]] = first - second
+                matrix[row, derived[d, 0]] = one - other
             else:
-                quotient = first / second * factors[d] if second != 0 else math.nan
+                quotient = one / other * factors[d] if other != 0 else math.nan
                 matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
 
 
 @numba.njit(cache=True, nogil=True)
-def _tiles(  # type: ignore[no-untyped-def]
-    row, as_of, first, stop,
-    instants, recorded, kinds, values, channels, places, details,
-    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    reach, midnights, needs, amounts,
-    ints, floats, whole, rhythm, touched, is_touched, marks, seen, times, rank,
-):  # fmt: skip
-    """Takes up one customer's events before the as-of date; returns how many streams were touched."""
-    K = len(reach)
-    start = first
-    while start < stop:  # the first event at or after the as-of date
-        middle = (start + stop) // 2
-        if instants[middle] < as_of:
-            start = middle + 1
+def _before(instants, first, stop, edge):  # type: ignore[no-untyped-def]
+    """Where the events at or after the edge begin."""
+    while first < stop:
+        middle = (first + stop) // 2
+        if instants[middle] < edge:
+            first = middle + 1
         else:
             stop = middle
-    touches = 0
-    tile = 0
-    edge = as_of + reach[0] if K else ALWAYS
-    day, day_start = np.int64(0), as_of
-    for i in range(stop - 1, first - 1, -1):
-        if len(recorded) and recorded[i] >= as_of:
-            continue
-        at = instants[i]
-        while at < edge:
-            tile += 1
-            edge = as_of + reach[tile] if tile < K else ALWAYS
-        if at < day_start:
-            day = (at - midnights[0]) // DAY
-            while midnights[day] > at:
-                day -= 1
-            while midnights[day + 1] <= at:
-                day += 1
-            day_start = midnights[day]
-        kind = kinds[i]
-        value = values[i] if len(values) else math.nan
-        has_value = not math.isnan(value)
-        for t in range(taker_starts[kind], taker_starts[kind + 1]):
-            s = takers[t]
-            if picky[s, 0] >= 0 and not (len(channels) and channel_allowed[picky[s, 0], channels[i]]):
-                continue
-            if picky[s, 1] >= 0 and not (len(places) and place_allowed[picky[s, 1], places[i]]):
-                continue
-            if picky[s, 2] >= 0 and not (len(details) and detail_allowed[picky[s, 2], details[i]]):
-                continue
-            need = needs[s]
-            if not is_touched[s]:
-                is_touched[s] = True
-                touched[touches] = s
-                touches += 1
-                ints[s] = 0
-                floats[s] = 0.0
-                rhythm[s] = 0.0
-                whole[s] = 0
-                whole[s, _LEADER] = -1
-                whole[s, _LAST_DAY] = -1
-                whole[s, _NEWEST_DETAIL] = -1
-                for k in range(K + 1):
-                    ints[s, k, _BEST] = -1
-                    floats[s, k, _LOW] = math.inf
-                    floats[s, k, _HIGH] = -math.inf
-                    floats[s, k, _LATEST] = math.nan
-            number = ints[s, tile]
-            if amounts[s] and (refunds[kind] or value < 0):
-                if has_value:
-                    floats[s, tile, _BACK] += value
-                continue
-            if whole[s, _LAST_DAY] < 0:  # the newest event of the stream
-                whole[s, _NEWEST] = at
-                if len(details):
-                    whole[s, _NEWEST_DETAIL] = details[i]
-            elif need & GAPS:
-                gap = (whole[s, _OLDEST] - at) / DAY
-                whole[s, _GAPS] += 1
-                step = gap - rhythm[s, 0]
-                rhythm[s, 0] += step / whole[s, _GAPS]
-                rhythm[s, 1] += step * (gap - rhythm[s, 0])
-                rhythm[s, 2] = max(rhythm[s, 2], gap)
-            whole[s, _OLDEST] = at
-            number[_N] += 1
-            if whole[s, _LAST_DAY] != day:
-                whole[s, _LAST_DAY] = day
-                number[_ACTIVE] += 1
-            if has_value:
-                total = floats[s, tile]
-                if math.isnan(total[_LATEST]):
-                    total[_LATEST] = value
-                if need & VALUES:
-                    number[_VALUED] += 1
-                    total[_TOTAL] += value
-                if need & EXTREMES:
-                    total[_LOW] = min(total[_LOW], value)
-                    total[_HIGH] = max(total[_HIGH], value)
-                if need & SPREAD:
-                    step = value - total[_AVERAGE]
-                    total[_AVERAGE] += step / number[_VALUED]
-                    total[_SQUARE] += step * (value - total[_AVERAGE])
-            if need & (DETAILS | TOP) and len(details) and details[i] >= 0:
-                mark = marks[s, 0] + details[i]
-                if seen[mark] != row:
-                    seen[mark] = row
-                    number[_KINDS_OF] += 1
-                    times[mark] = 0
-                    rank[mark] = i
-                if need & TOP:
-                    times[mark] += 1
-                    leader = whole[s, _LEADER]
-                    if (
-                        leader < 0
-                        or times[mark] > times[leader]
-                        or (times[mark] == times[leader] and rank[mark] > rank[leader])
-                    ):
-                        leader = mark
-                        whole[s, _LEADER] = mark
-                    number[_BEST] = leader - marks[s, 0]
-            if need & CHANNELS and len(channels) and channels[i] >= 0:
-                mark = marks[s, 1] + channels[i]
-                if seen[mark] != row:
-                    seen[mark] = row
-                    number[_KINDS_OF + 1] += 1
-            if need & PLACES and len(places) and places[i] >= 0:
-                mark = marks[s, 2] + places[i]
-                if seen[mark] != row:
-                    seen[mark] = row
-                    number[_KINDS_OF + 2] += 1
-    return touches
+    return first
 
 
 @numba.njit(cache=True, nogil=True)
-def _windows(row, s, as_of, K, need, column_starts, columns, ints, floats, whole, rhythm, matrix):  # type: ignore[no-untyped-def]
-    """Turns the tiles of a touched stream into windows, and writes the stream's columns."""
-    for k in range(1, K + 1):
-        here, newer, n, m = floats[s, k], floats[s, k - 1], ints[s, k], ints[s, k - 1]
-        if need & SPREAD and m[_VALUED]:
-            if n[_VALUED]:  # two samples joined: Chan, Golub and LeVeque (1983)
-                both = n[_VALUED] + m[_VALUED]
-                step = here[_AVERAGE] - newer[_AVERAGE]
-                here[_SQUARE] += newer[_SQUARE] + step * step * (n[_VALUED] * m[_VALUED] / both)
-                here[_AVERAGE] = newer[_AVERAGE] + step * (n[_VALUED] / both)
-            else:
-                here[_SQUARE], here[_AVERAGE] = newer[_SQUARE], newer[_AVERAGE]
-        here[_TOTAL] += newer[_TOTAL]
-        here[_BACK] += newer[_BACK]
-        here[_LOW] = min(here[_LOW], newer[_LOW])
-        here[_HIGH] = max(here[_HIGH], newer[_HIGH])
-        if not math.isnan(newer[_LATEST]):
-            here[_LATEST] = newer[_LATEST]
-        if n[_BEST] < 0:
-            n[_BEST] = m[_BEST]
-        for column in range(_BEST):
-            n[column] += m[column]
+def _lay_out(  # type: ignore[no-untyped-def]
+    first, stop, as_of, late, instants, recorded, kinds, values, channels, places, details,
+    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
+    midnights, amounts, bases, fill, ints, numbers, source,
+):  # fmt: skip
+    """Lays one customer's events out by stream; refunds of stream s as those of stream S + s."""
+    S = len(amounts)
+    for turn in range(2):  # the first counts, the second fills
+        if turn == 0:
+            fill[:] = 0
+        else:
+            bases[0] = 0
+            for s in range(2 * S):
+                bases[s + 1] = bases[s] + fill[s]
+                fill[s] = bases[s]
+        day, day_end = np.int64(0), ALWAYS
+        for i in range(first, stop):
+            if late and recorded[i] >= as_of:
+                continue
+            at, kind = instants[i], kinds[i]
+            value = values[i] if len(values) else math.nan
+            if turn == 1 and at >= day_end:
+                day = (at - midnights[0]) // DAY
+                while midnights[day] > at:
+                    day -= 1
+                while midnights[day + 1] <= at:
+                    day += 1
+                day_end = midnights[day + 1]
+            for t in range(taker_starts[kind], taker_starts[kind + 1]):
+                s = takers[t]
+                if picky[s, 0] >= 0 and not (len(channels) and channel_allowed[picky[s, 0], channels[i]]):
+                    continue
+                if picky[s, 1] >= 0 and not (len(places) and place_allowed[picky[s, 1], places[i]]):
+                    continue
+                if picky[s, 2] >= 0 and not (len(details) and detail_allowed[picky[s, 2], details[i]]):
+                    continue
+                if amounts[s] and (refunds[kind] or value < 0):
+                    s += S
+                p = fill[s]
+                fill[s] += 1
+                if turn == 0:
+                    continue
+                ints[p, _AT], ints[p, _DAY], numbers[p, _VALUE], source[p] = at, day, value, i
+                here = 0 if math.isnan(value) else 1
+                n = p - bases[s]
+                if n == 0:
+                    ints[p, _DAYS], ints[p, _VALUED] = 1, p if here else -1
+                    numbers[p, _GAP_AVERAGE] = numbers[p, _GAP_SQUARE] = numbers[p, _GAP_LONGEST] = 0.0
+                else:
+                    gap = (at - ints[p - 1, _AT]) / DAY
+                    step = gap - numbers[p - 1, _GAP_AVERAGE]
+                    average = numbers[p - 1, _GAP_AVERAGE] + step / n
+                    numbers[p, _GAP_AVERAGE] = average
+                    numbers[p, _GAP_SQUARE] = numbers[p - 1, _GAP_SQUARE] + step * (gap - average)
+                    numbers[p, _GAP_LONGEST] = max(gap, numbers[p - 1, _GAP_LONGEST])
+                    ints[p, _DAYS] = ints[p - 1, _DAYS] + (ints[p - 1, _DAY] != day)
+                    ints[p, _VALUED] = p if here else ints[p - 1, _VALUED]
 
-    gap_mean = rhythm[s, 0] if whole[s, _GAPS] else math.nan
-    since_last = (as_of - whole[s, _NEWEST]) / DAY
+
+@numba.njit(cache=True, nogil=True)
+def _write(  # type: ignore[no-untyped-def]
+    row, s, S, K, as_of, reach, needs, column_starts, columns, bases, ints, numbers,
+    source, channels, places, details, marks, seen, times, rank, counts, amounts_of, matrix,
+):  # fmt: skip
+    """Writes a stream's columns of one row; where there is nothing to say, `empty` stands already."""
+    need = needs[s]
+    first, stop = bases[s], bases[s + 1]
+    while stop > first and ints[stop - 1, _AT] >= as_of:
+        stop -= 1
+    p = stop
+    for k in range(K):
+        edge = as_of + reach[k]
+        while p > first and ints[p - 1, _AT] >= edge:
+            p -= 1
+        counts[k, _BEGIN] = p
+    counts[K, _BEGIN] = first
+
+    if need & VALUES:
+        total, valued, p = 0.0, 0, stop
+        for k in range(K + 1):
+            while p > counts[k, _BEGIN]:
+                p -= 1
+                if not math.isnan(numbers[p, _VALUE]):
+                    total += numbers[p, _VALUE]
+                    valued += 1
+            amounts_of[k, _TOTAL], counts[k, _VALUES] = total, valued
+    if need & EXTREMES:
+        low, high, p = math.inf, -math.inf, stop
+        for k in range(K + 1):
+            while p > counts[k, _BEGIN]:
+                p -= 1
+                low, high = min(low, numbers[p, _VALUE]), max(high, numbers[p, _VALUE])
+            amounts_of[k, _LOW], amounts_of[k, _HIGH] = low, high
+    if need & SPREAD:  # Welford (1962)
+        average, square, valued, p = 0.0, 0.0, 0, stop
+        for k in range(K + 1):
+            while p > counts[k, _BEGIN]:
+                p -= 1
+                if not math.isnan(numbers[p, _VALUE]):
+                    valued += 1
+                    step = numbers[p, _VALUE] - average
+                    average += step / valued
+                    square += step * (numbers[p, _VALUE] - average)
+            amounts_of[k, _SQUARE] = square
+    if need & (DETAILS | TOP):
+        _distinct(row, stop, K, 0, details, marks[s, 0], source, seen, counts)
+    if need & TOP:
+        _most_frequent(stop, K, details, marks[s, 0], source, times, rank, counts)
+    if need & CHANNELS:
+        _distinct(row, stop, K, 1, channels, marks[s, 1], source, seen, counts)
+    if need & PLACES:
+        _distinct(row, stop, K, 2, places, marks[s, 2], source, seen, counts)
+
+    last = stop - 1
     for c in range(column_starts[s], column_starts[s + 1]):
         column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
-        n, total = ints[s, k], floats[s, k]
-        if operation == _COUNT:
-            matrix[row, column] = n[_N]
-        elif operation == _SUM:
-            matrix[row, column] = total[_TOTAL] + total[_BACK]
+        n = stop - counts[k, _BEGIN]
+        if operation == _SUM:
+            matrix[row, column] = amounts_of[k, _TOTAL]
+        elif n == 0:
+            continue
+        elif operation == _COUNT:
+            matrix[row, column] = n
         elif operation == _ACTIVE_DAYS:
-            matrix[row, column] = n[_ACTIVE]
+            matrix[row, column] = ints[last, _DAYS] - ints[counts[k, _BEGIN], _DAYS] + 1
         elif operation == _DETAILS:
-            matrix[row, column] = n[_KINDS_OF]
+            matrix[row, column] = counts[k, _KINDS_OF]
         elif operation == _CHANNELS:
-            matrix[row, column] = n[_KINDS_OF + 1]
+            matrix[row, column] = counts[k, _KINDS_OF + 1]
         elif operation == _PLACES:
-            matrix[row, column] = n[_KINDS_OF + 2]
-        elif n[_N] == 0:
-            continue  # what the feature says without events is there already
+            matrix[row, column] = counts[k, _KINDS_OF + 2]
         elif operation == _MEAN:
-            if n[_VALUED]:
-                matrix[row, column] = total[_TOTAL] / n[_VALUED]
+            if counts[k, _VALUES]:
+                matrix[row, column] = amounts_of[k, _TOTAL] / counts[k, _VALUES]
         elif operation == _MIN:
-            if total[_LOW] != math.inf:
-                matrix[row, column] = total[_LOW]
+            if amounts_of[k, _LOW] != math.inf:
+                matrix[row, column] = amounts_of[k, _LOW]
         elif operation == _MAX:
-            if total[_HIGH] != -math.inf:
-                matrix[row, column] = total[_HIGH]
+            if amounts_of[k, _HIGH] != -math.inf:
+                matrix[row, column] = amounts_of[k, _HIGH]
         elif operation == _STD:
-            if n[_VALUED] > 1:
-                matrix[row, column] = math.sqrt(total[_SQUARE] / (n[_VALUED] - 1))
+            if counts[k, _VALUES] > 1:
+                matrix[row, column] = math.sqrt(amounts_of[k, _SQUARE] / (counts[k, _VALUES] - 1))
         elif operation == _LAST:
-            if not math.isnan(total[_LATEST]):
-                matrix[row, column] = total[_LATEST]
+            if ints[last, _VALUED] >= counts[k, _BEGIN]:
+                matrix[row, column] = numbers[ints[last, _VALUED], _VALUE]
         elif operation == _SINCE_LAST:
-            matrix[row, column] = since_last
+            matrix[row, column] = (as_of - ints[last, _AT]) / DAY
         elif operation == _SINCE_FIRST:
-            matrix[row, column] = (as_of - whole[s, _OLDEST]) / DAY
-        elif operation == _GAP_MEAN:
-            if whole[s, _GAPS]:
-                matrix[row, column] = gap_mean
-        elif operation == _GAP_STD:
-            if whole[s, _GAPS] > 1:
-                matrix[row, column] = math.sqrt(rhythm[s, 1] / (whole[s, _GAPS] - 1))
-        elif operation == _GAP_MAX:
-            if whole[s, _GAPS]:
-                matrix[row, column] = rhythm[s, 2]
-        elif operation == _OVERDUE:
-            if gap_mean > 0:
-                matrix[row, column] = since_last / gap_mean
+            matrix[row, column] = (as_of - ints[first, _AT]) / DAY
         elif operation == _LAST_DETAIL:
-            if whole[s, _NEWEST_DETAIL] >= 0:
-                matrix[row, column] = whole[s, _NEWEST_DETAIL]
-        elif operation == _TOP_DETAIL and n[_BEST] >= 0:
-            matrix[row, column] = n[_BEST]
+            if len(details) and details[source[last]] >= 0:
+                matrix[row, column] = details[source[last]]
+        elif operation == _TOP_DETAIL:
+            if counts[k, _BEST] >= 0:
+                matrix[row, column] = counts[k, _BEST]
+        elif n > 1:  # the rhythm needs a gap
+            if operation == _GAP_MEAN:
+                matrix[row, column] = numbers[last, _GAP_AVERAGE]
+            elif operation == _GAP_MAX:
+                matrix[row, column] = numbers[last, _GAP_LONGEST]
+            elif operation == _GAP_STD and n > 2:
+                matrix[row, column] = math.sqrt(numbers[last, _GAP_SQUARE] / (n - 2))
+            elif operation == _OVERDUE and numbers[last, _GAP_AVERAGE] > 0:
+                matrix[row, column] = (as_of - ints[last, _AT]) / DAY / numbers[last, _GAP_AVERAGE]
+
+    if bases[S + s] < bases[S + s + 1]:
+        _take_back(row, s, S, as_of, reach, column_starts, columns, bases, ints, numbers, matrix)
+
+
+@numba.njit(cache=True, nogil=True)
+def _distinct(row, stop, K, field, codes, mark, source, seen, counts):  # type: ignore[no-untyped-def]
+    """How many different codes each window holds."""
+    n, p = 0, stop
+    for k in range(K + 1):
+        if len(codes):
+            while p > counts[k, _BEGIN]:
+                p -= 1
+                code = codes[source[p]]
+                if code >= 0 and seen[mark + code] != row:
+                    seen[mark + code] = row
+                    n += 1
+        counts[k, _KINDS_OF + field] = n
+
+
+@numba.njit(cache=True, nogil=True)
+def _most_frequent(stop, K, details, mark, source, times, rank, counts):  # type: ignore[no-untyped-def]
+    """The most frequent detail of each window; among equals the one seen last."""
+    for p in range(counts[K, _BEGIN], stop if len(details) else 0):
+        if details[source[p]] >= 0:
+            times[mark + details[source[p]]] = 0
+            rank[mark + details[source[p]]] = p
+    best, p = np.int64(-1), stop
+    for k in range(K + 1):
+        if len(details):
+            while p > counts[k, _BEGIN]:
+                p -= 1
+                code = details[source[p]]
+                if code >= 0:
+                    times[mark + code] += 1
+                    ahead = 1 if best < 0 else times[mark + code] - times[mark + best]
+                    if ahead > 0 or (ahead == 0 and rank[mark + code] > rank[mark + best]):
+                        best = np.int64(code)
+        counts[k, _BEST] = best
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_back(row, s, S, as_of, reach, column_starts, columns, bases, ints, numbers, matrix):  # type: ignore[no-untyped-def]
+    """Adds the refunds of each window to its sum."""
+    for c in range(column_starts[s], column_starts[s + 1]):
+        if columns[c, 1] == _SUM:
+            k, back = columns[c, 2], 0.0
+            for p in range(bases[S + s + 1] - 1, bases[S + s] - 1, -1):
+                inside = k == len(reach) or ints[p, _AT] >= as_of + reach[k]
+                if inside and ints[p, _AT] < as_of and not math.isnan(numbers[p, _VALUE]):
+                    back += numbers[p, _VALUE]
+            matrix[row, columns[c, 0]] += back
 
 
 def warm() -> None:

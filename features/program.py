@@ -17,8 +17,8 @@ Flags = NDArray[np.bool_]
 OPERATION = {name: code for code, name in enumerate(AGGREGATES)}
 DERIVED = {"ratio": 0, "difference": 1, "trend": 2}
 
-# What a stream must keep, so that nothing is computed which no feature reads.
-VALUES, EXTREMES, SPREAD, DETAILS, CHANNELS, PLACES, GAPS, TOP = (1 << n for n in range(8))
+# What is accumulated over a stream's windows, so that nothing is computed which no feature reads.
+VALUES, EXTREMES, SPREAD, DETAILS, CHANNELS, PLACES, TOP = (1 << n for n in range(7))
 _NEEDS = {
     "sum": VALUES,
     "mean": VALUES,
@@ -28,10 +28,6 @@ _NEEDS = {
     "distinct_detail": DETAILS,
     "distinct_channel": CHANNELS,
     "distinct_place": PLACES,
-    "gap_mean": GAPS,
-    "gap_std": GAPS,
-    "gap_max": GAPS,
-    "overdue": GAPS,
     "top_detail": TOP,
 }
 
