@@ -169,7 +169,8 @@ class _English(_Sentence):
                 kinds = _plural(value, what, f"{what}s")
                 return f"no {one}{window}" if value == 0 else f"{many}{window} came from {kinds}"
             case "last_detail":
-                return f"the {self.words.detail} of the last {one}{window} is {said}"
+                within = "" if self.root.days is None else window
+                return f"the {self.words.detail} of the last {one}{within} is {said}"
             case "trend":
                 first = self.meaning("first", "en")
                 return f"the {first} runs at {said} of the pace of the last {self.days} days"
