@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.timeline import SECOND, Instants, zone
 
-_YEARS = range(1970, 2101)
+_YEARS = range(1970, 2071)
 
 
 def to_instants(local: Instants, timezone: str) -> Instants:
