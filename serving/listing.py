@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.padding import Padding
+    from rich.table import Table
 
 Reply = Mapping[str, Any]
 
@@ -106,46 +110,76 @@ def percent(probability: float | None) -> str:
 
 def show(reply: Reply, language: str) -> None:
     """Print the list as a table; on a narrow terminal the reasons stand under their customer."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
-    narrow = console.width < NARROW
-    amounts = any(customer["value_at_risk"] is not None for customer in reply["customers"])
-    table = Table(
-        box=box.SIMPLE_HEAD, title=_title(reply, language), title_justify="left", title_style="bold"
-    )
+    console.print(_title(reply, language), style="bold")
+    if console.width >= NARROW:
+        console.print(_table(reply["customers"], language))
+        return
+    for customer in reply["customers"]:
+        console.print(_head(customer, language))
+        console.print(_indented(_why(customer["reasons"])))
+
+
+def _table(customers: Sequence[Reply], language: str) -> Table:
+    from rich import box
+    from rich.table import Table
 
     def header(name: str) -> str:
         return word(language, *HEADERS[name])
 
+    amounts = any(customer["value_at_risk"] is not None for customer in customers)
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column(header("rank"), justify="right", style="dim")
     table.add_column(header("customer_id"), overflow="fold")
     table.add_column(header("churn_probability"), justify="right", style="bold", no_wrap=True)
     table.add_column(f"{header('tier')} → {header('predicted_tier')}", overflow="fold")
     if amounts:
         table.add_column(header("value_at_risk"), justify="right", no_wrap=True)
-    if not narrow:
-        table.add_column(header("reasons"), ratio=1)
-    for customer in reply["customers"]:
-        why = "\n".join(f"{_arrow(reason)} {_escaped(reason['sentence'])}" for reason in customer["reasons"])
+    table.add_column(header("reasons"), ratio=1, overflow="fold")
+    for customer in customers:
         table.add_row(
             str(customer["rank"]),
             _escaped(customer["customer_id"]),
             percent(customer["churn_probability"]),
-            _escaped(
-                f"{tier_name(customer['tier'], language)} → {tier_name(customer['predicted_tier'], language)}"
-            ),
+            _escaped(_tiers(customer, language)),
             *([money(customer["value_at_risk"])] if amounts else []),
-            *([] if narrow else [why]),
+            _why(customer["reasons"]),
         )
-    if not narrow:
-        console.print(table)
-        return
-    console.print(_title(reply, language), style="bold")
-    for customer in reply["customers"]:
-        console.print(_block(customer, language))
+    return table
+
+
+def _head(customer: Reply, language: str) -> str:
+    """One customer on a line, for narrow terminals."""
+    stake = "" if customer["value_at_risk"] is None else f"  {money(customer['value_at_risk'])}"
+    return (
+        f"[dim]{customer['rank']:>3}[/dim] [bold]{_escaped(customer['customer_id'])}  "
+        f"{percent(customer['churn_probability'])}[/bold]{stake}  {_escaped(_tiers(customer, language))}"
+    )
+
+
+def _why(reasons: Sequence[Reply]) -> Table:
+    """Reasons or changes, each behind the arrow that says which way it pushes."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for reason in reasons:
+        raises = reason["direction"].startswith("raise")
+        grid.add_row("[red]▲[/red]" if raises else "[green]▼[/green]", _escaped(reason["sentence"]))
+    return grid
+
+
+def _indented(content: Table) -> Padding:
+    from rich.padding import Padding
+
+    return Padding(content, (0, 0, 0, 4))
+
+
+def _tiers(customer: Reply, language: str) -> str:
+    return " → ".join(tier_name(customer[name], language) for name in ("tier", "predicted_tier"))
 
 
 def show_explanation(reply: Reply, language: str) -> None:
@@ -156,31 +190,27 @@ def show_explanation(reply: Reply, language: str) -> None:
     status = word(language, *STATUSES[customer["status"]])
     console.print(f"[bold]{_escaped(customer['customer_id'])}[/bold]  {status}")
     console.print(_facts(reply, language), style="dim")
-    lines = [(word(language, "Engagement", "エンゲージメント"), tier_name(customer["tier"], language))]
-    if customer["churn_probability"] is not None:
-        next_tier = tier_name(customer["predicted_tier"], language)
-        lines = [
-            (word(language, "Risk of leaving", "離反確率"), percent(customer["churn_probability"])),
-            (lines[0][0], f"{lines[0][1]} → {next_tier}"),
-        ]
-    if customer["value_at_risk"] is not None:
-        lines += [
-            (
-                word(language, "Would spend if they stayed", "継続時の期待購買額"),
-                money(customer["expected_value"]),
-            ),
-            (word(language, "Value at risk", "リスク金額"), money(customer["value_at_risk"])),
-        ]
-    for name, text in lines:
+    for name, text in _figures(customer, language):
         console.print(f"  {name}: [bold]{_escaped(text)}[/bold]")
     if customer["reasons"]:
         console.print(f"\n[bold]{word(language, 'Why', '理由')}[/bold]")
-        for reason in customer["reasons"]:
-            console.print(f"  {_arrow(reason)} {_escaped(reason['sentence'])}")
+        console.print(_indented(_why(customer["reasons"])))
     console.print(f"\n[bold]{word(language, 'What changed', '前回からの変化')}[/bold]")
     console.print(f"  {_escaped(_since(reply, language))}")
-    for change in reply["changes"]:
-        console.print(f"  {_arrow(change)} {_escaped(change['sentence'])}")
+    console.print(_indented(_why(reply["changes"])))
+
+
+def _figures(customer: Reply, language: str) -> Iterable[tuple[str, str]]:
+    engagement = word(language, "Engagement", "エンゲージメント")
+    if customer["churn_probability"] is None:
+        yield engagement, tier_name(customer["tier"], language)
+        return
+    yield word(language, "Risk of leaving", "離反確率"), percent(customer["churn_probability"])
+    yield engagement, _tiers(customer, language)
+    if customer["value_at_risk"] is not None:
+        spend = word(language, "Would spend if they stayed", "継続時の期待購買額")
+        yield spend, money(customer["expected_value"])
+        yield word(language, "Value at risk", "リスク金額"), money(customer["value_at_risk"])
 
 
 def _since(reply: Reply, language: str) -> str:
@@ -191,24 +221,17 @@ def _since(reply: Reply, language: str) -> str:
             "There are no earlier scores of this customer to compare with yet.",
             "比較できる過去のスコアはまだありません。",
         )
+    day = before["as_of"]
+    if before["churn_probability"] is None or customer["churn_probability"] is None:
+        old, new = (word(language, *STATUSES[status]) for status in (before["status"], customer["status"]))
+        if old == new:
+            return word(language, f"The same as on {day}.", f"{day}から変わっていません。")
+        return word(language, f"On {day}: {old}. Now: {new}.", f"{day}時点：{old}。現在：{new}。")
     old, new = percent(before["churn_probability"]), percent(customer["churn_probability"])
     return word(
         language,
-        f"Since {before['as_of']} the risk went from {old} to {new}.",
-        f"{before['as_of']}から離反確率は{old}から{new}に変わりました。",
-    )
-
-
-def _block(customer: Reply, language: str) -> str:
-    """One customer on several lines, for narrow terminals."""
-    tiers = " → ".join(tier_name(customer[name], language) for name in ("tier", "predicted_tier"))
-    stake = "" if customer["value_at_risk"] is None else f"  {money(customer['value_at_risk'])}"
-    head = (
-        f"[dim]{customer['rank']:>3}[/dim] [bold]{_escaped(customer['customer_id'])}  "
-        f"{percent(customer['churn_probability'])}[/bold]{stake}  {_escaped(tiers)}"
-    )
-    return "\n".join(
-        [head, *(f"      {_arrow(reason)} {_escaped(reason['sentence'])}" for reason in customer["reasons"])]
+        f"Since {day} the risk went from {old} to {new}.",
+        f"{day}から離反確率は{old}から{new}に変わりました。",
     )
 
 
@@ -225,10 +248,6 @@ def _facts(reply: Reply, language: str) -> str:
         f"as of {reply['as_of']}, model {reply['model_version']}{low}",
         f"{reply['as_of']}時点、モデル{reply['model_version']}{low}",
     )
-
-
-def _arrow(reason: Reply) -> str:
-    return "[red]▲[/red]" if reason["direction"].startswith("raise") else "[green]▼[/green]"
 
 
 def _escaped(text: str) -> str:

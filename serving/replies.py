@@ -23,9 +23,11 @@ from serving.scores import load as load_scores
 from serving.settings import Project
 from training.bundle import Bundle
 from training.explain import Change, Reason, change_sentence, changes, reason, sentence
-from training.labels import STATUSES, UNKNOWN
+from training.labels import STATUSES, UNKNOWN, Status
 
 Reply = dict[str, Any]
+
+COHORT = STATUSES.index(Status.COHORT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,8 @@ class Replies:
         if before is None or place is None:
             return reply | {"previous": None, "changes": []}
         then, now = before.facts.as_of, self.scores.facts.as_of
-        moved = self._changes(store, key, then, now)
+        inside = before.answers.status[place] == answers.status[row] == COHORT
+        moved = self._changes(store, key, then, now) if inside else []
         return reply | {
             "previous": {
                 "as_of": self.timeline.name(then),
