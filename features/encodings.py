@@ -27,6 +27,7 @@ class Recoded(AbstractFileSystem):  # type: ignore[misc,unused-ignore]
         super().__init__()
         self.protocol = encoding
         self.encoding, self.folder, self.scratch = encoding, folder, scratch
+        self._opened: list[BinaryIO] = []
 
     def glob(self, path: str, **_: Any) -> list[str]:
         return sorted(glob.glob(str(self._outside(path)), recursive=True))
@@ -41,7 +42,13 @@ class Recoded(AbstractFileSystem):  # type: ignore[misc,unused-ignore]
         return datetime.fromtimestamp(self._outside(path).stat().st_mtime, UTC)
 
     def _open(self, path: str, *_: Any, **__: Any) -> BinaryIO:
-        return self._inside(path).open("rb")
+        self._opened.append(self._inside(path).open("rb"))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        """Close what DuckDB leaves open."""
+        for stream in self._opened:
+            stream.close()
 
     def _outside(self, path: str) -> Path:
         return self.folder / path.removeprefix(f"{self.encoding}://")

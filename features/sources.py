@@ -111,8 +111,9 @@ def _run(
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-")))
             for encoding in ENCODINGS:
                 if f"{encoding}://" in query:
-                    database.register_filesystem(Recoded(encoding, folder, scratch))
-                    stack.callback(database.unregister_filesystem, encoding)
+                    files = Recoded(encoding, folder, scratch)
+                    database.register_filesystem(files)
+                    stack.callback(files.close)
         try:
             if column is not None and since is not None:
                 whole = database.sql(query)
@@ -172,7 +173,9 @@ def _quoted(name: str) -> str:
 
 
 def _bad_query(source: Query, error: Exception) -> ConfigurationError:
-    first = str(error).strip().splitlines()[0]
+    lines = str(error).strip().splitlines()
+    # A file system's own error comes as a whole traceback.
+    first = lines[-1].removeprefix("OSError: ") if lines[0].startswith("Traceback") else lines[0]
     hint = "Correct it in kizuna.toml."
     if "does not support the encoding" in first:
         hint = (
