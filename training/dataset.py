@@ -85,7 +85,7 @@ class Rows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
-def survey(store: EventStore, until: int | None) -> Survey:
+def survey(store: EventStore, until: int | None, timeline: Timeline) -> Survey:
     """Look through everything before `until`. Raises `DataError` when there is nothing."""
     first, newest, customers, events, total = 2**62, -1, 0, 0, 0
     kinds: set[str] = set()
@@ -101,7 +101,8 @@ def survey(store: EventStore, until: int | None) -> Survey:
         events += history.events
         total += _content(history, customer_hashes(store, history.keys))
     if newest < 0:
-        raise DataError("cannot train: the store holds no events. Run `kizuna ingest` first.")
+        before = "" if until is None else f" before {timeline.name(until)}"
+        raise DataError(f"cannot train: there are no events{before}. Ingest them with `kizuna ingest`.")
     return Survey(first, newest, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}")
 
 
@@ -144,6 +145,25 @@ def dataset(
         sort_keys=[("name", "ascending"), ("as_of", "ascending")],
     )
     return every.where(order.to_numpy().astype(np.int64))
+
+
+def matrix_of(
+    store: EventStore,
+    catalog: Catalog,
+    timeline: Timeline,
+    priors: Priors,
+    rows: Rows,
+    until: int | None,
+) -> Floats:
+    """float64[n, f]: the features of another catalogue for the same customers and dates."""
+    matrix = np.full((len(rows), len(catalog.columns)), np.nan)
+    for history in store.histories(until=until):
+        mine = np.isin(rows.keys, history.keys)
+        if mine.any():
+            matrix[mine] = snapshot(
+                history, catalog, timeline, rows.keys[mine], rows.as_of[mine], priors
+            ).matrix
+    return matrix
 
 
 def customer_hashes(store: EventStore, keys: NDArray[np.int64]) -> Hashes:

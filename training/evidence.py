@@ -182,8 +182,8 @@ def _verdict(
         probability = fit_calibration(method, middle.churn, middle.rows.churned)(last.churn)
         # The delivered model has seen every labelled date; only these dates show how such a model errs later.
         calibration = fit_calibration(method, np.r_[middle.churn, last.churn], np.r_[middle.rows.churned, y])
-    customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    outcomes = Outcomes(y, customers, rows.as_of, contacts)
+    customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
+    outcomes = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
     figures = judge(probability, last.rivals, outcomes, seed=recipe.settings.seed)
     raw = judge(last.churn, {}, outcomes, seed=recipe.settings.seed, resamples=1)
     figures |= {f"uncalibrated/{metric}": raw[metric] for metric in METRICS}

@@ -5,8 +5,9 @@ calendar → snapshots → labels → fit → calibrate → test → compare wit
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,23 @@ from features.store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
 from training.calendar import Calendar, calendar
-from training.dataset import Rows, Survey, dataset, survey
+from training.dataset import Rows, Survey, dataset, matrix_of, survey
 from training.evidence import Evidence, Recipe, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
+from training.plots import drawn
 from training.priors import learn_priors
+from training.promotion import Champion, Decision, champion_on, decide, record
 from training.tiers import TierSettings, tier_scale
 
 if TYPE_CHECKING:
     from training.tracking import Tracking
 
 Progress = Callable[[str, float], None]
+
+PROMOTIONS = "promotions.jsonl"
+"""The promotion log, in the state folder."""
 
 FEW = 25
 """Churners, and stayers, that each role needs; with fewer the roles are cross-fitted and evidence is low."""
@@ -47,6 +53,7 @@ class Plan:
     tiers: TierSettings
     contacts: int
     seed: int = 0
+    models: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -73,24 +80,50 @@ def train(
 ) -> Verdict:
     """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it."""
     tell = progress or silent
-    bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.8 * share))
+    bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.7 * share))
+    tell("asking the gates", 0.7)
+    decision = decide(bundle, evidence, _champion(store, tracking, bundle, evidence, until))
     tell("keeping the run", 0.8)
-    with tracking.run(f"until {plan.timeline.name(bundle.trained_until)}") as run:
+    with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
         run.log_parameters(bundle.settings)
         run.log_metrics(bundle.figures)
+        run.log_figures(drawn(bundle, evidence))
+        run.log_texts(_texts(bundle, decision))
         run.log_dataset("events", bundle.data_version, rows=bundle.settings["events"], context="training")
-        run.tag({"evidence": evidence.level, "fingerprint": bundle.fingerprint, "store": store.version})
+        run.tag(
+            {
+                "evidence": evidence.level,
+                "fingerprint": bundle.fingerprint,
+                "store_version": store.version,
+                "code_version": bundle.code_version,
+                "promoted": str(decision.promoted).lower(),
+            }
+        )
         number = tracking.register(run, bundle)
-    promoted = evidence.figures["difference/base_rate/log_loss"] < 0
-    if promoted:
+    if decision.promoted:
         tracking.promote(number)
-    headline = {name: evidence.figures[name] for name in METRICS}
-    tell("done", 1.0)
-    return Verdict(promoted, number, run.id, (), (), headline, bundle)
+    record(
+        store.folder / PROMOTIONS,
+        decision,
+        version=number,
+        run=run.id,
+        fingerprint=bundle.fingerprint,
+        trained_until=plan.timeline.name(bundle.trained_until),
+    )
+    tell("trained", 1.0)
+    return Verdict(
+        promoted=decision.promoted,
+        version=number,
+        run_id=run.id,
+        refusals=decision.refusals,
+        warnings=decision.warnings,
+        figures={name: bundle.figures[name] for name in METRICS if name in bundle.figures},
+        bundle=bundle,
+    )
 
 
 def learn(
-    store: EventStore, plan: Plan, *, until: int | None, progress: Progress | None = None, threads: int = 0
+    store: EventStore, plan: Plan, *, until: int | None, progress: Progress | None = None
 ) -> tuple[Bundle, Evidence]:
     """Learn from what was known before `until`, and judge it on dates later than those that taught.
 
@@ -101,7 +134,7 @@ def learn(
     """
     tell = progress or silent
     tell("looking through the events", 0.0)
-    past = survey(store, until)
+    past = survey(store, until, plan.timeline)
     churn = Churn.of(plan.churn, plan.indicators)
     dates = calendar(past.first, past.newest, churn, plan.timeline)
     features = catalog(plan.indicators, plan.features, past.kinds)
@@ -113,7 +146,7 @@ def learn(
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
 
     tell("fitting, calibrating and testing", 0.2)
-    recipe = Recipe(Settings(seed=plan.seed, threads=threads), features, churn, scale)
+    recipe = Recipe(replace(plan.models, seed=plan.seed), features, churn, scale)
     recipe, evidence = examine(recipe, rows, dates, plan.contacts)
 
     tell("fitting on every labelled date", 0.6)
@@ -138,6 +171,36 @@ def learn(
     )
     tell("learned", 1.0)
     return bundle, evidence
+
+
+def _champion(
+    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evidence, until: int | None
+) -> Champion | None:
+    """The present champion, judged on the candidate's test rows where it has not learned from them."""
+    found = tracking.champion()
+    if found is None:
+        return None
+    version, folder = found
+    bundle = Bundle.load(folder)
+    rows, probability = evidence.rows, None
+    if bundle.churn == candidate.churn and bundle.trained_until <= rows.as_of.min():
+        matrix = matrix_of(store, bundle.catalog, Timeline(bundle.timezone), bundle.priors, rows, until)
+        probability = bundle.predict(matrix).churn_probability
+    return champion_on(evidence, candidate, bundle, version, probability)
+
+
+def _texts(bundle: Bundle, decision: Decision) -> dict[str, str]:
+    """The configuration, the feature table and the gates' decision, as files of a run."""
+    lines = ["feature,indicator,unit,english,japanese"]
+    for column in bundle.catalog.columns:
+        facts = (bundle.catalog.indicator_of(column), bundle.catalog.unit(column))
+        words = (bundle.catalog.meaning(column, language) for language in ("en", "ja"))
+        lines.append(",".join((column, *facts, *(f'"{text}"' for text in words))))
+    return {
+        "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1),
+        "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),
+        "features.csv": "\n".join(lines) + "\n",
+    }
 
 
 def silent(_words: str, _share: float) -> None:

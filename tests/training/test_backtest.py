@@ -1,0 +1,45 @@
+"""What would have been said on a past date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import DataError
+from tests.training.simulated import plan, shop
+from tests.training.worlds import day
+from training.backtest import SCHEMA, backtest
+from training.labels import Churn, cohort
+
+
+def test_every_customer_of_the_cohort_has_a_row_and_nobody_else(tmp_path: Path) -> None:
+    store = shop(150, 260).store(tmp_path / "state")
+    table = backtest(store, plan(), day(230))
+    churn = Churn.of(plan().churn, plan().indicators)
+    keys = np.concatenate([cohort(history, churn, day(230)) for history in store.histories()])
+    assert table.schema == SCHEMA
+    assert table.column("customer_id").to_pylist() == sorted(store.customers.names(keys).to_pylist())
+    probability = table.column("churn_probability").to_numpy()
+    assert ((probability > 0) & (probability < 1)).all()
+    assert set(table.column("tier").to_pylist()) <= set(plan().tiers.names)
+    assert set(table.column("predicted_tier").to_pylist()) <= set(plan().tiers.names)
+    assert (table.column("expected_value").to_numpy() > 0).all()
+
+
+def test_what_came_later_changes_nothing(tmp_path: Path) -> None:
+    there = shop(150, 260)
+    whole = backtest(there.store(tmp_path / "whole"), plan(), day(220))
+    cut = backtest(there.store(tmp_path / "cut", before=day(220)), plan(), day(220))
+    assert whole.equals(cut)
+
+
+def test_without_amounts_the_expected_value_is_null(tmp_path: Path) -> None:
+    store = shop(120, 160, amounts=False).store(tmp_path / "state")
+    assert backtest(store, plan(), day(150)).column("expected_value").null_count > 0
+
+
+def test_a_date_before_the_history_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there are no events before 2023-06-01"):
+        backtest(shop(50, 100).store(tmp_path / "state"), plan(), day(-214))

@@ -1,0 +1,166 @@
+"""The recipe on shops whose customers leave with a known probability."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.errors import DataError
+from features.store import EventStore
+from features.timeline import DAY
+from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
+from tests.training.worlds import day
+from training.bundle import Bundle
+from training.calendar import calendar
+from training.dataset import dataset, survey
+from training.evidence import Evidence, Recipe, examine
+from training.tracking import Tracking
+from training.train import learn, train
+
+
+@lru_cache(maxsize=1)
+def learned() -> tuple[Shop, EventStore, Bundle, Evidence]:
+    """One shop, its store, and what was learned of it; shared because it takes seconds."""
+    there = shop()
+    store = there.store(Path(mkdtemp()) / "state")
+    bundle, evidence = learn(store, plan(), until=None)
+    return there, store, bundle, evidence
+
+
+def test_probabilities_are_near_the_known_ones_and_as_near_as_is_said() -> None:
+    there, store, _, evidence = learned()
+    assert evidence.level == "normal"
+    numbers = [int(name[1:]) for name in store.customers.names(evidence.rows.keys).to_pylist()]
+    known = there.churn_probability()[numbers]
+    said, figures = evidence.probability, evidence.figures
+    assert abs(said.mean() - known.mean()) < figures["expected_calibration_error_noise"] + 0.02
+    worst = -(known * np.log(known) + (1 - known) * np.log1p(-known)).mean()
+    assert worst - 0.02 < figures["log_loss"] < figures["baseline/base_rate/log_loss"]
+    error = np.abs(said - known).mean()
+    assert error < 0.12
+    assert np.corrcoef(said, known)[0, 1] > 0.8
+
+
+def test_the_model_beats_the_trivial_baselines_on_the_same_dates() -> None:
+    figures = learned()[3].figures
+    assert figures["difference/base_rate/log_loss_high"] < 0
+    assert figures["difference/overdue/auc_low"] > 0
+    for name in ("base_rate", "recency", "overdue", "rfm"):
+        assert f"baseline/{name}/auc" in figures
+
+
+def test_calibration_and_test_lie_later_than_what_was_fitted() -> None:
+    _, _, bundle, evidence = learned()
+    roles = bundle.settings["calendar"]
+    assert max(roles["fit"]) < min(roles["calibrate"]) <= max(roles["calibrate"]) < min(roles["test"])
+    assert {UTC.name(int(date)) for date in np.unique(evidence.rows.as_of)} == set(roles["test"])
+    assert len(roles["test"]) > 1
+
+
+def test_the_total_of_the_expected_values_is_right() -> None:
+    figures = learned()[3].figures
+    assert 0.85 < figures["value/total_ratio"] < 1.15
+    assert figures["value/rank_correlation"] > figures["value/as_before/rank_correlation"] - 0.05
+
+
+def test_the_predicted_tier_beats_the_tier_that_stays_as_it_is() -> None:
+    figures = learned()[3].figures
+    assert figures["tier/log_loss"] < figures["tier/unchanged/log_loss"] + 0.05
+    assert figures["tier/kappa"] > 0.3
+
+
+def test_deleting_the_future_says_the_same_as_hiding_it(tmp_path: Path) -> None:
+    there, store, _, _ = learned()
+    until = day(280)
+    hidden, _ = learn(store, plan(), until=until)
+    deleted, _ = learn(there.store(tmp_path / "a", before=until), plan(), until=None)
+    assert hidden.files() == deleted.files()
+    assert hidden.trained_until < until
+    assert hidden.labelled_until + HORIZON * DAY <= until
+
+
+def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Path) -> None:
+    there, _, bundle, _ = learned()
+    again, _ = learn(there.store(tmp_path / "b", shuffled=7), plan(threads=2), until=None)
+    assert again.files() == bundle.files()
+
+
+def test_shuffled_outcomes_cannot_be_learned() -> None:
+    _, store, bundle, _ = learned()
+    past = survey(store, None, UTC)
+    dates = calendar(past.first, past.newest, bundle.churn, UTC)
+    rows = dataset(store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
+    mixed_up = replace(rows, churned=np.random.default_rng(1).permutation(rows.churned))
+    recipe = Recipe(plan().models, bundle.catalog, bundle.churn, bundle.tiers)
+    figures = examine(recipe, mixed_up, dates, 30)[1].figures
+    assert figures["auc_low"] < 0.5 < figures["auc_high"]
+    assert figures["log_loss"] > figures["baseline/base_rate/log_loss"] - 0.005
+
+
+def test_without_amounts_there_is_no_value_model(tmp_path: Path) -> None:
+    bundle, evidence = learn(shop(200, 240, amounts=False).store(tmp_path / "d"), plan(), until=None)
+    assert bundle.models.value is None
+    assert evidence.value_predicted is None
+    assert not any(name.startswith("value/") for name in evidence.figures)
+
+
+def test_too_little_history_is_cross_fitted_and_says_low_evidence(tmp_path: Path) -> None:
+    bundle, evidence = learn(shop(200, 90).store(tmp_path / "e"), plan(), until=None)
+    assert bundle.evidence == evidence.level == "low"
+    assert 0.5 < evidence.figures["auc"] < 0.95
+    assert len(evidence.probability) == len(evidence.rows)
+
+
+def test_a_cohort_without_a_churner_is_one_clear_sentence(tmp_path: Path) -> None:
+    events = pa.table(
+        {
+            "customer_id": [f"c{n}" for n in range(20) for _ in range(100)],
+            "occurred_at": pa.array(
+                [day(d) for _ in range(20) for d in range(100)], pa.timestamp("us", "UTC")
+            ),
+            "kind": ["purchase"] * 2000,
+        }
+    )
+    (tmp_path / "state").mkdir()
+    store = EventStore(tmp_path / "state")
+    store.add(events, source="daily", timeline=UTC, now=NOW)
+    with pytest.raises(DataError) as refusal:
+        learn(store, plan(), until=None)
+    assert refusal.value.message == (
+        "cannot train: none of the 20 customers who could leave between 2024-02-10 and 2024-03-20 did so "
+        "within 20 days, so there is nothing to tell apart. Write another horizon_days in [churn], or check "
+        "the kinds of event it names."
+    )
+
+
+def test_nobody_who_could_leave_is_one_clear_sentence(tmp_path: Path) -> None:
+    store = shop(50, 200).store(tmp_path / "f")
+    with pytest.raises(DataError, match="no customer could still leave on any as-of date between"):
+        learn(store, plan(indicators=("usage",)), until=None)
+
+
+def test_a_store_without_events_before_until_is_one_clear_sentence(tmp_path: Path) -> None:
+    store = shop(50, 100).store(tmp_path / "g")
+    with pytest.raises(DataError, match="cannot train: there are no events before 2023-12-01"):
+        learn(store, plan(), until=UTC.instant("2023-12-01"))
+
+
+def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> None:
+    _, store, bundle, _ = learned()
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    said: list[float] = []
+    verdict = train(store, plan(), tracking, until=None, progress=lambda _, share: said.append(share))
+    assert verdict.promoted
+    assert verdict.bundle.fingerprint == bundle.fingerprint
+    champion = tracking.champion()
+    assert champion is not None
+    assert champion[0] == verdict.version == "1"
+    assert Bundle.load(champion[1]).files() == bundle.files()
+    assert said == sorted(said)
+    assert said[-1] == 1.0
