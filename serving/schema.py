@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from features.errors import UsageError
+from features.timeline import parse
 
 MOST_CUSTOMERS = 10_000
 MOST_LIVE_CUSTOMERS = 1_000
@@ -22,9 +25,18 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _readable(text: str) -> str:
+    try:
+        parse(text)
+    except UsageError as error:
+        raise ValueError(error.message) from None
+    return text
+
+
 CustomerId = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(max_length=2_000)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
+Day = Annotated[str, Field(max_length=40), AfterValidator(_readable)]
 Language = Literal["en", "ja"]
 
 
@@ -68,7 +80,7 @@ class PredictRequest(Shape):
     """Customers to score from the events sent."""
 
     customers: list[LiveCustomer] = Field(min_length=1, max_length=MOST_LIVE_CUSTOMERS)
-    as_of: Annotated[str, Field(min_length=4, max_length=40)] | None = Field(
+    as_of: Day | None = Field(
         None, description="a date or a moment, not in the future; now, when absent", examples=["2017-12-01"]
     )
     language: Language | None = Field(None, description="the language of the reasons")
