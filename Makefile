@@ -46,6 +46,9 @@ test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (under 6 minutes)
 test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take longer
 	@$(BIN)/pytest -m slow
 
+fuzz: $(INSTALLED) ## the invariants on 20,000 generated histories each
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/features/test_kernel.py
+
 check: $(INSTALLED) ## format, lint, types, walls between the rooms, documentation current
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from features.catalog import (
@@ -42,6 +43,11 @@ ALL_KINDS = (
     "cancelled",
     "attribute.plan",
 )
+
+
+def at_least(examples: int) -> settings:
+    """So many examples, or as many as the profile asks for (`make fuzz`: 20,000)."""
+    return settings(max_examples=max(examples, settings.default.max_examples))
 
 
 def default_catalog(kinds: Sequence[str] = ALL_KINDS, windows: Sequence[int] = (7, 30, 90, 365)) -> Catalog:

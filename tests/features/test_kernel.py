@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalog import Catalog, Derived, FeatureSettings, Stream, catalog, family, indicators
@@ -19,6 +19,7 @@ from tests.reference import Event
 from tests.worlds import (
     ALL_KINDS,
     as_of_dates,
+    at_least,
     customer_key,
     default_catalog,
     events,
@@ -44,7 +45,7 @@ def agree(got: float, expected: float, scale: float) -> bool:
 
 
 @given(events(), as_of_dates, st.sampled_from(ZONES))
-@settings(max_examples=500, deadline=None)
+@at_least(500)
 def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: int, zone: str) -> None:
     past, keys = history(happened), [0, 1, 2]
     moments = np.full(3, as_of, dtype=np.int64)
@@ -63,7 +64,7 @@ def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: 
 
 
 @given(events(), as_of_dates, events(most=10))
-@settings(max_examples=300, deadline=None)
+@at_least(300)
 def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, later: list[Event]) -> None:
     keys = [0, 1, 2]
     known = [e for e in happened if e.at < as_of and (e.recorded is None or e.recorded < as_of)]
@@ -79,7 +80,7 @@ def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, 
 
 
 @given(events(), st.lists(as_of_dates, min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@at_least(200)
 def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: list[int]) -> None:
     past = history(happened, with_customers=[0, 1, 2])
     keys, as_of = np.repeat(past.keys, len(dates)), np.tile(np.array(dates), past.customers)
