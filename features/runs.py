@@ -190,6 +190,8 @@ def merged(keys: Rowset, occurred: Instants, bounds: Iterable[int]) -> tuple[Row
     instant; then only the event ids can tell.
     """
     edges = np.fromiter(bounds, dtype=np.int64)
+    if len(edges) < 2:
+        return np.empty(0, np.int64), True
     places, sure = _merge(keys, occurred, edges)
     return places, bool(sure)
 

@@ -145,8 +145,8 @@ def test_a_watermark_that_is_no_column_is_named_with_those_there_are(folder):
 
 def test_a_watermark_needs_event_ids(folder):
     sentence = (
-        "cannot ingest source 'orders': it names a watermark, but its query gives no event_id, and without one "
-        "a repeated row cannot be told from a true repeat. Add `… as event_id`."
+        "cannot ingest source 'orders': it names a watermark, but its query gives no event_id, and without "
+        "one a repeated row cannot be told from a true repeat. Add `… as event_id`."
     )
     with pytest.raises(ConfigurationError, match=whole(sentence)):
         rows(
