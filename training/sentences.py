@@ -53,13 +53,12 @@ def sentence(catalog: Catalog, reason: Reason, language: str) -> str:
 
 def change_sentence(catalog: Catalog, change: Change, language: str) -> str:
     """The change in one sentence, `en` or `ja`: what it was, what it is, which way the risk went."""
-    meaning = catalog.meaning(change.after.feature, language)
     old, new = (quantity(catalog, reason, language) for reason in (change.before, change.after))
     if language == "ja":
         risk = "高まりました" if change.shift >= 0 else "下がりました"
-        return f"{meaning.replace('（日）', '')}が{old}から{new}に変わり、離反リスクが{risk}。"
+        return f"{_Japanese(catalog, change.after).subject()}が{old}から{new}に変わり、離反リスクが{risk}。"
     risk = "raised" if change.shift >= 0 else "lowered"
-    return f"The {meaning} went from {old} to {new}, which {risk} the risk."
+    return f"The {_English(catalog, change.after).subject()} went from {old} to {new}, which {risk} the risk."
 
 
 def quantity(catalog: Catalog, reason: Reason, language: str) -> str:
@@ -125,15 +124,24 @@ class _English(_Sentence):
             return _plural(value, "minute", "minutes")
         return number(value) + (" times" if self.unit == "ratio" else "")
 
+    def subject(self) -> str:
+        """What the feature measures, to be followed by a verb."""
+        if self.aggregate in {"days_since_last", "days_since_first"}:
+            return f"time since the {self.aggregate.removeprefix('days_since_')} {self.words.one}"
+        return self.catalog.meaning(self.reason.feature, "en").removesuffix(", in days")
+
     def fact(self) -> str:
         value, typical = self.reason.value, self.reason.typical
         if value is None or (self.unit == "detail" and not self.reason.value_text):
             return self.missing()
-        usual = ""
-        if typical is not None:
-            none = self.unit in {"count", "amount"} and number(typical) == "0"
-            usual = f" (typical: {'none' if none else self.amount(typical)})"
-        return self.known(value) + usual
+        if typical is None:
+            return self.known(value)
+        usual = self.amount(typical)
+        if self.unit in {"count", "amount"} and usual == "0":
+            usual = "none"
+        if self.aggregate == "active_days" and value == 0:
+            usual = f"on {usual} of them"
+        return f"{self.known(value)} (typical: {usual})"
 
     def known(self, value: float) -> str:
         one, many, window, said = self.words.one, self.words.many, self.window(), self.amount(value)
@@ -161,6 +169,8 @@ class _English(_Sentence):
                 return f"the time between {many} varies by {said}"
             case "gap_max":
                 return f"the longest break between {many} was {said}"
+            case "sum" if self.unit == "amount":
+                return f"{many}{window} came to {said}"
             case "distinct_detail":
                 kinds = _plural(value, self.words.detail, self.words.details)
                 return f"no {one}{window}" if value == 0 else f"{many}{window} covered {kinds}"
@@ -212,13 +222,19 @@ class _Japanese(_Sentence):
             return f"{number(value)}か所"
         return number(value) + ("倍" if self.unit == "ratio" else "")
 
+    def subject(self) -> str:
+        """What the feature measures, to be followed by が."""
+        return self.catalog.meaning(self.reason.feature, "ja").replace("（日）", "")
+
     def fact(self) -> str:
         value, typical = self.reason.value, self.reason.typical
         if value is None or (self.unit == "detail" and not self.reason.value_text):
             return self.missing() + "、"
         usual = "" if typical is None else f"（標準的な顧客は{self.amount(typical)}）"
-        if value == 0 and self.aggregate in {"count", "active_days", "distinct_detail"}:
+        if value == 0 and self.aggregate in {"count", "distinct_detail"}:
             return f"{self.window()}{self.words.ja}がなく{usual}、"
+        if value == 0 and self.aggregate == "active_days" and self.root.days is not None:
+            return f"直近{self.root.days}日のうち{self.words.ja}があった日はなく{usual}、"
         if self.aggregate in {"days_since_last", "days_since_first"}:
             return f"{self.known(value)}{'で' if value < 1 else 'が経過しており'}{usual}、"
         return f"{self.known(value)}{usual}で、"
@@ -231,7 +247,10 @@ class _Japanese(_Sentence):
             case "count":
                 return f"{window}{self.words.count}は{said}"
             case "active_days":
-                return f"{window}{ja}があった日は{said}"
+                among = "これまでに" if self.root.days is None else f"直近{self.root.days}日のうち"
+                return f"{among}{ja}があったのは{said}"
+            case "sum" if self.unit == "amount":
+                return f"{window}{self.words.ja_value}は{said}"
             case "days_since_last":
                 return f"{self.ordinal('最終', '最後')}から{said}"
             case "days_since_first":

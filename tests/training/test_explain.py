@@ -69,13 +69,17 @@ def said(
         (
             said("purchase_active_days_90d", 2.0, 11.0),
             "Purchases on 2 of the last 90 days (typical: 11), which raises the risk.",
-            "直近90日の購買があった日は2日（標準的な顧客は11日）で、離反リスクを高めています。",
+            "直近90日のうち購買があったのは2日（標準的な顧客は11日）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_active_days_30d", 0.0, 4.0),
+            "No purchase in the last 30 days (typical: on 4 of them), which raises the risk.",
+            "直近30日のうち購買があった日はなく（標準的な顧客は4日）、離反リスクを高めています。",
         ),
         (
             said("purchase_sum_90d", 121.4, 1540.2),
-            "The total amount of purchases in the last 90 days is 121 (typical: 1,540), "
-            "which raises the risk.",
-            "直近90日の購買金額の合計は121（標準的な顧客は1,540）で、離反リスクを高めています。",
+            "Purchases in the last 90 days came to 121 (typical: 1,540), which raises the risk.",
+            "直近90日の購買金額は121（標準的な顧客は1,540）で、離反リスクを高めています。",
         ),
         (
             said("purchase_overdue", 3.24, 0.81),
@@ -327,6 +331,10 @@ def test_a_change_reads_naturally_in_both_languages() -> None:
     )
     assert change_sentence(CATALOG, moved, "ja") == (
         "直近30日の購買回数が6回から1回に変わり、離反リスクが高まりました。"
+    )
+    older = Change(said("purchase_days_since_last", 3.0), said("purchase_days_since_last", 14.0), 0.2)
+    assert change_sentence(CATALOG, older, "en") == (
+        "The time since the last purchase went from 3 days to 14 days, which raised the risk."
     )
     appeared = Change(said("purchase_days_since_last", None), said("purchase_days_since_last", 3.0), -0.6)
     assert change_sentence(CATALOG, appeared, "ja") == (
