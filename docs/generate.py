@@ -1,0 +1,193 @@
+"""Writes the reference pages that are made from the code, or with `--check` fails when one is stale."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+PAGES = Path(__file__).parent
+
+
+def features_page() -> str:
+    """Every default feature, with what it says without events, its unit and its words."""
+    from features.catalog import AGGREGATES, INDICATORS, FeatureSettings, catalog, indicators
+
+    kinds = [kind for indicator in INDICATORS for kind in indicator.kinds]
+    declared = catalog(indicators({}), FeatureSettings.model_validate({}), kinds)
+    lines = [
+        "# Features",
+        "",
+        "The default catalogue on a history that holds every kind of event. A project has the part that",
+        "fits the kinds it has. A window of *n* days is `[as-of date - n × 86,400 s, as-of date)`; *without",
+        "events* is what the feature says then (– nothing at all).",
+        "",
+        "## Aggregates",
+        "",
+        "| aggregate | without events | English | 日本語 |",
+        "|---|---|---|---|",
+    ]
+    for name, aggregate in AGGREGATES.items():
+        lines.append(f"| `{name}` | {_empty(aggregate.empty)} | {aggregate.english} | {aggregate.japanese} |")
+    for indicator in INDICATORS:
+        columns = [name for name in declared.columns if declared.indicator_of(name) == indicator.name]
+        lines += ["", f"## {indicator.name}", "", f"Kinds: {', '.join(indicator.kinds)}.", ""]
+        lines += ["| feature | unit | without events | English | 日本語 |", "|---|---|---|---|---|"]
+        for name in columns:
+            words = f"{declared.meaning(name, 'en')} | {declared.meaning(name, 'ja')}"
+            lines.append(f"| `{name}` | {declared.unit(name)} | {_empty(declared.empty(name))} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def _empty(value: float) -> str:
+    return "–" if value != value else f"{value:g}"  # NaN
+
+
+def settings_page() -> str:
+    """Every key of kizuna.toml."""
+    from serving.settings import Settings
+
+    lines = ["# Settings", "", "The keys of `kizuna.toml`. `${NAME}` in a text reads the environment.", ""]
+    lines += ["| key | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _keys("", Settings)]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(prefix: str, shape: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    for name, field in shape.model_fields.items():
+        inner = _shape_within(field.annotation)
+        if inner is None:
+            default = "" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+            yield prefix + name, default, field.description or ""
+        else:
+            repeated = "tuple" in str(field.annotation)
+            named = "dict" in str(field.annotation)
+            yield from _keys(f"{prefix}{name}{'[]' if repeated else '.NAME' if named else ''}.", inner)
+
+
+def _shape_within(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if inspect.isclass(candidate) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def commands_page() -> str:
+    """Every command with its help."""
+    from serving.cli import kizuna
+
+    lines = ["# Commands", ""]
+    for name, command in [("", kizuna), *sorted(kizuna.commands.items())]:
+        lines += _command(f"kizuna {name}".strip(), command)
+    return "\n".join(lines)
+
+
+def _command(words: str, command: click.Command) -> list[str]:
+    context = click.Context(command, info_name=words, terminal_width=100, max_content_width=100)
+    lines = [f"## {words}", "", "```", command.get_help(context), "```", ""]
+    if words != "kizuna" and isinstance(command, click.Group):
+        for name, inner in sorted(command.commands.items()):
+            lines += _command(f"{words} {name}", inner)
+    return lines
+
+
+def errors_page() -> str:
+    """Every class of error with its exit code and HTTP status."""
+    from features import errors
+
+    lines = ["# Errors", "", inspect.cleandoc(errors.__doc__ or "").splitlines()[0], ""]
+    lines += ["| error | exit code | HTTP | `code` | meaning |", "|---|---|---|---|---|"]
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.KizunaError):
+            meaning = (kind.__doc__ or "").splitlines()[0]
+            lines.append(f"| `{name}` | {kind.exit_code} | {kind.status} | `{kind.code}` | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def api_page() -> str:
+    """Every request and answer of the API, from the published OpenAPI."""
+    from serving.service import SERVICE
+
+    spec = SERVICE.openapi_spec.asdict()
+    lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]
+    for route, calls in sorted(spec["paths"].items()):
+        for method, call in calls.items() if route.startswith("/v1/") else ():
+            lines += [
+                f"## {method.upper()} {route}",
+                "",
+                call.get("description") or call.get("summary", ""),
+                "",
+            ]
+            lines += ["Request:", "", *_fields(spec, _schema(call.get("requestBody", {}))), ""]
+            lines += ["Answer:", "", *_fields(spec, _schema(call["responses"]["200"])), ""]
+    lines += ["## Parts", ""]
+    for name, shape in sorted(spec["components"]["schemas"].items()):
+        if not name.endswith("IODescriptor") and shape.get("description"):
+            lines += [f"### {name}", "", shape["description"], "", *_fields(spec, shape), ""]
+    return "\n".join(lines)
+
+
+def _schema(part: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = part.get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
+
+
+def _fields(spec: dict[str, Any], shape: dict[str, Any]) -> list[str]:
+    if "$ref" in shape:
+        shape = spec["components"]["schemas"][str(shape["$ref"]).rsplit("/", 1)[-1]]
+    needed = shape.get("required", [])
+    lines = ["| field | type | needed | meaning |", "|---|---|---|---|"]
+    for field, about in shape.get("properties", {}).items():
+        meaning = about.get("description", "")
+        lines.append(f"| `{field}` | {_type(about)} | {'yes' if field in needed else ''} | {meaning} |")
+    return lines
+
+
+def _type(about: dict[str, Any]) -> str:
+    if "$ref" in about:
+        return str(about["$ref"]).rsplit("/", 1)[-1]
+    if "anyOf" in about:
+        return " or ".join(_type(option) for option in about["anyOf"])
+    if about.get("type") == "array":
+        return f"list of {_type(about.get('items', {}))}"
+    return str(about.get("type", "any"))
+
+
+GENERATED = {
+    "features.md": features_page,
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+    "errors.md": errors_page,
+    "api.md": api_page,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the pages; with `--check` compares them and says which are stale."""
+    stale = []
+    for name, page in GENERATED.items():
+        text = page()
+        text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+        file = PAGES / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                file.write_text(text, encoding="utf-8")
+    if "--check" in arguments and stale:
+        sys.stderr.write(f"stale pages in docs/: {', '.join(stale)}; run `make docs`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
