@@ -118,7 +118,7 @@ def api_page() -> str:
     """Every request and answer of the API, from the published OpenAPI."""
     from serving.service import SERVICE
 
-    spec = SERVICE.openapi_spec.asdict()
+    spec = json.loads(json.dumps(SERVICE.openapi_spec.asdict()))
     lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]
     for route, calls in sorted(spec["paths"].items()):
         for method, call in calls.items() if route.startswith("/v1/") else ():
