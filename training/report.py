@@ -1,0 +1,114 @@
+"""What a training run leaves for people: figures, pictures, the feature table and the model card."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.timeline import Timeline
+from training.card import cards
+from training.plots import drawn
+
+if TYPE_CHECKING:
+    from training.bundle import Bundle
+    from training.evidence import Evidence
+    from training.promotion import Decision
+    from training.tracking import Run
+
+ENVIRONMENT = (
+    "kizuna",
+    "lightgbm",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "shap",
+    "woodelf_explainer",
+    "mlflow",
+)
+
+
+def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tags: str) -> None:
+    """Log everything about a run by the names that make runs comparable."""
+    run.log_parameters(bundle.settings)
+    run.log_metrics({**bundle.figures, **gate_figures(decision)})
+    run.log_dataset(
+        "events",
+        bundle.data_version,
+        rows=int(bundle.settings.get("events", 0)),
+        context="training",
+        test_rows=len(evidence.rows),
+    )
+    run.tag(
+        {
+            "evidence": bundle.evidence,
+            "fingerprint": bundle.fingerprint,
+            "data_version": bundle.data_version,
+            "code_version": bundle.code_version,
+            "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
+            "calibration": bundle.calibration.method,
+            "promoted": str(decision.promoted).lower(),
+        }
+        | tags
+    )
+    run.log_figures(drawn(bundle, evidence))
+    run.log_texts(
+        cards(bundle, decision)
+        | {
+            "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1, sort_keys=True),
+            "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),
+            "environment.txt": environment(),
+            "features.csv": feature_table(bundle, evidence),
+        }
+    )
+
+
+def gate_figures(decision: Decision) -> dict[str, float]:
+    """What the gates looked at beyond the run's own figures."""
+    return {
+        f"gate/{name}": value
+        for name, value in decision.figures.items()
+        if name in {"strongest_feature_auc", "additivity_gap"} or name.startswith("champion/")
+    }
+
+
+def feature_table(bundle: Bundle, evidence: Evidence) -> str:
+    """Every feature as CSV: what it says, how typical customers stand, and how much it moves the risk."""
+    catalog = bundle.catalog
+    moved = np.abs(bundle.contributions(evidence.sample)[:, :-1]).mean(axis=0)
+    known = 1.0 - np.isnan(evidence.sample).mean(axis=0)
+    order = np.argsort(-moved, kind="stable").tolist()
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(
+        ["feature", "indicator", "unit", "meaning", "meaning_ja", "typical", "known", "mean_abs_contribution"]
+    )
+    for at in order:
+        column = catalog.columns[at]
+        typical = bundle.typical.get(column)
+        table.writerow(
+            [
+                column,
+                catalog.indicator_of(column),
+                catalog.unit(column),
+                catalog.meaning(column, "en"),
+                catalog.meaning(column, "ja"),
+                "" if typical is None else f"{typical:.6g}",
+                f"{known[at]:.4f}",
+                f"{moved[at]:.6f}",
+            ]
+        )
+    return file.getvalue()
+
+
+def environment() -> str:
+    """The versions that made the run."""
+    lines = [f"python {platform.python_version()}"]
+    return "\n".join([*lines, *(f"{name} {version(name)}" for name in ENVIRONMENT)]) + "\n"
