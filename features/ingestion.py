@@ -48,6 +48,8 @@ class Ingestion:
         self._lost: dict[str, NDArray[np.int64]] = {}
         self._kept: dict[int, Flags] = {}
         self._contested = np.empty(0, np.uint64)
+        self._unknown: set[str] = set()
+        """Files that hold none of the event ids given in this ingest."""
         self._lock = Lock()
 
     def plan(self, progress: Callable[[float], None]) -> Change:
@@ -79,7 +81,10 @@ class Ingestion:
                 prints, _ = of_texts(runs.read_ids(self.lake.path(file)))
                 here = np.sort(tagged(prints, 0, bits))
                 at = np.minimum(np.searchsorted(plain, here), len(plain) - 1)
-                parts.append(here[(plain[at] == here) & (across[at] != tagged(here, bucket, bits))])
+                known = plain[at] == here
+                if not known.any():
+                    self._unknown.add(file.path)
+                parts.append(here[known & (across[at] != tagged(here, bucket, bits))])
             return np.concatenate(parts)
 
         with ThreadPoolExecutor(min(2, cpu_count() or 1)) as pool:
@@ -132,6 +137,8 @@ class Ingestion:
         stored, places = [], []
         for file in self.files.get(bucket, ()):
             path = self.lake.path(file)
+            if not self._may_know(file, batch):
+                continue
             prints, _ = of_texts(runs.read_ids(path))
             at = np.flatnonzero(_within(prints, known)) if len(known) else np.empty(0, np.int64)
             if len(at):
@@ -146,6 +153,16 @@ class Ingestion:
             start += len(at)
         kept[mine] = judgement.arrived_stay
         return kept
+
+    def _may_know(self, file: File, batch: Batch) -> bool:
+        """Whether a file may hold an id of the batch; a derived id includes when the event occurred."""
+        if file.path not in self._unknown and not batch.nameless.all():
+            return True
+        occurred = batch.rows.occurred[batch.nameless]
+        if not len(occurred):
+            return False
+        first, last = runs.span(self.lake.path(file))
+        return bool(first <= occurred.max() and occurred.min() <= last)
 
     def _write(self, bucket: int, fresh: Rows | None) -> None:
         files = self.files.get(bucket, [])

@@ -171,6 +171,14 @@ def read_ids(path: Path) -> pa.Array:
     return large(pq.read_table(path, columns=["event_id"], partitioning=None).column("event_id"))
 
 
+def span(path: Path) -> tuple[int, int]:
+    """The instants of the first and the last event of a run."""
+    footer = pq.read_metadata(path)
+    column = footer.schema.names.index("occurred_at")
+    seen = [footer.row_group(group).column(column).statistics for group in range(footer.num_row_groups)]
+    return min(one.min_raw for one in seen), max(one.max_raw for one in seen)
+
+
 def order(keys: Rowset, occurred: Instants, ids: pa.Array) -> Rowset:
     """int64[n]: the positions of rows in the store's order."""
     span = int(keys.max() - keys.min()) + 1 if len(keys) else 0

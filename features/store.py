@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,12 +109,19 @@ class EventStore:
                     tallies.append(tally)
                     clock = Timeline(source.timezone) if source.timezone else timeline
                     feed = Feed(source, folder, marks.get(source.name))
-                    for batch in feed:
-                        if progress:
-                            progress(f"reading {source.name}: {tally.rows:,} rows", 0.5 * number / len(every))
-                        good, refused = sift(batch, clock, now, tally)
-                        arrivals.take_in(good, source.name)
-                        refusals.add(refused)
+                    with ThreadPoolExecutor(1) as pool:  # the next batch is read while one is taken in
+                        taken: Future[None] | None = None
+                        for batch in feed:
+                            if progress:
+                                said = f"reading {source.name}: {tally.rows:,} rows"
+                                progress(said, 0.5 * number / len(every))
+                            good, refused = sift(batch, clock, now, tally)
+                            if taken is not None:
+                                taken.result()
+                            taken = pool.submit(arrivals.take_in, good, source.name)
+                            refusals.add(refused)
+                        if taken is not None:
+                            taken.result()
                     if tally.rows or feed.since is None:
                         tally.verdict()
                     if feed.watermark is not None:

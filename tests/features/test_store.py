@@ -196,7 +196,7 @@ def expected(batches: list[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     return events
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.lists(rows_of_events, min_size=1, max_size=12), min_size=1, max_size=6))
 def test_whatever_comes_in_whatever_batches_the_store_holds_what_a_dictionary_would(
     tmp_path_factory, batches
@@ -220,11 +220,11 @@ def test_whatever_comes_in_whatever_batches_the_store_holds_what_a_dictionary_wo
 
 
 def test_many_small_ingests_leave_few_runs(store):
-    for day in range(40):
+    for day in range(24):
         add(store, *({"customer_id": f"c{n}", "value": float(day)} for n in range(20)))
     snapshot = store._events.snapshot()
     assert max(len(files) for files in snapshot.by_bucket.values()) <= 8
-    assert len(values(store)) == 800
+    assert len(values(store)) == 480
 
 
 # --- time ---------------------------------------------------------------------------------------
