@@ -254,6 +254,8 @@ def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
     front = np.argsort(empty, axis=1, kind="stable")
     columns = np.take_along_axis(np.where(empty, -1, columns), front, axis=1)
     sums = np.take_along_axis(np.where(empty, 0.0, sums), front, axis=1)
+    if best.shape[1] == top:
+        return columns, sums
     missing = ((0, 0), (0, top - best.shape[1]))
     return np.pad(columns, missing, constant_values=-1), np.pad(sums, missing)
 
