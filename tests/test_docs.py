@@ -1,0 +1,48 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from docs.generate import settings_page
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_setting_has_its_meaning() -> None:
+    rows = [line.split("|") for line in settings_page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    assert [row[1].strip() for row in rows if not row[3].strip()] == []
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {word for word in text.replace("`", " ").split() if word.endswith(".py") and "/" in word}
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+def test_help_answers_without_loading_anything_heavy() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "serving.cli", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in shown.stderr.splitlines() if "|" in line}
+    assert "click" in loaded
+    heavy = {
+        "numpy",
+        "numba",
+        "pandas",
+        "pyarrow",
+        "duckdb",
+        "lightgbm",
+        "mlflow",
+        "bentoml",
+        "shap",
+        "sklearn",
+    }
+    assert loaded & heavy == set()
