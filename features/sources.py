@@ -17,7 +17,6 @@ from uuid import UUID
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.encodings import ENCODINGS, Recoded
@@ -130,6 +129,8 @@ def _fetch(
     source: Query, url: str, query: str, column: str | None, since: Watermark | None, folder: Path
 ) -> Iterator[pa.Table]:
     """Run a query over a connection, streamed."""
+    import sqlalchemy as sa
+
     try:
         address = sa.make_url(url)
         if address.drivername in ("postgresql", "postgres"):

@@ -24,7 +24,7 @@ from features.arrivals import Arrivals
 from features.corrections import ALREADY_THERE, CORRECTED, NEW, REFUSED
 from features.customers import CUSTOMERS_SCHEMA, Customers, load, plan_growth
 from features.erasure import ErasureReceipt
-from features.errors import DataError
+from features.errors import ConfigurationError, DataError
 from features.events import NO_CUSTOMER, Tally, sift
 from features.history import History
 from features.ingestion import Ingestion
@@ -100,6 +100,12 @@ class EventStore:
         is being done and the share that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
+        names = [source.name for source in every]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(
+                    f"cannot ingest: two sources or attributes are called '{name}'. Give each its own name."
+                )
         with self._writing(progress) as run:
             marks: dict[str, Any] = self._events.record().get("watermarks", {})
             with self._arrivals(run) as (arrivals, refusals):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import DataError, UnknownCustomer
+from features.errors import ConfigurationError, DataError, UnknownCustomer
 from features.sources import Attribute, Source
 from features.store import EventStore, Receipt
 from features.timeline import ALWAYS, Timeline, from_instant
@@ -502,3 +503,41 @@ def test_a_reader_keeps_its_version_while_the_store_moves_on(store):
     add(EventStore(store.folder), *({"customer_id": f"c{n}", "value": 2.0} for n in range(8)))
     assert sum(history.events for history in [first, *histories]) == 8
     assert len(values(store)) == 16
+
+
+def test_a_store_that_was_open_all_along_sees_what_others_ingested_and_erased(store):
+    add(store, {"customer_id": "ann"}, {"customer_id": "bob"})
+    other = EventStore(store.folder)
+    for number in range(3):
+        add(other, {"customer_id": "ann", "value": float(number)})
+    other.erase("bob")
+    add(other, {"customer_id": "eve"})
+    assert kept(store) == kept(other)
+    assert (store.version, len(kept(store))) == (other.version, 5)
+    assert store.customers.keys(pa.array(["bob", "eve"])).tolist() == [-1, 2]
+
+
+def test_an_ingest_that_must_wait_for_another_says_so(tmp_path):
+    state, told = tmp_path / "state", []
+    state.mkdir()
+    source = Source(
+        name="web", query="select 'ann' as customer_id, date '2024-05-01' as occurred_at, 'visit' as kind"
+    )
+
+    def progress(message: str, share: float) -> None:
+        told.append(message)
+        if message.startswith("waiting"):
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    with (state / "ingest.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        EventStore(state).ingest([source], [], folder=tmp_path, timeline=UTC_TIME, now=NOW, progress=progress)
+    assert told[0] == "waiting for another ingest to finish"
+    assert told[-1] == "sorting and storing"
+
+
+def test_two_sources_of_one_name_are_refused(store, tmp_path):
+    source = Source(name="web", query="select 1")
+    sentence = "cannot ingest: two sources or attributes are called 'web'. Give each its own name."
+    with pytest.raises(ConfigurationError, match=whole(sentence)):
+        store.ingest([source, source], [], folder=tmp_path, timeline=UTC_TIME, now=NOW)
