@@ -151,14 +151,12 @@ AGGREGATES: Mapping[str, Aggregate] = {
         Aggregate(
             "distinct_place", "count", 0.0, "different places of {many}{window}", "{window}{ja}の場所の数"
         ),
-        Aggregate(
-            "days_since_last", "days", _NONE, "days since the last of the {many}", "最終{ja}からの日数", False
-        ),
+        Aggregate("days_since_last", "days", _NONE, "days since the last {one}", "最終{ja}からの日数", False),
         Aggregate(
             "days_since_first",
             "days",
             _NONE,
-            "days since the first of the {many}",
+            "days since the first {one}",
             "初回{ja}からの日数",
             False,
         ),
@@ -178,7 +176,7 @@ AGGREGATES: Mapping[str, Aggregate] = {
             "overdue",
             "ratio",
             _NONE,
-            "time since the last of the {many}, in multiples of the customer's usual gap",
+            "time since the last {one}, in multiples of the customer's usual gap",
             "普段の間隔に対する最終{ja}からの経過（倍）",
             False,
         ),
@@ -316,6 +314,8 @@ class Catalog:
 
     def _meaning(self, feature: Feature, language: str) -> str:
         aggregate, words = AGGREGATES[feature.aggregate], self.stream_of[feature.stream].words
+        if self.stream_of[feature.stream].indicator == "profile":
+            return words.one
         template, window = (
             aggregate.english,
             "" if feature.days is None else f" in the last {feature.days} days",

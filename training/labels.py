@@ -37,14 +37,29 @@ class ChurnSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: Literal["inactivity", "contract"] = "inactivity"
-    indicators: tuple[str, ...] = ("purchase",)
-    active_days: int = Field(90, ge=1, le=3650)
-    horizon_days: int = Field(60, ge=1, le=3650)
-    lead_days: int = Field(0, ge=0, le=3650)
-    started_by: tuple[str, ...] = ("started", "renewed")
-    ended_by: tuple[str, ...] = ("cancelled",)
-    completed_by: tuple[str, ...] = ("completed",)
+    type: Literal["inactivity", "contract"] = Field(
+        "inactivity", description="gone by falling silent, or by ending a contract"
+    )
+    indicators: tuple[str, ...] = Field(
+        ("purchase",), description="inactivity: gone is who shows none of these in the horizon"
+    )
+    active_days: int = Field(
+        90, ge=1, le=3650, description="inactivity: who did so within these days can still leave"
+    )
+    horizon_days: int = Field(60, ge=1, le=3650, description="the days of future that decide")
+    lead_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days between the as-of date and the horizon, so that there is time to act",
+    )
+    started_by: tuple[str, ...] = Field(
+        ("started", "renewed"), description="contract: kinds that begin or keep one"
+    )
+    ended_by: tuple[str, ...] = Field(("cancelled",), description="contract: kinds that are churn")
+    completed_by: tuple[str, ...] = Field(
+        ("completed",), description="contract: kinds that end it without churn"
+    )
 
     @model_validator(mode="after")
     def _decidable(self) -> ChurnSettings:

@@ -33,7 +33,10 @@ class TierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[str, ...] = Field(
-        ("dormant", "cooling", "casual", "engaged", "devoted"), min_length=2, max_length=10
+        ("dormant", "cooling", "casual", "engaged", "devoted"),
+        min_length=2,
+        max_length=10,
+        description="the engagement tiers, lowest first",
     )
 
     @field_validator("names")
