@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import re
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import ConfigurationError, DataError, UnknownCustomer
+from features.lake import Lake
 from features.sources import Attribute, Source
 from features.store import EventStore, Receipt
 from features.timeline import ALWAYS, Timeline, from_instant
@@ -541,3 +543,16 @@ def test_two_sources_of_one_name_are_refused(store, tmp_path):
     sentence = "cannot ingest: two sources or attributes are called 'web'. Give each its own name."
     with pytest.raises(ConfigurationError, match=whole(sentence)):
         store.ingest([source, source], [], folder=tmp_path, timeline=UTC_TIME, now=NOW)
+
+
+def test_an_erasure_that_broke_off_is_finished_by_whoever_writes_next(store, monkeypatch):
+    add(store, {"customer_id": "ann"}, {"customer_id": "person-1"})
+    with monkeypatch.context() as power:
+        power.setattr(Lake, "forget_the_past", lambda _: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            store.erase("person-1")
+    add(EventStore(store.folder), {"customer_id": "zoe"})
+    for path in store.folder.glob("**/*"):
+        if path.suffix == ".parquet":
+            assert "person-1" not in str(pq.read_table(path, partitioning=None).to_pydict())
+    assert [event["customer_id"] for event in kept(store)] == ["ann", "zoe"]
