@@ -33,7 +33,7 @@ class Desk:
         self._lock = threading.Lock()
         self._looked = -NOTICE
         self._replies: Replies | None = None
-        self._file: str | None = None
+        self._file: tuple[str, int] | None = None
         self._champion: Champion | None = None
         self._pointer: tuple[str, str] | None = None
         self.trouble: str | None = None
@@ -86,6 +86,11 @@ class Desk:
         pointer, current = self.records.champion(), self.records.scores()
         if pointer is not None and pointer != self._pointer:
             self._champion, self._pointer = in_use(self.records, self.project.state), pointer
-        if current is not None and current.file != self._file:
+        if current is None:
+            return
+        # Erasing a customer rewrites a file under its name: the moment of writing tells.
+        file = self.project.scores / current.file
+        written = file.stat().st_mtime_ns if file.exists() else 0
+        if (current.file, written) != self._file:
             self._replies = Replies.current(self.records, self.project, self.store())
-            self._file = current.file
+            self._file = (current.file, written)

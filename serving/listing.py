@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,27 +70,32 @@ def as_json(reply: Reply) -> str:
 
 
 def as_csv(reply: Reply, language: str) -> str:
-    """One line per customer, with the mark by which Excel knows UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([word(language, name, japanese) for name, japanese in CSV_COLUMNS])
-    writer.writerows(csv_rows(reply["customers"], language))
-    return BOM + text.getvalue()
+    return "".join(csv_lines(reply["customers"], language))
 
 
-def csv_rows(customers: Iterable[Reply], language: str) -> Iterable[list[Any]]:
+def csv_lines(customers: Iterable[Reply], language: str) -> Iterator[str]:
+    """A heading and one line per customer, with the mark by which Excel knows UTF-8."""
+    yield BOM + _csv_line([word(language, name, japanese) for name, japanese in CSV_COLUMNS])
     for customer in customers:
         sentences = [reason["sentence"] for reason in customer["reasons"]]
         tiers = [tier_name(customer[name], language) for name in ("tier", "predicted_tier")]
-        yield [
-            customer["rank"],
-            harmless(customer["customer_id"]),
-            customer["churn_probability"],
-            *(harmless(tier) for tier in tiers),
-            customer["expected_value"],
-            customer["value_at_risk"],
-            *(harmless(sentence) for sentence in (*sentences, "", "", "")[:3]),
-        ]
+        yield _csv_line(
+            [
+                customer["rank"],
+                harmless(customer["customer_id"]),
+                customer["churn_probability"],
+                *(harmless(tier) for tier in tiers),
+                customer["expected_value"],
+                customer["value_at_risk"],
+                *(harmless(sentence) for sentence in (*sentences, "", "", "")[:3]),
+            ]
+        )
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
 
 
 def harmless(text: str) -> str:

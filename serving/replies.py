@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from training.explain import Change, Reason, change_sentence, changes, reason, s
 from training.labels import STATUSES, UNKNOWN, Status
 
 Reply = dict[str, Any]
+
+AT_ONCE = 1_000
+"""Customers of a list put into words at a time."""
 
 COHORT = STATUSES.index(Status.COHORT)
 
@@ -63,14 +66,16 @@ class Replies:
 
     def at_risk(self, choice: Choice, language: str) -> Reply:
         """The list."""
+        return self.source() | {"customers": list(self.listed(choice, language))}
+
+    def listed(self, choice: Choice, language: str) -> Iterator[Reply]:
+        """The customers of the list, one after the other, so that a list of any length fits in memory."""
         rows = at_risk(self.scores, choice)
-        chosen = self.scores.answers.take(rows)
-        names = self.customers.names(chosen.key).to_pylist()
-        listed = [
-            {"rank": row + 1} | entry(self.bundle, chosen, row, name, language)
-            for row, name in enumerate(names)
-        ]
-        return self.source() | {"customers": listed}
+        for start in range(0, len(rows), AT_ONCE):
+            chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
+            names = self.customers.names(chosen.key).to_pylist()
+            for row, name in enumerate(names):
+                yield {"rank": start + row + 1} | entry(self.bundle, chosen, row, name, language)
 
     def of(self, customer_ids: Sequence[str], language: str) -> Reply:
         """The stored scores of these customers, in the order asked; `status` says who is unknown."""

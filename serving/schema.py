@@ -100,6 +100,12 @@ class AtRiskRequest(Shape):
     language: Language | None = Field(None, description="the language of the reasons")
 
 
+class WholeListRequest(AtRiskRequest):
+    """What is wanted of the list as a file: all of it unless a limit is given."""
+
+    limit: int | None = Field(None, ge=1)
+
+
 class ExplainRequest(Shape):
     """Which customer is to be explained."""
 

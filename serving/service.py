@@ -10,18 +10,23 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import bentoml
 import orjson
 from pydantic import ValidationError
-from starlette.responses import Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from features.errors import KizunaError
 from serving.at_risk import Choice
 from serving.desk import Desk
-from serving.gate import Gate, body
+from serving.gate import Gate, body, invalid
+from serving.listing import csv_lines
 from serving.live import predict
 from serving.replies import Reply
 from serving.schema import (
@@ -34,6 +39,7 @@ from serving.schema import (
     ScoreReply,
     ScoreRequest,
     Shape,
+    WholeListRequest,
 )
 
 KEYS = "KIZUNA_KEYS"
@@ -102,7 +108,33 @@ class Predictions:
         return predict(self.desk.champion(now()), request, now(), self._language(request.language))
 
     def _language(self, asked: str | None) -> str:
-        return asked or self.desk.project.settings.language
+        return language(asked)
+
+
+def language(asked: str | None) -> str:
+    """The language asked for, or the project's."""
+    return asked or desk().project.settings.language
+
+
+def at_risk_csv(request: Request) -> Response:
+    """The list as a file, streamed; asked for in the query, as in `?tiers=casual&language=ja`."""
+    asked: dict[str, Any] = dict(request.query_params)
+    if "tiers" in asked:
+        asked["tiers"] = request.query_params.getlist("tiers")
+    try:
+        wanted = WholeListRequest.model_validate(asked)
+        choice = Choice(wanted.limit, wanted.min_probability, wanted.tiers, wanted.order_by)
+        lines = csv_lines(
+            desk().replies(now()).listed(choice, language(wanted.language)), language(wanted.language)
+        )
+        first = next(lines) + next(lines, "")  # so that what cannot be is refused before anything is sent
+    except ValidationError as error:
+        return Response(orjson.dumps(invalid(dict(error.errors()[0]))), 422, media_type="application/json")
+    except KizunaError as error:
+        said = body(error.code, error.message, error.field)
+        return Response(orjson.dumps(said), error.status, media_type="application/json")
+    headers = {"content-disposition": 'attachment; filename="at_risk.csv"'}
+    return StreamingResponse(chain([first], lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 SERVICE: Any = bentoml.service(
@@ -112,6 +144,7 @@ SERVICE: Any = bentoml.service(
     metrics={"enabled": True, "namespace": "kizuna"},
     logging={"access": {"enabled": False}},
 )(Predictions)
+SERVICE.mount_asgi_app(Starlette(routes=[Route("/v1/at_risk.csv", at_risk_csv)]), path="/")
 SERVICE.add_asgi_middleware(Gate, desk=desk, clock=now)
 
 

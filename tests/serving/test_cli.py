@@ -6,10 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,14 +88,13 @@ def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
         "heavy = 'numpy pyarrow lightgbm numba duckdb pydantic sqlalchemy rich bentoml mlflow'.split()\n"
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )
-    took = []
-    for _ in range(3):
-        started = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        took.append(time.monotonic() - started)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stderr.strip() == "[]"
     assert "at-risk" in done.stdout
-    assert min(took) < 0.5
+    # Processor time: the machine may be busy with other tests.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
 
 
 def test_every_command_has_help(kizuna: Kizuna) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from features.timeline import from_instant
 from serving.at_risk import Choice
 from serving.call import Call
+from serving.listing import as_csv
 from serving.replies import Replies
 from tests.serving import shop
 from tests.serving.running import COMMAND, Server, serving
@@ -129,6 +131,17 @@ def test_the_list_can_be_narrowed_and_ordered(server: Server) -> None:
     assert min(found) >= 0.3
     assert found == sorted(found, reverse=True)
     assert {one["tier"] for one in said["customers"]} <= {"dormant", "cooling"}
+
+
+def test_the_whole_list_comes_as_a_file(server: Server, batch: Replies) -> None:
+    status, content = server.send("GET", "/v1/at_risk.csv?language=ja")
+    assert (status, content.decode("utf-8")) == (200, as_csv(batch.at_risk(Choice(), "ja"), "ja"))
+    status, content = server.send("GET", "/v1/at_risk.csv?limit=3&tiers=casual&tiers=cooling")
+    chosen = batch.at_risk(Choice(limit=3, tiers=("casual", "cooling")), "en")
+    assert (status, content.decode("utf-8")) == (200, as_csv(chosen, "en"))
+    for query, field in (("limit=0", "limit"), ("tiers=zork", "tiers"), ("zork=1", "zork")):
+        status, content = server.send("GET", f"/v1/at_risk.csv?{query}")
+        assert (status, json.loads(content)["error"]["field"]) == (422, field)
 
 
 def test_every_answer_says_where_it_came_from(server: Server, batch: Replies) -> None:
@@ -356,6 +369,15 @@ def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:
         assert running.send("GET", "/readyz")[0] == 200
     with Call(own_shop).records() as records:
         assert records.keys()[0].last_used_at is not None
+
+
+def test_an_erased_customer_is_gone_from_a_running_service(own_shop: Path) -> None:
+    with serving(own_shop) as running:
+        name = running.post("/v1/at_risk", {"limit": 1})[1]["customers"][0]["customer_id"]
+        subprocess.run([*COMMAND, "-C", str(own_shop), "erase", name], check=True, capture_output=True)
+        time.sleep(1.1)
+        assert running.post("/v1/score", {"customer_ids": [name]})[1]["customers"][0]["status"] == "unknown"
+        assert running.post("/v1/explain", {"customer_id": name})[0] == 404
 
 
 def test_several_workers_answer_alike(scored_shop: Path) -> None:
