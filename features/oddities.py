@@ -107,7 +107,7 @@ def _gaps(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
         many, ja = indicator_words(side.indicator.name)
         yield Oddity(
             "gap",
-            f"no {many} at all on {spans}{f' and {more} more spans' if more > 0 else ''}: "
+            f"No {many} at all on {spans}{f' and {more} more spans' if more > 0 else ''}: "
             "was the shop closed, or is an export missing?",
             f"{ja}が1件もない期間があります：{spans_ja}{f'、ほか{more}件' if more > 0 else ''}。"
             "休業でしょうか、それとも取込漏れでしょうか。",
@@ -162,7 +162,7 @@ def _wrong_zone(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
     ahead = f"{abs(shift)} hours {'ahead of' if shift > 0 else 'behind'}"
     yield Oddity(
         "wrong_zone",
-        f"customers are quietest from {start} to {end} ({timeline.timezone}), as if this clock ran about "
+        f"Customers are quietest from {start} to {end} ({timeline.timezone}), as if this clock ran about "
         f"{ahead} theirs: are the stamps of another zone? Set `timezone` of the source (or of the project).",
         f"最も活動が少ないのは{start}〜{end}（{timeline.timezone}）で、時計が約{abs(shift)}時間"
         f"{'進んで' if shift > 0 else '遅れて'}いるように見えます。時刻が別のタイムゾーンではないか確認し、"
@@ -261,7 +261,7 @@ def _unnamed(inventory: Inventory) -> Iterator[Oddity]:
         more = "" if len(unnamed) <= SHOWN else f" … ({len(unnamed) - SHOWN})"
         yield Oddity(
             "unnamed_kind",
-            f"no indicator names the kinds {names}{more}, so no feature sees their events. "
+            f"No indicator names the kinds {names}{more}, so no feature sees their events. "
             "Add them to the `kinds` of an `[indicators.NAME]`.",
             f"どの指標にも属さない種別があります：{names}{more}。特徴量に使われません。"
             "`[indicators.NAME]` の `kinds` に加えてください。",
@@ -288,7 +288,7 @@ def _no_amounts(inventory: Inventory) -> Iterator[Oddity]:
     if side is not None and valued < 0.5 * side.events:
         yield Oddity(
             "no_amounts",
-            f"only {valued / side.events:.0%} of the purchases carry an amount, so the value at risk will be "
+            f"Only {valued / side.events:.0%} of the purchases carry an amount, so the value at risk will be "
             "missing or too small: give `value` in the source's query.",
             f"金額のある購買は{valued / side.events:.0%}だけなので、リスク金額が出ないか過小になります。"
             "取込クエリで `value` を指定してください。",

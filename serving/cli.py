@@ -34,6 +34,7 @@ def kizuna(call: Call, folder: Path | None, as_json: bool) -> None:
     A first run:
       kizuna init           write a kizuna.toml and tell it where your data is
       kizuna ingest         read the data
+      kizuna doctor         see whether it is enough, and what churn could mean
       kizuna train          learn from the past
       kizuna score          say who may leave
       kizuna at-risk        show the list
@@ -268,6 +269,40 @@ def explain(call: Call, customer: str, language: str | None) -> None:
         call.say(answer)
     else:
         show_explanation(answer, language)
+
+
+@kizuna.command()
+@click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
+@click.option("--language", type=LANGUAGES, help="The language of the findings [language].")
+@click.pass_obj
+def doctor(call: Call, until: str | None, language: str | None) -> None:
+    """Is there enough data, is it sound, and what should churn mean on it?"""
+    from features.inventory import take
+    from features.oddities import oddities
+    from serving.checkup import reply, show
+    from training.doctor import diagnose
+    from training.recommendation import recommend
+
+    project, timeline = call.project, call.project.timeline
+    language = language or project.settings.language
+    end = None if until is None else call.instant(until)
+    with call.progress() as report:
+        inventory = take(call.store, project.indicators, timeline, until=end, progress=report)
+        diagnosis = diagnose(
+            call.store,
+            inventory,
+            project.indicators,
+            project.settings.churn,
+            timeline,
+            until=end,
+            progress=report,
+        )
+    advice = recommend(diagnosis, inventory)
+    answer = reply(inventory, oddities(inventory, timeline), diagnosis, advice, timeline, language)
+    if call.json:
+        call.say(answer)
+    else:
+        show(answer, language)
 
 
 for command in (serve, erase, keys):
