@@ -22,7 +22,7 @@ from features.history import History
 from features.lake import Lake
 from features.quarantine import QUARANTINE_SCHEMA
 from features.store import EventStore
-from features.timeline import ALWAYS, DAY, SECOND, Timeline
+from features.timeline import DAY, SECOND, Timeline
 
 Ints = NDArray[np.int64]
 
@@ -97,8 +97,6 @@ class Inventory:
     """Customers with a single event."""
     busiest: str
     busiest_events: int
-    early: int
-    """Events that were recorded before they occurred, which cannot be."""
     kinds: tuple[Kind, ...]
     """Most frequent first."""
     sides: tuple[Side, ...]
@@ -175,7 +173,7 @@ class _Counts:
         self.days = np.zeros(days, dtype=np.int64)
         self.tallies: dict[str, _Tally] = {}
         self.kinds: dict[str, Ints] = {}
-        self.customers = self.once = self.early = self.attributes = 0
+        self.customers = self.once = self.attributes = 0
         self.busiest, self.busiest_events = -1, 0
 
     def add(self, history: History) -> None:
@@ -197,9 +195,7 @@ class _Counts:
             self.busiest, self.busiest_events = int(history.keys[each.argmax()]), int(each.max())
         late = np.zeros(len(who), dtype=np.bool_)
         if len(history.recorded):
-            recorded = history.recorded[happened]
-            late = recorded > instants
-            self.early += int(((recorded < instants) & (recorded != ALWAYS)).sum())
+            late = history.recorded[happened] > instants
         midnights = self.timeline.midnights
         place = np.searchsorted(midnights, instants, side="right") - 1
         minute = np.minimum((instants - midnights[place]) // (60 * SECOND), MINUTES - 1)
@@ -263,7 +259,6 @@ class _Counts:
             once=self.once,
             busiest=name or "",
             busiest_events=self.busiest_events,
-            early=self.early,
             kinds=tuple(sorted(kinds, key=lambda kind: (-kind.events, kind.name))),
             sides=tuple(self._side(one) for one in self.indicators if one.name in self.tallies),
             refused=refused(store),

@@ -37,7 +37,7 @@ class Oddity:
 def oddities(inventory: Inventory, timeline: Timeline) -> tuple[Oddity, ...]:
     """Everything that wants a look, what spoils most first."""
     found: list[Oddity] = []
-    for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines, _early):
+    for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
     for short in (_refused, _unnamed, _shared, _no_amounts):
         found += short(inventory)
@@ -215,18 +215,6 @@ def _lines(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
             f"{ja}の{share:.0%}は同じ顧客・同じ時刻の別の行を伴っています。1件の明細行のようです。"
             "回数が正しく数えられるよう、取込クエリで1件にまとめてください。",
             {"indicator": side.indicator.name, "share": share},
-        )
-
-
-def _early(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
-    if inventory.early:
-        yield Oddity(
-            "recorded_before",
-            f"{inventory.early:,} events were recorded before they occurred: "
-            "are `occurred_at` and `recorded_at` of different time zones?",
-            f"{inventory.early:,}件のイベントで記録日時が発生日時より前です。`occurred_at` と "
-            "`recorded_at` のタイムゾーンが食い違っていませんか。",
-            {"events": inventory.early},
         )
 
 

@@ -269,8 +269,8 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
             f"{one['cohort']:,}",
             percent(one["base_rate"]) + (spread if wide else ""),
             "–" if one["came_back"] is None else f"{one['came_back']:.0%}",
-            " → ".join(f"{f['recency_auc']:.2f}" for f in one["foresight"]) or "–",
-            f"{dates} ({first}–)",
+            "→".join(f"{f['recency_auc']:.2f}" for f in one["foresight"]) or "–",
+            f"{dates} ({first}–)" if wide else str(dates),
             roles if one["evidence"] == "normal" else word(language, "low evidence", "根拠は限定的"),
         )
     watched = max((one["came_back_within_days"] or 0 for one in horizons if one["fits"]), default=0)
