@@ -22,7 +22,7 @@ from features.history import History
 from features.snapshot import Priors, Snapshot, snapshot
 from features.store import EventStore
 from features.timeline import DAY, Timeline
-from training.labels import Churn, cohort, label
+from training.labels import Churn, cohorts, label
 from training.tiers import index_columns
 
 Floats = NDArray[np.float64]
@@ -192,9 +192,9 @@ def _rows(
     past: Survey,
     share: float,
 ) -> Rows:
-    cohorts = [cohort(history, churn, date) for date in dates]
-    keys = np.concatenate(cohorts)
-    as_of = np.repeat(np.array(dates, dtype=np.int64), [len(one) for one in cohorts])
+    known = cohorts(history, churn, dates)
+    keys = np.concatenate(known)
+    as_of = np.repeat(np.array(dates, dtype=np.int64), [len(one) for one in known])
     order = np.lexsort((as_of, keys))
     keys, as_of = keys[order], as_of[order]
     mine = hashes[np.searchsorted(history.keys, keys)]

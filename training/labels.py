@@ -166,19 +166,18 @@ class Labels:
 
 def statuses(history: History, churn: Churn, as_of: int) -> NDArray[np.int8]:
     """Each customer's position in `STATUSES` by what was known at the as-of date, or `UNKNOWN`."""
-    now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
-    floor = ALWAYS if churn.type == "contract" else since
-    roles = _roles(history, churn)
-    codes: NDArray[np.int8] = _statuses(
-        history.offsets, history.instants, history.recorded, roles, now, floor
-    )
-    return codes
+    return _standing(history, churn, _roles(history, churn), as_of)
 
 
 def cohort(history: History, churn: Churn, as_of: int) -> NDArray[np.int64]:
     """The keys of the customers who can still leave at the as-of date, ascending."""
-    keys: NDArray[np.int64] = history.keys[statuses(history, churn, as_of) == IN_COHORT]
-    return keys
+    return cohorts(history, churn, [as_of])[0]
+
+
+def cohorts(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.int64]]:
+    """The cohort at each of these as-of dates."""
+    roles = _roles(history, churn)
+    return [history.keys[_standing(history, churn, roles, date) == IN_COHORT] for date in dates]
 
 
 def label(
@@ -235,6 +234,15 @@ def require_covered(as_of: int, horizon: Horizon, covered_until: int, timeline: 
         )
 
 
+def _standing(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
+    now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
+    floor = ALWAYS if churn.type == "contract" else since
+    codes: NDArray[np.int8] = _statuses(
+        history.offsets, history.instants, history.recorded, roles, now, floor
+    )
+    return codes
+
+
 def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     """uint8[n]: what each event means to the label; a refund is an amount but no activity."""
     of_kind = np.zeros(len(history.kind_names) + 1, dtype=np.uint8)
@@ -257,8 +265,10 @@ def _statuses(offsets, instants, recorded, roles, as_of, floor):  # type: ignore
     late = len(recorded) > 0
     out = np.full(customers, -1, dtype=np.int8)
     for c in range(customers):
-        for i in range(offsets[c + 1] - 1, offsets[c] - 1, -1):
-            if instants[i] >= as_of or (late and recorded[i] >= as_of):
+        low = offsets[c]
+        past = np.searchsorted(instants[low : offsets[c + 1]], as_of)
+        for i in range(low + past - 1, low - 1, -1):
+            if late and recorded[i] >= as_of:
                 continue
             out[c] = 2
             if roles[i] & 1:
