@@ -8,7 +8,7 @@ function serves one customer online and a hundred million events in batch, so th
 for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ _walk: for each customer _lay_out, for each row and stream _write ─▶ matrix
+                          ├─▶ _walk: block by block _lay_out (customers), _write (rows) ─▶ matrix
     History ─▶ Selection ─┘
 
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
@@ -27,13 +27,12 @@ import numba
 import numpy as np
 
 from features.catalog import Catalog
-from features.history import History
+from features.history import MISSING, History
 from features.program import (
-    CHANNELS,
     DETAILS,
     EXTREMES,
     OPERATION,
-    PLACES,
+    RHYTHM,
     SPREAD,
     TOP,
     VALUES,
@@ -56,13 +55,19 @@ _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE = (
 )
 _LAST_DETAIL, _TOP_DETAIL = OPERATION["last_detail"], OPERATION["top_detail"]
 
-# Integers and numbers laid out beside each event of a stream: oldest to newest, up to and with this event.
-_AT, _DAY, _DAYS, _VALUED = range(4)
-_VALUE, _GAP_AVERAGE, _GAP_SQUARE, _GAP_LONGEST = range(4)
-# Integers and numbers of the windows of a stream, newest to oldest.
-_BEGIN, _VALUES, _KINDS_OF, _BEST = 0, 1, 2, 5  # 2, 3, 4: distinct details, channels, places
+# Of a layout: which customer it shows, up to which instant.
+_CUSTOMER, _UNTIL, _LATE = range(3)
+# Of an event laid out: its instant, and the distinct days of its stream up to and with it.
+_AT, _DAYS = range(2)
+# Of an event laid out: its value; mean, sum of squares and longest of the gaps up to and with it.
+_VALUE, _AVERAGE, _SQUARES, _LONGEST = range(4)
+# Of a window: where it begins, how many values, how many different codes, the most frequent detail.
+_BEGIN, _VALUED, _DIFFERENT, _BEST = 0, 1, 2, 5  # 2, 3, 4: details, channels, places
+# Of a window: sum, extremes, sum of squares.
 _TOTAL, _LOW, _HIGH, _SQUARE = range(4)
 
+_ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 256, 4_096
+"""Rows are taken in blocks that fit the processor's cache."""
 _ROWS_WORTH_A_THREAD = 2_000
 
 
@@ -146,6 +151,9 @@ def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
     )
 
 
+# Compiled functions take whole blocks: handing an array over costs two atomic counts each time.
+
+
 @numba.njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]
     begin, end, customers, moments,
@@ -154,105 +162,126 @@ def _walk(  # type: ignore[no-untyped-def]
     reach, midnights, needs, amounts, column_starts, columns, derived, factors, empty,
     matrix,
 ):  # fmt: skip
-    S, K = len(needs), len(reach)
-    ints, numbers, source = np.empty((64, 4), np.int64), np.empty((64, 4)), np.empty(64, np.int64)
-    bases, fill = np.zeros(2 * S + 1, np.int64), np.zeros(2 * S, np.int64)
-    counts, amounts_of = np.zeros((K + 1, 6), np.int64), np.zeros((K + 1, 4))
-
-    # A detail was seen in this row when its mark holds the row's number, so nothing needs wiping.
+    """Fills the rows `begin` to `end`, block by block."""
+    S = len(needs)
     marks = np.zeros((S, 3), np.int64)
-    room = 0
+    sizes, room = (n_details, n_channels, n_places), 0
     for s in range(S):
-        marks[s, 0] = room
-        room += n_details if needs[s] & (DETAILS | TOP) else 0
-        marks[s, 1] = room
-        room += n_channels if needs[s] & CHANNELS else 0
-        marks[s, 2] = room
-        room += n_places if needs[s] & PLACES else 0
+        for field in range(3):
+            marks[s, field] = room
+            room += sizes[field] if needs[s] & (DETAILS << field) else 0
+    # A code was seen in this row when its mark holds the row's number, so nothing needs wiping.
     seen, times, rank = np.full(room, -1, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int64)
+    most = 0
+    for kind in range(len(refunds)):
+        most = max(most, taker_starts[kind + 1] - taker_starts[kind])
 
-    laid_out, late, reached = np.int64(-1), False, ALWAYS
-    for row in range(begin, end):
-        matrix[row, :] = empty
-        customer, as_of = customers[row], moments[row]
-        if customer >= 0:
-            if customer != laid_out or late or as_of > reached:
-                first, stop = offsets[customer], offsets[customer + 1]
-                reached = as_of
-                next_row = row + 1
-                while next_row < end and customers[next_row] == customer:
-                    reached = max(reached, moments[next_row])
-                    next_row += 1
-                late = False
-                if len(recorded):
-                    for i in range(first, stop):
-                        late |= recorded[i] > instants[i]
-                if late:  # what was known depends on the date: lay out for this one alone
-                    reached = as_of
-                stop = _before(instants, first, stop, reached)
-                room = 0
-                for i in range(first, stop):
-                    room += taker_starts[kinds[i] + 1] - taker_starts[kinds[i]]
-                if room > len(source):
-                    ints, numbers = np.empty((2 * room, 4), np.int64), np.empty((2 * room, 4))
-                    source = np.empty(2 * room, np.int64)
-                _lay_out(
-                    first, stop, reached, late, instants, recorded, kinds, values, channels, places, details,
-                    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-                    midnights, amounts, bases, fill, ints, numbers, source,
-                )  # fmt: skip
-                laid_out = customer
-            for s in range(S):
-                if bases[s] < bases[s + 1] or bases[S + s] < bases[S + s + 1]:
-                    _write(
-                        row, s, S, K, as_of, reach, needs, column_starts, columns, bases, ints, numbers,
-                        source, channels, places, details, marks, seen, times, rank, counts, amounts_of,
-                        matrix,
-                    )  # fmt: skip
-        for d in range(len(derived)):
-            one, other = matrix[row, derived[d, 2]], matrix[row, derived[d, 3]]
-            if derived[d, 1] == 1:
-                matrix[row, derived[d, 0]] = one - other
-            else:
-                quotient = one / other * factors[d] if other != 0 else math.nan
-                matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
+    layouts = np.empty((_ROWS_OF_A_BLOCK, 3), np.int64)
+    layout_of = np.empty(_ROWS_OF_A_BLOCK, np.int64)
+    bounds = np.zeros((_ROWS_OF_A_BLOCK, 2 * S, 2), np.int64)
+    ints, numbers, codes = np.empty((64, 2), np.int64), np.empty((64, 4)), np.empty((64, 3), np.int32)
+    while begin < end:
+        stop, shown, held = _block(
+            begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of
+        )
+        if 2 * most * held > len(ints):
+            room = 4 * most * held
+            ints, numbers, codes = (
+                np.empty((room, 2), np.int64),
+                np.empty((room, 4)),
+                np.empty((room, 3), np.int32),
+            )
+        _lay_out(
+            shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
+            taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
+            midnights, needs, amounts, bounds, ints, numbers, codes,
+        )  # fmt: skip
+        _write(
+            begin, stop, moments, layout_of, reach, needs, column_starts, columns, derived, factors, empty,
+            bounds, ints, numbers, codes, marks, seen, times, rank, matrix,
+        )  # fmt: skip
+        begin = stop
 
 
 @numba.njit(cache=True, nogil=True)
-def _before(instants, first, stop, edge):  # type: ignore[no-untyped-def]
-    """Where the events at or after the edge begin."""
-    while first < stop:
-        middle = (first + stop) // 2
-        if instants[middle] < edge:
-            first = middle + 1
-        else:
-            stop = middle
-    return first
+def _block(begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of):  # type: ignore[no-untyped-def]
+    """Where the block that starts at `begin` ends, how many layouts its rows share, and their events.
+
+    Rows of one customer that follow each other share a layout up to their latest date, unless an event was
+    recorded after it occurred: what was known then depends on the date.
+    """
+    shown, held, row = 0, 0, begin
+    while row < end and row - begin < _ROWS_OF_A_BLOCK:
+        customer = customers[row]
+        if customer < 0:
+            layout_of[row - begin] = -1
+            row += 1
+            continue
+        first, stop = offsets[customer], offsets[customer + 1]
+        if held and held + stop - first > _EVENTS_OF_A_BLOCK:
+            break
+        late = False
+        if len(recorded):
+            for i in range(first, stop):
+                late |= recorded[i] > instants[i]
+        layouts[shown, _CUSTOMER], layouts[shown, _UNTIL], layouts[shown, _LATE] = (
+            customer,
+            moments[row],
+            late,
+        )
+        held += stop - first
+        layout_of[row - begin] = shown
+        row += 1
+        while not late and row < end and row - begin < _ROWS_OF_A_BLOCK and customers[row] == customer:
+            layouts[shown, _UNTIL] = max(layouts[shown, _UNTIL], moments[row])
+            layout_of[row - begin] = shown
+            row += 1
+        shown += 1
+    return row, shown, held
 
 
 @numba.njit(cache=True, nogil=True)
 def _lay_out(  # type: ignore[no-untyped-def]
-    first, stop, as_of, late, instants, recorded, kinds, values, channels, places, details,
+    shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    midnights, amounts, bases, fill, ints, numbers, source,
+    midnights, needs, amounts, bounds, ints, numbers, codes,
 ):  # fmt: skip
-    """Lays one customer's events out by stream; refunds of stream s as those of stream S + s."""
-    S = len(amounts)
-    for turn in range(2):  # the first counts, the second fills
-        if turn == 0:
-            fill[:] = 0
-        else:
-            bases[0] = 0
-            for s in range(2 * S):
-                bases[s + 1] = bases[s] + fill[s]
-                fill[s] = bases[s]
+    """Lays events out by stream, oldest to newest; refunds of stream s as those of stream S + s."""
+    S = len(needs)
+    has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
+    of_kind, today = np.zeros(len(refunds), np.int64), np.zeros(2 * S, np.int64)
+    room = 0
+    for layout in range(shown):
+        customer, until, late = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL], layouts[layout, _LATE]
+        first, stop = offsets[customer], offsets[customer + 1]
+        while first < stop:  # the first event at or after the date
+            middle = (first + stop) // 2
+            if instants[middle] < until:
+                first = middle + 1
+            else:
+                stop = middle
+        first = offsets[customer]
+        for i in range(first, stop):
+            of_kind[kinds[i]] += 1
+        for s in range(2 * S):
+            bounds[layout, s, 1] = 0
+            today[s] = -1
+        for kind in range(len(of_kind)):
+            for t in range(taker_starts[kind], taker_starts[kind + 1]):
+                bounds[layout, takers[t], 1] += of_kind[kind]
+                bounds[layout, S + takers[t], 1] += of_kind[kind] if amounts[takers[t]] else 0
+            of_kind[kind] = 0
+        for s in range(2 * S):
+            bounds[layout, s, 0] = room
+            room += bounds[layout, s, 1]
+            bounds[layout, s, 1] = bounds[layout, s, 0]
         day, day_end = np.int64(0), ALWAYS
         for i in range(first, stop):
-            if late and recorded[i] >= as_of:
+            if late and recorded[i] >= until:
                 continue
             at, kind = instants[i], kinds[i]
-            value = values[i] if len(values) else math.nan
-            if turn == 1 and at >= day_end:
+            value = values[i] if has_values else math.nan
+            if at >= day_end:
                 day = (at - midnights[0]) // DAY
                 while midnights[day] > at:
                     day -= 1
@@ -261,193 +290,185 @@ def _lay_out(  # type: ignore[no-untyped-def]
                 day_end = midnights[day + 1]
             for t in range(taker_starts[kind], taker_starts[kind + 1]):
                 s = takers[t]
-                if picky[s, 0] >= 0 and not (len(channels) and channel_allowed[picky[s, 0], channels[i]]):
+                if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
                     continue
-                if picky[s, 1] >= 0 and not (len(places) and place_allowed[picky[s, 1], places[i]]):
+                if picky[s, 1] >= 0 and not (has_places and place_allowed[picky[s, 1], places[i]]):
                     continue
-                if picky[s, 2] >= 0 and not (len(details) and detail_allowed[picky[s, 2], details[i]]):
+                if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
                     continue
+                need = needs[s]
                 if amounts[s] and (refunds[kind] or value < 0):
                     s += S
-                p = fill[s]
-                fill[s] += 1
-                if turn == 0:
-                    continue
-                ints[p, _AT], ints[p, _DAY], numbers[p, _VALUE], source[p] = at, day, value, i
-                here = 0 if math.isnan(value) else 1
-                n = p - bases[s]
-                if n == 0:
-                    ints[p, _DAYS], ints[p, _VALUED] = 1, p if here else -1
-                    numbers[p, _GAP_AVERAGE] = numbers[p, _GAP_SQUARE] = numbers[p, _GAP_LONGEST] = 0.0
-                else:
-                    gap = (at - ints[p - 1, _AT]) / DAY
-                    step = gap - numbers[p - 1, _GAP_AVERAGE]
-                    average = numbers[p - 1, _GAP_AVERAGE] + step / n
-                    numbers[p, _GAP_AVERAGE] = average
-                    numbers[p, _GAP_SQUARE] = numbers[p - 1, _GAP_SQUARE] + step * (gap - average)
-                    numbers[p, _GAP_LONGEST] = max(gap, numbers[p - 1, _GAP_LONGEST])
-                    ints[p, _DAYS] = ints[p - 1, _DAYS] + (ints[p - 1, _DAY] != day)
-                    ints[p, _VALUED] = p if here else ints[p - 1, _VALUED]
+                    need = 0
+                p = bounds[layout, s, 1]
+                n = p - bounds[layout, s, 0]
+                bounds[layout, s, 1] = p + 1
+                ints[p, _AT] = at
+                ints[p, _DAYS] = (ints[p - 1, _DAYS] if n else 0) + (today[s] != day)
+                today[s] = day
+                numbers[p, _VALUE] = value
+                codes[p, 0] = details[i] if has_details else MISSING
+                codes[p, 1] = channels[i] if has_channels else MISSING
+                codes[p, 2] = places[i] if has_places else MISSING
+                if need & RHYTHM:
+                    if n == 0:
+                        numbers[p, _AVERAGE] = numbers[p, _SQUARES] = numbers[p, _LONGEST] = 0.0
+                    else:
+                        gap = (at - ints[p - 1, _AT]) / DAY
+                        step = gap - numbers[p - 1, _AVERAGE]
+                        average = numbers[p - 1, _AVERAGE] + step / n
+                        numbers[p, _AVERAGE] = average
+                        numbers[p, _SQUARES] = numbers[p - 1, _SQUARES] + step * (gap - average)
+                        numbers[p, _LONGEST] = max(gap, numbers[p - 1, _LONGEST])
 
 
 @numba.njit(cache=True, nogil=True)
 def _write(  # type: ignore[no-untyped-def]
-    row, s, S, K, as_of, reach, needs, column_starts, columns, bases, ints, numbers,
-    source, channels, places, details, marks, seen, times, rank, counts, amounts_of, matrix,
+    begin, end, moments, layout_of, reach, needs, column_starts, columns, derived, factors, empty,
+    bounds, ints, numbers, codes, marks, seen, times, rank, matrix,
 ):  # fmt: skip
-    """Writes a stream's columns of one row; where there is nothing to say, `empty` stands already."""
-    need = needs[s]
-    first, stop = bases[s], bases[s + 1]
-    while stop > first and ints[stop - 1, _AT] >= as_of:
-        stop -= 1
-    p = stop
-    for k in range(K):
-        edge = as_of + reach[k]
-        while p > first and ints[p - 1, _AT] >= edge:
-            p -= 1
-        counts[k, _BEGIN] = p
-    counts[K, _BEGIN] = first
+    """Writes rows; where a feature has nothing to say, `empty` stands already."""
+    S, K = len(needs), len(reach)
+    windows, totals = np.zeros((K + 1, 6), np.int64), np.zeros((K + 1, 4))
+    for row in range(begin, end):
+        for column in range(len(empty)):
+            matrix[row, column] = empty[column]
+        layout, as_of = layout_of[row - begin], moments[row]
+        for s in range(S if layout >= 0 else 0):
+            first, stop, need = bounds[layout, s, 0], bounds[layout, s, 1], needs[s]
+            back, back_stop = bounds[layout, S + s, 0], bounds[layout, S + s, 1]
+            if first == stop and back == back_stop:
+                continue
+            while stop > first and ints[stop - 1, _AT] >= as_of:
+                stop -= 1
+            p = stop
+            for k in range(K):
+                edge = as_of + reach[k]
+                while p > first and ints[p - 1, _AT] >= edge:
+                    p -= 1
+                windows[k, _BEGIN] = p
+            windows[K, _BEGIN] = first
 
-    if need & VALUES:
-        total, valued, p = 0.0, 0, stop
-        for k in range(K + 1):
-            while p > counts[k, _BEGIN]:
-                p -= 1
-                if not math.isnan(numbers[p, _VALUE]):
-                    total += numbers[p, _VALUE]
-                    valued += 1
-            amounts_of[k, _TOTAL], counts[k, _VALUES] = total, valued
-    if need & EXTREMES:
-        low, high, p = math.inf, -math.inf, stop
-        for k in range(K + 1):
-            while p > counts[k, _BEGIN]:
-                p -= 1
-                low, high = min(low, numbers[p, _VALUE]), max(high, numbers[p, _VALUE])
-            amounts_of[k, _LOW], amounts_of[k, _HIGH] = low, high
-    if need & SPREAD:  # Welford (1962)
-        average, square, valued, p = 0.0, 0.0, 0, stop
-        for k in range(K + 1):
-            while p > counts[k, _BEGIN]:
-                p -= 1
-                if not math.isnan(numbers[p, _VALUE]):
-                    valued += 1
-                    step = numbers[p, _VALUE] - average
-                    average += step / valued
-                    square += step * (numbers[p, _VALUE] - average)
-            amounts_of[k, _SQUARE] = square
-    if need & (DETAILS | TOP):
-        _distinct(row, stop, K, 0, details, marks[s, 0], source, seen, counts)
-    if need & TOP:
-        _most_frequent(stop, K, details, marks[s, 0], source, times, rank, counts)
-    if need & CHANNELS:
-        _distinct(row, stop, K, 1, channels, marks[s, 1], source, seen, counts)
-    if need & PLACES:
-        _distinct(row, stop, K, 2, places, marks[s, 2], source, seen, counts)
+            if need & VALUES:
+                total, valued, p = 0.0, 0, stop
+                for k in range(K + 1):
+                    while p > windows[k, _BEGIN]:
+                        p -= 1
+                        if not math.isnan(numbers[p, _VALUE]):
+                            total += numbers[p, _VALUE]
+                            valued += 1
+                    totals[k, _TOTAL], windows[k, _VALUED] = total, valued
+            if need & EXTREMES:
+                low, high, p = math.inf, -math.inf, stop
+                for k in range(K + 1):
+                    while p > windows[k, _BEGIN]:
+                        p -= 1
+                        low, high = min(low, numbers[p, _VALUE]), max(high, numbers[p, _VALUE])
+                    totals[k, _LOW], totals[k, _HIGH] = low, high
+            if need & SPREAD:  # Welford (1962)
+                average, square, valued, p = 0.0, 0.0, 0, stop
+                for k in range(K + 1):
+                    while p > windows[k, _BEGIN]:
+                        p -= 1
+                        if not math.isnan(numbers[p, _VALUE]):
+                            valued += 1
+                            step = numbers[p, _VALUE] - average
+                            average += step / valued
+                            square += step * (numbers[p, _VALUE] - average)
+                    totals[k, _SQUARE] = square
+            for field in range(3):
+                if need & (DETAILS << field):
+                    mark, n, p = marks[s, field], 0, stop
+                    best = np.int64(-1)
+                    for k in range(K + 1):
+                        while p > windows[k, _BEGIN]:
+                            p -= 1
+                            code = codes[p, field]
+                            if code < 0:
+                                continue
+                            if seen[mark + code] != row:
+                                seen[mark + code] = row
+                                times[mark + code] = 0
+                                rank[mark + code] = -n
+                                n += 1
+                            if field == 0 and need & TOP:
+                                times[mark + code] += 1
+                                ahead = 1 if best < 0 else times[mark + code] - times[mark + best]
+                                if ahead > 0 or (ahead == 0 and rank[mark + code] > rank[mark + best]):
+                                    best = np.int64(code)
+                        windows[k, _DIFFERENT + field] = n
+                        if field == 0:
+                            windows[k, _BEST] = best
 
-    last = stop - 1
-    for c in range(column_starts[s], column_starts[s + 1]):
-        column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
-        n = stop - counts[k, _BEGIN]
-        if operation == _SUM:
-            matrix[row, column] = amounts_of[k, _TOTAL]
-        elif n == 0:
-            continue
-        elif operation == _COUNT:
-            matrix[row, column] = n
-        elif operation == _ACTIVE_DAYS:
-            matrix[row, column] = ints[last, _DAYS] - ints[counts[k, _BEGIN], _DAYS] + 1
-        elif operation == _DETAILS:
-            matrix[row, column] = counts[k, _KINDS_OF]
-        elif operation == _CHANNELS:
-            matrix[row, column] = counts[k, _KINDS_OF + 1]
-        elif operation == _PLACES:
-            matrix[row, column] = counts[k, _KINDS_OF + 2]
-        elif operation == _MEAN:
-            if counts[k, _VALUES]:
-                matrix[row, column] = amounts_of[k, _TOTAL] / counts[k, _VALUES]
-        elif operation == _MIN:
-            if amounts_of[k, _LOW] != math.inf:
-                matrix[row, column] = amounts_of[k, _LOW]
-        elif operation == _MAX:
-            if amounts_of[k, _HIGH] != -math.inf:
-                matrix[row, column] = amounts_of[k, _HIGH]
-        elif operation == _STD:
-            if counts[k, _VALUES] > 1:
-                matrix[row, column] = math.sqrt(amounts_of[k, _SQUARE] / (counts[k, _VALUES] - 1))
-        elif operation == _LAST:
-            if ints[last, _VALUED] >= counts[k, _BEGIN]:
-                matrix[row, column] = numbers[ints[last, _VALUED], _VALUE]
-        elif operation == _SINCE_LAST:
-            matrix[row, column] = (as_of - ints[last, _AT]) / DAY
-        elif operation == _SINCE_FIRST:
-            matrix[row, column] = (as_of - ints[first, _AT]) / DAY
-        elif operation == _LAST_DETAIL:
-            if len(details) and details[source[last]] >= 0:
-                matrix[row, column] = details[source[last]]
-        elif operation == _TOP_DETAIL:
-            if counts[k, _BEST] >= 0:
-                matrix[row, column] = counts[k, _BEST]
-        elif n > 1:  # the rhythm needs a gap
-            if operation == _GAP_MEAN:
-                matrix[row, column] = numbers[last, _GAP_AVERAGE]
-            elif operation == _GAP_MAX:
-                matrix[row, column] = numbers[last, _GAP_LONGEST]
-            elif operation == _GAP_STD and n > 2:
-                matrix[row, column] = math.sqrt(numbers[last, _GAP_SQUARE] / (n - 2))
-            elif operation == _OVERDUE and numbers[last, _GAP_AVERAGE] > 0:
-                matrix[row, column] = (as_of - ints[last, _AT]) / DAY / numbers[last, _GAP_AVERAGE]
+            last = stop - 1
+            for c in range(column_starts[s], column_starts[s + 1]):
+                column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
+                n = stop - windows[k, _BEGIN]
+                if operation == _SUM:
+                    total = totals[k, _TOTAL]
+                    for p in range(back_stop - 1, back - 1, -1):
+                        inside = k == K or ints[p, _AT] >= as_of + reach[k]
+                        if inside and ints[p, _AT] < as_of and not math.isnan(numbers[p, _VALUE]):
+                            total += numbers[p, _VALUE]
+                    matrix[row, column] = total
+                elif n == 0:
+                    continue
+                elif operation == _COUNT:
+                    matrix[row, column] = n
+                elif operation == _ACTIVE_DAYS:
+                    matrix[row, column] = ints[last, _DAYS] - ints[windows[k, _BEGIN], _DAYS] + 1
+                elif operation == _DETAILS:
+                    matrix[row, column] = windows[k, _DIFFERENT]
+                elif operation == _CHANNELS:
+                    matrix[row, column] = windows[k, _DIFFERENT + 1]
+                elif operation == _PLACES:
+                    matrix[row, column] = windows[k, _DIFFERENT + 2]
+                elif operation == _MEAN:
+                    if windows[k, _VALUED]:
+                        matrix[row, column] = totals[k, _TOTAL] / windows[k, _VALUED]
+                elif operation == _MIN:
+                    if totals[k, _LOW] != math.inf:
+                        matrix[row, column] = totals[k, _LOW]
+                elif operation == _MAX:
+                    if totals[k, _HIGH] != -math.inf:
+                        matrix[row, column] = totals[k, _HIGH]
+                elif operation == _STD:
+                    if windows[k, _VALUED] > 1:
+                        matrix[row, column] = math.sqrt(totals[k, _SQUARE] / (windows[k, _VALUED] - 1))
+                elif operation == _LAST:
+                    p = last
+                    while p > windows[k, _BEGIN] and math.isnan(numbers[p, _VALUE]):
+                        p -= 1
+                    if not math.isnan(numbers[p, _VALUE]):
+                        matrix[row, column] = numbers[p, _VALUE]
+                elif operation == _SINCE_LAST:
+                    matrix[row, column] = (as_of - ints[last, _AT]) / DAY
+                elif operation == _SINCE_FIRST:
+                    matrix[row, column] = (as_of - ints[first, _AT]) / DAY
+                elif operation == _LAST_DETAIL:
+                    if codes[last, 0] >= 0:
+                        matrix[row, column] = codes[last, 0]
+                elif operation == _TOP_DETAIL:
+                    if windows[k, _BEST] >= 0:
+                        matrix[row, column] = windows[k, _BEST]
+                elif n > 1:  # the rhythm needs a gap
+                    gap = (ints[last, _AT] - ints[first, _AT]) / DAY / (n - 1)
+                    if operation == _GAP_MEAN:
+                        matrix[row, column] = gap
+                    elif operation == _GAP_MAX:
+                        matrix[row, column] = numbers[last, _LONGEST]
+                    elif operation == _GAP_STD and n > 2:
+                        matrix[row, column] = math.sqrt(numbers[last, _SQUARES] / (n - 2))
+                    elif operation == _OVERDUE and gap > 0:
+                        matrix[row, column] = (as_of - ints[last, _AT]) / DAY / gap
 
-    if bases[S + s] < bases[S + s + 1]:
-        _take_back(row, s, S, as_of, reach, column_starts, columns, bases, ints, numbers, matrix)
-
-
-@numba.njit(cache=True, nogil=True)
-def _distinct(row, stop, K, field, codes, mark, source, seen, counts):  # type: ignore[no-untyped-def]
-    """How many different codes each window holds."""
-    n, p = 0, stop
-    for k in range(K + 1):
-        if len(codes):
-            while p > counts[k, _BEGIN]:
-                p -= 1
-                code = codes[source[p]]
-                if code >= 0 and seen[mark + code] != row:
-                    seen[mark + code] = row
-                    n += 1
-        counts[k, _KINDS_OF + field] = n
-
-
-@numba.njit(cache=True, nogil=True)
-def _most_frequent(stop, K, details, mark, source, times, rank, counts):  # type: ignore[no-untyped-def]
-    """The most frequent detail of each window; among equals the one seen last."""
-    for p in range(counts[K, _BEGIN], stop if len(details) else 0):
-        if details[source[p]] >= 0:
-            times[mark + details[source[p]]] = 0
-            rank[mark + details[source[p]]] = p
-    best, p = np.int64(-1), stop
-    for k in range(K + 1):
-        if len(details):
-            while p > counts[k, _BEGIN]:
-                p -= 1
-                code = details[source[p]]
-                if code >= 0:
-                    times[mark + code] += 1
-                    ahead = 1 if best < 0 else times[mark + code] - times[mark + best]
-                    if ahead > 0 or (ahead == 0 and rank[mark + code] > rank[mark + best]):
-                        best = np.int64(code)
-        counts[k, _BEST] = best
-
-
-@numba.njit(cache=True, nogil=True)
-def _take_back(row, s, S, as_of, reach, column_starts, columns, bases, ints, numbers, matrix):  # type: ignore[no-untyped-def]
-    """Adds the refunds of each window to its sum."""
-    for c in range(column_starts[s], column_starts[s + 1]):
-        if columns[c, 1] == _SUM:
-            k, back = columns[c, 2], 0.0
-            for p in range(bases[S + s + 1] - 1, bases[S + s] - 1, -1):
-                inside = k == len(reach) or ints[p, _AT] >= as_of + reach[k]
-                if inside and ints[p, _AT] < as_of and not math.isnan(numbers[p, _VALUE]):
-                    back += numbers[p, _VALUE]
-            matrix[row, columns[c, 0]] += back
+        for d in range(len(derived)):
+            one, other = matrix[row, derived[d, 2]], matrix[row, derived[d, 3]]
+            if derived[d, 1] == 1:
+                matrix[row, derived[d, 0]] = one - other
+            else:
+                quotient = one / other * factors[d] if other != 0 else math.nan
+                matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
 
 
 def warm() -> None:

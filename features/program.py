@@ -18,7 +18,7 @@ OPERATION = {name: code for code, name in enumerate(AGGREGATES)}
 DERIVED = {"ratio": 0, "difference": 1, "trend": 2}
 
 # What is accumulated over a stream's windows, so that nothing is computed which no feature reads.
-VALUES, EXTREMES, SPREAD, DETAILS, CHANNELS, PLACES, TOP = (1 << n for n in range(7))
+VALUES, EXTREMES, SPREAD, DETAILS, CHANNELS, PLACES, TOP, RHYTHM = (1 << n for n in range(8))
 _NEEDS = {
     "sum": VALUES,
     "mean": VALUES,
@@ -28,7 +28,9 @@ _NEEDS = {
     "distinct_detail": DETAILS,
     "distinct_channel": CHANNELS,
     "distinct_place": PLACES,
-    "top_detail": TOP,
+    "top_detail": DETAILS | TOP,
+    "gap_std": RHYTHM,
+    "gap_max": RHYTHM,
 }
 
 
