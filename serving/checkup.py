@@ -255,6 +255,7 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
         (word(language, "Labelled dates", "ラベル付き基準日"), False),
         (word(language, "Fit/cal/test", "学習/較正/検証"), False),
     )
+    next(column for column in table.columns if column.header == "AUC").no_wrap = True
     types = {"inactivity": ("inactivity", "不活動"), "contract": ("contract", "契約")}
     for one in horizons:
         if not one["fits"]:

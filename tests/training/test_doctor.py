@@ -131,6 +131,14 @@ def test_who_pauses_comes_back_and_who_stops_does_not(tmp_path: Path) -> None:
     assert figures[60].came_back is None
 
 
+def test_who_stops_for_good_never_comes_back(tmp_path: Path) -> None:
+    stopping = [(f"c{n}", at + n / 90, "purchase") for n in range(80) for at in range(0, 40 + 4 * n, 3)]
+    _, _, diagnosis = examined(tmp_path, stopping)
+    figures = {one.days: one for one in diagnosis.candidates}
+    assert figures[30].came_back == 0.0
+    assert figures[7].foresight[0].auc > figures[7].foresight[-1].auc > 0.5
+
+
 def test_recency_foresees_less_the_earlier_it_is_asked(tmp_path: Path, rng: np.random.Generator) -> None:
     _, _, diagnosis = examined(tmp_path, pausing(rng, 300, 300))
     one = next(one for one in diagnosis.candidates if one.days == 30)
