@@ -255,7 +255,8 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
         (word(language, "Labelled dates", "ラベル付き基準日"), False),
         (word(language, "Fit/cal/test", "学習/較正/検証"), False),
     )
-    next(column for column in table.columns if column.header == "AUC").no_wrap = True
+    for column in table.columns:
+        column.no_wrap = column.header in ("AUC", word(language, "Leave", "離反率"))
     types = {"inactivity": ("inactivity", "不活動"), "contract": ("contract", "契約")}
     for one in horizons:
         if not one["fits"]:

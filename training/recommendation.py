@@ -169,6 +169,8 @@ def _foresight(one: Candidate) -> tuple[str, str] | None:
     if later:
         english += ", " + " and ".join(f"{f.auc:.2f} when asked {f.lead_days} days earlier" for f in later)
         japanese += "、" + "、".join(f"{f.lead_days}日前の時点では{f.auc:.2f}" for f in later)
+    if first.auc < 0.55:
+        return english + ": silence alone tells little.", japanese + "で、日数だけではほとんど分かりません。"
     return english + "; a model has to beat that.", japanese + "です。モデルはこれを上回る必要があります。"
 
 

@@ -323,3 +323,15 @@ def test_auc_counts_ties_as_half() -> None:
     assert auc(np.array([1, 1, 0]), np.array([0, 1, 1])) == pytest.approx((1 * 1 + 0.5 + 2) / 4)
     assert auc(np.array([0, 3]), np.array([3, 0])) == 0.0
     assert auc(np.array([0, 0]), np.array([3, 0])) is None
+
+
+@pytest.mark.parametrize(
+    ("auc_now", "end"), [(0.7, "; a model has to beat that."), (0.33, ": silence alone tells little.")]
+)
+def test_silence_is_called_telling_only_where_it_is(tmp_path: Path, auc_now: float, end: str) -> None:
+    inventory = take(store_of(tmp_path, [("ann", 1.0, "purchase")]), INDICATORS, UTC)
+    one = replace(candidate(30), foresight=(Foresight(0, auc_now), Foresight(15, 0.31)))
+    assert recommend(Diagnosis((one,), (), 1), inventory).english[2] == (
+        f"The time since they were last heard of ranks them with an AUC of {auc_now:.2f}, "
+        f"0.31 when asked 15 days earlier{end}"
+    )
