@@ -35,17 +35,25 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1)
-    query: str = Field(min_length=1)
-    timezone: str | None = None
-    connection: str | None = None
+    name: str = Field(min_length=1, description="what receipts and errors call it")
+    query: str = Field(
+        min_length=1,
+        description="SQL that gives customer_id, occurred_at, kind (attributes: customer_id, known_at, value)",
+    )
+    timezone: str | None = Field(
+        None, description="of its timestamps without a zone; the project's when absent"
+    )
+    connection: str | None = Field(
+        None, description="an SQLAlchemy URL where the query runs; embedded DuckDB when absent"
+    )
 
 
 class Source(Query):
     """One outside table of events: `[[sources]]`."""
 
-    watermark: str | None = None
-    """A column that only grows: the next ingest reads the rows from its largest value on."""
+    watermark: str | None = Field(
+        None, description="a column that only grows: the next ingest reads the rows from its largest value on"
+    )
 
 
 class Attribute(Query):

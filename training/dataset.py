@@ -40,6 +40,7 @@ class Survey:
     """What a past holds: its extent, its kinds of event, and a digest of its content."""
 
     first: int
+    """The first event that puts a customer in the cohort: before it there was nobody to lose."""
     newest: int
     kinds: tuple[str, ...]
     customers: int
@@ -85,7 +86,7 @@ class Rows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
-def survey(store: EventStore, until: int | None, timeline: Timeline) -> Survey:
+def survey(store: EventStore, until: int | None, churn: Churn, timeline: Timeline) -> Survey:
     """Look through everything before `until`. Raises `DataError` when there is nothing."""
     first, newest, customers, events, total = 2**62, -1, 0, 0, 0
     kinds: set[str] = set()
@@ -94,8 +95,10 @@ def survey(store: EventStore, until: int | None, timeline: Timeline) -> Survey:
             continue
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
         done = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])[history.kinds]
+        starts = np.array([name in churn.started_by for name in history.kind_names])[history.kinds]
+        if starts.any():
+            first = min(first, int(history.instants[starts].min()))
         if done.any():
-            first = min(first, int(history.instants[done].min()))
             newest = max(newest, int(history.instants[done].max()))
         customers += int((np.diff(history.offsets) > 0).sum())
         events += history.events
@@ -103,6 +106,11 @@ def survey(store: EventStore, until: int | None, timeline: Timeline) -> Survey:
     if newest < 0:
         before = "" if until is None else f" before {timeline.name(until)}"
         raise DataError(f"cannot train: there are no events{before}. Ingest them with `kizuna ingest`.")
+    if first == 2**62:
+        raise DataError(
+            f"cannot train: nobody can leave, because no event is of a kind that [churn] counts on "
+            f"({', '.join(churn.started_by)}). The kinds there are: {', '.join(sorted(kinds))}."
+        )
     return Survey(first, newest, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}")
 
 

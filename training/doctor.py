@@ -113,13 +113,14 @@ def diagnose(
     silent = _deeds(inventory)
     follow = int(min(MOST_FOLLOWED, max(1, inventory.span // 4)))
     for churn, configured in candidates(inventory, indicators, settings):
+        first = min((kind.first for kind in inventory.kinds if kind.name in churn.started_by), default=None)
         try:
-            dates = calendar(inventory.first, inventory.newest, churn, timeline)
+            dates = calendar(inventory.newest if first is None else first, inventory.newest, churn, timeline)
         except DataError:
             unfit.append(Unfit(churn, configured, churn.active_days + churn.horizon.reach))
         else:
             deeds = silent if churn.type == "contract" else churn.started_by
-            reach = (inventory.first, inventory.newest)
+            reach = (inventory.first if first is None else first, inventory.newest)
             fitting.append(_Measure(churn, configured, dates, deeds, follow, *reach, timeline))
     part = min(1.0, CUSTOMERS / inventory.customers)
     buckets = store.buckets[: math.ceil(part * len(store.buckets))]

@@ -5,14 +5,14 @@ calendar → snapshots → labels → fit → calibrate → test → compare wit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog, FeatureSettings, Indicator, catalog
 from features.errors import DataError
@@ -25,9 +25,9 @@ from training.evidence import Evidence, Recipe, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
-from training.plots import drawn
 from training.priors import learn_priors
-from training.promotion import Champion, Decision, champion_on, decide, record
+from training.promotion import Champion, champion_on, decide, record
+from training.report import keep
 from training.tiers import TierSettings, tier_scale
 
 if TYPE_CHECKING:
@@ -85,20 +85,7 @@ def train(
     decision = decide(bundle, evidence, _champion(store, tracking, bundle, evidence, until))
     tell("keeping the run", 0.8)
     with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
-        run.log_parameters(bundle.settings)
-        run.log_metrics(bundle.figures)
-        run.log_figures(drawn(bundle, evidence))
-        run.log_texts(_texts(bundle, decision))
-        run.log_dataset("events", bundle.data_version, rows=bundle.settings["events"], context="training")
-        run.tag(
-            {
-                "evidence": evidence.level,
-                "fingerprint": bundle.fingerprint,
-                "store_version": store.version,
-                "code_version": bundle.code_version,
-                "promoted": str(decision.promoted).lower(),
-            }
-        )
+        keep(run, bundle, evidence, decision, store_version=store.version)
         number = tracking.register(run, bundle)
     if decision.promoted:
         tracking.promote(number)
@@ -134,8 +121,8 @@ def learn(
     """
     tell = progress or silent
     tell("looking through the events", 0.0)
-    past = survey(store, until, plan.timeline)
     churn = Churn.of(plan.churn, plan.indicators)
+    past = survey(store, until, churn, plan.timeline)
     dates = calendar(past.first, past.newest, churn, plan.timeline)
     features = catalog(plan.indicators, plan.features, past.kinds)
 
@@ -147,7 +134,8 @@ def learn(
 
     tell("fitting, calibrating and testing", 0.2)
     recipe = Recipe(replace(plan.models, seed=plan.seed), features, churn, scale)
-    recipe, evidence = examine(recipe, rows, dates, plan.contacts)
+    with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
+        recipe, evidence = examine(recipe, rows, dates, plan.contacts)
 
     tell("fitting on every labelled date", 0.6)
     bundle = Bundle(
@@ -187,20 +175,6 @@ def _champion(
         matrix = matrix_of(store, bundle.catalog, Timeline(bundle.timezone), bundle.priors, rows, until)
         probability = bundle.predict(matrix).churn_probability
     return champion_on(evidence, candidate, bundle, version, probability)
-
-
-def _texts(bundle: Bundle, decision: Decision) -> dict[str, str]:
-    """The configuration, the feature table and the gates' decision, as files of a run."""
-    lines = ["feature,indicator,unit,english,japanese"]
-    for column in bundle.catalog.columns:
-        facts = (bundle.catalog.indicator_of(column), bundle.catalog.unit(column))
-        words = (bundle.catalog.meaning(column, language) for language in ("en", "ja"))
-        lines.append(",".join((column, *facts, *(f'"{text}"' for text in words))))
-    return {
-        "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1),
-        "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),
-        "features.csv": "\n".join(lines) + "\n",
-    }
 
 
 def silent(_words: str, _share: float) -> None:

@@ -93,7 +93,7 @@ def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Pat
 
 def test_shuffled_outcomes_cannot_be_learned() -> None:
     _, store, bundle, _ = learned()
-    past = survey(store, None, UTC)
+    past = survey(store, None, bundle.churn, UTC)
     dates = calendar(past.first, past.newest, bundle.churn, UTC)
     rows = dataset(store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     mixed_up = replace(rows, churned=np.random.default_rng(1).permutation(rows.churned))
