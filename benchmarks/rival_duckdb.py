@@ -35,6 +35,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect()
     database.execute(f"set threads = {os.cpu_count()}")
     database.execute("set preserve_insertion_order = false")
+    database.execute("set enable_progress_bar = false")
     database.execute(f"set temp_directory = '{folder}'")
     database.execute("set TimeZone = 'UTC'")
     return database
