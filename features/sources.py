@@ -38,13 +38,13 @@ class Query(BaseModel):
     name: str = Field(min_length=1, description="what receipts and errors call it")
     query: str = Field(
         min_length=1,
-        description="SQL that gives customer_id, occurred_at, kind (attributes: customer_id, known_at, value)",
+        description="SQL for customer_id, occurred_at and kind (attributes: customer_id, known_at, value)",
     )
     timezone: str | None = Field(
-        None, description="of its timestamps without a zone; the project's when absent"
+        default=None, description="of its timestamps without a zone; the project's when absent"
     )
     connection: str | None = Field(
-        None, description="an SQLAlchemy URL where the query runs; embedded DuckDB when absent"
+        default=None, description="an SQLAlchemy URL where the query runs; embedded DuckDB when absent"
     )
 
 
@@ -52,7 +52,8 @@ class Source(Query):
     """One outside table of events: `[[sources]]`."""
 
     watermark: str | None = Field(
-        None, description="a column that only grows: the next ingest reads the rows from its largest value on"
+        default=None,
+        description="a column that only grows: the next ingest reads the rows from its largest value on",
     )
 
 

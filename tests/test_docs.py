@@ -9,6 +9,7 @@ from pathlib import Path
 from docs.generate import settings_page
 
 ROOT = Path(__file__).parent.parent
+KIZUNA = str(Path(sys.executable).parent / "kizuna")
 
 
 def test_every_setting_has_its_meaning() -> None:
@@ -26,7 +27,7 @@ def test_the_architecture_names_modules_that_exist() -> None:
 
 def test_help_answers_without_loading_anything_heavy() -> None:
     shown = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "serving.cli", "--help"],
+        [sys.executable, "-X", "importtime", KIZUNA, "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -141,8 +141,12 @@ def test_a_cohort_without_a_churner_is_one_clear_sentence(tmp_path: Path) -> Non
 
 def test_nobody_who_could_leave_is_one_clear_sentence(tmp_path: Path) -> None:
     store = shop(50, 200).store(tmp_path / "f")
-    with pytest.raises(DataError, match="no customer could still leave on any as-of date between"):
+    with pytest.raises(DataError) as refusal:
         learn(store, plan(indicators=("usage",)), until=None)
+    assert str(refusal.value) == (
+        "cannot train: nobody can leave, because no event is of a kind that [churn] counts on "
+        "(visit, session, login, feature_used). The kinds there are: purchase."
+    )
 
 
 def test_a_store_without_events_before_until_is_one_clear_sentence(tmp_path: Path) -> None:
