@@ -22,9 +22,12 @@ class Vocabulary:
         self._prints: tuple[Words, Words] = (np.empty(0, np.uint64), np.empty(0, np.uint64))
         self._table = np.full(16, UNKNOWN, dtype=np.int64)
         self._count = 0
+        self._indexed = True
         self._lock = RLock()
-        if texts is not None:
-            self._append(large(texts))
+        if texts is not None:  # indexed when a text is first looked up: reading names needs no index
+            self._parts.append(large(texts))
+            self._count = len(texts)
+            self._indexed = False
 
     def __len__(self) -> int:
         return self._count
@@ -32,6 +35,7 @@ class Vocabulary:
     @property
     def prints(self) -> tuple[Words, Words]:
         """The fingerprints of the texts, by code."""
+        self._ensure_index()
         return self._prints[0][: self._count], self._prints[1][: self._count]
 
     @property
@@ -49,6 +53,7 @@ class Vocabulary:
         absent = texts.is_null().to_numpy(zero_copy_only=False) if texts.null_count else np.empty(0, np.bool_)
         first, second = of_texts(texts)
         with self._lock:
+            self._ensure_index()
             if not grow:
                 return np.asarray(_find(first, second, absent, self._table, *self._prints))
             self._reserve(len(texts))
@@ -62,13 +67,14 @@ class Vocabulary:
         """Blank one text; its code is never given again."""
         texts = self.texts
         self._parts = [pa.concat_arrays([texts[:code], pa.nulls(1, pa.large_string()), texts[code + 1 :]])]
-        self._index()
+        self._indexed = False
 
-    def _append(self, texts: pa.Array) -> None:
-        self._parts.append(texts)
-        self._count = len(texts)
-        self._prints = of_texts(texts)
-        self._index()
+    def _ensure_index(self) -> None:
+        with self._lock:
+            if not self._indexed:
+                self._indexed = True
+                self._prints = of_texts(self.texts)
+                self._index()
 
     def _reserve(self, more: int) -> None:
         needed = self._count + more

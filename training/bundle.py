@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog import Catalog
@@ -30,6 +29,9 @@ from training.contributions import Explainer
 from training.labels import Churn
 from training.models import Models
 from training.tiers import TierScale
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 Floats = NDArray[np.float64]
 
@@ -191,15 +193,22 @@ class Bundle:
         bundle = Bundle(
             models=Models(files["churn.txt"], files["tier.txt"], files.get("value.txt")), **content
         )
-        for name, booster in bundle._boosters.items():
-            if tuple(booster.feature_name()) != bundle.catalog.columns:
+        for name, text in bundle._texts.items():
+            listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
+            if tuple(listed.partition("=")[2].split()) != bundle.catalog.columns:
                 raise _damaged(folder, f"the features of {name}.txt are not those of its catalogue, in order")
         return bundle
 
+    @property
+    def _texts(self) -> dict[str, str]:
+        texts = {"churn": self.models.churn, "tier": self.models.tier, "value": self.models.value}
+        return {name: text for name, text in texts.items() if text is not None}
+
     @cached_property
     def _boosters(self) -> dict[str, Booster]:
-        texts = {"churn": self.models.churn, "tier": self.models.tier, "value": self.models.value}
-        return {name: Booster(model_str=text) for name, text in texts.items() if text is not None}
+        from lightgbm import Booster  # reading a bundle's words needs no LightGBM
+
+        return {name: Booster(model_str=text) for name, text in self._texts.items()}
 
     def _checked(self, matrix: Floats) -> Floats:
         expected = len(self.catalog.columns)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import lightgbm
 
 Floats = NDArray[np.float64]
 
@@ -36,8 +38,8 @@ class Models:
 class Settings:
     """How the trees of one model are grown."""
 
-    trees: int = 300
-    rate: float = 0.03
+    trees: int = 150
+    rate: float = 0.06
     leaves: int = 8
     depth: int = 4
     feature_share: float = 0.3
@@ -107,6 +109,8 @@ def fit_value(
 def _grow(
     settings: Settings, objective: dict[str, Any], matrix: Floats, target: Floats, columns: Sequence[str]
 ) -> lightgbm.Booster:
+    import lightgbm  # whoever only reads model texts does not wait for it
+
     parameters = settings.parameters(len(matrix)) | objective
     data = lightgbm.Dataset(matrix, target, feature_name=list(columns), params=parameters)
     return lightgbm.train(parameters, data, num_boost_round=settings.trees)

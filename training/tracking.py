@@ -82,7 +82,7 @@ class Run:
         """Pictures under `figures/`, by name."""
         with tempfile.TemporaryDirectory() as folder:
             for name, figure in figures.items():
-                figure.savefig(Path(folder) / f"{name}.png", dpi=150)
+                figure.savefig(Path(folder) / f"{name}.png", dpi=110)
             self.client.log_artifacts(self.id, folder, "figures")
 
     def log_texts(self, texts: Mapping[str, str]) -> None:
