@@ -122,6 +122,7 @@ def features(call: Call, as_of: str, output: Path) -> None:
 @click.pass_obj
 def train(call: Call, until: str | None) -> None:
     """Learn from the past; the result becomes the champion if it passes the gates."""
+    from serving.findings import lines, plain
     from training.train import train as learn
 
     with call.progress() as report:
@@ -139,12 +140,13 @@ def train(call: Call, until: str | None) -> None:
             "run_id": verdict.run_id,
             "refusals": list(verdict.refusals),
             "warnings": list(verdict.warnings),
-            "figures": dict(verdict.figures),
+            "figures": plain(verdict.bundle.figures),
+            "evidence": verdict.bundle.evidence,
         },
         f"Model {verdict.version} {'is now the champion' if verdict.promoted else 'was not promoted'}.",
         *(f"  refused: {reason}" for reason in verdict.refusals),
         *(f"  warning: {warning}" for warning in verdict.warnings),
-        *(f"  {name}: {figure:.4g}" for name, figure in verdict.figures.items()),
+        *lines(verdict.bundle.figures, verdict.bundle.evidence),
     )
 
 

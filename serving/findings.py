@@ -1,0 +1,52 @@
+"""What a training found, as lines that people read: the model's figures beside those of the baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
+BASELINES = {
+    "rfm": "logistic regression on RFM",
+    "recency": "recency alone",
+    "overdue": "overdue ratio",
+    "base_rate": "base rate",
+}
+
+
+def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
+    """The test, the model and each baseline with 95 % intervals, and the differences that matter.
+
+    The intervals resample customers, not rows.
+    """
+    yield (
+        f"Judged at later dates: {figures['test_rows']:,.0f} rows of {figures['test_customers']:,.0f} "
+        f"customers, {figures['test_churners']:,.0f} of whom left; evidence: {evidence}."
+    )
+    yield f"  {'':28}" + "".join(f"{title:>26}" for title, _ in COLUMNS)
+    for name, title in {"": "this model", **BASELINES}.items():
+        prefix = f"baseline/{name}/" if name else ""
+        if prefix + "auc" in figures:
+            yield f"  {title:28}" + "".join(f"{_interval(figures, prefix + key):>26}" for _, key in COLUMNS)
+    for name, title in BASELINES.items():
+        key = f"difference/{name}"
+        if name != "base_rate" and f"{key}/auc" in figures:
+            yield (
+                f"  against {title}: AUC {_interval(figures, f'{key}/auc', '+')}, "
+                f"log loss {_interval(figures, f'{key}/log_loss', '+')}"
+            )
+    yield (
+        f"  of those on the list {figures['precision_at_capacity']:.0%} left, "
+        f"{figures['lift_at_capacity']:.1f} times the base rate of {figures['base_rate']:.1%}"
+    )
+
+
+def plain(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """The figures as JSON can say them: null where a figure is undefined."""
+    return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+
+
+def _interval(figures: Mapping[str, float], key: str, sign: str = "") -> str:
+    low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
+    point = f"{figures[key]:{sign}.3f}"
+    return point if low is None or high is None else f"{point} [{low:{sign}.3f}, {high:{sign}.3f}]"
