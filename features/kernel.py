@@ -68,7 +68,8 @@ _TOTAL, _LOW, _HIGH, _SQUARE = range(4)
 
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 256, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
-_ROWS_WORTH_A_THREAD = 2_000
+_WORTH_A_THREAD = 30_000
+"""Events and numbers of a part that pay for a thread of its own."""
 
 
 def compute(
@@ -90,15 +91,26 @@ def compute(
     inputs = (*_events(history), *_choices(selection), *_columns(program, timeline))
     customers = _positions(history.keys, keys)
     moments = np.ascontiguousarray(as_of, dtype=np.int64)
-    parts = min(threads or os.cpu_count() or 1, max(1, len(keys) // _ROWS_WORTH_A_THREAD))
-    if parts == 1:
+    work = _work(history, customers) + len(program.columns) // 4
+    workers = min(threads or os.cpu_count() or 1, int(work.sum()) // _WORTH_A_THREAD)
+    if workers < 2:
         _walk(0, len(keys), customers, moments, *inputs, matrix)
         return matrix
-    # More parts than threads: customers differ in their number of events.
-    cuts = [len(keys) * part // (4 * parts) for part in range(4 * parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
+    # More parts than threads, equal in work: customers differ in their number of events.
+    done = np.cumsum(work)
+    cuts = np.searchsorted(done, done[-1] * np.arange(4 * workers + 1) / (4 * workers))
+    cuts[-1] = len(keys)
+    with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda a, b: _walk(a, b, customers, moments, *inputs, matrix), cuts[:-1], cuts[1:]))
     return matrix
+
+
+def _work(history: History, customers: Ints) -> Ints:
+    """int64[n]: the events of each row's customer."""
+    if not history.customers:
+        return np.zeros(len(customers), dtype=np.int64)
+    events: Ints = np.where(customers < 0, 0, np.diff(history.offsets)[np.maximum(customers, 0)])
+    return events
 
 
 def _positions(known: Ints, keys: Ints) -> Ints:
