@@ -25,7 +25,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || [ "$$(uname)" != Linux ] \
 		|| { echo "LightGBM needs the OpenMP library: apt-get install libgomp1"; exit 1; }
 	@echo "compiling the feature kernel (once)"
-	@$(BIN)/python -c 'from features.kernel import warm; warm()'
+	@$(BIN)/python -c 'from features.matrix import warm; warm()'
 	@touch $@
 
 $(DATA)/transactions.parquet: | $(INSTALLED)

@@ -13,7 +13,7 @@ from collections.abc import Callable  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks import events  # noqa: E402
-from features.kernel import compute  # noqa: E402
+from features.matrix import compute  # noqa: E402
 from features.program import Program, Selection  # noqa: E402
 from features.snapshot import snapshot  # noqa: E402
 from features.timeline import SECOND, Timeline, from_instant  # noqa: E402

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import events, kizuna
 from benchmarks.contender import peak_memory_mb
-from features.kernel import warm
+from features.matrix import warm
 from features.program import Program
 from features.snapshot import Snapshot
 from features.store import EventStore

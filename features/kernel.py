@@ -8,7 +8,7 @@ function serves one customer online and a hundred million events in batch, so th
 for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ _walk: block by block _lay_out (customers), _write (rows) ─▶ matrix
+                          ├─▶ walk: block by block _lay_out (customers), _write (rows) ─▶ matrix
     History ─▶ Selection ─┘
 
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
@@ -19,15 +19,11 @@ consecutive events of the stream; the most frequent detail is, among equals, the
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numba
 import numpy as np
 
-from features.catalog import Catalog
-from features.history import MISSING, History
+from features.history import MISSING
 from features.program import (
     DETAILS,
     EXTREMES,
@@ -36,12 +32,8 @@ from features.program import (
     SPREAD,
     TOP,
     VALUES,
-    Ints,
-    Matrix,
-    Program,
-    Selection,
 )
-from features.timeline import ALWAYS, DAY, Timeline, edges
+from features.timeline import ALWAYS, DAY
 
 _COUNT, _SUM, _MEAN, _MIN, _MAX, _STD, _LAST = (
     OPERATION[name] for name in ("count", "sum", "mean", "min", "max", "std", "last")
@@ -68,106 +60,13 @@ _TOTAL, _LOW, _HIGH, _SQUARE = range(4)
 
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 256, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
-_WORTH_A_THREAD = 30_000
-"""Events and numbers of a part that pay for a thread of its own."""
-
-
-def compute(
-    history: History,
-    program: Program,
-    selection: Selection,
-    timeline: Timeline,
-    keys: Ints,
-    as_of: Ints,
-    *,
-    threads: int = 0,
-) -> Matrix:
-    """The features of the customers `keys` at the instants `as_of`: float64[n, f], a row for each pair.
-
-    Detail features hold the history's own detail codes, NaN where there is none. Rows sorted by customer
-    are fastest. `threads` 0 takes every core; the numbers do not depend on it.
-    """
-    matrix = np.empty((len(keys), len(program.empty)), dtype=np.float64)
-    inputs = (*_events(history), *_choices(selection), *_columns(program, timeline))
-    customers = _positions(history.keys, keys)
-    moments = np.ascontiguousarray(as_of, dtype=np.int64)
-    work = _work(history, customers) + len(program.columns) // 4
-    workers = min(threads or os.cpu_count() or 1, int(work.sum()) // _WORTH_A_THREAD)
-    if workers < 2:
-        _walk(0, len(keys), customers, moments, *inputs, matrix)
-        return matrix
-    # More parts than threads, equal in work: customers differ in their number of events.
-    done = np.cumsum(work)
-    cuts = np.searchsorted(done, done[-1] * np.arange(4 * workers + 1) / (4 * workers))
-    cuts[-1] = len(keys)
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda a, b: _walk(a, b, customers, moments, *inputs, matrix), cuts[:-1], cuts[1:]))
-    return matrix
-
-
-def _work(history: History, customers: Ints) -> Ints:
-    """int64[n]: the events of each row's customer."""
-    if not history.customers:
-        return np.zeros(len(customers), dtype=np.int64)
-    events: Ints = np.where(customers < 0, 0, np.diff(history.offsets)[np.maximum(customers, 0)])
-    return events
-
-
-def _positions(known: Ints, keys: Ints) -> Ints:
-    """Where each key stands among the known ones, −1 where it does not."""
-    if not len(known):
-        return np.full(len(keys), -1, dtype=np.int64)
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[at] == keys, at, -1).astype(np.int64)
-
-
-def _events(history: History) -> tuple[Any, ...]:
-    columns = (
-        history.offsets,
-        history.instants,
-        history.recorded,
-        history.kinds,
-        history.values,
-        history.channels,
-        history.places,
-        history.details,
-    )
-    # The compiled code is made for writable arrays; Arrow hands out read-only ones.
-    writable = (np.require(column, requirements=("C", "W")) for column in columns)
-    return (*writable, len(history.detail_names), len(history.channel_names), len(history.place_names))
-
-
-def _choices(selection: Selection) -> tuple[Any, ...]:
-    return (
-        selection.starts,
-        selection.streams,
-        selection.refunds,
-        selection.picky,
-        selection.channels,
-        selection.places,
-        selection.details,
-    )
-
-
-def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
-    return (
-        edges(0, program.windows)[1:],
-        timeline.midnights,
-        program.needs,
-        program.amounts,
-        program.starts,
-        program.columns,
-        program.derived,
-        program.factors,
-        program.empty,
-    )
 
 
 # Compiled functions take whole blocks: handing an array over costs two atomic counts each time.
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(  # type: ignore[no-untyped-def]
+def walk(  # type: ignore[no-untyped-def]
     begin, end, customers, moments,
     offsets, instants, recorded, kinds, values, channels, places, details, n_details, n_channels, n_places,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
@@ -481,14 +380,3 @@ def _write(  # type: ignore[no-untyped-def]
             else:
                 quotient = one / other * factors[d] if other != 0 else math.nan
                 matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
-
-
-def warm() -> None:
-    """Compiles the kernel into the cache on disk, so that no first call waits for it."""
-    none, codes = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
-    history = History(
-        none, np.zeros(1, dtype=np.int64), none, none, codes, np.empty(0), codes, codes, codes, ()
-    )
-    catalog = Catalog((), (), ())
-    selection = Selection.of(catalog, history)
-    compute(history, Program.of(catalog), selection, Timeline(), np.zeros(1, dtype=np.int64), none[:0])

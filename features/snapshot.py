@@ -11,7 +11,7 @@ import numpy as np
 
 from features.catalog import Catalog
 from features.history import History
-from features.kernel import compute
+from features.matrix import compute
 from features.program import Ints, Matrix, Program, Selection
 from features.timeline import Timeline
 
