@@ -12,6 +12,11 @@ from serving.records import Records
 with without_scikit_learn():
     from training.bundle import Bundle
 
+REMEDY = (
+    "Delete this folder and run `kizuna score` to fetch the champion again, "
+    "or train again with `kizuna train`."
+)
+
 
 @dataclass(frozen=True)
 class Champion:
@@ -42,7 +47,14 @@ def in_use(records: Records, state: Path) -> Champion:
 
 def load(state: Path, version: str, fingerprint: str) -> Champion:
     """A bundle that was in use, now or earlier."""
-    return Champion(version, Bundle.load(_home(state, version, fingerprint)))
+    home = _home(state, version, fingerprint)
+    bundle = Bundle.load(home, remedy=REMEDY)
+    if bundle.fingerprint != fingerprint:
+        raise ModelError(
+            f"the bundle at {home} is not the one that was put there: its fingerprint is "
+            f"{bundle.fingerprint}. {REMEDY}"
+        )
+    return Champion(version, bundle)
 
 
 def no_champion() -> ModelError:

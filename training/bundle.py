@@ -27,7 +27,7 @@ from features.snapshot import Priors
 from training.calibration import Calibration
 from training.contributions import Explainer
 from training.labels import Churn
-from training.models import Models
+from training.models import Models, slots
 from training.tiers import TierScale
 
 if TYPE_CHECKING:
@@ -35,11 +35,16 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 FACTS = "bundle.json"
 CHECKSUMS = "checksums.txt"
+TRAIN_AGAIN = "Train again with `kizuna train`."
 FEW_ROWS = 500
 """Below this, starting LightGBM's threads costs more than they save."""
+
+
+class _Damage(Exception):
+    """What is wrong with the files of a bundle."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,10 @@ class Bundle:
 
     def files(self) -> dict[str, str]:
         """The bundle as text: file name → content, without the checksums."""
+        models = {f"{name}.txt": text for name, text in self._texts.items()}
         facts = {
             "format": FORMAT,
+            "models": sorted(models),
             "timezone": self.timezone,
             "catalog": self.catalog.to_json(),
             "priors": self.priors.to_json(),
@@ -152,8 +159,7 @@ class Bundle:
             "figures": self.figures,
         }
         text = json.dumps(facts, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        files = {FACTS: text, "churn.txt": self.models.churn, "tier.txt": self.models.tier}
-        return files | ({"value.txt": self.models.value} if self.models.value is not None else {})
+        return {FACTS: text} | models
 
     def save(self, folder: Path) -> None:
         """Write the bundle as this folder, replacing what was there in one step."""
@@ -172,15 +178,28 @@ class Bundle:
             shutil.rmtree(temporary)
 
     @staticmethod
-    def load(folder: Path) -> Bundle:
-        """The bundle of this folder, after every byte of it has been checked."""
+    def load(folder: Path, *, remedy: str = TRAIN_AGAIN) -> Bundle:
+        """The bundle of this folder, after every byte of it has been checked.
+
+        Raises `ModelError`, which ends with the remedy where the bundle is damaged.
+        """
+        try:
+            return Bundle._read(folder)
+        except _Damage as damage:
+            raise ModelError(f"the bundle at {folder} is damaged: {damage}. {remedy}") from None
+
+    @staticmethod
+    def _read(folder: Path) -> Bundle:
         files = _verified(folder)
         facts = json.loads(files[FACTS])
         if facts["format"] != FORMAT:
             raise ModelError(
                 f"cannot read the bundle at {folder}: it has format {facts['format']}, and this version of "
-                f"kizuna reads format {FORMAT}. Train again with `kizuna train`."
+                f"kizuna reads format {FORMAT}. {TRAIN_AGAIN}"
             )
+        for name in sorted({FACTS, *facts["models"]} ^ set(files)):
+            missing, other = (CHECKSUMS, FACTS) if name not in files else (FACTS, CHECKSUMS)
+            raise _Damage(f"{missing} does not name {name}, and {other} does")
         read: dict[str, Any] = {
             "catalog": Catalog.from_json,
             "priors": Priors.from_json,
@@ -189,14 +208,14 @@ class Bundle:
             "calibration": Calibration.from_json,
         }
         content = {key: read[key](value) if key in read else value for key, value in facts.items()}
-        del content["format"]
+        del content["format"], content["models"]
         bundle = Bundle(
             models=Models(files["churn.txt"], files["tier.txt"], files.get("value.txt")), **content
         )
         for name, text in bundle._texts.items():
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
-            if tuple(listed.partition("=")[2].split()) != bundle.catalog.columns:
-                raise _damaged(folder, f"the features of {name}.txt are not those of its catalogue, in order")
+            if tuple(listed.partition("=")[2].split()) != slots(bundle.catalog.columns):
+                raise _Damage(f"the features of {name}.txt are not those of its catalogue, in order")
         return bundle
 
     @property
@@ -238,13 +257,6 @@ def _checksums(files: Mapping[str, str]) -> str:
     return "".join(f"{_sha256(content.encode())}  {name}\n" for name, content in sorted(files.items()))
 
 
-def _damaged(folder: Path, what: str) -> ModelError:
-    return ModelError(
-        f"the bundle at {folder} is damaged: {what}. Delete this folder and run `kizuna score` to fetch the "
-        "champion again, or train again with `kizuna train`."
-    )
-
-
 def _verified(folder: Path) -> dict[str, str]:
     """The text of every file of a bundle, each equal to its checksum."""
     if not folder.is_dir():
@@ -254,14 +266,13 @@ def _verified(folder: Path) -> dict[str, str]:
     for line in checksums.splitlines():
         digest, _, name = line.partition("  ")
         if Path(name).name != name or not name:
-            raise _damaged(folder, f"{CHECKSUMS} holds a line that is not a checksum")
+            raise _Damage(f"{CHECKSUMS} holds a line that is not a checksum")
         content = _content(folder, name)
         if _sha256(content) != digest:
-            raise _damaged(folder, f"{name} does not match its checksum")
+            raise _Damage(f"{name} does not match its checksum")
         files[name] = content.decode()
-    for name in (FACTS, "churn.txt", "tier.txt"):
-        if name not in files:
-            raise _damaged(folder, f"{CHECKSUMS} does not name {name}")
+    if FACTS not in files:
+        raise _Damage(f"{CHECKSUMS} does not name {FACTS}")
     return files
 
 
@@ -269,4 +280,4 @@ def _content(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError:
-        raise _damaged(folder, f"{name} cannot be read") from None
+        raise _Damage(f"{name} cannot be read") from None

@@ -8,6 +8,7 @@ with money.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,15 @@ class Settings:
         return {name: value for name, value in asdict(self).items() if name != "threads"}
 
 
+def slots(columns: Sequence[str]) -> tuple[str, ...]:
+    """What the model texts call these columns: the place of each, and a digest of its name.
+
+    LightGBM rewrites a space and refuses a colon, and kinds of event may have either. The digest tells a
+    text whose columns stand in another order.
+    """
+    return tuple(f"f{at}_{hashlib.sha256(name.encode()).hexdigest()[:8]}" for at, name in enumerate(columns))
+
+
 def tier_settings(settings: Settings) -> Settings:
     """One tree per tier and round: fewer rounds, taken in larger steps."""
     return replace(settings, trees=max(1, settings.trees // 4), rate=settings.rate * 3)
@@ -112,5 +122,5 @@ def _grow(
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
-    data = lightgbm.Dataset(matrix, target, feature_name=list(columns), params=parameters)
+    data = lightgbm.Dataset(matrix, target, feature_name=list(slots(columns)), params=parameters)
     return lightgbm.train(parameters, data, num_boost_round=settings.trees)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,18 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog import Catalog
+from features.catalog import Catalog, catalog, indicators
 from features.errors import ModelError
-from tests.training.trained import bundle, like, rows
+from tests.training.trained import KINDS, SETTINGS, bundle, like, rows
 from training.bundle import Bundle, canonical
 from training.contributions import Explainer
-from training.models import Models
+from training.models import Models, Settings, fit_churn, fit_tier, fit_value, slots
 
 FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
-REMEDY = (
-    "Delete this folder and run `kizuna score` to fetch the champion again, "
-    "or train again with `kizuna train`."
-)
+REMEDY = "Train again with `kizuna train`."
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -127,6 +125,67 @@ def test_broken_checksums_are_named(tmp_path: Path, text: str, what: str) -> Non
     with pytest.raises(ModelError) as refusal:
         Bundle.load(tmp_path / "1")
     assert str(refusal.value) == f"the bundle at {tmp_path / '1'} is damaged: {what}. {REMEDY}"
+
+
+@pytest.mark.parametrize(
+    ("dropped", "what"),
+    [
+        ("value.txt", "checksums.txt does not name value.txt, and bundle.json does"),
+        ("churn.txt", "checksums.txt does not name churn.txt, and bundle.json does"),
+    ],
+)
+def test_a_model_that_the_checksums_leave_out_is_missed(tmp_path: Path, dropped: str, what: str) -> None:
+    bundle().save(tmp_path / "1")
+    checksums = tmp_path / "1" / "checksums.txt"
+    lines = checksums.read_text().splitlines(keepends=True)
+    checksums.write_text("".join(line for line in lines if not line.endswith(f"  {dropped}\n")))
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == f"the bundle at {tmp_path / '1'} is damaged: {what}. {REMEDY}"
+
+
+def test_a_file_that_only_the_checksums_name_is_refused(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    (tmp_path / "1" / "more.txt").write_text("more\n")
+    with (tmp_path / "1" / "checksums.txt").open("a") as file:
+        file.write(f"{hashlib.sha256(b'more' + bytes([10])).hexdigest()}  more.txt\n")
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1")
+    assert str(refusal.value) == (
+        f"the bundle at {tmp_path / '1'} is damaged: bundle.json does not name more.txt, "
+        f"and checksums.txt does. {REMEDY}"
+    )
+
+
+def test_the_remedy_is_that_of_whoever_keeps_the_folder(tmp_path: Path) -> None:
+    bundle().save(tmp_path / "1")
+    (tmp_path / "1" / "tier.txt").unlink()
+    with pytest.raises(ModelError) as refusal:
+        Bundle.load(tmp_path / "1", remedy="Copy it again.")
+    assert str(refusal.value) == (
+        f"the bundle at {tmp_path / '1'} is damaged: tier.txt cannot be read. Copy it again."
+    )
+
+
+def test_names_with_spaces_colons_and_other_scripts_are_kept(tmp_path: Path) -> None:
+    odd = ("attribute.page view", "attribute.page_view", "attribute.app:open", "attribute.会員 ランク")
+    wide = catalog(indicators({}), SETTINGS, (*KINDS, *odd))
+    matrix = np.random.default_rng(4).poisson(4, (600, len(wide.columns))).astype(np.float64)
+    grown, stayed = Settings(trees=5, threads=1), matrix[:, 0] > 4
+    tier = np.clip(matrix[:, 1], 0, 4).astype(np.int8)
+    names = bundle().tiers.names
+    models = Models(
+        fit_churn(grown, matrix, ~stayed, wide.columns).model_to_string(),
+        fit_tier(grown, matrix, tier, len(names), wide.columns).model_to_string(),
+        fit_value(grown, 1.5, matrix, matrix[:, 2], wide.columns).model_to_string(),
+    )
+    given = like(bundle(), catalog=wide, models=models)
+    given.save(tmp_path / "1")
+    loaded = Bundle.load(tmp_path / "1")
+    assert {name for name in wide.columns if " " in name or ":" in name}
+    assert loaded.catalog.columns == wide.columns
+    assert np.array_equal(loaded.predict(matrix).margin, given.predict(matrix).margin)
+    assert np.abs(loaded.explainer.gap(matrix, Explainer(loaded._boosters["churn"], large=1)(matrix))) < 1e-4
 
 
 def test_no_bundle_is_said_plainly(tmp_path: Path) -> None:
@@ -238,7 +297,7 @@ def test_a_fast_explanation_that_misses_falls_back_and_says_so(
 
 
 def test_a_constant_model_is_explained_by_its_base_value() -> None:
-    names = list(bundle().catalog.columns)
+    names = list(slots(bundle().catalog.columns))
     matrix = rows(60)
     grown = lightgbm.train(
         {"objective": "binary", "verbosity": -1},

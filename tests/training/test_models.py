@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from lightgbm import Booster
 
-from training.models import LARGEST_LEAF, SMALLEST_LEAF, Settings, fit_churn, fit_tier, fit_value
+from training.models import LARGEST_LEAF, SMALLEST_LEAF, Settings, fit_churn, fit_tier, fit_value, slots
 
 DRAW = np.random.default_rng(3)
 COLUMNS = ("recent", "often", "noise")
@@ -36,9 +36,12 @@ def test_probabilities_average_to_the_base_rate_without_class_weights() -> None:
     assert abs(said.mean() - rare.mean()) < 0.01
 
 
-def test_the_features_keep_their_names_and_order() -> None:
-    booster = Booster(model_str=fit_churn(SETTINGS, MATRIX, CHURNED, COLUMNS).model_to_string())
-    assert tuple(booster.feature_name()) == COLUMNS
+def test_a_model_calls_its_columns_by_place_and_a_digest_of_the_name() -> None:
+    odd = ("page view", "app:open", "会員")
+    booster = Booster(model_str=fit_churn(SETTINGS, MATRIX, CHURNED, odd).model_to_string())
+    assert tuple(booster.feature_name()) == slots(odd)
+    assert [name.partition("_")[0] for name in slots(odd)] == ["f0", "f1", "f2"]
+    assert slots(odd)[0] != slots(odd[::-1])[0]
 
 
 def test_tier_probabilities_sum_to_one_even_for_a_tier_nobody_was_in() -> None:
