@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ class EventStore:
         self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
         self._known: tuple[int, Customers] = (-1, Customers())
         self._facts: dict[str, dict[str, str]] = {}
+        self._pinned: Snapshot | None = None
         self.buckets = tuple(range(buckets))
 
     @property
@@ -182,22 +184,24 @@ class EventStore:
         ]
         return reading.history(paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted)
 
+    def pinned(self) -> EventStore:
+        """This store as it is now, for a job that reads its events several times while others may write."""
+        still = copy(self)
+        still._pinned = self._version_read()
+        return still
+
     def newest(self) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count."""
-        return max(self._said("newest"), default=None)
+        return max(self._said("newest", self._snapshot()), default=None)
 
     def oldest(self) -> int | None:
         """The instant of the oldest engagement event."""
-        return min(self._said("oldest"), default=None)
-
-    def covered_until(self) -> int | None:
-        """Until when the data reach: the newest engagement event."""
-        return self.newest()
+        return min(self._said("oldest", self._snapshot()), default=None)
 
     @property
     def version(self) -> str:
-        """The data version: 16 hexadecimal digits that change exactly when the content does."""
-        return f"{sum(self._said('digest')) % 2**64:016x}"
+        """The data version: 16 hexadecimal digits that change exactly when the content does; 0 without events."""
+        return f"{sum(self._said('digest', self._version_read())) % 2**64:016x}"
 
     @property
     def events(self) -> int:
@@ -282,14 +286,18 @@ class EventStore:
         files = snapshot.by_bucket.get(bucket, ())
         return reading.history([self._events.path(file) for file in files], **how)
 
+    def _version_read(self) -> Snapshot:
+        return self._pinned or self._events.snapshot() or Snapshot(-1)
+
     def _snapshot(self) -> Snapshot:
-        snapshot = self._events.snapshot()
-        if snapshot is None or not snapshot.files:
+        snapshot = self._version_read()
+        if not snapshot.files:
             raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
         return snapshot
 
-    def _said(self, fact: str) -> list[int]:
-        return [int(said) for file in self._snapshot().files if (said := self._fact(file, fact))]
+    def _said(self, fact: str, snapshot: Snapshot) -> list[int]:
+        """What each file says of itself, where it says something."""
+        return [int(said) for file in snapshot.files if (said := self._fact(file, fact))]
 
     def _fact(self, file: File, fact: str) -> str:
         if file.path not in self._facts:

@@ -183,8 +183,8 @@ def score(call: Call, as_of: str | None) -> None:
     from serving.champion import adopt, no_champion
     from serving.records import ScoreFile
     from serving.scores import save
-    from serving.scoring import COHORT
     from serving.scoring import score as score_all
+    from training.labels import IN_COHORT
 
     project, now = call.project, call.now
     when = None if as_of is None else call.instant(as_of)
@@ -199,7 +199,7 @@ def score(call: Call, as_of: str | None) -> None:
         answers, facts = score_all(call.store, champion, when, now, report)
         file = save(project.scores, answers, facts)
         records.use_scores(ScoreFile(file, when, champion.version, facts.data_version, len(answers), now))
-    inside = int((answers.status == COHORT).sum())
+    inside = int((answers.status == IN_COHORT).sum())
     day = project.timeline.name(when)
     call.say(
         {

@@ -23,14 +23,12 @@ from serving.scores import load as load_scores
 from serving.settings import Project
 from training.bundle import Bundle
 from training.explain import Change, Reason, change_sentence, changes, reason, sentence
-from training.labels import STATUSES, UNKNOWN, Status
+from training.labels import IN_COHORT, STATUSES, UNKNOWN
 
 Reply = dict[str, Any]
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
-
-COHORT = STATUSES.index(Status.COHORT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ class Replies:
         if before is None or place is None:
             return reply | {"previous": None, "changes": []}
         then, now = before.facts.as_of, self.scores.facts.as_of
-        inside = before.answers.status[place] == answers.status[row] == COHORT
+        inside = before.answers.status[place] == answers.status[row] == IN_COHORT
         moved = self._changes(store, key, then, now) if inside else []
         return reply | {
             "previous": {

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from training.labels import IN_COHORT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -113,7 +114,7 @@ class Scores:
     @cached_property
     def cohort(self) -> Ints:
         """The rows of the customers who can still leave."""
-        return np.flatnonzero(self.answers.status == 0)
+        return np.flatnonzero(self.answers.status == IN_COHORT)
 
     @cached_property
     def by_value_at_risk(self) -> Ints:

@@ -20,9 +20,7 @@ from serving.champion import Champion
 from serving.scores import REASONS, Answers, Facts
 from training.bundle import Bundle
 from training.explain import rank
-from training.labels import STATUSES, UNKNOWN, Status, statuses
-
-COHORT = STATUSES.index(Status.COHORT)
+from training.labels import IN_COHORT, UNKNOWN, statuses
 
 
 def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> Answers:
@@ -35,7 +33,7 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
     dates = np.full(history.customers, as_of, dtype=np.int64)
     timeline = Timeline(bundle.timezone)
     rows = snapshot(history, bundle.catalog, timeline, history.keys, dates, bundle.priors, threads=threads)
-    n, inside = history.customers, status == COHORT
+    n, inside = history.customers, status == IN_COHORT
     probability, expected = np.full(n, np.nan), np.full(n, np.nan)
     predicted_tier = np.full(n, -1, dtype=np.int8)
     features = np.full((n, REASONS), -1, dtype=np.int16)
@@ -72,20 +70,19 @@ def score(
     progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Answers, Facts]:
     """Answers for every customer known at the as-of date, computed bucket by bucket."""
-    bundle, parts, newest = champion.bundle, [], []
-    data_version = store.version
-    for done, bucket in enumerate(store.buckets):
+    store = store.pinned()
+    bundle, parts, seen = champion.bundle, [], []
+    for done, history in enumerate(store.histories()):
         if progress:
             progress("scoring", done / len(store.buckets))
-        history = store.history(bucket)
         said = answer(bundle, history, as_of)
         parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
-        newest += _newest(history, as_of)
+        seen.append(newest(history, as_of))
     answers = Answers.joined(parts)
-    if not (answers.status == COHORT).any():
+    if not (answers.status == IN_COHORT).any():
         timeline = Timeline(bundle.timezone)
-        events = store.newest()
-        ends = f" The newest event is of {timeline.local(events).date()}." if events is not None else ""
+        last = store.newest()
+        ends = f" The newest event is of {timeline.local(last).date()}." if last is not None else ""
         raise DataError(
             f"cannot score as of {timeline.name(as_of)}: no customer then could still leave.{ends} "
             "Ingest newer events with `kizuna ingest`, or give another date with --as-of."
@@ -94,8 +91,8 @@ def score(
         as_of=as_of,
         model_version=champion.version,
         fingerprint=bundle.fingerprint,
-        data_version=data_version,
-        newest=max(newest, default=None),
+        data_version=store.version,
+        newest=max((instant for instant in seen if instant is not None), default=None),
         evidence=bundle.evidence,
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
@@ -104,9 +101,9 @@ def score(
     return answers, facts
 
 
-def _newest(history: History, as_of: int) -> list[int]:
-    """The newest event of a history before the as-of date; what is known about a customer is no event."""
+def newest(history: History, as_of: int) -> int | None:
+    """The newest event known before the as-of date; what is known about a customer is no event."""
     attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=bool)
     past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
     instants = history.instants[past & ~attribute[history.kinds]]
-    return [int(instants.max())] if len(instants) else []
+    return int(instants.max()) if len(instants) else None

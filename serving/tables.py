@@ -29,13 +29,12 @@ def cohort_features(
     progress: Callable[[str, float], None],
 ) -> pa.Table:
     """`customer_id` and the catalogue's columns, one row for each customer of the cohort."""
-    kinds: set[str] = set()
+    store, kinds = store.pinned(), set[str]()
     for history in store.histories(until=as_of, columns=frozenset()):
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
     definitions, parts = catalog(indicators, settings, kinds), []
-    for bucket in store.buckets:
-        progress("computing features", bucket / len(store.buckets))
-        history = store.history(bucket, until=as_of)
+    for done, history in enumerate(store.histories(until=as_of)):
+        progress("computing features", done / len(store.buckets))
         keys = cohort(history, churn, as_of)
         dates = np.full(len(keys), as_of, dtype=np.int64)
         rows = snapshot(history, definitions, timeline, keys, dates)

@@ -267,7 +267,6 @@ def test_newest_and_oldest_are_of_engagement_not_of_attributes(store):
         UTC_TIME.instant("2024-05-01"),
         UTC_TIME.instant("2024-05-09"),
     )
-    assert store.covered_until() == store.newest()
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -298,8 +297,23 @@ def test_a_store_without_events_says_what_to_do(store):
         DataError, match=whole("cannot read events: nothing was ingested yet; run `kizuna ingest`")
     ):
         list(store.histories())
-    with pytest.raises(DataError, match="nothing was ingested yet"):
-        _ = store.version
+    assert store.version == "0000000000000000"
+
+
+def test_a_first_ingest_whose_rows_are_all_refused_has_its_receipt_and_a_version(store):
+    receipt = add(store, {"customer_id": ""}, {"customer_id": " "})
+    assert (receipt.read, receipt.new, receipt.quarantined, receipt.without_customer) == (2, 0, 2, 2)
+    assert store.version == "0000000000000000"
+
+
+def test_a_pinned_store_stays_as_it_was_while_others_ingest(store):
+    add(store, {"value": 1})
+    still = store.pinned()
+    version, events, newest = still.version, kept(still), still.newest()
+    add(store, {"value": 2, "occurred_at": "2024-06-01"})
+    assert (still.version, kept(still), still.newest(), still.events) == (version, events, newest, 1)
+    assert store.version != version
+    assert len(kept(store)) == 2
 
 
 def test_a_million_events_of_one_customer_and_many_details_are_one_history(tmp_path):

@@ -125,6 +125,15 @@ def test_events_without_a_customer_are_quarantined_and_counted(kizuna: Kizuna, t
     )
 
 
+def test_a_first_ingest_whose_rows_are_all_refused_says_so(kizuna: Kizuna, tmp_path: Path) -> None:
+    folder = with_query(tmp_path, GOOD.replace("'a'", "null::varchar"))
+    ended = kizuna("-C", folder, "ingest")
+    assert (ended.code, ended.out) == (
+        0,
+        "orders: 1 read, 0 new, 0 already there, 0 corrected, 1 quarantined (1 without a customer)\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -12,9 +12,10 @@ from features.errors import DataError, ModelError
 from serving.call import Call
 from serving.champion import Champion, adopt, in_use
 from serving.scores import load
-from serving.scoring import COHORT, answer, score
+from serving.scoring import answer, score
 from tests.serving import shop
 from training.bundle import Bundle
+from training.labels import IN_COHORT
 
 NUMBERS = ("churn_probability", "expected_value", "value_at_risk", "tier", "predicted_tier", "status")
 
@@ -38,6 +39,25 @@ def test_scoring_twice_gives_the_same_answers(scored_shop: Path) -> None:
     assert one.equals(other) or one.to_pandas().equals(other.to_pandas())
 
 
+def test_events_that_come_while_scores_are_made_wait_for_the_next_scores(own_shop: Path) -> None:
+    call = Call(own_shop)
+    as_of = call.project.timeline.instant(shop.DATES[-1])
+    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    before, facts = score(call.store, champion, as_of, 0)
+
+    def ingest_midway(_: str, share: float) -> None:
+        if share == 0:
+            orders = own_shop / "data" / "orders.csv"
+            late = [f"c{n:04d},2025-01-31 00:00:00,purchase,999,s1,toys,late{n}" for n in range(240)]
+            orders.write_text(orders.read_text() + "\n".join(late) + "\n")
+            shop.ingest(own_shop)
+
+    during, then = score(call.store, champion, as_of, 0, ingest_midway)
+    assert during.table().to_pandas().equals(before.table().to_pandas())
+    assert then == facts
+    assert call.store.version != facts.data_version
+
+
 def test_events_after_the_date_change_nothing(own_shop: Path) -> None:
     call = Call(own_shop)
     as_of = call.project.timeline.instant(shop.DATES[0])
@@ -56,7 +76,7 @@ def test_events_after_the_date_change_nothing(own_shop: Path) -> None:
 def test_those_outside_the_cohort_have_a_status_and_a_tier_and_no_probability(scored_shop: Path) -> None:
     file = next(iter(sorted((scored_shop / "state" / "scores").glob("20250201*"))))
     answers = load(file).answers
-    inside = answers.status == COHORT
+    inside = answers.status == IN_COHORT
     assert set(answers.status) == {0, 1, 2}
     assert (answers.status == 2).sum() == 5
     for name in ("churn_probability", "expected_value", "value_at_risk"):
