@@ -132,9 +132,13 @@ def api_page() -> str:
             lines += ["Answer:", "", *_fields(spec, _schema(call["responses"]["200"])), ""]
     lines += ["## Parts", ""]
     for name, shape in sorted(spec["components"]["schemas"].items()):
-        if not name.endswith("IODescriptor") and shape.get("description"):
-            lines += [f"### {name}", "", shape["description"], "", *_fields(spec, shape), ""]
+        if not name.endswith("IODescriptor") and shape.get("properties") and name not in BENTOML_OWN:
+            lines += [f"### {name}", "", shape.get("description", ""), "", *_fields(spec, shape), ""]
     return "\n".join(lines)
+
+
+BENTOML_OWN = {"TaskStatusResponse", "InvalidArgument", "NotFound", "InternalServerError"}
+"""Shapes that BentoML publishes and no answer of ours has: errors have the one shape of docs/errors.md."""
 
 
 def _schema(part: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +162,8 @@ def _type(about: dict[str, Any]) -> str:
         return str(about["$ref"]).rsplit("/", 1)[-1]
     if "anyOf" in about:
         return " or ".join(_type(option) for option in about["anyOf"])
+    if "enum" in about:
+        return ", ".join(f"`{value}`" for value in about["enum"])
     if about.get("type") == "array":
         return f"list of {_type(about.get('items', {}))}"
     return str(about.get("type", "any"))

@@ -36,6 +36,8 @@ with warnings.catch_warnings():
     from mlflow.tracking import MlflowClient
     from mlflow.types import ColSpec, DataType, Schema
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from features.errors import ModelError
 from training.bundle import Bundle
 
@@ -50,6 +52,9 @@ REQUIREMENTS = ("kizuna", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "py
 
 _BUNDLE = Path("data", "bundle")
 """Where MLflow puts the bundle inside a model's files."""
+
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""How MLflow says that there is no such model, and no such alias."""
 
 _LONGEST = 6_000
 """Characters of a parameter that MLflow keeps."""
@@ -181,13 +186,20 @@ class Tracking:
         self._client.set_registered_model_alias(MODEL, CHAMPION, version)
 
     def champion(self) -> tuple[str, Path] | None:
-        """The champion's version and a local folder with its bundle; None when there is none yet."""
+        """The champion's version and a local folder with its bundle; None when there is none yet.
+
+        Raises `ModelError` when MLflow cannot say, or when the champion's files are gone.
+        """
         if not self._exists():
             return None
         try:
             found = self._client.get_model_version_by_alias(MODEL, CHAMPION)
-        except MlflowException:
-            return None
+        except MlflowException as error:
+            if error.error_code in _NOT_THERE:
+                return None
+            raise _silent(error) from None
+        except SQLAlchemyError as error:
+            raise _silent(error) from None
         location = self._client.get_model_version_download_uri(MODEL, found.version)
         try:
             local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
@@ -218,6 +230,13 @@ class Tracking:
             return str(known.experiment_id)
         artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if _database(self.uri) else None
         return str(client.create_experiment(self.project, artifact_location=artifacts))
+
+
+def _silent(error: Exception) -> ModelError:
+    return ModelError(
+        f"cannot ask MLflow for the champion: {str(error).splitlines()[0]}. Check that the tracking address in "
+        "kizuna.toml is right and answers, then try again."
+    )
 
 
 def _signature(bundle: Bundle) -> ModelSignature:

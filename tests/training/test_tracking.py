@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,40 @@ def test_a_champion_whose_files_are_gone_is_said_plainly(project: Path) -> None:
     assert str(refusal.value) == (
         f"cannot fetch the champion, version {version} of 'churn': its files are not at "
         f"{folder.parent.parent.as_uri()}. Put them back, or train again with `kizuna train`."
+    )
+
+
+def test_a_model_without_a_champion_is_no_trouble(tmp_path: Path) -> None:
+    tracking = Tracking(URI, tmp_path)
+    with tracking.run("one") as run:
+        pass
+    assert tracking.champion() is None
+    with tracking.run("two") as run:
+        tracking.register(run, bundle())
+    assert tracking.champion() is None
+
+
+def test_trouble_with_mlflow_is_not_taken_for_the_absence_of_a_champion(tmp_path: Path) -> None:
+    remedy = "Check that the tracking address in kizuna.toml is right and answers, then try again."
+    tracking = Tracking(URI, tmp_path)
+    with tracking.run("one") as run:
+        tracking.promote(tracking.register(run, bundle()))
+    database = tmp_path / "mlruns" / "mlflow.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("alter table registered_model_aliases rename to gone")
+    with pytest.raises(ModelError) as refusal:
+        tracking.champion()
+    assert str(refusal.value) == (
+        "cannot ask MLflow for the champion: (sqlite3.OperationalError) no such table: "
+        f"registered_model_aliases. {remedy}"
+    )
+    other = tmp_path / "other"
+    (other / "mlruns").mkdir(parents=True)
+    (other / "mlruns" / "mlflow.db").write_bytes(b"rubbish" * 1000)
+    with pytest.raises(ModelError) as refusal:
+        Tracking(URI, other).champion()
+    assert str(refusal.value) == (
+        f"cannot ask MLflow for the champion: (sqlite3.DatabaseError) file is not a database. {remedy}"
     )
 
 
