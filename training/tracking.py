@@ -234,7 +234,7 @@ class Tracking:
 
 def _silent(error: Exception) -> ModelError:
     return ModelError(
-        f"cannot ask MLflow for the champion: {str(error).splitlines()[0]}. Check that the tracking address in "
+        f"cannot ask MLflow for the champion: {str(error).splitlines()[0]}. Check that tracking_uri in "
         "kizuna.toml is right and answers, then try again."
     )
 

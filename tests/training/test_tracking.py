@@ -170,7 +170,7 @@ def test_a_model_without_a_champion_is_no_trouble(tmp_path: Path) -> None:
 
 
 def test_trouble_with_mlflow_is_not_taken_for_the_absence_of_a_champion(tmp_path: Path) -> None:
-    remedy = "Check that the tracking address in kizuna.toml is right and answers, then try again."
+    remedy = "Check that tracking_uri in kizuna.toml is right and answers, then try again."
     tracking = Tracking(URI, tmp_path)
     with tracking.run("one") as run:
         tracking.promote(tracking.register(run, bundle()))
