@@ -21,7 +21,7 @@ from features.errors import DataError
 from features.history import History
 from features.snapshot import Priors, Snapshot, snapshot
 from features.store import EventStore
-from features.timeline import DAY, Timeline
+from features.timeline import ALWAYS, DAY, Timeline
 from training.labels import Churn, cohorts, label
 from training.tiers import index_columns
 
@@ -90,7 +90,7 @@ def survey(store: EventStore, until: int | None, churn: Churn, timeline: Timelin
     """Look through everything before `until`. Raises `DataError` when there is nothing."""
     first, newest, customers, events, total = 2**62, -1, 0, 0, 0
     kinds: set[str] = set()
-    for history in store.histories(until=until, columns=frozenset({"value", "detail"})):
+    for history in store.histories(until=until):
         if not history.events:
             continue
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
@@ -229,14 +229,34 @@ def _part(catalog: Catalog, columns: Collection[str]) -> Catalog:
 
 
 def _content(history: History, hashes: Hashes) -> int:
-    """The sum of the events' hashes: the same for the same events in any order and under any keys."""
+    """The sum of the events' hashes: the same for the same events in any order and under any keys.
+
+    Every column that features read counts; of the event ids, the order they give to events at one instant.
+    """
 
     def texts(names: tuple[str, ...], codes: NDArray[np.int32]) -> Hashes:
         table = np.array([*(zlib.crc32(name.encode()) for name in names), 0], dtype=np.uint64)
         return table[codes]
 
-    values = np.where(np.isnan(history.values), -0.0, history.values).view(np.uint64)
+    known = history.recorded if len(history.recorded) else np.full(history.events, ALWAYS)
     events = mixed(np.repeat(hashes, np.diff(history.offsets)) + history.instants.astype(np.uint64))
-    events = mixed(events + texts(history.kind_names, history.kinds))
-    events = mixed(events + texts(history.detail_names, history.details))
-    return int(mixed(events + values).sum(dtype=np.uint64))
+    for column in (
+        texts(history.kind_names, history.kinds),
+        texts(history.channel_names, history.channels),
+        texts(history.place_names, history.places),
+        texts(history.detail_names, history.details),
+        known.astype(np.uint64),
+        _turn(history),
+        np.where(np.isnan(history.values), -0.0, history.values).view(np.uint64),
+    ):
+        events = mixed(events + column)
+    return int(events.sum(dtype=np.uint64))
+
+
+def _turn(history: History) -> Hashes:
+    """uint64[n]: how many of the customer's events at the same instant come before."""
+    at = np.arange(history.events)
+    begins = np.ones(history.events, dtype=np.bool_)
+    begins[1:] = history.instants[1:] != history.instants[:-1]
+    begins[history.offsets[:-1][np.diff(history.offsets) > 0]] = True
+    return (at - np.maximum.accumulate(np.where(begins, at, 0))).astype(np.uint64)
