@@ -231,14 +231,19 @@ def _refused(inventory: Inventory) -> Iterator[Oddity]:
         )
     rest = inventory.quarantined - inventory.without_customer
     if inventory.share(rest) >= 0.001:
-        worst = next(one for one in inventory.refused if one.reason != NO_CUSTOMER)
+        others = [one for one in inventory.refused if one.reason != NO_CUSTOMER]
+        english = "; ".join(f"{one.rows:,} in '{one.source}': {one.reason}" for one in others[:SHOWN])
+        japanese = "、".join(f"「{one.source}」{one.rows:,}行：{one.reason}" for one in others[:SHOWN])
         yield Oddity(
             "quarantined",
-            f"{inventory.share(rest):.1%} of the rows ({rest:,}) are refused for what they say, most in "
-            f"'{worst.source}': {worst.reason}.",
-            f"内容の問題で隔離された行が{inventory.share(rest):.1%}（{rest:,}行）あります。最多は"
-            f"「{worst.source}」：{worst.reason}。",
-            {"rows": rest, "share": inventory.share(rest), "source": worst.source, "reason": worst.reason},
+            f"{inventory.share(rest):.1%} of the rows ({rest:,}) are refused for what they say: {english}.",
+            f"内容の問題で隔離された行が{inventory.share(rest):.1%}（{rest:,}行）あります。{japanese}。",
+            {
+                "rows": rest,
+                "share": inventory.share(rest),
+                "source": others[0].source,
+                "reason": others[0].reason,
+            },
         )
 
 
