@@ -130,6 +130,7 @@ def train(call: Call, until: str | None) -> None:
             call.store,
             call.plan(),
             call.tracking(),
+            now=call.now,
             until=None if until is None else call.instant(until),
             progress=report,
         )

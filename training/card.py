@@ -197,7 +197,10 @@ class _English(_Writer):
 
     def limits(self) -> Iterator[str]:
         if self.bundle.evidence == "low":
-            yield "Evidence is low: too little history to judge it on later dates than those that taught."
+            yield (
+                "Evidence is low: there are too few dates, or too few customers who left or stayed, to judge "
+                "it on later dates than those that taught."
+            )
         yield "A reason says what the model reads, not what would happen if it were changed."
         yield "It knows nothing of a season, a price or a rival that its history does not hold."
         yield "Customers who had already left, or who never started, get no probability."
@@ -266,7 +269,10 @@ class _Japanese(_Writer):
 
     def limits(self) -> Iterator[str]:
         if self.bundle.evidence == "low":
-            yield "根拠は限定的です：履歴が短く、学習より後の日付で評価できていません。"
+            yield (
+                "根拠は限定的です：日付の数、または離反・継続した顧客の数が足りず、"
+                "学習より後の日付で評価できていません。"
+            )
         yield "理由はモデルが着目した点であり、それを変えれば結果が変わることを保証するものではありません。"
         yield "履歴に現れていない季節性、価格改定、競合の動きは考慮されません。"
         yield "すでに離反した顧客、まだ利用を始めていない顧客には確率を付けません。"

@@ -9,10 +9,10 @@ else is wrong goes with it as warnings.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +91,9 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
 
 
 def champion_on(
-    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, probability: Floats | None
+    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, says: Callable[[], Floats]
 ) -> Champion:
-    """The champion on the candidate's test rows: `probability` is what it says about them, None if unknown.
+    """The champion on the candidate's test rows; `says` is asked for its probabilities if they are needed.
 
     A champion that learned from the test dates has seen the answers, and one that decides churn by
     another rule answers another question: neither is compared.
@@ -101,28 +101,21 @@ def champion_on(
     columns = champion.catalog.columns
     if champion.churn != candidate.churn:
         return Champion(version, columns, {}, "decides churn by another rule")
-    if probability is None or champion.trained_until > int(evidence.rows.as_of.min()):
+    if champion.trained_until > int(evidence.rows.as_of.min()):
         return Champion(version, columns, {}, "learned from the test dates")
-    rows = evidence.rows
+    rows, probability = evidence.rows, says()
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
     measured = Measure(probability, Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
     metrics = dict(zip(METRICS, measured(np.ones(len(rows))).tolist(), strict=True))
     return Champion(version, columns, {name: metrics[name] for name in COMPARED})
 
 
-def record(log: Path, decision: Decision, **facts: str | int | None) -> None:
-    """Append a decision to the promotion log (JSON lines): version, run, moment and the like are `facts`."""
-    line = facts | asdict(decision)
+def record(log: Path, decision: Decision, *, decided_at: str, **facts: str) -> None:
+    """Append a decision to the promotion log (JSON lines), with its moment, version, run and the like."""
+    line = facts | {"decided_at": decided_at} | asdict(decision)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def recorded(log: Path) -> list[dict[str, Any]]:
-    """Every decision in the log, oldest first."""
-    if not log.is_file():
-        return []
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
 
 
 def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
@@ -219,7 +212,10 @@ def _concerns(evidence: Evidence, champion: Champion | None) -> Iterator[str]:
     """What people should know but no gate refuses."""
     figures = evidence.figures
     if evidence.level == "low":
-        yield "evidence: low, because history is too short to test on later dates than those that taught"
+        yield (
+            "evidence: low, because there are too few dates, or too few customers who left or stayed, "
+            "to test on later dates than those that taught"
+        )
     drift, rate = figures.get("drift", 0.0), figures.get("base_rate", 0.0)
     people = max(figures.get("test_customers", 1.0), 1.0)
     chance = 2.0 * float(np.sqrt(rate * (1.0 - rate) / people))

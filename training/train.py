@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog, FeatureSettings, Indicator, catalog
-from features.errors import DataError
+from features.errors import DataError, ModelError
 from features.store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
@@ -75,10 +75,15 @@ def train(
     plan: Plan,
     tracking: Tracking,
     *,
+    now: int,
     until: int | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it."""
+    """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it.
+
+    `now` is the moment that the promotion log names. The log is written first: the alias never moves
+    without a line that says why.
+    """
     tell = progress or silent
     bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.7 * share))
     tell("asking the gates", 0.7)
@@ -87,16 +92,17 @@ def train(
     with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
         keep(run, bundle, evidence, decision, store_version=store.version)
         number = tracking.register(run, bundle)
-    if decision.promoted:
-        tracking.promote(number)
     record(
         store.folder / PROMOTIONS,
         decision,
+        decided_at=plan.timeline.name(now),
         version=number,
         run=run.id,
         fingerprint=bundle.fingerprint,
         trained_until=plan.timeline.name(bundle.trained_until),
     )
+    if decision.promoted:
+        tracking.promote(number)
     tell("trained", 1.0)
     return Verdict(
         promoted=decision.promoted,
@@ -169,12 +175,17 @@ def _champion(
     if found is None:
         return None
     version, folder = found
-    bundle = Bundle.load(folder)
-    rows, probability = evidence.rows, None
-    if bundle.churn == candidate.churn and bundle.trained_until <= rows.as_of.min():
-        matrix = matrix_of(store, bundle.catalog, Timeline(bundle.timezone), bundle.priors, rows, until)
-        probability = bundle.predict(matrix).churn_probability
-    return champion_on(evidence, candidate, bundle, version, probability)
+    try:
+        bundle = Bundle.load(folder)
+    except ModelError:  # training again is the way out
+        return Champion(version, (), {}, "cannot be read")
+    timeline, rows = Timeline(bundle.timezone), evidence.rows
+
+    def says() -> NDArray[np.float64]:
+        matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
+        return bundle.predict(matrix).churn_probability
+
+    return champion_on(evidence, candidate, bundle, version, says)
 
 
 def silent(_words: str, _share: float) -> None:

@@ -79,8 +79,13 @@ def test_low_evidence_and_refusals_are_said(files: dict[str, str]) -> None:
     doubtful = like(judged(), evidence="low")
     refused = Decision(False, ("base rate: worse by 0.0100",), (), {})
     told = cards(doubtful, refused)
-    assert "Evidence is low" in told["model_card.en.md"]
-    assert "根拠は限定的です" in told["model_card.ja.md"]
+    assert (
+        "Evidence is low: there are too few dates, or too few customers who left or stayed, to judge it on "
+        "later dates than those that taught."
+    ) in told["model_card.en.md"]
+    assert (
+        "根拠は限定的です：日付の数、または離反・継続した顧客の数が足りず、学習より後の日付で評価できていません。"
+    ) in told["model_card.ja.md"]
     assert "- Did not become the champion.\n- base rate: worse by 0.0100" in told["model_card.en.md"]
     assert "Became the champion." in files["model_card.en.md"]
 

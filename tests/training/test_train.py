@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -159,7 +160,7 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     _, store, bundle, _ = learned()
     tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
     said: list[float] = []
-    verdict = train(store, plan(), tracking, until=None, progress=lambda _, share: said.append(share))
+    verdict = train(store, plan(), tracking, now=NOW, progress=lambda _, share: said.append(share))
     assert verdict.promoted
     assert verdict.bundle.fingerprint == bundle.fingerprint
     champion = tracking.champion()
@@ -168,6 +169,38 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert Bundle.load(champion[1]).files() == bundle.files()
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_a_decision_is_logged_with_its_moment_before_the_champion_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tracking, "promote", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(store, plan(), tracking, now=NOW)
+    (line,) = (tmp_path / "state" / "promotions.jsonl").read_text(encoding="utf-8").splitlines()
+    logged = json.loads(line)
+    assert (logged["version"], logged["promoted"]) == ("1", True)
+    assert UTC.instant(logged["decided_at"]) == NOW
+
+
+def test_a_champion_that_cannot_be_read_is_replaced_by_training_again(tmp_path: Path) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    train(store, plan(), tracking, now=NOW)
+    _, folder = tracking.champion() or ("", Path())
+    (folder / "churn.txt").write_text("rubbish")
+    verdict = train(store, plan(), tracking, now=NOW)
+    assert verdict.promoted
+    assert (
+        "champion: version 1 cannot be read, so the two could not be compared; "
+        "the newer one is taken if nothing else is wrong"
+    ) in verdict.warnings
 
 
 def test_contracts_that_end_are_learned_and_completed_ones_are_no_churn(tmp_path: Path) -> None:
