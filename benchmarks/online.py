@@ -56,13 +56,13 @@ def measure() -> dict[str, float]:
     one, keys = customer(EVENTS, int(as_of[0])), np.zeros(1, dtype=np.int64)
 
     def row() -> None:
-        history = history_of([one], timeline, int(as_of[0]))
+        history = history_of([one], timeline, int(as_of[0]), int(as_of[0]))
         snapshot(history, catalog, timeline, keys, as_of, threads=1)
 
     begun = time.perf_counter()
     row()
     first = time.perf_counter() - begun
-    history, program = history_of([one], timeline, int(as_of[0])), Program.of(catalog)
+    history, program = history_of([one], timeline, int(as_of[0]), int(as_of[0])), Program.of(catalog)
     selection = Selection.of(catalog, history)
 
     def kernel() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,23 +50,9 @@ class Arrivals:
         count = events.num_rows
         if count == 0:
             return
-        keys = self.customers.assign(events.column("customer_id"))
-        vocabulary, texts = self.vocabulary, ("kind", "channel", "place", "detail")
-        codes = {
-            name + "s": vocabulary.codes(events.column(name), grow=True).astype(np.int32) for name in texts
-        }
-        named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
-        rows = Rows(
-            keys=keys,
-            occurred=events.column("occurred_at").cast(pa.int64()).to_numpy(),
-            recorded=events.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
-            values=events.column("value").fill_null(np.nan).to_numpy(),
-            **codes,
-            sources=np.repeat(named, count),
-            ids=large(events.column("event_id")),
-        )
-        first, second = rows.prints(self.customers.vocabulary.prints, vocabulary)
-        buckets = (keys % self.buckets).astype(np.uint16)
+        rows = as_rows(events, source, self.customers, self.vocabulary)
+        first, second = rows.prints(self.customers.vocabulary.prints, self.vocabulary)
+        buckets = (rows.keys % self.buckets).astype(np.uint16)
         self._note_given(rows.ids, buckets)
         places = np.argsort(buckets, kind="stable")
         columns = [pa.array(getattr(rows, column.name)[places]) for column in list(_COLUMNS)[:9]]
@@ -99,12 +86,8 @@ class Arrivals:
             table = pa.ipc.open_stream(stream).read_all()
         arrays = {name: table.column(name).to_numpy() for name in _COLUMNS.names if name != "ids"}
         first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
-        ids = large(table.column("ids"))
-        nameless = ids.is_null().to_numpy(zero_copy_only=False)
-        if nameless.any():
-            derived = as_ids(*numbered(first[nameless], second[nameless]))
-            ids = derived if nameless.all() else large(_filled(ids, nameless, derived))
-        return Batch(Rows(**arrays, ids=ids), first, second, arrival, nameless)
+        rows, nameless = with_ids(Rows(**arrays, ids=large(table.column("ids"))), first, second)
+        return Batch(rows, first, second, arrival, nameless)
 
     def across(self) -> Words:
         """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
@@ -135,6 +118,35 @@ class Batch:
         self.rows, self.first, self.second = rows, first, second
         self.arrival, self.nameless = arrival, nameless
         self.ids = of_texts(rows.ids)
+
+
+def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Vocabulary) -> Rows:
+    """Checked events of a source as arrays; new customers and texts are added to what is known."""
+    texts = ("kind", "channel", "place", "detail")
+    codes = {name + "s": vocabulary.codes(events.column(name), grow=True).astype(np.int32) for name in texts}
+    named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
+    return Rows(
+        keys=customers.assign(events.column("customer_id")),
+        occurred=events.column("occurred_at").cast(pa.int64()).to_numpy(),
+        recorded=events.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
+        values=events.column("value").fill_null(np.nan).to_numpy(),
+        **codes,
+        sources=np.repeat(named, events.num_rows),
+        ids=large(events.column("event_id")),
+    )
+
+
+def with_ids(rows: Rows, first: Words, second: Words) -> tuple[Rows, NDArray[np.bool_]]:
+    """Rows in order of arrival with an id for each, and which came without one.
+
+    Such an id is derived from what the row says (its fingerprints) and its ordinal among its equals.
+    """
+    nameless: NDArray[np.bool_] = rows.ids.is_null().to_numpy(zero_copy_only=False)
+    if not nameless.any():
+        return rows, nameless
+    derived = as_ids(*numbered(first[nameless], second[nameless]))
+    ids = derived if nameless.all() else large(_filled(rows.ids, nameless, derived))
+    return replace(rows, ids=ids), nameless
 
 
 def tagged(prints: Words, buckets: NDArray[np.uint16] | int, bits: int) -> Words:

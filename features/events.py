@@ -40,20 +40,31 @@ UNREADABLE = "occurred_at is not a moment that can be read"
 TOO_EARLY = "occurred_at is before 1970"
 TOO_LATE = "occurred_at is in the future"
 NOT_A_NUMBER = "value is not a number"
-_REASONS = (
-    "",
-    NO_CUSTOMER,
-    "occurred_at is empty",
-    UNREADABLE,
-    TOO_EARLY,
-    TOO_LATE,
-    "kind is empty",
-    NOT_A_NUMBER,
-    "value is NaN or infinite",
-    "a refund has a positive value: write the amount negative",
-    "recorded_at is not a moment that can be read",
-    "recorded_at is in the future",
-)
+_COLUMNS = {
+    "": "",
+    NO_CUSTOMER: "customer_id",
+    "occurred_at is empty": "occurred_at",
+    UNREADABLE: "occurred_at",
+    TOO_EARLY: "occurred_at",
+    TOO_LATE: "occurred_at",
+    "kind is empty": "kind",
+    NOT_A_NUMBER: "value",
+    "value is NaN or infinite": "value",
+    "a refund has a positive value: write the amount negative": "value",
+    "recorded_at is not a moment that can be read": "recorded_at",
+    "recorded_at is in the future": "recorded_at",
+}
+"""Why a row is no event, and the column that says so."""
+_REASONS = tuple(_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that is no event: its position, the column at fault and the reason."""
+
+    row: int
+    column: str
+    reason: str
 
 
 @dataclass
@@ -102,6 +113,32 @@ def check(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[p
 
 def sift(table: pa.Table, timeline: Timeline, now: int, tally: Tally) -> tuple[pa.Table, pa.Table]:
     """As `check`, for one batch of a source; the tally gathers what its verdict needs in the end."""
+    events, reason = _examined(table, timeline, now, tally)
+    bad = reason != 0
+    if not bad.any():
+        return events, REFUSED_SCHEMA.empty_table()
+    why = pa.DictionaryArray.from_arrays(pa.array(reason[bad]), pa.array(_REASONS)).dictionary_decode()
+    refused = pa.Table.from_arrays(
+        [pa.array([tally.source] * len(why), pa.string()), as_json(table.filter(pa.array(bad))), why],
+        schema=REFUSED_SCHEMA,
+    )
+    return events.filter(pa.array(~bad)), refused
+
+
+def whole(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, Refusal | None]:
+    """Rows that must all be events (`EVENT_SCHEMA`), and the first that is none by the rules of `check`."""
+    events, reason = _examined(table, timeline, now, Tally(source))
+    if not reason.any():
+        return events, None
+    row = int(np.flatnonzero(reason)[0])
+    why = _REASONS[reason[row]]
+    return events, Refusal(row, _COLUMNS[why], why)
+
+
+def _examined(
+    table: pa.Table, timeline: Timeline, now: int, tally: Tally
+) -> tuple[pa.Table, NDArray[np.int8]]:
+    """Every row in the columns of an event, and why it is none: a place in `_REASONS`, 0 for nothing."""
     source, rows = tally.source, table.num_rows
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
@@ -170,15 +207,7 @@ def sift(table: pa.Table, timeline: Timeline, now: int, tally: Tally) -> tuple[p
         ],
         schema=EVENT_SCHEMA,
     )
-    bad = reason != 0
-    if not bad.any():
-        return events, REFUSED_SCHEMA.empty_table()
-    why = pa.DictionaryArray.from_arrays(pa.array(reason[bad]), pa.array(_REASONS)).dictionary_decode()
-    refused = pa.Table.from_arrays(
-        [pa.array([source] * len(why), pa.string()), as_json(table.filter(pa.array(bad))), why],
-        schema=REFUSED_SCHEMA,
-    )
-    return events.filter(pa.array(~bad)), refused
+    return events, reason
 
 
 def wrong_type(source: str, column: str, found: str, cast: str) -> DataError:

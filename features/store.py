@@ -200,7 +200,7 @@ class EventStore:
 
     @property
     def version(self) -> str:
-        """The data version: 16 hexadecimal digits that change exactly when the content does; 0 without events."""
+        """The data version: 16 hexadecimal digits that change exactly when the content does."""
         return f"{sum(self._said('digest', self._version_read())) % 2**64:016x}"
 
     @property

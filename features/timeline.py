@@ -28,6 +28,9 @@ ALWAYS = np.iinfo(np.int64).min
 EARLIEST = 0
 """Events before 1970 are refused."""
 
+_YEARS = range(2, 9999)
+"""Moments of the first and the last year of the calendar have no date in some zones."""
+
 
 def to_instant(moment: datetime) -> int:
     """The instant of an aware datetime, in microseconds, without rounding."""
@@ -69,13 +72,21 @@ class Timeline:
         zone(self.timezone)
 
     def instant(self, when: str | date | datetime) -> int:
-        """The instant of a date (its local midnight) or of a moment (local time when it names no zone)."""
+        """The instant of a date (its local midnight) or of a moment (local time when it names no zone).
+
+        Raises `UsageError` in the calendar's first and last year, where some zones have no date.
+        """
         if isinstance(when, str):
             when = parse(when)
         if not isinstance(when, datetime):
             when = datetime.combine(when, time())
         if when.tzinfo is None:
             when = when.replace(tzinfo=zone(self.timezone))
+        if not _YEARS.start <= when.year < _YEARS.stop:
+            raise UsageError(
+                f"cannot use the moment {when.isoformat()}: its year is not between {_YEARS.start} and "
+                f"{_YEARS.stop - 1}. Check the year."
+            )
         return to_instant(when)
 
     def name(self, instant: int) -> str:

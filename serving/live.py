@@ -4,103 +4,107 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from features.catalog import Catalog
+from features.customers import Customers
 from features.errors import UsageError
-from features.events import ATTRIBUTE
-from features.history import MISSING, History
-from features.timeline import ALWAYS, EARLIEST, Timeline
+from features.events import ATTRIBUTE, whole
+from features.history import History
+from features.sent import SENT, history
+from features.timeline import EARLIEST, Timeline, from_instant
 from serving.champion import Champion
 from serving.replies import Reply, with_status
 from serving.schema import EventRequest, LiveCustomer, PredictRequest
-from serving.scoring import answer
+from serving.scoring import answer, newest
+
+Sent = tuple[LiveCustomer, str, EventRequest]
+"""A row that was sent: whose, where in the request, and what it says."""
 
 
 def predict(champion: Champion, request: PredictRequest, now: int, language: str) -> Reply:
     """What is said about the customers of a request, from their events alone."""
     bundle = champion.bundle
     timeline = Timeline(bundle.timezone)
-    as_of = now if request.as_of is None else timeline.instant(request.as_of)
+    as_of = now if request.as_of is None else _as_of(request.as_of, timeline)
     if as_of > now:
         raise UsageError(
             f"cannot predict as of {request.as_of}: it has not come yet. "
             "Give a date in the past, or none at all.",
             field="as_of",
         )
-    history = history_of(request.customers, timeline, as_of)
-    answers = answer(bundle, history, as_of, threads=1)
-    newest = int(history.instants.max()) if history.events else None
+    if as_of <= EARLIEST:
+        raise UsageError(
+            f"cannot predict as of {request.as_of}: no event is before 1970. Give a later date.",
+            field="as_of",
+        )
+    sent = history_of(request.customers, timeline, as_of, now)
+    answers = answer(bundle, sent, as_of, threads=1)
+    fresh = newest(sent, as_of)
+    rows: dict[str, int] = {}
+    for customer in request.customers:
+        rows.setdefault(customer.customer_id, len(rows))
     return {
         "as_of": timeline.name(as_of),
         "model_version": champion.version,
         "data_version": bundle.data_version,
-        "freshness": None if newest is None else timeline.name(newest),
+        "freshness": None if fresh is None else timeline.name(fresh),
         "evidence": bundle.evidence,
         "customers": [
-            with_status(bundle, answers, row, customer.customer_id, language)
-            for row, customer in enumerate(request.customers)
+            with_status(bundle, answers, rows[customer.customer_id], customer.customer_id, language)
+            for customer in request.customers
         ],
         "ignored_kinds": ignored_kinds(request.customers, bundle.catalog),
     }
 
 
-def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int) -> History:
-    """One history in which the customer sent first has the key 0.
+def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> History:
+    """The history the store would have of what was sent; the first customer has the key 0.
 
-    Events are put into a history's order; those without an `event_id` that share an instant keep the order
-    in which they were sent. Raises `UsageError` for an event before 1970 or not before the as-of date.
+    What is sent is an ingest: the same rules say which rows are events, which event a repeated `event_id`
+    names, and which of two at one instant is first. Raises `UsageError` for a row that is no event, or
+    not before the as-of date.
     """
-    rows: list[tuple[int, int, str, str, int, EventRequest | None]] = []
-    attributes: list[tuple[str, float | str]] = []
-    for key, customer in enumerate(customers):
-        for number, event in enumerate(customer.events):
-            instant = timeline.instant(event.occurred_at)
-            place = f"customers[{key}].events[{number}]"
-            if instant < EARLIEST:
-                raise UsageError(
-                    f"cannot use an event of {event.occurred_at}: it is before 1970. Check its year.",
-                    field=f"{place}.occurred_at",
-                )
-            if instant >= as_of:
-                raise UsageError(
-                    f"cannot use an event of {event.occurred_at}: it is not before the as-of date "
-                    f"{timeline.name(as_of)}. Leave it out, or give a later as_of.",
-                    field=f"{place}.occurred_at",
-                )
-            rows.append((key, instant, event.event_id or "", event.kind, number, event))
-        for name, value in customer.attributes.items():
-            rows.append((key, as_of - 1, "", ATTRIBUTE + name, len(attributes), None))
-            attributes.append((name, value))
-    rows.sort(key=lambda row: row[:5])
-    events = [event or _attribute(*attributes[number]) for *_, number, event in rows]
-    keys = np.array([row[0] for row in rows], dtype=np.int64)
-    recorded = np.array(
-        [ALWAYS if e.recorded_at is None else timeline.instant(e.recorded_at) for e in events], dtype=np.int64
+    sent: list[Sent] = []
+    for number, customer in enumerate(customers):
+        place = f"customers[{number}]"
+        sent += [(customer, f"{place}.events[{at}]", event) for at, event in enumerate(customer.events)]
+        sent += [
+            (customer, f"{place}.attributes.{name}", _attribute(name, value, as_of))
+            for name, value in customer.attributes.items()
+        ]
+
+    def moments(name: str) -> pa.Array:
+        instants = [_instant(row, name, timeline) for row in sent]
+        return pa.array(instants, pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+    texts = {
+        name: pa.array([getattr(event, name) for *_, event in sent], pa.string())
+        for name in ("kind", "channel", "place", "detail", "event_id")
+    }
+    table = pa.table(
+        {
+            "customer_id": pa.array([customer.customer_id for customer, *_ in sent], pa.string()),
+            "occurred_at": moments("occurred_at"),
+            "value": pa.array([event.value for *_, event in sent], pa.float64()),
+            "recorded_at": moments("recorded_at"),
+            **texts,
+        }
     )
-    kinds, kind_names = _coded([row[3] for row in rows])
-    channels, channel_names = _coded([event.channel for event in events])
-    places, place_names = _coded([event.place for event in events])
-    details, detail_names = _coded([event.detail for event in events])
-    return History(
-        keys=np.arange(len(customers)),
-        offsets=np.searchsorted(keys, np.arange(len(customers) + 1)).astype(np.int64),
-        instants=np.array([row[1] for row in rows], dtype=np.int64),
-        recorded=recorded if (recorded != ALWAYS).any() else recorded[:0],
-        kinds=kinds,
-        values=np.array([np.nan if e.value is None else e.value for e in events], dtype=np.float64),
-        channels=channels,
-        places=places,
-        details=details,
-        kind_names=kind_names,
-        channel_names=channel_names,
-        place_names=place_names,
-        detail_names=detail_names,
-    )
+    events, refusal = whole(table, timeline, now, SENT)
+    if refusal is not None:
+        raise _refused(sent[refusal.row], refusal.column, f"{refusal.reason}. Correct it, or leave it out.")
+    late = np.flatnonzero(events.column("occurred_at").cast(pa.int64()).to_numpy() >= as_of)
+    if len(late):
+        reason = (
+            f"it is not before the as-of date {timeline.name(as_of)}. Leave it out, or give a later as_of."
+        )
+        raise _refused(sent[late[0]], "occurred_at", reason)
+    people = Customers()
+    people.assign(pa.array([customer.customer_id for customer in customers], pa.string()))
+    return history(events, people)
 
 
 def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[str, int]:
@@ -111,17 +115,36 @@ def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[s
     return {kind: count for kind, count in sorted(sent.items()) if kind not in known}
 
 
-def _attribute(_name: str, value: float | str) -> Any:
-    """What is known about a customer, as the event that says it."""
-    if isinstance(value, str):
-        return EventRequest.model_construct(value=None, detail=value, **_EMPTY)
-    return EventRequest.model_construct(value=float(value), detail=None, **_EMPTY)
+def _as_of(date: str, timeline: Timeline) -> int:
+    try:
+        return timeline.instant(date)
+    except UsageError as error:
+        raise UsageError(error.message, field="as_of") from None
 
 
-_EMPTY: dict[str, Any] = {"channel": None, "place": None, "recorded_at": None, "event_id": None}
+def _attribute(name: str, value: float | str, as_of: int) -> EventRequest:
+    """What is known about a customer, as the event that says it, the last before the as-of date."""
+    text = isinstance(value, str)
+    return EventRequest.model_construct(
+        occurred_at=from_instant(as_of - 1),
+        kind=ATTRIBUTE + name,
+        value=None if text else float(value),
+        detail=value if text else None,
+    )
 
 
-def _coded(texts: list[str | None] | list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    coded = pa.array(texts, pa.string()).dictionary_encode()
-    codes: NDArray[np.int32] = coded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int32), tuple(coded.dictionary.to_pylist())
+def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:
+    moment = getattr(sent[2], column)
+    try:
+        return None if moment is None else timeline.instant(moment)
+    except UsageError as error:
+        raise _refused(sent, column, error.message) from None
+
+
+def _refused(sent: Sent, column: str, reason: str) -> UsageError:
+    customer, place, event = sent
+    return UsageError(
+        f"cannot use {place} of customer '{customer.customer_id}' ({event.kind} of {event.occurred_at}): "
+        f"{reason}",
+        field=f"{place.partition('.')[0] if column == 'customer_id' else place}.{column}",
+    )

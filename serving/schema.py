@@ -5,6 +5,7 @@ Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identi
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,14 +14,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from features.errors import UsageError
 from features.timeline import parse
 
+_BARE_NUMBER = re.compile(r"\s*[+-]?[\d_]*\.?[\d_]*([eE][+-]?\d+)?\s*")
+
 MOST_CUSTOMERS = 10_000
 MOST_LIVE_CUSTOMERS = 1_000
 MOST_EVENTS = 100_000
 
 
 def _moment(value: Any) -> Any:
-    """Moments are ISO 8601 texts; a bare number could be seconds or milliseconds."""
-    if not isinstance(value, str):
+    """Moments are ISO 8601 texts; a bare number, even as text, could be seconds or milliseconds."""
+    if not isinstance(value, str) or _BARE_NUMBER.fullmatch(value):
         raise ValueError("write a moment as text, such as 2017-11-15T09:30:00+09:00")
     return value
 

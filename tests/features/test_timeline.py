@@ -86,3 +86,19 @@ def test_midnight_after_a_moment_is_the_next_one() -> None:
     assert from_instant(calendar.midnight_after(noon)) == datetime(2024, 2, 28, 15, tzinfo=UTC)
     assert calendar.midnight_after(calendar.instant("2024-02-29")) == calendar.instant("2024-02-29")
     assert timedelta(microseconds=calendar.midnight_after(noon) - noon) == timedelta(hours=12)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-05:00"])
+def test_a_moment_at_the_ends_of_the_calendar_is_refused(moment: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Timeline("Asia/Tokyo").instant(moment)
+    assert str(refused.value) == (
+        f"cannot use the moment {moment}: its year is not between 2 and 9998. Check the year."
+    )
+
+
+def test_every_moment_that_is_taken_has_a_name_in_every_zone() -> None:
+    for moment in ("0002-01-01T00:00:00+14:00", "9998-12-31T23:59:59-12:00"):
+        for name in ("Pacific/Kiritimati", "Etc/GMT+12"):
+            instant = Timeline(name).instant(moment)
+            assert to_instant(datetime.fromisoformat(Timeline(name).name(instant))) == instant
