@@ -42,6 +42,8 @@ class Survey:
     first: int
     """The first event that puts a customer in the cohort: before it there was nobody to lose."""
     newest: int
+    acted: int
+    """The newest event that was not the company's own doing."""
     kinds: tuple[str, ...]
     customers: int
     events: int
@@ -86,9 +88,18 @@ class Rows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
-def survey(store: EventStore, until: int | None, churn: Churn, timeline: Timeline) -> Survey:
-    """Look through everything before `until`. Raises `DataError` when there is nothing."""
-    first, newest, customers, events, total = 2**62, -1, 0, 0, 0
+def survey(
+    store: EventStore,
+    until: int | None,
+    churn: Churn,
+    timeline: Timeline,
+    company: Collection[str] = frozenset(),
+) -> Survey:
+    """Look through everything before `until`; `company` names the kinds that are the company's own doing.
+
+    Raises `DataError` when there is nothing.
+    """
+    first, newest, acted, customers, events, total = 2**62, -1, -1, 0, 0, 0
     kinds: set[str] = set()
     for history in store.histories(until=until):
         if not history.events:
@@ -100,6 +111,9 @@ def survey(store: EventStore, until: int | None, churn: Churn, timeline: Timelin
             first = min(first, int(history.instants[starts].min()))
         if done.any():
             newest = max(newest, int(history.instants[done].max()))
+        done &= ~np.array([name in company for name in history.kind_names])[history.kinds]
+        if done.any():
+            acted = max(acted, int(history.instants[done].max()))
         customers += int((np.diff(history.offsets) > 0).sum())
         events += history.events
         total += _content(history, customer_hashes(store, history.keys))
@@ -111,7 +125,9 @@ def survey(store: EventStore, until: int | None, churn: Churn, timeline: Timelin
             f"cannot train: nobody can leave, because no event is of a kind that [churn] counts on "
             f"({', '.join(churn.started_by)}). The kinds there are: {', '.join(sorted(kinds))}."
         )
-    return Survey(first, newest, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}")
+    return Survey(
+        first, newest, acted, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}"
+    )
 
 
 def dataset(

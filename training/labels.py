@@ -33,7 +33,13 @@ STARTED, ENDED, COMPLETED, AMOUNT = 1, 2, 4, 8
 
 
 class ChurnSettings(BaseModel):
-    """The `[churn]` part of `kizuna.toml`: when a customer counts as gone."""
+    """The `[churn]` part of `kizuna.toml`: when a customer counts as gone.
+
+    What a customer spends in the horizon is what they buy: of the indicators that decide inactivity where
+    those carry amounts, else of `purchase`. A contract's value is a recurring amount, what it costs a month
+    or a year, and says nothing of what falls due within the horizon: contracts alone give no value model.
+    Ingest the payments as purchases to have one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -95,7 +101,7 @@ class Churn:
     ended_by: tuple[str, ...]
     completed_by: tuple[str, ...]
     amounts: tuple[str, ...]
-    """Kinds whose values are what the customer spent, refunds included."""
+    """Kinds whose values are what the customer spent, refunds included; a contract's value is no spend."""
     active_days: int
     horizon: Horizon
 

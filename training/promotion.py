@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.timeline import DAY, Timeline
 from training.contributions import TOLERANCE
 from training.judge import METRICS, Measure, Outcomes
 
@@ -35,6 +36,9 @@ TOO_GOOD = 0.95
 
 COMPARED = ("auc", "log_loss", "expected_calibration_error")
 """What is compared with the champion on the same dates."""
+
+AHEAD = 0.1
+"""The share of a horizon by which the company's own doing may outlast what customers did."""
 
 LEAK_ROWS = 20_000
 """Rows on which single features are tried."""
@@ -86,7 +90,7 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
     ]
     first = champion is None
     refusals = (*trivial, *(() if first else rest))
-    warnings = (*(rest if first else ()), *_concerns(evidence, champion))
+    warnings = (*(rest if first else ()), *_ahead(bundle), *_concerns(evidence, champion))
     return Decision(not refusals, tuple(refusals), tuple(warnings), figures)
 
 
@@ -205,6 +209,20 @@ def _additive(gap: float) -> Iterator[str]:
         yield (
             f"explanation: contributions miss the model's log-odds by {gap:.2g}, above {TOLERANCE:.0e} by "
             f"{gap - TOLERANCE:.2g}"
+        )
+
+
+def _ahead(bundle: Bundle) -> Iterator[str]:
+    """Dates that only the company's own doing covers look as if everybody had left."""
+    timeline = Timeline(bundle.timezone)
+    acted = timeline.instant(bundle.settings["customers_until"])
+    ahead = (bundle.trained_until - acted) / DAY
+    if ahead > AHEAD * bundle.churn.horizon.days:
+        yield (
+            f"coverage: the customers' own events end on {timeline.local(acted).date()}, {ahead:.1f} days "
+            f"before the company's, which end on {timeline.local(bundle.trained_until).date()}, so the last "
+            "dates can look as if everybody left. Ingest what customers did since, or train with "
+            f"--until {timeline.name(timeline.midnight_after(acted + 1))}"
         )
 
 

@@ -5,7 +5,7 @@ calendar → snapshots → labels → fit → calibrate → test → compare wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,7 @@ def learn(
     tell = progress or silent
     tell("looking through the events", 0.0)
     churn = Churn.of(plan.churn, plan.indicators)
-    past = survey(store, until, churn, plan.timeline)
+    past = survey(store, until, churn, plan.timeline, company_kinds(plan.indicators))
     dates = calendar(past.first, past.newest, churn, plan.timeline)
     features = catalog(plan.indicators, plan.features, past.kinds)
 
@@ -219,6 +219,12 @@ def _settled(dates: Calendar, rows: Rows, churn: Churn, timeline: Timeline) -> C
     return dates
 
 
+def company_kinds(indicators: Sequence[Indicator]) -> frozenset[str]:
+    """The kinds of event that are the company's doing and no customer's."""
+    own = {kind for one in indicators if one.origin == "customer" for kind in one.kinds}
+    return frozenset(kind for one in indicators for kind in one.kinds) - own
+
+
 def _typical(rows: Rows, features: Catalog) -> dict[str, float]:
     """The cohort's median of each feature on the newest dates; of details, the most frequent."""
     typical = {}
@@ -248,6 +254,7 @@ def _described(plan: Plan, recipe: Recipe, dates: Calendar, past: Survey) -> dic
         "calendar": {
             role: [name(date) for date in getattr(dates, role)] for role in ("fit", "calibrate", "test")
         },
+        "customers_until": name(past.acted),
         "events": past.events,
         "customers": past.customers,
     }

@@ -168,6 +168,19 @@ def test_drift_of_the_base_rate_is_a_warning_with_its_size() -> None:
     )
 
 
+def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_dates() -> None:
+    short = like(
+        bundle(), settings=dict(bundle().settings) | {"customers_until": "2017-12-22T09:00:00+00:00"}
+    )
+    decision = decide(short, shown(), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "coverage: the customers' own events end on 2017-12-22, 9.6 days before the company's, which end on "
+        "2018-01-01, so the last dates can look as if everybody left. Ingest what customers did since, or "
+        "train with --until 2017-12-23",
+    )
+
+
 def unasked() -> NDArray[np.float64]:
     raise AssertionError("a champion that is not compared was asked")
 

@@ -16,13 +16,14 @@ from features.errors import DataError
 from features.store import EventStore
 from features.timeline import DAY
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
-from tests.training.worlds import day
+from tests.training.worlds import INACTIVITY, day
 from training.bundle import Bundle
 from training.calendar import calendar
 from training.dataset import dataset, survey
 from training.evidence import Evidence, Recipe, examine
+from training.promotion import decide
 from training.tracking import Tracking
-from training.train import learn, train
+from training.train import company_kinds, learn, train
 
 
 @lru_cache(maxsize=1)
@@ -169,6 +170,26 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert Bundle.load(champion[1]).files() == bundle.files()
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp_path: Path) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    campaign = {
+        "customer_id": [f"c{n:04}" for n in range(50)],
+        "occurred_at": pa.array([day(250)] * 50, pa.timestamp("us", "UTC")),
+        "kind": ["email_sent"] * 50,
+    }
+    store.add(pa.table(campaign), source="campaign", timeline=UTC, now=NOW)
+    past = survey(EventStore(tmp_path / "state"), None, INACTIVITY, UTC, company_kinds(plan().indicators))
+    assert past.newest == day(250)
+    assert day(239) < past.acted < day(240)
+    bundle, evidence = learn(EventStore(tmp_path / "state"), plan(), until=None)
+    (warning,) = (one for one in decide(bundle, evidence, None).warnings if one.startswith("coverage"))
+    assert warning == (
+        f"coverage: the customers' own events end on 2024-08-27, {(past.newest - past.acted) / DAY:.1f} days "
+        "before the company's, which end on 2024-09-07, so the last dates can look as if everybody left. "
+        "Ingest what customers did since, or train with --until 2024-08-28"
+    )
 
 
 def test_a_decision_is_logged_with_its_moment_before_the_champion_changes(

@@ -104,7 +104,11 @@ def bundle(*, amounts: bool = True) -> Bundle:
         labelled_until=1_512_172_800_000_000,
         data_version="events-7",
         code_version="0.1.0",
-        settings={"churn": {"horizon_days": 30, "active_days": 60}, "seed": 0},
+        settings={
+            "churn": {"horizon_days": 30, "active_days": 60},
+            "seed": 0,
+            "customers_until": "2017-12-31",
+        },
         figures={"auc": 0.81, "log_loss": 0.41, "nothing": float("nan")},
     )
 
