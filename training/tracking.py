@@ -62,6 +62,17 @@ _LONGEST = 6_000
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
+class Lost(ModelError):
+    """The champion's files are not where MLflow says; training again does without them."""
+
+    def __init__(self, version: str, location: str) -> None:
+        super().__init__(
+            f"cannot fetch the champion, version {version} of '{MODEL}': its files are not at {location}. "
+            "Put them back, or train again with `kizuna train`."
+        )
+        self.version = version
+
+
 @dataclass(frozen=True)
 class Run:
     """One training run: what is logged here stands beside other runs in MLflow's own screens."""
@@ -188,7 +199,7 @@ class Tracking:
     def champion(self) -> tuple[str, Path] | None:
         """The champion's version and a local folder with its bundle; None when there is none yet.
 
-        Raises `ModelError` when MLflow cannot say, or when the champion's files are gone.
+        Raises `ModelError` when MLflow cannot say, and `Lost` when the champion's files are gone.
         """
         if not self._exists():
             return None
@@ -206,10 +217,7 @@ class Tracking:
         except (MlflowException, OSError):
             local = None
         if local is None or not (local / _BUNDLE).is_dir():
-            raise ModelError(
-                f"cannot fetch the champion, version {found.version} of '{MODEL}': its files are not at "
-                f"{location}. Put them back, or train again with `kizuna train`."
-            )
+            raise Lost(str(found.version), location)
         return str(found.version), local / _BUNDLE
 
     def _exists(self) -> bool:

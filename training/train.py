@@ -171,7 +171,12 @@ def _champion(
     store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evidence, until: int | None
 ) -> Champion | None:
     """The present champion, judged on the candidate's test rows where it has not learned from them."""
-    found = tracking.champion()
+    from training.tracking import Lost  # whoever made the tracking has waited for MLflow
+
+    try:
+        found = tracking.champion()
+    except Lost as lost:
+        return Champion(lost.version, (), {}, "is lost")
     if found is None:
         return None
     version, folder = found

@@ -78,6 +78,16 @@ def test_churn_is_no_activity_from_the_lead_to_the_end_of_the_horizon() -> None:
     assert labels.value.tolist() == [0.0, 2.0, 4.0, 0.0]
 
 
+def test_the_recurring_amount_of_a_contract_is_no_spend_of_the_horizon_but_a_purchase_is() -> None:
+    history = world(
+        {
+            1: [(10, "started", 1000.0), (45, "renewed", 1000.0)],
+            2: [(10, "started", 1000.0), (45, "purchase", 30.0)],
+        }
+    )
+    assert label(history, CONTRACT, np.array([1, 2]), day(40), day(50), UTC).value.tolist() == [0.0, 30.0]
+
+
 def test_the_value_takes_refunds_off_and_forgets_other_kinds() -> None:
     history = world(
         {1: [(41, "purchase", 10.0), (42, "refund", -4.0), (43, "visit", 99.0), (44, "purchase", None)]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -210,16 +211,20 @@ def test_a_decision_is_logged_with_its_moment_before_the_champion_changes(
     assert UTC.instant(logged["decided_at"]) == NOW
 
 
-def test_a_champion_that_cannot_be_read_is_replaced_by_training_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["cannot be read", "is lost"])
+def test_a_champion_that_is_no_more_is_replaced_by_training_again(tmp_path: Path, what: str) -> None:
     store = shop(200, 240).store(tmp_path / "state")
     tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
     train(store, plan(), tracking, now=NOW)
     _, folder = tracking.champion() or ("", Path())
-    (folder / "churn.txt").write_text("rubbish")
+    if what == "is lost":
+        shutil.rmtree(folder.parent.parent)
+    else:
+        (folder / "churn.txt").write_text("rubbish")
     verdict = train(store, plan(), tracking, now=NOW)
     assert verdict.promoted
     assert (
-        "champion: version 1 cannot be read, so the two could not be compared; "
+        f"champion: version 1 {what}, so the two could not be compared; "
         "the newer one is taken if nothing else is wrong"
     ) in verdict.warnings
 
