@@ -51,17 +51,20 @@ class DataError(KizunaError):
 
 
 class UnknownCustomer(DataError):
-    """A customer was asked for of whom nothing is kept."""
+    """A customer was asked for of whom nothing is kept; with `as_of`, nothing in the scores of that date."""
 
     status = 404
     code = "unknown_customer"
 
-    def __init__(self, customer_id: str) -> None:
-        super().__init__(
-            f"cannot answer for customer '{customer_id}': no event of theirs was ever ingested. "
-            "Check the identifier, or run `kizuna ingest` if they are new.",
-            field="customer_id",
+    def __init__(self, customer_id: str, as_of: str | None = None) -> None:
+        why = (
+            "no event of theirs was ever ingested. "
+            "Check the identifier, or run `kizuna ingest` if they are new."
+            if as_of is None
+            else f"the scores as of {as_of} do not have them, as they were first known later. "
+            "Run `kizuna score` to include them."
         )
+        super().__init__(f"cannot answer for customer '{customer_id}': {why}", field="customer_id")
 
 
 class HorizonNotCovered(DataError):

@@ -42,6 +42,7 @@ def erase(call: Call, customer: str) -> None:
     call.say(
         receipt,
         f"Erased {customer}: {receipt['events']:,} events, {receipt['score_files']:,} score files rewritten.",
+        *(f"  deleted the unreadable {file}" for file in receipt["score_files_deleted"]),
         *(f"  nothing left in {place}" for place in receipt["checked"]),
     )
 

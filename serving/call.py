@@ -28,6 +28,29 @@ FORMATS = click.Choice(["table", "csv", "json"])
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
+def list_format(asked: str | None, output: Path | None, *, as_json: bool) -> str:
+    """The format of a list: table, csv or json. Options that contradict each other are refused."""
+    if output is None:
+        if as_json and asked not in (None, "json"):
+            raise UsageError(
+                f"cannot print a {asked} with --json, which prints one JSON object. "
+                "Leave one of the two out, or write the list to a file with --output."
+            )
+        return asked or ("json" if as_json else "table")
+    if asked == "table":
+        raise UsageError(
+            f"cannot write a table to {output}: a table is for reading on the screen. "
+            "Give --format csv or --format json."
+        )
+    ending = output.suffix.removeprefix(".").lower()
+    if asked is None and ending not in ("csv", "json"):
+        raise UsageError(
+            f"cannot tell in which format to write {output}: its name ends neither in .csv nor in .json. "
+            "Give --format csv or --format json."
+        )
+    return asked or ending
+
+
 @dataclass
 class Call:
     """One call of the command: where the project is, and how to answer."""

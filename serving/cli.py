@@ -14,7 +14,7 @@ import click
 
 from features.errors import KizunaError, UsageError
 from serving.administration import erase, keys, serve
-from serving.call import FORMATS, LANGUAGES, OUTPUT, Call
+from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,10 +24,17 @@ from serving.call import FORMATS, LANGUAGES, OUTPUT, Call
     type=click.Path(path_type=Path),
     help="The project folder, which holds kizuna.toml [this one].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option(
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, value: setattr(context.obj, "json", value),
+    help="Print one JSON object and nothing else.",
+)
 @click.version_option(package_name="kizuna")
 @click.pass_obj
-def kizuna(call: Call, folder: Path | None, as_json: bool) -> None:
+def kizuna(call: Call, folder: Path | None) -> None:
     """Who is drifting away, how sure we are, why, and what to do.
 
     \b
@@ -40,7 +47,6 @@ def kizuna(call: Call, folder: Path | None, as_json: bool) -> None:
       kizuna at-risk        show the list
     """
     call.folder = folder or call.folder
-    call.json = as_json
 
 
 @kizuna.command()
@@ -229,30 +235,29 @@ def at_risk(
 
     \b
     Examples:
-      kizuna at-risk --limit 20
       kizuna at-risk --format csv --output list.csv --language ja
       kizuna --json at-risk --limit 100
     """
     from serving.at_risk import Choice
     from serving.listing import as_csv, as_json, show
     from serving.replies import Replies
+    from serving.writing import in_one_step
 
     settings = call.project.settings
     language = language or settings.language
-    if shape is None:
-        ending = output.suffix.removeprefix(".").lower() if output else ""
-        shape = "json" if call.json else "csv" if ending == "csv" else "json" if ending == "json" else "table"
+    shape = list_format(shape, output, as_json=call.json)
     with call.records() as records:
         replies = Replies.current(records, call.project, call.store)
         listed = replies.at_risk(Choice(limit or settings.capacity.contacts), language)
-    if shape == "table" and output is None:
+    if shape == "table":
         show(listed, language)
         return
-    text = as_csv(listed, language) if shape == "csv" else as_json(listed)
+    text = (as_csv(listed, language) if shape == "csv" else as_json(listed)).encode("utf-8")
     if output is None:
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.write(text)
     else:
-        output.write_bytes(text.encode("utf-8"))
+        with in_one_step(output) as unfinished:
+            unfinished.write_bytes(text)
         call.say({"file": str(output), "customers": len(listed["customers"])}, f"Wrote {output}.")
 
 

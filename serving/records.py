@@ -158,12 +158,6 @@ class Records:
         earlier = select(SCORES).where(SCORES.c.as_of < as_of)
         return _score_file(self._newest(earlier.order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc())))
 
-    def score_files(self) -> list[ScoreFile]:
-        """Every score file that was ever current, oldest first, each once."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(SCORES).order_by(SCORES.c.id)).mappings()
-            return list({row["file"]: _score_file(row) for row in rows}.values())  # type: ignore[arg-type]
-
     # champions
 
     def use_champion(self, version: str, fingerprint: str, now: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,8 @@ class Replies:
     bundle: Bundle
     customers: Customers
     timeline: Timeline
-    previous: Scores | None = None
-    """The newest scores of an earlier as-of date."""
+    earlier: Path | None = None
+    """The file of the newest scores of an earlier as-of date; read when an explanation asks for it."""
 
     @staticmethod
     def current(records: Records, project: Project, store: EventStore) -> Replies:
@@ -59,7 +60,7 @@ class Replies:
             champion.bundle,
             store.customers,
             project.timeline,
-            None if earlier is None else load_scores(project.scores / earlier.file),
+            None if earlier is None else project.scores / earlier.file,
         )
 
     def at_risk(self, choice: Choice, language: str) -> Reply:
@@ -93,10 +94,12 @@ class Replies:
         key = int(self.customers.keys(pa.array([customer_id], pa.string()))[0])
         row = self.scores.row(key) if key >= 0 else None
         if row is None:
-            raise UnknownCustomer(customer_id)
+            raise UnknownCustomer(
+                customer_id, self.timeline.name(self.scores.facts.as_of) if key >= 0 else None
+            )
         answers = self.scores.answers
         reply = self.source() | {"customer": with_status(self.bundle, answers, row, customer_id, language)}
-        before = self.previous
+        before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)
         if before is None or place is None:
             return reply | {"previous": None, "changes": []}

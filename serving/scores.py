@@ -7,8 +7,6 @@ A file names no customer; `features/customers.py` knows whom a key stands for.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from serving.writing import in_one_step
 from training.labels import IN_COHORT
 
 Floats = NDArray[np.float64]
@@ -136,18 +135,8 @@ def save(folder: Path, answers: Answers, facts: Facts) -> str:
     name = f"{stamp}-model{facts.model_version}-data{facts.data_version}.arrow"
     table = answers.table().replace_schema_metadata({"facts": json.dumps(asdict(facts))})
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".arrow", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table, max_chunksize=max(table.num_rows, 1))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / name)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync(folder)
+    with in_one_step(folder / name) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
+        writer.write_table(table, max_chunksize=max(table.num_rows, 1))
     return name
 
 
@@ -190,12 +179,3 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
         return flat
     numbers: NDArray[Any] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
     return numbers.reshape(-1, REASONS)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -26,6 +26,7 @@ from features.errors import KizunaError
 from serving.at_risk import Choice
 from serving.desk import Desk
 from serving.gate import Gate, body, invalid
+from serving.imports import without_scikit_learn
 from serving.listing import csv_lines
 from serving.live import predict
 from serving.replies import Reply
@@ -158,5 +159,7 @@ class _Expected(logging.Filter):
 
 def application() -> Any:
     """The service as an ASGI application, for uvicorn."""
+    with without_scikit_learn():
+        import lightgbm  # noqa: F401 (the first request shall not wait for it)
     logging.getLogger("bentoml._internal.server.http_app").addFilter(_Expected())
     return SERVICE.to_asgi()

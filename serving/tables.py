@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalog import FeatureSettings, Indicator, catalog
-from features.errors import DataError, UsageError
+from features.errors import DataError
 from features.snapshot import snapshot, texts
 from features.store import EventStore
 from features.timeline import Timeline
+from serving.writing import in_one_step
 from training.labels import Churn, cohort
 
 
@@ -57,16 +56,5 @@ def cohort_features(
 
 def write_parquet(table: pa.Table, file: Path) -> None:
     """Write the table in one step: what was there stays until the new file is whole."""
-    if not file.parent.is_dir():
-        raise UsageError(
-            f"cannot write {file}: there is no folder {file.parent}. Make it, or give another --output."
-        )
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".parquet", dir=file.parent)
-    os.close(handle)
-    try:
-        pq.write_table(table, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with in_one_step(file) as unfinished:
+        pq.write_table(table, unfinished)

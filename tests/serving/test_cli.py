@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -195,6 +196,8 @@ def test_with_json_a_refusal_is_an_object_too(kizuna: Kizuna, tmp_path: Path) ->
     ended = kizuna("-C", tmp_path, "--json", "score", "--zork")
     assert json.loads(ended.out)["error"]["code"] == "bad_input"
     assert ended.code == 2
+    ended = kizuna("--json", "zork")
+    assert (json.loads(ended.out)["error"]["message"], ended.code) == ("No such command 'zork'.", 2)
 
 
 def test_wrong_usage_ends_with_2(kizuna: Kizuna, scored_shop: Path) -> None:
@@ -246,6 +249,80 @@ def test_the_list_as_json_csv_and_file(kizuna: Kizuna, scored_shop: Path, tmp_pa
     assert [row[1] for row in rows][1:] == [one["customer_id"] for one in said["customers"]]
     default = json.loads(kizuna("-C", scored_shop, "--json", "at-risk").out)
     assert len(default["customers"]) == 20, "the capacity of kizuna.toml"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--json", "at-risk", "--format", "csv"],
+            "cannot print a csv with --json, which prints one JSON object. "
+            "Leave one of the two out, or write the list to a file with --output.",
+        ),
+        (
+            ["--json", "at-risk", "--format", "table"],
+            "cannot print a table with --json, which prints one JSON object. "
+            "Leave one of the two out, or write the list to a file with --output.",
+        ),
+        (
+            ["at-risk", "--format", "table", "--output", "list.txt"],
+            "cannot write a table to list.txt: a table is for reading on the screen. "
+            "Give --format csv or --format json.",
+        ),
+        (
+            ["at-risk", "--output", "list.txt"],
+            "cannot tell in which format to write list.txt: its name ends neither in .csv nor in .json. "
+            "Give --format csv or --format json.",
+        ),
+        (
+            ["at-risk", "--output", "nodir/list.csv"],
+            "cannot write nodir/list.csv: there is no folder nodir. Make it, or give another --output.",
+        ),
+    ],
+)
+def test_options_of_the_list_that_contradict_each_other_are_refused(
+    kizuna: Kizuna, scored_shop: Path, options: list[str], sentence: str
+) -> None:
+    ended = kizuna("-C", scored_shop, *options)
+    assert (ended.code, ended.err) == (2, sentence + "\n")
+    if "--json" in options:
+        assert json.loads(ended.out)["error"]["message"] == sentence
+    assert not Path("list.txt").exists()
+
+
+def test_with_json_the_file_has_its_own_format_and_the_screen_one_object(
+    kizuna: Kizuna, scored_shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    ended = kizuna("-C", scored_shop, "--json", "at-risk", "--limit", "3", "--output", file)
+    assert json.loads(ended.out) == {"file": str(file), "customers": 3}
+    assert len(file.read_text(encoding="utf-8-sig").splitlines()) == 4
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_older_score_file_that_is_gone_leaves_the_list_alone(kizuna: Kizuna, own_shop: Path) -> None:
+    first = json.loads(kizuna("-C", own_shop, "--json", "at-risk", "--limit", "1").out)["customers"][0]
+    older = next((own_shop / "state" / "scores").glob("20250101*"))
+    older.unlink()
+    assert json.loads(kizuna("-C", own_shop, "--json", "at-risk", "--limit", "1").out)["customers"] == [first]
+    ended = kizuna("-C", own_shop, "explain", first["customer_id"])
+    assert (ended.code, ended.err) == (
+        5,
+        f"cannot read the scores in {older}: the file is missing or damaged. Run `kizuna score` again.\n",
+    )
+
+
+def test_a_customer_ingested_after_the_scores_is_told_from_a_stranger(kizuna: Kizuna, own_shop: Path) -> None:
+    orders = own_shop / "data" / "orders.csv"
+    orders.write_text(orders.read_text() + "late,2025-02-02 00:00:00,purchase,9,s1,toys,late\n")
+    shop.ingest(own_shop)
+    ended = kizuna("-C", own_shop, "explain", "late")
+    assert (ended.code, ended.err) == (
+        4,
+        "cannot answer for customer 'late': the scores as of 2025-02-01 do not have them, as they were "
+        "first known later. Run `kizuna score` to include them.\n",
+    )
 
 
 def test_explain_answers_and_refuses(kizuna: Kizuna, scored_shop: Path) -> None:
@@ -305,10 +382,34 @@ def test_erase_removes_every_trace_and_says_so(kizuna: Kizuna, own_shop: Path) -
     left = json.loads(kizuna("-C", own_shop, "--json", "at-risk", "--limit", "1000").out)["customers"]
     assert name not in [one["customer_id"] for one in left]
     assert kizuna("-C", own_shop, "explain", name).code == 4
+    # Files are named in hexadecimal digits, among which the name may stand by chance.
+    trace = re.compile(rb"(?<![0-9a-f])" + name.encode() + rb"(?![0-9a-f])")
     for path in (own_shop / "state").rglob("*"):
         if path.is_file():
-            assert name.encode() not in path.read_bytes(), path
+            assert not trace.search(path.read_bytes()), path
     assert kizuna("-C", own_shop, "erase", name).code == 4
+
+
+def test_erase_is_not_stopped_by_a_file_that_cannot_be_read(kizuna: Kizuna, own_shop: Path) -> None:
+    first = json.loads(kizuna("-C", own_shop, "--json", "at-risk", "--limit", "1").out)["customers"][0]
+    scores = own_shop / "state" / "scores"
+    (scores / ".tmpx.arrow").write_bytes(b"half a file")
+    older = next(scores.glob("20250101*"))
+    older.write_bytes(b"damaged")
+    ended = kizuna("-C", own_shop, "erase", first["customer_id"])
+    assert ended.code == 0
+    assert "1 score files rewritten.\n" in ended.out
+    assert f"\n  deleted the unreadable .tmpx.arrow\n  deleted the unreadable {older.name}\n" in ended.out
+    assert [path.name for path in scores.iterdir()] == [next(scores.glob("20250201*")).name]
+
+
+def test_someone_whose_rows_were_all_refused_can_be_erased(kizuna: Kizuna, own_shop: Path) -> None:
+    orders = own_shop / "data" / "orders.csv"
+    orders.write_text(orders.read_text() + "eve,1950-01-01 00:00:00,purchase,9,s1,toys,eve1\n")
+    shop.ingest(own_shop)
+    receipt = json.loads(kizuna("-C", own_shop, "--json", "erase", "eve").out)
+    assert (receipt["events"], receipt["refused_rows"], receipt["score_files"]) == (0, 1, 0)
+    assert kizuna("-C", own_shop, "erase", "eve").code == 4
 
 
 def test_score_takes_the_champion_of_the_registry(kizuna: Kizuna, own_shop: Path) -> None:

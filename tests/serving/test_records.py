@@ -83,7 +83,8 @@ def test_keys_that_cannot_be_are_refused(records: Records) -> None:
 def test_several_may_write_at_once(records: Records) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: records.use_scores(scores(str(n), n)), range(100)))
-    assert len(records.score_files()) == 100
+    found = [records.scores_before(as_of + 1) for as_of in range(100)]
+    assert [file.as_of for file in found if file] == list(range(100))
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name], "nothing temporary is left"
 
 
+def test_a_score_file_may_be_read_by_the_service_under_another_user(tmp_path: Path) -> None:
+    assert (tmp_path / save(tmp_path, answers(3), FACTS)).stat().st_mode & 0o777 == 0o644
+
+
 def test_a_million_customers_are_opened_without_reading_them(tmp_path: Path) -> None:
     file = tmp_path / save(tmp_path, answers(1_000_000), FACTS)
     assert file.stat().st_size < 110_000_000

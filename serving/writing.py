@@ -1,0 +1,46 @@
+"""Files that people take away or the service reads: written whole, in one step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import UsageError
+
+
+@contextmanager
+def in_one_step(file: Path) -> Iterator[Path]:
+    """Where to write what shall become `file`: what was there stays until the new content is whole.
+
+    The file is readable by everyone and lasts through a power cut. Raises `UsageError` for a folder that
+    is not there.
+    """
+    if not file.parent.is_dir():
+        raise UsageError(
+            f"cannot write {file}: there is no folder {file.parent}. Make it, or give another --output."
+        )
+    handle, name = tempfile.mkstemp(prefix=".", suffix=file.suffix, dir=file.parent)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.fsync(handle)
+        os.fchmod(handle, 0o644)
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+    _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
