@@ -21,7 +21,7 @@ from training.sentences import Change, Direction, Reason, change_sentence, sente
 if TYPE_CHECKING:
     from training.bundle import Bundle
 
-__all__ = ["Change", "Ranked", "Reason", "change_sentence", "changes", "rank", "reasons", "sentence"]
+__all__ = ["Change", "Ranked", "Reason", "change_sentence", "changes", "rank", "sentence"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -62,31 +62,9 @@ _AS_USUAL = 0.3
 class Ranked:
     """The reasons of n customers as arrays [n, top]; a column of -1 stands for no further reason."""
 
-    bundle: Bundle
     columns: Integers
     contributions: Floats
     values: Floats
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    def reasons(self, row: int) -> list[Reason]:
-        """The reasons of one customer, most important first; never empty."""
-        return [
-            reason(self.bundle, int(column), float(value), float(contribution))
-            for column, contribution, value in zip(
-                self.columns[row], self.contributions[row], self.values[row], strict=True
-            )
-            if column >= 0
-        ]
-
-
-def reasons(
-    bundle: Bundle, matrix: Floats, contributions: Floats, *, top: int = 3, order: Order = "raising"
-) -> list[list[Reason]]:
-    """Up to `top` reasons for each row of the matrix, at least one; see `rank` for the order."""
-    ranked = rank(bundle, matrix, contributions, top=top, order=order)
-    return [ranked.reasons(row) for row in range(len(ranked))]
 
 
 def rank(
@@ -106,7 +84,7 @@ def rank(
         by_side = _choose(contributions[few], weights[few], guide.sides)
         columns[few], sums[few] = _order(by_side, top, order)
     values = np.where(columns >= 0, np.take_along_axis(matrix, np.maximum(columns, 0), axis=1), np.nan)
-    return Ranked(bundle, columns, sums, values)
+    return Ranked(columns, sums, values)
 
 
 def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
@@ -124,7 +102,6 @@ def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Re
         typical=None if detail else bundle.typical.get(name),
         contribution=contribution,
         direction=direction,
-        actionable=thing not in {"tenure", "calendar", "profile"},
     )
 
 

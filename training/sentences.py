@@ -26,8 +26,6 @@ class Reason:
     contribution: float
     """Log-odds that all features of the indicator add together; never percentage points."""
     direction: Direction
-    actionable: bool = True
-    """Whether someone could do something about it: not tenure, attributes or the calendar."""
 
 
 @dataclass(frozen=True)
