@@ -347,6 +347,7 @@ def test_before_anything_is_scored_it_starts_and_says_503(scored_shop: Path, tmp
         for _ in range(100):
             if running.post("/v1/at_risk", {"limit": 1})[0] == 200:
                 break
+            time.sleep(0.05)
         assert running.send("GET", "/readyz")[0] == 200
 
 
