@@ -127,6 +127,7 @@ def learn(
     """
     tell = progress or silent
     tell("looking through the events", 0.0)
+    store = store.pinned()  # an ingest meanwhile changes nothing here
     churn = Churn.of(plan.churn, plan.indicators)
     past = survey(store, until, churn, plan.timeline, company_kinds(plan.indicators))
     dates = calendar(past.first, past.newest, churn, plan.timeline)
