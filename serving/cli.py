@@ -89,6 +89,8 @@ def ingest(call: Call) -> None:
         + (f" ({receipt.without_customer:,} without a customer)" if receipt.without_customer else "")
         for receipt in receipts
     ]
+    if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):
+        lines.append("`kizuna doctor` says why rows were quarantined.")
     call.say({"sources": [vars(receipt) for receipt in receipts], "data_version": call.store.version}, *lines)
 
 

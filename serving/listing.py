@@ -122,6 +122,7 @@ def show(reply: Reply, language: str) -> None:
     if console.width >= NARROW:
         console.print(_table(reply["customers"], language))
         return
+    console.print(_legend(reply["customers"], language), style="dim")
     for customer in reply["customers"]:
         console.print(_head(customer, language))
         console.print(_indented(_why(customer["reasons"])))
@@ -153,6 +154,15 @@ def _table(customers: Sequence[Reply], language: str) -> Table:
             _why(customer["reasons"]),
         )
     return table
+
+
+def _legend(customers: Sequence[Reply], language: str) -> str:
+    """What the places of `_head` mean."""
+    amounts = any(customer["value_at_risk"] is not None for customer in customers)
+    names = ["rank", "customer_id", "churn_probability", *(["value_at_risk"] if amounts else [])]
+    words = [word(language, *HEADERS[name]) for name in names]
+    tiers = (word(language, *HEADERS[name]) for name in ("tier", "predicted_tier"))
+    return "  ".join([*words, " → ".join(tiers)])
 
 
 def _head(customer: Reply, language: str) -> str:

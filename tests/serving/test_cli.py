@@ -123,6 +123,7 @@ def test_events_without_a_customer_are_quarantined_and_counted(kizuna: Kizuna, t
     assert ended.code == 0
     assert ended.out == (
         "orders: 4 read, 1 new, 0 already there, 0 corrected, 3 quarantined (1 without a customer)\n"
+        "`kizuna doctor` says why rows were quarantined.\n"
     )
 
 

@@ -123,3 +123,12 @@ def test_without_earlier_scores_it_says_so(
     name = first.at_risk(Choice(limit=1), "en")["customers"][0]["customer_id"]
     show_explanation(first.explain(name, "en", Call(scored_shop).store), "en")
     assert "There are no earlier scores of this customer to compare with yet." in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_is_told_what_each_place_means(
+    replies: Replies, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(replies.at_risk(Choice(limit=3), "en"), "en", 79, monkeypatch, capsys).splitlines()
+    assert [line.strip() for line in lines if line.startswith("#")] == [
+        "#  Customer  Risk  At stake  Engagement → Next"
+    ]
