@@ -30,7 +30,9 @@ def adopt(records: Records, state: Path, version: str, folder: Path, now: int) -
     """Copy this bundle into the project and make it the one in use; a damaged one changes nothing."""
     bundle = Bundle.load(folder)
     home = _home(state, version, bundle.fingerprint)
-    if not home.is_dir():
+    if home.is_dir():
+        load(state, version, bundle.fingerprint)
+    else:
         bundle.save(home)
     if records.champion() != (version, bundle.fingerprint):
         records.use_champion(version, bundle.fingerprint, now)

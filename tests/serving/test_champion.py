@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from features.errors import ModelError
-from serving.champion import load
+from serving.champion import adopt, load
+from serving.records import Records
 from tests.training.trained import bundle
 
 REMEDY = (
@@ -40,3 +41,20 @@ def test_a_damaged_copy_is_fetched_again_by_scoring(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refusal:
         load(tmp_path, "1", put.fingerprint)
     assert str(refusal.value) == f"the bundle at {home} is damaged: tier.txt cannot be read. {REMEDY}"
+
+
+def test_scoring_refuses_a_damaged_copy_and_goes_on_once_it_is_gone(tmp_path: Path) -> None:
+    put, artifact = bundle(), tmp_path / "artifact"
+    put.save(artifact)
+    records = Records(f"sqlite:///{tmp_path / 'kizuna.db'}")
+    home = tmp_path / "bundles" / f"1-{put.fingerprint}"
+    adopt(records, tmp_path, "1", artifact, 0)
+    with (home / "bundle.json").open("a", encoding="utf-8") as file:
+        file.write("x")
+    with pytest.raises(ModelError) as refusal:
+        adopt(records, tmp_path, "1", artifact, 0)
+    assert str(refusal.value) == (
+        f"the bundle at {home} is damaged: bundle.json does not match its checksum. {REMEDY}"
+    )
+    shutil.rmtree(home)
+    assert adopt(records, tmp_path, "1", artifact, 0).bundle == put
