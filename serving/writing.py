@@ -29,10 +29,8 @@ def in_one_step(file: Path) -> Iterator[Path]:
         os.fsync(handle)
         os.fchmod(handle, 0o644)
         temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     finally:
+        temporary.unlink(missing_ok=True)  # still there only when it did not become the file
         os.close(handle)
     _sync(file.parent)
 
