@@ -130,7 +130,7 @@ def features(call: Call, as_of: str, output: Path) -> None:
 @click.pass_obj
 def train(call: Call, until: str | None) -> None:
     """Learn from the past; the result becomes the champion if it passes the gates."""
-    from serving.findings import lines, plain
+    from serving.findings import reply, said
     from training.train import train as learn
 
     with call.progress() as report:
@@ -142,21 +142,7 @@ def train(call: Call, until: str | None) -> None:
             until=None if until is None else call.instant(until),
             progress=report,
         )
-    call.say(
-        {
-            "promoted": verdict.promoted,
-            "model_version": verdict.version,
-            "run_id": verdict.run_id,
-            "refusals": list(verdict.refusals),
-            "warnings": list(verdict.warnings),
-            "figures": plain(verdict.bundle.figures),
-            "evidence": verdict.bundle.evidence,
-        },
-        f"Model {verdict.version} {'is now the champion' if verdict.promoted else 'was not promoted'}.",
-        *(f"  refused: {reason}" for reason in verdict.refusals),
-        *(f"  warning: {warning}" for warning in verdict.warnings),
-        *lines(verdict.bundle.figures, verdict.bundle.evidence),
-    )
+    call.say(reply(verdict), *said(verdict))
 
 
 @kizuna.command()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.train import Verdict
 
 COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
 BASELINES = {
@@ -12,6 +16,36 @@ BASELINES = {
     "overdue": "overdue ratio",
     "base_rate": "base rate",
 }
+
+
+def reply(verdict: Verdict) -> dict[str, Any]:
+    """What became of a training, as plain data."""
+    return {
+        "promoted": verdict.promoted,
+        "unchanged": verdict.unchanged,
+        "model_version": verdict.version,
+        "run_id": verdict.run_id,
+        "refusals": list(verdict.refusals),
+        "warnings": list(verdict.warnings),
+        "figures": plain(verdict.bundle.figures),
+        "evidence": verdict.bundle.evidence,
+    }
+
+
+def said(verdict: Verdict) -> Iterator[str]:
+    """What became of a training, as lines."""
+    if verdict.unchanged:
+        yield (
+            f"Nothing is new: the same data and settings gave model {verdict.version} again, byte for byte. "
+            "It stays the champion."
+        )
+    elif verdict.promoted:
+        yield f"Model {verdict.version} is now the champion."
+    else:
+        yield f"Model {verdict.version} was not promoted."
+    yield from (f"  refused: {reason}" for reason in verdict.refusals)
+    yield from (f"  warning: {warning}" for warning in verdict.warnings)
+    yield from lines(verdict.bundle.figures, verdict.bundle.evidence)
 
 
 def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ else is wrong goes with it as warnings.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
 from training.contributions import TOLERANCE
-from training.judge import METRICS, Measure, Outcomes
 
 if TYPE_CHECKING:
     from training.bundle import Bundle
+    from training.champion import Champion
     from training.evidence import Evidence
 
 Floats = NDArray[np.float64]
@@ -34,26 +34,11 @@ TRIVIAL = ("base_rate", "recency", "overdue")
 TOO_GOOD = 0.95
 """An AUC that a single feature reaches by itself only when it knows the future."""
 
-COMPARED = ("auc", "log_loss", "expected_calibration_error")
-"""What is compared with the champion on the same dates."""
-
 AHEAD = 0.1
 """The share of a horizon by which the company's own doing may outlast what customers did."""
 
 LEAK_ROWS = 20_000
 """Rows on which single features are tried."""
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The model that holds the place, as far as a candidate can be compared with it."""
-
-    version: str
-    columns: tuple[str, ...]
-    figures: Mapping[str, float]
-    """Its metrics on the candidate's test dates; empty where it cannot be judged on them."""
-    apart: str = ""
-    """Why it cannot be judged on them; empty where it can."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +64,7 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
     figures |= {"strongest_feature_auc": leak, "additivity_gap": gap}
     if champion is not None:
         figures |= {f"champion/{name}": value for name, value in champion.figures.items()}
+        figures |= {f"champion/candidate/{name}": value for name, value in champion.candidate.items()}
 
     trivial = list(_beats_base_rate(evidence.figures))
     rest = [
@@ -86,32 +72,12 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
         *_no_leak(leak, bundle.catalog.columns[suspect]),
         *_features_present(bundle, evidence.rows.matrix, champion),
         *_additive(gap),
-        *([] if champion is None else _beats_champion(evidence.figures, champion)),
+        *([] if champion is None else _beats_champion(champion)),
     ]
     first = champion is None
     refusals = (*trivial, *(() if first else rest))
     warnings = (*(rest if first else ()), *_ahead(bundle), *_concerns(evidence, champion))
     return Decision(not refusals, tuple(refusals), tuple(warnings), figures)
-
-
-def champion_on(
-    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, says: Callable[[], Floats]
-) -> Champion:
-    """The champion on the candidate's test rows; `says` is asked for its probabilities if they are needed.
-
-    A champion that learned from the test dates has seen the answers, and one that decides churn by
-    another rule answers another question: neither is compared.
-    """
-    columns = champion.catalog.columns
-    if champion.churn != candidate.churn:
-        return Champion(version, columns, {}, "decides churn by another rule")
-    if champion.trained_until > int(evidence.rows.as_of.min()):
-        return Champion(version, columns, {}, "learned from the test dates")
-    rows, probability = evidence.rows, says()
-    customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    measured = Measure(probability, Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
-    metrics = dict(zip(METRICS, measured(np.ones(len(rows))).tolist(), strict=True))
-    return Champion(version, columns, {name: metrics[name] for name in COMPARED})
 
 
 def record(log: Path, decision: Decision, *, decided_at: str, **facts: str) -> None:
@@ -158,21 +124,24 @@ def _beats_baselines(figures: Mapping[str, float]) -> Iterator[str]:
             )
 
 
-def _beats_champion(figures: Mapping[str, float], champion: Champion) -> Iterator[str]:
+def _beats_champion(champion: Champion) -> Iterator[str]:
     if champion.apart:
         return
-    mine, theirs = figures["log_loss"], champion.figures["log_loss"]
-    if mine > theirs:
+    ours, theirs = champion.candidate, champion.figures
+    worse = ours["log_loss"] - theirs["log_loss"]
+    low, high = ours["log_loss_difference_low"], ours["log_loss_difference_high"]
+    if worse > 0:
         yield (
-            f"champion: log loss {mine:.4f} against {theirs:.4f} of version {champion.version} "
-            f"on the same dates, worse by {mine - theirs:.4f}"
+            f"champion: log loss {ours['log_loss']:.4f} against {theirs['log_loss']:.4f} of version "
+            f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f} "
+            f"(95% interval {low:+.4f} to {high:+.4f})"
         )
-    error, noise = figures["expected_calibration_error"], figures["expected_calibration_error_noise"]
-    theirs = champion.figures["expected_calibration_error"]
-    if error > max(theirs, noise):
+    error, noise = ours["expected_calibration_error"], ours["expected_calibration_error_noise"]
+    rival = theirs["expected_calibration_error"]
+    if error > max(rival, noise):
         yield (
-            f"calibration: error {error:.4f} against {theirs:.4f} of version {champion.version} "
-            f"on the same dates, worse by {error - theirs:.4f}, and chance explains {noise:.4f}"
+            f"calibration: error {error:.4f} against {rival:.4f} of version {champion.version} "
+            f"on the same rows, worse by {error - rival:.4f}, and chance explains {noise:.4f}"
         )
 
 

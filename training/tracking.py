@@ -196,6 +196,11 @@ class Tracking:
         """Make this version the champion."""
         self._client.set_registered_model_alias(MODEL, CHAMPION, version)
 
+    def run_of(self, version: str) -> str | None:
+        """The run that trained this version."""
+        run_id: str | None = self._client.get_model_version(MODEL, version).run_id
+        return run_id
+
     def champion(self) -> tuple[str, Path] | None:
         """The champion's version and a local folder with its bundle; None when there is none yet.
 

@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog, FeatureSettings, Indicator, catalog
-from features.errors import DataError, ModelError
+from features.errors import DataError
 from features.store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
 from training.calendar import Calendar, calendar
-from training.dataset import Rows, Survey, dataset, matrix_of, survey
+from training.champion import present
+from training.dataset import Rows, Survey, dataset, survey
 from training.evidence import Evidence, Recipe, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
 from training.priors import learn_priors
-from training.promotion import Champion, champion_on, decide, record
+from training.promotion import decide, record
 from training.report import keep
 from training.tiers import TierSettings, tier_scale
 
@@ -68,6 +69,8 @@ class Verdict:
     figures: Mapping[str, float]
     """The headline figures; `bundle.figures` has all."""
     bundle: Bundle
+    unchanged: bool = False
+    """Whether this is the champion again, byte for byte: nothing was registered, and it keeps its place."""
 
 
 def train(
@@ -82,12 +85,18 @@ def train(
     """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it.
 
     `now` is the moment that the promotion log names. The log is written first: the alias never moves
-    without a line that says why.
+    without a line that says why. Data and settings that give the champion again, byte for byte, leave
+    everything as it is.
     """
     tell = progress or silent
     bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.7 * share))
     tell("asking the gates", 0.7)
-    decision = decide(bundle, evidence, _champion(store, tracking, bundle, evidence, until))
+    champion = present(store, tracking, bundle, evidence, until)
+    if champion is not None and champion.same:
+        tell("trained", 1.0)
+        run_id = tracking.run_of(champion.version)
+        return Verdict(False, champion.version, run_id, (), (), _headline(bundle), bundle, unchanged=True)
+    decision = decide(bundle, evidence, champion)
     tell("keeping the run", 0.8)
     with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
         keep(run, bundle, evidence, decision, store_version=store.version)
@@ -110,7 +119,7 @@ def train(
         run_id=run.id,
         refusals=decision.refusals,
         warnings=decision.warnings,
-        figures={name: bundle.figures[name] for name in METRICS if name in bundle.figures},
+        figures=_headline(bundle),
         bundle=bundle,
     )
 
@@ -168,30 +177,8 @@ def learn(
     return bundle, evidence
 
 
-def _champion(
-    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evidence, until: int | None
-) -> Champion | None:
-    """The present champion, judged on the candidate's test rows where it has not learned from them."""
-    from training.tracking import Lost  # whoever made the tracking has waited for MLflow
-
-    try:
-        found = tracking.champion()
-    except Lost as lost:
-        return Champion(lost.version, (), {}, "is lost")
-    if found is None:
-        return None
-    version, folder = found
-    try:
-        bundle = Bundle.load(folder)
-    except ModelError:  # training again is the way out
-        return Champion(version, (), {}, "cannot be read")
-    timeline, rows = Timeline(bundle.timezone), evidence.rows
-
-    def says() -> NDArray[np.float64]:
-        matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
-        return bundle.predict(matrix).churn_probability
-
-    return champion_on(evidence, candidate, bundle, version, says)
+def _headline(bundle: Bundle) -> dict[str, float]:
+    return {name: bundle.figures[name] for name in METRICS if name in bundle.figures}
 
 
 def silent(_words: str, _share: float) -> None:

@@ -4,65 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from tests.training.judged import N, shown
 from tests.training.trained import bundle, like, outcome, rows
-from training.bundle import Bundle
-from training.judge import Outcomes, judge
-from training.promotion import Champion, Decision, champion_on, decide, record, strongest_alone
-
-N = 3_000
+from training.champion import Champion
+from training.contributions import Explainer
+from training.promotion import Decision, decide, record, strongest_alone
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """The rows of a test, as far as gates look at them."""
+class Crooked(Explainer):
+    """An explainer whose contributions miss by half."""
 
-    keys: np.ndarray
-    as_of: np.ndarray
-    matrix: np.ndarray
-    churned: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """The part of the evidence that gates look at."""
-
-    figures: Mapping[str, float]
-    rows: Judged
-    sample: np.ndarray
-    level: str = "normal"
-
-
-def shown(
-    candidate: Bundle | None = None,
-    *,
-    matrix: np.ndarray | None = None,
-    level: str = "normal",
-    **changed: float,
-) -> Shown:
-    """Evidence of a bundle on rows it has not seen, judged for real; some figures changed."""
-    matrix = rows(N, seed=21) if matrix is None else matrix
-    churned = outcome(rows(N, seed=21), seed=22)
-    later = np.full(N, 1_520_000_000_000_000, dtype=np.int64)
-    keys = np.arange(N) // 2
-    probability = (candidate or bundle()).predict(matrix).churn_probability
-    rivals = {
-        "base_rate": np.full(N, churned.mean()),
-        "recency": np.full(N, 0.4),
-        "overdue": np.full(N, 0.45),
-    }
-    figures = judge(probability, rivals, Outcomes(churned, keys, later, 300), resamples=5)
-    figures |= {"base_rate": float(churned.mean()), "drift": 0.001, "test_customers": N / 2} | changed
-    return Shown(figures, Judged(keys, later, matrix, churned), matrix[:500], level)
+    def __call__(self, matrix: np.ndarray, *, threads: int = 0) -> np.ndarray:
+        values = super().__call__(matrix, threads=threads)
+        values[:, -1] += 0.5
+        return values
 
 
 def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> None:
@@ -96,7 +56,9 @@ def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
     leaking = rows(N, seed=21)
     column = bundle().catalog.columns.index("purchase_sum_90d")
     leaking[:, column] = outcome(rows(N, seed=21), seed=22) + np.random.default_rng(0).normal(0, 0.1, N)
-    decision = decide(bundle(), shown(matrix=leaking), Champion("3", bundle().catalog.columns, {}, "is old"))
+    decision = decide(
+        bundle(), shown(matrix=leaking), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    )
     assert not decision.promoted
     assert decision.refusals == (
         "leak: 'purchase_sum_90d' alone reaches an AUC of 1.000, above 0.95 by 0.050; "
@@ -121,29 +83,50 @@ def test_honest_features_raise_no_alarm_whichever_way_they_point() -> None:
     assert strongest_alone(matrix, np.zeros(N, dtype=bool)) == (0.5, 0)
 
 
-def rival(figures: Mapping[str, float]) -> Champion:
-    return Champion("3", bundle().catalog.columns, figures)
+def rival(figures: Mapping[str, float], **candidate: float) -> Champion:
+    ours = {"rows": 1_200.0, "log_loss_difference_low": 0.0, "log_loss_difference_high": 0.02}
+    return Champion("3", bundle().catalog.columns, figures, candidate=ours | candidate)
 
 
 def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> None:
-    evidence = shown(log_loss=0.42, expected_calibration_error=0.05, expected_calibration_error_noise=0.02)
-    decision = decide(bundle(), evidence, rival({"log_loss": 0.41, "expected_calibration_error": 0.03}))
+    champion = rival(
+        {"log_loss": 0.41, "expected_calibration_error": 0.03},
+        log_loss=0.42,
+        expected_calibration_error=0.05,
+        expected_calibration_error_noise=0.02,
+    )
+    decision = decide(bundle(), shown(), champion)
     assert decision.refusals == (
-        "champion: log loss 0.4200 against 0.4100 of version 3 on the same dates, worse by 0.0100",
-        "calibration: error 0.0500 against 0.0300 of version 3 on the same dates, worse by 0.0200, "
+        "champion: log loss 0.4200 against 0.4100 of version 3 on the same 1,200 rows, worse by 0.0100 "
+        "(95% interval +0.0000 to +0.0200)",
+        "calibration: error 0.0500 against 0.0300 of version 3 on the same rows, worse by 0.0200, "
         "and chance explains 0.0200",
     )
     assert decision.figures["champion/log_loss"] == 0.41
+    assert decision.figures["champion/candidate/log_loss"] == 0.42
 
 
 def test_a_calibration_error_within_chance_is_no_reason_to_refuse() -> None:
-    evidence = shown(log_loss=0.40, expected_calibration_error=0.019, expected_calibration_error_noise=0.02)
-    assert decide(bundle(), evidence, rival({"log_loss": 0.41, "expected_calibration_error": 0.01})).promoted
+    champion = rival(
+        {"log_loss": 0.41, "expected_calibration_error": 0.01},
+        log_loss=0.40,
+        expected_calibration_error=0.019,
+        expected_calibration_error_noise=0.02,
+    )
+    assert decide(bundle(), shown(), champion).promoted
+
+
+def test_an_explanation_that_does_not_add_up_is_refused() -> None:
+    crooked = like(bundle())
+    crooked.__dict__["explainer"] = Crooked(bundle().explainer.booster)
+    assert decide(crooked, shown(), Champion("3", bundle().catalog.columns, {}, apart="is old")).refusals == (
+        "explanation: contributions miss the model's log-odds by 0.5, above 1e-04 by 0.5",
+    )
 
 
 def test_a_challenger_that_lost_features_is_refused() -> None:
     champion = Champion(
-        "3", (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"), {}, "is old"
+        "3", (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"), {}, apart="is old"
     )
     assert decide(bundle(), shown(), champion).refusals == (
         "features: 2 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
@@ -153,7 +136,9 @@ def test_a_challenger_that_lost_features_is_refused() -> None:
 def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -> None:
     matrix = rows(N, seed=21)
     matrix[:, bundle().catalog.columns.index("purchase_count_30d")] = np.nan
-    decision = decide(bundle(), shown(matrix=matrix), Champion("3", bundle().catalog.columns, {}, "is old"))
+    decision = decide(
+        bundle(), shown(matrix=matrix), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    )
     assert decision.refusals == (
         f"features: 1 of the {int(bundle().used.sum())} that the model reads say nothing on the test dates, "
         "such as 'purchase_count_30d'",
@@ -181,27 +166,8 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
     )
 
 
-def unasked() -> NDArray[np.float64]:
-    raise AssertionError("a champion that is not compared was asked")
-
-
-def test_a_champion_is_compared_only_on_dates_it_has_not_learned_from() -> None:
-    evidence = shown()
-    said = bundle().predict(evidence.rows.matrix).churn_probability
-    fair = champion_on(evidence, bundle(), bundle(), "3", lambda: said)
-    assert not fair.apart
-    assert fair.figures["log_loss"] == pytest.approx(evidence.figures["log_loss"])
-    seen = like(bundle(), trained_until=int(evidence.rows.as_of.min()) + 1)
-    assert champion_on(evidence, bundle(), seen, "3", unasked).apart == "learned from the test dates"
-    changed = like(
-        bundle(),
-        churn=like(bundle()).churn.__class__.from_json(bundle().churn.to_json() | {"active_days": 90}),
-    )
-    assert champion_on(evidence, bundle(), changed, "3", unasked).apart == "decides churn by another rule"
-
-
 def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
-    champion = Champion("3", bundle().catalog.columns, {}, "learned from the test dates")
+    champion = Champion("3", bundle().catalog.columns, {}, apart="learned from the test dates")
     decision = decide(bundle(), shown(), champion)
     assert decision.promoted
     assert decision.warnings == (

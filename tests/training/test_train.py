@@ -16,6 +16,7 @@ import pytest
 from features.errors import DataError
 from features.store import EventStore
 from features.timeline import DAY
+from serving.findings import reply, said
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
 from training.bundle import Bundle
@@ -171,6 +172,26 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert Bundle.load(champion[1]).files() == bundle.files()
     assert said == sorted(said)
     assert said[-1] == 1.0
+
+
+def test_training_again_on_the_same_data_keeps_the_champion_and_says_that_nothing_is_new(
+    tmp_path: Path,
+) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    first = train(store, plan(), tracking, now=NOW)
+    log = (tmp_path / "state" / "promotions.jsonl").read_bytes()
+    again = train(store, plan(), tracking, now=NOW)
+    assert (first.promoted, first.unchanged) == (True, False)
+    assert (again.promoted, again.unchanged) == (False, True)
+    assert (again.version, again.run_id) == (first.version, first.run_id)
+    assert (again.refusals, again.warnings) == ((), ())
+    assert next(said(again)) == (
+        "Nothing is new: the same data and settings gave model 1 again, byte for byte. It stays the champion."
+    )
+    assert reply(again)["unchanged"] is True
+    assert (tmp_path / "state" / "promotions.jsonl").read_bytes() == log
+    assert (tracking.champion() or ("",))[0] == "1"
 
 
 def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp_path: Path) -> None:
