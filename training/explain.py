@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog import Catalog, Derived, Feature
+from training.choosing import choose
 from training.sentences import Change, Direction, Reason, change_sentence, sentence
 
 if TYPE_CHECKING:
@@ -143,6 +144,14 @@ class _Choice:
     columns: Integers
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """Group g is the columns `members[starts[g]:starts[g + 1]]`."""
+
+    starts: Integers
+    members: Integers
+
+
 class _Guide:
     """How a bundle's columns are grouped, and how well each can be said."""
 
@@ -151,12 +160,12 @@ class _Guide:
         self.columns = bundle.catalog.columns
 
     @cached_property
-    def things(self) -> list[Integers]:
+    def things(self) -> _Groups:
         """Columns by indicator, tenure apart."""
         return self._grouped([_thing(self.bundle.catalog, name) for name in self.columns])
 
     @cached_property
-    def sides(self) -> list[Integers]:
+    def sides(self) -> _Groups:
         """Columns by indicator and side."""
         catalog = self.bundle.catalog
         return self._grouped([f"{_thing(catalog, name)}/{_side(catalog, name)}" for name in self.columns])
@@ -192,25 +201,15 @@ class _Guide:
         return weights
 
     @staticmethod
-    def _grouped(keys: Sequence[str]) -> list[Integers]:
-        names = np.array(keys)
-        return [np.flatnonzero(names == name) for name in dict.fromkeys(keys)]
+    def _grouped(keys: Sequence[str]) -> _Groups:
+        places = {name: at for at, name in enumerate(dict.fromkeys(keys))}
+        group = np.array([places[name] for name in keys], dtype=np.int64)
+        starts = np.cumsum([0, *np.bincount(group, minlength=len(places))])
+        return _Groups(starts, np.argsort(group, kind="stable"))
 
 
-def _choose(contributions: Floats, weights: Floats, groups: list[Integers]) -> _Choice:
-    sums = np.empty((len(contributions), len(groups)))
-    columns = np.empty(sums.shape, dtype=np.int64)
-    for at, members in enumerate(groups):
-        # One row after another in memory, so that a row alone is summed as in a batch.
-        own = np.ascontiguousarray(contributions[:, members])
-        sums[:, at] = own.sum(axis=1)
-        # Rounded, so that the fast and the exact explanation (equal within 1e-5) choose alike.
-        parts = np.round(own, 4)
-        sign = np.where(sums[:, at] < 0, -1.0, 1.0)
-        score = parts * sign[:, None]
-        score *= np.where(score > 0, weights[:, members], 1.0)
-        columns[:, at] = members[score.argmax(axis=1)]
-    return _Choice(sums, columns)
+def _choose(contributions: Floats, weights: Floats, groups: _Groups) -> _Choice:
+    return _Choice(*choose(np.ascontiguousarray(contributions), weights, groups.starts, groups.members))
 
 
 def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
