@@ -1,0 +1,88 @@
+"""What the simulated service is made of: plans, features, categories, stores, topics, agents, posts.
+
+Times inside the simulation are int64 microseconds of the local clock, as if it were UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64]
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+TIMEZONE = "Asia/Tokyo"
+OFFSET_HOURS = 9
+"""Tokyo has no daylight saving: local time is UTC plus nine hours."""
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+LAST_DAY = date(2024, 12, 31)
+
+PLANS = ("light", "standard", "premium")
+FEES = np.array([980.0, 1980.0, 3980.0])
+FEATURES = (
+    "search", "favourites", "wishlist",
+    "recipes", "meal_planner", "shopping_list",
+    "subscription_box", "delivery_tracking", "points_wallet", "gift_cards",
+)  # fmt: skip
+FEATURE_GROUPS = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+CATEGORIES = (
+    "coffee", "tea", "sweets",
+    "vegetables", "fruit", "rice",
+    "wine", "cheese", "bread",
+    "skincare", "supplements", "household",
+)  # fmt: skip
+CATEGORY_GROUPS = np.repeat(np.arange(4), 3)
+PRICES = np.array([1800, 1500, 1200, 2200, 2600, 3400, 4200, 2400, 900, 5200, 4600, 2000], dtype=np.float64)
+STORES = tuple(f"store-{number:02}" for number in range(1, 31))
+TOPICS = ("billing", "delivery", "login", "how_to", "defect", "plan_change")
+AGENTS = tuple(f"agent-{number:02}" for number in range(1, 21))
+SLOW_AGENTS = 4
+"""The first few agents take long to answer."""
+REGIONS = ("kanto", "kansai", "chubu", "kyushu", "hokkaido_tohoku")
+AGE_BANDS = ("20s", "30s", "40s", "50s", "60s_up")
+ARTICLES = tuple(f"article-{number:02}" for number in range(1, 41))
+FAQS = tuple(f"faq-{topic}" for topic in TOPICS)
+TUTORIALS = tuple(f"tutorial-{feature}" for feature in FEATURES)
+EVENTS = ("tasting_evening", "cooking_class", "online_meetup", "maker_visit")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that the record covers: `[start, end)`, whole months, and its posts."""
+
+    start: int
+    end: int
+    months: tuple[int, ...]
+    """Where each month begins."""
+    posts: Times
+    """When the service's own posts on social media appeared."""
+    reach: Floats
+
+    @property
+    def days(self) -> float:
+        return (self.end - self.start) / DAY
+
+
+def local(day: date) -> int:
+    """The local midnight at which a day begins."""
+    return (datetime.combine(day, datetime.min.time()) - datetime(1970, 1, 1)).days * DAY  # noqa: DTZ001
+
+
+def span(months: int, seed: int) -> Span:
+    """The last `months` months up to and with the last day, with the posts of that time."""
+    after = LAST_DAY.year * 12 + LAST_DAY.month
+    starts = [date((after - back) // 12, (after - back) % 12 + 1, 1) for back in range(months, 0, -1)]
+    begins = tuple(local(day) for day in starts)
+    end = local(LAST_DAY) + DAY
+    draw = np.random.default_rng([seed, 1])
+    times = np.arange(begins[0] + 12 * HOUR, end, 3 * DAY, dtype=np.int64)
+    return Span(begins[0], end, begins, times, np.round(draw.lognormal(10.0, 0.6, len(times))))
