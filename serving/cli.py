@@ -14,7 +14,9 @@ import click
 
 from features.errors import KizunaError, UsageError
 from serving.administration import erase, keys, serve
+from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+from serving.registry import models
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,37 +97,6 @@ def ingest(call: Call) -> None:
 
 
 @kizuna.command()
-@click.option("--as-of", required=True, metavar="DATE", help="The day for which the features are computed.")
-@click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
-@click.pass_obj
-def features(call: Call, as_of: str, output: Path) -> None:
-    """Write one row of features for every customer of the cohort.
-
-    \b
-    Example:
-      kizuna features --as-of 2017-10-01 --output features.parquet
-    """
-    from serving.tables import cohort_features, write_parquet
-
-    project = call.project
-    with call.progress() as report:
-        table = cohort_features(
-            call.store,
-            project.indicators,
-            project.settings.features,
-            project.churn,
-            project.timeline,
-            call.instant(as_of),
-            report,
-        )
-    write_parquet(table, output)
-    call.say(
-        {"file": str(output), "customers": table.num_rows, "columns": table.column_names},
-        f"Wrote {table.num_rows:,} customers × {table.num_columns - 1:,} features to {output}.",
-    )
-
-
-@kizuna.command()
 @click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
 @click.pass_obj
 def train(call: Call, until: str | None) -> None:
@@ -143,29 +114,6 @@ def train(call: Call, until: str | None) -> None:
             progress=report,
         )
     call.say(reply(verdict), *said(verdict))
-
-
-@kizuna.command()
-@click.option("--as-of", required=True, metavar="DATE", help="The day on which it would have been said.")
-@click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
-@click.pass_obj
-def backtest(call: Call, as_of: str, output: Path) -> None:
-    """What would have been said on that day, by a model that knew only what was known then.
-
-    \b
-    Example:
-      kizuna backtest --as-of 2017-10-01 --output backtest.parquet
-    """
-    from serving.tables import write_parquet
-    from training.backtest import backtest as look_back
-
-    with call.progress() as report:
-        table = look_back(call.store, call.plan(), call.instant(as_of), report)
-    write_parquet(table, output)
-    call.say(
-        {"file": str(output), "customers": table.num_rows},
-        f"Wrote what would have been said of {table.num_rows:,} customers on {as_of} to {output}.",
-    )
 
 
 @kizuna.command()
@@ -267,41 +215,7 @@ def explain(call: Call, customer: str, language: str | None) -> None:
         show_explanation(answer, language)
 
 
-@kizuna.command()
-@click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
-@click.option("--language", type=LANGUAGES, help="The language of the findings [language].")
-@click.pass_obj
-def doctor(call: Call, until: str | None, language: str | None) -> None:
-    """Is there enough data, is it sound, and what should churn mean on it?"""
-    from features.inventory import take
-    from features.oddities import oddities
-    from serving.checkup import reply, show
-    from training.doctor import diagnose
-    from training.recommendation import recommend
-
-    project, timeline = call.project, call.project.timeline
-    language = language or project.settings.language
-    end = None if until is None else call.instant(until)
-    with call.progress() as report:
-        inventory = take(call.store, project.indicators, timeline, until=end, progress=report)
-        diagnosis = diagnose(
-            call.store,
-            inventory,
-            project.indicators,
-            project.settings.churn,
-            timeline,
-            until=end,
-            progress=report,
-        )
-    advice = recommend(diagnosis, inventory)
-    answer = reply(inventory, oddities(inventory, timeline), diagnosis, advice, timeline, language)
-    if call.json:
-        call.say(answer)
-    else:
-        show(answer, language)
-
-
-for command in (serve, erase, keys):
+for command in (doctor, features, backtest, serve, erase, keys, models):
     kizuna.add_command(command)
 
 

@@ -65,12 +65,27 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 class Lost(ModelError):
     """The champion's files are not where MLflow says; training again does without them."""
 
-    def __init__(self, version: str, location: str) -> None:
+    def __init__(self, version: str, location: str, *, champion: bool) -> None:
         super().__init__(
-            f"cannot fetch the champion, version {version} of '{MODEL}': its files are not at {location}. "
-            "Put them back, or train again with `kizuna train`."
+            f"cannot fetch {'the champion, ' if champion else ''}version {version} of '{MODEL}': "
+            f"its files are not at {location}. Put them back, or train again with `kizuna train`."
         )
         self.version = version
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in the registry."""
+
+    version: str
+    run_id: str
+    registered_at: int
+    """Microseconds UTC."""
+    champion: bool
+    tags: Mapping[str, str]
+    """The run's."""
+    figures: Mapping[str, float]
+    """The run's metrics."""
 
 
 @dataclass(frozen=True)
@@ -206,24 +221,48 @@ class Tracking:
 
         Raises `ModelError` when MLflow cannot say, and `Lost` when the champion's files are gone.
         """
-        if not self._exists():
-            return None
+        version = self.champion_version() if self._exists() else None
+        return None if version is None else (version, self.bundle_of(version, champion=True))
+
+    def champion_version(self) -> str | None:
+        """The version that the alias names."""
         try:
-            found = self._client.get_model_version_by_alias(MODEL, CHAMPION)
+            return str(self._client.get_model_version_by_alias(MODEL, CHAMPION).version)
         except MlflowException as error:
             if error.error_code in _NOT_THERE:
                 return None
             raise _silent(error) from None
         except SQLAlchemyError as error:
             raise _silent(error) from None
-        location = self._client.get_model_version_download_uri(MODEL, found.version)
+
+    def bundle_of(self, version: str, *, champion: bool = False) -> Path:
+        """A local folder with the bundle of a registered version; raises `Lost` when it is gone."""
+        location = self._client.get_model_version_download_uri(MODEL, version)
         try:
             local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
         except (MlflowException, OSError):
             local = None
         if local is None or not (local / _BUNDLE).is_dir():
-            raise Lost(str(found.version), location)
-        return str(found.version), local / _BUNDLE
+            raise Lost(version, location, champion=champion)
+        return local / _BUNDLE
+
+    def registered(self) -> list[Registered]:
+        """Every version there is, the newest first."""
+        if not self._exists():
+            return []
+        champion, client = self.champion_version(), self._client
+        found = []
+        try:
+            for held in client.search_model_versions(f"name = '{MODEL}'", max_results=10_000):
+                run = client.get_run(held.run_id).data
+                when = int(held.creation_timestamp) * 1_000
+                mine = str(held.version) == champion
+                found.append(
+                    Registered(str(held.version), held.run_id, when, mine, dict(run.tags), dict(run.metrics))
+                )
+        except (MlflowException, SQLAlchemyError) as error:
+            raise _silent(error) from None
+        return sorted(found, key=lambda one: -int(one.version))
 
     def _exists(self) -> bool:
         database = _database(self.uri)

@@ -27,7 +27,7 @@ from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
 from training.priors import learn_priors
-from training.promotion import decide, record
+from training.promotion import PROMOTIONS, decide, record
 from training.report import keep
 from training.tiers import TierSettings, tier_scale
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from training.tracking import Tracking
 
 Progress = Callable[[str, float], None]
-
-PROMOTIONS = "promotions.jsonl"
-"""The promotion log, in the state folder."""
 
 FEW = 25
 """Churners, and stayers, that each role needs; with fewer the roles are cross-fitted and evidence is low."""
