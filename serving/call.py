@@ -51,6 +51,16 @@ def list_format(asked: str | None, output: Path | None, *, as_json: bool) -> str
     return asked or ending
 
 
+def parquet(output: Path) -> Path:
+    """The Parquet file to write; a name that promises another format is refused."""
+    if output.suffix.lower() not in ("", ".parquet"):
+        raise UsageError(
+            f"cannot write {output}: the table is written as Parquet, which that name does not say. "
+            "Give a name that ends in .parquet."
+        )
+    return output
+
+
 @dataclass
 class Call:
     """One call of the command: where the project is, and how to answer."""

@@ -279,9 +279,14 @@ def test_the_list_as_json_csv_and_file(kizuna: Kizuna, scored_shop: Path, tmp_pa
             ["at-risk", "--output", "nodir/list.csv"],
             "cannot write nodir/list.csv: there is no folder nodir. Make it, or give another --output.",
         ),
+        (
+            ["features", "--as-of", "2025-01-01", "--output", "rows.csv"],
+            "cannot write rows.csv: the table is written as Parquet, which that name does not say. "
+            "Give a name that ends in .parquet.",
+        ),
     ],
 )
-def test_options_of_the_list_that_contradict_each_other_are_refused(
+def test_options_that_contradict_each_other_are_refused(
     kizuna: Kizuna, scored_shop: Path, options: list[str], sentence: str
 ) -> None:
     ended = kizuna("-C", scored_shop, *options)
