@@ -33,3 +33,69 @@ def choose(contributions, weights, starts, members):  # type: ignore[no-untyped-
                     best, chosen = score, column
             sums[row, group], columns[row, group] = total, chosen
     return sums, columns
+
+
+@njit(cache=True, nogil=True)
+def order(sums, columns, top, raising, material_share, nothing):  # type: ignore[no-untyped-def]
+    """The sums and columns of the `top` groups of each row, [n, top]; -1 stands for no further group.
+
+    What matters (`material_share` of a row's total) is taken before what does not, then by size; with
+    `raising`, what raises is shown before what lowers. A sum below `nothing` is left out, but never all.
+    """
+    n, groups = sums.shape
+    best, said = np.full((n, top), -1, dtype=np.int64), np.zeros((n, top))
+    taken = np.empty(groups, dtype=np.int64)
+    for row in range(n):
+        size = np.abs(sums[row])
+        least = material_share * size.sum()
+        level = np.zeros(groups, dtype=np.int64)
+        for group in range(groups):
+            if size[group] >= least and size[group] > 0.0:
+                level[group] = 1
+        wanted = min(top, groups)
+        _first(wanted, level, size, taken, groups)
+        chosen = taken[:wanted].copy()
+        rises = np.array([1 if raising and sums[row, group] > 0.0 else 0 for group in chosen])
+        _first(wanted, rises, size[chosen], taken, wanted)
+        at = 0
+        for place in taken[:wanted]:
+            group = chosen[place]
+            if size[group] >= nothing:
+                best[row, at], said[row, at] = columns[row, group], sums[row, group]
+                at += 1
+        if at == 0 and wanted > 0:
+            group = chosen[taken[0]]
+            best[row, 0], said[row, 0] = columns[row, group], sums[row, group]
+    return best, said
+
+
+@njit(cache=True, nogil=True)
+def _first(wanted, level, size, taken, count):  # type: ignore[no-untyped-def]
+    """The places of the first `wanted`: the highest level, then the largest size, then the lowest place."""
+    used = np.zeros(count, dtype=np.bool_)
+    for at in range(wanted):
+        top = -1
+        for place in range(count):
+            if used[place]:
+                continue
+            if (
+                top < 0
+                or level[place] > level[top]
+                or (level[place] == level[top] and size[place] > size[top])
+            ):
+                top = place
+        used[top], taken[at] = True, top
+
+
+@njit(cache=True, nogil=True)
+def few(sums, top, material_share):  # type: ignore[no-untyped-def]
+    """bool[n]: the rows where fewer than `top` groups have something to say."""
+    n, groups = sums.shape
+    rows = np.empty(n, dtype=np.bool_)
+    for row in range(n):
+        size, count = np.abs(sums[row]), 0
+        least = material_share * size.sum()
+        for group in range(groups):
+            count += size[group] >= least and size[group] > 0.0
+        rows[row] = count < top
+    return rows

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog import Catalog, Derived, Feature
-from training.choosing import choose
+from training import choosing
 from training.sentences import Change, Direction, Reason, change_sentence, sentence
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def rank(
     weights = guide.weights(matrix)
     by_thing = _choose(contributions, weights, guide.things)
     columns, sums = _order(by_thing, top, order)
-    few = np.flatnonzero(_material(by_thing.sums).sum(axis=1) < top)
+    few = np.flatnonzero(choosing.few(by_thing.sums, top, MATERIAL))
     if len(few):
         by_side = _choose(contributions[few], weights[few], guide.sides)
         columns[few], sums[few] = _order(by_side, top, order)
@@ -209,37 +209,15 @@ class _Guide:
 
 
 def _choose(contributions: Floats, weights: Floats, groups: _Groups) -> _Choice:
-    return _Choice(*choose(np.ascontiguousarray(contributions), weights, groups.starts, groups.members))
+    return _Choice(
+        *choosing.choose(np.ascontiguousarray(contributions), weights, groups.starts, groups.members)
+    )
 
 
 def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
     """The columns and sums of the `top` groups of each row, [n, top]; padded with column -1."""
-    size = np.abs(choice.sums)
-    material = _material(choice.sums)
-    above = 1.0 + 2.0 * size.max(initial=0.0)
-    raises = (choice.sums > 0) & (order == "raising")
-    chosen = np.argsort(-(size + above * (material + (material & raises))), axis=1, kind="stable")[:, :top]
-    shown = np.take_along_axis(size + above * raises, chosen, axis=1)
-    best = np.take_along_axis(chosen, np.argsort(-shown, axis=1, kind="stable"), axis=1)
-    sums = np.take_along_axis(choice.sums, best, axis=1)
-    columns = np.take_along_axis(choice.columns, best, axis=1)
-    # A contribution that rounds to nothing is no reason, but every customer has at least one.
-    empty = np.abs(sums) < NOTHING
-    empty[:, 0] &= ~empty.all(axis=1)
-    # Reasons stand together at the front.
-    front = np.argsort(empty, axis=1, kind="stable")
-    columns = np.take_along_axis(np.where(empty, -1, columns), front, axis=1)
-    sums = np.take_along_axis(np.where(empty, 0.0, sums), front, axis=1)
-    if best.shape[1] == top:
-        return columns, sums
-    missing = ((0, 0), (0, top - best.shape[1]))
-    return np.pad(columns, missing, constant_values=-1), np.pad(sums, missing)
-
-
-def _material(sums: Floats) -> NDArray[np.bool_]:
-    size = np.abs(sums)
-    material: NDArray[np.bool_] = (size >= MATERIAL * size.sum(axis=1, keepdims=True)) & (size > 0)
-    return material
+    columns, sums = choosing.order(choice.sums, choice.columns, top, order == "raising", MATERIAL, NOTHING)
+    return columns, sums
 
 
 def _root(catalog: Catalog, column: str) -> Feature:
