@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -60,9 +61,14 @@ class Part:
     rank: tuple[float, ...]
     """The share of the cohort below each, half of those equal included."""
 
+    @cached_property
+    def curve(self) -> tuple[Floats, Floats]:
+        """`at` and `rank` as arrays: making them would take longer than reading one value off."""
+        return np.array(self.at), np.array(self.rank)
+
     def score(self, raw: Floats) -> Floats:
         """0..1: where a value stands in the cohort; 0 where there is nothing to say."""
-        rank = np.interp(raw, self.at, self.rank)
+        rank = np.interp(raw, *self.curve)
         if self.side == "recency":
             return np.where(np.isnan(raw), 0.0, 1.0 - rank)
         return np.where(raw > 0.0, rank, 0.0)
