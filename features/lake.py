@@ -83,7 +83,7 @@ class Lake:
             self._table.update_incremental()
         version = self._table.version()
         if self._latest is None or self._latest.version != version:
-            actions = pa.table(self._table.get_add_actions(flatten=True))
+            actions = pa.RecordBatchReader.from_stream(self._table.get_add_actions(flatten=True)).read_all()
             buckets = (
                 [None] * actions.num_rows
                 if self._buckets is None

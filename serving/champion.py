@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ModelError
-from serving.imports import without_scikit_learn
 from serving.records import Records
-
-with without_scikit_learn():
-    from training.bundle import Bundle
+from training.bundle import Bundle
 
 REMEDY = (
     "Delete this folder and run `kizuna score` to fetch the champion again, "

@@ -26,7 +26,6 @@ from features.errors import KizunaError
 from serving.at_risk import Choice
 from serving.desk import Desk
 from serving.gate import Gate, body, invalid
-from serving.imports import without_scikit_learn
 from serving.listing import csv_lines
 from serving.live import predict
 from serving.replies import Reply
@@ -42,6 +41,7 @@ from serving.schema import (
     Shape,
     WholeListRequest,
 )
+from training.imports import without_scikit_learn
 
 KEYS = "KIZUNA_KEYS"
 PROJECT = "KIZUNA_PROJECT"

@@ -26,6 +26,7 @@ from features.errors import ModelError
 from features.snapshot import Priors
 from training.calibration import Calibration
 from training.contributions import Explainer
+from training.imports import without_scikit_learn
 from training.labels import Churn
 from training.models import Models, slots
 from training.tiers import TierScale
@@ -225,7 +226,8 @@ class Bundle:
 
     @cached_property
     def _boosters(self) -> dict[str, Booster]:
-        from lightgbm import Booster  # reading a bundle's words needs no LightGBM
+        with without_scikit_learn():
+            from lightgbm import Booster  # reading a bundle's words needs no LightGBM
 
         return {name: Booster(model_str=text) for name, text in self._texts.items()}
 

@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -206,7 +205,9 @@ def label(
     there = rows < history.customers
     there[there] = history.keys[rows[there]] == keys[there]
     rows[~there] = -1
-    churned, value = _labels(
+    from training.outcomes import outcomes  # compiled: not needed to read what a score says
+
+    churned, value = outcomes(
         history.offsets,
         history.instants,
         history.values,
@@ -241,9 +242,11 @@ def require_covered(as_of: int, horizon: Horizon, covered_until: int, timeline: 
 
 
 def _standing(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
+    from training.outcomes import standings  # compiled: not needed to read what a score says
+
     now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
     floor = ALWAYS if churn.type == "contract" else since
-    codes: NDArray[np.int8] = _statuses(
+    codes: NDArray[np.int8] = standings(
         history.offsets, history.instants, history.recorded, roles, now, floor
     )
     return codes
@@ -263,47 +266,3 @@ def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     if churn.type == "inactivity" and len(history.values):
         roles[history.values < 0] &= np.uint8(~STARTED & 0xFF)
     return roles
-
-
-@njit(cache=True, nogil=True)
-def _statuses(offsets, instants, recorded, roles, as_of, floor):  # type: ignore[no-untyped-def]
-    customers = len(offsets) - 1
-    late = len(recorded) > 0
-    out = np.full(customers, -1, dtype=np.int8)
-    for c in range(customers):
-        low = offsets[c]
-        past = np.searchsorted(instants[low : offsets[c + 1]], as_of)
-        for i in range(low + past - 1, low - 1, -1):
-            if late and recorded[i] >= as_of:
-                continue
-            out[c] = 2
-            if roles[i] & 1:
-                out[c] = 0 if instants[i] >= floor else 1
-                break
-            if roles[i] & 6:
-                out[c] = 1
-                break
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _labels(offsets, instants, values, roles, rows, starts, ends, contract):  # type: ignore[no-untyped-def]
-    n = len(rows)
-    churned = np.zeros(n, dtype=np.bool_)
-    value = np.zeros(n, dtype=np.float64)
-    for p in range(n):
-        open_, gone = True, not contract
-        if rows[p] >= 0:
-            low, high = offsets[rows[p]], offsets[rows[p] + 1]
-            i = low + np.searchsorted(instants[low:high], starts[p])
-            while i < high and instants[i] < ends[p]:
-                role = roles[i]
-                if contract and open_ and role & 6:
-                    gone, open_ = (role & 2) != 0, False
-                if not contract and role & 1:
-                    gone = False
-                if role & 8 and len(values) > 0 and not np.isnan(values[i]):
-                    value[p] += values[i]
-                i += 1
-        churned[p] = gone
-    return churned, value

@@ -1,6 +1,6 @@
 """Importing LightGBM without scikit-learn, which it loads for estimators that scoring never uses.
 
-Scikit-learn takes more than half of the time in which the service or `kizuna at-risk` gets ready.
+Scikit-learn takes most of the time in which the service or `kizuna score` gets ready.
 """
 
 from __future__ import annotations
