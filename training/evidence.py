@@ -20,8 +20,10 @@ from training.baselines import baselines
 from training.calendar import Calendar
 from training.calibration import Calibration, choose_method, fit_calibration
 from training.dataset import Rows, mixed
+from training.intervals import population_intervals, tier_intervals, value_intervals
 from training.judge import METRICS, Outcomes, judge, rank_correlation, weighted_kappa
 from training.labels import Churn
+from training.lists import list_figures, quiet_days
 from training.models import VALUE_POWERS, Models, Settings, fit_churn, fit_tier, fit_value
 from training.tiers import TierScale
 
@@ -191,14 +193,21 @@ def _verdict(
     figures |= {f"uncalibrated/{metric}": raw[metric] for metric in METRICS}
     figures |= {f"calibration/{name}/log_loss": loss for name, loss in losses.items()}
     figures |= _populations(middle, last, probability)
+    figures |= population_intervals(probability, outcomes, seed=recipe.settings.seed)
+    quiet = quiet_days(rows.matrix, rows.columns, recipe.churn)
+    figures |= list_figures(probability, outcomes, quiet, seed=recipe.settings.seed)
     now, then = recipe.tier_now(rows), recipe.tier_next(rows)
     predicted = last.tier.argmax(axis=1).astype(np.int8)
     figures |= _tier_figures(last, now, then, predicted, probability, len(recipe.tiers.names))
+    figures |= tier_intervals(
+        last.tier, last.tier_unchanged, now, then, probability, outcomes, seed=recipe.settings.seed
+    )
     scale, value = 1.0, last.value
     if value is not None and middle.value is not None:
         value = value * _scale(middle)
         scale = _scale(middle, last)
         figures |= _value_figures(recipe, rows, value)
+        figures |= value_intervals(value, rows.value, outcomes, seed=recipe.settings.seed)
     chosen = np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))), kind="stable")[:SAMPLE]
     return Evidence(
         level=level,
