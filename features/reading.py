@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.history import MISSING, Codes, History
-from features.runs import TEXTS, merged, order
-from features.timeline import ALWAYS, in_history
-from features.vocabulary import large
+from features.excerpts import Excerpt, Texts, excerpt, stretches
+from features.history import MISSING, History
+from features.runs import Rowset, merged, order
+from features.timeline import ALWAYS, Instants, in_history
 
 ALL_COLUMNS = frozenset({"value", "channel", "place", "detail"})
 
@@ -25,99 +24,98 @@ def history(
     until: int | None,
     columns: frozenset[str],
     event_ids: bool,
-    wanted: NDArray[np.int64] | None = None,
+    wanted: Rowset | None = None,
 ) -> History:
     """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are."""
-    names = ["key", "occurred_at", "kind", "recorded_at", *sorted(columns & ALL_COLUMNS)]
-    names += ["event_id"] if event_ids else []
-    parts, keys, instants = _parts(paths, names, wanted)
-    places, sure = merged(keys, instants, np.cumsum([0, *(part.num_rows for part in parts)]).tolist())
-    table = pa.concat_tables(parts) if parts else None
-    if not sure:
-        # Two runs have events of one customer at one instant: only their ids can tell which is first.
-        again, _, _ = _parts(paths, ["key", "occurred_at", "event_id"], wanted)
-        places = order(keys, instants, large(pa.concat_tables(again).column("event_id")))
-    recorded = np.empty(0, np.int64)
-    if table is not None and table.column("recorded_at").null_count < table.num_rows:
-        recorded = table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy()
+    parts = [part for path in paths if len(part := excerpt(path, columns, wanted))]
+    instants, recorded = _instants(parts), _recorded(parts)
+    keys, offsets, places = _arrangement(parts, instants)
     if until is not None:
         past = in_history(instants, recorded if len(recorded) else None, until)
-        places = places[past[places]]
-    asis = len(places) == len(keys) and (len(parts) < 2) and sure
+        if places is None:
+            places = np.flatnonzero(past)
+            offsets = np.searchsorted(places, offsets)
+        else:
+            kept = past[places]
+            offsets = np.append(0, np.cumsum(kept))[offsets]
+            places = places[kept]
+        there = np.flatnonzero(np.diff(offsets))
+        keys, offsets = keys[there], np.append(offsets[there], offsets[-1])
 
     def arranged(values: NDArray[Any]) -> NDArray[Any]:
-        return values if asis or not len(values) else values[places]
+        return values if places is None or not len(values) else values[places]
 
-    def coded(name: str) -> tuple[Codes, tuple[str, ...]]:
-        if table is None or name not in table.column_names:
-            return np.empty(0, np.int32), ()
-        column = table.column(name)
-        whole = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        codes = whole.indices
-        codes = (codes.fill_null(MISSING) if codes.null_count else codes).to_numpy().astype(np.int32)
-        return arranged(codes), tuple(whole.dictionary.to_pylist())
-
-    (kinds, kind_names), (channels, channel_names) = coded("kind"), coded("channel")
-    (places_, place_names), (details, detail_names) = coded("place"), coded("detail")
-    keys = arranged(keys)
-    starts = (
-        np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        if len(keys)
-        else np.empty(0, np.int64)
-    )
-    found = keys[starts]
-    if wanted is None:
-        offsets = np.append(starts, len(keys)).astype(np.int64)
-    else:
-        found, offsets = wanted, np.searchsorted(keys, np.append(wanted, np.iinfo(np.int64).max))
+    if wanted is not None:
+        offsets = np.append(offsets, offsets[-1])[
+            np.searchsorted(keys, np.append(wanted, np.iinfo(np.int64).max))
+        ]
+        keys = wanted
+    texts = {name: _together(parts, name) for name in ("kind", "channel", "place", "detail")}
+    codes = {name: arranged(codes) for name, (codes, _) in texts.items()}
     return History(
-        keys=found,
+        keys=keys,
         offsets=offsets.astype(np.int64),
         instants=arranged(instants),
         recorded=arranged(recorded),
-        kinds=kinds,
-        values=(
-            arranged(table.column("value").fill_null(np.nan).to_numpy())
-            if table is not None and "value" in columns
-            else np.empty(0)
-        ),
-        channels=channels,
-        places=places_,
-        details=details,
-        kind_names=kind_names,
-        channel_names=channel_names,
-        place_names=place_names,
-        detail_names=detail_names,
+        kinds=codes["kind"],
+        values=arranged(_joined([part.values for part in parts], np.float64)),
+        channels=codes["channel"],
+        places=codes["place"],
+        details=codes["detail"],
+        kind_names=texts["kind"][1],
+        channel_names=texts["channel"][1],
+        place_names=texts["place"][1],
+        detail_names=texts["detail"][1],
         event_ids=(
-            arranged(np.array(table.column("event_id").to_pylist(), dtype=object))
-            if table is not None and event_ids
+            arranged(np.array(_ids(parts).to_pylist(), dtype=object))
+            if event_ids
             else np.empty(0, dtype=object)
         ),
     )
 
 
-def _parts(
-    paths: Sequence[Path], names: list[str], wanted: NDArray[np.int64] | None
-) -> tuple[list[pa.Table], NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of each run, and the keys and instants of all."""
-    parts = [_rows(path, names, wanted) for path in paths]
-    keys = [np.empty(0, np.int64), *(part.column("key").to_numpy() for part in parts)]
-    instants = [part.column("occurred_at").cast(pa.int64()).to_numpy() for part in parts]
-    return parts, np.concatenate(keys), np.concatenate([np.empty(0, np.int64), *instants])
+def _arrangement(parts: Sequence[Excerpt], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:
+    """The customers, where each one's events begin, and which row comes at each place (None: as they lie)."""
+    if len(parts) == 1 and parts[0].ours:
+        return parts[0].keys, parts[0].starts, None
+    rows = [np.repeat(part.keys, np.diff(part.starts)) for part in parts]
+    of_row = _joined(rows, np.int64)
+    places, sure = merged(of_row, instants, np.cumsum([0, *(len(part) for part in parts)]).tolist())
+    if not (sure and all(part.ours for part in parts)):
+        # Two runs have events of one customer at one instant: only their ids can tell which is first.
+        places = order(of_row, instants, _ids(parts))
+    keys, offsets = stretches(of_row[places])
+    return keys, offsets, places
 
 
-def _rows(path: Path, names: list[str], wanted: NDArray[np.int64] | None) -> pa.Table:
-    texts = [name for name in TEXTS if name in names]
-    if wanted is None:
-        return pq.read_table(path, columns=names, read_dictionary=texts, partitioning=None)
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
-        groups = []
-        for group in range(file.metadata.num_row_groups):
-            range_ = file.metadata.row_group(group).column(0).statistics
-            first = np.searchsorted(wanted, range_.min)
-            if first < len(wanted) and wanted[first] <= range_.max:
-                groups.append(group)
-        table = file.read_row_groups(groups, columns=names)
-    keys = table.column("key").to_numpy()
-    at = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
-    return table.filter(pa.array(wanted[at] == keys)) if len(keys) else table
+def _instants(parts: Sequence[Excerpt]) -> Instants:
+    return _joined([part.instants for part in parts], np.int64)
+
+
+def _recorded(parts: Sequence[Excerpt]) -> Instants:
+    """When the company learned of each event; empty when all were known at once."""
+    if not any(len(part.recorded) for part in parts):
+        return np.empty(0, np.int64)
+    said = [part.recorded if len(part.recorded) else np.full(len(part), ALWAYS) for part in parts]
+    return _joined(said, np.int64)
+
+
+def _together(parts: Sequence[Excerpt], name: str) -> Texts:
+    """A text column of several excerpts in codes of one list."""
+    texts = [part.texts[name] for part in parts if name in part.texts]
+    if len(texts) < 2:
+        return texts[0] if texts else (np.empty(0, np.int32), ())
+    known: dict[str, int] = {}
+    columns = []
+    for codes, names in texts:
+        numbers = [known.setdefault(text, len(known)) for text in names]
+        columns.append(np.array([*numbers, MISSING], np.int32)[codes])
+    return np.concatenate(columns), tuple(known)
+
+
+def _ids(parts: Sequence[Excerpt]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], pa.large_string()), *(part.ids() for part in parts)])
+
+
+def _joined(columns: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
+    return columns[0] if len(columns) == 1 else np.concatenate([np.empty(0, kind), *columns])

@@ -25,6 +25,8 @@ from features.vocabulary import Vocabulary, large
 Rowset = NDArray[np.int64]
 ROW_GROUP = 1 << 17
 TEXTS = ("kind", "channel", "place", "detail", "source")
+_COLD = ("event_id", "source")
+"""Columns that only ingests and explanations read."""
 _STAMP = pa.timestamp("us", "UTC")
 _CODED = pa.dictionary(pa.int32(), pa.string())
 RUN_SCHEMA = pa.schema(
@@ -129,12 +131,14 @@ def write(path: Path, rows: Rows, vocabulary: Vocabulary, people: tuple[Words, W
         table,
         path,
         row_group_size=ROW_GROUP,
-        compression="zstd",
-        compression_level=1,
+        # Hot columns lie as the page reader (features/pages.py) takes them: plain, one page per group.
+        compression={name: "zstd" if name in _COLD else "none" for name in RUN_SCHEMA.names},
+        compression_level=dict.fromkeys(_COLD, 1),
         use_dictionary=["key", *TEXTS],
         dictionary_pagesize_limit=1 << 24,
         write_statistics=["key", "occurred_at"],
-        column_encoding={"occurred_at": "DELTA_BINARY_PACKED"},
+        data_page_size=1 << 26,
+        max_rows_per_page=ROW_GROUP,
     )
 
 

@@ -162,10 +162,22 @@ class EventStore:
     def histories(
         self, *, until: int | None = None, columns: frozenset[str] = ALL_COLUMNS, event_ids: bool = False
     ) -> Iterator[History]:
-        """The histories of all customers, bucket by bucket, all as of one version of the store."""
+        """The histories of all customers, bucket by bucket, all as of one version of the store.
+
+        The next one is read while the caller works on one, so that memory holds two.
+        """
         snapshot = self._snapshot()
-        for bucket in self.buckets:
-            yield self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
+
+        def read(bucket: int) -> History:
+            return self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
+
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(read, self.buckets[0])
+            for bucket in self.buckets[1:]:
+                ready, ahead = ahead.result(), pool.submit(read, bucket)
+                yield ready
+                del ready
+            yield ahead.result()
 
     def history_of(
         self,

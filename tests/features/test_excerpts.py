@@ -1,0 +1,136 @@
+"""A run read from its pages says what Arrow says of it, and what Arrow must read is read by Arrow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features import excerpts, runs
+from features.excerpts import Excerpt, excerpt
+from features.runs import Rows
+from features.timeline import ALWAYS
+from features.vocabulary import Vocabulary
+
+COLUMNS = frozenset({"value", "channel", "place", "detail"})
+
+
+def run(folder: Path, events: int, customers: int, details: int, nulls: float, seed: int) -> Path:
+    """A run as the store writes it."""
+    dice, vocabulary = np.random.default_rng(seed), Vocabulary()
+    names = pa.array([f"text {n}" for n in range(details + 5)])
+    vocabulary.codes(names, grow=True)
+    keys = np.sort(dice.integers(0, customers, events)) * 16
+
+    def codes(first: int, last: int) -> np.ndarray:
+        drawn = dice.integers(first, last, events).astype(np.int32)
+        return np.where(dice.random(events) < nulls, np.int32(-1), drawn)
+
+    rows = Rows(
+        keys,
+        np.sort(dice.integers(0, 2**50, events)),
+        np.where(dice.random(events) < nulls, dice.integers(0, 2**50, events), ALWAYS),
+        np.where(dice.random(events) < nulls, np.nan, dice.normal(size=events)),
+        kinds=dice.integers(0, 4, events).astype(np.int32),
+        channels=codes(0, 1),
+        places=np.full(events, -1, np.int32),
+        details=codes(4, details + 5),
+        sources=np.full(events, 2, np.int32),
+        ids=pa.array([f"e{n}" for n in range(events)], pa.large_string()),
+    )
+    prints = np.arange(customers * 16 + 1, dtype=np.uint64)
+    runs.write(folder / "run.parquet", rows, vocabulary, (prints, prints))
+    return folder / "run.parquet"
+
+
+def said(part: Excerpt) -> dict[str, list[object]]:
+    columns = {name: [(*names, None)[code] for code in codes] for name, (codes, names) in part.texts.items()}
+    return {
+        "key": np.repeat(part.keys, np.diff(part.starts)).tolist(),
+        "at": part.instants.tolist(),
+        "recorded": part.recorded.tolist(),
+        "value": [None if np.isnan(value) else value for value in part.values.tolist()],
+        **columns,
+    }
+
+
+def by_arrow(path: Path) -> Excerpt:
+    footer = pq.read_metadata(path)
+    return excerpts._from_arrow(path, footer, tuple(range(footer.num_row_groups)), COLUMNS)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    events=st.one_of(st.integers(1, 70), st.integers(1, 3000)),
+    customers=st.sampled_from([1, 2, 30, 3000]),
+    details=st.sampled_from([1, 2, 100, 300, 70_000]),
+    nulls=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    seed=st.integers(0, 1000),
+)
+def test_the_pages_say_what_arrow_says(tmp_path_factory, events, customers, details, nulls, seed):
+    path = run(tmp_path_factory.mktemp("run"), events, customers, details, nulls, seed)
+    footer = pq.read_metadata(path)
+    found = excerpts._from_pages(path, footer, tuple(range(footer.num_row_groups)), COLUMNS)
+    assert found is not None
+    assert said(found) == said(by_arrow(path))
+
+
+def test_stretches_and_codes_go_on_over_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROW_GROUP", 1000)
+    path = run(tmp_path, 10_000, 7, 50, 0.1, 3)
+    assert pq.read_metadata(path).num_row_groups == 10
+    found = excerpt(path, COLUMNS)
+    assert said(found) == said(by_arrow(path))
+    assert found.keys.tolist() == [16 * n for n in range(7)]
+
+
+@pytest.mark.parametrize("layout", [
+    {"compression": "zstd"},
+    {"use_dictionary": False},
+    {"data_page_version": "2.0"},
+    {"row_group_size": 500, "data_page_size": 100},
+    {"dictionary_pagesize_limit": 64},
+])  # fmt: skip
+def test_a_run_in_another_layout_is_read_all_the_same(tmp_path, layout):
+    path = run(tmp_path, 3000, 30, 300, 0.05, 5)
+    wanted = said(by_arrow(path))
+    table = pq.read_table(path, read_dictionary=list(runs.TEXTS), partitioning=None)
+    pq.write_table(table.replace_schema_metadata({"kizuna.digest": "1"}), path, **layout)
+    assert said(excerpt(path, COLUMNS)) == wanted
+
+
+def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
+    path = run(tmp_path, 3000, 30, 300, 0.05, 5)
+    whole, dice = path.read_bytes(), np.random.default_rng(1)
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for _ in range(200):
+        broken = bytearray(whole)
+        for at in dice.integers(4, footer, 3):
+            broken[at] = dice.integers(0, 256)
+        path.write_bytes(broken)
+        try:
+            found = excerpt(path, COLUMNS)
+        except (OSError, pa.ArrowException, UnicodeDecodeError):
+            continue
+        assert len(found) == 3000
+
+
+def test_only_the_wanted_customers_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROW_GROUP", 500)
+    path = run(tmp_path, 3000, 30, 300, 0.05, 5)
+    found, everyone = excerpt(path, COLUMNS, np.array([16, 17, 320])), said(excerpt(path, COLUMNS))
+    rows = [row for row, key in enumerate(everyone["key"]) if key in (16, 320)]
+    assert said(found) == {name: [column[row] for row in rows] for name, column in everyone.items()}
+    assert found.ids().to_pylist() == [f"e{row}" for row in rows]
+    assert found.groups == (0, 3)
+
+
+def test_every_column_of_a_run_has_a_home():
+    assert {"key", "occurred_at", "recorded_at", "event_id", "value"} | set(runs.TEXTS) == set(
+        RUN_SCHEMA.names
+    )
