@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.errors import DataError
 from features.snapshot import snapshot
 from features.store import EventStore
+from training.bundle import Bundle
 from training.labels import cohort
 from training.train import Plan, Progress, learn, silent
 
@@ -22,17 +26,33 @@ SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class LookBack:
+    """The model of a past date, and what it said of the cohort then."""
+
+    bundle: Bundle
+    keys: NDArray[np.int64]
+    """int64[n]: the customer of each row of the table."""
+    table: pa.Table
+    """`SCHEMA`, by customer id."""
+
+
 def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | None = None) -> pa.Table:
     """One row of `SCHEMA` for each customer of the cohort at the as-of date, by customer id.
 
     Events that occurred or were recorded at or after the date do not exist for it. No gate is asked and
     nothing is registered. `expected_value` is null where events carry no amounts.
     """
+    return look_back(store, plan, as_of, progress).table
+
+
+def look_back(store: EventStore, plan: Plan, as_of: int, progress: Progress | None = None) -> LookBack:
+    """The table of `backtest`, with the model that said it."""
     tell = progress or silent
     bundle, _ = learn(store, plan, until=as_of, progress=lambda words, share: tell(words, 0.9 * share))
     tell("looking back", 0.9)
     names = np.array([*bundle.tiers.names])
-    parts = []
+    parts, every = [], []
     for history in store.histories(until=as_of):
         keys = cohort(history, bundle.churn, as_of)
         if not len(keys):
@@ -47,6 +67,7 @@ def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | Non
             names[said.tier_probabilities.argmax(axis=1)],
             pa.nulls(len(keys), pa.float64()) if said.expected_value is None else said.expected_value,
         ]
+        every.append(keys)
         parts.append(
             pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
         )
@@ -56,4 +77,6 @@ def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | Non
             "Give a date within the history of the events."
         )
     tell("looked back", 1.0)
-    return pa.concat_tables(parts).sort_by("customer_id")
+    table = pa.concat_tables(parts)
+    order = table.column("customer_id").to_numpy(zero_copy_only=False).argsort(kind="stable")
+    return LookBack(bundle, np.concatenate(every)[order], table.take(pa.array(order)))
