@@ -88,7 +88,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
             for chunk, size in zip(found, sizes, strict=True):
                 begin = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
                 plain = chunk.compression == "UNCOMPRESSED"
-                read = os.preadv(file.fileno(), [memoryview(room)[:size]], begin) if plain else 0
+                read = os.preadv(file.fileno(), [room[:size].data], begin) if plain else 0
                 yield room, read
 
         def numbers(name: str, missing: int) -> NDArray[np.int64] | None:
