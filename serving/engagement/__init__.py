@@ -1,1 +1,1 @@
-"""How customers are engaged, who stands where, and what suits each: measures, axes, stages, playbook, hooks."""
+"""How customers are engaged, who stands where, and what suits each of them."""

@@ -17,11 +17,11 @@ from serving.simulation.world import DAY, Flags, Floats, Rows, Span, Times
 
 CAUSES = ("slow_answers", "falling_use", "unused_features", "unwelcome_contact")
 SLOW, FALLING, UNUSED, UNWELCOME, WELCOME = range(5)
-FACTORS = np.array([4.0, 5.0, 2.5, 3.0, 0.45])
+FACTORS = np.array([6.0, 9.0, 3.5, 4.0, 0.45])
 """What each cause does to the hazard; the last is a contact that helps."""
 SLOW_MINUTES = 24 * 60
 """An answer that takes longer is a slow one."""
-HIGHEST = 0.06
+HIGHEST = 0.08
 """No hazard per day is above this."""
 _SHIFT = 2**46
 """More microseconds than a record has: a customer's row and a time make one number."""

@@ -63,7 +63,7 @@ class Scene:
         crowd = self.crowd
         months = (when - crowd.fading[who]) / (30 * DAY)
         fading = (months > 0) & (when < crowd.recovered[who])
-        return np.where(fading, np.maximum(1 - 0.85 * np.minimum(months, 1.0), 0.15), 1.0)
+        return np.where(fading, np.maximum(1 - 0.9 * np.minimum(2 * months, 1.0), 0.1), 1.0)
 
     def moments(self, rate: float | Floats, *, steady: bool = False) -> tuple[Rows, Times]:
         """Who and when, at a rate per 30 days; unless steady, more for the active and less as they fade."""
