@@ -16,7 +16,9 @@ from features.errors import KizunaError, UsageError
 from serving.administration import erase, keys, serve
 from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+from serving.engagement.commands import report
 from serving.registry import models
+from serving.simulation.command import simulate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -215,7 +217,7 @@ def explain(call: Call, customer: str, language: str | None) -> None:
         show_explanation(answer, language)
 
 
-for command in (doctor, features, backtest, serve, erase, keys, models):
+for command in (doctor, features, backtest, serve, erase, keys, models, report, simulate):
     kizuna.add_command(command)
 
 

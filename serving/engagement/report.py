@@ -134,7 +134,7 @@ def _measure(survey: Survey, measure: Measure, language: str) -> Reply:
                 "figure": _period(survey, measure, cut, group),
                 "by_month": _months(survey, measure, cut, group),
             }
-            for cut, group in groups
+            for cut, group in sorted(groups, key=lambda one: _order(survey, *one))
         ],
         "left_out": [
             {
@@ -146,6 +146,11 @@ def _measure(survey: Survey, measure: Measure, language: str) -> Reply:
             if name == measure.name and counts[survey.periods.current]
         ],
     }
+
+
+def _order(survey: Survey, cut: str, group: str) -> tuple[str, int, str]:
+    """Tiers from the lowest to the highest, all else by name."""
+    return cut, survey.tiers.index(group) if cut == "tier" else 0, group
 
 
 def cut_words(cut: str, language: str) -> str:

@@ -1,0 +1,26 @@
+"""What a project's report is asked for: its churn, its calendar, and the tiers of its champion."""
+
+from __future__ import annotations
+
+from features.errors import DataError
+from features.store import EventStore
+from serving.champion import in_use
+from serving.engagement.survey import Question
+from serving.records import Records
+from serving.settings import Project
+
+
+def ask(project: Project, store: EventStore, records: Records, months: int, now: int) -> Question:
+    """A question about the last whole months before the first midnight after the newest event."""
+    newest = store.newest()
+    if newest is None:
+        raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
+    bundle = in_use(records, project.state).bundle if records.champion() is not None else None
+    return Question(
+        project.indicators,
+        project.churn,
+        project.timeline,
+        months,
+        project.timeline.as_of_after(newest, now),
+        bundle,
+    )
