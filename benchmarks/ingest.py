@@ -22,19 +22,23 @@ START = "2022-01-01"
 def table(
     path: Path, events: int, customers: int, first_day: int, days: int, first_id: int, ids: bool
 ) -> None:
-    """Write generated events as Parquet."""
+    """Write generated events as Parquet, in the order in which they occurred."""
+
+    # DuckDB's hash(i, 1) and hash(i, 2) are the same but for a constant: numbers are hashed one by one.
+    def drawn(number: int, values: int) -> str:
+        return f"(hash((i + {first_id}) * 16 + {number}) % {values})::bigint"
+
     with duckdb.connect() as database:
-        database.execute("select setseed(0.5)")
         database.execute(
             f"""copy (
-                select 'customer-' || (hash(i, {first_id}) % {customers}) as customer_id,
+                select 'customer-' || {drawn(0, customers)} as customer_id,
                        timestamp '{START}' + to_days({first_day})
-                           + to_seconds((hash(i, 1) % ({days} * 86400))::bigint) as occurred_at,
-                       ['purchase', 'visit', 'visit', 'login', 'nps'][(1 + hash(i, 2) % 5)::bigint] as kind,
-                       round((hash(i, 3) % 100000) / 100.0, 2) as value,
-                       ['web', 'app', 'store', null][(1 + hash(i, 4) % 4)::bigint] as channel,
-                       'place-' || (hash(i, 5) % 50) as place,
-                       'detail-' || (hash(i, 6) % 2000) as detail
+                           + to_microseconds((i * ({days} * 86400000000.0 / {events}))::bigint) as occurred_at,
+                       ['purchase', 'visit', 'visit', 'login', 'nps'][1 + {drawn(2, 5)}] as kind,
+                       round({drawn(3, 100_000)} / 100.0, 2) as value,
+                       ['web', 'app', 'store', null][1 + {drawn(4, 4)}] as channel,
+                       'place-' || {drawn(5, 50)} as place,
+                       'detail-' || {drawn(6, 2000)} as detail
                        {", 'e' || (i + " + str(first_id) + ") as event_id" if ids else ""}
                 from range({events}) as t(i)) to '{path}' (format parquet)"""
         )

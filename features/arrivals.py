@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.customers import Customers
 from features.fingerprints import Words, as_ids, numbered, of_texts
+from features.history import Codes
 from features.runs import Rows, Rowset
 from features.timeline import ALWAYS
 from features.vocabulary import Vocabulary, large
@@ -122,8 +123,16 @@ class Batch:
 
 def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Vocabulary) -> Rows:
     """Checked events of a source as arrays; new customers and texts are added to what is known."""
-    texts = ("kind", "channel", "place", "detail")
-    codes = {name + "s": vocabulary.codes(events.column(name), grow=True).astype(np.int32) for name in texts}
+
+    def coded(name: str) -> Codes:
+        # Arrow finds the few distinct texts of a column faster than each could be fingerprinted.
+        column = events.column(name).combine_chunks().dictionary_encode()
+        codes = vocabulary.codes(column.dictionary, grow=True)
+        absent = len(codes)
+        numbers: Codes = np.append(codes, -1).astype(np.int32)[column.indices.fill_null(absent).to_numpy()]
+        return numbers
+
+    codes = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
     named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
     return Rows(
         keys=customers.assign(events.column("customer_id")),
