@@ -38,11 +38,13 @@ def drawn(bundle: Bundle, evidence: Evidence) -> dict[str, Figure]:
     """Every figure of a run, by the name it is kept under."""
     rows = evidence.rows
     sample = evidence.sample
+    contributions = bundle.contributions(sample)
     return {
         "reliability": reliability(evidence.probability, rows.churned, rows.keys),
         "gains": gains(evidence.probability, rows.churned, evidence.rivals),
         "precision_recall": precision_recall(evidence.probability, rows.churned, evidence.rivals),
-        "shap_beeswarm": beeswarm(bundle.contributions(sample), sample, bundle.catalog),
+        "shap_beeswarm": beeswarm(contributions, sample, bundle.catalog),
+        "shap_dependence": dependence(contributions, sample, bundle),
         "tier_confusion": tier_confusion(evidence.tier_next, evidence.tier_predicted, bundle.tiers.names),
     }
 
@@ -190,6 +192,49 @@ def beeswarm(contributions: Floats, matrix: Floats, catalog: Catalog, *, top: in
     return figure
 
 
+def dependence(contributions: Floats, matrix: Floats, bundle: Bundle, *, top: int = 6) -> Figure:
+    """How each of the strongest features moves the risk along its values; where it says nothing, at the left.
+
+    The line is the median contribution in bins of equally many customers.
+    """
+    catalog = bundle.catalog
+    strongest = np.argsort(-np.abs(contributions[:, :-1]).mean(axis=0), kind="stable")[:top].tolist()
+    columns = min(3, len(strongest))
+    figure = Figure(figsize=(4.2 * columns, 3.5 * -(-len(strongest) // columns) + 0.6), layout="constrained")
+    grid = figure.subplots(-(-len(strongest) // columns), columns, squeeze=False, sharey=True)
+    figure.suptitle(
+        "Along each feature, how much does it move the risk?",
+        x=0.01, ha="left", fontsize=13, color=INK, fontweight="bold",
+    )  # fmt: skip
+    for axes in grid.flat[len(strongest) :]:
+        axes.set_visible(False)
+    for place, (axes, at) in enumerate(zip(grid.flat, strongest, strict=False)):
+        x, moved = matrix[:, at], contributions[:, at]
+        known = ~np.isnan(x)
+        low, high = np.quantile(x[known], [0.0, 0.98]) if known.any() else (0.0, 1.0)
+        axes.axhline(0.0, color=QUIET, lw=1.0, ls=(0, (4, 3)))
+        axes.plot(np.clip(x[known], low, high), moved[known], "o", ms=2.6, alpha=0.25, color=MODEL, mew=0)
+        middle = _medians(np.clip(x[known], low, high), moved[known])
+        axes.plot(*middle, color=RIVALS[0], lw=2.0)
+        reach = max(high - low, 1e-9)
+        if not known.all():
+            spread = np.random.default_rng(0).uniform(-0.02, 0.02, int((~known).sum()))
+            at_left = low - (0.1 - spread) * reach
+            axes.plot(at_left, moved[~known], "o", ms=2.6, alpha=0.25, color=QUIET, mew=0)
+            axes.axvline(low - 0.05 * reach, color=LINE, lw=1.0)
+        axes.set_title(
+            textwrap.fill(catalog.meaning(catalog.columns[at], "en").replace("_", " "), 40),
+            loc="left", fontsize=9.5, color=INK,
+        )  # fmt: skip
+        axes.set_xlim(low - (0.15 if not known.all() else 0.04) * reach, high + 0.04 * reach)
+        if place % columns == 0:
+            axes.set_ylabel("log-odds (above 0: raises)")
+        axes.set_xlabel("" if known.all() else "grey, at the left: nothing known")
+        _plain(axes)
+        axes.xaxis.label.set(fontsize=8.5)
+    return figure
+
+
 def tier_confusion(actual: NDArray[np.int8], predicted: NDArray[np.int8], names: Sequence[str]) -> Figure:
     """Predicted against actual tier of the next period; each row of the table sums to 100 %."""
     size = len(names)
@@ -223,6 +268,17 @@ def tier_confusion(actual: NDArray[np.int8], predicted: NDArray[np.int8], names:
     for side in axes.spines.values():
         side.set_visible(False)
     return figure
+
+
+def _medians(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """The middle of each of at most twelve equally full bins of x, and the median of y in it."""
+    cuts = np.unique(np.quantile(x, np.arange(1, 12) / 12)) if len(x) else np.empty(0)
+    bins = np.searchsorted(cuts, x, side="left")
+    full = np.unique(bins)
+    return (
+        np.array([np.median(x[bins == one]) for one in full]),
+        np.array([np.median(y[bins == one]) for one in full]),
+    )
 
 
 def _bin_intervals(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.timeline import Timeline
-from training.card import cards
+from training.card import cards, summary
 from training.plots import drawn
 
 if TYPE_CHECKING:
@@ -39,13 +39,7 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
     run.log_metrics({**bundle.figures, **gate_figures(decision)})
-    run.log_dataset(
-        "events",
-        bundle.data_version,
-        rows=int(bundle.settings.get("events", 0)),
-        context="training",
-        test_rows=len(evidence.rows),
-    )
+    _datasets(run, bundle, evidence)
     run.tag(
         {
             "evidence": bundle.evidence,
@@ -58,6 +52,7 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
         }
         | tags
     )
+    run.describe(summary(bundle, decision))
     run.log_figures(drawn(bundle, evidence))
     run.log_texts(
         cards(bundle, decision)
@@ -67,6 +62,30 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
             "environment.txt": environment(),
             "features.csv": feature_table(bundle, evidence),
         }
+    )
+
+
+def _datasets(run: Run, bundle: Bundle, evidence: Evidence) -> None:
+    """The events, and the rows of each role with its as-of dates; the test's with its columns."""
+    calendar: dict[str, list[str]] = dict(bundle.settings.get("calendar", {}))
+    run.log_dataset(
+        "events",
+        bundle.data_version,
+        rows=int(bundle.settings.get("events", 0)),
+        context="training",
+        customers=int(bundle.settings.get("customers", 0)),
+    )
+    columns = dict.fromkeys(("churned", *bundle.catalog.columns), "double") | {"churned": "boolean"}
+    rows = evidence.rows
+    run.log_dataset(
+        "test rows",
+        bundle.data_version,
+        rows=len(rows),
+        context="test",
+        columns=columns,
+        customers=len(np.unique(rows.keys)),
+        churned=int(rows.churned.sum()),
+        as_of=calendar.get("test", []),
     )
 
 

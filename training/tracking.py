@@ -39,7 +39,9 @@ with warnings.catch_warnings():
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ModelError
+from features.timeline import Timeline
 from training.bundle import Bundle
+from training.judge import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,6 +54,17 @@ REQUIREMENTS = ("kizuna", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "py
 
 _BUNDLE = Path("data", "bundle")
 """Where MLflow puts the bundle inside a model's files."""
+
+_ABOUT_MODEL = (
+    "Who will leave, which engagement tier comes next, and what a customer would spend. The alias "
+    "`champion` names the version that scores; `kizuna models` moves it, and the promotion log says why."
+)
+_ABOUT_RUNS = (
+    "Each run is one `kizuna train`. Figures have the same names in every run, so that runs compare side by "
+    "side; `_low` and `_high` are the ends of 95% intervals that resample customers. `baseline/…` are rivals "
+    "on the same test rows, `difference/…` is the model minus the rival, `gate/…` is what promotion looked "
+    "at. Runs nested below one are the trials of its `--tune`."
+)
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """How MLflow says that there is no such model, and no such alias."""
@@ -95,6 +108,8 @@ class Run:
     client: MlflowClient
     id: str
     experiment: str
+    started: int
+    """Milliseconds; the moment of every figure, so that logging one again adds no point to its history."""
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Settings, nested ones with dots in their names."""
@@ -104,8 +119,7 @@ class Run:
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Figures by their standard names."""
-        now = _now()
-        rows = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        rows = [Metric(key, float(value), self.started, step) for key, value in metrics.items()]
         for start in range(0, len(rows), 1000):
             self.client.log_batch(self.id, metrics=rows[start : start + 1000])
 
@@ -125,17 +139,32 @@ class Run:
                 path.write_text(text, encoding="utf-8")
             self.client.log_artifacts(self.id, folder)
 
-    def log_dataset(self, name: str, digest: str, *, rows: int, context: str, **facts: Any) -> None:
-        """The data a role used; `digest` is the data version."""
+    def log_dataset(
+        self,
+        name: str,
+        digest: str,
+        *,
+        rows: int,
+        context: str,
+        columns: Mapping[str, str] | None = None,
+        **facts: Any,
+    ) -> None:
+        """The data a role used; `digest` is the data version, `columns` maps a column to its type."""
+        schema = [{"name": column, "type": kind} for column, kind in (columns or {}).items()]
         dataset = Dataset(
             name=name,
             digest=digest[:36],
             source_type="kizuna",
             source=json.dumps({"store": name, "version": digest}),
+            schema=json.dumps({"mlflow_colspec": schema}) if schema else None,
             profile=json.dumps({"num_rows": rows, **facts}),
         )
         tag = InputTag("mlflow.data.context", context)
         self.client.log_inputs(self.id, datasets=[DatasetInput(dataset, [tag])])
+
+    def describe(self, text: str) -> None:
+        """Markdown that stands on the run's own page."""
+        self.tag({"mlflow.note.content": text})
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Words to find and group runs by."""
@@ -161,7 +190,7 @@ class Tracking:
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.id
         info = self._client.create_run(experiment, run_name=name, tags=tags).info
-        run = Run(self._client, info.run_id, experiment)
+        run = Run(self._client, info.run_id, experiment, int(info.start_time))
         status = "FAILED"
         try:
             yield run
@@ -169,15 +198,21 @@ class Tracking:
         finally:
             self._client.set_terminated(run.id, status)
 
-    def register(self, run: Run, bundle: Bundle) -> str:
+    def register(self, run: Run, bundle: Bundle, *, description: str = "") -> str:
         """Register the bundle as the next version of the model `churn`; returns the version."""
         client = self._client
+        tags = {
+            "fingerprint": bundle.fingerprint,
+            "evidence": bundle.evidence,
+            "data_version": bundle.data_version,
+            "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
+        }
         model = client.create_logged_model(
             run.experiment,
             MODEL,
             source_run_id=run.id,
             model_type="churn",
-            tags={"fingerprint": bundle.fingerprint},
+            tags=tags,
         )
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "bundle"
@@ -196,14 +231,18 @@ class Tracking:
             client.log_model_artifacts(model.model_id, str(packed))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run.id, [LoggedModelOutput(model.model_id, 0)])
+        headline = [(name, bundle.figures[name]) for name in METRICS if name in bundle.figures]
+        of_model = [Metric(name, value, run.started, 0, model.model_id) for name, value in headline]
+        client.log_batch(run.id, metrics=of_model)
         if not client.search_registered_models(f"name = '{MODEL}'"):
-            client.create_registered_model(MODEL)
+            client.create_registered_model(MODEL, description=_ABOUT_MODEL)
         version = client.create_model_version(
             MODEL,
             source=model.artifact_location,
             run_id=run.id,
             model_id=model.model_id,
-            tags={"fingerprint": bundle.fingerprint, "evidence": bundle.evidence},
+            tags=tags,
+            description=description,
         )
         return str(version.version)
 
@@ -281,7 +320,8 @@ class Tracking:
         if known is not None:
             return str(known.experiment_id)
         artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if _database(self.uri) else None
-        return str(client.create_experiment(self.project, artifact_location=artifacts))
+        tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT_RUNS}
+        return str(client.create_experiment(self.project, artifact_location=artifacts, tags=tags))
 
 
 def _silent(error: Exception) -> ModelError:
@@ -318,9 +358,3 @@ def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _now() -> int:
-    from mlflow.utils.time import get_current_time_millis
-
-    return int(get_current_time_millis())

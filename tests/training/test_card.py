@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.training.test_promotion import shown
+from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.bundle import Bundle
-from training.card import cards, facts, markdown
+from training.card import cards, facts, markdown, summary
 from training.promotion import Decision, decide
 
 EVIDENCE = shown()
@@ -23,6 +23,16 @@ def judged() -> Bundle:
         "test_churners": 701.0,
         "reliability/tier_0/said": 0.4,
         "reliability/tier_0/happened": 0.42,
+        "leavers_reached": 0.8,
+        "leavers_reached_low": 0.75,
+        "leavers_reached_high": 0.85,
+        "leavers_reached_in_time": 0.6,
+        "lead_days": 4.25,
+        "list_stability": 0.7,
+        "tier/kappa": 0.61,
+        "tier/log_loss": 1.2,
+        "tier/unchanged/kappa": 0.5,
+        "tier/unchanged/log_loss": 1.4,
     }
     dates = {"fit": ["2017-05-01", "2017-08-01"], "calibrate": ["2017-09-01"], "test": ["2017-11-01"]}
     return like(
@@ -67,12 +77,41 @@ def test_the_card_shows_figures_with_their_intervals_beside_every_baseline(files
 
 def test_the_card_says_what_is_predicted_of_whom_and_from_what(files: dict[str, str]) -> None:
     assert (
-        "The probability that a customer leaves: no purchase in [as_of + 0 d, as_of + 30 d), "
-        "among those with one in [as_of - 60 d, as_of)." in files["model_card.en.md"]
+        "- The probability of no purchase in the 30 days from the as-of date, for customers with one in the "
+        "60 days before.\n- Exactly: no purchase in [as_of + 0 d, as_of + 30 d), among those with one in "
+        "[as_of - 60 d, as_of)." in files["model_card.en.md"]
     )
     assert "離反確率：購買が30日間ないこと（直近60日に実績のある顧客が対象）。" in files["model_card.ja.md"]
     assert "1,234,567 events of 2,469 customers" in files["model_card.en.md"]
     assert "that calibrated: 2017-09-01; that judged: 2017-11-01." in files["model_card.en.md"]
+
+
+def test_the_card_says_whom_the_list_reached_and_how_early(files: dict[str, str]) -> None:
+    assert (
+        "- 80% (75%–85%) of those who left stood on a list of the test dates, 60% while they were still "
+        "coming; from their first list to the last thing they did it was 4.2 days (median).\n"
+        "- 70% of a list stood on the one before."
+    ) in files["model_card.en.md"]
+    assert "初めて載ってから最後の利用までは中央値で4.2日です。" in files["model_card.ja.md"]
+    assert (
+        "- Next tier: weighted kappa 0.610, log loss 1.200; if every tier stayed as it is: 0.500 and 1.400."
+        in (files["model_card.en.md"])
+    )
+
+
+def test_the_page_draws_the_model_beside_every_baseline(files: dict[str, str]) -> None:
+    for language, words in (("en", "recency alone"), ("ja", "最終利用日のみ")):
+        page = files[f"model_card.{language}.html"]
+        assert page.count("<svg") == 3
+        assert f">{words}</text>" in page
+
+
+def test_the_summary_holds_the_verdict_and_the_table() -> None:
+    text = summary(judged(), decide(bundle(), EVIDENCE, None))
+    assert text.startswith(
+        "- Became the champion.\n- Predicts the probability of no purchase in the 30 days "
+    )
+    assert "\n\n|  | this model | base rate |" in text
 
 
 def test_low_evidence_and_refusals_are_said(files: dict[str, str]) -> None:

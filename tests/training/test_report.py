@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.training.test_promotion import shown
+from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.calibration import Calibration
 from training.evidence import Evidence
@@ -69,7 +70,14 @@ def test_metrics_settings_tags_and_data_are_named_the_same_in_every_run(kept) ->
         "trained_until",
     ]
     assert tags["trained_until"] == "2018-01-01"
-    assert run.inputs.dataset_inputs[0].dataset.digest == bundle().data_version
+    data = {used.dataset.name: used for used in run.inputs.dataset_inputs}
+    assert sorted(data) == ["events", "test rows"]
+    assert data["events"].dataset.digest == bundle().data_version
+    assert json.loads(data["test rows"].dataset.profile)["num_rows"] == 3_000
+    columns = json.loads(data["test rows"].dataset.schema)["mlflow_colspec"]
+    assert columns[0] == {"name": "churned", "type": "boolean"}
+    assert len(columns) == 1 + len(bundle().catalog.columns)
+    assert run.data.tags["mlflow.note.content"].startswith("- Became the champion.\n")
 
 
 def test_pictures_cards_tables_and_settings_are_files_of_the_run(kept) -> None:
@@ -83,6 +91,7 @@ def test_pictures_cards_tables_and_settings_are_files_of_the_run(kept) -> None:
         "figures/precision_recall.png",
         "figures/reliability.png",
         "figures/shap_beeswarm.png",
+        "figures/shap_dependence.png",
         "figures/tier_confusion.png",
         "model_card.en.html",
         "model_card.en.md",
