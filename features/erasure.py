@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from features import runs
 from features.customers import Customers, as_table
+from features.erased import Erased
 from features.errors import DataError, UnknownCustomer
 from features.fingerprints import as_ids, of_texts
 from features.lake import File, Lake
@@ -37,13 +38,20 @@ class ErasureReceipt:
 
 
 def erase(
-    customer_id: str, customers: Customers, events: Lake, people: Lake, quarantine: Lake, run: str
+    customer_id: str,
+    customers: Customers,
+    events: Lake,
+    people: Lake,
+    quarantine: Lake,
+    erased: Erased,
+    run: str,
 ) -> ErasureReceipt:
-    """Remove a customer from the three tables and all their past."""
+    """Remove a customer from the three tables and all their past, and note that they stay out."""
     key = int(customers.keys(pa.array([customer_id]))[0])
     refused = _without_refused(quarantine, customer_id, key, run)
     if key < 0 and refused is None:
         raise UnknownCustomer(customer_id)
+    erased.add(customer_id)  # first: an erasure that breaks off is to be run again, never forgotten
     vocabulary = Vocabulary()
     added, removed, lost, mentions = [], [], 0, 0
     snapshot = events.snapshot()

@@ -75,6 +75,8 @@ class Tally:
     rows: int = 0
     values: int = 0
     """Rows that say something in `value`."""
+    erased: int = 0
+    """Rows that were left out before, as their customers were erased."""
     types: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
 

@@ -24,8 +24,9 @@ from features import erasure, quarantine, reading
 from features.arrivals import Arrivals
 from features.corrections import ALREADY_THERE, CORRECTED, NEW, REFUSED
 from features.customers import CUSTOMERS_SCHEMA, Customers, load, plan_growth
+from features.erased import Erased
 from features.erasure import ErasureReceipt
-from features.errors import ConfigurationError, DataError
+from features.errors import ConfigurationError, DataError, UsageError
 from features.events import NO_CUSTOMER, Tally, sift
 from features.history import History
 from features.ingestion import Ingestion
@@ -44,7 +45,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of the rows of one source: read = new + already there + corrected + quarantined."""
+    """What became of a source's rows: read = new + already there + corrected + quarantined + erased."""
 
     source: str
     read: int
@@ -54,6 +55,8 @@ class Receipt:
     quarantined: int
     without_customer: int
     """Of those quarantined, the ones that name no customer."""
+    erased: int = 0
+    """Rows of customers who were erased, left out and not kept."""
 
 
 class EventStore:
@@ -110,6 +113,7 @@ class EventStore:
                 )
         with self._writing(progress) as run:
             marks: dict[str, Any] = self._events.record().get("watermarks", {})
+            erased = Erased(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
                 tallies = []
                 for number, source in enumerate(every):
@@ -123,14 +127,16 @@ class EventStore:
                             if progress:
                                 said = f"reading {source.name}: {tally.rows:,} rows"
                                 progress(said, 0.5 * number / len(every))
-                            good, refused = sift(batch, clock, now, tally)
+                            rows, left_out = erased.without(batch, arrivals.customers)
+                            tally.erased += left_out
+                            good, refused = sift(rows, clock, now, tally)
                             if taken is not None:
                                 taken.result()
-                            taken = pool.submit(arrivals.take_in, good, source.name)
+                            taken = pool.submit(arrivals.take_in, erased.unsaid(good), source.name)
                             refusals.add(refused)
                         if taken is not None:
                             taken.result()
-                    if tally.rows or feed.since is None:
+                    if tally.rows or (feed.since is None and not tally.erased):
                         tally.verdict()
                     if feed.watermark is not None:
                         marks[source.name] = feed.watermark
@@ -140,11 +146,14 @@ class EventStore:
         """Keep events that came some other way than through a source's query."""
         with self._writing(None) as run:
             marks = self._events.record().get("watermarks", {})
+            erased = Erased(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
                 tally = Tally(source)
-                good, refused = sift(table, timeline, now, tally)
-                tally.verdict()
-                arrivals.take_in(good, source)
+                rows, tally.erased = erased.without(table, arrivals.customers)
+                good, refused = sift(rows, timeline, now, tally)
+                if tally.rows or not tally.erased:
+                    tally.verdict()
+                arrivals.take_in(erased.unsaid(good), source)
                 refusals.add(refused)
                 return self._bring_in(run, arrivals, refusals, [tally], marks, now, None)[0]
 
@@ -227,11 +236,29 @@ class EventStore:
         return pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *parts])
 
     def erase(self, customer_id: str) -> ErasureReceipt:
-        """Remove a customer from events, customers, quarantine, logs and older versions, and prove it."""
+        """Remove a customer from events, customers, quarantine, logs and older versions, and prove it.
+
+        From then on every ingest leaves their rows out, until `readmit`.
+        """
         with self._writing(None, ERASING) as run:
             return erasure.erase(
-                customer_id, self.customers, self._events, self._customers, self._quarantine, run
+                customer_id,
+                self.customers,
+                self._events,
+                self._customers,
+                self._quarantine,
+                Erased(self.folder),
+                run,
             )
+
+    def readmit(self, customer_id: str) -> None:
+        """Let rows of an erased customer in again; raises `UsageError` where none are kept out."""
+        with self._writing(None):
+            if not Erased(self.folder).discard(customer_id):
+                raise UsageError(
+                    f"cannot readmit customer '{customer_id}': they are not among the erased. "
+                    "Check the identifier."
+                )
 
     def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
         return turn(self.folder, self._repair, progress, purpose)
@@ -288,9 +315,8 @@ class EventStore:
                 change.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
             )
             refused += sum(tally.reasons.values())
-            return Receipt(
-                tally.source, tally.rows, new, there, corrected, refused, tally.reasons.get(NO_CUSTOMER, 0)
-            )
+            read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
+            return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
 
         return [receipt(tally) for tally in tallies]
 

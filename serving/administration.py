@@ -44,6 +44,7 @@ def erase(call: Call, customer: str) -> None:
         f"Erased {customer}: {receipt['events']:,} events, {receipt['score_files']:,} score files rewritten.",
         *(f"  deleted the unreadable {file}" for file in receipt["score_files_deleted"]),
         *(f"  nothing left in {place}" for place in receipt["checked"]),
+        f"Rows of theirs in any source stay out of every ingest, until `kizuna readmit {customer}`.",
     )
 
 

@@ -17,6 +17,7 @@ from serving.administration import erase, keys, serve
 from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
 from serving.engagement.commands import report
+from serving.readmission import readmit
 from serving.registry import models
 from serving.simulation.command import simulate
 
@@ -91,6 +92,7 @@ def ingest(call: Call) -> None:
         f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, "
         f"{receipt.quarantined:,} quarantined"
         + (f" ({receipt.without_customer:,} without a customer)" if receipt.without_customer else "")
+        + (f", {receipt.erased:,} of erased customers left out" if receipt.erased else "")
         for receipt in receipts
     ]
     if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):
@@ -217,7 +219,7 @@ def explain(call: Call, customer: str, language: str | None) -> None:
         show_explanation(answer, language)
 
 
-for command in (doctor, features, backtest, serve, erase, keys, models, report, simulate):
+for command in (doctor, features, backtest, serve, erase, readmit, keys, models, report, simulate):
     kizuna.add_command(command)
 
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import ConfigurationError, DataError, UnknownCustomer
+from features.errors import ConfigurationError, DataError, UnknownCustomer, UsageError
 from features.lake import Lake
 from features.sources import Attribute, Source
 from features.store import EventStore, Receipt
@@ -432,7 +432,7 @@ def test_an_erased_customer_leaves_no_trace_in_any_file(store):
     assert any("_delta_log" in name for name in receipt.checked)
     assert any(name.startswith("customers/") for name in receipt.checked)
     everything = sorted(path for path in store.folder.glob("**/*") if path.is_file())
-    assert len(receipt.checked) == len(everything) - 1  # all but the lock
+    assert len(receipt.checked) == len(everything) - 2  # all but the lock and the list of hashes
     for path in everything:
         said = (
             str(pq.read_table(path, partitioning=None).to_pydict())
@@ -451,8 +451,49 @@ def test_an_erased_customer_leaves_no_trace_in_any_file(store):
 def test_the_key_of_an_erased_customer_is_never_given_again(store):
     add(store, {"customer_id": "ann"}, {"customer_id": "bob"})
     store.erase("bob")
+    store.readmit("bob")
     add(store, {"customer_id": "bob"}, {"customer_id": "eve"})
     assert EventStore(store.folder).customers.keys(pa.array(["ann", "bob", "eve"])).tolist() == [0, 2, 3]
+
+
+def test_an_erased_customer_stays_out_of_every_later_ingest_which_says_so(ingest, tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "n,c,t,d\n1,ann,2024-05-01,x\n2,bob,2024-05-02,x\n3,,2024-05-02,x\n4,zoe,2024-05-03,bob\n"
+    )
+    query = (
+        "select n as event_id, c as customer_id, t as occurred_at, 'visit' as kind, d as detail from 'a.csv'"
+    )
+    ingest(query)
+    state = tmp_path / "state"
+    EventStore(state).erase("bob")
+    version = EventStore(state).version
+    assert ingest(query) == [Receipt("s0", 4, 0, 2, 0, 1, 1, erased=1)]
+    store = EventStore(state)
+    assert store.version == version  # bob is no detail of zoe's event either
+    assert store.customers.keys(pa.array(["bob"])).tolist() == [-1]
+    (receipt,) = ingest(query + " where c = 'bob'")
+    assert (receipt.read, receipt.erased) == (1, 1)  # nothing else to read is no error
+    assert "bob" not in (state / "erased.json").read_text()
+
+
+def test_rows_of_an_erased_customer_are_not_even_quarantined(store):
+    add(store, {"customer_id": "ann"}, {"customer_id": "bob"}, {"customer_id": "17"})
+    store.erase("bob")
+    store.erase("17")
+    assert add(store, {"customer_id": "bob", "kind": ""}) == Receipt("orders", 1, 0, 0, 0, 0, 0, erased=1)
+    numbers = pa.table({"customer_id": [17, 18], "occurred_at": ["2024-05-01"] * 2, "kind": ["visit"] * 2})
+    assert store.add(numbers, source="orders", timeline=UTC_TIME, now=NOW).erased == 1
+    assert store.quarantined().num_rows == 0
+
+
+def test_an_erased_customer_is_readmitted_by_name(store):
+    add(store, {"customer_id": "ann"}, {"customer_id": "bob"})
+    store.erase("bob")
+    store.readmit("bob")
+    assert add(store, {"customer_id": "bob"}).new == 1
+    sentence = "cannot readmit customer 'bob': they are not among the erased. Check the identifier."
+    with pytest.raises(UsageError, match=whole(sentence)):
+        store.readmit("bob")
 
 
 def test_after_an_erasure_the_watermark_and_the_rest_still_hold(ingest, tmp_path):
@@ -473,6 +514,7 @@ def test_someone_who_was_only_ever_refused_can_be_erased(store):
 def test_the_last_customer_can_be_erased(store):
     add(store, {"customer_id": "ann"})
     assert store.erase("ann").events == 1
+    store.readmit("ann")
     add(store, {"customer_id": "ann"})
     assert store.customers.keys(pa.array(["ann"])).tolist() == [1]
 
