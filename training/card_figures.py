@@ -63,6 +63,13 @@ class Writer:
         """81% (79%–83%)."""
         return self.said_with(name, lambda value: f"{value:.0%}")
 
+    def lead(self, before: str, after: str) -> str:
+        """The ends of the lead time's interval in words."""
+        days = "日" if self.place else " days"
+        ends = (self.figures.get(f"lead_days_{end}", self.figures["lead_days"]) for end in ("low", "high"))
+        low, high = (f"{abs(end):.1f}{days}{before if end >= 0 else after}" for end in ends)
+        return f"{low} – {high}"
+
     def said_with(self, name: str, said: Callable[[float], str]) -> str:
         value = self.figures.get(name)
         if value is None:

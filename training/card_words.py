@@ -41,8 +41,13 @@ class English(Writer):
         if "leavers_reached" in self.figures:
             yield (
                 f"{self.share('leavers_reached')} of those who left stood on a list of the test dates, "
-                f"{self.share('leavers_reached_in_time')} while they were still coming; from their first "
-                f"list to the last thing they did it was {self.interval('lead_days', 1)} days (median)."
+                f"{self.share('leavers_reached_in_time')} while they were still coming."
+            )
+        if "lead_days" in self.figures:
+            side = "before" if self.figures["lead_days"] >= 0 else "after"
+            yield (
+                f"They were first listed {abs(self.figures['lead_days']):.1f} days {side} the last thing "
+                f"they did (median; 95% interval {self.lead(' before', ' after')})."
             )
         if "list_stability" in self.figures:
             yield f"{self.share('list_stability')} of a list stood on the one before."
@@ -157,7 +162,12 @@ class Japanese(Writer):
             yield (
                 f"離反した顧客の{self.share('leavers_reached')}が評価日のいずれかでリストに載り、"
                 f"{self.share('leavers_reached_in_time')}は最後の利用より前に載っていました。"
-                f"初めて載ってから最後の利用までは中央値で{self.interval('lead_days', 1)}日です。"
+            )
+        if "lead_days" in self.figures:
+            side = "前" if self.figures["lead_days"] >= 0 else "後"
+            yield (
+                f"初めてリストに載った時点は、中央値で最後の利用の{abs(self.figures['lead_days']):.1f}日{side}"
+                f"（95%区間：{self.lead('前', '後')}）です。"
             )
         if "list_stability" in self.figures:
             yield f"リストの{self.share('list_stability')}は前回のリストにも載っていた顧客です。"

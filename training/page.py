@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+_STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, math.inf)
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 640, 190, 24, 26, 8, 26
 
 
@@ -80,15 +82,15 @@ def _svg(chart: Chart) -> Iterator[str]:
         return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     def said(value: float) -> str:
-        return f"{value:.0%}" if chart.percent else f"{value:.2f}"
+        return f"{value:.0%}" if chart.percent else f"{value:.3g}"
 
     yield f"<figcaption>{escape(chart.title)}"
     if chart.legend is not None:
         hollow, full = (escape(words) for words in chart.legend)
         yield f' <span class="key">○ {hollow} ● {full}</span>'
     yield f'</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img">'
-    for step in range(5):
-        value = low + (high - low) * (0.04 + 0.23 * step)
+    step = next(step for step in _STEPS if (high - low) / step <= 6)
+    for value in (step * count for count in range(math.ceil(low / step), math.floor(high / step) + 1)):
         at = f"{x(value):.1f}"
         yield f'<line class="grid" x1="{at}" x2="{at}" y1="{TOP}" y2="{height - BOTTOM}"/>'
         yield f'<text class="tick" x="{at}" y="{height - 8}">{said(value)}</text>'
@@ -125,7 +127,7 @@ thead th {{ border-bottom: 2px solid #c3ccd3; vertical-align: bottom; }}
 td:nth-child(2) {{ font-weight: 600; }}
 td small {{ display: block; white-space: nowrap; font-weight: 400; color: #5c6b77; }}
 .charts {{ display: flex; flex-wrap: wrap; gap: 1.5rem; margin: 1rem 0; }}
-figure {{ flex: 1 1 24rem; margin: 0; }}
+figure {{ flex: 1 1 24rem; max-width: 34rem; margin: 0; }}
 figcaption {{ font-size: .9rem; font-weight: 600; margin-bottom: .2rem; }}
 .key {{ font-weight: 400; color: #5c6b77; margin-left: .6rem; }}
 svg {{ width: 100%; height: auto; font-size: 13px; fill: #26323d; }}

@@ -27,7 +27,9 @@ def judged() -> Bundle:
         "leavers_reached_low": 0.75,
         "leavers_reached_high": 0.85,
         "leavers_reached_in_time": 0.6,
-        "lead_days": 4.25,
+        "lead_days": -4.25,
+        "lead_days_low": -6.0,
+        "lead_days_high": 1.0,
         "list_stability": 0.7,
         "tier/kappa": 0.61,
         "tier/log_loss": 1.2,
@@ -89,10 +91,10 @@ def test_the_card_says_what_is_predicted_of_whom_and_from_what(files: dict[str, 
 def test_the_card_says_whom_the_list_reached_and_how_early(files: dict[str, str]) -> None:
     assert (
         "- 80% (75%–85%) of those who left stood on a list of the test dates, 60% while they were still "
-        "coming; from their first list to the last thing they did it was 4.2 days (median).\n"
-        "- 70% of a list stood on the one before."
+        "coming.\n- They were first listed 4.2 days after the last thing they did (median; 95% interval "
+        "6.0 days after – 1.0 days before).\n- 70% of a list stood on the one before."
     ) in files["model_card.en.md"]
-    assert "初めて載ってから最後の利用までは中央値で4.2日です。" in files["model_card.ja.md"]
+    assert "中央値で最後の利用の4.2日後（95%区間：6.0日後 – 1.0日前）です。" in files["model_card.ja.md"]
     assert (
         "- Next tier: weighted kappa 0.610, log loss 1.200; if every tier stayed as it is: 0.500 and 1.400."
         in (files["model_card.en.md"])
