@@ -1,96 +1,222 @@
-"""What the running service holds: the project, its records, and the scores and champion in use.
+"""What the running service holds: the project, its records, and the scores, champion and keys in use.
 
-New scores and a new champion are noticed within a second and loaded beside the old ones; a request keeps
-what it began with, so no answer mixes two models.
+A watch looks every second. New scores and a new champion are loaded and tried beside the old ones, then put
+in their place at once; a request keeps what it began with, so no answer mixes two models. What cannot be used
+is refused, the old goes on, and `trouble` says why.
 """
 
 from __future__ import annotations
 
+import hmac
+import logging
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from features.errors import KizunaError, ModelError
+import pyarrow as pa
+from sqlalchemy.exc import SQLAlchemyError
+
+from features.customers import Customers
+from features.errors import KizunaError, ModelError, UsageError
 from features.store import EventStore
 from serving.champion import Champion, in_use
-from serving.records import Key, Records
+from serving.records import Asked, Key, Records, digest
 from serving.replies import Replies
+from serving.scores import Scores
+from serving.scoring import rehearse
 from serving.settings import read
 
-NOTICE = 1_000_000
-"""Microseconds after which the records are asked again."""
+log = logging.getLogger("kizuna.desk")
+
+NOTICE = 1.0
+"""Seconds between two looks at what is in use."""
 
 USED = 60_000_000
 """Microseconds between two notes of a key's last use."""
 
+MOST_WAITING = 1_000_000
+"""Customers that wait for the audit log; beyond it, as when the database is away for long, notes are lost."""
+
+BROKEN = (KizunaError, OSError, SQLAlchemyError, ValueError, KeyError, TypeError, RuntimeError)
+"""What a file, a bundle or a database can throw at whoever reads it."""
+
 
 class Desk:
-    """The open project of a service; opened by the first call that needs it."""
+    """The open project of a service."""
 
-    def __init__(self, folder: Path, *, keys_needed: bool) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], int], *, keys_needed: bool) -> None:
         self.keys_needed = keys_needed
+        self.clock = clock
         self.project = read(folder)
         self.records = Records(self.project.records)
-        self._lock = threading.Lock()
-        self._looked = -NOTICE
+        self.trouble: str | None = None
+        """Why newer scores or a newer champion are not in use."""
+        self.swaps, self.refusals = 0, 0
         self._replies: Replies | None = None
+        self._pages: dict[tuple[str, int], Replies] = {}
         self._file: tuple[str, int] | None = None
         self._champion: Champion | None = None
         self._pointer: tuple[str, str] | None = None
-        self.trouble: str | None = None
-        """Why newer scores or a newer champion could not be loaded."""
+        self._keys: dict[str, Key] = {}
+        self._used: dict[int, int] = {}
+        self._asked: list[Asked] = []
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self.look()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
-    def replies(self, now: int) -> Replies:
+    def close(self) -> None:
+        """Stop watching, and write down what was not yet."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self.look()
+        self.records.close()
+
+    def replies(self) -> Replies:
         """The scores in use."""
-        self._look(now)
         if self._replies is None:
             raise ModelError(
-                "cannot answer: nothing has been scored yet. Run `kizuna train` and `kizuna score` first."
+                self.trouble
+                or "cannot answer: nothing has been scored yet. Run `kizuna train` and `kizuna score` first."
             )
         return self._replies
 
-    def champion(self, now: int) -> Champion:
+    @property
+    def scores_in_use(self) -> Scores | None:
+        """The scores in use, None before anything was scored."""
+        return None if self._replies is None else self._replies.scores
+
+    def replies_from(self, file: str) -> Replies:
+        """The scores of the file that a cursor names: those in use, or earlier ones."""
+        replies = self._replies
+        if replies is not None and replies.file == file:
+            return replies
+        kept = self.records.score_file(file)
+        version = file, 0 if kept is None else _written(self.project.scores / file)
+        found = self._pages.get(version)
+        if found is None:
+            if kept is None or version[1] == 0:
+                raise UsageError(
+                    "cannot go on from this cursor: its scores are not kept any more. "
+                    "Leave the cursor out to start again.",
+                    field="cursor",
+                )
+            found = Replies.of_file(self.records, self.project, self.store(), kept)
+            with self._lock:
+                self._pages = dict([*self._pages.items(), (version, found)][-2:])
+        return found
+
+    def champion(self) -> Champion:
         """The model in use."""
-        self._look(now)
         if self._champion is None:
             raise ModelError(
-                "cannot predict: there is no champion yet. Run `kizuna train` and `kizuna score` first."
+                self.trouble
+                or "cannot predict: there is no champion yet. Run `kizuna train` and `kizuna score` first."
             )
         return self._champion
 
     def store(self) -> EventStore:
         return EventStore(self.project.state)
 
-    def key(self, text: str, now: int) -> Key | None:
+    def language(self, asked: str | None) -> str:
+        """The language asked for, or the project's."""
+        return asked or self.project.settings.language
+
+    def key(self, text: str) -> Key | None:
         """The valid key this text is, if any; notes that it was used."""
-        key = self.records.key(text)
-        if key is not None and (key.last_used_at is None or now - key.last_used_at > USED):
-            self.records.key_used(key, now)
+        given = digest(text)
+        key = self._keys.get(given)
+        if key is None or not hmac.compare_digest(key.hash, given):
+            return None
+        now = self.clock()
+        if now - max(key.last_used_at or 0, self._used.get(key.id, 0)) > USED:
+            self._used[key.id] = now
         return key
 
-    def _look(self, now: int) -> None:
-        if now - self._looked < NOTICE:
-            return
+    def asked(
+        self, who: str, action: str, customers: Customers | None = None, names: Sequence[str] = ()
+    ) -> None:
+        """Keep for the audit log who asked for whom; written with the next look."""
+        keys = () if customers is None else tuple(customers.keys(pa.array(names, pa.string())).tolist())
         with self._lock:
-            if now - self._looked < NOTICE:
-                return
-            try:
-                self._load()
-                self.trouble = None
-            except KizunaError as error:
-                self.trouble = error.message
-                if self._replies is None and self._champion is None:
-                    raise
-            self._looked = now
+            if self._waiting < MOST_WAITING:
+                self._waiting += len(keys) + 1
+                self._asked.append(Asked(self.clock(), who, action, keys))
 
-    def _load(self) -> None:
-        pointer, current = self.records.champion(), self.records.scores()
+    def look(self) -> None:
+        """Use what is new, and write down what waits; what fails now is tried again with the next look."""
+        troubles = []
+        for step in (self._write, self._read_keys, self._load_champion, self._load_scores):
+            try:
+                step()
+            except BROKEN as error:
+                troubles.append(error.message if isinstance(error, KizunaError) else _plain(error))
+        trouble = troubles[0] if troubles else None
+        if trouble is not None and trouble != self.trouble:
+            self.refusals += 1
+            log.error("what was in use stays in use: %s", trouble)
+        if trouble is None and self.trouble is not None:
+            log.warning("the trouble is over: %s", self.trouble)
+        self.trouble = trouble
+
+    def _watch(self) -> None:
+        while not self._over.wait(NOTICE):
+            self.look()
+
+    def _read_keys(self) -> None:
+        if self.keys_needed:
+            held = self.records.keys()
+            self._keys = {key.hash: key for key in held if key.revoked_at is None}
+
+    def _load_champion(self) -> None:
+        pointer = self.records.champion()
         if pointer is not None and pointer != self._pointer:
-            self._champion, self._pointer = in_use(self.records, self.project.state), pointer
+            champion = in_use(self.records, self.project.state)
+            rehearse(champion.bundle)
+            self._champion, self._pointer = champion, pointer
+            self._changed("champion", champion.version)
+
+    def _load_scores(self) -> None:
+        current = self.records.scores()
         if current is None:
             return
         # Erasing a customer rewrites a file under its name: the moment of writing tells.
-        file = self.project.scores / current.file
-        written = file.stat().st_mtime_ns if file.exists() else 0
-        if (current.file, written) != self._file:
-            self._replies = Replies.current(self.records, self.project, self.store())
-            self._file = (current.file, written)
+        file = current.file, _written(self.project.scores / current.file)
+        if file != self._file:
+            replies = Replies.of_file(self.records, self.project, self.store(), current)
+            replies.rehearse()
+            self._replies, self._file = replies, file
+            self._changed("scores", current.file)
+
+    def _changed(self, what: str, name: str) -> None:
+        self.swaps += 1
+        log.info("new %s in use: %s", what, name)
+
+    def _write(self) -> None:
+        with self._lock:
+            asked, self._asked, self._waiting = self._asked, [], 0
+            used, self._used = self._used, {}
+        try:
+            if asked:
+                self.records.note_asked(asked)
+            for key, at in used.items():
+                self.records.key_used(key, at)
+        except SQLAlchemyError:
+            with self._lock:
+                self._asked = asked + self._asked
+                self._waiting += sum(len(one.keys) + 1 for one in asked)
+                self._used = used | self._used
+            raise
+
+
+def _written(file: Path) -> int:
+    """When a file was written, in nanoseconds; 0 where there is none."""
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, SQLAlchemyError):
+        return "cannot read the records: the database does not answer. Stored scores go on meanwhile."
+    return f"cannot use what is new: {type(error).__name__}. See `kizuna score` and `kizuna train`."

@@ -1,139 +1,214 @@
-"""What every request passes before an endpoint sees it: size, content, key; and one shape for every error."""
+"""The service's own ASGI application: keys, limits, the calls of the API, and one shape for every error.
+
+BentoML's middleware costs more than a stored score. The calls are therefore answered here, before it; what
+BentoML serves itself (its page, its client's schema) passes through. Why: docs/decisions.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
+from pydantic import ValidationError
 
 from features.errors import KizunaError
 from serving.desk import Desk
+from serving.endpoints import CSV, ENDPOINTS, Caller, Endpoint, csv
+from serving.gauges import Gauges
+from serving.openapi import document
+from serving.pace import Pace
+from serving.refusals import Refusal, body, reshaped
+from serving.schema import Shape, WholeListRequest
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-LARGEST = 32 * 1024 * 1024
-"""Bytes of a request's body."""
-
+THREADS = 4
+PATIENCE = 60.0
+"""Seconds that a call may take."""
+PART = 64 * 1024
+"""Characters of a file sent at a time."""
+JSON = b"application/json"
 OPEN = frozenset({"/healthz", "/livez", "/readyz"})
-SCOPE_OF = {
-    "/v1/score": "read",
-    "/v1/at_risk": "read",
-    "/v1/at_risk.csv": "read",
-    "/v1/explain": "read",
-    "/v1/predict": "score",
-}
-"""What a key must open for each call; every other path needs any key."""
+OWN = frozenset({*ENDPOINTS, CSV, *OPEN, "/metrics", "/docs.json"})
+
+log = logging.getLogger("kizuna.gate")
 
 
 class Gate:
-    """An ASGI middleware; `desk` gives the project, `clock` the present instant."""
+    """An ASGI application before another; `desk` gives the project."""
 
-    def __init__(self, app: App, desk: Callable[[], Desk], clock: Callable[[], int]) -> None:
+    def __init__(self, app: App, desk: Callable[[], Desk]) -> None:
         self.app = app
-        self.desk = desk
-        self.clock = clock
+        self._desk = desk
+        self._gauges = Gauges()
+        self._pace = Pace()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self._desk().close()
             return
-        path = scope["path"]
-        if path == "/readyz":
-            await self._readiness(send)
-            return
-        refusal = self._refused(scope, path)
-        if refusal is None and scope["method"] == "POST" and path.startswith("/v1/"):
-            refusal, receive = await self._body(scope, receive)
-        if refusal is not None:
-            await answer(send, *refusal)
-            return
-        await self.app(scope, receive, _Reshaper(send))
-
-    async def _readiness(self, send: Send) -> None:
-        desk, now = self.desk(), self.clock()
+        begun, path = time.perf_counter(), scope["path"]
+        sender = _Sender(send)
+        desk = self._desk()
         try:
-            replies = desk.replies(now)
-            desk.champion(now)
+            caller = self._let_in(desk, scope, path)
+            endpoint = ENDPOINTS.get(path)
+            if endpoint is not None:
+                await self._call(desk, caller, endpoint, scope, receive, sender)
+            elif path in OWN:
+                await self._page(desk, caller, scope, receive, sender)
+            else:
+                await self.app(scope, receive, _Reshaper(sender))
+        except Refusal as refusal:
+            await answer(sender, refusal.status, refusal.said, *refusal.headers)
         except KizunaError as error:
-            await answer(send, error.status, body(error.code, error.message, error.field))
-            return
-        said = {"ready": True, **replies.source()}
-        if desk.trouble:
-            said["trouble"] = desk.trouble
-        await answer(send, 200, said)
-
-    def _refused(self, scope: Message, path: str) -> tuple[int, dict[str, Any]] | None:
-        """Whether this request may not go on for want of a key."""
-        desk = self.desk()
-        if not desk.keys_needed or path in OPEN:
-            return None
-        word, _, text = _header(scope, b"authorization").partition(" ")
-        key = desk.key(text.strip(), self.clock()) if word.lower() == "bearer" and text else None
-        if key is None:
-            return 401, body(
-                "no_key", "cannot let this request in: send a valid key as `Authorization: Bearer KEY`."
+            await answer(sender, error.status, body(error.code, error.message, error.field))
+        except OSError as error:
+            log.error("a call could not be answered: %s", type(error).__name__)
+            await answer(
+                sender, 503, body("unavailable", "cannot answer now: the disk or a file does not. Try again.")
             )
-        needed = SCOPE_OF.get(path)
-        if needed is None or needed in key.scopes or "admin" in key.scopes:
-            return None
-        return 403, body(
-            "wrong_scope",
-            f"cannot let this request in: {path} needs the scope '{needed}', and the key '{key.name}' "
-            f"has {', '.join(key.scopes)}.",
-        )
+        finally:
+            self._gauges.answered(
+                path if path in OWN else "other", sender.status, time.perf_counter() - begun
+            )
 
-    async def _body(
-        self, scope: Message, receive: Receive
-    ) -> tuple[tuple[int, dict[str, Any]] | None, Receive]:
-        """Read the body whole, refuse what is no JSON object, and hand it on."""
-        kind = _header(scope, b"content-type").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            sent = f"'{kind}'" if kind else "nothing"
-            return (
-                415,
-                body(
-                    "not_json",
-                    f"cannot read a body of type {sent}: send JSON with `Content-Type: application/json`.",
-                ),
-            ), receive
-        content = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            content += message.get("body", b"")
-            if len(content) > LARGEST:
-                return (
-                    413,
-                    body(
-                        "too_large",
-                        f"cannot take a body of more than {LARGEST // 1024 // 1024} MB: send fewer customers "
-                        "at a time.",
-                    ),
-                ), receive
-            if not message.get("more_body"):
-                break
+    def _let_in(self, desk: Desk, scope: Message, path: str) -> Caller:
+        """Whose request this is; refuses one without a valid key, with too little scope, or too fast."""
+        if not desk.keys_needed or path in OPEN:
+            return Caller()
+        word, _, text = _header(scope, b"authorization").partition(" ")
+        key = desk.key(text.strip()) if word.lower() == "bearer" and text else None
+        if key is None:
+            raise Refusal(
+                401,
+                "no_key",
+                "cannot let this request in: send a valid key as `Authorization: Bearer KEY`.",
+                headers=((b"www-authenticate", b"Bearer"),),
+            )
+        wait = self._pace.wait(key.id, desk.project.settings.service.requests_per_second)
+        if wait > 0:
+            raise Refusal(
+                429,
+                "too_fast",
+                f"cannot take so many requests from the key '{key.name}': "
+                f"{desk.project.settings.service.requests_per_second:g} a second are allowed. Send fewer.",
+                headers=((b"retry-after", str(int(wait) + 1).encode()),),
+            )
+        caller = Caller(key.name, key.scopes)
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is not None or path == CSV:
+            caller.need("read" if endpoint is None else endpoint.scope, path)
+        return caller
+
+    async def _call(
+        self, desk: Desk, caller: Caller, endpoint: Endpoint, scope: Message, receive: Receive, send: _Sender
+    ) -> None:
+        if scope["method"] != "POST":
+            raise Refusal(405, "wrong_method", f"cannot {scope['method']} {endpoint.path}: send POST.")
+        content = await _body(scope, receive, desk.project.settings.service.body_mb * 2**20)
+
+        def work() -> bytes:
+            reply = endpoint.answer(desk, caller, _read(endpoint.request, content))
+            self._gauges.said(reply)
+            return orjson.dumps(reply)
+
+        if len(content) <= endpoint.at_once and b'"append"' not in content:
+            said = work()
+        else:
+            said = await self._elsewhere(work)
+        await _send(send, 200, JSON, said)
+
+    async def _elsewhere(self, work: Callable[[], Any]) -> Any:
+        """Let another thread do this, so that short answers need not wait for long ones."""
+        loop = asyncio.get_running_loop()
         try:
-            value = orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            return (422, body("bad_input", f"cannot read the body as JSON: {error}.")), receive
-        if not isinstance(value, dict):
-            return (
-                422,
-                body("bad_input", 'cannot use this body: it must be one JSON object, such as {"limit": 20}.'),
-            ), receive
-        return None, _once(bytes(content))
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, work), PATIENCE)
+        except TimeoutError:
+            raise Refusal(
+                503, "too_slow", f"cannot answer within {PATIENCE:g} s. Ask for fewer customers at a time."
+            ) from None
+
+    async def _page(
+        self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: _Sender
+    ) -> None:
+        path = scope["path"]
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Refusal(405, "wrong_method", f"cannot {scope['method']} {path}: send GET.")
+        if path == CSV:
+            await self._file(desk, caller, scope, receive, send)
+        elif path == "/readyz":
+            await answer(send, 200, ready(desk))
+        elif path == "/metrics":
+            text = await self._elsewhere(lambda: self._gauges.text(desk))
+            await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", text)
+        elif path == "/docs.json":
+            await _send(send, 200, JSON, document())
+        else:
+            await answer(send, 200, {"alive": True})
+
+    async def _file(
+        self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: _Sender
+    ) -> None:
+        """The list as a file, made while it is sent; one who hangs up stops the work."""
+        asked: dict[str, Any] = {}
+        for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            if name in ("tiers", "indicators"):
+                asked.setdefault(name, []).append(value)
+            elif name.startswith("segment."):
+                asked.setdefault("segment", {}).setdefault(name.removeprefix("segment."), []).append(value)
+            else:
+                asked[name] = value
+        try:
+            request = WholeListRequest.model_validate(asked)
+        except ValidationError as error:
+            raise Refusal.of(error) from None
+        lines = await self._elsewhere(lambda: csv(desk, caller, request))
+        first = await self._elsewhere(lambda: _part(lines))
+        name = b'attachment; filename="at_risk.csv"'
+        kind = [(b"content-type", b"text/csv; charset=utf-8"), (b"content-disposition", name)]
+        await send({"type": "http.response.start", "status": 200, "headers": kind})
+        gone = asyncio.ensure_future(_hung_up(receive))
+        try:
+            part = first
+            while part and not gone.done():
+                await send({"type": "http.response.body", "body": part.encode(), "more_body": True})
+                part = await self._elsewhere(lambda: _part(lines))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+
+
+class _Sender:
+    """Passes messages on and remembers the status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        return self._send(message)
 
 
 class _Reshaper:
     """Passes messages on; an error that is not in the one shape is put into it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: _Sender) -> None:
         self.send = send
         self.status = 200
         self.content = bytearray()
@@ -151,54 +226,73 @@ class _Reshaper:
         await self.send(message)
 
 
-def reshaped(status: int, content: bytes) -> tuple[int, dict[str, Any]]:
-    """An error's status and body in the one shape."""
-    try:
-        said = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        said = {}
-    if isinstance(said, dict) and isinstance(said.get("error"), dict):
-        return status, said
-    if isinstance(said, dict) and isinstance(said.get("detail"), list) and said["detail"]:
-        return 422, invalid(said["detail"][0])
-    known = {
-        404: ("no_such_path", "cannot answer: there is no such path. See /docs.json for those there are."),
-        405: ("wrong_method", "cannot answer: this path does not take this method. See /docs.json."),
-        429: ("too_fast", "cannot answer now: too many requests at once. Try again in a moment."),
-        503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
-        504: ("too_slow", "cannot answer: it took too long. Ask for fewer customers at a time."),
-    }
-    code, message = known.get(status, ("internal", "the service failed; its log says why."))
-    return status, body(code, message)
+def ready(desk: Desk) -> dict[str, Any]:
+    """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
+    replies, champion = desk.replies(), desk.champion()
+    said = {"ready": True, **replies.source(), "champion": champion.version}
+    return said if desk.trouble is None else said | {"trouble": desk.trouble}
 
 
-def invalid(detail: dict[str, Any]) -> dict[str, Any]:
-    """What one validation error says, with the field's name."""
-    field = ""
-    for part in detail["loc"]:
-        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        message = "there is no such field"
-    elif detail["type"] == "missing":
-        message = "this field is needed"
-    return body(
-        "bad_input", f"cannot use this request: `{field}`: {message[:1].lower()}{message[1:]}.", field
-    )
-
-
-def body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    """The one shape of every error."""
-    return {"error": {"code": code, "message": message, "field": field}}
-
-
-async def answer(send: Send, status: int, said: dict[str, Any]) -> None:
+async def answer(send: _Sender, status: int, said: dict[str, Any], *headers: tuple[bytes, bytes]) -> None:
+    """Send this as JSON; half a surrogate, which a request may hold, is replaced."""
     content = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    await _send(send, status, JSON, content, *headers)
+
+
+async def _send(send: _Sender, status: int, kind: bytes, content: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _read(shape: type[Shape], content: bytes) -> Shape:
+    try:
+        return shape.model_validate_json(content)
+    except ValidationError as error:
+        raise Refusal.of(error) from None
+
+
+async def _body(scope: Message, receive: Receive, most: int) -> bytes:
+    """The body of a request, when it is JSON and not too large."""
+    kind = _header(scope, b"content-type").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        sent = f"'{kind}'" if kind else "nothing"
+        raise Refusal(
+            415,
+            "not_json",
+            f"cannot read a body of type {sent}: send JSON with `Content-Type: application/json`.",
+        )
+    content = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        content += message.get("body", b"")
+        if len(content) > most:
+            raise Refusal(
+                413,
+                "too_large",
+                f"cannot take a body of more than {most // 2**20} MB: send fewer customers at a time.",
+            )
+        if not message.get("more_body"):
+            break
+    return bytes(content)
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _part(lines: Iterator[str]) -> str:
+    """The next lines, together."""
+    part, size = [], 0
+    for line in lines:
+        part.append(line)
+        size += len(line)
+        if size >= PART:
+            break
+    return "".join(part)
 
 
 def _header(scope: Message, name: bytes) -> str:
@@ -206,17 +300,3 @@ def _header(scope: Message, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
-
-
-def _once(content: bytes) -> Receive:
-    """A `receive` that gives this body, then waits like a client that stays connected."""
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": content, "more_body": False}
-
-    return receive

@@ -1,4 +1,7 @@
-"""Live scoring: events sent with a request become a history, and go the way of every other history."""
+"""Live scoring: events sent with a request become a history, and go the way of every other history.
+
+Alone, they are the history. With `append` they are first kept in the store, and the history is the store's.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ import pyarrow as pa
 
 from features.catalog import Catalog
 from features.customers import Customers
-from features.errors import UsageError
+from features.errors import DataError, UsageError
 from features.events import ATTRIBUTE, whole
 from features.history import History
 from features.sent import SENT, history
+from features.store import EventStore, Receipt
 from features.timeline import EARLIEST, Timeline, from_instant
 from serving.champion import Champion
-from serving.replies import Reply, with_status
 from serving.schema import EventRequest, LiveCustomer, PredictRequest
 from serving.scoring import answer, newest
+from serving.sent import plain_history
+from serving.wording import Reply, unknown, with_status
 
 Sent = tuple[LiveCustomer, str, EventRequest]
 """A row that was sent: whose, where in the request, and what it says."""
@@ -26,9 +31,91 @@ Sent = tuple[LiveCustomer, str, EventRequest]
 
 def predict(champion: Champion, request: PredictRequest, now: int, language: str) -> Reply:
     """What is said about the customers of a request, from their events alone."""
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    sent = history_of(request.customers, timeline, as_of, now)
+    rows: dict[str, int] = {}
+    for customer in request.customers:
+        rows.setdefault(customer.customer_id, len(rows))
+    return _said(champion, request, sent, as_of, rows, champion.bundle.data_version, language)
+
+
+def append(champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore) -> Reply:
+    """What is said about the customers of a request from all that is known, once their events are kept.
+
+    Sending the same request again keeps nothing twice. What is refused keeps nothing at all.
+    """
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    for number, customer in enumerate(request.customers):
+        if customer.attributes:
+            raise UsageError(
+                f"cannot append attributes of customer '{customer.customer_id}': only events are kept. "
+                "Leave the attributes out; those that are stored are used.",
+                field=f"customers[{number}].attributes",
+            )
+    events = _checked(request.customers, timeline, as_of, now)
+    receipt = store.add(events, source=SENT, timeline=timeline, now=now) if events.num_rows else None
+    if receipt is not None and receipt.quarantined:
+        raise DataError(
+            f"cannot append {receipt.quarantined} of the events: their event_id names another kind of event "
+            "from another source. The others were kept; give these an event_id of their own.",
+            field="customers",
+        )
+    names = [customer.customer_id for customer in request.customers]
+    keys = store.customers.keys(pa.array(names, pa.string()))
+    known = np.unique(keys[keys >= 0])
+    try:
+        stored = store.history_of(known.tolist())
+    except DataError:  # nothing was ever ingested, and no event was sent
+        stored = history(events, Customers())
+    places = np.searchsorted(stored.keys, keys)
+    rows = {name: int(at) for name, at, key in zip(names, places, keys, strict=True) if key >= 0}
+    said = _said(champion, request, stored, as_of, rows, store.version, language)
+    return said | {"appended": _appended(receipt)}
+
+
+def _said(
+    champion: Champion,
+    request: PredictRequest,
+    known: History,
+    as_of: int,
+    rows: dict[str, int],
+    data_version: str,
+    language: str,
+) -> Reply:
     bundle = champion.bundle
     timeline = Timeline(bundle.timezone)
-    as_of = now if request.as_of is None else _as_of(request.as_of, timeline)
+    answers = answer(bundle, known, as_of, threads=1)
+    fresh = newest(known, as_of)
+    names = [customer.customer_id for customer in request.customers]
+    chosen = answers.take(np.array([rows[name] for name in names if name in rows], dtype=np.int64))
+    said = with_status(bundle, chosen, [name for name in names if name in rows], language)
+    customers = [next(said) if name in rows else unknown(name) for name in names]
+    return {
+        "as_of": timeline.name(as_of),
+        "model_version": champion.version,
+        "data_version": data_version,
+        "freshness": None if fresh is None else timeline.name(fresh),
+        "evidence": bundle.evidence,
+        "customers": customers,
+        "ignored_kinds": ignored_kinds(request.customers, bundle.catalog),
+        "appended": None,
+    }
+
+
+def _appended(receipt: Receipt | None) -> dict[str, int]:
+    names = ("new", "already_there", "corrected")
+    return {name: 0 if receipt is None else getattr(receipt, name) for name in names}
+
+
+def _as_of(request: PredictRequest, timeline: Timeline, now: int) -> int:
+    if request.as_of is None:
+        return now
+    try:
+        as_of = timeline.instant(request.as_of)
+    except UsageError as error:
+        raise UsageError(error.message, field="as_of") from None
     if as_of > now:
         raise UsageError(
             f"cannot predict as of {request.as_of}: it has not come yet. "
@@ -40,24 +127,7 @@ def predict(champion: Champion, request: PredictRequest, now: int, language: str
             f"cannot predict as of {request.as_of}: no event is before 1970. Give a later date.",
             field="as_of",
         )
-    sent = history_of(request.customers, timeline, as_of, now)
-    answers = answer(bundle, sent, as_of, threads=1)
-    fresh = newest(sent, as_of)
-    rows: dict[str, int] = {}
-    for customer in request.customers:
-        rows.setdefault(customer.customer_id, len(rows))
-    return {
-        "as_of": timeline.name(as_of),
-        "model_version": champion.version,
-        "data_version": bundle.data_version,
-        "freshness": None if fresh is None else timeline.name(fresh),
-        "evidence": bundle.evidence,
-        "customers": [
-            with_status(bundle, answers, rows[customer.customer_id], customer.customer_id, language)
-            for customer in request.customers
-        ],
-        "ignored_kinds": ignored_kinds(request.customers, bundle.catalog),
-    }
+    return as_of
 
 
 def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> History:
@@ -67,6 +137,17 @@ def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int
     names, and which of two at one instant is first. Raises `UsageError` for a row that is no event, or
     not before the as-of date.
     """
+    plain = plain_history(customers, timeline, as_of, now)
+    if plain is not None:
+        return plain
+    events = _checked(customers, timeline, as_of, now)
+    people = Customers()
+    people.assign(pa.array([customer.customer_id for customer in customers], pa.string()))
+    return history(events, people)
+
+
+def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> pa.Table:
+    """What was sent as events (`EVENT_SCHEMA`), by the rules of an ingest."""
     sent: list[Sent] = []
     for number, customer in enumerate(customers):
         place = f"customers[{number}]"
@@ -102,9 +183,7 @@ def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int
             f"it is not before the as-of date {timeline.name(as_of)}. Leave it out, or give a later as_of."
         )
         raise _refused(sent[late[0]], "occurred_at", reason)
-    people = Customers()
-    people.assign(pa.array([customer.customer_id for customer in customers], pa.string()))
-    return history(events, people)
+    return events
 
 
 def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[str, int]:
@@ -115,18 +194,11 @@ def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[s
     return {kind: count for kind, count in sorted(sent.items()) if kind not in known}
 
 
-def _as_of(date: str, timeline: Timeline) -> int:
-    try:
-        return timeline.instant(date)
-    except UsageError as error:
-        raise UsageError(error.message, field="as_of") from None
-
-
 def _attribute(name: str, value: float | str, as_of: int) -> EventRequest:
     """What is known about a customer, as the event that says it, the last before the as-of date."""
     text = isinstance(value, str)
     return EventRequest.model_construct(
-        occurred_at=from_instant(as_of - 1),
+        occurred_at=from_instant(as_of - 1).isoformat(),
         kind=ATTRIBUTE + name,
         value=None if text else float(value),
         detail=value if text else None,
@@ -134,9 +206,14 @@ def _attribute(name: str, value: float | str, as_of: int) -> EventRequest:
 
 
 def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:
-    moment = getattr(sent[2], column)
+    moment: str | None = getattr(sent[2], column)
+    if moment is None:
+        return None
     try:
-        return None if moment is None else timeline.instant(moment)
+        # A bare number could be seconds, milliseconds or a day: a moment has its dashes.
+        if moment[4:5] != "-":
+            raise UsageError(f"'{moment}' is no moment: write it like 2017-11-15T09:30:00+09:00")
+        return timeline.instant(moment)
     except UsageError as error:
         raise _refused(sent, column, error.message) from None
 

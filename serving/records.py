@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
     Integer,
+    LargeBinary,
     MetaData,
     RowMapping,
     String,
@@ -80,6 +82,18 @@ AUDIT = Table(
     Column("details", String(1000), nullable=False, default=""),
 )
 
+ASKED = Table(
+    "asked",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("customers", Integer, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+)
+"""Who asked for whom: the customer keys of one call, eight bytes each."""
+
 
 @dataclass(frozen=True)
 class ScoreFile:
@@ -103,6 +117,17 @@ class Key:
     created_at: int
     last_used_at: int | None
     revoked_at: int | None
+    hash: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call that asked for customers, by their keys; -1 for one who is not known."""
+
+    at: int
+    who: str
+    action: str
+    keys: tuple[int, ...]
 
 
 class Records:
@@ -112,7 +137,11 @@ class Records:
         target = make_url(url)
         if target.drivername == "sqlite" and target.database:
             Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(target)
+        if target.drivername in ("postgresql", "postgres"):
+            target = target.set(drivername="postgresql+psycopg")
+        away = {"connect_timeout": 5} if target.drivername.startswith("postgresql") else {}
+        # A connection that broke meanwhile is replaced, so that a database that was away is met again.
+        self._engine = create_engine(target, pool_pre_ping=True, connect_args=away)
         if target.drivername == "sqlite":
             event.listen(self._engine, "connect", _prepare_sqlite)
         try:
@@ -153,6 +182,12 @@ class Records:
         """The scores in use."""
         return _score_file(self._newest(select(SCORES).order_by(SCORES.c.id.desc())))
 
+    def score_file(self, file: str) -> ScoreFile | None:
+        """The scores of this file, if they were ever in use."""
+        return _score_file(
+            self._newest(select(SCORES).where(SCORES.c.file == file).order_by(SCORES.c.id.desc()))
+        )
+
     def scores_before(self, as_of: int) -> ScoreFile | None:
         """The newest scores of an earlier as-of date."""
         earlier = select(SCORES).where(SCORES.c.as_of < as_of)
@@ -191,7 +226,7 @@ class Records:
             key = "kz_" + secrets.token_urlsafe(32)
             connection.execute(
                 insert(KEYS).values(
-                    name=name, hash=_hash(key), scopes=" ".join(sorted(set(scopes))), created_at=now
+                    name=name, hash=digest(key), scopes=" ".join(sorted(set(scopes))), created_at=now
                 )
             )
         return key
@@ -208,16 +243,16 @@ class Records:
 
     def key(self, text: str) -> Key | None:
         """The valid key this text is, if any."""
-        digest = _hash(text)
+        given = digest(text)
         with self._engine.connect() as connection:
-            row = connection.execute(select(KEYS).where(KEYS.c.hash == digest)).mappings().first()
-        if row is None or not hmac.compare_digest(row["hash"], digest) or row["revoked_at"] is not None:
+            row = connection.execute(select(KEYS).where(KEYS.c.hash == given)).mappings().first()
+        if row is None or not hmac.compare_digest(row["hash"], given) or row["revoked_at"] is not None:
             return None
         return _key(row)
 
-    def key_used(self, key: Key, now: int) -> None:
+    def key_used(self, key_id: int, now: int) -> None:
         with self._writing() as connection:
-            connection.execute(update(KEYS).where(KEYS.c.id == key.id).values(last_used_at=now))
+            connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(last_used_at=now))
 
     def revoke_key(self, name: str, now: int) -> None:
         with self._writing() as connection:
@@ -238,6 +273,36 @@ class Records:
                 insert(AUDIT).values(at=now, who=who, action=action, customer_key=customer, details=details)
             )
 
+    def note_asked(self, asked: Sequence[Asked]) -> None:
+        """Write down who asked for whom, in one step."""
+        rows = [
+            {
+                "at": one.at,
+                "who": one.who,
+                "action": one.action,
+                "customers": len(one.keys),
+                "keys": np.array(one.keys, dtype="<i8").tobytes(),
+            }
+            for one in asked
+        ]
+        with self._writing() as connection:
+            connection.execute(insert(ASKED), rows)
+
+    def asked(self, *, customer: int | None = None, limit: int = 100) -> list[Asked]:
+        """The newest calls that asked for customers; of one customer, those that asked for them."""
+        found = []
+        with self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=1_000).execute(
+                select(ASKED).order_by(ASKED.c.id.desc())
+            )
+            for row in rows.mappings():
+                keys = tuple(np.frombuffer(row["keys"], dtype="<i8").tolist())
+                if customer is None or customer in keys:
+                    found.append(Asked(row["at"], row["who"], row["action"], keys))
+                if len(found) == limit:
+                    break
+        return found
+
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     """Let readers go on while one writes, and let writers wait for each other."""
@@ -248,7 +313,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def _hash(key: str) -> str:
+def digest(key: str) -> str:
+    """What is kept of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -266,4 +332,5 @@ def _key(row: RowMapping) -> Key:
         row["created_at"],
         row["last_used_at"],
         row["revoked_at"],
+        row["hash"],
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,17 +16,16 @@ from features.errors import ModelError, UnknownCustomer
 from features.snapshot import snapshot
 from features.store import EventStore
 from features.timeline import Timeline
-from serving.at_risk import Choice, at_risk
+from serving.at_risk import Choice, Cursor, Rows, at_risk, page
 from serving.champion import load
-from serving.records import Records
-from serving.scores import Answers, Facts, Scores
+from serving.records import Records, ScoreFile
+from serving.scores import Facts, Scores
 from serving.scores import load as load_scores
 from serving.settings import Project
+from serving.wording import Reply, entries, number, unknown, with_status
 from training.bundle import Bundle
-from training.explain import Change, Reason, change_sentence, changes, reason, sentence
-from training.labels import IN_COHORT, STATUSES, UNKNOWN
-
-Reply = dict[str, Any]
+from training.explain import Change, change_sentence, changes, reason
+from training.labels import IN_COHORT, STATUSES
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
@@ -42,6 +41,8 @@ class Replies:
     timeline: Timeline
     earlier: Path | None = None
     """The file of the newest scores of an earlier as-of date; read when an explanation asks for it."""
+    file: str = ""
+    """The name of the score file."""
 
     @staticmethod
     def current(records: Records, project: Project, store: EventStore) -> Replies:
@@ -52,8 +53,13 @@ class Replies:
                 "cannot answer: nothing has been scored yet. Run `kizuna score` first "
                 "(after `kizuna train`, where no model was trained either)."
             )
-        scores = load_scores(project.scores / current.file)
-        earlier = records.scores_before(current.as_of)
+        return Replies.of_file(records, project, store, current)
+
+    @staticmethod
+    def of_file(records: Records, project: Project, store: EventStore, kept: ScoreFile) -> Replies:
+        """From the scores of one file."""
+        scores = load_scores(project.scores / kept.file)
+        earlier = records.scores_before(kept.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
         return Replies(
             scores,
@@ -61,31 +67,66 @@ class Replies:
             store.customers,
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
+            kept.file,
         )
+
+    def rehearse(self) -> None:
+        """Do beforehand what the first questions would wait for; raises `ModelError` where nothing fits."""
+        answers, columns = self.scores.answers, len(self.subjects)
+        if (
+            self.scores.facts.tiers != self.bundle.tiers.names
+            or answers.reason_features.max(initial=0) >= columns
+        ):
+            raise ModelError(
+                f"cannot use the scores in {self.file}: they are not of the bundle they name. "
+                "Run `kizuna score` again."
+            )
+        self.customers.keys(pa.array([""]))
+        ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
+        for ranking in ranked:
+            list(self._in_words(ranking[:1], "en"))
 
     def at_risk(self, choice: Choice, language: str) -> Reply:
         """The list."""
         return self.source() | {"customers": list(self.listed(choice, language))}
 
+    def page(self, choice: Choice, language: str, cursor: Cursor | None = None) -> Reply:
+        """A part of the list that goes on where the cursor says, and the cursor of the next part."""
+        start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
+        rows, more = page(self.scores, choice, self.subjects, start)
+        after = None if more is None else str(Cursor(self.file, more, rank + len(rows), choice.fingerprint))
+        customers = list(self._in_words(rows, language, rank))
+        return self.source() | {"customers": customers, "next_cursor": after}
+
     def listed(self, choice: Choice, language: str) -> Iterator[Reply]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
-        rows = at_risk(self.scores, choice)
+        return self._in_words(at_risk(self.scores, choice, self.subjects), language)
+
+    def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[Reply]:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
-            for row, name in enumerate(names):
-                yield {"rank": start + row + 1} | entry(self.bundle, chosen, row, name, language)
+            said = entries(self.bundle, chosen, names, language)
+            for place, one in enumerate(said, rank + start + 1):
+                yield {"rank": place} | one
+
+    @cached_property
+    def subjects(self) -> tuple[str, ...]:
+        """What each column of the bundle is about: its indicator, or tenure."""
+        columns = range(len(self.bundle.catalog.columns))
+        return tuple(reason(self.bundle, column, math.nan, 1.0).indicator for column in columns)
 
     def of(self, customer_ids: Sequence[str], language: str) -> Reply:
         """The stored scores of these customers, in the order asked; `status` says who is unknown."""
-        keys = self.customers.keys(pa.array(customer_ids, pa.string()))
-        rows = [self.scores.row(key) for key in keys.tolist()]
+        places = self.scores.rows(self.customers.keys(pa.array(customer_ids, pa.string())))
+        known = places >= 0
+        names = [name for name, there in zip(customer_ids, known.tolist(), strict=True) if there]
+        chosen = self.scores.answers.take(places[known])
+        said = with_status(self.bundle, chosen, names, language)
         return self.source() | {
             "customers": [
-                {"customer_id": name, "status": "unknown", **NOTHING}
-                if row is None
-                else with_status(self.bundle, self.scores.answers, row, name, language)
-                for name, row in zip(customer_ids, rows, strict=True)
+                next(said) if there else unknown(name)
+                for name, there in zip(customer_ids, known.tolist(), strict=True)
             ]
         }
 
@@ -98,7 +139,8 @@ class Replies:
                 customer_id, self.timeline.name(self.scores.facts.as_of) if key >= 0 else None
             )
         answers = self.scores.answers
-        reply = self.source() | {"customer": with_status(self.bundle, answers, row, customer_id, language)}
+        (customer,) = with_status(self.bundle, answers.take(np.array([row])), [customer_id], language)
+        reply = self.source() | {"customer": customer}
         before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)
         if before is None or place is None:
@@ -111,7 +153,7 @@ class Replies:
                 "as_of": self.timeline.name(then),
                 "model_version": before.facts.model_version,
                 "status": STATUSES[before.answers.status[place]].value,
-                "churn_probability": number(before.answers.churn_probability[place]),
+                "churn_probability": number(float(before.answers.churn_probability[place])),
                 "tier": before.facts.tiers[before.answers.tier[place]],
             },
             "changes": [self._change(change, language) for change in moved],
@@ -151,69 +193,4 @@ def source(facts: Facts, timeline: Timeline) -> Reply:
         "data_version": facts.data_version,
         "freshness": None if facts.newest is None else timeline.name(facts.newest),
         "evidence": facts.evidence,
-    }
-
-
-NOTHING: Mapping[str, Any] = {
-    "churn_probability": None,
-    "tier": None,
-    "predicted_tier": None,
-    "expected_value": None,
-    "value_at_risk": None,
-    "reasons": [],
-}
-"""What is said of a customer of whom nothing is known."""
-
-
-def with_status(bundle: Bundle, answers: Answers, row: int, customer_id: str, language: str) -> Reply:
-    """One customer, with what they are at the as-of date: cohort, lapsed, new or unknown."""
-    status = int(answers.status[row])
-    if status == UNKNOWN:
-        return {"customer_id": customer_id, "status": "unknown", **NOTHING}
-    said = entry(bundle, answers, row, customer_id, language)
-    return {"customer_id": customer_id, "status": STATUSES[status].value} | said
-
-
-def entry(bundle: Bundle, answers: Answers, row: int, customer_id: str, language: str) -> Reply:
-    """One customer as the list shows them."""
-    tiers = bundle.tiers.names
-    predicted = int(answers.predicted_tier[row])
-    return {
-        "customer_id": customer_id,
-        "churn_probability": number(answers.churn_probability[row]),
-        "tier": tiers[answers.tier[row]],
-        "predicted_tier": None if predicted < 0 else tiers[predicted],
-        "expected_value": number(answers.expected_value[row]),
-        "value_at_risk": number(answers.value_at_risk[row]),
-        "reasons": [_reason(bundle, one, language) for one in reasons(bundle, answers, row)],
-    }
-
-
-def reasons(bundle: Bundle, answers: Answers, row: int) -> list[Reason]:
-    """The reasons of one customer, most important first."""
-    return [
-        reason(bundle, int(column), float(value), float(contribution))
-        for column, value, contribution in zip(
-            answers.reason_features[row],
-            answers.reason_values[row],
-            answers.reason_contributions[row],
-            strict=True,
-        )
-        if column >= 0
-    ]
-
-
-def number(value: float) -> float | None:
-    """A number as JSON has it: none where there is none."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _reason(bundle: Bundle, reason: Reason, language: str) -> Reply:
-    return {
-        "feature": reason.feature,
-        "indicator": reason.indicator,
-        "value": reason.value_text or reason.value,
-        "typical": reason.typical,
-        "direction": reason.direction,
-        "sentence": sentence(bundle.catalog, reason, language),
     }

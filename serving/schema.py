@@ -5,27 +5,16 @@ Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identi
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from features.errors import UsageError
 from features.timeline import parse
 
-_BARE_NUMBER = re.compile(r"\s*[+-]?[\d_]*\.?[\d_]*([eE][+-]?\d+)?\s*")
-
 MOST_CUSTOMERS = 10_000
 MOST_LIVE_CUSTOMERS = 1_000
 MOST_EVENTS = 100_000
-
-
-def _moment(value: Any) -> Any:
-    """Moments are ISO 8601 texts; a bare number, even as text, could be seconds or milliseconds."""
-    if not isinstance(value, str) or _BARE_NUMBER.fullmatch(value):
-        raise ValueError("write a moment as text, such as 2017-11-15T09:30:00+09:00")
-    return value
 
 
 def _readable(text: str) -> str:
@@ -38,7 +27,8 @@ def _readable(text: str) -> str:
 
 CustomerId = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(max_length=2_000)]
-Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=str)]
+Moment = Annotated[str, Field(max_length=40)]
+"""ISO 8601; it is read where the project's time zone is known."""
 Day = Annotated[str, Field(max_length=40), AfterValidator(_readable)]
 Language = Literal["en", "ja"]
 
@@ -83,6 +73,11 @@ class PredictRequest(Shape):
     """Customers to score from the events sent."""
 
     customers: list[LiveCustomer] = Field(min_length=1, max_length=MOST_LIVE_CUSTOMERS)
+    append: bool = Field(
+        False,
+        description="keep the events in the store first, and score from all that is stored; sending them "
+        "again keeps nothing twice; needs a key with the scope `write`",
+    )
     as_of: Day | None = Field(
         None, description="a date or a moment, not in the future; now, when absent", examples=["2017-12-01"]
     )
@@ -100,7 +95,27 @@ class AtRiskRequest(Shape):
     order_by: Literal["value_at_risk", "churn_probability"] | None = Field(
         None, description="by value at risk where events carry amounts, when absent"
     )
+    min_value_at_risk: float | None = None
+    indicators: list[Text] = Field(
+        default_factory=list,
+        max_length=20,
+        description="what the main reason is about",
+        examples=[["inquiry"]],
+    )
+    segment: dict[Text, list[Text]] = Field(
+        default_factory=dict, max_length=20, description="for an attribute, the values wanted"
+    )
     language: Language | None = Field(None, description="the language of the reasons")
+
+
+class AtRiskPageRequest(AtRiskRequest):
+    """What is wanted of the list, a page at a time."""
+
+    cursor: Annotated[str, Field(max_length=1_000)] | None = Field(
+        None,
+        description="`next_cursor` of the page before, with the same filters; it goes on in the same scores, "
+        "whatever was scored since",
+    )
 
 
 class WholeListRequest(AtRiskRequest):
@@ -161,13 +176,23 @@ class ScoreReply(Source):
     customers: list[ScoredCustomer]
 
 
+class Appended(Shape):
+    """What became of the events that were sent to be kept."""
+
+    new: int
+    already_there: int
+    corrected: int = Field(description="events that were known by their event_id and now say something else")
+
+
 class PredictReply(Source):
     customers: list[ScoredCustomer]
+    appended: Appended | None = Field(description="null unless `append` was asked for")
     ignored_kinds: dict[str, int] = Field(description="kinds of event the model does not know, and how many")
 
 
 class AtRiskReply(Source):
     customers: list[ListedCustomer]
+    next_cursor: str | None = Field(description="for the next page; null on the last one")
 
 
 class Change(Shape):

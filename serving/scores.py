@@ -7,7 +7,8 @@ A file names no customer; `features/customers.py` knows whom a key stands for.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from features.events import ATTRIBUTE
 from serving.writing import in_one_step
 from training.labels import IN_COHORT
 
@@ -62,21 +64,34 @@ class Answers:
     """[n, 3], positions in the bundle's columns, the most important first; -1 for no further reason."""
     reason_values: Floats
     reason_contributions: Floats
+    attributes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+    """Where each customer's last known value of an attribute stands in `Facts.attributes`, -1 for none."""
 
     def __len__(self) -> int:
         return len(self.key)
 
     def take(self, rows: Ints) -> Answers:
-        return Answers(**{name: getattr(self, name)[rows] for name in SCHEMA.names})
+        attributes = {name: codes[rows] for name, codes in self.attributes.items()}
+        return Answers(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
 
     def table(self) -> pa.Table:
-        """The same as Arrow, in the columns of `SCHEMA`."""
-        return pa.table([_column(getattr(self, field.name), field.type) for field in SCHEMA], schema=SCHEMA)
+        """The same as Arrow, in the columns of `SCHEMA`, then one for each attribute."""
+        table = pa.table([_column(getattr(self, one.name), one.type) for one in SCHEMA], schema=SCHEMA)
+        for name, codes in self.attributes.items():
+            table = table.append_column(ATTRIBUTE + name, pa.array(codes))
+        return table
 
     @staticmethod
     def joined(parts: list[Answers]) -> Answers:
         """All parts, sorted by customer key."""
-        whole = Answers(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names})
+        names = sorted({name for part in parts for name in part.attributes})
+        none = [np.full(len(part), -1, dtype=np.int32) for part in parts]
+        attributes = {
+            name: np.concatenate([p.attributes.get(name, n) for p, n in zip(parts, none, strict=True)])
+            for name in names
+        }
+        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
+        whole = Answers(**columns, attributes=attributes)
         return whole.take(np.argsort(whole.key, kind="stable"))
 
 
@@ -96,6 +111,8 @@ class Facts:
     tiers: tuple[str, ...]
     """Names, lowest first."""
     scored_at: int
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that each attribute has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +126,13 @@ class Scores:
         """Where this customer is, None when they were not known at the as-of date."""
         place = int(np.searchsorted(self.answers.key, key))
         return place if place < len(self.answers) and self.answers.key[place] == key else None
+
+    def rows(self, keys: Ints) -> Ints:
+        """int64[n]: where each of these customers is, -1 for those who were not known."""
+        if not len(self.answers):
+            return np.full(len(keys), -1, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self.answers.key, keys), len(self.answers) - 1)
+        return np.where(self.answers.key[places] == keys, places, -1)
 
     @cached_property
     def cohort(self) -> Ints:
@@ -147,11 +171,14 @@ def load(file: Path) -> Scores:
             table = pa.ipc.open_file(source).read_all()
         facts: dict[str, Any] = json.loads(table.schema.metadata[b"facts"])
         columns = {name: _array(table.column(name)) for name in SCHEMA.names}
+        attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."
         ) from None
-    return Scores(Answers(**columns), Facts(**{**facts, "tiers": tuple(facts["tiers"])}))
+    values = {name: tuple(known) for name, known in facts.get("attributes", {}).items()}
+    told = {**facts, "tiers": tuple(facts["tiers"]), "attributes": values}
+    return Scores(Answers(**columns, attributes=attributes), Facts(**told))
 
 
 def without(file: Path, key: int) -> bool:

@@ -7,15 +7,17 @@ only where the history comes from.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from features.errors import DataError
+from features.errors import DataError, ModelError
 from features.events import ATTRIBUTE
-from features.history import History
+from features.history import MISSING, History
 from features.snapshot import snapshot
 from features.store import EventStore
-from features.timeline import Timeline, in_history
+from features.timeline import DAY, Timeline, in_history
+from serving.attributes import Attributes
 from serving.champion import Champion
 from serving.scores import REASONS, Answers, Facts
 from training.bundle import Bundle
@@ -62,6 +64,29 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
     )
 
 
+def rehearse(bundle: Bundle) -> None:
+    """Answer for one made-up customer, so that the first real one does not wait and a bad bundle is found."""
+    as_of, none = 20_000 * DAY, np.full(1, MISSING, dtype=np.int32)
+    history = History(
+        keys=np.zeros(1, dtype=np.int64),
+        offsets=np.array([0, 1]),
+        instants=np.array([as_of - DAY]),
+        recorded=np.empty(0, dtype=np.int64),
+        kinds=np.zeros(1, dtype=np.int32),
+        values=np.ones(1),
+        channels=none,
+        places=none,
+        details=none,
+        kind_names=bundle.churn.started_by[:1],
+    )
+    said = answer(bundle, history, as_of, threads=1)
+    if not 0.0 < said.churn_probability[0] < 1.0:
+        raise ModelError(
+            f"cannot use the bundle {bundle.fingerprint}: it says {said.churn_probability[0]} where a "
+            "probability belongs. Train again with `kizuna train`."
+        )
+
+
 def score(
     store: EventStore,
     champion: Champion,
@@ -72,10 +97,11 @@ def score(
     """Answers for every customer known at the as-of date, computed bucket by bucket."""
     store = store.pinned()
     bundle, parts, seen = champion.bundle, [], []
+    attributes = Attributes()
     for done, history in enumerate(store.histories()):
         if progress:
             progress("scoring", done / len(store.buckets))
-        said = answer(bundle, history, as_of)
+        said = replace(answer(bundle, history, as_of), attributes=attributes.of(history, as_of))
         parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
         seen.append(newest(history, as_of))
     answers = Answers.joined(parts)
@@ -97,6 +123,7 @@ def score(
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
         scored_at=now,
+        attributes=attributes.values,
     )
     return answers, facts
 

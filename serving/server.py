@@ -19,14 +19,13 @@ BACKLOG = 2048
 def run(project: Project, host: str, port: int, workers: int) -> None:
     """Serve until stopped. Refuses another machine's reach without keys, and a port that is taken."""
     keys_needed = not is_loopback(host)
-    if keys_needed:
-        with Records(project.records) as records:
-            if not records.any_key():
-                raise UsageError(
-                    f"cannot serve on {host}: others can reach that address, and there is no API key. "
-                    "Make one with `kizuna keys add NAME`, or serve on 127.0.0.1.",
-                    field="host",
-                )
+    with Records(project.records) as records:  # also makes the tables, before several workers would at once
+        if keys_needed and not records.any_key():
+            raise UsageError(
+                f"cannot serve on {host}: others can reach that address, and there is no API key. "
+                "Make one with `kizuna keys add NAME`, or serve on 127.0.0.1.",
+                field="host",
+            )
     listener = listen(host, port)
     metrics = tempfile.mkdtemp(prefix="kizuna-metrics-")
     os.environ |= {
@@ -87,6 +86,7 @@ def _serve(listener: socket.socket, workers: int) -> None:
         factory=True,
         backlog=BACKLOG,
         workers=workers,
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

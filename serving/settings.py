@@ -23,6 +23,7 @@ from features.catalog import FeatureSettings, Indicator, IndicatorSettings, indi
 from features.errors import ConfigurationError
 from features.sources import Attribute, Source
 from features.timeline import Timeline
+from serving.pace import ServiceSettings
 from training.labels import Churn, ChurnSettings
 from training.tiers import TierSettings
 
@@ -64,6 +65,12 @@ class Settings(BaseModel):
     churn: ChurnSettings = Field(default_factory=lambda: ChurnSettings.model_validate({}))
     tiers: TierSettings = Field(default_factory=lambda: TierSettings.model_validate({}))
     capacity: CapacitySettings = Field(default_factory=lambda: CapacitySettings.model_validate({}))
+    records: str = Field(
+        "",
+        description="the database of keys, saved lists and audit, such as postgresql://user@host/name; "
+        "kizuna.db in the state folder when empty",
+    )
+    service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class Project:
     @property
     def records(self) -> str:
         """The URL of the database that holds the records."""
-        return f"sqlite:///{self.state / 'kizuna.db'}"
+        return self.settings.records or f"sqlite:///{self.state / 'kizuna.db'}"
 
 
 def read(folder: Path) -> Project:

@@ -29,6 +29,7 @@ from training.contributions import Explainer
 from training.imports import without_scikit_learn
 from training.labels import Churn
 from training.models import Models, slots
+from training.single import OneRow
 from training.tiers import TierScale
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Bundle:
         A row alone and the same row in a batch give the same bits. `threads=0` uses every core.
         """
         rows = self._checked(matrix)
+        if len(rows) == 1:
+            return self._one(rows[0])
         threads = 1 if len(rows) < FEW_ROWS else threads
         margin = self._boosters["churn"].predict(rows, raw_score=True, num_threads=threads)
         value = self._boosters.get("value")
@@ -109,6 +112,22 @@ class Bundle:
             else value.predict(rows, num_threads=threads) * self.value_scale,
             margin=margin,
         )
+
+    def _one(self, row: Floats) -> Predictions:
+        margin, value = self._single["churn"](row), self._single.get("value")
+        return Predictions(
+            churn_probability=self.calibration(_logistic(margin)),
+            tier_probabilities=self._single["tier"](row)[None, :],
+            expected_value=None if value is None else value(row) * self.value_scale,
+            margin=margin,
+        )
+
+    @cached_property
+    def _single(self) -> dict[str, OneRow]:
+        return {
+            name: OneRow(booster, "raw" if name == "churn" else "normal")
+            for name, booster in self._boosters.items()
+        }
 
     def contributions(self, matrix: Floats, *, threads: int = 0) -> Floats:
         """float64[n, f + 1]: what each feature adds to a row's log-odds, then the base value."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.single import OneRow
+
 if TYPE_CHECKING:
     from lightgbm import Booster
 
@@ -64,9 +66,9 @@ class Explainer:
         return float(np.max(np.abs(values.sum(axis=1) - margin), initial=0.0))
 
     def _exact(self, matrix: Floats, threads: int) -> Floats:
-        values: Floats = self.booster.predict(
-            matrix, pred_contrib=True, num_threads=1 if len(matrix) == 1 else threads
-        )
+        if len(matrix) == 1:
+            return self._single(matrix[0])[None, :]
+        values: Floats = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
         return values
 
     def _fast(self, matrix: Floats) -> Floats:
@@ -84,6 +86,10 @@ class Explainer:
             )
             values[rows, [names.index(name) for name in found.columns]] = found.to_numpy()
         return values
+
+    @cached_property
+    def _single(self) -> OneRow:
+        return OneRow(self.booster, "contributions")
 
     @cached_property
     def _woodelf(self) -> Any:

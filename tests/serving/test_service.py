@@ -113,6 +113,7 @@ def test_curl_gets_the_same_digits_as_the_command_line(server: Server, scored_sh
 
 def test_the_list_of_the_service_is_the_list_of_the_command_line(server: Server, batch: Replies) -> None:
     status, said = server.post("/v1/at_risk", {"limit": 10, "language": "ja"})
+    assert said.pop("next_cursor")
     assert (status, said) == (200, batch.at_risk(Choice(limit=10), "ja"))
     _, everyone = server.post("/v1/at_risk", {})
     assert len(everyone["customers"]) == 20, "the capacity of kizuna.toml is the default"
@@ -296,7 +297,7 @@ def test_health_readiness_metrics_and_openapi_are_there(server: Server) -> None:
     assert server.send("GET", "/healthz")[0] == 200
     status, body = server.send("GET", "/readyz")
     assert (status, json.loads(body)["model_version"]) == (200, "1")
-    assert b"kizuna_request_total" in server.send("GET", "/metrics")[1]
+    assert b"kizuna_requests_total" in server.send("GET", "/metrics")[1]
     paths = json.loads(server.send("GET", "/docs.json")[1])["paths"]
     assert {"/v1/score", "/v1/predict", "/v1/at_risk", "/v1/explain"} <= paths.keys()
 
@@ -316,7 +317,7 @@ def test_the_service_loads_nothing_that_only_training_needs(server: Server, scor
     for library in ("sklearn", "matplotlib", "shap"):
         assert f"/{library}/" not in maps.read_text(), library
     code = (
-        "import sys, serving.service as s; s.application(); s.desk().replies(s.now());"
+        "import sys, serving.service as s; s.application(); s.desk().replies();"
         "print(*sorted({m.split('.')[0] for m in sys.modules if sys.modules[m]}"
         " & {'mlflow', 'optuna', 'shap', 'matplotlib', 'sklearn', 'woodelf'}))"
     )
