@@ -316,25 +316,6 @@ def test_a_pinned_store_stays_as_it_was_while_others_ingest(store):
     assert len(kept(store)) == 2
 
 
-def test_a_million_events_of_one_customer_and_many_details_are_one_history(tmp_path):
-    store, count = EventStore(tmp_path / "state"), 1_000_000
-    instants = (np.arange(count) // 2 * 1_000_000).astype("datetime64[us]")
-    events = pa.table(
-        {
-            "customer_id": pa.array(["ann"]).take(pa.array(np.zeros(count, np.int32))),
-            "occurred_at": pa.array(instants[::-1]),
-            "kind": pa.array(["visit"]).take(pa.array(np.zeros(count, np.int32))),
-            "detail": pa.array([f"detail {n}" for n in range(100_000)]).take(
-                pa.array(np.arange(count) % 100_000)
-            ),
-        }
-    )
-    assert store.add(events, source="web", timeline=UTC_TIME, now=NOW).new == count
-    history = store.history_of([0])
-    assert (history.events, history.customers, len(history.detail_names)) == (count, 1, 100_000)
-    assert bool(np.all(np.diff(history.instants) >= 0))
-
-
 # --- sources and attributes ---------------------------------------------------------------------
 
 
