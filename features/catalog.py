@@ -12,16 +12,25 @@ online, reasons and documentation follow.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from features.aggregates import AGGREGATES, CALENDAR, Aggregate
+from features.entries import FeatureEntry, FeatureSettings, Operation
 from features.errors import ConfigurationError
-from features.words import INDICATOR_WORDS, Words, kind_words
+from features.words import INDICATOR_WORDS, Words, kind_words, narrowed
+
+__all__ = [
+    "AGGREGATES", "ATTRIBUTE", "INDICATORS", "REFUND", "Aggregate", "Catalog", "Derived", "Feature",
+    "FeatureSettings", "Indicator", "IndicatorSettings", "Stream", "catalog", "family", "indicators", "trend",
+]  # fmt: skip
 
 REFUND = "refund"
 ATTRIBUTE = "attribute."
@@ -72,23 +81,6 @@ class IndicatorSettings(BaseModel):
     amounts: bool | None = Field(None, description="whether values are money")
 
 
-class FeatureSettings(BaseModel):
-    """`[features]`: the windows over which events are counted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    windows: tuple[int, ...] = Field(
-        (7, 14, 30, 60, 90, 180, 365), min_length=1, description="window lengths in days"
-    )
-
-    @field_validator("windows")
-    @classmethod
-    def _ascending(cls, windows: tuple[int, ...]) -> tuple[int, ...]:
-        if any(days < 1 or days > 36_500 for days in windows):
-            raise ValueError("a window is between 1 and 36500 days")
-        return tuple(sorted(set(windows)))
-
-
 @dataclass(frozen=True)
 class Stream:
     """A named selection of events: those of these kinds and, where given, channels, places and details."""
@@ -104,122 +96,41 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Aggregate:
-    """One way to make a number of a stream's events in a window.
-
-    `empty` is what it says without events. In the texts, `{many}` and the like are the stream's words
-    and `{window}` is the window in words. Refunds enter `sum` and nothing else.
-    """
-
-    name: str
-    unit: str
-    empty: float
-    english: str
-    japanese: str
-    windowed: bool | None = None
-    """True: only over a window; False: only over whole history; None: both."""
-
-
-_NONE = math.nan
-AGGREGATES: Mapping[str, Aggregate] = {
-    a.name: a
-    for a in (
-        Aggregate("count", "count", 0.0, "number of {many}{window}", "{window}{count}"),
-        Aggregate("sum", "value", 0.0, "total {value} of {many}{window}", "{window}{ja_value}の合計"),
-        Aggregate("mean", "value", _NONE, "average {value} of {many}{window}", "{window}{ja_value}の平均"),
-        Aggregate("min", "value", _NONE, "lowest {value} of {many}{window}", "{window}{ja_value}の最小"),
-        Aggregate("max", "value", _NONE, "highest {value} of {many}{window}", "{window}{ja_value}の最大"),
-        Aggregate(
-            "std", "value", _NONE, "spread of the {value} of {many}{window}", "{window}{ja_value}のばらつき"
-        ),
-        Aggregate("last", "value", _NONE, "latest {value} of {many}{window}", "{window}最新の{ja_value}"),
-        Aggregate("active_days", "days", 0.0, "days with {many}{window}", "{window}{ja}があった日数"),
-        Aggregate(
-            "distinct_detail",
-            "count",
-            0.0,
-            "different {details} of {many}{window}",
-            "{window}{ja}の{ja_details}の種類数",
-        ),
-        Aggregate(
-            "distinct_channel",
-            "count",
-            0.0,
-            "different channels of {many}{window}",
-            "{window}{ja}のチャネル数",
-        ),
-        Aggregate(
-            "distinct_place", "count", 0.0, "different places of {many}{window}", "{window}{ja}の場所の数"
-        ),
-        Aggregate("days_since_last", "days", _NONE, "days since the last {one}", "最終{ja}からの日数", False),
-        Aggregate(
-            "days_since_first",
-            "days",
-            _NONE,
-            "days since the first {one}",
-            "初回{ja}からの日数",
-            False,
-        ),
-        Aggregate("gap_mean", "days", _NONE, "average days between {many}", "{ja}の平均間隔（日）", False),
-        Aggregate(
-            "gap_std",
-            "days",
-            _NONE,
-            "spread of the days between {many}",
-            "{ja}の間隔のばらつき（日）",
-            False,
-        ),
-        Aggregate(
-            "gap_max", "days", _NONE, "longest break between {many}, in days", "{ja}の最長間隔（日）", False
-        ),
-        Aggregate(
-            "overdue",
-            "ratio",
-            _NONE,
-            "time since the last {one}, in multiples of the customer's usual gap",
-            "普段の間隔に対する最終{ja}からの経過（倍）",
-            False,
-        ),
-        Aggregate(
-            "last_detail",
-            "detail",
-            _NONE,
-            "latest {detail} of {many}{window}",
-            "{window}直近の{ja}の{ja_details}",
-        ),
-        Aggregate(
-            "top_detail",
-            "detail",
-            _NONE,
-            "most frequent {detail} of {many}{window}",
-            "{window}最も多い{ja}の{ja_details}",
-        ),
-    )
-}
-
-
-@dataclass(frozen=True)
 class Feature:
-    """One number from a customer's history: an aggregate of a stream over a window (None: all history)."""
+    """One number from a customer's history: an aggregate of a stream over `days` (`Aggregate.span`)."""
 
     name: str
     stream: str
     aggregate: str
     days: int | None = None
+    english: str = ""
+    japanese: str = ""
+    """What it is, where the records' own words are not wanted."""
 
 
 @dataclass(frozen=True)
 class Derived:
     """One number from two features. Missing where an input is missing or a divisor is zero.
 
-    `ratio` first ÷ second, `difference` first − second, `trend` (first ÷ its days) ÷ (second ÷ its days):
-    above 1 the short window runs faster than the long one.
+    `ratio` first ÷ second, `share` the same where the first is a part of the second, `difference`
+    first − second, `trend` (first ÷ its days) ÷ (second ÷ its days): above 1 the short window runs faster
+    than the long one.
     """
 
     name: str
-    operation: Literal["ratio", "difference", "trend"]
+    operation: Operation
     first: str
     second: str
+    english: str = ""
+    japanese: str = ""
+
+
+_OPERATION_WORDS = {
+    "ratio": ("{first}, as a share of the {second}", "「{second}」に対する「{first}」の比率"),
+    "difference": ("{first}, less the {second}", "「{first}」と「{second}」の差"),
+    "trend": ("pace of the {first} against the {second}", "「{first}」の増減（{second}に対する倍率）"),
+    "share": ("share of the {first} in the {second}", "「{second}」に占める「{first}」の割合"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,7 +191,9 @@ class Catalog:
         """What the number counts: `count`, `days`, `ratio`, `detail`, or the unit of the stream's values."""
         feature = self.feature_of[column]
         if isinstance(feature, Derived):
-            return self.unit(feature.first) if feature.operation == "difference" else "ratio"
+            if feature.operation == "difference":
+                return self.unit(feature.first)
+            return "share" if feature.operation == "share" else "ratio"
         unit = AGGREGATES[feature.aggregate].unit
         return self.stream_of[feature.stream].words.unit if unit == "value" else unit
 
@@ -295,34 +208,36 @@ class Catalog:
     def meaning(self, column: str, language: str) -> str:
         """The feature in words, `en` or `ja`: "number of purchases in the last 30 days"."""
         feature = self.feature_of[column]
+        own = feature.japanese if language == "ja" else feature.english
+        if own:
+            return own
         if isinstance(feature, Feature):
             return self._meaning(feature, language)
         first, second = self.meaning(feature.first, language), self.meaning(feature.second, language)
-        if feature.operation == "trend":
-            return (
-                f"「{first}」の増減（{second}に対する倍率）"
-                if language == "ja"
-                else f"pace of the {first} against the {second}"
-            )
-        if feature.operation == "ratio":
-            return (
-                f"「{second}」に対する「{first}」の比率"
-                if language == "ja"
-                else f"{first}, as a share of the {second}"
-            )
-        return f"「{first}」と「{second}」の差" if language == "ja" else f"{first}, less the {second}"
+        english, japanese = _OPERATION_WORDS[feature.operation]
+        return (japanese if language == "ja" else english).format(first=first, second=second)
 
     def _meaning(self, feature: Feature, language: str) -> str:
         aggregate, words = AGGREGATES[feature.aggregate], self.stream_of[feature.stream].words
         if self.stream_of[feature.stream].indicator == "profile":
             return words.one
-        template, window = (
-            aggregate.english,
-            "" if feature.days is None else f" in the last {feature.days} days",
-        )
+        template, window = aggregate.english, f" in the last {feature.days} days"
         if language == "ja":
-            template, window = aggregate.japanese, "" if feature.days is None else f"直近{feature.days}日の"
-        return template.format(window=window, **asdict(words))
+            template, window = aggregate.japanese, f"直近{feature.days}日の"
+        return template.format(
+            window="" if feature.days is None else window, days=feature.days, **asdict(words)
+        )
+
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """The numbers of the population that some feature reads: `gap_mean.purchase`."""
+        read = (
+            f"{number}.{feature.stream}"
+            for feature in self.features
+            if isinstance(feature, Feature)
+            for number in AGGREGATES[feature.aggregate].learned
+        )
+        return tuple(dict.fromkeys(read))
 
     def _root(self, column: str) -> Feature:
         feature = self.feature_of[column]
@@ -361,23 +276,49 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
     return tuple(known.values())
 
 
-def catalog(declared: Sequence[Indicator], settings: FeatureSettings, kinds: Collection[str]) -> Catalog:
-    """The default features for the kinds of event that a history holds.
+def catalog(
+    declared: Sequence[Indicator],
+    settings: FeatureSettings,
+    kinds: Collection[str],
+    horizon_days: int | None = None,
+) -> Catalog:
+    """The features of a project for the kinds of event that a history holds.
 
-    Every indicator has count and active days over all windows and days since last; behaviour has its
-    rhythm (gaps, overdue), money its sums, surveys their answers; each kind of a mixed indicator is a
-    stream of its own; attributes say their latest value.
+    By default every indicator has count and active days over all windows and days since last; behaviour has
+    its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
+    their answers; each kind of a mixed indicator is a stream of its own; attributes say their latest value.
+    The settings then drop, replace and add entries.
     """
+    ahead = horizon_days or _three(settings.windows)[1]
+    streams, features = _defaults(declared, settings, kinds, ahead)
+    if settings.drop:
+        every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)
+        _, possible = _defaults(declared, settings, every, ahead)
+        features = _kept(features, settings.drop, [feature.name for feature in possible])
+    for place, entry in enumerate(settings.add, start=1):
+        known = {feature.name: feature for feature in features}
+        key = f"features.add[{place}]"
+        entered = _derived(entry, key, known) or _entered(entry, key, declared, streams, kinds)
+        features = list((known | {feature.name: feature for feature in entered}).values())
+    used = {feature.stream for feature in features if isinstance(feature, Feature)}
+    return Catalog(
+        tuple(declared), tuple(stream for stream in streams if stream.name in used), tuple(features)
+    )
+
+
+def _defaults(
+    declared: Sequence[Indicator], settings: FeatureSettings, kinds: Collection[str], ahead: int
+) -> tuple[list[Stream], list[Feature | Derived]]:
     streams: list[Stream] = []
     features: list[Feature | Derived] = []
     for indicator in declared:
         present = tuple(kind for kind in indicator.kinds if kind in kinds)
         if not present:
             continue
-        words = INDICATOR_WORDS.get(indicator.name) or kind_words(indicator.name)
+        words = _words(indicator)
         whole = Stream(indicator.name, indicator.name, present, amounts=indicator.amounts, words=words)
         streams.append(whole)
-        features += _indicator_family(indicator, whole, settings.windows)
+        features += _indicator_family(indicator, whole, settings.windows, ahead)
         forward = tuple(kind for kind in present if kind != REFUND)
         for kind in (*(forward if len(forward) > 1 else ()), *(k for k in present if k == REFUND)):
             part = Stream(
@@ -391,21 +332,140 @@ def catalog(declared: Sequence[Indicator], settings: FeatureSettings, kinds: Col
             features += _kind_family(indicator, part, settings.windows)
     for kind in sorted(kind for kind in kinds if kind.startswith(ATTRIBUTE)):
         name = kind.removeprefix(ATTRIBUTE)
-        words = Words(
-            one=name,
-            many=name,
-            ja=name,
-            count=name,
-            value=name,
-            ja_value=name,
-            unit="value",
-            detail=name,
-            details=name,
-            ja_details="値",
-        )
+        words = Words(name, name, name, name, name, name, "value", name, name, "値")
         streams.append(Stream(f"profile_{name}", "profile", (kind,), words=words))
         features += [Feature(f"profile_{name}_{a}", f"profile_{name}", a) for a in ("last", "last_detail")]
-    return Catalog(tuple(declared), tuple(streams), tuple(features))
+    if settings.calendar:
+        streams.append(_CALENDAR)
+        features += family(_CALENDAR, *(a.name for a in AGGREGATES.values() if a.span == "date"))
+    return streams, features
+
+
+_CALENDAR = Stream(CALENDAR, CALENDAR, ())
+
+
+def _words(indicator: Indicator) -> Words:
+    return INDICATOR_WORDS.get(indicator.name) or kind_words(indicator.name)
+
+
+def _kept(
+    features: list[Feature | Derived], drop: Sequence[str], possible: Sequence[str]
+) -> list[Feature | Derived]:
+    """The features that no pattern names."""
+    for place, pattern in enumerate(drop, start=1):
+        if not pattern.startswith("profile_") and not any(fnmatchcase(name, pattern) for name in possible):
+            raise ConfigurationError(
+                f'`features.drop[{place}]` is "{pattern}", but no default feature has such a name. '
+                "docs/features.md lists them.",
+                field=f"features.drop[{place}]",
+            )
+    dropped = {f.name for f in features if any(fnmatchcase(f.name, pattern) for pattern in drop)}
+    for feature in features:
+        if isinstance(feature, Derived) and feature.name not in dropped:
+            for name in (feature.first, feature.second):
+                if name in dropped:
+                    raise ConfigurationError(
+                        f"`features.drop` leaves out '{name}', of which '{feature.name}' is made. "
+                        f'Add "{feature.name}" to it, or keep both.',
+                        field="features.drop",
+                    )
+    return [feature for feature in features if feature.name not in dropped]
+
+
+def _derived(
+    entry: FeatureEntry, key: str, known: Mapping[str, Feature | Derived]
+) -> list[Feature | Derived]:
+    """The feature that an entry makes of two others; none where it is made of events."""
+    if entry.operation is None:
+        return []
+    for place in ("first", "second"):
+        name = getattr(entry, place)
+        feature = known.get(name)
+        if feature is None:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f'Write "{near[0]}"' if near else "docs/features.md lists the default ones"
+            raise ConfigurationError(
+                f'`{key}.{place}` is "{name}", but there is no such feature before it. {hint}.',
+                field=f"{key}.{place}",
+            )
+        if entry.operation == "trend" and (isinstance(feature, Derived) or not feature.days):
+            raise ConfigurationError(
+                f'`{key}.{place}` is "{name}", but a trend compares two windows. '
+                "Write a feature with a window.",
+                field=f"{key}.{place}",
+            )
+    words = (entry.english, entry.japanese)
+    return [Derived(entry.name, entry.operation, entry.first, entry.second, *words)]
+
+
+def _entered(
+    entry: FeatureEntry,
+    key: str,
+    declared: Sequence[Indicator],
+    streams: list[Stream],
+    kinds: Collection[str],
+) -> list[Feature | Derived]:
+    """The features that an entry adds; a stream that is not there yet joins the others."""
+    told = (entry.english, entry.japanese)
+    if entry.aggregate in AGGREGATES and AGGREGATES[entry.aggregate].span == "date":
+        return [Feature(entry.name, _stream(_CALENDAR, streams).name, entry.aggregate, None, *told)]
+    indicator = next((one for one in declared if one.name == entry.stream.indicator), None)
+    if indicator is None:
+        raise ConfigurationError(
+            f'`{key}.stream.indicator` is "{entry.stream.indicator}", which is no indicator. '
+            f"There are {', '.join(one.name for one in declared)}.",
+            field=f"{key}.stream.indicator",
+        )
+    strange = [kind for kind in entry.stream.kinds if kind not in indicator.kinds]
+    if strange:
+        raise ConfigurationError(
+            f'`{key}.stream.kinds` has "{strange[0]}", which is no kind of {indicator.name}. '
+            f"There are {', '.join(indicator.kinds)}.",
+            field=f"{key}.stream.kinds",
+        )
+    chosen = _stream(_chosen(entry, indicator, kinds), streams)
+    if entry.aggregate != "share":
+        return [Feature(entry.name, chosen.name, entry.aggregate, entry.days, *told)]
+    whole = _stream(_chosen(entry, indicator, kinds, whole=True), streams)
+    (part,), (all_,) = (family(stream, "count", over=(entry.days,)) for stream in (chosen, whole))
+    return [part, all_, Derived(entry.name, "share", part.name, all_.name, *told)]
+
+
+def _chosen(
+    entry: FeatureEntry, indicator: Indicator, kinds: Collection[str], *, whole: bool = False
+) -> Stream:
+    """The stream of an entry, or all of its indicator's events."""
+    told, words = entry.stream, _words(indicator)
+    if whole or not (told.kinds or told.channels or told.places or told.details):
+        present = tuple(kind for kind in indicator.kinds if kind in kinds) or indicator.kinds
+        return Stream(indicator.name, indicator.name, present, amounts=indicator.amounts, words=words)
+    if len(told.kinds) == 1:
+        words = narrowed(kind_words(told.kinds[0], words), (*told.channels, *told.places, *told.details))
+    else:
+        words = narrowed(words, (*told.kinds, *told.channels, *told.places, *told.details))
+    return Stream(
+        "_".join((indicator.name, *told.kinds, *told.channels, *told.places, *told.details)),
+        indicator.name,
+        told.kinds or indicator.kinds,
+        told.channels,
+        told.places,
+        told.details,
+        indicator.amounts and told.kinds != (REFUND,),
+        words,
+    )
+
+
+def _stream(wanted: Stream, streams: list[Stream]) -> Stream:
+    """The stream that takes the same events, or the wanted one, which joins them under a name of its own."""
+    taken = {stream.name for stream in streams}
+    for stream in streams:
+        if replace(stream, name=wanted.name, words=wanted.words) == wanted:
+            return stream
+    name, number = wanted.name, 2
+    while name in taken:
+        name, number = f"{wanted.name}_{number}", number + 1
+    streams.append(replace(wanted, name=name))
+    return streams[-1]
 
 
 def family(stream: Stream, *aggregates: str, over: Sequence[int | None] = (None,)) -> list[Feature | Derived]:
@@ -426,7 +486,7 @@ def trend(stream: Stream, aggregate: str, short: int, long: int) -> Derived:
 
 
 def _indicator_family(
-    indicator: Indicator, stream: Stream, windows: Sequence[int]
+    indicator: Indicator, stream: Stream, windows: Sequence[int], ahead: int
 ) -> list[Feature | Derived]:
     short, middle, long = _three(windows)
     rows = family(stream, "count", "active_days", over=windows)
@@ -440,7 +500,8 @@ def _indicator_family(
         rows += family(stream, "distinct_channel", "distinct_place", over=(middle, long))
         rows += family(stream, "last_detail") + family(stream, "top_detail", over=(long,))
     if indicator.origin == "customer" and not indicator.attitude:
-        rows += family(stream, "gap_mean", "gap_std", "gap_max", "overdue")
+        rows += family(stream, "gap_mean", "gap_std", "gap_max", "overdue", "overdue_smoothed")
+        rows += family(stream, "silence", over=(ahead,))
         pairs = [(s, m) for s, m in ((short, middle), (middle, long)) if s < m]
         rows += [trend(stream, "count", s, m) for s, m in pairs]
         if indicator.amounts:

@@ -1,19 +1,23 @@
 """How a windowed number is computed: one pass over a customer's events for every feature and as-of date.
 
-A customer's events are first laid out stream by stream, oldest to newest, with what can be known once for
-all dates (distinct days, gaps so far). At an as-of date every window of a stream is then a suffix of what
-lies before the date: counts and days are differences of positions, and sums, extremes and distinct
-details are running accumulators, newest to oldest, read off at each window's edge. The same compiled
-function serves one customer online and a hundred million events in batch, so their rows are equal bit
-for bit.
+A customer's events are first laid out stream by stream, oldest to newest, once for all as-of dates. At a
+date every window of a stream is then a suffix of what lies before the date: counts, days and gaps follow from
+where it begins, and sums, extremes and different details are running accumulators, newest to oldest, read
+off at each window's edge. The same compiled function serves one customer online and a hundred million
+events in batch, so their rows are equal bit for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ walk: block by block _lay_out (customers), _write (rows) ─▶ matrix
+                          ├─▶ walk: block by block _lay_out, _find_edges, _say_… ─▶ matrix
     History ─▶ Selection ─┘
 
+A family of aggregates shares one walk over a stream's events: `_FAMILIES` says which belong together, and
+the function of that name writes them. What is compiled stands in this one file, as the compiler's cache on
+disk looks at no other.
+
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
-consecutive events of the stream; the most frequent detail is, among equals, the one seen last. Refunds
-(kind `refund`, or a negative value where values are amounts) enter sums and nothing else.
+consecutive events of the window; the most frequent detail is, among equals, the one seen last; hours and
+weekdays are the local clock's. Refunds (kind `refund`, or a negative value where values are amounts) enter
+sums and nothing else.
 """
 
 from __future__ import annotations
@@ -24,97 +28,113 @@ import numba
 import numpy as np
 
 from features.history import MISSING
-from features.program import (
-    DETAILS,
-    EXTREMES,
-    OPERATION,
-    RHYTHM,
-    SPREAD,
-    TOP,
-    VALUES,
-)
 from features.timeline import ALWAYS, DAY
 
-_COUNT, _SUM, _MEAN, _MIN, _MAX, _STD, _LAST = (
-    OPERATION[name] for name in ("count", "sum", "mean", "min", "max", "std", "last")
-)
-_ACTIVE_DAYS, _DETAILS, _CHANNELS, _PLACES = (
-    OPERATION[name] for name in ("active_days", "distinct_detail", "distinct_channel", "distinct_place")
-)
-_SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE = (
-    OPERATION[name]
-    for name in ("days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max", "overdue")
-)
-_LAST_DETAIL, _TOP_DETAIL = OPERATION["last_detail"], OPERATION["top_detail"]
+_FAMILIES = {
+    "positions": (
+        "count", "active_days", "days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max",
+        "overdue", "overdue_smoothed", "silence", "last", "last_detail",
+    ),
+    "values": ("sum", "mean", "min", "max", "std"),
+    "details": ("distinct_detail",),
+    "channels": ("distinct_channel",),
+    "places": ("distinct_place",),
+    "frequencies": ("top_detail",),
+    "clock": (
+        "share_night", "share_morning", "share_afternoon", "share_evening", "share_monday", "share_tuesday",
+        "share_wednesday", "share_thursday", "share_friday", "share_saturday", "share_sunday",
+        "share_weekend",
+    ),
+}  # fmt: skip
+OPERATIONS = {
+    name: (family, operation)
+    for family, names in enumerate(_FAMILIES.values())
+    for operation, name in enumerate(names)
+}
+"""The family of an aggregate and its number there."""
+FAMILIES = len(_FAMILIES)
+NUMBERS = ("gap_mean", "gap_weight", "mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
+"""What a population teaches about a stream, in the order of the kernel's columns."""
+DERIVED = ("ratio", "difference", "trend", "share")
 
-# Of a layout: which customer it shows, up to which instant.
+_POSITIONS, _VALUES, _DETAILS, _CHANNELS, _PLACES, _FREQUENCIES, _CLOCK = range(FAMILIES)
+(
+    _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX,
+    _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE, _LAST, _LAST_DETAIL,
+) = range(len(_FAMILIES["positions"]))  # fmt: skip
+_SUM, _MEAN, _MIN, _MAX, _STD = range(len(_FAMILIES["values"]))
+_DIFFERENCE = DERIVED.index("difference")
+
+# Of a layout: which customer it shows, up to which instant, whether something was recorded late.
 _CUSTOMER, _UNTIL, _LATE = range(3)
-# Of an event laid out: its instant, and the distinct days of its stream up to and with it.
-_AT, _DAYS = range(2)
-# Of an event laid out: its value; mean, sum of squares and longest of the gaps up to and with it.
-_VALUE, _AVERAGE, _SQUARES, _LONGEST = range(4)
-# Of a window: where it begins, how many values, how many different codes, the most frequent detail.
-_BEGIN, _VALUED, _DIFFERENT, _BEST = 0, 1, 2, 5  # 2, 3, 4: details, channels, places
-# Of a window: sum, extremes, sum of squares.
-_TOTAL, _LOW, _HIGH, _SQUARE = range(4)
-
-_ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 256, 4_096
+_ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 64, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
 
 
+_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 # Compiled functions take whole blocks: handing an array over costs two atomic counts each time.
 
 
-@numba.njit(cache=True, nogil=True)
+@_compiled
 def walk(  # type: ignore[no-untyped-def]
     begin, end, customers, moments,
-    offsets, instants, recorded, kinds, values, channels, places, details, n_details, n_channels, n_places,
+    offsets, instants, recorded, kinds, values, channels, places, details, sizes,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    reach, midnights, needs, amounts, column_starts, columns, derived, factors, empty,
+    reach, midnights, turns, amounts, starts, columns, derived, factors, empty, numbers,
     matrix,
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
-    S = len(needs)
-    marks = np.zeros((S, 3), np.int64)
-    sizes, room = (n_details, n_channels, n_places), 0
-    for s in range(S):
-        for field in range(3):
-            marks[s, field] = room
-            room += sizes[field] if needs[s] & (DETAILS << field) else 0
-    # A code was seen in this row when its mark holds the row's number, so nothing needs wiping.
-    seen, times, rank = np.full(room, -1, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int64)
+    S, K = len(amounts), len(reach)
+    # A code was seen in this walk when its mark holds the walk's number, so nothing needs wiping.
+    seen = np.full(max(sizes), 0, np.int64)
+    times, rank, stamp = np.empty(sizes[0], np.int64), np.empty(sizes[0], np.int64), 0
     most = 0
     for kind in range(len(refunds)):
-        most = max(most, taker_starts[kind + 1] - taker_starts[kind])
+        room = 0
+        for t in range(taker_starts[kind], taker_starts[kind + 1]):
+            room += 2 if amounts[takers[t]] else 1
+        most = max(most, room)
 
-    layouts = np.empty((_ROWS_OF_A_BLOCK, 3), np.int64)
-    layout_of = np.empty(_ROWS_OF_A_BLOCK, np.int64)
-    bounds = np.zeros((_ROWS_OF_A_BLOCK, 2 * S, 2), np.int64)
-    ints, numbers, codes = np.empty((64, 2), np.int64), np.empty((64, 4)), np.empty((64, 3), np.int32)
+    rows = min(_ROWS_OF_A_BLOCK, end - begin)
+    layouts, layout_of = np.empty((rows, 3), np.int64), np.empty(rows, np.int64)
+    bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, S, K + 2), np.int64)
+    room = 0
+    at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
     while begin < end:
         stop, shown, held = _block(
             begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of
         )
-        if 2 * most * held > len(ints):
-            room = 4 * most * held
-            ints, numbers, codes = (
-                np.empty((room, 2), np.int64),
-                np.empty((room, 4)),
-                np.empty((room, 3), np.int32),
-            )
+        if most * held > room:
+            room = most * held + min(most * held, 1 << 20)
+            at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
         _lay_out(
             shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
             taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-            midnights, needs, amounts, bounds, ints, numbers, codes,
+            midnights, amounts, bounds, at, days, src,
         )  # fmt: skip
-        _write(
-            begin, stop, moments, layout_of, reach, needs, column_starts, columns, derived, factors, empty,
-            bounds, ints, numbers, codes, marks, seen, times, rank, matrix,
-        )  # fmt: skip
+        _find_edges(begin, stop, moments, layout_of, reach, bounds, at, edges, empty, matrix)
+        _say_positions(
+            begin, stop, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix
+        )
+        _say_values(
+            begin, stop, moments, layout_of, reach, bounds, edges, at, src, values, starts, columns, matrix
+        )
+        stamp = _say_different(
+            begin, stop, _DETAILS, details, edges, src, starts, columns, seen, stamp, matrix
+        )
+        stamp = _say_different(
+            begin, stop, _CHANNELS, channels, edges, src, starts, columns, seen, stamp, matrix
+        )
+        stamp = _say_different(begin, stop, _PLACES, places, edges, src, starts, columns, seen, stamp, matrix)
+        stamp = _say_frequencies(
+            begin, stop, details, edges, src, starts, columns, seen, times, rank, stamp, matrix
+        )
+        _say_clock(begin, stop, edges, at, midnights, turns, starts, columns, matrix)
+        _derive(begin, stop, derived, factors, matrix)
         begin = stop
 
 
-@numba.njit(cache=True, nogil=True)
+@_compiled
 def _block(begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of):  # type: ignore[no-untyped-def]
     """Where the block that starts at `begin` ends, how many layouts its rows share, and their events.
 
@@ -151,17 +171,25 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts,
     return row, shown, held
 
 
-@numba.njit(cache=True, nogil=True)
+@_compiled
 def _lay_out(  # type: ignore[no-untyped-def]
     shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    midnights, needs, amounts, bounds, ints, numbers, codes,
+    midnights, amounts, bounds, at, days, src,
 ):  # fmt: skip
-    """Lays events out by stream, oldest to newest; refunds of stream s as those of stream S + s."""
-    S = len(needs)
+    """Lays events out by stream, oldest to newest; refunds of stream s as those of stream S + s.
+
+    Of an event laid out: its instant, the distinct days of its stream up to and with it, and its place in
+    the history.
+    """
+    S = len(amounts)
     has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
-    of_kind, today = np.zeros(len(refunds), np.int64), np.zeros(2 * S, np.int64)
-    room = 0
+    of_kind, today = np.zeros(len(refunds), np.int64), np.empty(2 * S, np.int64)
+    chooses = np.zeros(S, np.bool_)
+    for s in range(S):
+        chooses[s] = picky[s, 0] >= 0 or picky[s, 1] >= 0 or picky[s, 2] >= 0
+    room, day = 0, np.int64(0)
+    day_begin = day_end = ALWAYS
     for layout in range(shown):
         customer, until, late = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL], layouts[layout, _LATE]
         first, stop = offsets[customer], offsets[customer + 1]
@@ -178,6 +206,8 @@ def _lay_out(  # type: ignore[no-untyped-def]
             bounds[layout, s, 1] = 0
             today[s] = -1
         for kind in range(len(of_kind)):
+            if of_kind[kind] == 0:
+                continue
             for t in range(taker_starts[kind], taker_starts[kind + 1]):
                 bounds[layout, takers[t], 1] += of_kind[kind]
                 bounds[layout, S + takers[t], 1] += of_kind[kind] if amounts[takers[t]] else 0
@@ -186,197 +216,313 @@ def _lay_out(  # type: ignore[no-untyped-def]
             bounds[layout, s, 0] = room
             room += bounds[layout, s, 1]
             bounds[layout, s, 1] = bounds[layout, s, 0]
-        day, day_end = np.int64(0), ALWAYS
         for i in range(first, stop):
             if late and recorded[i] >= until:
                 continue
-            at, kind = instants[i], kinds[i]
-            value = values[i] if has_values else math.nan
-            if at >= day_end:
-                day = (at - midnights[0]) // DAY
-                while midnights[day] > at:
+            moment, kind = instants[i], kinds[i]
+            taker, last_taker = taker_starts[kind], taker_starts[kind + 1]
+            if taker == last_taker:
+                continue
+            if not day_begin <= moment < day_end:
+                day = (moment - midnights[0]) // DAY
+                while midnights[day] > moment:
                     day -= 1
-                while midnights[day + 1] <= at:
+                while midnights[day + 1] <= moment:
                     day += 1
-                day_end = midnights[day + 1]
-            for t in range(taker_starts[kind], taker_starts[kind + 1]):
+                day_begin, day_end = midnights[day], midnights[day + 1]
+            for t in range(taker, last_taker):
                 s = takers[t]
-                if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
-                    continue
-                if picky[s, 1] >= 0 and not (has_places and place_allowed[picky[s, 1], places[i]]):
-                    continue
-                if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
-                    continue
-                need = needs[s]
-                if amounts[s] and (refunds[kind] or value < 0):
+                if chooses[s]:
+                    if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
+                        continue
+                    if picky[s, 1] >= 0 and not (has_places and place_allowed[picky[s, 1], places[i]]):
+                        continue
+                    if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
+                        continue
+                if amounts[s] and (refunds[kind] or (has_values and values[i] < 0)):
                     s += S
-                    need = 0
                 p = bounds[layout, s, 1]
-                n = p - bounds[layout, s, 0]
                 bounds[layout, s, 1] = p + 1
-                ints[p, _AT] = at
-                ints[p, _DAYS] = (ints[p - 1, _DAYS] if n else 0) + (today[s] != day)
-                today[s] = day
-                numbers[p, _VALUE] = value
-                codes[p, 0] = details[i] if has_details else MISSING
-                codes[p, 1] = channels[i] if has_channels else MISSING
-                codes[p, 2] = places[i] if has_places else MISSING
-                if need & RHYTHM:
-                    if n == 0:
-                        numbers[p, _AVERAGE] = numbers[p, _SQUARES] = numbers[p, _LONGEST] = 0.0
-                    else:
-                        gap = (at - ints[p - 1, _AT]) / DAY
-                        step = gap - numbers[p - 1, _AVERAGE]
-                        average = numbers[p - 1, _AVERAGE] + step / n
-                        numbers[p, _AVERAGE] = average
-                        numbers[p, _SQUARES] = numbers[p - 1, _SQUARES] + step * (gap - average)
-                        numbers[p, _LONGEST] = max(gap, numbers[p - 1, _LONGEST])
+                at[p], src[p] = moment, i
+                if today[s] == day:
+                    days[p] = days[p - 1]
+                else:
+                    days[p] = 1 if p == bounds[layout, s, 0] else days[p - 1] + 1
+                    today[s] = day
 
 
-@numba.njit(cache=True, nogil=True)
-def _write(  # type: ignore[no-untyped-def]
-    begin, end, moments, layout_of, reach, needs, column_starts, columns, derived, factors, empty,
-    bounds, ints, numbers, codes, marks, seen, times, rank, matrix,
-):  # fmt: skip
-    """Writes rows; where a feature has nothing to say, `empty` stands already."""
-    S, K = len(needs), len(reach)
-    windows, totals = np.zeros((K + 1, 6), np.int64), np.zeros((K + 1, 4))
+@_compiled
+def _find_edges(begin, end, moments, layout_of, reach, bounds, at, edges, empty, matrix):  # type: ignore[no-untyped-def]
+    """For each row and stream where each window begins, then whole history, then where the past ends.
+
+    Fills the rows with what is said without events.
+    """
+    _, S, places = edges.shape
+    K = places - 2
     for row in range(begin, end):
         for column in range(len(empty)):
             matrix[row, column] = empty[column]
-        layout, as_of = layout_of[row - begin], moments[row]
-        for s in range(S if layout >= 0 else 0):
-            first, stop, need = bounds[layout, s, 0], bounds[layout, s, 1], needs[s]
-            back, back_stop = bounds[layout, S + s, 0], bounds[layout, S + s, 1]
-            if first == stop and back == back_stop:
+        n, layout, as_of = row - begin, layout_of[row - begin], moments[row]
+        for s in range(S):
+            if layout < 0:
+                edges[n, s, K] = edges[n, s, K + 1] = 0
                 continue
-            while stop > first and ints[stop - 1, _AT] >= as_of:
+            first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
+            while stop > first and at[stop - 1] >= as_of:
                 stop -= 1
+            edges[n, s, K], edges[n, s, K + 1] = first, stop
             p = stop
-            for k in range(K):
+            for k in range(K if stop > first else 0):
                 edge = as_of + reach[k]
-                while p > first and ints[p - 1, _AT] >= edge:
+                while p > first and at[p - 1] >= edge:
                     p -= 1
-                windows[k, _BEGIN] = p
-            windows[K, _BEGIN] = first
+                edges[n, s, k] = p
 
-            if need & VALUES:
-                total, valued, p = 0.0, 0, stop
-                for k in range(K + 1):
-                    while p > windows[k, _BEGIN]:
-                        p -= 1
-                        if not math.isnan(numbers[p, _VALUE]):
-                            total += numbers[p, _VALUE]
-                            valued += 1
-                    totals[k, _TOTAL], windows[k, _VALUED] = total, valued
-            if need & EXTREMES:
-                low, high, p = math.inf, -math.inf, stop
-                for k in range(K + 1):
-                    while p > windows[k, _BEGIN]:
-                        p -= 1
-                        low, high = min(low, numbers[p, _VALUE]), max(high, numbers[p, _VALUE])
-                    totals[k, _LOW], totals[k, _HIGH] = low, high
-            if need & SPREAD:  # Welford (1962)
-                average, square, valued, p = 0.0, 0.0, 0, stop
-                for k in range(K + 1):
-                    while p > windows[k, _BEGIN]:
-                        p -= 1
-                        if not math.isnan(numbers[p, _VALUE]):
-                            valued += 1
-                            step = numbers[p, _VALUE] - average
-                            average += step / valued
-                            square += step * (numbers[p, _VALUE] - average)
-                    totals[k, _SQUARE] = square
-            for field in range(3):
-                if need & (DETAILS << field):
-                    mark, n, p = marks[s, field], 0, stop
-                    best = np.int64(-1)
-                    for k in range(K + 1):
-                        while p > windows[k, _BEGIN]:
-                            p -= 1
-                            code = codes[p, field]
-                            if code < 0:
-                                continue
-                            if seen[mark + code] != row:
-                                seen[mark + code] = row
-                                times[mark + code] = 0
-                                rank[mark + code] = -n
-                                n += 1
-                            if field == 0 and need & TOP:
-                                times[mark + code] += 1
-                                ahead = 1 if best < 0 else times[mark + code] - times[mark + best]
-                                if ahead > 0 or (ahead == 0 and rank[mark + code] > rank[mark + best]):
-                                    best = np.int64(code)
-                        windows[k, _DIFFERENT + field] = n
-                        if field == 0:
-                            windows[k, _BEST] = best
 
+@_compiled
+def _say_positions(  # type: ignore[no-untyped-def]
+    begin, end, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix,
+):  # fmt: skip
+    """What follows from where a window begins and ends: counts, days, gaps, what came last."""
+    _, S, places = edges.shape
+    K = places - 2
+    for row in range(begin, end):
+        n, as_of = row - begin, moments[row]
+        for s in range(S):
+            stop, first = edges[n, s, K + 1], edges[n, s, K]
+            if first == stop:
+                continue
             last = stop - 1
-            for c in range(column_starts[s], column_starts[s + 1]):
-                column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
-                n = stop - windows[k, _BEGIN]
-                if operation == _SUM:
-                    total = totals[k, _TOTAL]
-                    for p in range(back_stop - 1, back - 1, -1):
-                        inside = k == K or ints[p, _AT] >= as_of + reach[k]
-                        if inside and ints[p, _AT] < as_of and not math.isnan(numbers[p, _VALUE]):
-                            total += numbers[p, _VALUE]
-                    matrix[row, column] = total
-                elif n == 0:
+            for c in range(starts[_POSITIONS, s, 0], starts[_POSITIONS, s, K + 1]):
+                column, operation, window = columns[c, 0], columns[c, 1], edges[n, s, columns[c, 2]]
+                if window == stop:
                     continue
-                elif operation == _COUNT:
-                    matrix[row, column] = n
+                gaps = last - window
+                if operation == _COUNT:
+                    matrix[row, column] = stop - window
                 elif operation == _ACTIVE_DAYS:
-                    matrix[row, column] = ints[last, _DAYS] - ints[windows[k, _BEGIN], _DAYS] + 1
-                elif operation == _DETAILS:
-                    matrix[row, column] = windows[k, _DIFFERENT]
-                elif operation == _CHANNELS:
-                    matrix[row, column] = windows[k, _DIFFERENT + 1]
-                elif operation == _PLACES:
-                    matrix[row, column] = windows[k, _DIFFERENT + 2]
-                elif operation == _MEAN:
-                    if windows[k, _VALUED]:
-                        matrix[row, column] = totals[k, _TOTAL] / windows[k, _VALUED]
-                elif operation == _MIN:
-                    if totals[k, _LOW] != math.inf:
-                        matrix[row, column] = totals[k, _LOW]
-                elif operation == _MAX:
-                    if totals[k, _HIGH] != -math.inf:
-                        matrix[row, column] = totals[k, _HIGH]
-                elif operation == _STD:
-                    if windows[k, _VALUED] > 1:
-                        matrix[row, column] = math.sqrt(totals[k, _SQUARE] / (windows[k, _VALUED] - 1))
-                elif operation == _LAST:
-                    p = last
-                    while p > windows[k, _BEGIN] and math.isnan(numbers[p, _VALUE]):
-                        p -= 1
-                    if not math.isnan(numbers[p, _VALUE]):
-                        matrix[row, column] = numbers[p, _VALUE]
+                    matrix[row, column] = days[last] - days[window] + 1
                 elif operation == _SINCE_LAST:
-                    matrix[row, column] = (as_of - ints[last, _AT]) / DAY
+                    matrix[row, column] = (as_of - at[last]) / DAY
                 elif operation == _SINCE_FIRST:
-                    matrix[row, column] = (as_of - ints[first, _AT]) / DAY
-                elif operation == _LAST_DETAIL:
-                    if codes[last, 0] >= 0:
-                        matrix[row, column] = codes[last, 0]
-                elif operation == _TOP_DETAIL:
-                    if windows[k, _BEST] >= 0:
-                        matrix[row, column] = windows[k, _BEST]
-                elif n > 1:  # the rhythm needs a gap
-                    gap = (ints[last, _AT] - ints[first, _AT]) / DAY / (n - 1)
-                    if operation == _GAP_MEAN:
-                        matrix[row, column] = gap
-                    elif operation == _GAP_MAX:
-                        matrix[row, column] = numbers[last, _LONGEST]
-                    elif operation == _GAP_STD and n > 2:
-                        matrix[row, column] = math.sqrt(numbers[last, _SQUARES] / (n - 2))
-                    elif operation == _OVERDUE and gap > 0:
-                        matrix[row, column] = (as_of - ints[last, _AT]) / DAY / gap
+                    matrix[row, column] = (as_of - at[first]) / DAY
+                elif operation == _GAP_MEAN:
+                    if gaps:
+                        matrix[row, column] = (at[last] - at[window]) / DAY / gaps
+                elif operation == _GAP_STD:
+                    if gaps > 1:
+                        mean, squares = (at[last] - at[window]) / gaps, 0.0
+                        for p in range(last, window, -1):
+                            squares += (at[p] - at[p - 1] - mean) ** 2
+                        matrix[row, column] = math.sqrt(squares / (gaps - 1)) / DAY
+                elif operation == _GAP_MAX:
+                    longest = np.int64(0)
+                    for p in range(last, window, -1):
+                        longest = max(longest, at[p] - at[p - 1])
+                    if gaps:
+                        matrix[row, column] = longest / DAY
+                elif operation in (_OVERDUE, _OVERDUE_SMOOTHED):
+                    spent = (at[last] - at[first]) / DAY
+                    typical, weight = numbers[s, 0], numbers[s, 1]
+                    if operation == _OVERDUE_SMOOTHED and typical * weight >= 0:
+                        spent, gaps = spent + typical * weight, gaps + weight
+                    if spent > 0:
+                        matrix[row, column] = (as_of - at[last]) / DAY / (spent / gaps)
+                elif operation == _SILENCE:
+                    matrix[row, column] = _silence(
+                        np.float64(days[last] - days[first] + 1),
+                        (as_of - at[first]) / DAY,
+                        (as_of - at[last]) / DAY,
+                        np.float64(columns[c, 3]),
+                        numbers[s, 2], numbers[s, 3], numbers[s, 4], numbers[s, 5],
+                    )  # fmt: skip
+                elif operation == _LAST and len(values):
+                    p = last
+                    while p > window and math.isnan(values[src[p]]):
+                        p -= 1
+                    matrix[row, column] = values[src[p]]
+                elif operation == _LAST_DETAIL and len(details) and details[src[last]] >= 0:
+                    matrix[row, column] = details[src[last]]
 
+
+@_compiled
+def _say_values(  # type: ignore[no-untyped-def]
+    begin, end, moments, layout_of, reach, bounds, edges, at, src, values, starts, columns, matrix,
+):  # fmt: skip
+    """Sums, means, extremes and spreads of values."""
+    _, S, places = edges.shape
+    K = places - 2
+    for s in range(S):
+        first_column, last_column = starts[_VALUES, s, 0], starts[_VALUES, s, K + 1]
+        for row in range(begin, end if first_column < last_column and len(values) else begin):
+            n, layout = row - begin, layout_of[row - begin]
+            if layout < 0:
+                continue
+            stop, back, back_stop = edges[n, s, K + 1], bounds[layout, S + s, 0], bounds[layout, S + s, 1]
+            empty = edges[n, s, K] == stop
+            if empty and back == back_stop:
+                continue
+            total, valued, low, high, p = 0.0, 0, math.inf, -math.inf, stop
+            for c in range(first_column, last_column):
+                column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
+                window = stop if empty else edges[n, s, k]
+                while p > window:
+                    p -= 1
+                    value = values[src[p]]
+                    if not math.isnan(value):
+                        total += value
+                        valued += 1
+                        low, high = min(low, value), max(high, value)
+                if operation == _SUM:
+                    whole = total
+                    for q in range(back_stop - 1, back - 1, -1):
+                        inside = at[q] < moments[row] and (k == K or at[q] >= moments[row] + reach[k])
+                        if inside and not math.isnan(values[src[q]]):
+                            whole += values[src[q]]
+                    matrix[row, column] = whole
+                elif valued == 0:
+                    continue
+                elif operation == _MEAN:
+                    matrix[row, column] = total / valued
+                elif operation == _MIN:
+                    matrix[row, column] = low
+                elif operation == _MAX:
+                    matrix[row, column] = high
+                elif operation == _STD and valued > 1:
+                    mean, squares = total / valued, 0.0
+                    for q in range(stop - 1, window - 1, -1):
+                        if not math.isnan(values[src[q]]):
+                            squares += (values[src[q]] - mean) ** 2
+                    matrix[row, column] = math.sqrt(squares / (valued - 1))
+
+
+@_compiled
+def _say_different(begin, end, family, codes, edges, src, starts, columns, seen, stamp, matrix):  # type: ignore[no-untyped-def]
+    """How many different details, channels or places there are."""
+    _, S, places = edges.shape
+    K = places - 2
+    for s in range(S):
+        first_column, last_column = starts[family, s, 0], starts[family, s, K + 1]
+        for row in range(begin, end if first_column < last_column and len(codes) else begin):
+            n = row - begin
+            stop, different = edges[n, s, K + 1], 0
+            if edges[n, s, K] == stop:
+                continue
+            stamp += 1
+            p = stop
+            for c in range(first_column, last_column):
+                window = edges[n, s, columns[c, 2]]
+                while p > window:
+                    p -= 1
+                    code = codes[src[p]]
+                    if code >= 0 and seen[code] != stamp:
+                        seen[code] = stamp
+                        different += 1
+                matrix[row, columns[c, 0]] = different
+    return stamp
+
+
+@_compiled
+def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times, rank, stamp, matrix):  # type: ignore[no-untyped-def]
+    """What there is most of."""
+    _, S, places = edges.shape
+    K = places - 2
+    for s in range(S):
+        first_column, last_column = starts[_FREQUENCIES, s, 0], starts[_FREQUENCIES, s, K + 1]
+        for row in range(begin, end if first_column < last_column and len(codes) else begin):
+            n = row - begin
+            stop, different, best = edges[n, s, K + 1], 0, np.int64(MISSING)
+            if edges[n, s, K] == stop:
+                continue
+            stamp += 1
+            p = stop
+            for c in range(first_column, last_column):
+                window = edges[n, s, columns[c, 2]]
+                while p > window:
+                    p -= 1
+                    code = np.int64(codes[src[p]])
+                    if code < 0:
+                        continue
+                    if seen[code] != stamp:
+                        seen[code], times[code], rank[code] = stamp, 0, -different
+                        different += 1
+                    times[code] += 1
+                    ahead = 1 if best < 0 else times[code] - times[best]
+                    if ahead > 0 or (ahead == 0 and rank[code] > rank[best]):
+                        best = code
+                if best >= 0:
+                    matrix[row, columns[c, 0]] = best
+    return stamp
+
+
+@_compiled
+def _say_clock(begin, end, edges, at, midnights, turns, starts, columns, matrix):  # type: ignore[no-untyped-def]
+    """Shares of the parts of the day and of the weekdays."""
+    _, S, places = edges.shape
+    K = places - 2
+    counts = np.zeros(12, np.int64)  # four parts of a day, Monday to Sunday, weekend
+    for s in range(S):
+        first_column, last_column = starts[_CLOCK, s, 0], starts[_CLOCK, s, K + 1]
+        for row in range(begin, end if first_column < last_column else begin):
+            n = row - begin
+            stop = edges[n, s, K + 1]
+            if edges[n, s, K] == stop:
+                continue
+            counts[:] = 0
+            p = stop
+            for c in range(first_column, last_column):
+                window = edges[n, s, columns[c, 2]]
+                while p > window:
+                    p -= 1
+                    day = (at[p] - midnights[0]) // DAY
+                    while midnights[day] > at[p]:
+                        day -= 1
+                    while midnights[day + 1] <= at[p]:
+                        day += 1
+                    part = (at[p] - midnights[day]) // (DAY // 4)
+                    if midnights[day + 1] - midnights[day] != DAY:  # a day on which the clock was changed
+                        turn, part = np.searchsorted(turns[:, 0], midnights[day]), 0
+                        while part < 3 and turns[turn, part + 1] <= at[p]:
+                            part += 1
+                    counts[part] += 1
+                    weekday = (day + 2) % 7  # the first midnight is a Wednesday's
+                    counts[4 + weekday] += 1
+                    counts[11] += weekday >= 5
+                if window < stop:
+                    matrix[row, columns[c, 0]] = counts[columns[c, 1]] / (stop - window)
+
+
+@_compiled
+def _derive(begin, end, derived, factors, matrix):  # type: ignore[no-untyped-def]
+    """Numbers made of two others."""
+    for row in range(begin, end):
         for d in range(len(derived)):
             one, other = matrix[row, derived[d, 2]], matrix[row, derived[d, 3]]
-            if derived[d, 1] == 1:
+            if derived[d, 1] == _DIFFERENCE:
                 matrix[row, derived[d, 0]] = one - other
             else:
                 quotient = one / other * factors[d] if other != 0 else math.nan
                 matrix[row, derived[d, 0]] = quotient if math.isfinite(quotient) else math.nan
+
+
+@_compiled
+def _silence(active_days, since_first, since_last, days, r, alpha, a, b):  # type: ignore[no-untyped-def]
+    """The chance of no event in the next days, by MBG/NBD (Batislam, Denizel and Filiztekin 2007).
+
+    While alive a customer comes at a rate of their own, drawn from Gamma(r, alpha); after each active day,
+    the first included, they stop for good with a chance of their own, drawn from Beta(a, b).
+    """
+    again, until = active_days - 1.0, alpha + since_first
+    grown = (until / (alpha + (since_first - since_last))) ** (r + again)
+    alive = 1.0 / (1.0 + a / (b + again) * grown)
+    return 1.0 - alive * (1.0 - (until / (until + days)) ** (r + again))
+
+
+@numba.vectorize(cache=True)
+def silence(active_days, since_first, since_last, days, r, alpha, a, b):  # type: ignore[no-untyped-def]
+    """The chance of no event in the next `days`, of many customers: what the aggregate `silence` says.
+
+    Active days, and days since the first and the last of them, all float64 and of whole history; four
+    numbers of the population. The same code as the kernel's, so its numbers are equal bit for bit.
+    """
+    return _silence(active_days, since_first, since_last, days, r, alpha, a, b)

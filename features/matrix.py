@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -25,30 +27,66 @@ def compute(
     timeline: Timeline,
     keys: Ints,
     as_of: Ints,
+    numbers: Mapping[str, float] | None = None,
     *,
     threads: int = 0,
 ) -> Matrix:
     """The features of the customers `keys` at the instants `as_of`: float64[n, f], a row for each pair.
 
-    Detail features hold the history's own detail codes, NaN where there is none. Rows sorted by customer
-    are fastest. `threads` 0 takes every core; the numbers do not depend on it.
+    Detail features hold the history's own detail codes, NaN where there is none. `numbers` are what the
+    population teaches (`Priors.numbers`). Rows sorted by customer are fastest. `threads` 0 takes every core;
+    the numbers do not depend on it.
     """
     matrix = np.empty((len(keys), len(program.empty)), dtype=np.float64)
-    inputs = (*_events(history), *_choices(selection), *_columns(program, timeline))
+    inputs = (
+        *_events(history),
+        *_choices(selection),
+        *_columns(program, timeline),
+        program.numbers(numbers or {}),
+    )
     customers = _positions(history.keys, keys)
     moments = np.ascontiguousarray(as_of, dtype=np.int64)
-    work = _work(history, customers) + len(program.columns) // 4
-    workers = min(threads or os.cpu_count() or 1, int(work.sum()) // WORTH_A_THREAD)
-    if workers < 2:
-        walk(0, len(keys), customers, moments, *inputs, matrix)
-        return matrix
+    _fill(history, program, customers, moments, inputs, matrix, threads)
+    if program.calendar:
+        dates, of_date = np.unique(moments, return_inverse=True)
+        said = np.array([_calendar(timeline.local(int(date)), program) for date in dates])
+        matrix[:, [column for column, _ in program.calendar]] = said[of_date]
+    return matrix
+
+
+def _fill(
+    history: History,
+    program: Program,
+    customers: Ints,
+    moments: Ints,
+    inputs: tuple[Any, ...],
+    matrix: Matrix,
+    threads: int,
+) -> None:
+    cores = 1 if len(customers) == 1 else threads or os.cpu_count() or 1
+    if cores > 1:
+        work = _work(history, customers) + len(program.columns) // 4
+        cores = min(cores, int(work.sum()) // WORTH_A_THREAD)
+    if cores < 2:
+        walk(0, len(customers), customers, moments, *inputs, matrix)
+        return
     # More parts than threads, equal in work: customers differ in their number of events.
     done = np.cumsum(work)
-    cuts = np.searchsorted(done, done[-1] * np.arange(4 * workers + 1) / (4 * workers))
-    cuts[-1] = len(keys)
-    with ThreadPoolExecutor(workers) as pool:
+    cuts = np.searchsorted(done, done[-1] * np.arange(4 * cores + 1) / (4 * cores))
+    cuts[-1] = len(customers)
+    with ThreadPoolExecutor(cores) as pool:
         list(pool.map(lambda a, b: walk(a, b, customers, moments, *inputs, matrix), cuts[:-1], cuts[1:]))
-    return matrix
+
+
+def _calendar(date: datetime, program: Program) -> list[float]:
+    """What the local date says, for each calendar column."""
+    said = {
+        "month": date.month,
+        "day": date.day,
+        "weekday": date.isoweekday(),
+        "day_of_year": date.timetuple().tm_yday,
+    }
+    return [float(said[aggregate]) for _, aggregate in program.calendar]
 
 
 def _work(history: History, customers: Ints) -> Ints:
@@ -79,8 +117,13 @@ def _events(history: History) -> tuple[Any, ...]:
         history.details,
     )
     # The compiled code is made for writable arrays; Arrow hands out read-only ones.
-    writable = (np.require(column, requirements=("C", "W")) for column in columns)
-    return (*writable, len(history.detail_names), len(history.channel_names), len(history.place_names))
+    writable = (
+        column
+        if column.flags.writeable and column.flags.c_contiguous
+        else np.require(column, None, ("C", "W"))
+        for column in columns
+    )
+    return (*writable, (len(history.detail_names), len(history.channel_names), len(history.place_names)))
 
 
 def _choices(selection: Selection) -> tuple[Any, ...]:
@@ -99,7 +142,7 @@ def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
     return (
         edges(0, program.windows)[1:],
         timeline.midnights,
-        program.needs,
+        timeline.turns,
         program.amounts,
         program.starts,
         program.columns,

@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import AGGREGATES, REFUND, Catalog, Derived, Feature
+from features.aggregates import AGGREGATES
+from features.catalog import REFUND, Catalog, Derived, Feature
 from features.history import History
+from features.kernel import DERIVED, FAMILIES, NUMBERS, OPERATIONS
 
 Matrix = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-OPERATION = {name: code for code, name in enumerate(AGGREGATES)}
-DERIVED = {"ratio": 0, "difference": 1, "trend": 2}
-
-# What is accumulated over a stream's windows, so that nothing is computed which no feature reads.
-VALUES, EXTREMES, SPREAD, DETAILS, CHANNELS, PLACES, TOP, RHYTHM = (1 << n for n in range(8))
-_NEEDS = {
-    "sum": VALUES,
-    "mean": VALUES,
-    "min": EXTREMES,
-    "max": EXTREMES,
-    "std": VALUES | SPREAD,
-    "distinct_detail": DETAILS,
-    "distinct_channel": CHANNELS,
-    "distinct_place": PLACES,
-    "top_detail": DETAILS | TOP,
-    "gap_std": RHYTHM,
-    "gap_max": RHYTHM,
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What to compute: columns grouped by stream, windows ascending."""
+    """What to compute: columns grouped by family of aggregates and by stream, windows ascending."""
 
     windows: tuple[int, ...]
-    needs: Ints
-    """int64[s]: what each stream must keep."""
     amounts: Flags
     """bool[s]: whether a negative value takes back."""
     starts: Ints
-    """int64[s + 1]: the columns of stream s are the rows `starts[s]` to `starts[s + 1]` of `columns`."""
+    """int64[families, s, windows + 2]: the columns of a family, stream and window are the rows from there
+    to the next one's of `columns`; the window after the last is whole history."""
     columns: Ints
-    """int64[c, 3]: matrix column, operation, tile (number of windows: whole history)."""
+    """int64[c, 4]: matrix column, operation, window, days ahead."""
     derived: Ints
     """int64[d, 4]: matrix column, operation, first column, second column."""
     factors: Matrix
     """float64[d]: what the quotient is multiplied with (a trend's long days ÷ short days)."""
     empty: Matrix
     """float64[f]: the row of a customer without events."""
+    details: tuple[tuple[int, str], ...]
+    """Matrix columns whose numbers stand for a detail, and their names."""
+    calendar: tuple[tuple[int, str], ...]
+    """Matrix columns that say something about the as-of date alone, and what."""
+    learned: tuple[tuple[int, int, str], ...]
+    """Stream, place among `NUMBERS`, and name of each number of the population that some feature reads."""
     event_columns: frozenset[str]
     """The columns of an event, besides its kind and instant, that some feature reads."""
 
@@ -60,31 +49,63 @@ class Program:
     def of(catalog: Catalog) -> Program:
         """The program of a catalogue."""
         plain = [feature for feature in catalog.features if isinstance(feature, Feature)]
-        windows = tuple(sorted({feature.days for feature in plain if feature.days is not None}))
+        span = {feature.name: AGGREGATES[feature.aggregate].span for feature in plain}
+        past = {f.name: f.days for f in plain if span[f.name] in ("any", "history")}
+        windows = tuple(sorted({days for days in past.values() if days is not None}))
         tile: dict[int | None, int] = {days: n for n, days in enumerate(windows)} | {None: len(windows)}
         place = {name: n for n, name in enumerate(catalog.columns)}
         stream = {name: n for n, name in enumerate(catalog.stream_of)}
-        needs = np.zeros(len(stream), dtype=np.int64)
-        rows: list[list[tuple[int, int, int]]] = [[] for _ in stream]
+        rows = []
         for feature in plain:
-            number = stream[feature.stream]
-            needs[number] |= _NEEDS.get(feature.aggregate, 0)
-            rows[number].append((place[feature.name], OPERATION[feature.aggregate], tile[feature.days]))
+            if span[feature.name] != "date":
+                family, operation = OPERATIONS[feature.aggregate]
+                ahead = (feature.days or 0) if span[feature.name] == "ahead" else 0
+                window = tile[past.get(feature.name)]
+                rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
+        rows.sort()
+        held = np.zeros((FAMILIES, len(stream), len(windows) + 1), dtype=np.int64)
+        for family, number, window, *_ in rows:
+            held[family, number, window] += 1
+        starts = np.zeros((FAMILIES, len(stream), len(windows) + 2), dtype=np.int64)
+        before = np.cumsum(held).reshape(held.shape)
+        starts[:, :, 1:], starts[:, :, :-1] = before, before - held
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
         return Program(
             windows,
-            needs,
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
-            np.cumsum([0, *(len(r) for r in rows)], dtype=np.int64),
-            np.array([row for r in rows for row in r], dtype=np.int64).reshape(-1, 3),
+            starts,
             np.array(
-                [(place[d.name], DERIVED[d.operation], place[d.first], place[d.second]) for d in derived],
+                [(place, op, window, ahead) for _, _, window, op, place, ahead in rows], np.int64
+            ).reshape(-1, 4),
+            np.array(
+                [
+                    (place[d.name], DERIVED.index(d.operation), place[d.first], place[d.second])
+                    for d in derived
+                ],
                 dtype=np.int64,
             ).reshape(-1, 4),
             np.array([_factor(catalog, d) for d in derived], dtype=np.float64),
             np.array([catalog.empty(name) for name in catalog.columns], dtype=np.float64),
+            tuple((place[name], name) for name in catalog.detail_columns),
+            tuple((place[f.name], f.aggregate) for f in plain if span[f.name] == "date"),
+            _learned(catalog, stream),
             _event_columns(catalog, plain),
         )
+
+    def numbers(self, known: Mapping[str, float]) -> Matrix:
+        """float64[s, numbers]: what the population teaches about each stream, NaN where it does not."""
+        table = np.full((len(self.amounts), len(NUMBERS)), np.nan)
+        for stream, number, name in self.learned:
+            table[stream, number] = known.get(name, np.nan)
+        return table
+
+
+def _learned(catalog: Catalog, stream: Mapping[str, int]) -> tuple[tuple[int, int, str], ...]:
+    found = []
+    for name in catalog.learned:
+        number, _, of = name.partition(".")
+        found.append((stream[of], NUMBERS.index(number), name))
+    return tuple(found)
 
 
 def _factor(catalog: Catalog, derived: Derived) -> float:
@@ -95,16 +116,12 @@ def _factor(catalog: Catalog, derived: Derived) -> float:
 
 
 def _event_columns(catalog: Catalog, plain: list[Feature]) -> frozenset[str]:
-    used = {feature.aggregate for feature in plain}
-    read = set()
-    if used & {"sum", "mean", "min", "max", "std", "last"} or any(s.amounts for s in catalog.streams):
-        read.add("value")
-    if used & {"distinct_detail", "last_detail", "top_detail"} or any(s.details for s in catalog.streams):
-        read.add("detail")
-    if "distinct_channel" in used or any(s.channels for s in catalog.streams):
-        read.add("channel")
-    if "distinct_place" in used or any(s.places for s in catalog.streams):
-        read.add("place")
+    read = {column for feature in plain for column in AGGREGATES[feature.aggregate].reads}
+    for stream in catalog.streams:
+        read |= {"value"} if stream.amounts else set()
+        read |= {"channel"} if stream.channels else set()
+        read |= {"place"} if stream.places else set()
+        read |= {"detail"} if stream.details else set()
     return frozenset(read)
 
 
@@ -149,8 +166,10 @@ class Selection:
 
 
 def _table(names: tuple[str, ...], wanted: list[tuple[str, ...]]) -> tuple[Ints, Flags]:
-    picky = [number for number, chosen in enumerate(wanted) if chosen]
     row = np.full(len(wanted), -1, dtype=np.int64)
+    if not any(wanted):
+        return row, np.zeros((0, len(names) + 1), dtype=np.bool_)
+    picky = [number for number, chosen in enumerate(wanted) if chosen]
     row[picky] = np.arange(len(picky))
     allowed = np.zeros((len(picky), len(names) + 1), dtype=np.bool_)
     for n, number in enumerate(picky):

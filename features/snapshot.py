@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -65,19 +66,12 @@ def snapshot(
 
     A customer without events before the date gets the row of one without events.
     """
-    matrix = compute(
-        history,
-        _program(catalog),
-        Selection.of(catalog, history),
-        timeline,
-        keys,
-        as_of,
-        threads=threads,
-    )
-    book = (priors or Priors()).code_book
-    for column in catalog.detail_columns:
-        place = catalog.columns.index(column)
-        matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book.get(column, ()))
+    known = priors or Priors()
+    program, selection = _program(catalog), Selection.of(catalog, history)
+    matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers, threads=threads)
+    for place, column in program.details:
+        book = known.code_book.get(column, ())
+        matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book)
     return Snapshot(keys, as_of, catalog.columns, matrix)
 
 
@@ -85,12 +79,12 @@ def texts(
     history: History, catalog: Catalog, timeline: Timeline, keys: Ints, as_of: Ints
 ) -> dict[str, list[str | None]]:
     """The detail features of the same pairs as text, None where there is none."""
-    matrix = compute(history, _program(catalog), Selection.of(catalog, history), timeline, keys, as_of)
+    program = _program(catalog)
+    matrix = compute(history, program, Selection.of(catalog, history), timeline, keys, as_of)
     names = history.detail_names
     return {
         column: [None if np.isnan(code) else names[int(code)] for code in matrix[:, place]]
-        for place, column in enumerate(catalog.columns)
-        if column in catalog.detail_columns
+        for place, column in program.details
     }
 
 
@@ -106,7 +100,16 @@ def _program(catalog: Catalog) -> Program:
 
 
 def _encoded(codes: Matrix, names: tuple[str, ...], book: tuple[str, ...]) -> Matrix:
-    place = {name: number for number, name in enumerate(book)}
+    place = _places(book)
+    if len(codes) == 1:  # online, looking up one text instead of all
+        code = codes[0]
+        return codes if np.isnan(code) else np.array([float(place.get(names[int(code)], len(book)))])
     numbers = np.array([*(place.get(name, len(book)) for name in names), np.nan], dtype=np.float64)
     encoded: Matrix = numbers[np.where(np.isnan(codes), len(names), codes).astype(np.int64)]
     return encoded
+
+
+@lru_cache(maxsize=1024)
+def _places(book: tuple[str, ...]) -> Mapping[str, int]:
+    """Where each detail stands in a code book."""
+    return {name: number for number, name in enumerate(book)}

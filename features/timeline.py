@@ -28,6 +28,7 @@ ALWAYS = np.iinfo(np.int64).min
 EARLIEST = 0
 """Events before 1970 are refused."""
 
+_HOURS = (0, 6, 12, 18)
 _YEARS = range(2, 9999)
 """Moments of the first and the last year of the calendar have no date in some zones."""
 
@@ -109,6 +110,12 @@ class Timeline:
         """int64[d]: the instants at which local days begin, from the first day that touches 1970 to 2100."""
         return _midnights(self.timezone)
 
+    @property
+    def turns(self) -> Instants:
+        """int64[t, 4]: the local days that are not 24 hours long, and when each of their quarters begins
+        by the local clock (midnight, 6, 12 and 18 o'clock)."""
+        return _turns(self.timezone)
+
     def local(self, as_of: int) -> datetime:
         """The local clock at an instant."""
         return from_instant(as_of).astimezone(zone(self.timezone))
@@ -169,5 +176,21 @@ def _midnights(timezone: str) -> Instants:
         starts = np.array(
             [to_instant(datetime.combine(day, time(), tzinfo=where)) for day in days], dtype=np.int64
         )
+    starts.flags.writeable = False
+    return starts
+
+
+@lru_cache(maxsize=64)
+def _turns(timezone: str) -> Instants:
+    midnights, where = _midnights(timezone), zone(timezone)
+    days = np.flatnonzero(np.diff(midnights) != DAY) + date(1969, 12, 31).toordinal()
+    quarters = [
+        [
+            to_instant(datetime.combine(date.fromordinal(int(day)), time(hour), tzinfo=where))
+            for hour in _HOURS
+        ]
+        for day in days
+    ]
+    starts = np.array(quarters, dtype=np.int64).reshape(-1, len(_HOURS))
     starts.flags.writeable = False
     return starts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 
@@ -177,4 +178,19 @@ def kind_words(kind: str, like: Words | None = None) -> Words:
         replace(words, ja_value=f"{ja}時間（分）")
         if words.ja_value.endswith("時間（分）") and like and like.value == "minutes"
         else words
+    )
+
+
+def narrowed(words: Words, to: Sequence[str]) -> Words:
+    """The words for some of a stream's events: those of a channel, a place or a detail."""
+    if not to:
+        return words
+    english, japanese = f" ({', '.join(to)})", f"（{'、'.join(to)}）"
+    return replace(
+        words,
+        one=words.one + english,
+        many=words.many + english,
+        ja=words.ja + japanese,
+        count=words.count + japanese,
+        ja_value=words.ja_value + japanese,
     )

@@ -10,6 +10,7 @@ import itertools
 import math
 import statistics
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -36,7 +37,12 @@ class Event:
 
 
 def row(
-    events: list[Event], catalog: Catalog, customer: int, as_of: int, timezone: str
+    events: list[Event],
+    catalog: Catalog,
+    customer: int,
+    as_of: int,
+    timezone: str,
+    numbers: Mapping[str, float] | None = None,
 ) -> dict[str, float | str | None]:
     """What every feature says about the customer at the as-of date; a detail as text or None."""
     known = sorted(
@@ -49,9 +55,10 @@ def row(
             said[record.name] = derived(record, said[record.first], said[record.second], catalog)
         else:
             stream = catalog.stream_of[record.stream]
-            in_window = [e for e in known if record.days is None or e.at >= as_of - record.days * DAY]
+            days = None if record.aggregate == "silence" else record.days  # that looks ahead
+            in_window = [e for e in known if days is None or e.at >= as_of - days * DAY]
             taken = [e for e in in_window if takes(stream, e)]
-            said[record.name] = plain(record, taken, stream, as_of, timezone)
+            said[record.name] = plain(record, taken, stream, as_of, timezone, numbers or {})
     return said
 
 
@@ -73,7 +80,12 @@ def is_refund(stream: Stream, event: Event) -> bool:
 
 
 def plain(
-    record: Feature, taken: list[Event], stream: Stream, as_of: int, timezone: str
+    record: Feature,
+    taken: list[Event],
+    stream: Stream,
+    as_of: int,
+    timezone: str,
+    numbers: Mapping[str, float],
 ) -> float | str | None:
     events = [e for e in taken if not is_refund(stream, e)]
     values = [e.value for e in events if e.value is not None]
@@ -114,12 +126,54 @@ def plain(
         case "overdue":
             mean = math.fsum(gaps) / len(gaps) if gaps else 0.0
             return (as_of - events[-1].at) / DAY / mean if mean > 0 else NOTHING
+        case "overdue_smoothed":
+            typical, weight = (numbers.get(f"{name}.{stream.name}") for name in ("gap_mean", "gap_weight"))
+            spent, count = math.fsum(gaps), float(len(gaps))
+            if typical is not None and weight is not None:
+                spent, count = spent + typical * weight, count + weight
+            if not events or spent == 0:
+                return NOTHING
+            return (as_of - events[-1].at) / DAY / (spent / count)
+        case "silence":
+            names = ("mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
+            four = [numbers.get(f"{name}.{stream.name}", NOTHING) for name in names]
+            assert record.days
+            return silence(events, as_of, timezone, record.days, *four) if events else NOTHING
+        case "share_night" | "share_morning" | "share_afternoon" | "share_evening" as when:
+            part = ("share_night", "share_morning", "share_afternoon", "share_evening").index(when)
+            return share([clock(e.at, timezone).hour // 6 == part for e in events])
+        case "share_weekend":
+            return share([clock(e.at, timezone).isoweekday() > 5 for e in events])
+        case day if day.startswith("share_"):
+            return share([clock(e.at, timezone).strftime("share_%A").lower() == day for e in events])
+        case "month":
+            return float(clock(as_of, timezone).month)
+        case "day":
+            return float(clock(as_of, timezone).day)
+        case "weekday":
+            return float(clock(as_of, timezone).isoweekday())
+        case "day_of_year":
+            return float(clock(as_of, timezone).strftime("%j"))
         case "last_detail":
             return events[-1].detail if events else None
         case "top_detail":
             details = [e.detail for e in reversed(events) if e.detail is not None]  # newest first wins ties
             return Counter(details).most_common(1)[0][0] if details else None
     raise AssertionError(f"no definition of {record.aggregate}")
+
+
+def silence(
+    events: list[Event], as_of: int, timezone: str, days: int, r: float, alpha: float, a: float, b: float
+) -> float:
+    """MBG/NBD: who is alive comes at a Gamma(r, alpha) rate and stops after a day with chance Beta(a, b)."""
+    again = len({local_day(e.at, timezone) for e in events}) - 1
+    since_first, between = (as_of - events[0].at) / DAY, (events[-1].at - events[0].at) / DAY
+    alive = 1 / (1 + a / (b + again) * ((alpha + since_first) / (alpha + between)) ** (r + again))
+    return 1 - alive * (1 - ((alpha + since_first) / (alpha + since_first + days)) ** (r + again))
+
+
+def share(those: list[bool]) -> float:
+    return sum(those) / len(those) if those else NOTHING
 
 
 def derived(record: Derived, first: object, second: object, catalog: Catalog) -> float:
@@ -140,6 +194,9 @@ def derived(record: Derived, first: object, second: object, catalog: Catalog) ->
     return quotient if math.isfinite(quotient) else NOTHING
 
 
+def clock(at: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(timezone))
+
+
 def local_day(at: int, timezone: str) -> int:
-    moment = datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(timezone))
-    return moment.date().toordinal()
+    return clock(at, timezone).date().toordinal()

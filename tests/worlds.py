@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from features.aggregates import AGGREGATES, CALENDAR
 from features.catalog import (
-    AGGREGATES,
     Catalog,
     Derived,
     Feature,
@@ -67,13 +67,16 @@ def whole_vocabulary(windows: Sequence[int] = (1, 7, 30)) -> Catalog:
     rows: list[Feature | Derived] = []
     for stream in streams:
         for aggregate in AGGREGATES.values():
-            over = (None,) if aggregate.windowed is False else (*windows, None)
-            rows += family(stream, aggregate.name, over=over)
+            over = {"any": (*windows, None), "history": (None,), "ahead": windows[-2:], "date": ()}
+            rows += family(stream, aggregate.name, over=over[aggregate.span])
     usage, purchase = streams[0], streams[1]
     rows += [trend(usage, "count", 7, 30), trend(purchase, "sum", 1, 30)]
+    rows.append(Derived("web_share", "share", "web_visit_count_7d", "usage_count_7d"))
+    calendar = Stream(CALENDAR, CALENDAR, ())
+    rows += family(calendar, *(a.name for a in AGGREGATES.values() if a.span == "date"))
     rows.append(Derived("purchase_back_share", "ratio", "purchase_sum", "purchase_max"))
     rows.append(Derived("usage_less_web", "difference", "usage_count", "web_visit_count"))
-    return Catalog(indicators({}), streams, tuple(rows))
+    return Catalog(indicators({}), (*streams, calendar), tuple(rows))
 
 
 def history(events: Sequence[Event], *, with_customers: Sequence[int] = ()) -> History:

@@ -99,7 +99,7 @@ class _Sentence:
         feature = self.feature
         while isinstance(feature, Derived):
             feature = self.catalog.feature_of[feature.second]
-        return feature.days
+        return None if feature.aggregate == "silence" else feature.days
 
     def meaning(self, of: str, language: str) -> str:
         """The words for the `first` or the `second` input of a derived feature."""
@@ -161,6 +161,11 @@ class _English(_Sentence):
                 return f"the first {one} was {said} ago"
             case "overdue":
                 return f"the time since the last {one} is {said} this customer's usual gap"
+            case "overdue_smoothed":
+                return f"the time since the last {one} is {said} the gap to be expected of this customer"
+            case "silence":
+                ahead = self.root.days
+                return f"from how often {many} came so far, the chance of none in the next {ahead} days is {said}"
             case "gap_mean":
                 return f"{many} come {said} apart on average"
             case "gap_std":
@@ -182,7 +187,7 @@ class _English(_Sentence):
             case "trend":
                 first = self.meaning("first", "en")
                 return f"the {first} runs at {said} of the pace of the last {self.days} days"
-            case "ratio":
+            case "ratio" | "share":
                 return f"the {self.meaning('first', 'en')} is {said} of the {self.meaning('second', 'en')}"
             case _:
                 return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {said}"
@@ -255,6 +260,10 @@ class _Japanese(_Sentence):
                 return f"{self.ordinal('初回', '最初')}から{said}"
             case "overdue":
                 return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{said}"
+            case "overdue_smoothed":
+                return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{said}"
+            case "silence":
+                return f"これまでの頻度から見て、今後{self.root.days}日{ja}がない確率は{said}"
             case "gap_mean":
                 return f"{ja}の平均間隔は{said}"
             case "gap_std":
@@ -271,7 +280,7 @@ class _Japanese(_Sentence):
                 return f"最後の{ja}の{self.words.ja_details}は{said}"
             case "trend":
                 return f"{self.meaning('first', 'ja')}のペースは直近{self.days}日の{said}"
-            case "ratio":
+            case "ratio" | "share":
                 return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{said}"
             case _:
                 return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{said}"

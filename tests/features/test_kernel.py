@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.catalog import Catalog, Derived, FeatureSettings, Stream, catalog, family, indicators
 from features.errors import ConfigurationError
-from features.snapshot import snapshot, texts
+from features.snapshot import Priors, snapshot, texts
 from features.timeline import DAY, Timeline
 from tests import reference
 from tests.reference import Event
@@ -32,11 +32,21 @@ VOCABULARY = whole_vocabulary()
 ZONES = ["UTC", "Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo"]
 
 
+LEARNED = Priors(
+    numbers={
+        f"{name}.{stream}": number
+        for stream in ("usage", "purchase", "tokyo")
+        for name, number in {
+            "gap_mean": 9.5, "gap_weight": 2.0, "mbg_r": 0.7, "mbg_alpha": 12.0, "mbg_a": 0.8, "mbg_b": 2.5,
+        }.items()
+    }
+)  # fmt: skip
+"""What a population might have taught about some of the streams."""
+
+
 def rows(happened: list[Event], declared: Catalog, keys: list[int], as_of: int, zone: str) -> np.ndarray:
-    past = history(happened)
-    return snapshot(
-        past, declared, Timeline(zone), np.array(keys), np.full(len(keys), as_of, dtype=np.int64)
-    ).matrix
+    past, dates = history(happened), np.full(len(keys), as_of, dtype=np.int64)
+    return snapshot(past, declared, Timeline(zone), np.array(keys), dates, LEARNED).matrix
 
 
 def agree(got: float, expected: float, scale: float) -> bool:
@@ -49,11 +59,11 @@ def agree(got: float, expected: float, scale: float) -> bool:
 def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: int, zone: str) -> None:
     past, keys = history(happened), [0, 1, 2]
     moments = np.full(3, as_of, dtype=np.int64)
-    matrix = snapshot(past, VOCABULARY, Timeline(zone), np.array(keys), moments).matrix
+    matrix = snapshot(past, VOCABULARY, Timeline(zone), np.array(keys), moments, LEARNED).matrix
     details = texts(past, VOCABULARY, Timeline(zone), np.array(keys), moments)
     largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
     for row, key in enumerate(keys):
-        said = reference.row(happened, VOCABULARY, key, as_of, zone)
+        said = reference.row(happened, VOCABULARY, key, as_of, zone, LEARNED.numbers)
         for place, name in enumerate(VOCABULARY.columns):
             expected = said[name]
             if name in details:
@@ -84,10 +94,10 @@ def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, 
 def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: list[int]) -> None:
     past = history(happened, with_customers=[0, 1, 2])
     keys, as_of = np.repeat(past.keys, len(dates)), np.tile(np.array(dates), past.customers)
-    whole = snapshot(past, VOCABULARY, Timeline(), keys, as_of).matrix
+    whole = snapshot(past, VOCABULARY, Timeline(), keys, as_of, LEARNED).matrix
     for row, (key, date) in enumerate(zip(keys, as_of, strict=True)):
         own = history([e for e in happened if e.customer == key])
-        alone = snapshot(own, VOCABULARY, Timeline(), np.array([key]), np.array([date])).matrix
+        alone = snapshot(own, VOCABULARY, Timeline(), np.array([key]), np.array([date]), LEARNED).matrix
         numbers = [n for n, name in enumerate(VOCABULARY.columns) if name not in VOCABULARY.detail_columns]
         assert alone[0, numbers].tobytes() == whole[row, numbers].tobytes()
 
