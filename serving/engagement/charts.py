@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 560, 190
-LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 12, 26
 ROW, LABEL = 20, 150
 
 Numbers = Sequence[float | None]

@@ -1,12 +1,18 @@
-"""The commands `kizuna report` and `kizuna plan`."""
+"""The commands `kizuna report`, `kizuna plan` and `kizuna playbook`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from serving.call import LANGUAGES, OUTPUT, Call
+from features.errors import UsageError
+from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+
+STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
+OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
+"""As in `stages` and `plan`, which are imported only when needed."""
 
 
 @click.command()
@@ -44,3 +50,99 @@ def report(call: Call, months: str, output: Path | None, language: str | None) -
         call.say(answer)
     else:
         show(answer, language)
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
+@click.option(
+    "--playbook", type=click.Path(path_type=Path), help="[the project's playbook.toml, else the default]."
+)
+@click.option("--stage", type=click.Choice(STAGES), help="Only this nurture stage.")
+@click.option("--touch", help="Only this touch model.")
+@click.option("--action", help="Only this action.")
+@click.option("--channel", help="Only actions over this channel.")
+@click.option(
+    "--outcome", type=click.Choice(OUTCOMES), help="Only those planned, or left out for this reason."
+)
+@click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
+@click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
+@click.option("--language", type=LANGUAGES, help="The language of actions and hooks [language].")
+@click.pass_obj
+def plan(
+    call: Call,
+    limit: int | None,
+    playbook: Path | None,
+    stage: str | None,
+    touch: str | None,
+    action: str | None,
+    channel: str | None,
+    outcome: str | None,
+    shape: str | None,
+    output: Path | None,
+    language: str | None,
+) -> None:
+    """What to do for whom: the list with actions by the playbook, and what to take up with each.
+
+    \b
+    Examples:
+      kizuna plan --limit 20 --language ja
+      kizuna plan --touch high --outcome planned --format csv --output calls.csv
+    """
+    from serving.engagement.kept import chosen
+    from serving.engagement.planned import as_csv, as_json, reply, show
+    from serving.engagement.planning import chosen_playbook, make
+    from serving.replies import Replies
+    from serving.writing import in_one_step
+
+    project, settings = call.project, call.project.settings
+    language = language or settings.language
+    shape = list_format(shape, output, as_json=call.json)
+    written = chosen_playbook(project, playbook)
+    for part, asked, known in (
+        ("touch", touch, written.playbook.touch),
+        ("action", action, written.playbook.actions),
+    ):
+        if asked is not None and asked not in known:
+            raise UsageError(
+                f"cannot list the {part} '{asked}': {written.name} has none of that name. "
+                f"There are {', '.join(known)}.",
+                field=part,
+            )
+    with call.records() as records, call.progress() as progress:
+        kept = make(project, call.store, records, written, progress)
+        replies = Replies.current(records, project, call.store)
+    number = None if stage is None else STAGES.index(stage)
+    rows = chosen(kept, stage=number, touch=touch, action=action, channel=channel, outcome=outcome)
+    answer = reply(kept, replies, rows, limit or settings.capacity.contacts, language)
+    if shape == "table":
+        show(answer, language)
+        return
+    text = (as_csv(answer, language) if shape == "csv" else as_json(answer)).encode("utf-8")
+    if output is None:
+        sys.stdout.buffer.write(text)
+    else:
+        with in_one_step(output) as unfinished:
+            unfinished.write_bytes(text)
+        call.say({"file": str(output), "customers": len(answer["customers"])}, f"Wrote {output}.")
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def playbook(call: Call, file: Path | None) -> None:
+    """Write the default playbook to FILE [playbook.toml in the project folder], to edit it."""
+    from serving.engagement.playbook import FILE, default_text
+
+    target = file or call.project.folder / FILE
+    try:
+        with target.open("x", encoding="utf-8") as unwritten:
+            unwritten.write(default_text())
+    except FileExistsError:
+        raise UsageError(
+            f"cannot write {target}: it is there already. Edit it, or name another file."
+        ) from None
+    except FileNotFoundError:
+        raise UsageError(
+            f"cannot write {target}: there is no folder {target.parent}. Make it first."
+        ) from None
+    call.say({"file": str(target)}, f"Wrote {target}. Edit it, then run `kizuna plan`.")

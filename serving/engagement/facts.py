@@ -86,3 +86,10 @@ class Facts:
         for row, code in zip(self.row[at].tolist(), self.history.details[at].tolist(), strict=True):
             values[row] = details[code] if code >= 0 else None
         return values
+
+    def had_several(self, name: str) -> NDArray[np.bool_]:
+        """bool[customers]: for whom an attribute had different values."""
+        at = self.of_kinds((ATTRIBUTE + name,))
+        pairs = np.unique(self.row[at] * (len(self.history.detail_names) + 1) + self.history.details[at] + 1)
+        rows = pairs // (len(self.history.detail_names) + 1)
+        return np.bincount(rows, minlength=self.history.customers) > 1

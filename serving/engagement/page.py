@@ -24,7 +24,12 @@ WORDS = {
     "previous": ("vs previous period", "前期比"),
     "last_year": ("vs last year", "前年同期比"),
     "customers": ("customers", "名"),
-    "noise": ("within noise", "誤差の範囲"),
+    "legend": (
+        "Grey: the change lies within its 95% interval. In the charts the band is the 95% interval, the "
+        "dashed line the same months a year earlier.",
+        "増減の灰色は95%区間に0を含むもの（誤差の範囲）です。グラフの帯は95%区間、破線は前年同月です。",
+    ),
+    "measures": ("Measure by measure", "指標別の推移と内訳"),
     "axes": ("What they do and what they say", "行動と評価の2軸"),
     "axes_note": (
         "Customers now; churn rate and spending of those who were in the cell when the period began. "
@@ -40,9 +45,6 @@ WORDS = {
     "left_out": ("not counted", "集計対象外"),
     "churn": ("churn", "解約率"),
     "value": ("per customer", "1人あたり"),
-    "now": ("this year", "今期"),
-    "before": ("a year earlier", "前年"),
-    "band": ("95% interval", "95%区間"),
     "empty": ("no data in this period", "この期間のデータはありません"),
 }  # fmt: skip
 
@@ -61,12 +63,13 @@ def page(report: Reply, language: str) -> str:
         f'<!doctype html><html lang="{language}"><head>{head}',
         f"<title>{word('title')} {report['period']}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}</h1><p class="soft">{report["period"]} · {_compared(report, word)}</p>',
+        f'<p class="soft">{word("legend")}</p>',
         f'<h2>{word("glance")}</h2><div class="cards">',
         *(_card(measure, word) for measure in glance),
         "</div>",
         *_axes(report, word),
         *_flow(report, word),
-        '<h2></h2><div class="grid2">',
+        f'<h2>{word("measures")}</h2><div class="grid2">',
         *(_section(measure, word) for measure in there),
         "</div>",
         *_missing(report, word),
@@ -109,7 +112,7 @@ def _card(measure: Reply, word: Callable[[str], str]) -> str:
     figure, say = measure["figure"], said(measure["unit"])
     interval = "" if figure["low"] is None else f"{say(figure['low'])} – {say(figure['high'])} · "
     deltas = "".join(
-        _delta(measure, figure[f"against_{name}"], word(name), word) for name in ("previous", "last_year")
+        _delta(measure, figure[f"against_{name}"], word(name)) for name in ("previous", "last_year")
     )
     return (
         f'<div class="card"><h3>{escape(measure["words"])}</h3><div class="big">{say(figure["value"])}</div>'
@@ -117,15 +120,13 @@ def _card(measure: Reply, word: Callable[[str], str]) -> str:
     )
 
 
-def _delta(measure: Reply, change: Reply | None, name: str, word: Callable[[str], str]) -> str:
+def _delta(measure: Reply, change: Reply | None, name: str) -> str:
     if change is None:
         return ""
     by = change["change"]
     text = said_change(measure["unit"])(by)
     sure = "low" in change and (change["low"] > 0 or change["high"] < 0)
     css = ("good" if (by > 0) != measure["falling_is_good"] else "bad") if sure else "soft"
-    if "low" in change and not sure:
-        text += f" ({word('noise')})"
     return f'<div class="delta"><span class="soft">{name}</span><span class="{css}">{text}</span></div>'
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog, Derived, Feature
 from features.snapshot import snapshot
-from features.timeline import DAY, Timeline
+from features.timeline import DAY, Timeline, in_history
 from serving.engagement.board import Floats, Ints, Units
 from serving.engagement.counting import BEST, DETRACTOR, PROMOTER
 from serving.engagement.facts import Facts
@@ -65,20 +65,6 @@ class Standings:
         """int8[customers]: the tier of each customer, `OUTSIDE` where they are none; None without a model."""
         return self._tiers.get(edge)
 
-    def attitude(self, edge: int) -> NDArray[np.int8]:
-        """int8[customers]: positions in `ATTITUDES`, by the last answer from 0 to 10 within a year."""
-        history = self.facts.history
-        at = self.facts.of_kinds(("nps",))
-        score, when = history.values[at], history.instants[at]
-        known = when < edge
-        if len(history.recorded):
-            known &= history.recorded[at] < edge
-        at = at[known & (when >= edge - ATTITUDE_LASTS) & (score >= 0) & (score <= BEST) & (score % 1 == 0)]
-        score = history.values[at]
-        found = np.full(history.customers, UNKNOWN, dtype=np.int8)
-        found[self.facts.row[at]] = np.where(score >= PROMOTER, 0, np.where(score <= DETRACTOR, 2, 1))
-        return found
-
     def worth(self, edge: int) -> Floats:
         """float64[customers]: the contract's recurring amount, or the purchases of the active days before."""
         history, facts = self.facts.history, self.facts
@@ -92,6 +78,19 @@ class Standings:
         since = edge - self.churn.active_days * DAY
         at = at[(history.instants[at] < edge) & (history.instants[at] >= since)]
         return _sum(facts, at)
+
+
+def attitude(facts: Facts, edge: int) -> NDArray[np.int8]:
+    """int8[customers]: positions in `ATTITUDES`, by the last answer from 0 to 10 within a year."""
+    history = facts.history
+    at = facts.of_kinds(("nps",))
+    score, when = history.values[at], history.instants[at]
+    known = in_history(when, history.recorded[at] if len(history.recorded) else None, edge)
+    at = at[known & (when >= edge - ATTITUDE_LASTS) & (score >= 0) & (score <= BEST) & (score % 1 == 0)]
+    score = history.values[at]
+    found = np.full(history.customers, UNKNOWN, dtype=np.int8)
+    found[facts.row[at]] = np.where(score >= PROMOTER, 0, np.where(score <= DETRACTOR, 2, 1))
+    return found
 
 
 def follow(view: View, standings: Standings) -> None:
@@ -144,11 +143,11 @@ class Movements:
         if before is None or after is None:
             return
         self.flow.update(zip(before.tolist(), after.tolist(), strict=True))
-        now = zip(after.tolist(), standings.attitude(period.end).tolist(), strict=True)
+        now = zip(after.tolist(), attitude(facts, period.end).tolist(), strict=True)
         self.now.update(cell for cell in now if cell[0] != OUTSIDE)
         spent = _spent(facts, period)
-        attitude, lost = standings.attitude(period.start), after == OUTSIDE
-        cells = before.astype(np.int64) * len(ATTITUDES) + attitude
+        said, lost = attitude(facts, period.start), after == OUTSIDE
+        cells = before.astype(np.int64) * len(ATTITUDES) + said
         for cell in np.unique(cells[before != OUTSIDE]).tolist():
             mine = (cells == cell) & (before != OUTSIDE)
             sums = np.array([mine.sum(), (mine & lost).sum(), spent[mine].sum(), (spent[mine] ** 2).sum()])

@@ -1,0 +1,70 @@
+"""Conditions on a number as people write them: ">= 0.2", "0.1 to 0.3", "top 10%"."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_COMPARED = re.compile(rf"^(>=|>|<=|<)\s*{_NUMBER}$")
+_BETWEEN = re.compile(rf"^{_NUMBER}\s+to\s+{_NUMBER}$")
+_RANKED = re.compile(rf"^(top|bottom)\s+{_NUMBER}\s*%$")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """`[low, high)` of a number, or of its rank among the customers who can still leave (0 = highest)."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    rank_low: float = 0.0
+    rank_high: float = math.inf
+
+    @staticmethod
+    def of(text: object) -> Bounds:
+        """What a text asks for; `>` and `<=` differ from `>=` and `<` by the smallest step."""
+        said = str(text).strip()
+        if match := _COMPARED.match(said):
+            number = float(match[2])
+            after = math.nextafter(number, math.inf)
+            return {
+                ">=": Bounds(low=number),
+                ">": Bounds(low=after),
+                "<": Bounds(high=number),
+                "<=": Bounds(high=after),
+            }[match[1]]
+        if match := _BETWEEN.match(said):
+            return Bounds(low=float(match[1]), high=float(match[2]))
+        if match := _RANKED.match(said):
+            share = float(match[2]) / 100
+            return Bounds(rank_high=share) if match[1] == "top" else Bounds(rank_low=round(1 - share, 12))
+        raise ValueError(f"'{said}' is no condition: write it like >= 0.2, 0.1 to 0.3, or top 10%")
+
+    def hold(self, values: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which customers fit; where nothing is known (NaN) nothing fits."""
+        fits: NDArray[np.bool_] = (values >= self.low) & (values < self.high)
+        return fits & (ranks >= self.rank_low) & (ranks < self.rank_high)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def made(said: object) -> Bounds:
+            return said if isinstance(said, Bounds) else Bounds.of(said)
+
+        return core_schema.no_info_plain_validator_function(made)
+
+
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each value's rank from the highest, 0 to below 1, shared by equal values; NaN without a value."""
+    known = np.flatnonzero(~np.isnan(values))
+    found = np.full(len(values), np.nan)
+    if len(known):
+        ordered = np.sort(-values[known])
+        found[known] = np.searchsorted(ordered, -values[known], side="left") / len(known)
+    return found

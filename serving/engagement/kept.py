@@ -1,0 +1,143 @@
+"""A plan as it is kept beside the scores it was made for: one immutable Arrow file, customers by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.errors import ModelError
+from features.timeline import Timeline
+from serving.engagement.plan import NO_RULE, OUTCOMES, Plan
+from serving.engagement.playbook import Playbook, Programme, parse
+from serving.engagement.portraits import Portraits
+from serving.writing import in_one_step
+
+FOLDER = "plans"
+"""Beside the folder of the scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A plan read back: rows in the order of the scores, and the playbook that made it."""
+
+    table: pa.Table
+    playbook: Playbook
+    as_of: int
+    tiers: tuple[str, ...]
+    reasons: tuple[str, ...]
+    timeline: Timeline
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        found: NDArray[np.int64] = self.table.column("key").to_numpy()
+        return found
+
+    def row(self, key: int) -> int | None:
+        """Where a customer is, None when the plan does not have them."""
+        place = int(np.searchsorted(self.keys, key))
+        return place if place < len(self.keys) and self.keys[place] == key else None
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The rows in the order of the list."""
+        found: NDArray[np.int64] = np.argsort(self.table.column("place").to_numpy(), kind="stable")
+        return found
+
+    def column(self, name: str, rows: Sequence[int] | NDArray[np.int64]) -> list[Any]:
+        """What a column says of some rows."""
+        values: list[Any] = self.table.column(name).take(pa.array(rows)).to_pylist()
+        return values
+
+    def rule_of(self, number: int) -> Any:
+        return None if number == NO_RULE else self.playbook.rules[number]
+
+    def programme_of(self, number: int | None) -> Programme | None:
+        return None if number is None else self.playbook.loyalty[number]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a plan was made with."""
+
+    playbook: str
+    """The text of the playbook."""
+    as_of: int
+    tiers: tuple[str, ...]
+    reasons: tuple[str, ...]
+    timezone: str
+
+
+def keep(file: Path, portraits: Portraits, plan: Plan, origin: Origin) -> None:
+    """Write a plan in one step, in the place of an earlier one for the same scores."""
+    place = np.empty(len(plan.order), dtype=np.int64)
+    place[plan.order] = np.arange(len(plan.order))
+    table = portraits.table
+    for name, values in (("rule", plan.rule), ("outcome", plan.outcome), ("place", place)):
+        table = table.append_column(name, pa.array(values))
+    table = table.replace_schema_metadata({"origin": json.dumps(asdict(origin))}).combine_chunks()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with in_one_step(file) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
+        writer.write_table(table)
+
+
+def find(file: Path) -> Kept | None:
+    """The plan made for a score file, None where none was made."""
+    return load(file) if file.is_file() else None
+
+
+def load(file: Path) -> Kept:
+    """A plan that was kept."""
+    try:
+        with pa.memory_map(str(file)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        origin = json.loads(table.schema.metadata[b"origin"])
+        playbook = parse(origin["playbook"], str(file)).playbook
+        tiers, reasons = tuple(origin["tiers"]), tuple(origin["reasons"])
+        return Kept(table, playbook, origin["as_of"], tiers, reasons, Timeline(origin["timezone"]))
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        raise ModelError(
+            f"cannot read the plan in {file}: the file is damaged. Run `kizuna plan` again."
+        ) from None
+
+
+def chosen(
+    kept: Kept,
+    *,
+    stage: int | None = None,
+    touch: str | None = None,
+    action: str | None = None,
+    channel: str | None = None,
+    outcome: str | None = None,
+) -> NDArray[np.int64]:
+    """The rows of the list, in its order, cut by stage, touch model, action, channel and outcome."""
+    rules = kept.playbook.rules
+    rule = kept.table.column("rule").to_numpy()
+    wanted = np.ones(len(rule), dtype=np.bool_)
+    if stage is not None:
+        wanted &= kept.table.column("stage").to_numpy() == stage
+    for part, asked in (("touch", touch), ("action", action)):
+        if asked is not None:
+            fits = [number for number, one in enumerate(rules) if getattr(one, part) == asked]
+            wanted &= np.isin(rule, fits)
+    if channel is not None:
+        own = kept.table.column("preferred_channel").to_pylist()
+        said = [*(one.channel for one in rules), None]
+        wanted &= np.array(
+            [
+                (own[at] if said[r] == "preferred" else said[r]) == channel
+                for at, r in enumerate(rule.tolist())
+            ]
+        )
+    if outcome is not None:
+        wanted &= kept.table.column("outcome").to_numpy() == OUTCOMES.index(outcome)
+    order = kept.order
+    rows: NDArray[np.int64] = order[wanted[order]]
+    return rows

@@ -1,0 +1,55 @@
+"""The nurture stage of a customer: where they are on their way with the service."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.engagement.playbook import Stages
+from training.labels import IN_COHORT, STATUSES, Status
+
+STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
+ONBOARDING, GROWING, ESTABLISHED, CONSIDERING, LAPSED, RETURNED = range(len(STAGES))
+STAGE_WORDS = {
+    "onboarding": ("onboarding", "導入期"),
+    "growing": ("growing", "成長期"),
+    "established": ("established", "定着期"),
+    "considering_leaving": ("considering leaving", "離反検討"),
+    "lapsed": ("lapsed", "離反済み"),
+    "returned": ("returned", "復帰"),
+}
+FALLING, STEADY, RISING, NOWHERE = -1, 0, 1, -2
+MOVEMENTS = {"falling": FALLING, "steady": STEADY, "rising": RISING}
+
+Floats = NDArray[np.float64]
+
+
+def movement(tier: NDArray[np.int8], predicted: NDArray[np.int8]) -> NDArray[np.int8]:
+    """int8[n]: where the predicted tier lies against the present one; `NOWHERE` where none is predicted."""
+    return np.where(predicted < 0, NOWHERE, np.sign(predicted - tier)).astype(np.int8)
+
+
+def stages(
+    rules: Stages,
+    status: NDArray[np.int8],
+    tenure_days: Floats,
+    came_back: NDArray[np.bool_],
+    moved: NDArray[np.int8],
+    probability: Floats,
+    rank: Floats,
+) -> NDArray[np.int8]:
+    """int8[n]: positions in `STAGES`, the first that fits of: lapsed, returned, considering leaving,
+    onboarding, growing; established else. Who is known but not active yet is onboarding.
+    """
+    inside = status == IN_COHORT
+    return np.select(
+        [
+            status == STATUSES.index(Status.LAPSED),
+            inside & came_back,
+            inside & rules.considering_leaving.hold(probability, rank),
+            (status == STATUSES.index(Status.NEW)) | (tenure_days < rules.onboarding_days),
+            moved == RISING,
+        ],
+        [LAPSED, RETURNED, CONSIDERING, ONBOARDING, GROWING],
+        ESTABLISHED,
+    ).astype(np.int8)
