@@ -67,7 +67,8 @@ group by CustomerID, InvoiceNo
     },
     attributes={
         "country": """
-select CustomerID::varchar as customer_id, min(InvoiceDate) as known_at, arg_min(Country, InvoiceDate) as value
+select CustomerID::varchar as customer_id, min(InvoiceDate) as known_at,
+       arg_min(Country, InvoiceDate) as value
 from '{data}/online_retail_ii/transactions.parquet'
 where CustomerID is not null
 group by CustomerID
@@ -78,7 +79,8 @@ group by CustomerID
 _ENROLMENTS = """
 with starts as (
     select code_module, code_presentation, module_presentation_length as length,
-           make_date(left(code_presentation, 4)::int, if(code_presentation like '%B', 2, 10), 1)::timestamp as day0
+           make_date(left(code_presentation, 4)::int, if(code_presentation like '%B', 2, 10), 1)::timestamp
+               as day0
     from '{data}/oulad_no_vle/course.parquet'
 ), enrolments as (
     select code_module || '-' || code_presentation || '-' || id_student as customer_id, id_student,
@@ -97,7 +99,8 @@ def _known_of_students(column: str) -> str:
         + f"""
 select customer_id, day0 + to_days(least(coalesce(date_registration, 0), 0)::int) as known_at,
        {column}::varchar as value
-from enrolments join '{{data}}/oulad_no_vle/student.parquet' using (code_module, code_presentation, id_student)
+from enrolments
+join '{{data}}/oulad_no_vle/student.parquet' using (code_module, code_presentation, id_student)
 where {column} is not null
 """
     )
@@ -116,7 +119,9 @@ OULAD = Past(
     dates=("2014-11-01", "2015-01-01", "2015-03-01"),
     sources={
         "enrolments": _ENROLMENTS
-        + "select customer_id, started_at as occurred_at, 'started' as kind, code_module as detail from enrolments",
+        + """
+select customer_id, started_at as occurred_at, 'started' as kind, code_module as detail from enrolments
+""",
         "ends": _ENROLMENTS
         + """
 select customer_id,

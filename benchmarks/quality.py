@@ -1,4 +1,4 @@
-"""How good the probabilities are on public histories: `python -m benchmarks.quality --data ../shared/data --json`.
+"""How right probabilities are on histories: `python -m benchmarks.quality --data ../shared/data --json`.
 
 Each history becomes a project of its own (a `kizuna.toml` in a scratch folder), is ingested, and is looked
 back upon by the code behind `kizuna backtest`; then the future that the data holds judges what was said.

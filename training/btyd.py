@@ -20,7 +20,7 @@ FEWEST = 50
 WIDEST = 8.0
 """How far, in natural logarithms, a parameter may go from where the search begins."""
 PULL = 1.0
-"""How hard the parameters are held there, in customers: a population without drop-outs has no unique answer."""
+"""How hard the parameters are held there, in customers: without drop-outs there is no unique answer."""
 
 
 @dataclass(frozen=True)

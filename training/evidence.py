@@ -6,9 +6,8 @@ by models of the others, and the evidence is low: the same days taught and judge
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,14 +16,30 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from training.baselines import baselines
-from training.calendar import Calendar
-from training.calibration import Calibration, choose_method, fit_calibration
+from training.calendar import Calendar, a_year_before
+from training.calibration import (
+    Calibration,
+    choose,
+    choose_method,
+    fit_calibration,
+    fit_level,
+    fit_shape,
+    trial,
+)
 from training.dataset import Rows, mixed
+from training.figures import (
+    populations,
+    reliability_by_segment,
+    reliability_by_tier,
+    tier_figures,
+    value_figures,
+)
 from training.intervals import population_intervals, tier_intervals, value_intervals
-from training.judge import METRICS, Outcomes, judge, rank_correlation, weighted_kappa
+from training.judge import METRICS, Outcomes, judge
 from training.labels import Churn
 from training.lists import list_figures, quiet_days
 from training.models import VALUE_POWERS, Models, Settings, fit_churn, fit_tier, fit_value
+from training.seasons import Said, by_each_method, earlier_trial, said_of, season_at, years_before
 from training.tiers import TierScale
 
 Floats = NDArray[np.float64]
@@ -47,6 +62,8 @@ class Recipe:
     churn: Churn
     tiers: TierScale
     value_power: float = VALUE_POWERS[1]
+    books: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The code book of each column whose numbers stand for a detail."""
 
     def fit(self, known: Rows) -> Models:
         """The three models of these rows; no value model where nothing was spent."""
@@ -56,6 +73,12 @@ class Recipe:
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns)
         value = self.fit_value(few, self.value_power)
         return Models(churn.model_to_string(), tier.model_to_string(), value and value.model_to_string())
+
+    def fit_churn(self, known: Rows) -> Callable[[Rows], Floats]:
+        """What a churn model of these rows alone says of others."""
+        few = thinned(known)
+        model = fit_churn(self.settings, few.matrix, few.churned, few.columns)
+        return lambda asked: model.predict(asked.matrix, num_threads=self.settings.threads)
 
     def fit_value(self, known: Rows, power: float) -> Booster | None:
         """The value model of those who stayed; none where they spent nothing."""
@@ -152,13 +175,40 @@ def cross_foresee(recipe: Recipe, rows: Rows) -> Foreseen:
 def examine(recipe: Recipe, rows: Rows, dates: Calendar, contacts: int) -> tuple[Recipe, Evidence]:
     """Fit, calibrate and test in time order; the recipe comes back with what the evidence chose."""
     if dates.evidence == "low":
-        said = cross_foresee(recipe, rows)
-        return recipe, _verdict(recipe, "low", said, said, contacts)
+        said = cross_foresee(recipe, rows.on(dates.labelled))
+        return recipe, _verdict(recipe, "low", said, said, _cross_calibrated(said), contacts)
     known = rows.on(dates.fit)
     recipe = replace(recipe, value_power=_value_power(recipe, known, rows.on(dates.calibrate)))
-    later = foresee(recipe, known, rows.on((*dates.calibrate, *dates.test)))
-    is_test = np.isin(later.rows.as_of, dates.test)
-    return recipe, _verdict(recipe, "normal", _of(later, ~is_test), _of(later, is_test), contacts)
+    before = years_before(dates.test, dates, recipe.churn)
+    later = foresee(recipe, known, rows.on({*before, *dates.calibrate, *dates.test}))
+    calibrated = _calibrated(recipe, rows, dates, Said(later.rows, later.churn))
+    middle, last = (_of(later, np.isin(later.rows.as_of, role)) for role in (dates.calibrate, dates.test))
+    return recipe, _verdict(recipe, "normal", middle, last, calibrated, contacts)
+
+
+def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> tuple[Models, Calibration]:
+    """The models of every labelled date, and the map of what they say about the dates to come."""
+    models = recipe.fit(rows.on(dates.labelled))
+    if evidence.calibration.method != "season":
+        return models, evidence.calibration
+    return models, _season(recipe, models.churn, rows, dates)
+
+
+def _season(recipe: Recipe, model: str, rows: Rows, dates: Calendar) -> Calibration:
+    """By how much the delivered model lies off one year before the date that is asked about.
+
+    Where the year before has less history than the model's own dates, a model of all dates says by how much,
+    and on the newest dates what that means to the delivered one: to a model that knows only whole histories,
+    everybody with a short one is a new customer.
+    """
+    threads = recipe.settings.threads
+    slice_ = rows.on(a_year_before(dates.answers, dates.every, recipe.churn))
+    if dates.labelled == dates.every:
+        return season_at(said_of(model, slice_, threads), dates.answers, recipe.churn) or Calibration()
+    every = recipe.fit_churn(rows)
+    shift = season_at(Said(slice_, every(slice_)), dates.answers, recipe.churn) or Calibration()
+    newest = rows.on(dates.test)
+    return fit_level(said_of(model, newest, threads).churn, shift(every(newest)))
 
 
 def thinned(rows: Rows) -> Rows:
@@ -172,33 +222,71 @@ def halves(rows: Rows) -> NDArray[np.bool_]:
     return (rows.hashes & np.uint64(1)).astype(np.bool_)
 
 
+@dataclass(frozen=True, eq=False)
+class _Calibrated:
+    """The test's probabilities, the map for the delivered model, and the log loss of each method tried."""
+
+    probability: Floats
+    calibration: Calibration
+    losses: Mapping[str, float]
+
+
+def _calibrated(recipe: Recipe, rows: Rows, dates: Calendar, later: Said) -> _Calibrated:
+    """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
+
+    The season's own shift waits for the delivered model: it is by how much that one lies off.
+    """
+    churn = recipe.churn
+    earlier = earlier_trial(rows, dates, churn, recipe.fit_churn)
+    trials = [] if earlier is None else [earlier]
+    test = by_each_method(later, dates.calibrate, dates.test, churn)
+    method, _ = choose(trials, season="season" in test)
+    probability = np.where(np.isnan(test[method]), test["identity"], test[method])
+    judged = later.on(dates.test)
+    trials.append(trial(test, judged.rows.churned, judged.rows.keys))
+    before = a_year_before(dates.answers, dates.every, churn)
+    method, losses = choose(trials, season=bool(before))
+    if method == "season":
+        return _Calibrated(probability, Calibration("season"), losses)
+    # The delivered model has seen every labelled date; only these dates show how such a model errs later.
+    both = later.on((*dates.calibrate, *dates.test))
+    return _Calibrated(probability, fit_shape(method, both.churn, both.rows.churned), losses)
+
+
+def _cross_calibrated(said: Foreseen) -> _Calibrated:
+    """The same where one half of the customers must do for the other."""
+    p, y, mine = said.churn, said.rows.churned, halves(said.rows)
+    method, losses = choose_method(p, y, said.rows.as_of, mine)
+    probability = np.empty(len(y))
+    for side in (mine, ~mine):
+        probability[side] = fit_calibration(method, p[~side], y[~side])(p[side])
+    return _Calibrated(probability, fit_calibration(method, p, y), {**losses})
+
+
 def _verdict(
-    recipe: Recipe, level: Literal["normal", "low"], middle: Foreseen, last: Foreseen, contacts: int
+    recipe: Recipe,
+    level: Literal["normal", "low"],
+    middle: Foreseen,
+    last: Foreseen,
+    calibrated: _Calibrated,
+    contacts: int,
 ) -> Evidence:
-    rows, y = last.rows, last.rows.churned
-    method, losses = choose_method(middle.churn, middle.rows.churned, middle.rows.as_of, halves(middle.rows))
-    if level == "low":
-        mine, probability = halves(rows), np.empty(len(rows))
-        for side in (mine, ~mine):
-            probability[side] = fit_calibration(method, last.churn[~side], y[~side])(last.churn[side])
-        calibration = fit_calibration(method, last.churn, y)
-    else:
-        probability = fit_calibration(method, middle.churn, middle.rows.churned)(last.churn)
-        # The delivered model has seen every labelled date; only these dates show how such a model errs later.
-        calibration = fit_calibration(method, np.r_[middle.churn, last.churn], np.r_[middle.rows.churned, y])
+    rows, y, probability = last.rows, last.rows.churned, calibrated.probability
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
     outcomes = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
     figures = judge(probability, last.rivals, outcomes, seed=recipe.settings.seed)
     raw = judge(last.churn, {}, outcomes, seed=recipe.settings.seed, resamples=1)
     figures |= {f"uncalibrated/{metric}": raw[metric] for metric in METRICS}
-    figures |= {f"calibration/{name}/log_loss": loss for name, loss in losses.items()}
-    figures |= _populations(middle, last, probability)
+    figures |= {f"calibration/{name}/log_loss": loss for name, loss in calibrated.losses.items()}
+    figures |= populations(middle.rows.churned, middle.churn, rows, last.churn, probability)
     figures |= population_intervals(probability, outcomes, seed=recipe.settings.seed)
     quiet = quiet_days(rows.matrix, rows.columns, recipe.churn)
     figures |= list_figures(probability, outcomes, quiet, seed=recipe.settings.seed)
     now, then = recipe.tier_now(rows), recipe.tier_next(rows)
     predicted = last.tier.argmax(axis=1).astype(np.int8)
-    figures |= _tier_figures(last, now, then, predicted, probability, len(recipe.tiers.names))
+    figures |= tier_figures(last.tier, last.tier_unchanged, now, then)
+    figures |= reliability_by_tier(now, probability, y, len(recipe.tiers.names))
+    figures |= reliability_by_segment(rows, probability, recipe.books)
     figures |= tier_intervals(
         last.tier, last.tier_unchanged, now, then, probability, outcomes, seed=recipe.settings.seed
     )
@@ -206,13 +294,14 @@ def _verdict(
     if value is not None and middle.value is not None:
         value = value * _scale(middle)
         scale = _scale(middle, last)
-        figures |= _value_figures(recipe, rows, value)
+        figures |= {"value/power": recipe.value_power}
+        figures |= value_figures(rows, value, recipe.churn)
         figures |= value_intervals(value, rows.value, outcomes, seed=recipe.settings.seed)
     chosen = np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))), kind="stable")[:SAMPLE]
     return Evidence(
         level=level,
         figures=figures,
-        calibration=calibration,
+        calibration=calibrated.calibration,
         value_scale=scale,
         base_rate=float(y.mean()),
         rows=rows,
@@ -258,67 +347,3 @@ def _scale(*parts: Foreseen) -> float:
     spent = sum(float(part.rows.value[~part.rows.churned].sum()) for part in parts)
     said = sum(float(part.value[~part.rows.churned].sum()) for part in parts if part.value is not None)
     return spent / said if spent > 0 and said > 0 else 1.0
-
-
-def _populations(middle: Foreseen, last: Foreseen, probability: Floats) -> dict[str, float]:
-    """How many were judged, and whether the share that leaves has drifted between the dates."""
-    rate = float(last.rows.churned.mean())
-    return {
-        "test_rows": float(len(last.rows)),
-        "test_customers": float(len(np.unique(last.rows.keys))),
-        "test_churners": float(len(np.unique(last.rows.keys[last.rows.churned]))),
-        "base_rate": rate,
-        "base_rate_calibrate": float(middle.rows.churned.mean()),
-        "mean_probability": float(probability.mean()),
-        "drift": float(probability.mean()) - rate,
-    }
-
-
-def _tier_figures(
-    last: Foreseen,
-    now: NDArray[np.int8],
-    then: NDArray[np.int8],
-    predicted: NDArray[np.int8],
-    probability: Floats,
-    tiers: int,
-) -> dict[str, float]:
-    """The tier of the next period against "the tier stays as it is", and reliability per tier."""
-
-    def loss(p: Floats) -> float:
-        return float(-np.log(np.clip(p[np.arange(len(then)), then], 1e-15, None)).mean())
-
-    figures = {
-        "tier/log_loss": loss(last.tier),
-        "tier/accuracy": float((predicted == then).mean()),
-        "tier/kappa": weighted_kappa(then, predicted, tiers),
-        "tier/unchanged/log_loss": loss(last.tier_unchanged),
-        "tier/unchanged/accuracy": float((now == then).mean()),
-        "tier/unchanged/kappa": weighted_kappa(then, now, tiers),
-    }
-    for tier in range(tiers):
-        mine = now == tier
-        if mine.any():
-            figures[f"reliability/tier_{tier}/said"] = float(probability[mine].mean())
-            figures[f"reliability/tier_{tier}/happened"] = float(last.rows.churned[mine].mean())
-    return figures
-
-
-def _value_figures(recipe: Recipe, rows: Rows, value: Floats) -> dict[str, float]:
-    """Total, ranking and error of what the stayers would spend, against "as in the last period"."""
-    stayed = ~rows.churned
-    spent, said = rows.value[stayed], value[stayed]
-    figures = {
-        "value/total_ratio": float(said.sum() / spent.sum()) if spent.sum() > 0 else math.nan,
-        "value/rank_correlation": rank_correlation(said, spent),
-        "value/mean_absolute_error": float(np.abs(said - spent).mean()),
-        "value/power": recipe.value_power,
-    }
-    days = recipe.churn.horizon.days
-    sums = [c for c in rows.columns if c.split("_sum_")[0] in recipe.churn.indicators and c.endswith("d")]
-    widths = {int(c.rsplit("_", 1)[1][:-1]): c for c in sums if c.rsplit("_", 2)[1] == "sum"}
-    if widths:
-        near = min(widths, key=lambda width: abs(math.log(width / days)))
-        before = rows.matrix[stayed, rows.columns.index(widths[near])] * (days / near)
-        figures["value/as_before/rank_correlation"] = rank_correlation(before, spent)
-        figures["value/as_before/mean_absolute_error"] = float(np.abs(before - spent).mean())
-    return figures

@@ -59,15 +59,15 @@ def test_a_horizon_of_a_few_days_still_has_daily_dates() -> None:
 
 
 def test_too_little_history_for_three_roles_is_low_evidence_not_silence() -> None:
-    assert calendar(day(0), day(130), MONTHLY, UTC).evidence == "low"
+    assert calendar(day(0), day(100), MONTHLY, UTC).evidence == "low"
     assert calendar(day(0), day(200), MONTHLY, UTC).evidence == "normal"
 
 
 def test_too_little_history_for_one_date_says_which_dates_are_needed() -> None:
     with pytest.raises(DataError) as refusal:
-        calendar(day(0), day(80), MONTHLY, UTC)
+        calendar(day(0), day(50), MONTHLY, UTC)
     assert refusal.value.message == (
         "cannot train: churn within 30 days among those active in the last 60 days needs events from "
-        "2024-01-01 until 2024-03-31, but they end on 2024-03-21. Ingest more history, or write a smaller "
+        "2024-01-01 until 2024-03-01, but they end on 2024-02-20. Ingest more history, or write a smaller "
         "active_days or horizon_days in [churn]."
     )

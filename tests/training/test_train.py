@@ -115,7 +115,7 @@ def test_without_amounts_there_is_no_value_model(tmp_path: Path) -> None:
 
 
 def test_too_little_history_is_cross_fitted_and_says_low_evidence(tmp_path: Path) -> None:
-    bundle, evidence = learn(shop(200, 90).store(tmp_path / "e"), plan(), until=None)
+    bundle, evidence = learn(shop(200, 70).store(tmp_path / "e"), plan(), until=None)
     assert bundle.evidence == evidence.level == "low"
     assert 0.5 < evidence.figures["auc"] < 0.95
     assert len(evidence.probability) == len(evidence.rows)

@@ -1,0 +1,105 @@
+"""What each way to calibrate says of dates to come, from the latest dates or from those a year before.
+
+A model cannot know the season: it sees customers, not the calendar. So how far it lay off one year before is
+seen even on dates that taught it, and only that is taken from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lightgbm import Booster
+from numpy.typing import NDArray
+
+from training.calendar import Calendar, a_year_before
+from training.calibration import (
+    METHODS,
+    Calibration,
+    Method,
+    Trial,
+    fit_season,
+    fit_shape,
+    trial,
+)
+from training.dataset import Rows
+from training.labels import Churn
+
+Floats = NDArray[np.float64]
+
+Fit = Callable[[Rows], Callable[[Rows], Floats]]
+"""Fits a churn model; what it says of other rows."""
+
+FEWEST_DATES = 2
+"""As-of dates that teach the model of an earlier trial."""
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What one model said of rows; calibrations are fitted on some of its dates and judged on others."""
+
+    rows: Rows
+    churn: Floats
+
+    def on(self, dates: Sequence[int]) -> Said:
+        chosen = np.isin(self.rows.as_of, list(dates))
+        return Said(self.rows.where(chosen), self.churn[chosen])
+
+
+def by_each_method(
+    said: Said, latest: Sequence[int], judged: Sequence[int], churn: Churn
+) -> dict[Method, Floats]:
+    """float64[n] for the rows of the judged dates; the season only where a year before is among `said`.
+
+    Where only some judged dates have a year before, the others are NaN by the season.
+    """
+    before, asked = said.on(latest), said.on(judged)
+    found: dict[Method, Floats] = {
+        method: fit_shape(method, before.churn, before.rows.churned)(asked.churn) for method in METHODS
+    }
+    season = np.full(len(asked.rows), np.nan)
+    for date in judged:
+        shift = season_at(said, date, churn)
+        if shift is not None:
+            mine = asked.rows.as_of == date
+            season[mine] = shift(asked.churn[mine])
+    if not np.isnan(season).all():
+        found["season"] = season
+    return found
+
+
+def season_at(said: Said, asked: int, churn: Churn) -> Calibration | None:
+    """The season's shift for a date, where the rows hold dates one year before it."""
+    slice_ = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
+    return fit_season(slice_.churn, slice_.rows.churned) if len(slice_.rows) else None
+
+
+def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial | None:
+    """A trial that ends where the test begins: fitted, calibrated and judged before any date of the test.
+
+    None where the dates before are too few for it.
+    """
+    reach = churn.horizon.end(0)
+    size = len(dates.calibrate)
+    latest = tuple(date for date in dates.fit if date + reach <= dates.calibrate[0])[-size:]
+    taught = tuple(date for date in dates.fit if latest and date + reach <= latest[0])
+    if len(taught) < FEWEST_DATES:
+        return None
+    known = rows.on(taught)
+    if known.churned.all() or not known.churned.any():
+        return None
+    asked = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
+    said = Said(asked, fit(known)(asked))
+    judged = said.on(dates.calibrate).rows
+    return trial(by_each_method(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
+
+
+def years_before(asked: Sequence[int], dates: Calendar, churn: Churn) -> set[int]:
+    """Every date with a label that lies one year before one of these."""
+    return {before for date in asked for before in a_year_before(date, dates.every, churn)}
+
+
+def said_of(model: str, rows: Rows, threads: int) -> Said:
+    """What this LightGBM text says of rows."""
+    return Said(rows, Booster(model_str=model).predict(rows.matrix, num_threads=threads))
