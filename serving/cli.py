@@ -102,12 +102,20 @@ def ingest(call: Call) -> None:
 
 @kizuna.command()
 @click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
+@click.option(
+    "--tune", metavar="TRIALS", type=click.IntRange(1), help="Try so many settings of the trees first."
+)
 @click.pass_obj
-def train(call: Call, until: str | None) -> None:
-    """Learn from the past; the result becomes the champion if it passes the gates."""
+def train(call: Call, until: str | None, tune: int | None) -> None:
+    """Learn from the past; the result becomes the champion if it passes the gates.
+
+    A search with --tune that is stopped goes on where it was when it is started again.
+    """
     from serving.findings import reply, said
     from training.train import train as learn
+    from training.tuning import Tuning
 
+    tuning = None if tune is None else Tuning(tune, call.project.state / "tuning.db")
     with call.progress() as report:
         verdict = learn(
             call.store,
@@ -115,6 +123,7 @@ def train(call: Call, until: str | None) -> None:
             call.tracking(),
             now=call.now,
             until=None if until is None else call.instant(until),
+            tuning=tuning,
             progress=report,
         )
     call.say(reply(verdict), *said(verdict))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from training.bundle import Bundle
     from training.evidence import Evidence
     from training.promotion import Decision
-    from training.tracking import Run
+    from training.tracking import Run, Tracking
+    from training.tuning import Tuning
 
 ENVIRONMENT = (
     "kizuna",
@@ -63,6 +64,25 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
             "features.csv": feature_table(bundle, evidence),
         }
     )
+
+
+def keep_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
+    """Every trial of a search as a run nested below the one that used its best settings."""
+    facts = tuning.facts
+    run.log_parameters({"tuning": facts})
+    run.log_metrics(
+        {
+            "tuning/log_loss": facts["log_loss_best"],
+            "tuning/log_loss_defaults": facts["log_loss_defaults"],
+        }
+    )
+    for trial in tuning.trials:
+        when = {"started": trial.started // 1_000, "ended": trial.ended // 1_000}
+        with tracking.run(f"trial {trial.number}", parent=run, **when) as one:
+            one.log_parameters({"models": trial.settings.to_json()})
+            one.tag({"state": trial.state})
+            for step, loss in enumerate(trial.losses):
+                one.log_metrics({"tuning/log_loss": loss}, step=step)
 
 
 def _datasets(run: Run, bundle: Bundle, evidence: Evidence) -> None:

@@ -183,20 +183,25 @@ class Tracking:
         self.project = project or self.folder.name or "kizuna"
 
     @contextmanager
-    def run(self, name: str, *, parent: Run | None = None) -> Iterator[Run]:
-        """A run with this name; marked failed when the work inside it fails."""
+    def run(
+        self, name: str, *, parent: Run | None = None, started: int | None = None, ended: int | None = None
+    ) -> Iterator[Run]:
+        """A run with this name; marked failed when the work inside it fails.
+
+        `started` and `ended` (milliseconds) are given where the work was done earlier.
+        """
         experiment = self._experiment()
         tags = {"mlflow.source.name": "kizuna train", "mlflow.source.type": "LOCAL"}
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.id
-        info = self._client.create_run(experiment, run_name=name, tags=tags).info
+        info = self._client.create_run(experiment, started, tags=tags, run_name=name).info
         run = Run(self._client, info.run_id, experiment, int(info.start_time))
         status = "FAILED"
         try:
             yield run
             status = "FINISHED"
         finally:
-            self._client.set_terminated(run.id, status)
+            self._client.set_terminated(run.id, status, ended)
 
     def register(self, run: Run, bundle: Bundle, *, description: str = "") -> str:
         """Register the bundle as the next version of the model `churn`; returns the version."""

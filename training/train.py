@@ -20,19 +20,21 @@ from features.store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
 from training.calendar import Calendar, calendar
+from training.card import summary
 from training.champion import present
 from training.dataset import Rows, Survey, dataset, survey
-from training.evidence import Evidence, Recipe, deliver, examine
+from training.evidence import Evidence, Recipe, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
 from training.priors import learn_priors
 from training.promotion import PROMOTIONS, decide, record
-from training.report import keep
+from training.report import keep, keep_trials
 from training.tiers import TierSettings, tier_scale
 
 if TYPE_CHECKING:
     from training.tracking import Tracking
+    from training.tuning import Tuning
 
 Progress = Callable[[str, float], None]
 
@@ -77,6 +79,7 @@ def train(
     *,
     now: int,
     until: int | None = None,
+    tuning: Tuning | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it.
@@ -86,7 +89,9 @@ def train(
     everything as it is.
     """
     tell = progress or silent
-    bundle, evidence = learn(store, plan, until=until, progress=lambda words, share: tell(words, 0.7 * share))
+    bundle, evidence = learn(
+        store, plan, until=until, tuning=tuning, progress=lambda words, share: tell(words, 0.7 * share)
+    )
     tell("asking the gates", 0.7)
     champion = present(store, tracking, bundle, evidence, until)
     if champion is not None and champion.same:
@@ -97,7 +102,9 @@ def train(
     tell("keeping the run", 0.8)
     with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
         keep(run, bundle, evidence, decision, store_version=store.version)
-        number = tracking.register(run, bundle)
+        if tuning is not None:
+            keep_trials(tracking, run, tuning)
+        number = tracking.register(run, bundle, description=summary(bundle, decision))
     record(
         store.folder / PROMOTIONS,
         decision,
@@ -122,7 +129,12 @@ def train(
 
 
 def learn(
-    store: EventStore, plan: Plan, *, until: int | None, progress: Progress | None = None
+    store: EventStore,
+    plan: Plan,
+    *,
+    until: int | None,
+    tuning: Tuning | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Bundle, Evidence]:
     """Learn from what was known before `until`, and judge it on dates later than those that taught.
 
@@ -137,30 +149,31 @@ def learn(
     churn = Churn.of(plan.churn, plan.indicators)
     past = survey(store, until, churn, plan.timeline, company_kinds(plan.indicators))
     dates = calendar(past.first, past.newest, churn, plan.timeline)
-    features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
+    features = catalog(plan.indicators, plan.features, past.kinds)
 
     tell("computing features", 0.05)
-    priors = learn_priors(store.histories(until=until), features, plan.timeline, dates.every[0])
-    rows = dataset(store, features, churn, plan.timeline, priors, dates.every, past, until)
+    priors = learn_priors(store.histories(until=until), features, dates.labelled[0])
+    rows = dataset(store, features, churn, plan.timeline, priors, dates.labelled, past, until)
     dates = _settled(dates, rows, churn, plan.timeline)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
 
     tell("fitting, calibrating and testing", 0.2)
     settings = replace(plan.models, seed=plan.seed)
-    recipe = Recipe(settings, features, churn, scale, books=priors.code_book)
+    if tuning is not None:
+        settings = tuning(settings, rows.on(dates.fit), churn, lambda words, _: tell(words, 0.2))
+    recipe = Recipe(settings, features, churn, scale)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
         recipe, evidence = examine(recipe, rows, dates, plan.contacts)
 
     tell("fitting on every labelled date", 0.6)
-    models, calibration = deliver(recipe, evidence, rows, dates)
     bundle = Bundle(
         timezone=plan.timeline.timezone,
         catalog=features,
         priors=priors,
         churn=churn,
         tiers=scale,
-        models=models,
-        calibration=calibration,
+        models=recipe.fit(rows),
+        calibration=evidence.calibration,
         typical=_typical(rows.on(dates.test), features),
         base_rate=evidence.base_rate,
         value_scale=evidence.value_scale,

@@ -1,0 +1,115 @@
+"""The search tries settings on later dates than those that taught, and goes on where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import UsageError
+from features.timeline import DAY
+from tests.training.judged import shown
+from tests.training.trained import CHURN
+from training import tuning
+from training.dataset import Rows
+from training.models import Settings
+from training.tuning import SPACE, Tuning, splits, study_name
+
+QUICK = Settings(trees=60, threads=1)
+
+
+def rows(days: int = 150) -> Rows:
+    """Rows of the small bundle, on a date every ten days."""
+    seen = shown().rows
+    date = np.arange(len(seen)) * (days // 10) // len(seen) * 10
+    return replace(seen, as_of=(17_000 + date) * DAY)
+
+
+def silent(_words: str, _share: float) -> None:
+    pass
+
+
+def test_a_split_is_judged_on_dates_that_no_label_of_its_own_reaches() -> None:
+    kind, parts = splits(rows(), CHURN)
+    assert kind == "time"
+    assert len(parts) == 3
+    newest = [int(later.as_of.max()) for _, later in parts]
+    assert newest == sorted(newest, reverse=True)
+    for earlier, later in parts:
+        assert earlier.as_of.max() + CHURN.horizon.reach * DAY <= later.as_of.min()
+
+
+def test_with_too_few_dates_customers_are_split_instead() -> None:
+    kind, parts = splits(rows(20), CHURN)
+    assert kind == "customers"
+    for earlier, later in parts:
+        assert not set(earlier.keys.tolist()) & set(later.keys.tolist())
+
+
+def test_the_best_trial_is_at_least_as_good_as_the_settings_given(tmp_path: Path) -> None:
+    search = Tuning(6, tmp_path / "state" / "tuning.db")
+    said: list[str] = []
+    best = search(QUICK, rows(), CHURN, lambda words, _: said.append(words))
+    assert [trial.number for trial in search.trials] == list(range(6))
+    assert search.trials[0].settings == QUICK
+    losses = {trial.number: trial.losses[-1] for trial in search.trials if trial.state == "finished"}
+    number = min(losses, key=lambda one: losses[one])
+    assert best == search.trials[number].settings
+    assert search.facts["log_loss_best"] <= search.facts["log_loss_defaults"]
+    assert said[-1] == f"trial 6 of 6, best log loss {losses[number]:.4f}"
+    for name, (low, high) in SPACE.items():
+        assert low <= getattr(best, name) <= high
+    assert best.leaves <= 2**best.depth
+
+
+def test_a_search_that_was_stopped_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tuning.db"
+    real, calls = tuning.fit_churn, 0
+
+    def killed(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > 7:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tuning, "fit_churn", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Tuning(4, file)(QUICK, rows(), CHURN, silent)
+    monkeypatch.setattr(tuning, "fit_churn", real)
+    search = Tuning(4, file)
+    best = search(QUICK, rows(), CHURN, silent)
+    assert [trial.state for trial in search.trials] == [
+        "finished",
+        "finished",
+        "failed",
+        "finished",
+        "finished",
+    ]
+    again = Tuning(4, file)
+    assert again(QUICK, rows(), CHURN, silent) == best
+    assert len(again.trials) == 5
+
+
+def test_other_rows_or_another_question_are_another_search() -> None:
+    name = study_name(QUICK, rows(), CHURN)
+    assert study_name(QUICK, rows(), CHURN) == name
+    assert study_name(QUICK, rows(100), CHURN) != name
+    assert study_name(replace(QUICK, seed=2), rows(), CHURN) != name
+
+
+def test_without_optuna_tuning_is_refused_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "find_spec", lambda _: None)
+    with pytest.raises(UsageError) as refusal:
+        Tuning(4, tmp_path / "tuning.db")
+    assert refusal.value.message == (
+        "cannot tune: Optuna is not installed. Install it with `pip install 'kizuna[tune]'`, "
+        "or train without --tune."
+    )
+    assert list(tmp_path.iterdir()) == []
