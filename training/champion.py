@@ -40,8 +40,8 @@ class Champion:
     figures: Mapping[str, float]
     """Its metrics on the test dates after everything it learned from; empty where there are none."""
     candidate: Mapping[str, float] = field(default_factory=dict)
-    """The candidate's on the same rows, with `expected_calibration_error_noise`, `rows`, and the difference
-    in log loss (candidate − champion) with its 95 % interval."""
+    """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
+    asked for the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
     apart: str = ""
     """Why it cannot be compared; empty where it can."""
     same: bool = False
@@ -83,13 +83,16 @@ def champion_on(
     """The champion on the test rows after everything it learned from; `says` gives its probabilities of rows.
 
     Where it learned from the test dates it has seen the answers, and one that decides churn by another rule
-    answers another question: neither is compared.
+    answers another question: neither is compared. One that was tested on the same dates of the same data is
+    held to what was found then, when its models, too, had learned from earlier dates alone.
     """
     columns = champion.catalog.columns
     if champion.fingerprint == candidate.fingerprint:
         return Champion(version, columns, {}, same=True)
     if champion.churn != candidate.churn:
         return Champion(version, columns, {}, apart="decides churn by another rule")
+    if champion.data_version == candidate.data_version and _test(champion) == _test(candidate) is not None:
+        return Champion(version, columns, _recorded(champion), candidate=_recorded(candidate))
     later = evidence.rows.as_of >= champion.trained_until
     if not later.any():
         return Champion(version, columns, {}, apart="learned from the test dates")
@@ -106,6 +109,18 @@ def champion_on(
     outcomes = Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
     theirs = says(rows)
     return Champion(version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes))
+
+
+def _test(bundle: Bundle) -> list[str] | None:
+    """The as-of dates of the test."""
+    dates: list[str] | None = bundle.settings.get("calendar", {}).get("test")
+    return dates
+
+
+def _recorded(bundle: Bundle) -> dict[str, float]:
+    """What its own test found."""
+    found = {name: bundle.figures[name] for name in (*COMPARED, "expected_calibration_error_noise")}
+    return found | {"rows": bundle.figures["test_rows"]}
 
 
 def _figures(probability: Floats, outcomes: Outcomes) -> dict[str, float]:

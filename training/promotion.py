@@ -164,12 +164,12 @@ def _beats_champion(champion: Champion) -> Iterator[str]:
         return
     ours, theirs = champion.candidate, champion.figures
     worse = ours["log_loss"] - theirs["log_loss"]
-    low, high = ours["log_loss_difference_low"], ours["log_loss_difference_high"]
     if worse > 0:
+        low, high = (ours.get(f"log_loss_difference_{end}") for end in ("low", "high"))
+        interval = "" if low is None or high is None else f" (95% interval {low:+.4f} to {high:+.4f})"
         yield (
             f"champion: log loss {ours['log_loss']:.4f} against {theirs['log_loss']:.4f} of version "
-            f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f} "
-            f"(95% interval {low:+.4f} to {high:+.4f})"
+            f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f}{interval}"
         )
     error, noise = ours["expected_calibration_error"], ours["expected_calibration_error_noise"]
     rival = theirs["expected_calibration_error"]

@@ -12,6 +12,7 @@ from tests.training.trained import bundle, like
 from training.champion import champion_on
 from training.dataset import Rows
 from training.labels import Churn
+from training.promotion import decide
 
 
 def unasked(_: Rows) -> np.ndarray:
@@ -82,3 +83,20 @@ def test_the_champion_again_is_recognised_by_its_bytes() -> None:
     again = champion_on(shown(), like(bundle()), bundle(), "3", unasked)
     assert again.same
     assert not again.apart
+
+
+def test_a_champion_tested_on_the_same_dates_of_the_same_data_is_held_to_what_was_found_then() -> None:
+    evidence = shown()
+    figures = {name: value for name, value in evidence.figures.items() if "/" not in name} | {
+        "test_rows": 9.0
+    }
+    settings = dict(bundle().settings) | {"calendar": {"test": ["2018-03-02"]}}
+    champion = like(bundle(), figures=figures | {"log_loss": 0.4}, settings=settings, trained_until=LATER + 9)
+    candidate = like(champion, figures=figures | {"log_loss": 0.5})
+    held = champion_on(evidence, candidate, champion, "3", unasked)
+    assert (held.apart, held.figures["log_loss"], held.candidate["log_loss"]) == ("", 0.4, 0.5)
+    assert decide(candidate, evidence, held).refusals == (
+        "champion: log loss 0.5000 against 0.4000 of version 3 on the same 9 rows, worse by 0.1000",
+    )
+    grown = like(candidate, data_version="events-8")
+    assert champion_on(evidence, grown, champion, "3", unasked).apart == "learned from the test dates"

@@ -52,6 +52,14 @@ def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
     )
 
 
+def test_a_challenger_that_a_single_ratio_beats_is_refused() -> None:
+    evidence = shown(**{"baseline/recency/log_loss": 0.1, "log_loss": 0.5})
+    decision = decide(bundle(), evidence, Champion("3", bundle().catalog.columns, {}, apart="is old"))
+    assert decision.refusals == (
+        "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
+    )
+
+
 def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
     leaking = rows(N, seed=21)
     column = bundle().catalog.columns.index("purchase_sum_90d")
