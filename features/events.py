@@ -40,6 +40,8 @@ UNREADABLE = "occurred_at is not a moment that can be read"
 TOO_EARLY = "occurred_at is before 1970"
 TOO_LATE = "occurred_at is in the future"
 NOT_A_NUMBER = "value is not a number"
+LARGEST = 1e100
+"""Far beyond any amount, and small enough that sums and squares of any number of values stay finite."""
 _COLUMNS = {
     "": "",
     NO_CUSTOMER: "customer_id",
@@ -50,6 +52,7 @@ _COLUMNS = {
     "kind is empty": "kind",
     NOT_A_NUMBER: "value",
     "value is NaN or infinite": "value",
+    "value is beyond 1e100": "value",
     "a refund has a positive value: write the amount negative": "value",
     "recorded_at is not a moment that can be read": "recorded_at",
     "recorded_at is in the future": "recorded_at",
@@ -185,6 +188,7 @@ def _examined(
     tally.values += rows - given.null_count
     refuse(unreadable, NOT_A_NUMBER)
     refuse(~_flags(pc.is_finite(value), null=True), "value is NaN or infinite")
+    refuse(_flags(pc.greater(pc.abs(value), LARGEST), null=False), "value is beyond 1e100")
     refund = _flags(pc.equal(kind, "refund"), null=False)
     if refund.any():
         refuse(

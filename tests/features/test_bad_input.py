@@ -86,12 +86,15 @@ def test_nan_and_infinity_written_as_text_are_refused_too(store):
     assert set(reasons(store)) == {"value is NaN or infinite"}
 
 
-def test_a_huge_value_is_kept_as_it_is(store):
-    ingest(store, kind=["purchase"] * 3, value=[1.7e308, -1.7e308, 5e-324])
-    history = store.history_of([0])
-    assert sorted(history.values.tolist()) == [-1.7e308, 5e-324, 1.7e308]
+def test_a_huge_value_is_kept_as_long_as_sums_and_squares_stay_finite(store):
+    huge = [1e100, 1e100, -1e100, 5e-324, 1.1e100, -1.7e308]
+    receipt = ingest(store, kind=["purchase"] * 6, value=huge)
+    assert (receipt.new, receipt.quarantined) == (4, 2)
+    assert set(reasons(store)) == {"value is beyond 1e100"}
     said = features(store)
-    assert (said["purchase_count"], said["purchase_max"], said["purchase_min"]) == (2, 1.7e308, 5e-324)
+    assert (said["purchase_count"], said["purchase_max"], said["purchase_min"]) == (3, 1e100, 5e-324)
+    assert said["purchase_sum"] == 1e100
+    assert said["purchase_std"] == pytest.approx(1e100 / math.sqrt(3))
 
 
 def test_whole_numbers_beyond_a_float_are_rounded_as_any_float(store):
