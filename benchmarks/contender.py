@@ -1,8 +1,9 @@
 """One contender in a process of its own: `python -m benchmarks.contender TASK`, called by the benchmarks.
 
 A contender goes from the Parquet files to the finished matrix: float64 columns, a row for each
-customer and as-of date with an event before it. It warms up on one bucket, tries each of its forms on two, a
-rival's best also bucket by bucket, runs the near ones on all, and repeats the best. All in and out is JSON.
+customer and as-of date with an event before it. It tries each of its forms on one bucket, the near ones on
+two, a rival's best also bucket by bucket, runs those still near on all, and repeats the best. All in and out
+is JSON.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from features.snapshot import Snapshot
 
 Form = Callable[[Sequence[int]], list[Any]]
 """Makes the rows of the customers in these buckets, in pieces."""
-_NEAR = 4
-"""A form that takes longer than the best by more than this factor on two buckets is not run on all."""
+_NEAR = 3
+"""A form that takes longer than the best by more than this factor on one or two buckets goes no further."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Figures:
     seconds: float
     """The best form on all buckets, median of its runs."""
     form: str
+    first: dict[str, float] = field(default_factory=dict)
+    """Seconds of each form on one bucket."""
     tried: dict[str, float] = field(default_factory=dict)
-    """Seconds of each form on two buckets."""
+    """Seconds of each near form on two buckets."""
     finished: dict[str, float] = field(default_factory=dict)
     """Seconds of each near form on all buckets."""
     cpu_seconds: float = 0.0
@@ -64,14 +67,17 @@ def compete(task: Task) -> Figures:
     """Try the forms, time the best, and leave its rows for the comparison."""
     folder, catalog = Path(task.store), events.plain_features()
     buckets = list(events.files(folder))
-    known, tried = forms(task, catalog), dict[str, float]()
+    known, first, tried = forms(task, catalog), dict[str, float](), dict[str, float]()
 
     def attempt(name: str) -> None:
-        known[name](buckets[:1])
         tried[name], _, _ = _seconds(partial(known[name], buckets[:2]))
 
-    for name in list(known):
-        attempt(name)
+    known[next(iter(known))](buckets[:1])  # warms up
+    for name in known:
+        first[name], _, _ = _seconds(partial(known[name], buckets[:1]))
+    for name, seconds in first.items():
+        if seconds <= _NEAR * min(first.values()):
+            attempt(name)
     if task.contender in ("duckdb", "polars"):
         best = min(tried, key=lambda name: tried[name])
         known[f"{best}, by bucket"] = partial(_by_bucket, known[best])  # smaller tables to look into
@@ -93,7 +99,7 @@ def compete(task: Task) -> Figures:
         run(winner)
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
     figures = Figures(
-        medians[winner], winner, tried, medians, statistics.median(work[winner]), peak_memory_mb()
+        medians[winner], winner, first, tried, medians, statistics.median(work[winner]), peak_memory_mb()
     )
     if task.contender != "read":
         leave(Path(task.answers), pieces, catalog.columns)

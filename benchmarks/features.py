@@ -52,6 +52,7 @@ def compare(
         forms[name] = {
             "best": figures.form,
             "seconds": figures.finished,
+            "seconds_on_one_bucket": figures.first,
             "seconds_on_two_buckets": figures.tried,
         }
     if "kizuna" in rivals:

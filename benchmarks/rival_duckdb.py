@@ -45,7 +45,7 @@ def forms(dates: int, folder: Path) -> dict[str, Form]:
     """The forms worth trying for this many as-of dates, by name; what memory cannot hold goes to `folder`."""
     queries: dict[str, Query] = {"days": _days_form, "tiles": _tiles_form, "day bits": _bits_form}
     if dates == 1:
-        queries = {"single pass": _single_pass, **queries}
+        queries = {**queries, "single pass": _single_pass}
     single: dict[str, Form] = {name: partial(_each, folder, query) for name, query in queries.items()}
     if dates == 1:
         return single

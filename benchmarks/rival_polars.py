@@ -41,7 +41,7 @@ def forms(dates: int) -> dict[str, Form]:
         "tiles, in memory": _each(_tiles_form, "in-memory"),
     }
     if dates == 1:
-        return {"single pass": _each(_single_pass, "streaming"), **single}
+        return {**single, "single pass": _each(_single_pass, "streaming")}
     return {**single, "kept days": _kept, "kept days, joined dates": _joined}
 
 
