@@ -10,19 +10,18 @@ from __future__ import annotations
 import hmac
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
+import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.customers import Customers
 from features.errors import KizunaError, ModelError, UsageError
 from features.store import EventStore
 from serving.champion import Champion, in_use
 from serving.records import Asked, Key, Records, digest
 from serving.replies import Replies
-from serving.scores import Scores
+from serving.scores import Ints, Scores
 from serving.scoring import rehearse
 from serving.settings import read
 
@@ -36,6 +35,8 @@ USED = 60_000_000
 
 MOST_WAITING = 1_000_000
 """Customers that wait for the audit log; beyond it, as when the database is away for long, notes are lost."""
+
+NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 BROKEN = (KizunaError, OSError, SQLAlchemyError, ValueError, KeyError, TypeError, RuntimeError)
 """What a file, a bundle or a database can throw at whoever reads it."""
@@ -135,11 +136,8 @@ class Desk:
             self._used[key.id] = now
         return key
 
-    def asked(
-        self, who: str, action: str, customers: Customers | None = None, names: Sequence[str] = ()
-    ) -> None:
+    def asked(self, who: str, action: str, keys: Ints = NOBODY) -> None:
         """Keep for the audit log who asked for whom; written with the next look."""
-        keys = () if customers is None else tuple(customers.keys(pa.array(names, pa.string())).tolist())
         with self._lock:
             if self._waiting < MOST_WAITING:
                 self._waiting += len(keys) + 1

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from features.errors import KizunaError, UsageError
 from serving.at_risk import Choice, Cursor
 from serving.desk import Desk
@@ -67,8 +69,9 @@ class Endpoint:
 def score(desk: Desk, caller: Caller, request: ScoreRequest) -> Reply:
     """The stored scores of these customers at the newest as-of date."""
     replies = desk.replies()
-    desk.asked(caller.name, "score", replies.customers, request.customer_ids)
-    return replies.of(request.customer_ids, desk.language(request.language))
+    keys = replies.keys(request.customer_ids)
+    desk.asked(caller.name, "score", keys)
+    return replies.of(request.customer_ids, desk.language(request.language), keys)
 
 
 def at_risk(desk: Desk, caller: Caller, request: AtRiskPageRequest) -> Reply:
@@ -89,7 +92,7 @@ def at_risk(desk: Desk, caller: Caller, request: AtRiskPageRequest) -> Reply:
 def explain(desk: Desk, caller: Caller, request: ExplainRequest) -> Reply:
     """One customer's score and reasons, and what changed since the scores before."""
     replies = desk.replies()
-    desk.asked(caller.name, "explain", replies.customers, [request.customer_id])
+    desk.asked(caller.name, "explain", replies.keys([request.customer_id]))
     return replies.explain(request.customer_id, desk.language(request.language), desk.store())
 
 
@@ -101,7 +104,8 @@ def live(desk: Desk, caller: Caller, request: PredictRequest) -> Reply:
     caller.need("write", "keeping events")
     store = desk.store()
     reply = append(champion, request, desk.clock(), language, store)
-    desk.asked(caller.name, "append", store.customers, [one.customer_id for one in request.customers])
+    names = pa.array([one.customer_id for one in request.customers], pa.large_string())
+    desk.asked(caller.name, "append", store.customers.keys(names))
     return reply
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -120,14 +121,14 @@ class Key:
     hash: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """One call that asked for customers, by their keys; -1 for one who is not known."""
 
     at: int
     who: str
     action: str
-    keys: tuple[int, ...]
+    keys: NDArray[np.int64]
 
 
 class Records:
@@ -281,7 +282,7 @@ class Records:
                 "who": one.who,
                 "action": one.action,
                 "customers": len(one.keys),
-                "keys": np.array(one.keys, dtype="<i8").tobytes(),
+                "keys": one.keys.astype("<i8").tobytes(),
             }
             for one in asked
         ]
@@ -296,7 +297,7 @@ class Records:
                 select(ASKED).order_by(ASKED.c.id.desc())
             )
             for row in rows.mappings():
-                keys = tuple(np.frombuffer(row["keys"], dtype="<i8").tolist())
+                keys = np.frombuffer(row["keys"], dtype="<i8")
                 if customer is None or customer in keys:
                     found.append(Asked(row["at"], row["who"], row["action"], keys))
                 if len(found) == limit:

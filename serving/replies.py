@@ -13,18 +13,18 @@ import pyarrow as pa
 
 from features.customers import Customers
 from features.errors import ModelError, UnknownCustomer
-from features.snapshot import snapshot
 from features.store import EventStore
 from features.timeline import Timeline
 from serving.at_risk import Choice, Cursor, Rows, at_risk, page
 from serving.champion import load
+from serving.change import what_changed
 from serving.records import Records, ScoreFile
-from serving.scores import Facts, Scores
+from serving.scores import Facts, Ints, Scores
 from serving.scores import load as load_scores
 from serving.settings import Project
 from serving.wording import Reply, entries, number, unknown, with_status
 from training.bundle import Bundle
-from training.explain import Change, change_sentence, changes, reason
+from training.explain import reason
 from training.labels import IN_COHORT, STATUSES
 
 AT_ONCE = 1_000
@@ -81,7 +81,7 @@ class Replies:
                 f"cannot use the scores in {self.file}: they are not of the bundle they name. "
                 "Run `kizuna score` again."
             )
-        self.customers.keys(pa.array([""]))
+        self.keys([""])
         ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
         for ranking in ranked:
             list(self._in_words(ranking[:1], "en"))
@@ -116,9 +116,16 @@ class Replies:
         columns = range(len(self.bundle.catalog.columns))
         return tuple(reason(self.bundle, column, math.nan, 1.0).indicator for column in columns)
 
-    def of(self, customer_ids: Sequence[str], language: str) -> Reply:
-        """The stored scores of these customers, in the order asked; `status` says who is unknown."""
-        places = self.scores.rows(self.customers.keys(pa.array(customer_ids, pa.string())))
+    def keys(self, customer_ids: Sequence[str]) -> Ints:
+        """The customers' keys, -1 for those who are not known."""
+        return self.customers.keys(pa.array(customer_ids, pa.large_string()))
+
+    def of(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> Reply:
+        """The stored scores of these customers, in the order asked; `status` says who is unknown.
+
+        `keys` are theirs, where they were looked up before.
+        """
+        places = self.scores.rows(self.keys(customer_ids) if keys is None else keys)
         known = places >= 0
         names = [name for name, there in zip(customer_ids, known.tolist(), strict=True) if there]
         chosen = self.scores.answers.take(places[known])
@@ -147,7 +154,6 @@ class Replies:
             return reply | {"previous": None, "changes": []}
         then, now = before.facts.as_of, self.scores.facts.as_of
         inside = before.answers.status[place] == answers.status[row] == IN_COHORT
-        moved = self._changes(store, key, then, now) if inside else []
         return reply | {
             "previous": {
                 "as_of": self.timeline.name(then),
@@ -156,33 +162,18 @@ class Replies:
                 "churn_probability": number(float(before.answers.churn_probability[place])),
                 "tier": before.facts.tiers[before.answers.tier[place]],
             },
-            "changes": [self._change(change, language) for change in moved],
+            "changes": what_changed(self.bundle, store, key, then, now, self.timeline, language)
+            if inside
+            else [],
         }
 
     def source(self) -> Reply:
         """Where an answer came from."""
+        return self._source
+
+    @cached_property
+    def _source(self) -> Reply:
         return source(self.scores.facts, self.timeline)
-
-    def _changes(self, store: EventStore, key: int, then: int, now: int) -> list[Change]:
-        history = store.history_of([key])
-        keys, dates = np.array([key, key]), np.array([then, now])
-        bundle = self.bundle
-        matrix = snapshot(
-            history, bundle.catalog, Timeline(bundle.timezone), keys, dates, bundle.priors, threads=1
-        ).matrix
-        parts = bundle.contributions(matrix, threads=1)
-        return changes(bundle, (matrix[0], parts[0]), (matrix[1], parts[1]))
-
-    def _change(self, change: Change, language: str) -> Reply:
-        after = change.after
-        return {
-            "feature": after.feature,
-            "indicator": after.indicator,
-            "before": change.before.value_text or change.before.value,
-            "after": after.value_text or after.value,
-            "direction": "raised" if change.shift >= 0 else "lowered",
-            "sentence": change_sentence(self.bundle.catalog, change, language),
-        }
 
 
 def source(facts: Facts, timeline: Timeline) -> Reply:

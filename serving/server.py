@@ -33,8 +33,9 @@ def run(project: Project, host: str, port: int, workers: int) -> None:
         "KIZUNA_KEYS": "needed" if keys_needed else "",
         "OTEL_SDK_DISABLED": "true",
         "BENTOML_DO_NOT_TRACK": "true",
-        "PROMETHEUS_MULTIPROC_DIR": metrics,
     }
+    if workers > 1:  # counts of several processes meet in files; one alone counts faster in memory
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
     place = f"[{host}]" if ":" in host else host
     sys.stderr.write(
         f"Serving {project.folder} on http://{place}:{listener.getsockname()[1]} (stop with Ctrl+C)\n"
