@@ -43,7 +43,7 @@ def make(
     facts = scores.facts
     bundle = load_bundle(project.state, facts.model_version, facts.fingerprint).bundle
     seen = portraits(store, scores, bundle, written.playbook, project.indicators, progress)
-    words = vocabulary(seen, facts.tiers, written)
+    words = vocabulary(seen, facts.tiers, [one.name for one in project.indicators], written)
     check(written, words)
     made = plan(written.playbook, words, seen, scores)
     file = project.state / FOLDER / current.file
@@ -51,13 +51,15 @@ def make(
     return load_plan(file)
 
 
-def vocabulary(seen: Portraits, tiers: Sequence[str], written: Written) -> Vocabulary:
+def vocabulary(
+    seen: Portraits, tiers: Sequence[str], indicators: Sequence[str], written: Written
+) -> Vocabulary:
     """The words that a playbook may use in a project."""
     channels = {name for name in seen.table.column("preferred_channel").unique().to_pylist() if name}
     asked = {word for rule in written.playbook.rules for word in rule.when.channel or ()}
     return Vocabulary(
         tiers=tuple(tiers),
-        reasons=tuple(name for name in seen.reasons if name != NO_REASON),
+        reasons=tuple(dict.fromkeys((*indicators, *(name for name in seen.reasons if name != NO_REASON)))),
         channels=tuple(sorted(channels & asked))
         if asked <= channels | {NO_REASON}
         else tuple(sorted(channels)),
