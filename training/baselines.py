@@ -1,4 +1,4 @@
-"""What a model must beat: base rate, recency alone, overdue ratio, and logistic regression on RFM.
+"""What a model must beat: base rate, recency, overdue ratio, buy till you die, logistic regression on RFM.
 
 Each is turned into a probability on the rows the model learns from, and asked about the rows the model
 is asked about.
@@ -21,9 +21,7 @@ Floats = NDArray[np.float64]
 
 def baselines(known: Rows, asked: Rows, catalog: Catalog, churn: Churn) -> Mapping[str, Floats]:
     """Churn probabilities for the rows asked about, per baseline that the catalogue allows."""
-    deciding = churn.indicators or tuple(
-        one.name for one in catalog.indicators if one.origin == "customer" and not one.attitude
-    )
+    deciding = _deciding(catalog, churn)
     found: dict[str, Floats] = {"base_rate": np.full(len(asked), _rate(known.churned))}
     recency = _present(catalog, [f"{name}_days_since_last" for name in deciding])
     if recency:
@@ -35,10 +33,38 @@ def baselines(known: Rows, asked: Rows, catalog: Catalog, churn: Churn) -> Mappi
         found["overdue"] = _logistic(
             _shaped(_least(known, overdue)), known.churned, _shaped(_least(asked, overdue))
         )
+    silence = [
+        column
+        for name in churn.indicators
+        for column in catalog.columns
+        if column.startswith(f"{name}_silence_") and (known.matrix[:, known.columns.index(column)] >= 0).any()
+    ]
+    if silence:
+        found["buy_till_you_die"] = _logistic(_silent(known, silence), known.churned, _silent(asked, silence))
     rfm = _rfm(catalog, churn, deciding)
     if rfm:
         found["rfm"] = _logistic(_logs(known, rfm), known.churned, _logs(asked, rfm))
     return found
+
+
+def rfm_margin(rows: Rows, catalog: Catalog, churn: Churn) -> tuple[Floats, list[int]]:
+    """The log-odds that logistic regression on RFM gives the rows it learned from, and the columns it read.
+
+    Without such columns, or with all outcomes alike, everybody has the base rate.
+    """
+    columns = _rfm(catalog, churn, _deciding(catalog, churn))
+    rate = _rate(rows.churned)
+    p = np.full(len(rows), rate)
+    if columns:
+        p = _logistic(_logs(rows, columns), rows.churned, _logs(rows, columns))
+    return np.log(p) - np.log1p(-p), [rows.columns.index(column) for column in columns]
+
+
+def _deciding(catalog: Catalog, churn: Churn) -> tuple[str, ...]:
+    """The indicators that decide churn; under a contract, all behaviour."""
+    return churn.indicators or tuple(
+        one.name for one in catalog.indicators if one.origin == "customer" and not one.attitude
+    )
 
 
 def _rfm(catalog: Catalog, churn: Churn, deciding: Sequence[str]) -> list[str]:
@@ -66,6 +92,14 @@ def _least(rows: Rows, columns: Sequence[str]) -> Floats:
     chosen = rows.matrix[:, [rows.columns.index(column) for column in columns]]
     least: Floats = np.fmin.reduce(chosen, axis=1)
     return least
+
+
+def _silent(rows: Rows, columns: Sequence[str]) -> Floats:
+    """float64[n, 2]: the log-odds that nothing comes of any of them, and whether that is missing."""
+    chances = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    none = np.clip(np.nanprod(chances, axis=1), 1e-6, 1.0 - 1e-6)
+    missing = np.isnan(chances).all(axis=1)
+    return np.column_stack([np.where(missing, 0.0, np.log(none) - np.log1p(-none)), missing])
 
 
 def _shaped(x: Floats) -> Floats:

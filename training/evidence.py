@@ -38,11 +38,13 @@ from training.intervals import population_intervals, tier_intervals, value_inter
 from training.judge import METRICS, Outcomes, judge
 from training.labels import Churn
 from training.lists import list_figures, quiet_days
-from training.models import VALUE_POWERS, Models, Settings, fit_churn, fit_tier, fit_value
+from training.models import VALUE_POWERS, Models, Settings, fit_tier, fit_value
 from training.seasons import Said, by_each_method, earlier_trial, said_of, season_at, years_before
+from training.small import CHOSEN_BELOW, LOW_BELOW, Shape, choose_shape, fit_shape_of, outcomes
 from training.tiers import TierScale
 
 Floats = NDArray[np.float64]
+Level = Literal["normal", "low"]
 
 FOLDS = 5
 ENOUGH = 30_000
@@ -64,11 +66,13 @@ class Recipe:
     value_power: float = VALUE_POWERS[1]
     books: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The code book of each column whose numbers stand for a detail."""
+    shape: Shape = "trees"
+    """What the churn model is made of."""
 
     def fit(self, known: Rows) -> Models:
         """The three models of these rows; no value model where nothing was spent."""
         few = thinned(known)
-        churn = fit_churn(self.settings, few.matrix, few.churned, few.columns)
+        churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
         tiers = len(self.tiers.names)
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns)
         value = self.fit_value(few, self.value_power)
@@ -76,8 +80,7 @@ class Recipe:
 
     def fit_churn(self, known: Rows) -> Callable[[Rows], Floats]:
         """What a churn model of these rows alone says of others."""
-        few = thinned(known)
-        model = fit_churn(self.settings, few.matrix, few.churned, few.columns)
+        model = fit_shape_of(self.shape, self.settings, thinned(known), self.catalog, self.churn)
         return lambda asked: model.predict(asked.matrix, num_threads=self.settings.threads)
 
     def fit_value(self, known: Rows, power: float) -> Booster | None:
@@ -113,7 +116,7 @@ class Foreseen:
 class Evidence:
     """How good the models were on the test, and the arrays that plots are drawn from."""
 
-    level: Literal["normal", "low"]
+    level: Level
     figures: Mapping[str, float]
     calibration: Calibration
     value_scale: float
@@ -174,16 +177,18 @@ def cross_foresee(recipe: Recipe, rows: Rows) -> Foreseen:
 
 def examine(recipe: Recipe, rows: Rows, dates: Calendar, contacts: int) -> tuple[Recipe, Evidence]:
     """Fit, calibrate and test in time order; the recipe comes back with what the evidence chose."""
-    if dates.evidence == "low":
-        said = cross_foresee(recipe, rows.on(dates.labelled))
-        return recipe, _verdict(recipe, "low", said, said, _cross_calibrated(said), contacts)
     known = rows.on(dates.fit)
+    recipe, shapes = _shaped(recipe, known)
+    if dates.evidence == "low":
+        said = cross_foresee(recipe, known)
+        return recipe, _verdict(recipe, "low", said, said, _cross_calibrated(said), shapes, contacts)
+    level: Level = "low" if outcomes(known) < LOW_BELOW else "normal"
     recipe = replace(recipe, value_power=_value_power(recipe, known, rows.on(dates.calibrate)))
     before = years_before(dates.test, dates, recipe.churn)
     later = foresee(recipe, known, rows.on({*before, *dates.calibrate, *dates.test}))
     calibrated = _calibrated(recipe, rows, dates, Said(later.rows, later.churn))
     middle, last = (_of(later, np.isin(later.rows.as_of, role)) for role in (dates.calibrate, dates.test))
-    return recipe, _verdict(recipe, "normal", middle, last, calibrated, contacts)
+    return recipe, _verdict(recipe, level, middle, last, calibrated, shapes, contacts)
 
 
 def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> tuple[Models, Calibration]:
@@ -192,6 +197,14 @@ def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> 
     if evidence.calibration.method != "season":
         return models, evidence.calibration
     return models, _season(recipe, models.churn, rows, dates)
+
+
+def _shaped(recipe: Recipe, known: Rows) -> tuple[Recipe, dict[str, float]]:
+    """The recipe with the shape that little data calls for, and the log loss of each shape tried."""
+    if outcomes(known) >= CHOSEN_BELOW:
+        return recipe, {}
+    shape, losses = choose_shape(recipe.settings, known, recipe.catalog, recipe.churn)
+    return replace(recipe, shape=shape), losses
 
 
 def _season(recipe: Recipe, model: str, rows: Rows, dates: Calendar) -> Calibration:
@@ -265,30 +278,32 @@ def _cross_calibrated(said: Foreseen) -> _Calibrated:
 
 def _verdict(
     recipe: Recipe,
-    level: Literal["normal", "low"],
+    level: Level,
     middle: Foreseen,
     last: Foreseen,
     calibrated: _Calibrated,
+    shapes: Mapping[str, float],
     contacts: int,
 ) -> Evidence:
     rows, y, probability = last.rows, last.rows.churned, calibrated.probability
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
-    outcomes = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
-    figures = judge(probability, last.rivals, outcomes, seed=recipe.settings.seed)
-    raw = judge(last.churn, {}, outcomes, seed=recipe.settings.seed, resamples=1)
+    test = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
+    figures = judge(probability, last.rivals, test, seed=recipe.settings.seed)
+    raw = judge(last.churn, {}, test, seed=recipe.settings.seed, resamples=1)
     figures |= {f"uncalibrated/{metric}": raw[metric] for metric in METRICS}
     figures |= {f"calibration/{name}/log_loss": loss for name, loss in calibrated.losses.items()}
+    figures |= {f"shape/{name}/log_loss": loss for name, loss in shapes.items()}
     figures |= populations(middle.rows.churned, middle.churn, rows, last.churn, probability)
-    figures |= population_intervals(probability, outcomes, seed=recipe.settings.seed)
+    figures |= population_intervals(probability, test, seed=recipe.settings.seed)
     quiet = quiet_days(rows.matrix, rows.columns, recipe.churn)
-    figures |= list_figures(probability, outcomes, quiet, seed=recipe.settings.seed)
+    figures |= list_figures(probability, test, quiet, seed=recipe.settings.seed)
     now, then = recipe.tier_now(rows), recipe.tier_next(rows)
     predicted = last.tier.argmax(axis=1).astype(np.int8)
     figures |= tier_figures(last.tier, last.tier_unchanged, now, then)
     figures |= reliability_by_tier(now, probability, y, len(recipe.tiers.names))
     figures |= reliability_by_segment(rows, probability, recipe.books)
     figures |= tier_intervals(
-        last.tier, last.tier_unchanged, now, then, probability, outcomes, seed=recipe.settings.seed
+        last.tier, last.tier_unchanged, now, then, probability, test, seed=recipe.settings.seed
     )
     scale, value = 1.0, last.value
     if value is not None and middle.value is not None:
@@ -296,7 +311,7 @@ def _verdict(
         scale = _scale(middle, last)
         figures |= {"value/power": recipe.value_power}
         figures |= value_figures(rows, value, recipe.churn)
-        figures |= value_intervals(value, rows.value, outcomes, seed=recipe.settings.seed)
+        figures |= value_intervals(value, rows.value, test, seed=recipe.settings.seed)
     chosen = np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))), kind="stable")[:SAMPLE]
     return Evidence(
         level=level,

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 VALUE_POWERS = (1.1, 1.5, 1.8)
 """Tweedie variance powers tried for spend: nearer 1 trusts large baskets more, nearer 2 less."""
 SMALLEST_LEAF, LARGEST_LEAF = 20, 400
+STUMPS = 300
+"""Trees of one split that repeat a regression to a hundredth of its spread."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,29 @@ def value_settings(settings: Settings) -> Settings:
 
 
 def fit_churn(
-    settings: Settings, matrix: Floats, churned: NDArray[np.bool_], columns: Sequence[str]
+    settings: Settings,
+    matrix: Floats,
+    churned: NDArray[np.bool_],
+    columns: Sequence[str],
+    begin: lightgbm.Booster | None = None,
 ) -> lightgbm.Booster:
-    """The probability of leaving, by log loss."""
-    return _grow(settings, {"objective": "binary"}, matrix, churned.astype(np.float64), columns)
+    """The probability of leaving, by log loss; its trees may go on from those of another model."""
+    return _grow(settings, {"objective": "binary"}, matrix, churned.astype(np.float64), columns, begin)
+
+
+def fit_margin(
+    settings: Settings, matrix: Floats, margin: Floats, read: Sequence[int], columns: Sequence[str]
+) -> lightgbm.Booster:
+    """Log-odds that are a sum over the columns `read`, repeated by trees of one split each."""
+    import lightgbm
+
+    seen = np.zeros_like(matrix)
+    seen[:, list(read)] = matrix[:, list(read)]
+    stumps = replace(settings, trees=STUMPS, rate=0.2, leaves=2, depth=1, ridge=0.0, bins=255)
+    everything = {"objective": "regression", "feature_fraction": 1.0, "bagging_fraction": 1.0}
+    model = _grow(stumps, everything, seen, margin, columns)
+    text = model.model_to_string().replace("objective=regression", "objective=binary sigmoid:1", 1)
+    return lightgbm.Booster(model_str=text)
 
 
 def fit_tier(
@@ -117,10 +138,15 @@ def fit_value(
 
 
 def _grow(
-    settings: Settings, objective: dict[str, Any], matrix: Floats, target: Floats, columns: Sequence[str]
+    settings: Settings,
+    objective: dict[str, Any],
+    matrix: Floats,
+    target: Floats,
+    columns: Sequence[str],
+    begin: lightgbm.Booster | None = None,
 ) -> lightgbm.Booster:
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
     data = lightgbm.Dataset(matrix, target, feature_name=list(slots(columns)), params=parameters)
-    return lightgbm.train(parameters, data, num_boost_round=settings.trees)
+    return lightgbm.train(parameters, data, num_boost_round=settings.trees, init_model=begin)

@@ -23,7 +23,7 @@ from training.calendar import Calendar, calendar
 from training.card import summary
 from training.champion import present
 from training.dataset import Rows, Survey, dataset, survey
-from training.evidence import Evidence, Recipe, examine
+from training.evidence import Evidence, Recipe, deliver, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
@@ -149,11 +149,11 @@ def learn(
     churn = Churn.of(plan.churn, plan.indicators)
     past = survey(store, until, churn, plan.timeline, company_kinds(plan.indicators))
     dates = calendar(past.first, past.newest, churn, plan.timeline)
-    features = catalog(plan.indicators, plan.features, past.kinds)
+    features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
 
     tell("computing features", 0.05)
-    priors = learn_priors(store.histories(until=until), features, dates.labelled[0])
-    rows = dataset(store, features, churn, plan.timeline, priors, dates.labelled, past, until)
+    priors = learn_priors(store.histories(until=until), features, plan.timeline, dates.every[0])
+    rows = dataset(store, features, churn, plan.timeline, priors, dates.every, past, until)
     dates = _settled(dates, rows, churn, plan.timeline)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
 
@@ -161,19 +161,20 @@ def learn(
     settings = replace(plan.models, seed=plan.seed)
     if tuning is not None:
         settings = tuning(settings, rows.on(dates.fit), churn, lambda words, _: tell(words, 0.2))
-    recipe = Recipe(settings, features, churn, scale)
+    recipe = Recipe(settings, features, churn, scale, books=priors.code_book)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
         recipe, evidence = examine(recipe, rows, dates, plan.contacts)
 
     tell("fitting on every labelled date", 0.6)
+    models, calibration = deliver(recipe, evidence, rows, dates)
     bundle = Bundle(
         timezone=plan.timeline.timezone,
         catalog=features,
         priors=priors,
         churn=churn,
         tiers=scale,
-        models=recipe.fit(rows),
-        calibration=evidence.calibration,
+        models=models,
+        calibration=calibration,
         typical=_typical(rows.on(dates.test), features),
         base_rate=evidence.base_rate,
         value_scale=evidence.value_scale,
@@ -255,6 +256,7 @@ def _described(plan: Plan, recipe: Recipe, dates: Calendar, past: Survey) -> dic
         "tiers": plan.tiers.model_dump(mode="json"),
         "contacts": plan.contacts,
         "models": recipe.settings.to_json(),
+        "shape": recipe.shape,
         "value_power": recipe.value_power,
         "calendar": {
             role: [name(date) for date in getattr(dates, role)] for role in ("fit", "calibrate", "test")

@@ -12,7 +12,7 @@ from tests.training.worlds import CONTRACT, INACTIVITY
 from training.baselines import baselines
 from training.dataset import Rows
 
-SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit"))
+SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit"), horizon_days=30)
 CHURN = replace(INACTIVITY, horizon=Horizon(30))
 
 
@@ -23,6 +23,8 @@ def rows(n: int, seed: int) -> Rows:
     days = draw.exponential(25, n)
     matrix[:, SHOP.columns.index("purchase_days_since_last")] = days
     matrix[draw.random(n) < 0.5, SHOP.columns.index("purchase_overdue")] = np.nan
+    silence = SHOP.columns.index("purchase_silence_30d")
+    matrix[:, silence] = np.where(draw.random(n) < 0.1, np.nan, 1 - np.exp(-days / 25))
     churned = draw.random(n) < 1 / (1 + np.exp(-(days - 25) / 8))
     zeros = np.zeros(n, dtype=np.int64)
     return Rows(
@@ -40,7 +42,7 @@ def log_loss(p: np.ndarray) -> float:
 
 def test_every_baseline_gives_probabilities_for_the_rows_asked() -> None:
     found = baselines(KNOWN, ASKED, SHOP, CHURN)
-    assert list(found) == ["base_rate", "recency", "overdue", "rfm"]
+    assert list(found) == ["base_rate", "recency", "overdue", "buy_till_you_die", "rfm"]
     for p in found.values():
         assert p.shape == (1_000,)
         assert ((p > 0) & (p < 1)).all()
@@ -51,6 +53,7 @@ def test_recency_wins_where_recency_decides() -> None:
     losses = {name: log_loss(p) for name, p in found.items()}
     assert losses["recency"] < losses["base_rate"] - 0.1
     assert losses["rfm"] < losses["base_rate"] - 0.1
+    assert losses["buy_till_you_die"] < losses["base_rate"] - 0.1
     assert abs(losses["overdue"] - losses["base_rate"]) < 0.02
 
 
