@@ -1,4 +1,4 @@
-"""Erasing a customer: from the events, every score file and the identity, and then looking again."""
+"""Erasing a customer: from the events, every score file and plan and the identity, and then looking again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from features.errors import DataError, ModelError
 from features.store import EventStore
+from serving.engagement.kept import FOLDER, forget
 from serving.records import Records
 from serving.scores import load, without
 
@@ -28,6 +29,8 @@ def erase(store: EventStore, scores: Path, records: Records, customer_id: str, n
             rewritten += without(file, key)
         except ModelError:
             deleted += _delete([file])
+    if key >= 0:
+        forget(scores.parent / FOLDER, key)
     receipt = store.erase(customer_id)
     left = (
         [file.name for file in files if file.exists() and load(file).row(key) is not None] if key >= 0 else []
@@ -44,7 +47,7 @@ def erase(store: EventStore, scores: Path, records: Records, customer_id: str, n
         "refused_rows": receipt.quarantined,
         "score_files": rewritten,
         "score_files_deleted": deleted,
-        "checked": [*receipt.checked, "scores"],
+        "checked": [*receipt.checked, "scores", "plans"],
     }
 
 

@@ -82,8 +82,35 @@ def keep(file: Path, portraits: Portraits, plan: Plan, origin: Origin) -> None:
     table = portraits.table
     for name, values in (("rule", plan.rule), ("outcome", plan.outcome), ("place", place)):
         table = table.append_column(name, pa.array(values))
-    table = table.replace_schema_metadata({"origin": json.dumps(asdict(origin))}).combine_chunks()
     file.parent.mkdir(parents=True, exist_ok=True)
+    _write(file, table.replace_schema_metadata({"origin": json.dumps(asdict(origin))}))
+
+
+def forget(folder: Path, key: int) -> None:
+    """Rewrite every plan without this customer; one that cannot be read is deleted."""
+    for file in [*folder.glob("*.arrow"), *folder.glob(".*.arrow")]:
+        try:
+            kept = load(file)
+        except ModelError:
+            file.unlink()
+            continue
+        row = kept.row(key)
+        if row is not None:
+            _write(file, _without(kept.table, row))
+
+
+def _without(table: pa.Table, row: int) -> pa.Table:
+    """The table without a row, and without the texts that only this row had."""
+    rest = pa.concat_tables([table[:row], table[row + 1 :]])
+    columns = [
+        column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
+        for column in rest.columns
+    ]
+    return pa.table(columns, names=rest.column_names, metadata=table.schema.metadata)
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    table = table.unify_dictionaries().combine_chunks()
     with in_one_step(file) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
         writer.write_table(table)
 

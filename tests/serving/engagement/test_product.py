@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from serving.call import Call
@@ -206,6 +207,19 @@ def test_a_plan_is_kept_with_the_playbook_that_made_it(
     names = Call(own_shop).store.customers.names(kept.keys[kept.order[:3]]).to_pylist()
     assert names == [one["customer_id"] for one in planned]
     assert kept.rule_of(int(kept.table.column("rule")[int(kept.order[0])].as_py())).name == planned[0]["rule"]
+
+
+def test_an_erased_customer_is_in_no_plan_and_the_others_stay(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = said(capsys, own_shop, "plan", "--limit", "10")["customers"]
+    gone = before[0]["customer_id"]
+    key = int(Call(own_shop).store.customers.keys(pa.array([gone]))[0])
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    assert load(file).row(key) is not None
+    assert "plans" in said(capsys, own_shop, "erase", gone)["checked"]
+    assert load(file).row(key) is None
+    assert len(load(file).keys) == len(Call(own_shop).store.customers.names(load(file).keys).drop_null())
 
 
 def test_an_unknown_touch_is_refused_with_those_there_are(
