@@ -31,14 +31,14 @@ from features.history import MISSING
 from features.timeline import ALWAYS, DAY
 
 _FAMILIES = {
-    "positions": (
-        "count", "active_days", "days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max",
-        "overdue", "overdue_smoothed", "silence", "last", "last_detail",
+    "tiles": (
+        "count", "active_days", "sum", "mean", "min", "max", "distinct_detail", "distinct_channel",
+        "distinct_place",
     ),
-    "values": ("sum", "mean", "min", "max", "std"),
-    "details": ("distinct_detail",),
-    "channels": ("distinct_channel",),
-    "places": ("distinct_place",),
+    "positions": (
+        "days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max", "overdue",
+        "overdue_smoothed", "silence", "std", "last", "last_detail",
+    ),
     "frequencies": ("top_detail",),
     "clock": (
         "share_night", "share_morning", "share_afternoon", "share_evening", "share_monday", "share_tuesday",
@@ -57,16 +57,19 @@ NUMBERS = ("gap_mean", "gap_weight", "mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
 """What a population teaches about a stream, in the order of the kernel's columns."""
 DERIVED = ("ratio", "difference", "trend", "share")
 
-_POSITIONS, _VALUES, _DETAILS, _CHANNELS, _PLACES, _FREQUENCIES, _CLOCK = range(FAMILIES)
+_TILES, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
+_COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, _DETAILS, _CHANNELS, _PLACES = range(len(_FAMILIES["tiles"]))
+_SLOTS = len(_FAMILIES["tiles"])
 (
-    _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX,
-    _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE, _LAST, _LAST_DETAIL,
+    _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE,
+    _STD, _LAST, _LAST_DETAIL,
 ) = range(len(_FAMILIES["positions"]))  # fmt: skip
-_SUM, _MEAN, _MIN, _MAX, _STD = range(len(_FAMILIES["values"]))
 _DIFFERENCE = DERIVED.index("difference")
 
 # Of a layout: which customer it shows, up to which instant, whether something was recorded late.
 _CUSTOMER, _UNTIL, _LATE = range(3)
+_U = np.uintp
+"""An unsigned place in an array: the compiled code need not look whether it counts from the end."""
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 64, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
 
@@ -85,9 +88,11 @@ def walk(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
     S, K = len(amounts), len(reach)
-    # A code was seen in this walk when its mark holds the walk's number, so nothing needs wiping.
-    seen = np.full(max(sizes), 0, np.int64)
-    times, rank, stamp = np.empty(sizes[0], np.int64), np.empty(sizes[0], np.int64), 0
+    # A code was seen in a row and stream when its mark holds their stamp, so nothing needs wiping.
+    stamp, seen_details, seen_channels, seen_places = (
+        0, np.zeros(sizes[0], np.int64), np.zeros(sizes[1], np.int64), np.zeros(sizes[2], np.int64),
+    )  # fmt: skip
+    times, rank = np.empty(sizes[0], np.int64), np.empty(sizes[0], np.int64)
     most = 0
     for kind in range(len(refunds)):
         room = 0
@@ -99,35 +104,28 @@ def walk(  # type: ignore[no-untyped-def]
     layouts, layout_of = np.empty((rows, 3), np.int64), np.empty(rows, np.int64)
     bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, S, K + 2), np.int64)
     room = 0
-    at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uintp)
     while begin < end:
         stop, shown, held = _block(
             begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of
         )
         if most * held > room:
             room = most * held + min(most * held, 1 << 20)
-            at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+            at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uintp)
         _lay_out(
             shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
             taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
             midnights, amounts, bounds, at, days, src,
         )  # fmt: skip
-        _find_edges(begin, stop, moments, layout_of, reach, bounds, at, edges, empty, matrix)
+        stamp = _say_tiles(
+            begin, stop, moments, layout_of, reach, bounds, at, days, src, values, channels, places, details,
+            starts, columns, empty, seen_channels, seen_places, seen_details, stamp, edges, matrix,
+        )  # fmt: skip
         _say_positions(
             begin, stop, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix
         )
-        _say_values(
-            begin, stop, moments, layout_of, reach, bounds, edges, at, src, values, starts, columns, matrix
-        )
-        stamp = _say_different(
-            begin, stop, _DETAILS, details, edges, src, starts, columns, seen, stamp, matrix
-        )
-        stamp = _say_different(
-            begin, stop, _CHANNELS, channels, edges, src, starts, columns, seen, stamp, matrix
-        )
-        stamp = _say_different(begin, stop, _PLACES, places, edges, src, starts, columns, seen, stamp, matrix)
         stamp = _say_frequencies(
-            begin, stop, details, edges, src, starts, columns, seen, times, rank, stamp, matrix
+            begin, stop, details, edges, src, starts, columns, seen_details, times, rank, stamp, matrix
         )
         _say_clock(begin, stop, edges, at, midnights, turns, starts, columns, matrix)
         _derive(begin, stop, derived, factors, matrix)
@@ -184,12 +182,12 @@ def _lay_out(  # type: ignore[no-untyped-def]
     """
     S = len(amounts)
     has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
-    of_kind, today = np.zeros(len(refunds), np.int64), np.empty(2 * S, np.int64)
-    chooses = np.zeros(S, np.bool_)
+    of_kind, chooses = np.zeros(len(refunds), np.int64), np.zeros(S, np.bool_)
+    # Of a stream: where its next event goes, its distinct days so far, and the day of its last event.
+    free, held, today = np.empty(2 * S, np.int64), np.empty(2 * S, np.int64), np.empty(2 * S, np.int64)
     for s in range(S):
         chooses[s] = picky[s, 0] >= 0 or picky[s, 1] >= 0 or picky[s, 2] >= 0
-    room, day = 0, np.int64(0)
-    day_begin = day_end = ALWAYS
+    room = 0
     for layout in range(shown):
         customer, until, late = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL], layouts[layout, _LATE]
         first, stop = offsets[customer], offsets[customer + 1]
@@ -200,10 +198,10 @@ def _lay_out(  # type: ignore[no-untyped-def]
             else:
                 stop = middle
         first = offsets[customer]
-        for i in range(first, stop):
-            of_kind[kinds[i]] += 1
+        for i in range(_U(first), _U(stop)):
+            of_kind[_U(kinds[i])] += 1
         for s in range(2 * S):
-            bounds[layout, s, 1] = 0
+            bounds[layout, s, 1] = held[s] = 0
             today[s] = -1
         for kind in range(len(of_kind)):
             if of_kind[kind] == 0:
@@ -213,25 +211,20 @@ def _lay_out(  # type: ignore[no-untyped-def]
                 bounds[layout, S + takers[t], 1] += of_kind[kind] if amounts[takers[t]] else 0
             of_kind[kind] = 0
         for s in range(2 * S):
-            bounds[layout, s, 0] = room
+            bounds[layout, s, 0] = free[s] = room
             room += bounds[layout, s, 1]
-            bounds[layout, s, 1] = bounds[layout, s, 0]
-        for i in range(first, stop):
+        for i in range(_U(first), _U(stop)):
             if late and recorded[i] >= until:
                 continue
-            moment, kind = instants[i], kinds[i]
-            taker, last_taker = taker_starts[kind], taker_starts[kind + 1]
-            if taker == last_taker:
-                continue
-            if not day_begin <= moment < day_end:
-                day = (moment - midnights[0]) // DAY
-                while midnights[day] > moment:
-                    day -= 1
-                while midnights[day + 1] <= moment:
-                    day += 1
-                day_begin, day_end = midnights[day], midnights[day + 1]
-            for t in range(taker, last_taker):
-                s = takers[t]
+            moment, kind = instants[i], _U(kinds[i])
+            day = (moment - midnights[0]) // DAY
+            while midnights[_U(day)] > moment:
+                day -= 1
+            while midnights[_U(day + 1)] <= moment:
+                day += 1
+            takes_back = refunds[kind] | (has_values and values[i] < 0)
+            for t in range(_U(taker_starts[kind]), _U(taker_starts[kind + _U(1)])):
+                s = _U(takers[t])
                 if chooses[s]:
                     if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
                         continue
@@ -239,26 +232,36 @@ def _lay_out(  # type: ignore[no-untyped-def]
                         continue
                     if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
                         continue
-                if amounts[s] and (refunds[kind] or (has_values and values[i] < 0)):
-                    s += S
-                p = bounds[layout, s, 1]
-                bounds[layout, s, 1] = p + 1
-                at[p], src[p] = moment, i
-                if today[s] == day:
-                    days[p] = days[p - 1]
-                else:
-                    days[p] = 1 if p == bounds[layout, s, 0] else days[p - 1] + 1
-                    today[s] = day
+                if amounts[s] & takes_back:
+                    s += _U(S)
+                p = _U(free[s])
+                free[s] += 1
+                held[s] += today[s] != day
+                today[s] = day
+                at[p], days[p], src[p] = moment, held[s], i
+        for s in range(2 * S):
+            bounds[layout, s, 1] = free[s]
 
 
 @_compiled
-def _find_edges(begin, end, moments, layout_of, reach, bounds, at, edges, empty, matrix):  # type: ignore[no-untyped-def]
-    """For each row and stream where each window begins, then whole history, then where the past ends.
+def _say_tiles(  # type: ignore[no-untyped-def]
+    begin, end, moments, layout_of, reach, bounds, at, days, src, values, channels, places, details,
+    starts, columns, empty, seen_channels, seen_places, seen_details, stamp, edges, matrix,
+):  # fmt: skip
+    """What accumulates from window to window: counts, days, sums, extremes, different details.
 
-    Fills the rows with what is said without events.
+    Fills the rows with what is said without events, and `edges` with where in the layout, for each row and
+    stream, each window begins, then whole history, then where the past ends.
     """
-    _, S, places = edges.shape
-    K = places - 2
+    _, S, width = edges.shape
+    K = width - 2
+    said, wanted = np.empty((K + 1, _SLOTS)), np.zeros((S, 5), np.int64)
+    for s in range(S):  # values, details, channels, places; the windows over which they are wanted
+        for c in range(starts[_TILES, s, 0], starts[_TILES, s, K + 1]):
+            operation = columns[c, 1]
+            if operation > _ACTIVE_DAYS:
+                wanted[s, max(operation - _MAX, 0)] = 1
+                wanted[s, 4] = columns[c, 2] + 1
     for row in range(begin, end):
         for column in range(len(empty)):
             matrix[row, column] = empty[column]
@@ -268,15 +271,57 @@ def _find_edges(begin, end, moments, layout_of, reach, bounds, at, edges, empty,
                 edges[n, s, K] = edges[n, s, K + 1] = 0
                 continue
             first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
-            while stop > first and at[stop - 1] >= as_of:
+            back, back_stop = bounds[layout, S + s, 0], bounds[layout, S + s, 1]
+            while stop > first and at[_U(stop - 1)] >= as_of:
                 stop -= 1
             edges[n, s, K], edges[n, s, K + 1] = first, stop
-            p = stop
-            for k in range(K if stop > first else 0):
-                edge = as_of + reach[k]
-                while p > first and at[p - 1] >= edge:
+            wants_values, wants_details = wanted[s, 0] and len(values), wanted[s, 1] and len(details)
+            wants_channels, wants_places = wanted[s, 2] and len(channels), wanted[s, 3] and len(places)
+            if first == stop and (back == back_stop or not wants_values):
+                continue
+            stamp += 1
+            total, low, high, valued = 0.0, math.inf, -math.inf, 0
+            n_details = n_channels = n_places = 0
+            p, top = stop, wanted[s, 4]
+            for k in range(K + 1):
+                edge = as_of + reach[k] if k < K else ALWAYS
+                if k >= top:
+                    while p > first and at[_U(p - 1)] >= edge:
+                        p -= 1
+                while p > first and at[_U(p - 1)] >= edge:
                     p -= 1
+                    i = src[_U(p)]
+                    if wants_values:
+                        value = values[i]
+                        if not math.isnan(value):
+                            total += value
+                            valued += 1
+                            low, high = min(low, value), max(high, value)
+                    if wants_details and details[i] >= 0 and seen_details[_U(details[i])] != stamp:
+                        seen_details[_U(details[i])] = stamp
+                        n_details += 1
+                    if wants_channels and channels[i] >= 0 and seen_channels[_U(channels[i])] != stamp:
+                        seen_channels[_U(channels[i])] = stamp
+                        n_channels += 1
+                    if wants_places and places[i] >= 0 and seen_places[_U(places[i])] != stamp:
+                        seen_places[_U(places[i])] = stamp
+                        n_places += 1
                 edges[n, s, k] = p
+                said[k, _COUNT] = stop - p
+                said[k, _ACTIVE_DAYS] = days[stop - 1] - days[p] + 1 if p < stop else 0
+                whole = total
+                if wants_values:
+                    for q in range(back_stop - 1, back - 1, -1):
+                        if at[q] < as_of and at[q] >= edge and not math.isnan(values[src[q]]):
+                            whole += values[src[q]]
+                said[k, _SUM] = whole
+                said[k, _MEAN] = total / valued if valued else math.nan
+                said[k, _MIN] = low if valued else math.nan
+                said[k, _MAX] = high if valued else math.nan
+                said[k, _DETAILS], said[k, _CHANNELS], said[k, _PLACES] = n_details, n_channels, n_places
+            for c in range(_U(starts[_TILES, s, 0]), _U(starts[_TILES, s, K + 1])):
+                matrix[row, _U(columns[c, 0])] = said[_U(columns[c, 2]), _U(columns[c, 1])]
+    return stamp
 
 
 @_compiled
@@ -298,11 +343,7 @@ def _say_positions(  # type: ignore[no-untyped-def]
                 if window == stop:
                     continue
                 gaps = last - window
-                if operation == _COUNT:
-                    matrix[row, column] = stop - window
-                elif operation == _ACTIVE_DAYS:
-                    matrix[row, column] = days[last] - days[window] + 1
-                elif operation == _SINCE_LAST:
+                if operation == _SINCE_LAST:
                     matrix[row, column] = (as_of - at[last]) / DAY
                 elif operation == _SINCE_FIRST:
                     matrix[row, column] = (as_of - at[first]) / DAY
@@ -336,6 +377,8 @@ def _say_positions(  # type: ignore[no-untyped-def]
                         np.float64(columns[c, 3]),
                         numbers[s, 2], numbers[s, 3], numbers[s, 4], numbers[s, 5],
                     )  # fmt: skip
+                elif operation == _STD:
+                    matrix[row, column] = _spread(values, src, window, stop)
                 elif operation == _LAST and len(values):
                     p = last
                     while p > window and math.isnan(values[src[p]]):
@@ -346,80 +389,17 @@ def _say_positions(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _say_values(  # type: ignore[no-untyped-def]
-    begin, end, moments, layout_of, reach, bounds, edges, at, src, values, starts, columns, matrix,
-):  # fmt: skip
-    """Sums, means, extremes and spreads of values."""
-    _, S, places = edges.shape
-    K = places - 2
-    for s in range(S):
-        first_column, last_column = starts[_VALUES, s, 0], starts[_VALUES, s, K + 1]
-        for row in range(begin, end if first_column < last_column and len(values) else begin):
-            n, layout = row - begin, layout_of[row - begin]
-            if layout < 0:
-                continue
-            stop, back, back_stop = edges[n, s, K + 1], bounds[layout, S + s, 0], bounds[layout, S + s, 1]
-            empty = edges[n, s, K] == stop
-            if empty and back == back_stop:
-                continue
-            total, valued, low, high, p = 0.0, 0, math.inf, -math.inf, stop
-            for c in range(first_column, last_column):
-                column, operation, k = columns[c, 0], columns[c, 1], columns[c, 2]
-                window = stop if empty else edges[n, s, k]
-                while p > window:
-                    p -= 1
-                    value = values[src[p]]
-                    if not math.isnan(value):
-                        total += value
-                        valued += 1
-                        low, high = min(low, value), max(high, value)
-                if operation == _SUM:
-                    whole = total
-                    for q in range(back_stop - 1, back - 1, -1):
-                        inside = at[q] < moments[row] and (k == K or at[q] >= moments[row] + reach[k])
-                        if inside and not math.isnan(values[src[q]]):
-                            whole += values[src[q]]
-                    matrix[row, column] = whole
-                elif valued == 0:
-                    continue
-                elif operation == _MEAN:
-                    matrix[row, column] = total / valued
-                elif operation == _MIN:
-                    matrix[row, column] = low
-                elif operation == _MAX:
-                    matrix[row, column] = high
-                elif operation == _STD and valued > 1:
-                    mean, squares = total / valued, 0.0
-                    for q in range(stop - 1, window - 1, -1):
-                        if not math.isnan(values[src[q]]):
-                            squares += (values[src[q]] - mean) ** 2
-                    matrix[row, column] = math.sqrt(squares / (valued - 1))
-
-
-@_compiled
-def _say_different(begin, end, family, codes, edges, src, starts, columns, seen, stamp, matrix):  # type: ignore[no-untyped-def]
-    """How many different details, channels or places there are."""
-    _, S, places = edges.shape
-    K = places - 2
-    for s in range(S):
-        first_column, last_column = starts[family, s, 0], starts[family, s, K + 1]
-        for row in range(begin, end if first_column < last_column and len(codes) else begin):
-            n = row - begin
-            stop, different = edges[n, s, K + 1], 0
-            if edges[n, s, K] == stop:
-                continue
-            stamp += 1
-            p = stop
-            for c in range(first_column, last_column):
-                window = edges[n, s, columns[c, 2]]
-                while p > window:
-                    p -= 1
-                    code = codes[src[p]]
-                    if code >= 0 and seen[code] != stamp:
-                        seen[code] = stamp
-                        different += 1
-                matrix[row, columns[c, 0]] = different
-    return stamp
+def _spread(values, src, begin, end):  # type: ignore[no-untyped-def]
+    """The standard deviation of the values laid out from `begin` to `end`."""
+    total, valued, squares = 0.0, 0, 0.0
+    for p in range(end - 1, begin - 1, -1):
+        if len(values) and not math.isnan(values[src[p]]):
+            total += values[src[p]]
+            valued += 1
+    for p in range(end - 1, begin - 1 if valued > 1 else end - 1, -1):
+        if not math.isnan(values[src[p]]):
+            squares += (values[src[p]] - total / valued) ** 2
+    return math.sqrt(squares / (valued - 1)) if valued > 1 else math.nan
 
 
 @_compiled
