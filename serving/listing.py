@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from features.words import kind_words
+
 if TYPE_CHECKING:
     from rich.padding import Padding
     from rich.table import Table
@@ -125,7 +127,7 @@ def show(reply: Reply, language: str) -> None:
     console.print(_legend(reply["customers"], language), style="dim")
     for customer in reply["customers"]:
         console.print(_head(customer, language))
-        console.print(_indented(_why(customer["reasons"])))
+        console.print(_indented(_why(customer["reasons"], language)))
 
 
 def _table(customers: Sequence[Reply], language: str) -> Table:
@@ -151,7 +153,7 @@ def _table(customers: Sequence[Reply], language: str) -> Table:
             percent(customer["churn_probability"]),
             _escaped(_tiers(customer, language)),
             *([money(customer["value_at_risk"])] if amounts else []),
-            _why(customer["reasons"]),
+            _why(customer["reasons"], language),
         )
     return table
 
@@ -174,7 +176,7 @@ def _head(customer: Reply, language: str) -> str:
     )
 
 
-def _why(reasons: Sequence[Reply]) -> Table:
+def _why(reasons: Sequence[Reply], language: str) -> Table:
     """Reasons or changes, each behind the arrow that says which way it pushes."""
     from rich.table import Table
 
@@ -184,7 +186,31 @@ def _why(reasons: Sequence[Reply]) -> Table:
     for reason in reasons:
         raises = reason["direction"].startswith("raise")
         grid.add_row("[red]▲[/red]" if raises else "[green]▼[/green]", _escaped(reason["sentence"]))
+        for line in _behind(reason, language):
+            grid.add_row("", f"[dim]{_escaped(line)}[/dim]")
     return grid
+
+
+def _behind(reason: Reply, language: str) -> Iterator[str]:
+    """What cannot be changed is said so; of a change, the events behind it."""
+    if not reason["actionable"]:
+        yield word(language, "(nothing that can be acted on)", "（働きかけでは変えられません）")
+    roles = {"entered": ("new", "新規"), "left": ("no longer counted", "期間外"), "last": ("last", "最終")}
+    for role, words in roles.items():
+        events = [event for event in reason.get("events", ()) if event["role"] == role]
+        if events:
+            count = reason.get(role, len(events))
+            more = f" … {count:,}" if count > len(events) else ""
+            yield (
+                f"{word(language, *words)}: " + ", ".join(_event(event, language) for event in events) + more
+            )
+
+
+def _event(event: Reply, language: str) -> str:
+    words = kind_words(event["kind"])
+    detail = "" if event["detail"] is None else f" {event['detail']}"
+    value = "" if event["value"] is None else f" {event['value']:,.4g}"
+    return f"{event['occurred_at'][:10]} {words.ja if language == 'ja' else words.one}{detail}{value}"
 
 
 def _indented(content: Table) -> Padding:
@@ -209,10 +235,10 @@ def show_explanation(reply: Reply, language: str) -> None:
         console.print(f"  {name}: [bold]{_escaped(text)}[/bold]")
     if customer["reasons"]:
         console.print(f"\n[bold]{word(language, 'Why', '理由')}[/bold]")
-        console.print(_indented(_why(customer["reasons"])))
+        console.print(_indented(_why(customer["reasons"], language)))
     console.print(f"\n[bold]{word(language, 'What changed', '前回からの変化')}[/bold]")
     console.print(f"  {_escaped(_since(reply, language))}")
-    console.print(_indented(_why(reply["changes"])))
+    console.print(_indented(_why(reply["changes"], language)))
 
 
 def _figures(customer: Reply, language: str) -> Iterable[tuple[str, str]]:

@@ -30,6 +30,7 @@ _REASON = {
     "value": 41.0,
     "typical": 6.0,
     "direction": "raises",
+    "actionable": True,
     "sentence": "The last purchase was 41 days ago (typical: 6 days), which raises the risk.",
 }
 _CUSTOMER = {

@@ -147,6 +147,9 @@ class Reason(Shape):
     value: float | str | None
     typical: float | None = Field(description="the cohort's median")
     direction: Literal["raises", "lowers"]
+    actionable: bool = Field(
+        description="whether it can be changed; time as a customer, attributes and the season cannot"
+    )
     sentence: str
 
 
@@ -195,13 +198,32 @@ class AtRiskReply(Source):
     next_cursor: str | None = Field(description="for the next page; null on the last one")
 
 
+class ChangeEvent(Shape):
+    """An event behind a change."""
+
+    role: Literal["entered", "left", "last"] = Field(
+        description="`entered` counts now and did not before, `left` has fallen out of the window, `last` is "
+        "the newest one where none entered and none left"
+    )
+    occurred_at: str
+    kind: str
+    value: float | None
+    channel: str | None
+    place: str | None
+    detail: str | None
+
+
 class Change(Shape):
     feature: str
     indicator: str
     before: float | str | None
     after: float | str | None
     direction: Literal["raised", "lowered"]
+    actionable: bool
     sentence: str
+    entered: int = Field(description="how many events count now and did not before")
+    left: int = Field(description="how many events have fallen out of the window")
+    events: list[ChangeEvent] = Field(description="the newest of them, at most five of each role")
 
 
 class Previous(Shape):

@@ -52,6 +52,7 @@ class _Reasons:
             "value": why.value_text or why.value,
             "typical": why.typical,
             "direction": why.direction,
+            "actionable": why.actionable,
             "sentence": sentence(bundle.catalog, why, self.language),
         }
 

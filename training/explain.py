@@ -34,6 +34,9 @@ MATERIAL = 0.05
 NOTHING = 0.001
 """Log-odds below which a contribution is no reason."""
 
+GIVEN = ("tenure", "profile", "calendar")
+"""What a reason can be about that nobody can change: time as a customer, attributes, the season."""
+
 _SIDES = {
     "recency": ("days_since_last", "overdue"),
     "frequency": ("count", "active_days", "gap_mean", "gap_std", "gap_max"),
@@ -103,6 +106,7 @@ def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Re
         typical=None if detail else bundle.typical.get(name),
         contribution=contribution,
         direction=direction,
+        actionable=thing not in GIVEN,
     )
 
 

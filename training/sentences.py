@@ -26,6 +26,8 @@ class Reason:
     contribution: float
     """Log-odds that all features of the indicator add together; never percentage points."""
     direction: Direction
+    actionable: bool = True
+    """Whether anything that the company or the customer does can change it."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,8 @@ class _English(_Sentence):
             case "overdue_smoothed":
                 return f"the time since the last {one} is {said} the gap to be expected of this customer"
             case "silence":
-                ahead = self.root.days
-                return f"from how often {many} came so far, the chance of none in the next {ahead} days is {said}"
+                ahead = f"the next {self.root.days} days"
+                return f"from how often {many} came so far, the chance of none in {ahead} is {said}"
             case "gap_mean":
                 return f"{many} come {said} apart on average"
             case "gap_std":
