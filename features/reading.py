@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.excerpts import Excerpt, Texts, excerpt, stretches
 from features.history import MISSING, History
-from features.runs import Rowset, merged, order
+from features.runs import Rowset, interleave, order
 from features.timeline import ALWAYS, Instants, in_history
 
 ALL_COLUMNS = frozenset({"value", "channel", "place", "detail"})
@@ -78,14 +78,17 @@ def _arrangement(parts: Sequence[Excerpt], instants: Instants) -> tuple[Rowset, 
     """The customers, where each one's events begin, and which row comes at each place (None: as they lie)."""
     if len(parts) == 1 and parts[0].ours:
         return parts[0].keys, parts[0].starts, None
-    rows = [np.repeat(part.keys, np.diff(part.starts)) for part in parts]
-    of_row = _joined(rows, np.int64)
-    places, sure = merged(of_row, instants, np.cumsum([0, *(len(part) for part in parts)]).tolist())
-    if not (sure and all(part.ours for part in parts)):
+    keys, starts, places, sure = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int64), True
+    for part in parts:
+        more = interleave(keys, starts, places, part.keys, part.starts, len(places), instants)
+        keys, starts, places = more[:3]
+        sure = sure and more[3] and part.ours
+    if not sure:
         # Two runs have events of one customer at one instant: only their ids can tell which is first.
+        of_row = _joined([np.repeat(part.keys, np.diff(part.starts)) for part in parts], np.int64)
         places = order(of_row, instants, _ids(parts))
-    keys, offsets = stretches(of_row[places])
-    return keys, offsets, places
+        keys, starts = stretches(of_row[places])
+    return keys, starts, places
 
 
 def _instants(parts: Sequence[Excerpt]) -> Instants:

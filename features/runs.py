@@ -5,7 +5,7 @@ The order is customer key, instant, event id. A bucket is one long run and a few
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -195,19 +195,6 @@ def order(keys: Rowset, occurred: Instants, ids: pa.Array) -> Rowset:
     return places
 
 
-def merged(keys: Rowset, occurred: Instants, bounds: Iterable[int]) -> tuple[Rowset, bool]:
-    """Positions that merge runs lying one after the other between `bounds`, and whether that is the order.
-
-    It is not when a run is out of order, or when two runs have events of one customer at one
-    instant; then only the event ids can tell.
-    """
-    edges = np.fromiter(bounds, dtype=np.int64)
-    if len(edges) < 2:
-        return np.empty(0, np.int64), True
-    places, sure = _merge(keys, occurred, edges)
-    return places, bool(sure)
-
-
 def _starts_with(texts: pa.Array, prefix: str) -> NDArray[np.bool_]:
     flags: NDArray[np.bool_] = pc.starts_with(texts, prefix).fill_null(False).to_numpy(zero_copy_only=False)
     return flags
@@ -276,30 +263,46 @@ def _sort_by_id(places, offsets, data):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _merge(keys, occurred, edges):  # type: ignore[no-untyped-def]
+def interleave(keys, starts, places, more_keys, more_starts, first, instants):  # type: ignore[no-untyped-def]
+    """Two sets of customers with their events as one: keys, starts, places, and whether that is the order.
+
+    The events of the customer `keys[c]` are the rows `places[starts[c]]` to `places[starts[c + 1]]`; those of
+    `more_keys` lie row by row from `first` on. It is not the order where both have events of one customer at
+    one instant; then only the event ids can tell.
+    """
+    both = np.empty(len(keys) + len(more_keys), np.int64)
+    begins = np.empty(len(both) + 1, np.int64)
+    rows = np.empty(starts[-1] + more_starts[-1], np.int64)
+    i = j = found = row = 0
     sure = True
-    for run in range(len(edges) - 1):
-        for i in range(edges[run] + 1, edges[run + 1]):
-            if keys[i - 1] > keys[i] or (keys[i - 1] == keys[i] and occurred[i - 1] > occurred[i]):
-                sure = False
-    places = np.arange(edges[0], edges[1])
-    for run in range(1, len(edges) - 1):
-        first, second = places, np.arange(edges[run], edges[run + 1])
-        places = np.empty(len(first) + len(second), np.int64)
-        i = j = 0
-        for k in range(len(places)):
-            if j >= len(second):
-                places[k] = first[i]
-                i += 1
-                continue
-            if i < len(first):
-                a, b = first[i], second[j]
-                if keys[a] == keys[b] and occurred[a] == occurred[b]:
-                    sure = False
-                if keys[a] < keys[b] or (keys[a] == keys[b] and occurred[a] <= occurred[b]):
-                    places[k] = a
-                    i += 1
-                    continue
-            places[k] = second[j]
+    while i < len(keys) or j < len(more_keys):
+        left = i < len(keys) and (j == len(more_keys) or keys[i] <= more_keys[j])
+        right = j < len(more_keys) and (i == len(keys) or more_keys[j] <= keys[i])
+        both[found], begins[found] = keys[i] if left else more_keys[j], row
+        found += 1
+        a, a_stop, b, b_stop = 0, 0, 0, 0
+        if left:
+            a, a_stop = starts[i], starts[i + 1]
+            i += 1
+        if right:
+            b, b_stop = first + more_starts[j], first + more_starts[j + 1]
             j += 1
-    return places, sure
+        # Mostly the later run's events are all later: then nothing is compared event by event.
+        if left and right and instants[places[a_stop - 1]] >= instants[b]:
+            while a < a_stop and b < b_stop:
+                sure &= instants[places[a]] != instants[b]
+                if instants[places[a]] <= instants[b]:
+                    rows[row] = places[a]
+                    a += 1
+                else:
+                    rows[row] = b
+                    b += 1
+                row += 1
+        for place in range(a, a_stop):
+            rows[row] = places[place]
+            row += 1
+        for place in range(b, b_stop):
+            rows[row] = place
+            row += 1
+    begins[found] = row
+    return both[:found].copy(), begins[: found + 1].copy(), rows, sure
