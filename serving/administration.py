@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.errors import UnknownCustomer
 from serving.call import Call
 
 if TYPE_CHECKING:
@@ -48,6 +49,35 @@ def erase(call: Call, customer: str) -> None:
     )
 
 
+@click.command()
+@click.argument("customer", required=False)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many calls.")
+@click.pass_obj
+def audit(call: Call, customer: str | None, limit: int) -> None:
+    """Who asked the service for whom: the newest calls, or those that asked for CUSTOMER."""
+    import pyarrow as pa
+
+    key = None
+    if customer is not None:
+        key = int(call.store.customers.keys(pa.array([customer], pa.string()))[0])
+        if key < 0:
+            raise UnknownCustomer(customer)
+    with call.records() as records:
+        asked = records.asked(customer=key, limit=limit)
+    when = call.project.timeline.local
+    rows = [
+        {
+            "at": when(one.at).isoformat(timespec="seconds"),
+            "who": one.who,
+            "action": one.action,
+            "customers": len(one.keys),
+        }
+        for one in asked
+    ]
+    lines = [f"{one['at']}  {one['who']}  {one['action']}  {one['customers']:,} customers" for one in rows]
+    call.say({"asked": rows}, *(lines or ["Nobody asked yet."]))
+
+
 @click.group()
 def keys() -> None:
     """API keys and their scopes."""
@@ -85,7 +115,7 @@ def list_keys(call: Call) -> None:
 
     def use(key: Key) -> str:
         if key.revoked_at:
-            return f"revoked {day(key.revoked_at)}"
+            return f"{'revoked' if key.revoked_at <= call.now else 'opens until'} {day(key.revoked_at)}"
         return f"last used {day(key.last_used_at) or 'never'}"
 
     rows = [
@@ -100,6 +130,28 @@ def list_keys(call: Call) -> None:
     ]
     lines = [f"{key.name}: {', '.join(key.scopes)}; {use(key)}" for key in held]
     call.say({"keys": rows}, *(lines or ["There are no keys. Make one with `kizuna keys add NAME`."]))
+
+
+@keys.command("rotate")
+@click.argument("name")
+@click.option(
+    "--hours",
+    default=24.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long the old one still opens.",
+)
+@click.pass_obj
+def rotate_key(call: Call, name: str, hours: float) -> None:
+    """Make a new key called NAME; the old one goes on for a while, so that nobody is locked out."""
+    with call.records() as records:
+        key = records.rotate_key(name, call.now, round(hours * 3_600_000_000))
+        records.note("command line", "keys rotate", call.now, details=name)
+    call.say(
+        {"name": name, "key": key, "old_key_hours": hours},
+        key,
+        f"Keep it safe: only its hash is stored. The old one opens for {hours:g} more hours.",
+    )
 
 
 @keys.command("revoke")

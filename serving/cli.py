@@ -13,10 +13,10 @@ from typing import NoReturn
 import click
 
 from features.errors import KizunaError, UsageError
-from serving.administration import erase, keys, serve
+from serving.administration import audit, erase, keys, serve
 from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
-from serving.engagement.commands import report
+from serving.engagement.commands import plan, playbook, report
 from serving.readmission import readmit
 from serving.registry import models
 from serving.simulation.command import simulate
@@ -228,7 +228,21 @@ def explain(call: Call, customer: str, language: str | None) -> None:
         show_explanation(answer, language)
 
 
-for command in (doctor, features, backtest, serve, erase, readmit, keys, models, report, simulate):
+for command in (
+    doctor,
+    features,
+    backtest,
+    serve,
+    erase,
+    audit,
+    readmit,
+    keys,
+    models,
+    plan,
+    playbook,
+    report,
+    simulate,
+):
     kizuna.add_command(command)
 
 

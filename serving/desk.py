@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import KizunaError, ModelError, UsageError
@@ -129,9 +130,9 @@ class Desk:
         """The valid key this text is, if any; notes that it was used."""
         given = digest(text)
         key = self._keys.get(given)
-        if key is None or not hmac.compare_digest(key.hash, given):
-            return None
         now = self.clock()
+        if key is None or not hmac.compare_digest(key.hash, given) or not key.opens(now):
+            return None
         if now - max(key.last_used_at or 0, self._used.get(key.id, 0)) > USED:
             self._used[key.id] = now
         return key
@@ -166,7 +167,7 @@ class Desk:
     def _read_keys(self) -> None:
         if self.keys_needed:
             held = self.records.keys()
-            self._keys = {key.hash: key for key in held if key.revoked_at is None}
+            self._keys = {key.hash: key for key in held if key.opens(self.clock())}
 
     def _load_champion(self) -> None:
         pointer = self.records.champion()
@@ -190,6 +191,7 @@ class Desk:
 
     def _changed(self, what: str, name: str) -> None:
         self.swaps += 1
+        pa.default_memory_pool().release_unused()  # what loading took, and the old held
         log.info("new %s in use: %s", what, name)
 
     def _write(self) -> None:

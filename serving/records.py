@@ -118,7 +118,12 @@ class Key:
     created_at: int
     last_used_at: int | None
     revoked_at: int | None
+    """In the future for one that was rotated and still opens."""
     hash: str = ""
+
+    def opens(self, now: int) -> bool:
+        """Whether it is valid at this instant."""
+        return self.revoked_at is None or self.revoked_at > now
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +259,12 @@ class Records:
     def key_used(self, key_id: int, now: int) -> None:
         with self._writing() as connection:
             connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(last_used_at=now))
+
+    def rotate_key(self, name: str, now: int, grace: int) -> str:
+        """A new key of this name and its scopes; the old one opens for `grace` microseconds more."""
+        old = [key for key in self.keys() if key.name == name and key.revoked_at is None]
+        self.revoke_key(name, now + grace)
+        return self.add_key(name, old[0].scopes, now)
 
     def revoke_key(self, name: str, now: int) -> None:
         with self._writing() as connection:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,30 @@ class Server:
         kind = {"content-type": "application/json", **(headers or {})}
         status, said = self.send("POST", path, content, kind)
         return status, json.loads(said)
+
+    def ready(self) -> Any:
+        """What /readyz says."""
+        return json.loads(self.send("GET", "/readyz")[1])
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until this holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(0.05)
+
+    def workers(self) -> list[int]:
+        """The processes that answer, where several do."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                words = (entry / "cmdline").read_bytes()
+            except (OSError, ValueError, IndexError):
+                continue
+            if parent == self.process.pid and b"spawn_main" in words:
+                found.append(int(entry.name))
+        return found
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""Events sent to be kept: the answer is the batch's, and sending them again keeps nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.errors import UsageError
+from serving.call import Call
+from serving.champion import Champion
+from serving.live import append
+from serving.schema import PredictRequest
+from serving.scores import SCHEMA
+from serving.scoring import answer, score
+from tests.serving.running import serving
+from training.bundle import Bundle
+
+AS_OF = "2025-02-10"
+EVENTS: list[dict[str, Any]] = [
+    {
+        "occurred_at": "2025-02-03T10:00:00Z",
+        "kind": "purchase",
+        "value": 12.5,
+        "place": "s1",
+        "detail": "toys",
+    },
+    {
+        "occurred_at": "2025-02-03T10:00:00Z",
+        "kind": "purchase",
+        "value": 12.5,
+        "place": "s1",
+        "detail": "toys",
+    },
+    {"occurred_at": "2025-02-05", "kind": "purchase", "value": 3, "event_id": "x1"},
+    {"occurred_at": "2025-02-06T09:00:00+09:00", "kind": "dance"},
+]
+SENT = {
+    "customers": [
+        {"customer_id": "c0006", "events": EVENTS},
+        {"customer_id": "brand-new", "events": [{**EVENTS[2], "event_id": "x2"}]},
+        {"customer_id": "n0", "events": []},
+        {"customer_id": "never-seen", "events": []},
+    ],
+    "as_of": AS_OF,
+    "append": True,
+}
+
+
+def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Path) -> None:
+    call = Call(own_shop)
+    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    request, store = PredictRequest.model_validate(SENT), call.store
+    before = store.events
+    said = append(champion, request, call.now, "en", store)
+    assert said["appended"] == {"new": 5, "already_there": 0, "corrected": 0}
+    assert said["ignored_kinds"] == {"dance": 1}
+    assert said["data_version"] == call.store.version
+    as_of = call.project.timeline.instant(AS_OF)
+    batch, _ = score(call.store, champion, as_of, call.now)
+    for sent, live in zip(request.customers, said["customers"], strict=True):
+        key = (
+            int(store.customers.vocabulary.texts.to_pylist().index(sent.customer_id)) if live["tier"] else -1
+        )
+        if key < 0:
+            assert live["status"] == "unknown"
+            continue
+        row = int(np.flatnonzero(batch.key == key)[0])
+        probability = batch.churn_probability[row]
+        assert live["churn_probability"] == (None if np.isnan(probability) else probability)
+        alone = answer(champion.bundle, store.history_of([key]), as_of, threads=1)
+        for name in SCHEMA.names:
+            assert getattr(alone, name)[0].tobytes() == getattr(batch, name)[row].tobytes(), name
+    again = append(champion, request, call.now, "en", store)
+    assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0}
+    assert {**again, "appended": None} == {**said, "appended": None}
+    assert call.store.events == before + 5
+
+
+def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:
+    call = Call(own_shop)
+    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    late = {**EVENTS[0], "occurred_at": "2025-02-11"}
+    bad = PredictRequest.model_validate(
+        {**SENT, "customers": [{"customer_id": "c0006", "events": [*EVENTS, late]}]}
+    )
+    before = call.store.events
+    with pytest.raises(UsageError) as refused:
+        append(champion, bad, call.now, "en", call.store)
+    assert refused.value.field == "customers[0].events[4].occurred_at"
+    known = PredictRequest.model_validate(
+        {**SENT, "customers": [{"customer_id": "a", "events": [], "attributes": {"plan": "gold"}}]}
+    )
+    with pytest.raises(UsageError) as refused:
+        append(champion, known, call.now, "en", call.store)
+    assert refused.value.message == (
+        "cannot append attributes of customer 'a': only events are kept. "
+        "Leave the attributes out; those that are stored are used."
+    )
+    assert call.store.events == before
+
+
+def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path) -> None:
+    with Call(own_shop).records() as records:
+        score_only = {"authorization": "Bearer " + records.add_key("scorer", ("score",), 0)}
+        writer = {"authorization": "Bearer " + records.add_key("crm", ("score", "write"), 0)}
+    with serving(own_shop, "--host", "0.0.0.0") as running:
+        status, said = running.post("/v1/predict", SENT, score_only)
+        assert (status, said["error"]["code"]) == (403, "wrong_scope")
+        assert said["error"]["message"] == (
+            "cannot let this request in: keeping events needs the scope 'write', and the key 'scorer' "
+            "has score. Ask for a key that has it."
+        )
+        first, again = (running.post("/v1/predict", SENT, writer) for _ in range(2))
+        assert (first[0], first[1]["appended"]["new"]) == (200, 5)
+        assert (again[0], again[1]["appended"]["new"]) == (200, 0)
+        assert first[1]["customers"] == again[1]["customers"]
+    with Call(own_shop).records() as records:
+        key = int(Call(own_shop).store.customers.vocabulary.texts.to_pylist().index("brand-new"))
+        assert [(one.who, one.action) for one in records.asked(customer=key)] == [("crm", "append")] * 2
