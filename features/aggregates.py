@@ -165,6 +165,15 @@ _OF_DETAILS = (
         "any",
         _DETAIL,
     ),
+    Aggregate(
+        "top_detail_share",
+        "share",
+        _NONE,
+        "share of the most frequent {detail} in {many}{window}",
+        "{window}{ja}に占める最も多い{ja_details}の割合",
+        "any",
+        _DETAIL,
+    ),
 )
 
 PARTS_OF_DAY = {

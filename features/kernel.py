@@ -39,7 +39,7 @@ _FAMILIES = {
         "days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max", "overdue",
         "overdue_smoothed", "silence", "std", "last", "last_detail",
     ),
-    "frequencies": ("top_detail",),
+    "frequencies": ("top_detail", "top_detail_share"),
     "clock": (
         "share_night", "share_morning", "share_afternoon", "share_evening", "share_monday", "share_tuesday",
         "share_wednesday", "share_thursday", "share_friday", "share_saturday", "share_sunday",
@@ -64,6 +64,7 @@ _SLOTS = len(_FAMILIES["tiles"])
     _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE,
     _STD, _LAST, _LAST_DETAIL,
 ) = range(len(_FAMILIES["positions"]))  # fmt: skip
+_TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
 _DIFFERENCE = DERIVED.index("difference")
 
 # Of a layout: which customer it shows, up to which instant, whether something was recorded late.
@@ -415,7 +416,7 @@ def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times
             if edges[n, s, K] == stop:
                 continue
             stamp += 1
-            p = stop
+            p, known = stop, 0
             for c in range(first_column, last_column):
                 window = edges[n, s, columns[c, 2]]
                 while p > window:
@@ -423,6 +424,7 @@ def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times
                     code = np.int64(codes[src[p]])
                     if code < 0:
                         continue
+                    known += 1
                     if seen[code] != stamp:
                         seen[code], times[code], rank[code] = stamp, 0, -different
                         different += 1
@@ -431,7 +433,8 @@ def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times
                     if ahead > 0 or (ahead == 0 and rank[code] > rank[best]):
                         best = code
                 if best >= 0:
-                    matrix[row, columns[c, 0]] = best
+                    is_share = columns[c, 1] == _TOP_DETAIL_SHARE
+                    matrix[row, columns[c, 0]] = times[best] / known if is_share else best
     return stamp
 
 

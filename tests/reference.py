@@ -159,6 +159,9 @@ def plain(
         case "top_detail":
             details = [e.detail for e in reversed(events) if e.detail is not None]  # newest first wins ties
             return Counter(details).most_common(1)[0][0] if details else None
+        case "top_detail_share":
+            details = [e.detail for e in events if e.detail is not None]
+            return max(Counter(details).values()) / len(details) if details else NOTHING
     raise AssertionError(f"no definition of {record.aggregate}")
 
 
