@@ -64,7 +64,8 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
         for name in ("auc", "log_loss", "expected_calibration_error", "base_rate", "drift")
         if name in evidence.figures
     }
-    figures |= {"strongest_feature_auc": leak, "additivity_gap": gap}
+    fast = bundle.explainer.fast_gap(evidence.sample)
+    figures |= {"strongest_feature_auc": leak, "additivity_gap": gap, "fast_explanation_gap": fast}
     if champion is not None:
         figures |= {f"champion/{name}": value for name, value in champion.figures.items()}
         figures |= {f"champion/candidate/{name}": value for name, value in champion.candidate.items()}
@@ -79,7 +80,7 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
     ]
     first = champion is None
     refusals = (*trivial, *(() if first else rest))
-    warnings = (*(rest if first else ()), *_ahead(bundle), *_concerns(evidence, champion))
+    warnings = (*(rest if first else ()), *_ahead(bundle), *_slow(fast), *_concerns(evidence, champion))
     return Decision(not refusals, tuple(refusals), tuple(warnings), figures)
 
 
@@ -213,6 +214,14 @@ def _additive(gap: float) -> Iterator[str]:
         yield (
             f"explanation: contributions miss the model's log-odds by {gap:.2g}, above {TOLERANCE:.0e} by "
             f"{gap - TOLERANCE:.2g}"
+        )
+
+
+def _slow(gap: float) -> Iterator[str]:
+    if not gap <= TOLERANCE:
+        yield (
+            f"explanation: that of large batches misses LightGBM's by {gap:.2g}, above {TOLERANCE:.0e}, so "
+            "LightGBM explains them, which takes several times as long"
         )
 
 

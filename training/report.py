@@ -114,7 +114,8 @@ def gate_figures(decision: Decision) -> dict[str, float]:
     return {
         f"gate/{name}": value
         for name, value in decision.figures.items()
-        if name in {"strongest_feature_auc", "additivity_gap"} or name.startswith("champion/")
+        if name in {"strongest_feature_auc", "additivity_gap", "fast_explanation_gap"}
+        or name.startswith("champion/")
     }
 
 

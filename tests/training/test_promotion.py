@@ -25,6 +25,16 @@ class Crooked(Explainer):
         return values
 
 
+class Hasty(Explainer):
+    """An explainer whose fast way gives one feature what belongs to another."""
+
+    def _fast(self, matrix: np.ndarray) -> np.ndarray:
+        values = self._exact(matrix, 1)
+        values[:, 0] += 0.5
+        values[:, 1] -= 0.5
+        return values
+
+
 def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> None:
     decision = decide(bundle(), shown(), None)
     assert decision == Decision(True, (), (), decision.figures)
@@ -112,6 +122,17 @@ def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> 
     )
     assert decision.figures["champion/log_loss"] == 0.41
     assert decision.figures["champion/candidate/log_loss"] == 0.42
+
+
+def test_a_fast_explanation_that_is_off_is_a_warning_because_the_exact_one_takes_its_place() -> None:
+    slow = like(bundle())
+    slow.__dict__["explainer"] = Hasty(bundle().explainer.booster)
+    decision = decide(slow, shown(), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "explanation: that of large batches misses LightGBM's by 0.5, above 1e-04, so LightGBM explains them, "
+        "which takes several times as long",
+    )
 
 
 def test_a_calibration_error_within_chance_is_no_reason_to_refuse() -> None:
