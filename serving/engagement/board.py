@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.engagement.gathering import customers
 from serving.engagement.intervals import ratio, wilson
 
 Ints = NDArray[np.int64]
@@ -18,8 +19,6 @@ Cuts = Mapping[str, tuple[Ints, Sequence[str]]]
 WHOLE = "all"
 """The cut that everything belongs to, in its one group with the empty name."""
 N, Y, X, YY, XY, XX, CUSTOMERS = range(7)
-DENSE = 1 << 26
-"""Up to so many places a table of flags finds what is different faster than sorting does."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +56,29 @@ class Board:
     _shared: set[tuple[str, str]] = field(default_factory=set)
     """Cuts whose groups are all divided by the whole's Σx."""
 
-    def add(self, measure: str, units: Units, cuts: Cuts, rows: int) -> None:
+    def add(self, measure: str, units: Units, cuts: Cuts) -> None:
         """Add units to the whole and to their groups."""
         codes = np.zeros(len(units.span), np.int64)
-        self.add_groups(measure, units, WHOLE, codes, ("",), rows)
+        self.add_groups(measure, units, WHOLE, codes, ("",))
         for cut, (codes, names) in cuts.items():
-            self.add_groups(measure, units, cut, codes, names, rows)
+            self.add_groups(measure, units, cut, codes, names)
 
-    def add_groups(
-        self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str], rows: int
-    ) -> None:
+    def add_groups(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
         """Add units to the groups of one cut; a code of -1 belongs to none."""
         kept = codes >= 0
         if not kept.all():
             units, codes = _taken(units, kept), codes[kept]
         if not len(codes):
             return
-        table = self._table(units, codes, len(names), rows)
+        table = self._table(units, codes, len(names))
         for group in np.flatnonzero(table[:, :, N].any(axis=1)).tolist():
             key = (measure, cut, names[group])
             self.sums[key] = self.sums[key] + table[group] if key in self.sums else table[group]
 
-    def add_shares(
-        self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str], rows: int
-    ) -> None:
+    def add_shares(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
         """Add what groups contribute to the whole: each is divided by all that the whole is divided by."""
         self._shared.add((measure, cut))
-        self.add_groups(measure, units, cut, codes, names, rows)
+        self.add_groups(measure, units, cut, codes, names)
 
     def leave_out(self, measure: str, reason: str, span: Ints) -> None:
         """Note what was not counted, and when it happened."""
@@ -102,43 +97,35 @@ class Board:
         sums = self.sums.get((measure, cut, group))
         if sums is None:
             return None
-        n, y, x, yy, xy, xx, customers = sums[span].tolist()
+        n, y, x, yy, xy, xx, behind = sums[span].tolist()
         if (measure, cut) in self._shared:
             xy = y
-            n, _, x, _, _, xx, customers = self.sums[(measure, WHOLE, "")][span].tolist()
+            n, _, x, _, _, xx, behind = self.sums[(measure, WHOLE, "")][span].tolist()
         if x == 0:
             return None
         if interval == "none":
-            return Estimate(y, None, None, int(n), int(customers))
+            return Estimate(y, None, None, int(n), int(behind))
         limits = wilson(y / x, x) if interval == "wilson" else ratio(n, y, x, yy, xy, xx)
         low, high = limits if limits else (None, None)
-        return Estimate(y / x, low, high, int(n), int(customers))
+        return Estimate(y / x, low, high, int(n), int(behind))
 
-    def _table(self, units: Units, codes: Ints, groups: int, rows: int) -> Floats:
+    def _table(self, units: Units, codes: Ints, groups: int) -> Floats:
         """[groups, spans, 7]."""
         size = groups * self.spans
         at = codes * self.spans + units.span
-        x = np.ones(len(at)) if units.x is None else units.x
-        sums = [
-            np.bincount(at, weights=w, minlength=size)
-            for w in (np.ones(len(at)), units.y, x, units.y**2, units.y * x, x**2)
-        ]
-        behind = sums[N]
-        if not units.alone:
-            distinct = different(at * rows + units.row, size * rows)
-            behind = np.bincount(distinct // rows, minlength=size).astype(np.float64)
+        n, y = np.bincount(at, minlength=size).astype(np.float64), units.y
+
+        def total(weights: Floats) -> Floats:
+            sums: Floats = np.bincount(at, weights=weights, minlength=size).astype(np.float64, copy=False)
+            return sums
+
+        sums = [n, total(y), n, total(y * y), total(y), n]
+        if units.x is not None:
+            sums[X], sums[XY], sums[XX] = total(units.x), total(y * units.x), total(units.x * units.x)
+        behind = n if units.alone else customers(at, units.row, size)
         return np.stack([*sums, behind], axis=1).reshape(groups, self.spans, 7)
 
 
 def _taken(units: Units, kept: NDArray[np.bool_]) -> Units:
     x = None if units.x is None else units.x[kept]
     return Units(units.span[kept], units.row[kept], units.y[kept], x, units.alone)
-
-
-def different(keys: Ints, size: int) -> Ints:
-    """The different keys below `size`, ascending."""
-    if size > max(DENSE // 8, 64 * len(keys)) or size > 8 * DENSE:
-        return np.unique(keys)
-    seen = np.zeros(size, dtype=np.bool_)
-    seen[keys] = True
-    return np.flatnonzero(seen)

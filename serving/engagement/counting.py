@@ -29,7 +29,7 @@ def count(view: View) -> None:
 def _customers(view: View) -> None:
     whose = view.active
     units = Units(whose % view.spans, whose // view.spans, np.ones(len(whose)), alone=True)
-    view.board.add("active_customers", units, view.cut(units.row), view.rows)
+    view.board.add("active_customers", units, view.cut(units.row))
 
 
 def _attitude(view: View) -> None:

@@ -66,8 +66,8 @@ class Posts:
         reach = np.array([self.found[key][2] for key in shown])
         row = np.arange(len(shown))
         units = Units(spans, row, n, reach, alone=True)
-        board.add("social_engagement_rate", units, {}, len(row))
-        board.add("social_engagement_per_post", Units(spans, row, n / reach, alone=True), {}, len(row))
+        board.add("social_engagement_rate", units, {})
+        board.add("social_engagement_per_post", Units(spans, row, n / reach, alone=True), {})
         names = sorted({post for _, post in shown})
         total = dict.fromkeys(names, 0.0)
         for (_, post), reacted in zip(shown, n.tolist(), strict=True):
@@ -75,7 +75,7 @@ class Posts:
         kept = sorted(names, key=lambda name: (-total[name], name))[:MOST_POSTS]
         place = {name: number for number, name in enumerate(kept)}
         codes = np.array([place.get(post, -1) for _, post in shown])
-        board.add_groups("social_engagement_rate", units, "detail", codes, kept, len(row))
+        board.add_groups("social_engagement_rate", units, "detail", codes, kept)
         for measure in ("social_engagement_rate", "social_engagement_per_post"):
             board.sums[measure, WHOLE, ""][:, CUSTOMERS] = self.customers
         for name in kept:

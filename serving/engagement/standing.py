@@ -15,6 +15,7 @@ from features.timeline import DAY, Timeline, in_history
 from serving.engagement.board import Floats, Ints, Units
 from serving.engagement.counting import BEST, DETRACTOR, PROMOTER
 from serving.engagement.facts import Facts
+from serving.engagement.gathering import window_sums
 from serving.engagement.spans import Calendar, Span
 from serving.engagement.view import View
 from training.bundle import Bundle
@@ -39,6 +40,7 @@ class Standings:
     bundle: Bundle | None
     _there: dict[tuple[bool, int], NDArray[np.bool_]] = field(default_factory=dict)
     _tiers: dict[int, NDArray[np.int8]] = field(default_factory=dict)
+    _worth: dict[int, Floats] = field(default_factory=dict)
 
     def prepare(self, edges: Sequence[int], tier_edges: Sequence[int]) -> None:
         """Find out for these edges at once, which is much faster than one by one."""
@@ -74,10 +76,14 @@ class Standings:
             at = at[(history.instants[at] < edge) & ~np.isnan(history.values[at])]
             worth[facts.row[at]] = history.values[at]
             return worth
-        at = facts.of_kinds(self.churn.amounts)
-        since = edge - self.churn.active_days * DAY
-        at = at[(history.instants[at] < edge) & (history.instants[at] >= since)]
-        return _sum(facts, at)
+        if edge not in self._worth:
+            at = facts.of_kinds(self.churn.amounts)
+            ends = np.searchsorted(facts.row[at], np.arange(history.customers + 1))
+            edges = np.array([edge, *(known for _, known in self._there)])
+            length = self.churn.active_days * DAY
+            sums = window_sums(ends, history.instants[at], history.values[at], edges, length)
+            self._worth.update(zip(edges.tolist(), sums, strict=True))
+        return self._worth[edge]
 
 
 def attitude(facts: Facts, edge: int) -> NDArray[np.int8]:
@@ -106,10 +112,10 @@ def follow(view: View, standings: Standings) -> None:
             ("churn_rate", 1.0 - stayed, None),
             ("churned_value_rate", (1.0 - stayed) * worth, worth),
         ):
-            view.board.add(measure, _units(number, rows, y, x), view.cut(rows), view.rows)
+            view.board.add(measure, _units(number, rows, y, x), view.cut(rows))
         rows = np.flatnonzero(standings.there(span.start, contract=True))
         moved = np.isin(rows, upgrades.row[upgrades.span == number]).astype(np.float64)
-        view.board.add("upgrade_rate", _units(number, rows, moved), view.cut(rows), view.rows)
+        view.board.add("upgrade_rate", _units(number, rows, moved), view.cut(rows))
         tier = standings.tier(span.end)
         if tier is not None and standings.bundle is not None:
             _tiers(view, number, tier, standings.bundle.tiers.names)
@@ -118,8 +124,8 @@ def follow(view: View, standings: Standings) -> None:
 def _tiers(view: View, number: int, tier: NDArray[np.int8], names: Sequence[str]) -> None:
     rows = np.flatnonzero(tier >= 0)
     whole = _units(number, rows, np.ones(len(rows)))
-    view.board.add("tier_share", whole, {}, view.rows)
-    view.board.add_shares("tier_share", whole, "tier", tier[rows].astype(np.int64), names, view.rows)
+    view.board.add("tier_share", whole, {})
+    view.board.add_shares("tier_share", whole, "tier", tier[rows].astype(np.int64), names)
 
 
 def _units(span: int, rows: Ints, y: Floats, x: Floats | None = None) -> Units:

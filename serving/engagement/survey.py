@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -104,16 +106,20 @@ def take(
         too_many |= set(facts.segments()) - set(segments)
         standings = Standings(facts, question.churn, question.contract, question.bundle)
         standings.prepare(edges(*calendars), _tier_edges(when))
-        for calendar, board, seen in zip(calendars, boards, posts, strict=True):
-            view = View(facts, calendar, board, segments)
-            count(view)
-            follow(view, standings)
-            seen.add(view)
+        views = [View(facts, *both, segments) for both in zip(calendars, boards, strict=True)]
+        with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
+            list(pool.map(partial(_count, standings=standings), views, posts))
         movements.add(facts, standings, when.period)
     for board, seen in zip(boards, posts, strict=True):
         seen.settle(board)
         _drop_segments(board, too_many)
     return Survey(question, when, boards[0], boards[1], movements, inputs, store.version)
+
+
+def _count(view: View, posts: Posts, *, standings: Standings) -> None:
+    count(view)
+    follow(view, standings)
+    posts.add(view)
 
 
 def _tier_edges(when: Periods) -> list[int]:

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.engagement.board import DENSE, WHOLE, Board, Cuts, Floats, Ints, Units, different
+from serving.engagement.board import WHOLE, Board, Cuts, Floats, Ints, Units
 from serving.engagement.facts import Facts
+from serving.engagement.gathering import gathered
 from serving.engagement.spans import Calendar
 
 Flags = NDArray[np.bool_]
@@ -61,7 +62,8 @@ class View:
     def active(self) -> Ints:
         """The active customers: customer × spans + span of whoever did anything, ascending."""
         acts = self.pick(np.flatnonzero(self.facts.behaviour))
-        return different(acts.row * self.spans + acts.span, self.rows * self.spans)
+        cell = acts.row * self.spans + acts.span
+        return cell[np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]])] if len(cell) else cell
 
     def cut(self, row: Ints) -> Cuts:
         """The segments that units belong to, by their customer."""
@@ -79,10 +81,15 @@ class View:
             return np.full(len(places), -1, np.int64), ()
         return codes[places].astype(np.int64), names
 
+    @staticmethod
+    def _alike(events: int) -> tuple[Ints, Sequence[str]]:
+        """All of them in one group."""
+        return np.zeros(events, np.int64), ("",)
+
     def per_event(self, measure: str, events: Picked, y: Floats, by: Sequence[str]) -> None:
         """One unit per event."""
         cuts = dict(self.cut(events.row)) | {cut: self.event_cut(cut, events.places) for cut in by}
-        self.board.add(measure, Units(events.span, events.row, y), cuts, self.rows)
+        self.board.add(measure, Units(events.span, events.row, y), cuts)
 
     def per_customer(
         self,
@@ -99,30 +106,26 @@ class View:
         `thing` is a number below a limit for each event, of which the different ones are counted. By
         channel, place or detail, a customer is a unit of each group in which they have events.
         """
+        cells = events.row * self.spans + events.span
         for cut in (WHOLE, *by):
-            codes, names = (
-                (np.zeros(len(events.places), np.int64), ("",))
-                if cut == WHOLE
-                else self.event_cut(cut, events.places)
-            )
+            cell, weight, several = cells, weights, thing
+            codes, names = self._alike(len(cells)) if cut == WHOLE else self.event_cut(cut, events.places)
             kept = codes >= 0
-            if not kept.any():
+            if not kept.all():
+                cell, codes = cells[kept], codes[kept]
+                weight = None if weights is None else weights[kept]
+                several = None if thing is None else (thing[0][kept], thing[1])
+            if not len(codes):
                 continue
-            key = (events.row[kept] * self.spans + events.span[kept]) * len(names) + codes[kept]
-            size = self.rows * self.spans * len(names)
-            if thing is None:
-                key, y = _sums(key, None if weights is None else weights[kept], size)
-            else:
-                both = different(key * thing[1] + thing[0][kept], size * thing[1]) // thing[1]
-                key, y = _sums(both, None, size)
+            key, y = gathered(cell, codes, len(names), weight, several)
             if at_least:
                 y = (y >= at_least).astype(np.float64)
             whose = key // len(names)
             units = Units(whose % self.spans, whose // self.spans, y, alone=True)
             if cut == WHOLE:
-                self.board.add(measure, units, self.cut(units.row), self.rows)
+                self.board.add(measure, units, self.cut(units.row))
             else:
-                self.board.add_groups(measure, units, cut, key % len(names), names, self.rows)
+                self.board.add_groups(measure, units, cut, key % len(names), names)
 
     def per_active(
         self,
@@ -138,35 +141,32 @@ class View:
 
         By channel, place or detail the customers are all active ones.
         """
-        key, y = _sums(events.row * self.spans + events.span, weights, self.rows * self.spans)
+        cell = events.row * self.spans + events.span
+        key, y = gathered(cell, np.zeros(len(cell), np.int64), 1, weights)
         y = np.ones(len(y)) if once else scale * y
-        everyone = np.union1d(self.active, key)  # a refund alone is money, but makes nobody active
+        # A refund alone is money, but makes nobody active.
+        everyone = _joined(self.active, key)
         amounts, active = np.zeros(len(everyone)), np.zeros(len(everyone))
         amounts[np.searchsorted(everyone, key)] = y
         active[np.searchsorted(everyone, self.active)] = 1.0
         units = Units(everyone % self.spans, everyone // self.spans, amounts, active, alone=True)
-        self.board.add(measure, units, self.cut(units.row), self.rows)
+        self.board.add(measure, units, self.cut(units.row))
         for cut in by:
             codes, names = self.event_cut(cut, events.places)
             kept = codes >= 0
             if not kept.any():
                 continue
-            key = (events.row[kept] * self.spans + events.span[kept]) * len(names) + codes[kept]
-            size = self.rows * self.spans * len(names)
-            key, y = _sums(key, None if weights is None else weights[kept], size)
+            key, y = gathered(cell[kept], codes[kept], len(names), None if weights is None else weights[kept])
             whose = key // len(names)
             units = Units(
                 whose % self.spans, whose // self.spans, np.ones(len(y)) if once else scale * y, alone=True
             )
-            self.board.add_shares(measure, units, cut, key % len(names), names, self.rows)
+            self.board.add_shares(measure, units, cut, key % len(names), names)
 
 
-def _sums(key: Ints, weights: Floats | None, size: int) -> tuple[Ints, Floats]:
-    """The different keys, ascending, and the sum of their weights (or how often they are)."""
-    if size <= max(DENSE // 8, 8 * len(key)):
-        counts = np.bincount(key, minlength=size)
-        at = np.flatnonzero(counts)
-        sums = counts if weights is None else np.bincount(key, weights=weights, minlength=size)
-        return at, sums[at].astype(np.float64)
-    at, inverse = np.unique(key, return_inverse=True)
-    return at, np.bincount(inverse, weights=weights, minlength=len(at)).astype(np.float64)
+def _joined(some: Ints, others: Ints) -> Ints:
+    """Every number of either, ascending; quick where the others are all among the first."""
+    at = np.minimum(np.searchsorted(some, others), max(len(some) - 1, 0))
+    if len(some) and bool((some[at] == others).all()):
+        return some
+    return np.union1d(some, others)
