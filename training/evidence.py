@@ -18,6 +18,7 @@ from features.catalog import Catalog
 from training.baselines import baselines
 from training.calendar import Calendar, a_year_before
 from training.calibration import (
+    SEASON,
     Calibration,
     choose,
     choose_method,
@@ -39,7 +40,15 @@ from training.judge import METRICS, Outcomes, judge
 from training.labels import Churn
 from training.lists import list_figures, quiet_days
 from training.models import VALUE_POWERS, Models, Settings, fit_tier, fit_value
-from training.seasons import Said, by_each_method, earlier_trial, said_of, season_at, years_before
+from training.seasons import (
+    Said,
+    by_each,
+    by_the_season,
+    earlier_trial,
+    said_of,
+    season_at,
+    years_before,
+)
 from training.small import CHOSEN_BELOW, LOW_BELOW, Shape, choose_shape, fit_shape_of, outcomes
 from training.tiers import TierScale
 
@@ -194,9 +203,9 @@ def examine(recipe: Recipe, rows: Rows, dates: Calendar, contacts: int) -> tuple
 def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> tuple[Models, Calibration]:
     """The models of every labelled date, and the map of what they say about the dates to come."""
     models = recipe.fit(rows.on(dates.labelled))
-    if evidence.calibration.method != "season":
-        return models, evidence.calibration
-    return models, _season(recipe, models.churn, rows, dates)
+    if evidence.calibration.season:
+        return models, _season(recipe, models.churn, evidence.calibration, rows, dates)
+    return models, evidence.calibration
 
 
 def _shaped(recipe: Recipe, known: Rows) -> tuple[Recipe, dict[str, float]]:
@@ -207,21 +216,21 @@ def _shaped(recipe: Recipe, known: Rows) -> tuple[Recipe, dict[str, float]]:
     return replace(recipe, shape=shape), losses
 
 
-def _season(recipe: Recipe, model: str, rows: Rows, dates: Calendar) -> Calibration:
-    """By how much the delivered model lies off one year before the date that is asked about.
+def _season(recipe: Recipe, model: str, shape: Calibration, rows: Rows, dates: Calendar) -> Calibration:
+    """The delivered model at the level of one year before the date that is asked about.
 
-    Where the year before has less history than the model's own dates, a model of all dates says by how much,
-    and on the newest dates what that means to the delivered one: to a model that knows only whole histories,
-    everybody with a short one is a new customer.
+    Where the year before has less history than the model's own dates, a model of all dates says how far that
+    lies off, and on the newest dates what it means to the delivered one: to a model that knows only whole
+    histories, everybody with a short one is a new customer.
     """
-    threads = recipe.settings.threads
-    slice_ = rows.on(a_year_before(dates.answers, dates.every, recipe.churn))
+    threads, churn = recipe.settings.threads, recipe.churn
+    before = rows.on(a_year_before(dates.answers, dates.every, churn))
     if dates.labelled == dates.every:
-        return season_at(said_of(model, slice_, threads), dates.answers, recipe.churn) or Calibration()
+        return season_at(said_of(model, before, threads), dates.answers, churn, shape) or shape
     every = recipe.fit_churn(rows)
-    shift = season_at(Said(slice_, every(slice_)), dates.answers, recipe.churn) or Calibration()
+    wanted = season_at(Said(before, every(before)), dates.answers, churn, shape) or shape
     newest = rows.on(dates.test)
-    return fit_level(said_of(model, newest, threads).churn, shift(every(newest)))
+    return fit_level(shape, said_of(model, newest, threads).churn, wanted(every(newest)))
 
 
 def thinned(rows: Rows) -> Rows:
@@ -247,23 +256,26 @@ class _Calibrated:
 def _calibrated(recipe: Recipe, rows: Rows, dates: Calendar, later: Said) -> _Calibrated:
     """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
 
-    The season's own shift waits for the delivered model: it is by how much that one lies off.
+    The season's own level waits for the delivered model: it is by how much that one lies off.
     """
     churn = recipe.churn
     earlier = earlier_trial(rows, dates, churn, recipe.fit_churn)
     trials = [] if earlier is None else [earlier]
-    test = by_each_method(later, dates.calibrate, dates.test, churn)
-    method, _ = choose(trials, season="season" in test)
-    probability = np.where(np.isnan(test[method]), test["identity"], test[method])
-    judged = later.on(dates.test)
-    trials.append(trial(test, judged.rows.churned, judged.rows.keys))
+    said = by_each(later, dates.calibrate, dates.test, churn)
+    shape, season, _ = choose(trials, season=SEASON in said)
+    middle, judged = later.on(dates.calibrate), later.on(dates.test)
+    shaped = fit_shape(shape, middle.churn, middle.rows.churned)
+    probability = shaped(judged.churn)
+    if season:
+        levelled = by_the_season(later, dates.test, churn, shaped)
+        probability = np.where(np.isnan(levelled), probability, levelled)
+    trials.append(trial(said, judged.rows.churned, judged.rows.keys))
     before = a_year_before(dates.answers, dates.every, churn)
-    method, losses = choose(trials, season=bool(before))
-    if method == "season":
-        return _Calibrated(probability, Calibration("season"), losses)
+    shape, season, losses = choose(trials, season=bool(before))
     # The delivered model has seen every labelled date; only these dates show how such a model errs later.
     both = later.on((*dates.calibrate, *dates.test))
-    return _Calibrated(probability, fit_shape(method, both.churn, both.rows.churned), losses)
+    delivered = fit_shape(shape, both.churn, both.rows.churned)
+    return _Calibrated(probability, replace(delivered, season=season), losses)
 
 
 def _cross_calibrated(said: Foreseen) -> _Calibrated:

@@ -14,15 +14,7 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from training.calendar import Calendar, a_year_before
-from training.calibration import (
-    METHODS,
-    Calibration,
-    Method,
-    Trial,
-    fit_season,
-    fit_shape,
-    trial,
-)
+from training.calibration import SEASON, SHAPES, Calibration, Trial, fit_season, fit_shape, trial
 from training.dataset import Rows
 from training.labels import Churn
 
@@ -47,32 +39,33 @@ class Said:
         return Said(self.rows.where(chosen), self.churn[chosen])
 
 
-def by_each_method(
-    said: Said, latest: Sequence[int], judged: Sequence[int], churn: Churn
-) -> dict[Method, Floats]:
-    """float64[n] for the rows of the judged dates; the season only where a year before is among `said`.
+def by_each(said: Said, latest: Sequence[int], judged: Sequence[int], churn: Churn) -> dict[str, Floats]:
+    """float64[n] for rows of the judged dates: each shape at the model's own level, and the season's level.
 
-    Where only some judged dates have a year before, the others are NaN by the season.
+    The season is there only where a year before is among `said`; dates without one are NaN.
     """
     before, asked = said.on(latest), said.on(judged)
-    found: dict[Method, Floats] = {
-        method: fit_shape(method, before.churn, before.rows.churned)(asked.churn) for method in METHODS
-    }
+    found = {shape: fit_shape(shape, before.churn, before.rows.churned)(asked.churn) for shape in SHAPES}
+    season = by_the_season(said, judged, churn, Calibration())
+    return found | ({} if np.isnan(season).all() else {SEASON: season})
+
+
+def by_the_season(said: Said, judged: Sequence[int], churn: Churn, shape: Calibration) -> Floats:
+    """float64[n]: each judged date at the level of its own year before; NaN where there is none."""
+    asked = said.on(judged)
     season = np.full(len(asked.rows), np.nan)
     for date in judged:
-        shift = season_at(said, date, churn)
-        if shift is not None:
+        levelled = season_at(said, date, churn, shape)
+        if levelled is not None:
             mine = asked.rows.as_of == date
-            season[mine] = shift(asked.churn[mine])
-    if not np.isnan(season).all():
-        found["season"] = season
-    return found
+            season[mine] = levelled(asked.churn[mine])
+    return season
 
 
-def season_at(said: Said, asked: int, churn: Churn) -> Calibration | None:
-    """The season's shift for a date, where the rows hold dates one year before it."""
-    slice_ = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
-    return fit_season(slice_.churn, slice_.rows.churned) if len(slice_.rows) else None
+def season_at(said: Said, asked: int, churn: Churn, shape: Calibration) -> Calibration | None:
+    """The map for a date, where the rows hold dates one year before it."""
+    before = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
+    return fit_season(shape, before.churn, before.rows.churned) if len(before.rows) else None
 
 
 def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial | None:
@@ -92,7 +85,7 @@ def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial 
     asked = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
     said = Said(asked, fit(known)(asked))
     judged = said.on(dates.calibrate).rows
-    return trial(by_each_method(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
+    return trial(by_each(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
 
 
 def years_before(asked: Sequence[int], dates: Calendar, churn: Churn) -> set[int]:

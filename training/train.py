@@ -19,7 +19,8 @@ from features.errors import DataError
 from features.store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
-from training.calendar import Calendar, calendar
+from training.calendar import Calendar, a_year_before, calendar
+from training.calibration import Calibration
 from training.card import summary
 from training.champion import present
 from training.dataset import Rows, Survey, dataset, survey
@@ -183,7 +184,7 @@ def learn(
         labelled_until=dates.labelled[-1],
         data_version=past.digest,
         code_version=version("kizuna"),
-        settings=_described(plan, recipe, dates, past),
+        settings=_described(plan, recipe, dates, past, calibration),
         figures=evidence.figures,
     )
     tell("learned", 1.0)
@@ -246,9 +247,12 @@ def _mode(x: NDArray[np.float64]) -> float:
     return float(values[counts.argmax()])
 
 
-def _described(plan: Plan, recipe: Recipe, dates: Calendar, past: Survey) -> dict[str, Any]:
+def _described(
+    plan: Plan, recipe: Recipe, dates: Calendar, past: Survey, calibration: Calibration
+) -> dict[str, Any]:
     """How this bundle was made, in plain data."""
     name = plan.timeline.name
+    before = a_year_before(dates.answers, dates.every, recipe.churn)
     return {
         "churn": plan.churn.model_dump(mode="json"),
         "label": recipe.churn.definition,
@@ -260,6 +264,10 @@ def _described(plan: Plan, recipe: Recipe, dates: Calendar, past: Survey) -> dic
         "value_power": recipe.value_power,
         "calendar": {
             role: [name(date) for date in getattr(dates, role)] for role in ("fit", "calibrate", "test")
+        },
+        "calibration": {
+            "method": calibration.method,
+            "season": [name(date) for date in before] if calibration.season else [],
         },
         "customers_until": name(past.acted),
         "events": past.events,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.errors import DataError
 from features.timeline import DAY, Horizon, Timeline
 from tests.training.worlds import INACTIVITY, day
-from training.calendar import FIT_DATES, calendar
+from training.calendar import ALL_DATES, DENSE_DATES, FIT_DATES, a_year_before, calendar
 
 UTC = Timeline("UTC")
 MONTHLY = replace(INACTIVITY, active_days=60, horizon=Horizon(30))
@@ -71,3 +71,41 @@ def test_too_little_history_for_one_date_says_which_dates_are_needed() -> None:
         "2024-01-01 until 2024-03-01, but they end on 2024-02-20. Ingest more history, or write a smaller "
         "active_days or horizon_days in [churn]."
     )
+
+
+def test_two_years_of_a_short_horizon_lie_dense_at_the_end_and_wide_before() -> None:
+    found = calendar(day(0), day(800), MONTHLY, UTC)
+    gaps = [(b - a) // DAY for a, b in zip(found.every, found.every[1:], strict=False)]
+    assert ALL_DATES - 2 <= len(found.every) <= ALL_DATES
+    assert set(gaps[-(DENSE_DATES - 1) :]) == {5}
+    assert len(set(gaps[: FIT_DATES - 2])) == 1
+    assert 650 < (found.every[-1] - found.every[0]) // DAY <= 730
+    assert a_year_before(found.answers, found.every, MONTHLY)
+
+
+def test_a_horizon_near_a_year_asks_on_the_same_day_of_the_year() -> None:
+    yearly = replace(MONTHLY, active_days=365, horizon=Horizon(365))
+    end = UTC.instant("2024-02-29")
+    found = calendar(UTC.instant("2018-05-01"), end + 10, yearly, UTC)
+    assert [UTC.name(date) for date in found.every] == [
+        "2020-02-28",
+        "2021-02-28",
+        "2022-02-28",
+        "2023-02-28",
+    ]
+    assert (len(found.fit), len(found.calibrate), len(found.test)) == (2, 1, 1)
+
+
+def test_dates_with_less_history_help_out_but_do_not_teach_where_others_fill_a_horizon() -> None:
+    quarterly = replace(MONTHLY, active_days=365, horizon=Horizon(90))
+    found = calendar(day(0), day(647), quarterly, UTC)
+    assert found.evidence == "normal"
+    assert found.labelled[0] >= day(365) > found.every[0] >= day(182)
+    assert set(found.labelled) < set(found.every)
+    assert a_year_before(found.answers, found.every, quarterly)
+
+
+def test_the_year_before_is_a_quarter_of_the_horizon_wide_on_either_side() -> None:
+    dates = [day(n) for n in range(0, 60, 5)]
+    assert a_year_before(day(30 + 365), dates, MONTHLY) == (day(25), day(30), day(35))
+    assert a_year_before(day(100 + 365), dates, MONTHLY) == ()
