@@ -35,6 +35,9 @@ ENVIRONMENT = (
     "mlflow",
 )
 
+GATES = ("strongest_feature_auc", "additivity_gap", "fast_explanation_gap")
+"""What promotion looked at besides the run's own figures."""
+
 
 def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tags: str) -> None:
     """Log everything about a run by the names that make runs comparable."""
@@ -114,8 +117,7 @@ def gate_figures(decision: Decision) -> dict[str, float]:
     return {
         f"gate/{name}": value
         for name, value in decision.figures.items()
-        if name in {"strongest_feature_auc", "additivity_gap", "fast_explanation_gap"}
-        or name.startswith("champion/")
+        if name in GATES or name.startswith("champion/")
     }
 
 

@@ -296,6 +296,16 @@ def test_a_fast_explanation_that_misses_falls_back_and_says_so(
     assert "explaining with LightGBM instead, which takes longer" in caplog.text
 
 
+def test_a_contribution_given_to_another_feature_is_noticed_though_the_sum_is_right() -> None:
+    explainer, matrix = bundle().explainer, rows(40)
+    values = explainer(matrix)
+    assert explainer.apart(matrix, values) < 1e-9
+    strongest = int(np.abs(values[:, :-1]).mean(axis=0).argmax())
+    values[:, [strongest, strongest - 1]] = values[:, [strongest - 1, strongest]]
+    assert explainer.gap(matrix, values) < 1e-9
+    assert explainer.apart(matrix, values) > 0.01
+
+
 def test_a_constant_model_is_explained_by_its_base_value() -> None:
     names = list(slots(bundle().catalog.columns))
     matrix = rows(60)

@@ -130,8 +130,8 @@ def test_a_fast_explanation_that_is_off_is_a_warning_because_the_exact_one_takes
     decision = decide(slow, shown(), None)
     assert decision.promoted
     assert decision.warnings == (
-        "explanation: that of large batches misses LightGBM's by 0.5, above 1e-04, so LightGBM explains them, "
-        "which takes several times as long",
+        "explanation: that of large batches misses LightGBM's by 0.5, above 1e-04, so LightGBM explains "
+        "them, which takes several times as long",
     )
 
 
