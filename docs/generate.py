@@ -12,6 +12,8 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from docs.measures import measures_page
+
 PAGES = Path(__file__).parent
 
 
@@ -175,6 +177,7 @@ GENERATED = {
     "commands.md": commands_page,
     "errors.md": errors_page,
     "api.md": api_page,
+    "measures.md": measures_page,
 }
 
 
