@@ -19,7 +19,7 @@ HEAD = """\
 # Measures
 
 What `kizuna report` counts. Every measure is Σy ÷ Σx over units (answers, orders, customers, posts), with its
-95 % interval and the number of customers behind it: for the last 3, 6 or 12 whole months and for each of them,
+95 % interval and the number of customers behind it: for the last 3, 6 or 12 whole months and each of them,
 against the time before and the same time a year earlier, and by segment (every attribute with 2 to 20 values,
 the one known last), channel, place and subject. A figure whose time the record does not cover is not given.
 
