@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from tests.training.trained import CHURN
 from training import tuning
 from training.dataset import Rows
 from training.models import Settings
+from training.report import keep_trials
+from training.tracking import Tracking
 from training.tuning import SPACE, Tuning, splits, study_name
 
 QUICK = Settings(trees=60, threads=1)
@@ -113,3 +117,30 @@ def test_without_optuna_tuning_is_refused_before_anything_is_done(
         "or train without --tune."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: Path) -> None:
+    search = Tuning(3, tmp_path / "tuning.db")
+    search(QUICK, rows(), CHURN, silent)
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    with tracking.run("parent") as run:
+        keep_trials(tracking, run, search)
+    found = run.client.search_runs([run.experiment], order_by=["start_time"])
+    nested = [one for one in found if one.data.tags.get("mlflow.parentRunId") == run.id]
+    assert [one.info.run_name for one in nested] == ["trial 0", "trial 1", "trial 2"]
+    first = search.trials[0]
+    assert nested[0].data.metrics["tuning/log_loss"] == pytest.approx(first.losses[-1])
+    assert nested[0].data.params["models.trees"] == "60"
+    assert nested[0].info.start_time == first.started // 1_000
+    assert nested[0].data.tags["state"] == "finished"
+    parent = run.client.get_run(run.id).data
+    assert parent.params["tuning.trials"] == "3"
+    assert parent.metrics["tuning/log_loss"] <= parent.metrics["tuning/log_loss_defaults"]
+
+
+def test_nothing_but_the_search_needs_optuna() -> None:
+    code = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "import training.train, training.report, training.tuning, serving.cli\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
