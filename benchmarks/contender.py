@@ -58,8 +58,8 @@ class Figures:
     """Seconds of each near form on two buckets."""
     finished: dict[str, float] = field(default_factory=dict)
     """Seconds of each near form on all buckets."""
-    cpu_seconds: float = 0.0
-    """Processor time of the best form: unlike seconds, the same beside a busy neighbour."""
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """Processor time of those forms: unlike seconds, much the same beside a busy neighbour."""
     peak_memory_mb: float = 0.0
 
 
@@ -98,9 +98,8 @@ def compete(task: Task) -> Figures:
     for _ in range(max(1, task.repeat - 1)):
         run(winner)
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    figures = Figures(
-        medians[winner], winner, first, tried, medians, statistics.median(work[winner]), peak_memory_mb()
-    )
+    cpu = {name: min(seconds) for name, seconds in work.items()}
+    figures = Figures(medians[winner], winner, first, tried, medians, cpu, peak_memory_mb())
     if task.contender != "read":
         leave(Path(task.answers), pieces, catalog.columns)
     return figures
