@@ -13,12 +13,14 @@ import pytest
 from features.errors import UsageError
 from features.timeline import DAY
 from tests.training.judged import shown
+from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
 from training import tuning
 from training.dataset import Rows
 from training.models import Settings
 from training.report import keep_trials
 from training.tracking import Tracking
+from training.train import learn
 from training.tuning import SPACE, Tuning, splits, study_name
 
 QUICK = Settings(trees=60, threads=1)
@@ -144,3 +146,14 @@ def test_nothing_but_the_search_needs_optuna() -> None:
         "import training.train, training.report, training.tuning, serving.cli\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_training_judges_the_settings_found_at_the_same_test_dates(tmp_path: Path) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    search = Tuning(3, tmp_path / "state" / "tuning.db")
+    tuned, evidence = learn(store, plan(), until=None, tuning=search)
+    usual, as_usual = learn(store, plan(), until=None)
+    best = min((t for t in search.trials if t.state == "finished"), key=lambda trial: trial.losses[-1])
+    assert tuned.settings["models"] == best.settings.to_json()
+    assert tuned.settings["calendar"] == usual.settings["calendar"]
+    assert np.array_equal(evidence.rows.as_of, as_usual.rows.as_of)
