@@ -16,6 +16,7 @@ from features.errors import KizunaError, UsageError
 from serving.administration import audit, erase, keys, serve
 from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+from serving.delivery import export, notify
 from serving.engagement.commands import plan, playbook, report
 from serving.readmission import readmit
 from serving.registry import models
@@ -188,6 +189,7 @@ def at_risk(
       kizuna --json at-risk --limit 100
     """
     from serving.at_risk import Choice
+    from serving.engagement.attached import attach, attach_csv, current
     from serving.listing import as_csv, as_json, show
     from serving.replies import Replies
     from serving.writing import in_one_step
@@ -198,10 +200,15 @@ def at_risk(
     with call.records() as records:
         replies = Replies.current(records, call.project, call.store)
         listed = replies.at_risk(Choice(limit or settings.capacity.contacts), language)
+        plan_made = current(call.project, records)
+    listed["customers"] = attach(listed["customers"], plan_made, replies.customers, language)
     if shape == "table":
         show(listed, language)
         return
-    text = (as_csv(listed, language) if shape == "csv" else as_json(listed)).encode("utf-8")
+    if shape == "csv":
+        text = attach_csv(as_csv(listed, language), listed["customers"], language).encode("utf-8")
+    else:
+        text = as_json(listed).encode("utf-8")
     if output is None:
         sys.stdout.buffer.write(text)
     else:
@@ -216,16 +223,21 @@ def at_risk(
 @click.pass_obj
 def explain(call: Call, customer: str, language: str | None) -> None:
     """One customer: score, reasons, and what changed since the scores before."""
+    from serving.engagement.attached import attach, current
+    from serving.engagement.planned import show_plan
     from serving.listing import show_explanation
     from serving.replies import Replies
 
     language = language or call.project.settings.language
     with call.records() as records:
         answer = Replies.current(records, call.project, call.store).explain(customer, language, call.store)
+        plan_made = current(call.project, records)
+    (answer["customer"],) = attach([answer["customer"]], plan_made, call.store.customers, language)
     if call.json:
         call.say(answer)
     else:
         show_explanation(answer, language)
+        show_plan(answer["customer"], language)
 
 
 for command in (
@@ -235,6 +247,8 @@ for command in (
     serve,
     erase,
     audit,
+    export,
+    notify,
     readmit,
     keys,
     models,

@@ -119,6 +119,17 @@ def show(answer: Reply, language: str) -> None:
         console.print(Padding(_body(customer), (0, 0, 0, 4)))
 
 
+def show_plan(customer: Reply, language: str) -> None:
+    """Print what the plan says of an explained customer; nothing where there is no plan."""
+    from rich.console import Console
+    from rich.padding import Padding
+
+    if customer.get("plan"):
+        console = Console(highlight=False)
+        console.print(f"\n[bold]{'次のアクション' if language == 'ja' else 'What to do'}[/bold]")
+        console.print(Padding(_body({**customer["plan"], "reasons": []}), (0, 0, 0, 4)))
+
+
 def _head(customer: Reply, language: str) -> str:
     stake = "" if customer["value_at_risk"] is None else f"  {money(customer['value_at_risk'])}"
     where = (

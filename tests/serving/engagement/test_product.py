@@ -230,3 +230,34 @@ def test_an_unknown_touch_is_refused_with_those_there_are(
         "cannot list the touch 'hug': the default playbook has none of that name. "
         "There are high, low, tech, community.\n"
     )
+
+
+def test_once_planned_the_list_and_the_explanation_carry_the_plan(
+    own_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = said(capsys, own_shop, "at-risk", "--limit", "5")
+    assert all("plan" not in one for one in before["customers"])
+    planned = said(capsys, own_shop, "plan", "--limit", "5")["customers"]
+    listed = said(capsys, own_shop, "at-risk", "--limit", "5")["customers"]
+    parts = ("stage", "touch", "action", "action_channel", "rule", "hooks")
+    assert [[one["plan"][part] for part in parts] for one in listed] == [
+        [one[part] for part in parts] for one in planned
+    ]
+    first = listed[0]["customer_id"]
+    assert said(capsys, own_shop, "explain", first)["customer"]["plan"]["rule"] == planned[0]["rule"]
+    assert run(own_shop, "explain", first, "--language", "ja") == 0
+    assert "次のアクション" in capsys.readouterr().out
+    file = tmp_path / "list.csv"
+    assert run(own_shop, "at-risk", "--limit", "5", "--output", str(file), "--language", "ja") == 0
+    rows = list(csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+    assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+    assert all(len(row) == len(rows[0]) for row in rows)
+
+
+def test_a_plan_for_older_scores_is_not_shown_beside_new_ones(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, own_shop, "plan")
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    file.rename(file.with_name("another.arrow"))
+    assert all("plan" not in one for one in said(capsys, own_shop, "at-risk")["customers"])
