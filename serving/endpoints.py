@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from features.errors import KizunaError, UsageError
 from serving.at_risk import Choice, Cursor
+from serving.crm import column_map
+from serving.crm import lines as mapped_lines
 from serving.desk import Desk
 from serving.listing import csv_lines
 from serving.live import append, predict
@@ -112,9 +114,12 @@ def live(desk: Desk, caller: Caller, request: PredictRequest) -> Reply:
 def csv(desk: Desk, caller: Caller, request: WholeListRequest) -> Iterator[str]:
     """The list as a file, line by line; what cannot be is refused before the first."""
     language, replies = desk.language(request.language), desk.replies()
-    lines = csv_lines(replies.listed(chosen(request, request.limit), language), language)
     desk.asked(caller.name, "at_risk.csv")
-    return lines
+    listed = replies.listed(chosen(request, request.limit), language)
+    if request.columns is None:
+        return csv_lines(listed, language)
+    mapped = column_map(request.columns, desk.project.settings.crm)
+    return mapped_lines(listed, mapped, replies.source())
 
 
 def chosen(request: AtRiskRequest, limit: int | None) -> Choice:

@@ -169,7 +169,8 @@ class Records:
         self.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A connection whose changes are kept together, or not at all."""
         with self._engine.begin() as connection:
             yield connection
 
@@ -181,7 +182,7 @@ class Records:
 
     def use_scores(self, scores: ScoreFile) -> None:
         """Make these the current scores."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(insert(SCORES).values(**vars(scores)))
 
     def scores(self) -> ScoreFile | None:
@@ -203,7 +204,7 @@ class Records:
 
     def use_champion(self, version: str, fingerprint: str, now: int) -> None:
         """Make this bundle the one in use."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(insert(CHAMPIONS).values(version=version, fingerprint=fingerprint, since=now))
 
     def champion(self) -> tuple[str, str] | None:
@@ -221,7 +222,7 @@ class Records:
                 f"cannot give a key the scope '{unknown[0]}': the scopes are {', '.join(SCOPES)}",
                 field="scopes",
             )
-        with self._writing() as connection:
+        with self.writing() as connection:
             held = select(KEYS.c.id).where(KEYS.c.name == name, KEYS.c.revoked_at.is_(None))
             if connection.execute(held).first():
                 raise UsageError(
@@ -257,7 +258,7 @@ class Records:
         return _key(row)
 
     def key_used(self, key_id: int, now: int) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(last_used_at=now))
 
     def rotate_key(self, name: str, now: int, grace: int) -> str:
@@ -267,7 +268,7 @@ class Records:
         return self.add_key(name, old[0].scopes, now)
 
     def revoke_key(self, name: str, now: int) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             live = (KEYS.c.name == name) & KEYS.c.revoked_at.is_(None)
             if connection.execute(update(KEYS).where(live).values(revoked_at=now)).rowcount == 0:
                 raise UsageError(
@@ -280,7 +281,7 @@ class Records:
 
     def note(self, who: str, action: str, now: int, customer: int | None = None, details: str = "") -> None:
         """Write one line into the audit log; customers are named by key only."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 insert(AUDIT).values(at=now, who=who, action=action, customer_key=customer, details=details)
             )
@@ -297,7 +298,7 @@ class Records:
             }
             for one in asked
         ]
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(insert(ASKED), rows)
 
     def asked(self, *, customer: int | None = None, limit: int = 100) -> list[Asked]:

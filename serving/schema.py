@@ -122,6 +122,9 @@ class WholeListRequest(AtRiskRequest):
     """What is wanted of the list as a file: all of it unless a limit is given."""
 
     limit: int | None = Field(None, ge=1)
+    columns: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml"
+    )
 
 
 class ExplainRequest(Shape):

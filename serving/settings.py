@@ -23,6 +23,7 @@ from features.catalog import FeatureSettings, Indicator, IndicatorSettings, indi
 from features.errors import ConfigurationError
 from features.sources import Attribute, Source
 from features.timeline import Timeline
+from serving.crm import ColumnMap, Webhook
 from serving.pace import ServiceSettings
 from training.labels import Churn, ChurnSettings
 from training.tiers import TierSettings
@@ -70,6 +71,10 @@ class Settings(BaseModel):
         description="the database of keys, saved lists and audit, such as postgresql://user@host/name; "
         "kizuna.db in the state folder when empty",
     )
+    crm: dict[str, ColumnMap] = Field(
+        default_factory=dict, description="files for other systems; salesforce and hubspot are there already"
+    )
+    webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told of changes")
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
 
 
@@ -204,6 +209,7 @@ def _refuse_repeated_names(project: Project) -> None:
     for part, names in (
         ("sources", [source.name for source in project.settings.sources]),
         ("attributes", [attribute.name for attribute in project.settings.attributes]),
+        ("webhooks", [webhook.name for webhook in project.settings.webhooks]),
     ):
         for place, name in enumerate(names):
             if name in names[:place]:
