@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
 BASELINES = {
     "rfm": "logistic regression on RFM",
+    "buy_till_you_die": "buy till you die",
     "recency": "recency alone",
     "overdue": "overdue ratio",
     "base_rate": "base rate",
@@ -35,15 +36,18 @@ def reply(verdict: Verdict) -> dict[str, Any]:
 def said(verdict: Verdict) -> Iterator[str]:
     """What became of a training, as lines."""
     if verdict.unchanged:
+        rest = "It is refused again." if verdict.refusals else "It stays the champion."
         yield (
             f"Nothing is new: the same data and settings gave model {verdict.version} again, byte for byte. "
-            "It stays the champion."
+            + rest
         )
     elif verdict.promoted:
         yield f"Model {verdict.version} is now the champion."
     else:
         yield f"Model {verdict.version} was not promoted."
     yield from (f"  refused: {reason}" for reason in verdict.refusals)
+    if verdict.refusals:
+        yield f"  To use it all the same: `kizuna models promote {verdict.version}`."
     yield from (f"  warning: {warning}" for warning in verdict.warnings)
     yield from lines(verdict.bundle.figures, verdict.bundle.evidence)
 

@@ -27,6 +27,7 @@ BASELINES = {
     "base_rate": ("base rate", "全体の離反率のみ"),
     "recency": ("recency alone", "最終利用日のみ"),
     "overdue": ("overdue ratio", "普段の間隔に対する経過"),
+    "buy_till_you_die": ("buy till you die", "購買頻度モデル（BTYD）"),
     "rfm": ("logistic regression on RFM", "RFMのロジスティック回帰"),
 }
 

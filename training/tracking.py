@@ -255,6 +255,11 @@ class Tracking:
         """Make this version the champion."""
         self._client.set_registered_model_alias(MODEL, CHAMPION, version)
 
+    def version_of(self, fingerprint: str) -> str | None:
+        """The newest version that is this bundle, byte for byte."""
+        held = self._client.search_model_versions(f"name = '{MODEL}' and tags.fingerprint = '{fingerprint}'")
+        return max((str(one.version) for one in held), key=int, default=None)
+
     def run_of(self, version: str) -> str | None:
         """The run that trained this version."""
         run_id: str | None = self._client.get_model_version(MODEL, version).run_id

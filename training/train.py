@@ -70,7 +70,8 @@ class Verdict:
     """The headline figures; `bundle.figures` has all."""
     bundle: Bundle
     unchanged: bool = False
-    """Whether this is the champion again, byte for byte: nothing was registered, and it keeps its place."""
+    """Whether this is a version again, byte for byte: the champion, which keeps its place, or a refused one.
+    Then nothing was registered."""
 
 
 def train(
@@ -100,6 +101,11 @@ def train(
         run_id = tracking.run_of(champion.version)
         return Verdict(False, champion.version, run_id, (), (), _headline(bundle), bundle, unchanged=True)
     decision = decide(bundle, evidence, champion)
+    again = None if decision.promoted else tracking.version_of(bundle.fingerprint)
+    if again is not None:  # refused before, and now once more
+        tell("trained", 1.0)
+        told = (decision.refusals, decision.warnings)
+        return Verdict(False, again, tracking.run_of(again), *told, _headline(bundle), bundle, unchanged=True)
     tell("keeping the run", 0.8)
     with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
         keep(run, bundle, evidence, decision, store_version=store.version)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.catalog import FeatureSettings
 from features.errors import DataError
 from features.store import EventStore
 from features.timeline import DAY
@@ -190,6 +191,22 @@ def test_training_again_on_the_same_data_keeps_the_champion_and_says_that_nothin
     assert reply(again)["unchanged"] is True
     assert (tmp_path / "state" / "promotions.jsonl").read_bytes() == log
     assert (tracking.champion() or ("",))[0] == "1"
+
+
+def test_a_refused_model_again_is_refused_again_and_not_registered_twice(tmp_path: Path) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    first = train(store, plan(), tracking, now=NOW)
+    other = replace(plan(), features=FeatureSettings(windows=(7,)))
+    second, third = (train(store, other, tracking, now=NOW) for _ in range(2))
+    assert (first.promoted, second.promoted, third.promoted) == (True, False, False)
+    assert (second.unchanged, third.unchanged) == (False, True)
+    assert third.version == second.version == "2"
+    assert third.refusals == second.refusals != ()
+    assert next(said(third)) == (
+        "Nothing is new: the same data and settings gave model 2 again, byte for byte. It is refused again."
+    )
+    assert "  To use it all the same: `kizuna models promote 2`." in list(said(second))
 
 
 def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp_path: Path) -> None:
