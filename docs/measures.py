@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from serving.engagement.axes import CELLS
 from serving.engagement.measures import MEASURES, REASONS, Need
-from serving.engagement.plan import OUTCOME_WORDS
-from serving.engagement.stages import STAGE_WORDS
+from serving.engagement.terms import OUTCOME_WORDS, STAGE_WORDS
 
 INTERVALS = {
     "wilson": "Wilson score interval of the share (Wilson 1927)",

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from serving.engagement.intervals import ratio, wilson
-from serving.engagement.standing import ATTITUDES
+from serving.engagement.terms import ATTITUDE_WORDS, ATTITUDES
 from serving.listing import tier_name
 
 if TYPE_CHECKING:
     from serving.engagement.survey import Survey
 
 LOW, MIDDLE, HIGH = range(3)
-ATTITUDE_WORDS = {
-    "promoter": ("promoter", "推奨者"),
-    "passive": ("passive", "中立者"),
-    "detractor": ("detractor", "批判者"),
-    "unknown": ("no answer", "回答なし"),
-}
 CELLS = {
     (HIGH, "promoter"): ("active and recommending", "利用も評価も高いファン"),
     (HIGH, "passive"): ("active, not yet won over", "よく使うが評価は中立"),

@@ -9,10 +9,7 @@ import click
 
 from features.errors import UsageError
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
-
-STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
-OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
-"""As in `stages` and `plan`, which are imported only when needed."""
+from serving.engagement.terms import OUTCOMES, STAGES
 
 
 @click.command()

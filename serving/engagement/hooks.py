@@ -14,14 +14,13 @@ from features.timeline import DAY, Timeline
 from serving.engagement.board import Ints
 from serving.engagement.facts import Facts
 from serving.engagement.likeness import Likeness
+from serving.engagement.terms import ANSWERED, NO_INQUIRY, OPEN
 from training.labels import Churn
 
 LATELY = 90 * DAY
 YEAR = 365 * DAY
 HABIT = 180 * DAY
 """How far back channel and hour are read off."""
-NO_INQUIRY, ANSWERED, OPEN = range(3)
-INQUIRIES = ("none", "answered", "open")
 MOMENT = pa.timestamp("us", "UTC")
 YES = frozenset({"yes", "true", "1"})
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.timeline import Timeline
-from serving.engagement.plan import NO_RULE, OUTCOMES, Plan
 from serving.engagement.playbook import Playbook, Programme, parse
-from serving.engagement.portraits import Portraits
+from serving.engagement.terms import NO_RULE, OUTCOMES
 from serving.writing import in_one_step
+
+if TYPE_CHECKING:
+    from serving.engagement.plan import Plan
+    from serving.engagement.portraits import Portraits
 
 FOLDER = "plans"
 """Beside the folder of the scores."""

@@ -10,27 +10,26 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from serving.engagement.hooks import INQUIRIES
 from serving.engagement.playbook import Playbook, Rule
 from serving.engagement.portraits import Portraits
-from serving.engagement.rules import NONE, Vocabulary
-from serving.engagement.stages import MOVEMENTS, STAGES
-from serving.engagement.standing import ATTITUDES
+from serving.engagement.rules import Vocabulary
+from serving.engagement.terms import (
+    ASKED_NOT_TO,
+    ATTITUDES,
+    COOLING_DOWN,
+    HELD_BACK,
+    INQUIRIES,
+    MOVEMENTS,
+    NO_ROOM,
+    NO_RULE,
+    NONE,
+    PLANNED,
+    STAGES,
+    UNMATCHED,
+)
 from serving.scores import Scores
 
 Flags = NDArray[np.bool_]
-
-NO_RULE = -1
-PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM = range(6)
-OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
-OUTCOME_WORDS = {
-    "planned": ("planned", "実施"),
-    "no_rule": ("no rule fits", "該当ルールなし"),
-    "held_back": ("held back", "見送り"),
-    "do_not_contact": ("asked not to be contacted", "連絡不可の申し出あり"),
-    "cool_down": ("contacted only lately", "直近に接触済み（間隔をあける）"),
-    "capacity": ("no room left for this touch model", "対応可能数の上限"),
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rich.markup import escape
 
 from serving.engagement.kept import Kept
-from serving.engagement.plan import OUTCOME_WORDS, OUTCOMES
 from serving.engagement.said import entries
+from serving.engagement.terms import OUTCOME_WORDS, OUTCOMES
 from serving.listing import BOM, harmless, money, percent, tier_name
 from serving.replies import Replies
 

@@ -12,8 +12,9 @@ from serving.engagement.kept import FOLDER, Kept, Origin, keep
 from serving.engagement.kept import load as load_plan
 from serving.engagement.plan import plan
 from serving.engagement.playbook import FILE, Written, read
-from serving.engagement.portraits import NO_REASON, Portraits, portraits
+from serving.engagement.portraits import Portraits, portraits
 from serving.engagement.rules import Vocabulary, check
+from serving.engagement.terms import NONE
 from serving.records import Records
 from serving.scores import load as load_scores
 from serving.settings import Project
@@ -59,9 +60,7 @@ def vocabulary(
     asked = {word for rule in written.playbook.rules for word in rule.when.channel or ()}
     return Vocabulary(
         tiers=tuple(tiers),
-        reasons=tuple(dict.fromkeys((*indicators, *(name for name in seen.reasons if name != NO_REASON)))),
-        channels=tuple(sorted(channels & asked))
-        if asked <= channels | {NO_REASON}
-        else tuple(sorted(channels)),
+        reasons=tuple(dict.fromkeys((*indicators, *(name for name in seen.reasons if name != NONE)))),
+        channels=tuple(sorted(channels & asked)) if asked <= channels | {NONE} else tuple(sorted(channels)),
         programmes=tuple(tuple(level.name for level in one.levels) for one in written.playbook.loyalty),
     )

@@ -20,15 +20,12 @@ from serving.engagement.loyalty import loyalty
 from serving.engagement.playbook import Playbook
 from serving.engagement.stages import movement, stages
 from serving.engagement.standing import attitude
+from serving.engagement.terms import BIRTHDAY, NONE
 from serving.scores import Scores
 from training.bundle import Bundle
 from training.explain import reason
 
 Floats = NDArray[np.float64]
-
-BIRTHDAY = "birthday"
-"""The attribute that hooks read a birthday from, as MM-DD or YYYY-MM-DD."""
-NO_REASON = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +97,7 @@ def _with_scores(table: pa.Table, scores: Scores, bundle: Bundle, playbook: Play
         probability_rank,
     )
     about = [reason(bundle, column, np.nan, 0.0).indicator for column in range(len(bundle.catalog.columns))]
-    names = (*dict.fromkeys(about), NO_REASON)
+    names = (*dict.fromkeys(about), NONE)
     of_column = np.array([*(names.index(name) for name in about), len(names) - 1])
     main = np.where(answers.reason_contributions[:, 0] > 0, answers.reason_features[:, 0], -1)
     for name, values in (

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 from serving.engagement.axes import band
 from serving.engagement.bounds import Bounds
-from serving.engagement.hooks import INQUIRIES
 from serving.engagement.lines import line_of, places
 from serving.engagement.playbook import Rule, Stages, Written
-from serving.engagement.stages import (
+from serving.engagement.terms import (
+    ATTITUDES,
     CONSIDERING,
     ESTABLISHED,
     GROWING,
+    INQUIRIES,
     LAPSED,
     MOVEMENTS,
+    NONE,
     ONBOARDING,
     RETURNED,
     STAGES,
 )
-from serving.engagement.standing import ATTITUDES
 
 Flags = NDArray[np.bool_]
 Fits = Callable[[object, object], bool]
-NONE = "none"
 BANDS = ("low", "middle", "high")
 OTHER = "(other)"
 """A channel that no rule names."""

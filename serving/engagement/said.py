@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.words import kind_words
-from serving.engagement.axes import ATTITUDE_WORDS
-from serving.engagement.hooks import ANSWERED, NO_INQUIRY
 from serving.engagement.kept import Kept
-from serving.engagement.plan import OUTCOME_WORDS, OUTCOMES
 from serving.engagement.playbook import PREFERRED
-from serving.engagement.stages import STAGE_WORDS, STAGES
-from serving.engagement.standing import ATTITUDES
+from serving.engagement.terms import (
+    ANSWERED,
+    ATTITUDE_WORDS,
+    ATTITUDES,
+    NO_INQUIRY,
+    OUTCOME_WORDS,
+    OUTCOMES,
+    STAGE_WORDS,
+    STAGES,
+)
 
 Reply = dict[str, Any]
 

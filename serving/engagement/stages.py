@@ -6,20 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.engagement.playbook import Stages
+from serving.engagement.terms import (
+    CONSIDERING,
+    ESTABLISHED,
+    GROWING,
+    LAPSED,
+    NOWHERE,
+    ONBOARDING,
+    RETURNED,
+    RISING,
+)
 from training.labels import IN_COHORT, STATUSES, Status
-
-STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
-ONBOARDING, GROWING, ESTABLISHED, CONSIDERING, LAPSED, RETURNED = range(len(STAGES))
-STAGE_WORDS = {
-    "onboarding": ("onboarding", "導入期"),
-    "growing": ("growing", "成長期"),
-    "established": ("established", "定着期"),
-    "considering_leaving": ("considering leaving", "離反検討"),
-    "lapsed": ("lapsed", "離反済み"),
-    "returned": ("returned", "復帰"),
-}
-FALLING, STEADY, RISING, NOWHERE = -1, 0, 1, -2
-MOVEMENTS = {"falling": FALLING, "steady": STEADY, "rising": RISING}
 
 Floats = NDArray[np.float64]
 

@@ -17,12 +17,11 @@ from serving.engagement.counting import BEST, DETRACTOR, PROMOTER
 from serving.engagement.facts import Facts
 from serving.engagement.gathering import window_sums
 from serving.engagement.spans import Calendar, Span
+from serving.engagement.terms import ATTITUDES, UNKNOWN
 from serving.engagement.view import View
 from training.bundle import Bundle
 from training.labels import Churn, cohorts
 
-ATTITUDES = ("promoter", "passive", "detractor", "unknown")
-UNKNOWN = ATTITUDES.index("unknown")
 ATTITUDE_LASTS = 365 * DAY
 """An answer older than this says nothing about today's attitude."""
 OUTSIDE = -1

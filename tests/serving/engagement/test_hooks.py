@@ -13,7 +13,8 @@ from serving.engagement.facts import Facts
 from serving.engagement.likeness import Likeness
 from serving.engagement.loyalty import loyalty
 from serving.engagement.playbook import Level, Members, Programme
-from serving.engagement.standing import ATTITUDES, attitude
+from serving.engagement.standing import attitude
+from serving.engagement.terms import ANSWERED, ATTITUDES, NO_INQUIRY, OPEN
 from tests.serving.engagement.small import churn, facts
 
 AS_OF = Timeline("UTC").instant("2025-01-01")
@@ -98,7 +99,7 @@ def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_
             cat       2024-10-01  visit          -      -
         """)
     )
-    assert column(found, "inquiry") == [hooks.OPEN, hooks.ANSWERED, hooks.NO_INQUIRY]
+    assert column(found, "inquiry") == [OPEN, ANSWERED, NO_INQUIRY]
     assert column(found, "last_inquiry_topic") == ["login", "delivery", None]
     assert column(found, "last_survey") == ["csat", None, None]
     assert column(found, "last_survey_score") == [2.0, None, None]

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
 from serving.engagement.bounds import Bounds, ranks
-from serving.engagement.plan import OUTCOMES, Plan, plan
+from serving.engagement.plan import Plan, plan
 from serving.engagement.playbook import Playbook, Stages, parse
 from serving.engagement.portraits import Portraits
-from serving.engagement.stages import STAGES, movement, stages
+from serving.engagement.stages import movement, stages
+from serving.engagement.terms import OUTCOMES, STAGES
 from serving.scores import Answers, Facts, Scores
 from tests.serving.engagement.test_playbook import HEAD, VOCABULARY, rule
 from training.labels import IN_COHORT

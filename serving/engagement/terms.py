@@ -1,0 +1,47 @@
+"""The words of engagement that rules, reports and lists share, in both languages."""
+
+from __future__ import annotations
+
+ATTITUDES = ("promoter", "passive", "detractor", "unknown")
+UNKNOWN = ATTITUDES.index("unknown")
+ATTITUDE_WORDS = {
+    "promoter": ("promoter", "推奨者"),
+    "passive": ("passive", "中立者"),
+    "detractor": ("detractor", "批判者"),
+    "unknown": ("no answer", "回答なし"),
+}
+
+STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
+ONBOARDING, GROWING, ESTABLISHED, CONSIDERING, LAPSED, RETURNED = range(len(STAGES))
+STAGE_WORDS = {
+    "onboarding": ("onboarding", "導入期"),
+    "growing": ("growing", "成長期"),
+    "established": ("established", "定着期"),
+    "considering_leaving": ("considering leaving", "離反検討"),
+    "lapsed": ("lapsed", "離反済み"),
+    "returned": ("returned", "復帰"),
+}
+
+FALLING, STEADY, RISING, NOWHERE = -1, 0, 1, -2
+MOVEMENTS = {"falling": FALLING, "steady": STEADY, "rising": RISING}
+
+INQUIRIES = ("none", "answered", "open")
+NO_INQUIRY, ANSWERED, OPEN = range(len(INQUIRIES))
+
+OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
+PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM = range(len(OUTCOMES))
+OUTCOME_WORDS = {
+    "planned": ("planned", "実施"),
+    "no_rule": ("no rule fits", "該当ルールなし"),
+    "held_back": ("held back", "見送り"),
+    "do_not_contact": ("asked not to be contacted", "連絡不可の申し出あり"),
+    "cool_down": ("contacted only lately", "直近に接触済み（間隔をあける）"),
+    "capacity": ("no room left for this touch model", "対応可能数の上限"),
+}
+
+NO_RULE = -1
+"""The place of the rule of a customer for whom there is none."""
+NONE = "none"
+"""No reason, no channel, no level."""
+BIRTHDAY = "birthday"
+"""The attribute that hooks read a birthday from, as MM-DD or YYYY-MM-DD."""
