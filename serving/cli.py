@@ -18,6 +18,7 @@ from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
 from serving.delivery import export, notify
 from serving.engagement.commands import plan, playbook, report
+from serving.package import package
 from serving.readmission import readmit
 from serving.registry import models
 from serving.simulation.command import simulate
@@ -249,6 +250,7 @@ for command in (
     audit,
     export,
     notify,
+    package,
     readmit,
     keys,
     models,

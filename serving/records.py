@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,6 +260,16 @@ class Records:
     def key_used(self, key_id: int, now: int) -> None:
         with self.writing() as connection:
             connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(last_used_at=now))
+
+    def take_keys(self, keys: Iterable[Key]) -> None:
+        """Add keys of another project's records, by their hashes."""
+        names = ("name", "hash", "created_at", "revoked_at")
+        rows = [
+            {name: getattr(key, name) for name in names} | {"scopes": " ".join(key.scopes)} for key in keys
+        ]
+        if rows:
+            with self.writing() as connection:
+                connection.execute(insert(KEYS), rows)
 
     def rotate_key(self, name: str, now: int, grace: int) -> str:
         """A new key of this name and its scopes; the old one opens for `grace` microseconds more."""

@@ -28,6 +28,8 @@ from training.imports import without_scikit_learn
 
 KEYS = "KIZUNA_KEYS"
 PROJECT = "KIZUNA_PROJECT"
+PACKAGED = Path(__file__).parent.parent / "project"
+"""The project of a bento that `kizuna package` made."""
 
 
 def now() -> int:
@@ -40,7 +42,11 @@ def desk() -> Desk:
     """The project that this process serves."""
     with without_scikit_learn():
         import lightgbm  # noqa: F401 (the first request shall not wait for it)
-    return Desk(Path(os.environ.get(PROJECT, ".")), now, keys_needed=os.environ.get(KEYS) == "needed")
+    keys = os.environ.get(KEYS)
+    if PROJECT not in os.environ and PACKAGED.is_dir():
+        # Nobody knows at which address a bento is served: keys are needed unless that is switched off.
+        return Desk(PACKAGED, now, keys_needed=keys != "off")
+    return Desk(Path(os.environ.get(PROJECT, ".")), now, keys_needed=keys == "needed")
 
 
 def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:

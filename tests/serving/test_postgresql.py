@@ -1,0 +1,116 @@
+"""The records on a real PostgreSQL: everything works, and its absence stops no score."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serving.call import Call
+from serving.outbox import Outbox
+from serving.records import Asked, Records
+from tests.serving.running import serving
+from tests.serving.shop import score_all
+
+
+@dataclass
+class Database:
+    """A PostgreSQL server that can be stopped and started."""
+
+    programs: Path
+    place: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://kizuna@127.0.0.1:{self.port}/postgres"
+
+    def run(self, program: str, *words: str) -> None:
+        runuser = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        command = [*runuser, str(self.programs / program), *words]
+        subprocess.run(command, check=True, cwd=self.place, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self.run(
+            "pg_ctl", "-D", f"{self.place}/data", "-l", f"{self.place}/log", "-o", options, "-w", "start"
+        )
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", f"{self.place}/data", "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL's server is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = Path(tempfile.mkdtemp(prefix="kizuna-records-"))
+    if os.geteuid() == 0:
+        shutil.chown(place, "postgres")
+    server = Database(found[-1].parent, place, port)
+    server.run("initdb", "-D", f"{place}/data", "-U", "kizuna", "--auth=trust", "-E", "UTF8", "--no-sync")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(place)
+
+
+def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Database) -> None:
+    with Records(database.url) as records:
+        key = records.add_key("crm", ("read", "score"), 1)
+        records.note("somebody", "erase", 2, customer=3)
+        records.note_asked([Asked(4, "crm", "score", np.array([5, -1]))])
+        assert [one.keys.tolist() for one in records.asked(customer=5)] == [[5, -1]]
+        assert Outbox(records).put("k", "crm", "{}", 0)
+        assert not Outbox(records).put("k", "crm", "{}", 0)
+        assert [one.key for one in Outbox(records).due(1)] == ["k"]
+    toml = own_shop / "kizuna.toml"
+    toml.write_text(f'records = "{database.url}"\n' + toml.read_text())
+    assert Call(own_shop).project.records == database.url
+    score_all(own_shop, own_shop / "bundle", "2")
+    bearer = {"authorization": f"Bearer {key}"}
+    live = {"customers": [{"customer_id": "x", "events": []}], "as_of": "2025-02-01"}
+    with serving(own_shop, "--host", "0.0.0.0", "--workers", "2") as running:
+
+        def works() -> bool:
+            asked = {"customer_ids": ["c0003"]}
+            return all(
+                running.post(path, body, bearer)[0] == 200
+                for path, body in (("/v1/score", asked), ("/v1/at_risk", {}), ("/v1/predict", live))
+                for _ in range(2)
+            )
+
+        assert works()
+        database.stop()
+        try:
+            running.wait_for(lambda: "trouble" in running.ready(), seconds=20)
+            assert running.ready()["trouble"] == (
+                "cannot read the records: the database does not answer. Stored scores go on meanwhile."
+            )
+            deadline = time.monotonic() + 3
+            while time.monotonic() < deadline:
+                assert works()
+        finally:
+            database.start()
+        running.wait_for(lambda: all("trouble" not in running.ready() for _ in range(4)), seconds=20)
+        assert works()
+        score_all(own_shop, own_shop / "bundle", "3")
+        running.wait_for(lambda: all(running.ready()["model_version"] == "3" for _ in range(4)))
+    with Records(database.url) as records:
+        asked = [one for one in records.asked(limit=10_000) if one.action == "score"]
+        assert len(asked) >= 6, "what was asked while the database was away is written down too"
