@@ -53,6 +53,8 @@ def occasions(catalog: Catalog, history: History, column: str, then: int, now: i
     The history is that of one customer.
     """
     feature = _first(catalog, column)
+    if feature.aggregate == "days_since_first":  # only the clock moves it
+        return Occasions((), 0, 0)
     mine = _taken(catalog, history, feature)
     days = feature.days if AGGREGATES[feature.aggregate].span == "any" else None
     before, after = (mine & _within(history, days, as_of) for as_of in (then, now))

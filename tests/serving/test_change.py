@@ -34,6 +34,8 @@ def test_every_change_names_events_of_its_indicator_before_the_newer_date(
     changes = [change for reply in explained(replies, scored_shop) for change in reply["changes"]]
     assert len(changes) > 20
     for change in changes:
+        if not change["actionable"]:
+            continue
         assert change["events"], change
         assert max(event["occurred_at"] for event in change["events"]) < shop.DATES[1]
         for event in change["events"]:

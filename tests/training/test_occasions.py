@@ -56,6 +56,11 @@ def test_a_refund_is_behind_sums_and_no_counts() -> None:
     assert said(history, "purchase_gap_mean", 15, 25) == [(1, "last")]
 
 
+def test_time_as_a_customer_is_moved_by_the_clock_and_no_event() -> None:
+    history = ann((1, "purchase", 5.0), (22, "purchase", 9.0))
+    assert said(history, "purchase_days_since_first", 15, 25) == []
+
+
 def test_many_events_are_counted_and_the_newest_named() -> None:
     history = ann(*[(16 + n / 4, "purchase", float(n)) for n in range(20)])
     found = occasions(CATALOG, history, "purchase_count_10d", day(15), day(25))
