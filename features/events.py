@@ -230,6 +230,7 @@ def as_json(rows: pa.Table) -> pa.Array:
     if rows.num_columns == 0 or rows.num_rows == 0:
         return pa.nulls(rows.num_rows, pa.string()).fill_null("{}")
     with duckdb.connect() as database:
+        database.execute("set enable_progress_bar = false")
         database.execute("set TimeZone = 'UTC'")
         database.register("refused", rows)
         texts = database.sql("select to_json(refused)::varchar as row from refused").to_arrow_table()
@@ -298,6 +299,7 @@ def _instants(
 def _read_moments(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     """ISO texts as microseconds: those that name a zone or offset, and those that do not."""
     with duckdb.connect() as database:
+        database.execute("set enable_progress_bar = false")
         database.execute("set TimeZone = 'UTC'")
         database.register("texts", pa.table({"text": values}))
         read = database.sql(
@@ -323,6 +325,7 @@ def _numbers(values: pa.Array, source: str) -> tuple[pa.Array, NDArray[np.bool_]
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise wrong_type(source, "value", str(kind), "cast(column as double)")
     with duckdb.connect() as database:
+        database.execute("set enable_progress_bar = false")
         database.register("texts", pa.table({"text": values}))
         read = database.sql("select try_cast(text as double) as number from texts").to_arrow_table()
     numbers = read.column("number").combine_chunks()

@@ -53,6 +53,7 @@ def plan(
     snapshot = lake.snapshot()
     files = list(snapshot.files) if snapshot else []
     with duckdb.connect() as database:
+        database.execute("set enable_progress_bar = false")
         database.execute(f"set temp_directory = '{refusals.path.parent}'")
         database.execute(
             "create view fresh as select distinct source, row, reason, "

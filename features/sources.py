@@ -115,6 +115,7 @@ def _run(
     with ExitStack() as stack:
         database = stack.enter_context(duckdb.connect(config={"file_search_path": str(folder)}))
         database.execute("set TimeZone = 'UTC'")
+        database.execute("set enable_progress_bar = false")  # it writes to standard output
         if "://" in query:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-")))
             for encoding in ENCODINGS:

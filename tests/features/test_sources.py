@@ -254,3 +254,9 @@ def test_a_postgresql_that_does_not_answer_names_the_source(folder):
         ConfigurationError, match=r"^cannot run the query of source 'orders': .*(refused|failed)"
     ):
         rows(source("select 1", connection="postgresql://kizuna@127.0.0.1:1/none"), folder)
+
+
+def test_a_long_query_draws_no_progress_on_standard_output(folder):
+    assert rows(source("select current_setting('enable_progress_bar') as drawn"), folder) == [
+        {"drawn": False}
+    ]
