@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from features.words import kind_words
+from training.sentences import tier_words
 
 if TYPE_CHECKING:
     from rich.padding import Padding
@@ -38,13 +39,6 @@ CSV_COLUMNS = (
     ("reason_2", "理由2"),
     ("reason_3", "理由3"),
 )
-TIERS = {
-    "dormant": "休眠",
-    "cooling": "離反予備",
-    "casual": "ライト",
-    "engaged": "アクティブ",
-    "devoted": "ファン",
-}
 STATUSES = {
     "cohort": ("can still leave", "離反の可能性あり"),
     "lapsed": ("already left", "離反済み"),
@@ -62,9 +56,7 @@ def word(language: str, english: str, japanese: str) -> str:
 
 def tier_name(tier: str | None, language: str) -> str:
     """A tier as people call it; names of one's own stay as they are."""
-    if tier is None:
-        return ""
-    return TIERS.get(tier, tier) if language == "ja" else tier
+    return "" if tier is None else tier_words(tier, language)
 
 
 def as_json(reply: Reply) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from features.timeline import Timeline
 from training.page import Chart, Mark
+from training.sentences import tier_words
 
 if TYPE_CHECKING:
     from training.bundle import Bundle
@@ -107,7 +108,7 @@ class Writer:
     def tiers(self, heads: tuple[str, str, str]) -> tuple[tuple[tuple[str, ...], ...], tuple[Chart, ...]]:
         """What was said and what happened, tier by tier: as a table and as a chart."""
         rows, drawn = [heads], []
-        for at, name in enumerate(self.bundle.tiers.names):
+        for at, name in enumerate(self.tier_names()):
             said, happened = f"reliability/tier_{at}/said", f"reliability/tier_{at}/happened"
             if said in self.figures and happened in self.figures:
                 rows.append((name, f"{self.figures[said]:.1%}", self.said_with(happened, "{:.1%}".format)))
@@ -115,6 +116,9 @@ class Writer:
         if not drawn:
             return (), ()
         return tuple(rows), (Chart(heads[0], tuple(drawn), (heads[1], heads[2]), percent=True),)
+
+    def tier_names(self) -> list[str]:
+        return [tier_words(name, "ja" if self.place else "en") for name in self.bundle.tiers.names]
 
     def span(self, role: str) -> str:
         """The as-of dates of a role: first to last, and how many."""

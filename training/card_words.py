@@ -67,7 +67,7 @@ class English(Writer):
                 f"{question[0].upper()}{question[1:]}.",
                 f"Exactly: {churn.definition}.",
                 f"The engagement tier of the next {churn.horizon.days} days "
-                f"({', '.join(bundle.tiers.names)})"
+                f"({', '.join(self.tier_names())})"
                 + (", and what the customer would spend if they stayed." if bundle.models.value else "."),
                 "For deciding whom to approach first; not for prices, credit or anything a person is denied.",
             ),
@@ -182,7 +182,7 @@ class Japanese(Writer):
             "何を予測するか",
             (
                 f"離反確率：{self.question()}。{lead}",
-                f"次の{days}日間のエンゲージメント階層（{'・'.join(bundle.tiers.names)}）"
+                f"次の{days}日間のエンゲージメント階層（{'・'.join(self.tier_names())}）"
                 + ("と、継続した場合の購買金額。" if bundle.models.value else "。"),
                 "用途は、優先して働きかける顧客を決めること。価格や与信など、顧客に不利益となる判断には使いません。",
             ),

@@ -11,6 +11,20 @@ from features.words import Words
 Direction = Literal["raises", "lowers"]
 
 
+_TIERS = {
+    "dormant": "休眠",
+    "cooling": "離反予備",
+    "casual": "ライト",
+    "engaged": "アクティブ",
+    "devoted": "ファン",
+}
+
+
+def tier_words(tier: str, language: str) -> str:
+    """A tier as people call it; names of one's own stay as they are."""
+    return _TIERS.get(tier, tier) if language == "ja" else tier
+
+
 @dataclass(frozen=True)
 class Reason:
     """One line of why: a feature that speaks for its indicator, and which way the indicator pushes."""

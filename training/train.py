@@ -107,7 +107,8 @@ def train(
         told = (decision.refusals, decision.warnings)
         return Verdict(False, again, tracking.run_of(again), *told, _headline(bundle), bundle, unchanged=True)
     tell("keeping the run", 0.8)
-    with tracking.run(f"until {plan.timeline.local(bundle.trained_until).date()}") as run:
+    until_day = plan.timeline.local(bundle.trained_until).date()
+    with tracking.run(f"until {until_day}{'' if tuning is None else ', tuned'}") as run:
         keep(run, bundle, evidence, decision, store_version=store.version)
         if tuning is not None:
             keep_trials(tracking, run, tuning)
