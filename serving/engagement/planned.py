@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from serving.engagement.said import entries
 from serving.engagement.terms import OUTCOME_WORDS, OUTCOMES
 from serving.listing import BOM, harmless, money, percent, tier_name
 from serving.replies import Replies
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Reply = dict[str, Any]
 
@@ -141,15 +144,21 @@ def _head(customer: Reply, language: str) -> str:
     )
 
 
-def _body(customer: Reply) -> str:
-    """What to do, why not, and what to take up."""
-    lines = []
+def _body(customer: Reply) -> Table:
+    """What to do, why not, and what to take up, each behind its mark."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     if customer["action"] is not None:
         names = ("touch_words", "action_channel_words", "owner", "deadline", "rule")
         how = " · ".join(customer[name] for name in names if customer[name])
-        lines.append(f"[green]→[/green] {escape(customer['action_words'])} [dim]({escape(how)})[/dim]")
+        grid.add_row("[green]→[/green]", f"{escape(customer['action_words'])} [dim]({escape(how)})[/dim]")
     if customer["left_out_because"] is not None:
-        lines.append(f"[yellow]✕ {escape(customer['left_out_because'])}[/yellow]")
-    lines += [f"[red]▲[/red] {escape(reason['sentence'])}" for reason in customer["reasons"][:1]]
-    lines += [f"[dim]· {escape(sentence)}[/dim]" for sentence in customer["hook_sentences"]]
-    return "\n".join(lines)
+        grid.add_row("[yellow]✕[/yellow]", f"[yellow]{escape(customer['left_out_because'])}[/yellow]")
+    for reason in customer["reasons"][:1]:
+        grid.add_row("[red]▲[/red]", escape(reason["sentence"]))
+    for sentence in customer["hook_sentences"]:
+        grid.add_row("[dim]·[/dim]", f"[dim]{escape(sentence)}[/dim]")
+    return grid
