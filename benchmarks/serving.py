@@ -19,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,17 @@ def prepare(project: Path, folder: Path) -> dict[str, list[bytes]]:
     }
 
 
+@dataclass(frozen=True)
+class Started:
+    """A running server, and the seconds until it was ready."""
+
+    pid: int
+    ready_s: float
+
+
 @contextmanager
-def started(command: list[str], port: int, log: Path) -> Iterator[float]:
-    """A server process, ready; gives the seconds until it was."""
+def started(command: list[str], port: int, log: Path) -> Iterator[Started]:
+    """A server process that is ready."""
     begun = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
@@ -107,7 +116,7 @@ def started(command: list[str], port: int, log: Path) -> Iterator[float]:
                 except OSError:
                     pass
                 time.sleep(0.02)
-            yield time.monotonic() - begun
+            yield Started(process.pid, time.monotonic() - begun)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             try:
@@ -145,9 +154,9 @@ def against_rivals(
     said: dict[str, Any] = {}
     with ExitStack() as stack:
         for name, command in servers.items():
-            ready = stack.enter_context(started(command, ports[name], folder / f"{name}.log"))
+            server = stack.enter_context(started(command, ports[name], folder / f"{name}.log"))
             if name == "kizuna":
-                said["ready_s"] = ready
+                said["ready_s"] = server.ready_s
         for kind in KINDS:
             seen: dict[str, list[Visit]] = {name: [] for name in servers}
             for turn in range(-1, rounds):  # the first round warms up
@@ -194,12 +203,8 @@ def with_many(folder: Path, port: int) -> dict[str, Any]:
     def took(path: str, body: Any, times: int = 15) -> float:
         return statistics.median(_seconds(lambda: call(path, body)) for _ in range(times))
 
-    with started(kizuna(folder / "many", port), port, folder / "many.log") as ready:
-        said["ready_s"] = ready
-        pids = subprocess.run(
-            ["pgrep", "-f", str(folder / "many")], capture_output=True, text=True, check=True
-        )
-        pid = int(pids.stdout.split()[0])
+    with started(kizuna(folder / "many", port), port, folder / "many.log") as server:
+        said["ready_s"] = server.ready_s
         ten_thousand = took("/v1/score", {"customer_ids": names[:10_000]}, 5)
         said["bulk_10000_s"] = ten_thousand
         said["bulk_customers_per_s"] = 10_000 / ten_thousand
@@ -210,12 +215,12 @@ def with_many(folder: Path, port: int) -> dict[str, Any]:
             "page_of_nobody": {"limit": 100, "min_probability": 1.0},
         }.items():
             said[f"{name}_ms"] = 1000 * took("/v1/at_risk", asked)
-        before = _memory(pid)
-        said["memory_mb"] = before
+        said["memory_mb"] = memory(server.pid)
+        said["memory_unshared_mb"] = memory(server.pid, "RssAnon")
         begun = time.perf_counter()
         said["csv_mb"] = call("/v1/at_risk.csv", None) / 2**20
         said["csv_s"] = time.perf_counter() - begun
-        said["memory_after_csv_mb"] = _memory(pid)
+        said["memory_after_csv_mb"] = memory(server.pid)
     return said
 
 
@@ -225,10 +230,10 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def _memory(pid: int) -> float:
-    """MB that the process alone holds; what is mapped from files can be taken back at any time."""
-    said = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in said if line.startswith("Rss:")) / 1024
+def memory(pid: int, kind: str = "VmRSS") -> float:
+    """MB that a process holds: all of it, or RssAnon, what is not mapped from files and so its alone."""
+    said = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in said if line.startswith(f"{kind}:")) / 1024
 
 
 def main() -> None:

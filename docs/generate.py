@@ -117,30 +117,35 @@ def errors_page() -> str:
 
 
 def api_page() -> str:
-    """Every request and answer of the API, from the published OpenAPI."""
-    from serving.service import SERVICE
+    """Every call of the API, from the published OpenAPI."""
+    from serving.openapi import ERRORS, specification
 
-    spec = json.loads(json.dumps(SERVICE.openapi_spec.asdict()))
+    spec = specification()
     lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]
-    for route, calls in sorted(spec["paths"].items()):
-        for method, call in calls.items() if route.startswith("/v1/") else ():
-            lines += [
-                f"## {method.upper()} {route}",
-                "",
-                call.get("description") or call.get("summary", ""),
-                "",
-            ]
-            lines += ["Request:", "", *_fields(spec, _schema(call.get("requestBody", {}))), ""]
-            lines += ["Answer:", "", *_fields(spec, _schema(call["responses"]["200"])), ""]
+    lines += ['Every error has one shape: `{"error": {"code", "message", "field"}}`.', ""]
+    lines += ["| status | `code` | when |", "|---|---|---|"]
+    lines += [f"| {status} | `{code}` | {when} |" for status, (code, when, _) in ERRORS.items()]
+    lines.append("")
+    for route, calls in spec["paths"].items():
+        for method, call in calls.items():
+            lines += [f"## {method.upper()} {route}", "", call["summary"], ""]
+            lines += [call["description"], ""] if "description" in call else []
+            if "requestBody" in call:
+                asked = call["requestBody"]["content"]["application/json"]
+                lines += ["```json", json.dumps(asked["example"], ensure_ascii=False), "```", ""]
+                lines += ["Request:", "", *_fields(spec, asked["schema"]), ""]
+                lines += ["Answer:", "", *_fields(spec, _schema(call["responses"]["200"])), ""]
+            if "parameters" in call:
+                known = {
+                    one["name"]: one["schema"] | {"description": one["description"]}
+                    for one in call["parameters"]
+                }
+                lines += ["Query:", "", *_fields(spec, {"properties": known}), ""]
     lines += ["## Parts", ""]
     for name, shape in sorted(spec["components"]["schemas"].items()):
-        if not name.endswith("IODescriptor") and shape.get("properties") and name not in BENTOML_OWN:
+        if shape.get("properties"):
             lines += [f"### {name}", "", shape.get("description", ""), "", *_fields(spec, shape), ""]
     return "\n".join(lines)
-
-
-BENTOML_OWN = {"TaskStatusResponse", "InvalidArgument", "NotFound", "InternalServerError"}
-"""Shapes that BentoML publishes and no answer of ours has: errors have the one shape of docs/errors.md."""
 
 
 def _schema(part: dict[str, Any]) -> dict[str, Any]:

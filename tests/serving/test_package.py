@@ -64,7 +64,8 @@ def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_pa
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)],
-        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+        start_new_session=True,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 90
@@ -85,4 +86,4 @@ def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_pa
         assert (status, said["error"]["code"]) == (403, "wrong_scope")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.wait(timeout=30)

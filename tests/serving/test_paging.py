@@ -116,3 +116,17 @@ def test_a_page_of_a_million_stops_early() -> None:
     nobody, end = page(scores, Choice(limit=100, min_probability=1.0), SUBJECTS)
     assert (len(nobody), end) == (0, None)
     assert np.isfinite(some.value_at_risk[rows]).all()
+
+
+def test_a_cursor_reads_no_file_that_was_never_in_use(own_shop: Path) -> None:
+    with serving(own_shop) as running:
+        _, first = running.post("/v1/at_risk", {"limit": 5})
+        good = Cursor.read(first["next_cursor"])
+        for file in ("../kizuna.db", "/etc/passwd", "other.arrow"):
+            forged = str(Cursor(file, 0, 0, good.choice))
+            status, said = running.post("/v1/at_risk", {"limit": 5, "cursor": forged})
+            assert (status, said["error"]["field"]) == (422, "cursor")
+            assert said["error"]["message"] == (
+                "cannot go on from this cursor: its scores are not kept any more. "
+                "Leave the cursor out to start again."
+            )
