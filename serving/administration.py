@@ -57,13 +57,15 @@ def audit(call: Call, customer: str | None, limit: int) -> None:
     """Who asked the service for whom: the newest calls, or those that asked for CUSTOMER."""
     import pyarrow as pa
 
+    from serving.audit import newest
+
     key = None
     if customer is not None:
         key = int(call.store.customers.keys(pa.array([customer], pa.string()))[0])
         if key < 0:
             raise UnknownCustomer(customer)
     with call.records() as records:
-        asked = records.asked(customer=key, limit=limit)
+        asked = newest(records, customer=key, limit=limit)
     when = call.project.timeline.local
     rows = [
         {

@@ -19,8 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import KizunaError, ModelError, UsageError
 from features.store import EventStore
+from serving import audit
+from serving.audit import Asked
 from serving.champion import Champion, in_use
-from serving.records import Asked, Key, Records, digest
+from serving.records import Key, Records, digest
 from serving.replies import Replies
 from serving.scores import Ints, Scores
 from serving.scoring import rehearse
@@ -200,7 +202,7 @@ class Desk:
             used, self._used = self._used, {}
         try:
             if asked:
-                self.records.note_asked(asked)
+                audit.note(self.records, asked)
             for key, at in used.items():
                 self.records.key_used(key, at)
         except SQLAlchemyError:

@@ -10,20 +10,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
     Integer,
-    LargeBinary,
     MetaData,
     RowMapping,
     String,
@@ -83,18 +80,6 @@ AUDIT = Table(
     Column("details", String(1000), nullable=False, default=""),
 )
 
-ASKED = Table(
-    "asked",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("who", String(100), nullable=False),
-    Column("action", String(50), nullable=False),
-    Column("customers", Integer, nullable=False),
-    Column("keys", LargeBinary, nullable=False),
-)
-"""Who asked for whom: the customer keys of one call, eight bytes each."""
-
 
 @dataclass(frozen=True)
 class ScoreFile:
@@ -124,16 +109,6 @@ class Key:
     def opens(self, now: int) -> bool:
         """Whether it is valid at this instant."""
         return self.revoked_at is None or self.revoked_at > now
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """One call that asked for customers, by their keys; -1 for one who is not known."""
-
-    at: int
-    who: str
-    action: str
-    keys: NDArray[np.int64]
 
 
 class Records:
@@ -295,36 +270,6 @@ class Records:
             connection.execute(
                 insert(AUDIT).values(at=now, who=who, action=action, customer_key=customer, details=details)
             )
-
-    def note_asked(self, asked: Sequence[Asked]) -> None:
-        """Write down who asked for whom, in one step."""
-        rows = [
-            {
-                "at": one.at,
-                "who": one.who,
-                "action": one.action,
-                "customers": len(one.keys),
-                "keys": one.keys.astype("<i8").tobytes(),
-            }
-            for one in asked
-        ]
-        with self.writing() as connection:
-            connection.execute(insert(ASKED), rows)
-
-    def asked(self, *, customer: int | None = None, limit: int = 100) -> list[Asked]:
-        """The newest calls that asked for customers; of one customer, those that asked for them."""
-        found = []
-        with self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=1_000).execute(
-                select(ASKED).order_by(ASKED.c.id.desc())
-            )
-            for row in rows.mappings():
-                keys = np.frombuffer(row["keys"], dtype="<i8")
-                if customer is None or customer in keys:
-                    found.append(Asked(row["at"], row["who"], row["action"], keys))
-                if len(found) == limit:
-                    break
-        return found
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

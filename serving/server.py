@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 
+import serving.audit  # noqa: F401 (its table)
 from features.errors import UsageError
 from serving.records import Records
 from serving.settings import Project
@@ -19,7 +20,8 @@ BACKLOG = 2048
 def run(project: Project, host: str, port: int, workers: int) -> None:
     """Serve until stopped. Refuses another machine's reach without keys, and a port that is taken."""
     keys_needed = not is_loopback(host)
-    with Records(project.records) as records:  # also makes the tables, before several workers would at once
+    # Opening the records makes every table that was imported, before several workers would at once.
+    with Records(project.records) as records:
         if keys_needed and not records.any_key():
             raise UsageError(
                 f"cannot serve on {host}: others can reach that address, and there is no API key. "

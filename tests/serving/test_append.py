@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from features.errors import UsageError
+from serving.audit import newest
 from serving.call import Call
 from serving.champion import Champion
 from serving.live import append
@@ -119,4 +120,4 @@ def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path
         assert first[1]["customers"] == again[1]["customers"]
     with Call(own_shop).records() as records:
         key = int(Call(own_shop).store.customers.vocabulary.texts.to_pylist().index("brand-new"))
-        assert [(one.who, one.action) for one in records.asked(customer=key)] == [("crm", "append")] * 2
+        assert [(one.who, one.action) for one in newest(records, customer=key)] == [("crm", "append")] * 2

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving.audit import Asked, newest, note
 from serving.call import Call
 from serving.outbox import Outbox
-from serving.records import Asked, Records
+from serving.records import Records
 from tests.serving.running import serving
 from tests.serving.shop import score_all
 
@@ -74,8 +75,8 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
     with Records(database.url) as records:
         key = records.add_key("crm", ("read", "score"), 1)
         records.note("somebody", "erase", 2, customer=3)
-        records.note_asked([Asked(4, "crm", "score", np.array([5, -1]))])
-        assert [one.keys.tolist() for one in records.asked(customer=5)] == [[5, -1]]
+        note(records, [Asked(4, "crm", "score", np.array([5, -1]))])
+        assert [one.keys.tolist() for one in newest(records, customer=5)] == [[5, -1]]
         assert Outbox(records).put("k", "crm", "{}", 0)
         assert not Outbox(records).put("k", "crm", "{}", 0)
         assert [one.key for one in Outbox(records).due(1)] == ["k"]
@@ -112,5 +113,5 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
         score_all(own_shop, own_shop / "bundle", "3")
         running.wait_for(lambda: all(running.ready()["model_version"] == "3" for _ in range(4)))
     with Records(database.url) as records:
-        asked = [one for one in records.asked(limit=10_000) if one.action == "score"]
+        asked = [one for one in newest(records, limit=10_000) if one.action == "score"]
         assert len(asked) >= 6, "what was asked while the database was away is written down too"
