@@ -16,7 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from deltalake.exceptions import DeltaError
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import KizunaError
 from serving.desk import Desk
@@ -32,6 +34,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+UNAVAILABLE = (OSError, SQLAlchemyError, DeltaError)
+"""What a full disk or an absent database throws."""
 THREADS = 4
 PATIENCE = 60.0
 """Seconds that a call may take."""
@@ -76,11 +80,10 @@ class Gate:
             await answer(sender, refusal.status, refusal.said, *refusal.headers)
         except KizunaError as error:
             await answer(sender, error.status, body(error.code, error.message, error.field))
-        except OSError as error:
+        except UNAVAILABLE as error:
             log.error("a call could not be answered: %s", type(error).__name__)
-            await answer(
-                sender, 503, body("unavailable", "cannot answer now: the disk or a file does not. Try again.")
-            )
+            words = "cannot answer now: the disk or the database does not. Try again in a moment."
+            await answer(sender, 503, body("unavailable", words))
         finally:
             self._gauges.answered(
                 path if path in OWN else "other", sender.status, time.perf_counter() - begun

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving.at_risk import Choice, Cursor
 from serving.audit import Asked, newest, note
 from serving.call import Call
 from serving.outbox import Outbox
@@ -102,6 +103,13 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
             running.wait_for(lambda: "trouble" in running.ready(), seconds=20)
             assert running.ready()["trouble"] == (
                 "cannot read the records: the database does not answer. Stored scores go on meanwhile."
+            )
+            # Only what the database alone knows cannot be answered: which scores an older page was of.
+            page = {"cursor": str(Cursor("older.arrow", 0, 0, Choice().fingerprint))}
+            status, said = running.post("/v1/at_risk", page, bearer)
+            assert (status, said["error"]["code"]) == (503, "unavailable")
+            assert said["error"]["message"] == (
+                "cannot answer now: the disk or the database does not. Try again in a moment."
             )
             deadline = time.monotonic() + 3
             while time.monotonic() < deadline:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +146,20 @@ def test_only_the_cohort_is_listed_and_filters_hold() -> None:
     assert str(refused.value) == (
         "cannot list the tier 'golden': there is none of that name. The tiers are dormant, cooling, casual."
     )
+
+
+def test_a_disk_that_fills_up_while_saving_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the same write fails in the same place."""
+    file = tmp_path / save(tmp_path, answers(2_000), FACTS)
+    code = (
+        "import resource, sys; from pathlib import Path; from serving.scores import load, save\n"
+        "scores = load(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try:\n    save(Path(sys.argv[1]).parent, scores.answers, scores.facts)\n"
+        "except OSError:\n    sys.exit(9)\n"
+    )
+    before = file.read_bytes()
+    assert subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 9
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [file.name], "nothing half-written is left"
+    assert same(load(file).answers, answers(2_000))
