@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import duckdb
@@ -11,9 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from serving.call import Call
-from serving.scores import Answers
+from serving.engagement.plan import plan
+from serving.engagement.playbook import Rule, read
+from serving.engagement.portraits import portraits
+from serving.engagement.rules import Vocabulary
+from serving.scores import Answers, Facts, Scores
 from serving.scoring import answer
 from serving.simulation.simulate import simulate
+from training.bundle import Bundle
 from training.explain import reason
 from training.labels import IN_COHORT
 from training.train import learn
@@ -34,6 +40,8 @@ class Said:
     caused: dict[str, NDArray[np.bool_]]
     """Who has each cause, begun in the last 90 days; and, under `ever …`, who ever had it."""
     stated_error: float
+    planned: list[Rule]
+    """The rules of the list's first 500 customers."""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +81,35 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     about = np.array([*(reason(bundle, column, np.nan, 0.0).indicator for column in columns), "none"])
     raising = np.where(answers.reason_contributions > 0, answers.reason_features, -1)
     stated = bundle.figures["expected_calibration_error_high"]
-    return Said(answers.churn_probability, np.asarray(true), about[raising], caused, stated)
+    scores = Scores(answers, facts(bundle, as_of))
+    playbook = read(None).playbook
+    seen = portraits(call.store, scores, bundle, playbook, call.project.indicators)
+    levels = tuple(tuple(level.name for level in one.levels) for one in playbook.loyalty)
+    made = plan(playbook, Vocabulary(bundle.tiers.names, seen.reasons, (), levels), seen, scores)
+    planned = [playbook.rules[number] for number in made.rule[made.order[:500]].tolist()]
+    return Said(answers.churn_probability, np.asarray(true), about[raising], caused, stated, planned)
+
+
+def facts(bundle: Bundle, as_of: int) -> Facts:
+    return Facts(
+        as_of=as_of,
+        model_version="1",
+        fingerprint=bundle.fingerprint,
+        data_version="",
+        newest=as_of,
+        evidence=bundle.evidence,
+        amounts=bundle.models.value is not None,
+        tiers=bundle.tiers.names,
+        scored_at=as_of,
+    )
+
+
+def test_the_default_playbook_uses_five_actions_or_more_on_the_first_500_and_no_rule_takes_half(
+    said: Said,
+) -> None:
+    assert len({rule.action for rule in said.planned} - {None}) >= 5
+    (_, most), *_ = Counter(rule.name for rule in said.planned).most_common()
+    assert most <= len(said.planned) / 2
 
 
 def test_the_probability_is_within_its_stated_error_of_the_truth(said: Said) -> None:
