@@ -29,10 +29,10 @@ from features.store import EventStore
 from serving.settings import Project
 from training.calendar import calendar
 from training.dataset import Rows, dataset, survey
-from training.evidence import Recipe, thinned
 from training.labels import Churn
 from training.models import slots, tier_settings, value_settings
 from training.priors import learn_priors
+from training.recipe import Recipe, thinned
 from training.tiers import tier_scale
 from training.tracking import Tracking
 from training.train import Plan, train

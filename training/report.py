@@ -51,7 +51,7 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
             "data_version": bundle.data_version,
             "code_version": bundle.code_version,
             "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
-            "calibration": bundle.calibration.method,
+            "calibration": bundle.calibration.method + (", season" if bundle.calibration.season else ""),
             "promoted": str(decision.promoted).lower(),
         }
         | tags

@@ -24,12 +24,13 @@ from training.calibration import Calibration
 from training.card import summary
 from training.champion import present
 from training.dataset import Rows, Survey, dataset, survey
-from training.evidence import Evidence, Recipe, deliver, examine
+from training.evidence import Evidence, deliver, examine
 from training.judge import METRICS
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
 from training.priors import learn_priors
 from training.promotion import PROMOTIONS, decide, record
+from training.recipe import Recipe
 from training.report import keep, keep_trials
 from training.tiers import TierSettings, tier_scale
 

@@ -23,8 +23,9 @@ from tests.training.worlds import INACTIVITY, day
 from training.bundle import Bundle
 from training.calendar import calendar
 from training.dataset import dataset, survey
-from training.evidence import Evidence, Recipe, examine
+from training.evidence import Evidence, examine
 from training.promotion import decide
+from training.recipe import Recipe
 from training.tracking import Tracking
 from training.train import company_kinds, learn, train
 
