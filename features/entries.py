@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -30,9 +31,7 @@ class FeatureEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9_]*$", description="the name of its column; one that is there is replaced"
-    )
+    name: str = Field(description="the name of its column; one that is there is replaced")
     stream: StreamEntry = Field(default_factory=lambda: StreamEntry.model_validate({}))
     aggregate: str = Field(
         "",
@@ -46,6 +45,13 @@ class FeatureEntry(BaseModel):
     second: str = Field("", description="the second of those two features")
     english: str = Field("", description="what it is, in English; made from the entry when absent")
     japanese: str = Field("", description="what it is, in Japanese; made from the entry when absent")
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ValueError(f'"{name}" is no name of a column: write small letters, digits and _ only')
+        return name
 
     @model_validator(mode="after")
     def _one_way(self) -> FeatureEntry:

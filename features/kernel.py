@@ -217,29 +217,35 @@ def _lay_out(  # type: ignore[no-untyped-def]
         for i in range(_U(first), _U(stop)):
             if late and recorded[i] >= until:
                 continue
-            moment, kind = instants[i], _U(kinds[i])
+            moment, own = instants[i], _U(kinds[i])
             day = (moment - midnights[0]) // DAY
             while midnights[_U(day)] > moment:
                 day -= 1
             while midnights[_U(day + 1)] <= moment:
                 day += 1
-            takes_back = refunds[kind] | (has_values and values[i] < 0)
-            for t in range(_U(taker_starts[kind]), _U(taker_starts[kind + _U(1)])):
-                s = _U(takers[t])
-                if chooses[s]:
-                    if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
+            takes_back = refunds[own] | (has_values and values[i] < 0)
+            for t in range(_U(taker_starts[own]), _U(taker_starts[own + _U(1)])):
+                stream = _U(takers[t])
+                if chooses[stream]:
+                    if picky[stream, 0] >= 0 and not (
+                        has_channels and channel_allowed[picky[stream, 0], channels[i]]
+                    ):
                         continue
-                    if picky[s, 1] >= 0 and not (has_places and place_allowed[picky[s, 1], places[i]]):
+                    if picky[stream, 1] >= 0 and not (
+                        has_places and place_allowed[picky[stream, 1], places[i]]
+                    ):
                         continue
-                    if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
+                    if picky[stream, 2] >= 0 and not (
+                        has_details and detail_allowed[picky[stream, 2], details[i]]
+                    ):
                         continue
-                if amounts[s] & takes_back:
-                    s += _U(S)
-                p = _U(free[s])
-                free[s] += 1
-                held[s] += today[s] != day
-                today[s] = day
-                at[p], days[p], src[p] = moment, held[s], i
+                if amounts[stream] & takes_back:
+                    stream += _U(S)
+                place = _U(free[stream])
+                free[stream] += 1
+                held[stream] += today[stream] != day
+                today[stream] = day
+                at[place], days[place], src[place] = moment, held[stream], i
         for s in range(2 * S):
             bounds[layout, s, 1] = free[s]
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from features.catalog import FeatureSettings, Indicator, IndicatorSettings, indicators
+from features.catalog import ATTRIBUTE, FeatureSettings, Indicator, IndicatorSettings, catalog, indicators
 from features.errors import ConfigurationError
 from features.sources import Attribute, Source
 from features.timeline import Timeline
@@ -137,6 +137,9 @@ def read(folder: Path) -> Project:
     _refuse_repeated_names(project)
     try:
         project.timeline, project.churn  # noqa: B018 (made once here, so that a bad zone or indicator is met)
+        kinds = [kind for indicator in project.indicators for kind in indicator.kinds]
+        kinds += [ATTRIBUTE + attribute.name for attribute in project.settings.attributes]
+        catalog(project.indicators, project.settings.features, kinds)
     except ConfigurationError as error:
         raise ConfigurationError(f"cannot use {file}: {error.message}") from None
     return project

@@ -31,7 +31,7 @@ def cohort_features(
     store, kinds = store.pinned(), set[str]()
     for history in store.histories(until=as_of, columns=frozenset()):
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
-    definitions, parts = catalog(indicators, settings, kinds), []
+    definitions, parts = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach), []
     for done, history in enumerate(store.histories(until=as_of)):
         progress("computing features", done / len(store.buckets))
         keys = cohort(history, churn, as_of)

@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused_with_its_key(says: dict[str, Any], sentenc
             {"stream": {"indicator": "usage"}, "aggregate": "month"},
             "month reads the as-of date alone: leave out stream and days",
         ),
-        ({"name": "Web Share"}, "String should match pattern"),
+        ({"name": "Web Share"}, '"Web Share" is no name of a column: write small letters, digits and _ only'),
         ({"windos": 3}, "Extra inputs are not permitted"),
     ],
 )  # fmt: skip
