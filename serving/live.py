@@ -105,7 +105,7 @@ def _said(
 
 
 def _appended(receipt: Receipt | None) -> dict[str, int]:
-    names = ("new", "already_there", "corrected")
+    names = ("new", "already_there", "corrected", "erased")
     return {name: 0 if receipt is None else getattr(receipt, name) for name in names}
 
 

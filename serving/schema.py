@@ -188,6 +188,9 @@ class Appended(Shape):
     new: int
     already_there: int
     corrected: int = Field(description="events that were known by their event_id and now say something else")
+    erased: int = Field(
+        description="events of erased customers, which are left out until they are readmitted"
+    )
 
 
 class PredictReply(Source):

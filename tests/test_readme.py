@@ -106,5 +106,17 @@ def test_every_command_of_the_readme_works_in_a_fresh_clone(clone: Path) -> None
 
 def test_the_readme_names_the_commands_that_matter() -> None:
     text = " ".join(commands())
-    for word in ("make demo", "make test", "at-risk", "explain", "backtest", "features", "init", "curl", "simulate", "report", "plan"):
+    for word in (
+        "make demo",
+        "make test",
+        "at-risk",
+        "explain",
+        "backtest",
+        "features",
+        "init",
+        "curl",
+        "simulate",
+        "report",
+        "plan",
+    ):
         assert word in text

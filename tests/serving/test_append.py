@@ -56,7 +56,7 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
     request, store = PredictRequest.model_validate(SENT), call.store
     before = store.events
     said = append(champion, request, call.now, "en", store)
-    assert said["appended"] == {"new": 5, "already_there": 0, "corrected": 0}
+    assert said["appended"] == {"new": 5, "already_there": 0, "corrected": 0, "erased": 0}
     assert said["ignored_kinds"] == {"dance": 1}
     assert said["data_version"] == call.store.version
     as_of = call.project.timeline.instant(AS_OF)
@@ -75,7 +75,7 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
         for name in SCHEMA.names:
             assert getattr(alone, name)[0].tobytes() == getattr(batch, name)[row].tobytes(), name
     again = append(champion, request, call.now, "en", store)
-    assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0}
+    assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0, "erased": 0}
     assert {**again, "appended": None} == {**said, "appended": None}
     assert call.store.events == before + 5
 
@@ -121,3 +121,15 @@ def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path
     with Call(own_shop).records() as records:
         key = int(Call(own_shop).store.customers.vocabulary.texts.to_pylist().index("brand-new"))
         assert [(one.who, one.action) for one in newest(records, customer=key)] == [("crm", "append")] * 2
+
+
+def test_events_of_an_erased_customer_are_left_out_and_counted(own_shop: Path) -> None:
+    call = Call(own_shop)
+    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    call.store.erase("c0006")
+    request = PredictRequest.model_validate({**SENT, "customers": [SENT["customers"][0]]})
+    before = call.store.events
+    said = append(champion, request, call.now, "en", call.store)
+    assert said["appended"] == {"new": 0, "already_there": 0, "corrected": 0, "erased": 4}
+    assert said["customers"][0]["status"] == "unknown"
+    assert call.store.events == before
