@@ -89,7 +89,7 @@ class Webhook(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=100, description="what deliveries to it are called")
     url: str = Field(description="where to POST; https, unless it is this machine")
     secret: str = Field(
         min_length=16, description='what signatures are made with; write "${NAME}" to read the environment'

@@ -32,7 +32,7 @@ class Server:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Status and body of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -51,7 +51,7 @@ class Server:
         """What /readyz says."""
         return json.loads(self.send("GET", "/readyz")[1])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until this holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -90,7 +90,7 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
     reader = threading.Thread(target=lambda: server.log.extend(process.stderr or ()), daemon=True)
     reader.start()
     try:
-        while time.monotonic() - started < 60:
+        while time.monotonic() - started < 240:  # in a fresh clone the first start compiles
             try:
                 server.send("GET", "/healthz")
                 break
@@ -101,6 +101,10 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=90)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         reader.join(timeout=10)
         process.stderr.close()

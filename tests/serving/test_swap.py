@@ -115,5 +115,5 @@ def test_it_stops_gracefully_and_writes_down_who_asked(own_shop: Path) -> None:
         check=True,
         text=True,
     )
-    (one,) = json.loads(done.stdout)["asked"]
-    assert (one["who"], one["action"], one["customers"]) == ("local", "score", 2)
+    asked = [(one["who"], one["action"], one["customers"]) for one in json.loads(done.stdout)["asked"]]
+    assert ("local", "score", 2) in asked

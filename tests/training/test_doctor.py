@@ -82,9 +82,8 @@ def test_figures_are_those_that_plain_loops_count(tmp_path: Path, rng: np.random
     bought: dict[str, list[int]] = {}
     for who, when, _ in events:
         bought.setdefault(who, []).append(day(when))
-    assert [one.days for one in diagnosis.candidates] == [7, 14, 20, 30, 60]
+    assert [one.days for one in diagnosis.candidates] == [7, 14, 20, 30, 60, 90]
     assert [(u.churn.horizon.days, u.needed_days) for u in diagnosis.unfit] == [
-        (90, 270),
         (180, 540),
         (365, 730),
     ]
@@ -110,7 +109,7 @@ def test_figures_are_those_that_plain_loops_count(tmp_path: Path, rng: np.random
             assert one.foresight[0].auc == pytest.approx(np.mean(ranked), abs=2e-3)
         assert 0.0 <= (one.came_back or 0.0) <= 1.0
         assert one.measured[-1] + horizon <= inventory.newest
-    assert [one.configured for one in diagnosis.candidates] == [False, False, True, False, False]
+    assert [one.configured for one in diagnosis.candidates] == [False, False, True, False, False, False]
 
 
 def test_who_pauses_comes_back_and_who_stops_does_not(tmp_path: Path) -> None:
@@ -267,7 +266,7 @@ def candidate(
     return Candidate(
         churn=replace(churn, horizon=Horizon(days), active_days=2 * days),
         configured=False,
-        calendar=Calendar(dates, dates, dates, dates, evidence),  # type: ignore[arg-type]
+        calendar=Calendar(dates, dates, dates, dates, evidence, dates, day(102)),  # type: ignore[arg-type]
         measured=dates,
         cohort=cohort,
         churned=cohort * base_rate,
