@@ -24,7 +24,7 @@ def shop(tmp_path: Path) -> Path:
     for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
         made = like(bundle(), data_version=f"events-{number}")
         with tracking.run(f"run {number}") as run:
-            run.log_metrics({"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.3, "lift_at_capacity": 4.0})
+            run.log_metrics({"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.41, "lift_at_capacity": 4.0})
             run.tag(
                 {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
             )
@@ -56,16 +56,16 @@ def test_the_list_shows_every_version_and_what_the_gates_said(
     code, out, _ = run(capsys, shop, "models", "list")
     assert code == 0
     assert out.splitlines() == [
-        "    3  until 2024-03-01  auc 0.830, log loss 0.300",
+        "    3  until 2024-03-01  auc 0.830, log loss 0.410",
         "       refused: leak: 'x' knows the future",
-        "*   2  until 2024-02-01  auc 0.820, log loss 0.300",
-        "    1  until 2024-01-01  auc 0.810, log loss 0.300",
+        "*   2  until 2024-02-01  auc 0.820, log loss 0.410",
+        "    1  until 2024-01-01  auc 0.810, log loss 0.410",
         "* is the champion",
     ]
     held = json.loads(run(capsys, shop, "--json", "models", "list")[1])["models"]
     assert [(one["version"], one["champion"]) for one in held] == [("3", False), ("2", True), ("1", False)]
     assert held[0]["refusals"] == ["leak: 'x' knows the future"]
-    assert held[1]["figures"] == {"auc": 0.82, "log_loss": 0.3, "lift_at_capacity": 4.0}
+    assert held[1]["figures"] == {"auc": 0.82, "log_loss": 0.41, "lift_at_capacity": 4.0}
 
 
 def test_before_the_first_training_the_list_is_empty(
