@@ -24,7 +24,9 @@ def shop(tmp_path: Path) -> Path:
     for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
         made = like(bundle(), data_version=f"events-{number}")
         with tracking.run(f"run {number}") as run:
-            run.log_metrics({"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.41, "lift_at_capacity": 4.0})
+            run.log_metrics(
+                {"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.41, "lift_at_capacity": 4.0}
+            )
             run.tag(
                 {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
             )
