@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.arrivals import as_rows, with_ids
 from features.corrections import Claims, judge
 from features.customers import Customers
+from features.events import EVENT_SCHEMA
 from features.fingerprints import of_texts
 from features.history import Codes, History
 from features.runs import order
@@ -54,6 +55,33 @@ def history(events: pa.Table, customers: Customers) -> History:
         place_names=place_names,
         detail_names=detail_names,
         event_ids=np.array(rows.ids.to_pylist(), dtype=object),
+    )
+
+
+def as_events(stored: History, names: pa.Array) -> pa.Table:
+    """Stored events (read with their ids) as if they had been sent; `names` are those of the customers."""
+
+    def text(codes: Codes, known: tuple[str, ...]) -> pa.Array:
+        return pa.array(known, pa.string()).take(pa.array(codes, mask=codes < 0))
+
+    def moment(instants: NDArray[np.int64]) -> pa.Array:
+        return pa.array(instants, mask=instants == ALWAYS).cast(EVENT_SCHEMA.field("occurred_at").type)
+
+    whose = np.repeat(np.arange(stored.customers), np.diff(stored.offsets))
+    recorded = stored.recorded if len(stored.recorded) else np.full(stored.events, ALWAYS)
+    return pa.Table.from_arrays(
+        [
+            names.take(pa.array(whose)).cast(pa.string()),
+            moment(stored.instants),
+            text(stored.kinds, stored.kind_names),
+            pa.array(stored.values, mask=np.isnan(stored.values)),
+            text(stored.channels, stored.channel_names),
+            text(stored.places, stored.place_names),
+            text(stored.details, stored.detail_names),
+            moment(recorded),
+            pa.array(stored.event_ids, pa.string()),
+        ],
+        schema=EVENT_SCHEMA,
     )
 
 

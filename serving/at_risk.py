@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
+from serving.engagement.kept import Cut
 from serving.scores import Scores
 
 Order = Literal["value_at_risk", "churn_probability"]
@@ -38,6 +39,8 @@ class Choice:
     """What the main reason is about; empty means anything."""
     segment: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Values of attributes; a customer must have one of those named, for each attribute."""
+    cut: Cut = field(default_factory=Cut)
+    """What the plan must say."""
 
     @property
     def fingerprint(self) -> str:
@@ -86,11 +89,18 @@ def at_risk(scores: Scores, choice: Choice, subjects: Sequence[str] = ()) -> Row
 
 
 def page(
-    scores: Scores, choice: Choice, subjects: Sequence[str] = (), start: int = 0
+    scores: Scores,
+    choice: Choice,
+    subjects: Sequence[str] = (),
+    start: int = 0,
+    planned: NDArray[np.bool_] | None = None,
 ) -> tuple[Rows, int | None]:
-    """As `at_risk`, from a place of the ranking on; also the place where the next page begins."""
+    """As `at_risk`, from a place of the ranking on; also the place where the next page begins.
+
+    `planned` says of every score whether the plan fits the choice's cut.
+    """
     ranking = _ranking(scores, choice.order_by)
-    matches = _Filter(scores, choice, subjects)
+    matches = _Filter(scores, choice, subjects, planned)
     found: list[Rows] = []
     missing = choice.limit if choice.limit is not None else len(ranking)
     place = start
@@ -112,8 +122,11 @@ def page(
 class _Filter:
     """Which rows fit a choice; what the choice names is looked up once."""
 
-    def __init__(self, scores: Scores, choice: Choice, subjects: Sequence[str]) -> None:
+    def __init__(
+        self, scores: Scores, choice: Choice, subjects: Sequence[str], planned: NDArray[np.bool_] | None
+    ) -> None:
         self.answers = scores.answers
+        self.planned = planned
         self.choice = choice
         self.tiers = [_place(scores.facts.tiers, name, "tier", "tiers") for name in choice.tiers]
         self.about = np.zeros(len(subjects) + 1, dtype=bool)
@@ -129,7 +142,7 @@ class _Filter:
 
     def __call__(self, rows: Rows) -> NDArray[np.bool_]:
         answers, choice = self.answers, self.choice
-        fits = np.ones(len(rows), dtype=bool)
+        fits = np.ones(len(rows), dtype=bool) if self.planned is None else self.planned[rows]
         if choice.min_probability > 0:
             fits &= answers.churn_probability[rows] >= choice.min_probability
         if choice.min_value_at_risk is not None:

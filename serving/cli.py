@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,11 +17,14 @@ from serving.administration import audit, erase, keys, serve
 from serving.analysis import backtest, doctor, features
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
 from serving.delivery import export, notify
-from serving.engagement.commands import plan, playbook, report
+from serving.engagement.commands import cuts, plan, playbook, report
 from serving.package import package
 from serving.readmission import readmit
 from serving.registry import models
 from serving.simulation.command import simulate
+
+if TYPE_CHECKING:
+    from serving.engagement.kept import Cut
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -175,22 +178,24 @@ def score(call: Call, as_of: str | None) -> None:
 
 @kizuna.command("at-risk")
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
+@cuts
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of headers, tiers and reasons [language].")
 @click.pass_obj
 def at_risk(
-    call: Call, limit: int | None, shape: str | None, output: Path | None, language: str | None
+    call: Call, limit: int | None, cut: Cut, shape: str | None, output: Path | None, language: str | None
 ) -> None:
-    """Whom to approach first, and why.
+    """Whom to approach first, and why; after `kizuna plan` also what to do.
 
     \b
     Examples:
       kizuna at-risk --format csv --output list.csv --language ja
+      kizuna at-risk --stage considering_leaving --touch high
       kizuna --json at-risk --limit 100
     """
     from serving.at_risk import Choice
-    from serving.engagement.attached import attach, attach_csv, current
+    from serving.engagement.attached import columns
     from serving.listing import as_csv, as_json, show
     from serving.replies import Replies
     from serving.writing import in_one_step
@@ -200,14 +205,13 @@ def at_risk(
     shape = list_format(shape, output, as_json=call.json)
     with call.records() as records:
         replies = Replies.current(records, call.project, call.store)
-        listed = replies.at_risk(Choice(limit or settings.capacity.contacts), language)
-        plan_made = current(call.project, records)
-    listed["customers"] = attach(listed["customers"], plan_made, replies.customers, language)
+    listed = replies.at_risk(Choice(limit or settings.capacity.contacts, cut=cut), language)
     if shape == "table":
         show(listed, language)
         return
     if shape == "csv":
-        text = attach_csv(as_csv(listed, language), listed["customers"], language).encode("utf-8")
+        more = () if replies.plan is None else columns(language)
+        text = as_csv(listed, language, more).encode("utf-8")
     else:
         text = as_json(listed).encode("utf-8")
     if output is None:
@@ -224,7 +228,6 @@ def at_risk(
 @click.pass_obj
 def explain(call: Call, customer: str, language: str | None) -> None:
     """One customer: score, reasons, and what changed since the scores before."""
-    from serving.engagement.attached import attach, current
     from serving.engagement.planned import show_plan
     from serving.listing import show_explanation
     from serving.replies import Replies
@@ -232,8 +235,6 @@ def explain(call: Call, customer: str, language: str | None) -> None:
     language = language or call.project.settings.language
     with call.records() as records:
         answer = Replies.current(records, call.project, call.store).explain(customer, language, call.store)
-        plan_made = current(call.project, records)
-    (answer["customer"],) = attach([answer["customer"]], plan_made, call.store.customers, language)
     if call.json:
         call.say(answer)
     else:

@@ -26,9 +26,29 @@ FIELDS = (
     "reason_1",
     "reason_2",
     "reason_3",
+    "stage",
+    "touch",
+    "action",
+    "action_channel",
+    "owner",
+    "deadline",
+    "hook_1",
+    "hook_2",
+    "hook_3",
     "as_of",
     "model_version",
 )
+
+
+PLANNED = {
+    "stage": "stage_words",
+    "touch": "touch_words",
+    "action": "action_words",
+    "action_channel": "action_channel_words",
+    "owner": "owner",
+    "deadline": "deadline",
+}
+"""Fields that `kizuna plan` fills, and where they stand in what it says."""
 
 
 class ColumnMap(BaseModel):
@@ -61,6 +81,11 @@ READY = {
             "Kizuna_Reason_1__c": "reason_1",
             "Kizuna_Reason_2__c": "reason_2",
             "Kizuna_Reason_3__c": "reason_3",
+            "Kizuna_Stage__c": "stage",
+            "Kizuna_Action__c": "action",
+            "Kizuna_Action_Channel__c": "action_channel",
+            "Kizuna_Action_Owner__c": "owner",
+            "Kizuna_Action_Deadline__c": "deadline",
             "Kizuna_As_Of__c": "as_of",
             "Kizuna_Model__c": "model_version",
         }
@@ -76,6 +101,11 @@ READY = {
             "kizuna_reason_1": "reason_1",
             "kizuna_reason_2": "reason_2",
             "kizuna_reason_3": "reason_3",
+            "kizuna_stage": "stage",
+            "kizuna_action": "action",
+            "kizuna_action_channel": "action_channel",
+            "kizuna_action_owner": "owner",
+            "kizuna_action_deadline": "deadline",
             "kizuna_as_of": "as_of",
             "kizuna_model": "model_version",
         }
@@ -136,6 +166,8 @@ def _cells(customer: Mapping[str, Any]) -> dict[str, Any]:
     probability = customer["churn_probability"]
     sentences = [*(reason["sentence"] for reason in customer["reasons"]), "", "", ""]
     plain = {name: customer[name] for name in ("rank", "customer_id", "tier", "predicted_tier")}
+    plan = customer["plan"] or {}
+    hooks = [*plan.get("hook_sentences", ()), "", "", ""]
     money = {name: _rounded(customer[name], 2) for name in ("expected_value", "value_at_risk")}
     return {
         **plain,
@@ -143,6 +175,8 @@ def _cells(customer: Mapping[str, Any]) -> dict[str, Any]:
         "churn_probability": _rounded(probability, 4),
         "churn_percent": None if probability is None else _rounded(100 * probability, 2),
         **{f"reason_{number}": sentences[number - 1] for number in (1, 2, 3)},
+        **{f"hook_{number}": hooks[number - 1] for number in (1, 2, 3)},
+        **{theirs: plan.get(ours) for theirs, ours in PLANNED.items()},
     }
 
 

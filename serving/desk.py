@@ -11,7 +11,9 @@ import hmac
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +24,17 @@ from features.store import EventStore
 from serving import audit
 from serving.audit import Asked
 from serving.champion import Champion, in_use
+from serving.engagement.attached import plan_of
+from serving.engagement.kept import FOLDER
 from serving.records import Key, Records, digest
 from serving.replies import Replies
 from serving.scores import Ints, Scores
 from serving.scoring import rehearse
 from serving.settings import read
+from serving.wording import Reply
+
+if TYPE_CHECKING:
+    from serving.engagement.survey import Survey
 
 log = logging.getLogger("kizuna.desk")
 
@@ -59,6 +67,9 @@ class Desk:
         self._replies: Replies | None = None
         self._pages: dict[tuple[str, int], Replies] = {}
         self._file: tuple[str, int] | None = None
+        self._plan: tuple[str, int] | None = None
+        self._surveys: dict[int, tuple[object, Survey]] = {}
+        self._counting = threading.Lock()
         self._champion: Champion | None = None
         self._pointer: tuple[str, str] | None = None
         self._keys: dict[str, Key] = {}
@@ -124,6 +135,22 @@ class Desk:
     def store(self) -> EventStore:
         return EventStore(self.project.state)
 
+    def report(self, months: int, language: str) -> Reply:
+        """How customers are engaged; counted again when the data or the champion is another."""
+        # Only who asks for a report waits for its code.
+        from serving.engagement.asking import ask
+        from serving.engagement.report import reply
+        from serving.engagement.survey import take
+
+        with self._counting:
+            store = self.store().pinned()
+            seen = store.version, self._pointer
+            known = self._surveys.get(months)
+            if known is None or known[0] != seen:
+                survey = take(store, ask(self.project, store, self.records, months, self.clock()))
+                known = self._surveys[months] = seen, survey
+        return reply(known[1], language)
+
     def language(self, asked: str | None) -> str:
         """The language asked for, or the project's."""
         return asked or self.project.settings.language
@@ -149,7 +176,7 @@ class Desk:
     def look(self) -> None:
         """Use what is new, and write down what waits; what fails now is tried again with the next look."""
         troubles = []
-        for step in (self._write, self._read_keys, self._load_champion, self._load_scores):
+        for step in (self._write, self._read_keys, self._load_champion, self._load_scores, self._load_plan):
             try:
                 step()
             except BROKEN as error:
@@ -190,6 +217,15 @@ class Desk:
             replies.rehearse()
             self._replies, self._file = replies, file
             self._changed("scores", current.file)
+
+    def _load_plan(self) -> None:
+        replies = self._replies
+        if replies is None:
+            return
+        file = replies.file, _written(self.project.state / FOLDER / replies.file)
+        if file != self._plan:
+            self._replies, self._plan = replace(replies, plan=plan_of(self.project, replies.file)), file
+            self._changed("plan", replies.file)
 
     def _changed(self, what: str, name: str) -> None:
         self.swaps += 1

@@ -13,8 +13,10 @@ from serving.at_risk import Choice, Cursor
 from serving.crm import column_map
 from serving.crm import lines as mapped_lines
 from serving.desk import Desk
+from serving.engagement.attached import columns
+from serving.engagement.kept import Cut
 from serving.listing import csv_lines
-from serving.live import append, predict
+from serving.live import append, beside_stored, predict
 from serving.schema import (
     AtRiskPageRequest,
     AtRiskReply,
@@ -23,6 +25,8 @@ from serving.schema import (
     ExplainRequest,
     PredictReply,
     PredictRequest,
+    ReportReply,
+    ReportRequest,
     ScoreReply,
     ScoreRequest,
     Shape,
@@ -99,16 +103,25 @@ def explain(desk: Desk, caller: Caller, request: ExplainRequest) -> Reply:
 
 
 def live(desk: Desk, caller: Caller, request: PredictRequest) -> Reply:
-    """Scores from the events sent, or with `append` from all that is stored with them, by one kernel."""
+    """Scores from the events sent, or with `stored` or `append` from all that is stored with them."""
     champion, language = desk.champion(), desk.language(request.language)
-    if not request.append:
+    if not (request.append or request.stored):
         return predict(champion, request, desk.clock(), language)
-    caller.need("write", "keeping events")
-    store = desk.store()
-    reply = append(champion, request, desk.clock(), language, store)
+    if request.append:
+        caller.need("write", "keeping events")
+    else:
+        caller.need("read", "scoring from stored events")
+    store, how = desk.store(), append if request.append else beside_stored
+    reply = how(champion, request, desk.clock(), language, store)
     names = pa.array([one.customer_id for one in request.customers], pa.large_string())
-    desk.asked(caller.name, "append", store.customers.keys(names))
+    desk.asked(caller.name, "append" if request.append else "predict", store.customers.keys(names))
     return reply
+
+
+def report(desk: Desk, caller: Caller, request: ReportRequest) -> Reply:
+    """How customers are engaged: every measure with its interval, against before and last year."""
+    desk.asked(caller.name, "report")
+    return desk.report(request.months, desk.language(request.language))
 
 
 def csv(desk: Desk, caller: Caller, request: WholeListRequest) -> Iterator[str]:
@@ -117,7 +130,7 @@ def csv(desk: Desk, caller: Caller, request: WholeListRequest) -> Iterator[str]:
     desk.asked(caller.name, "at_risk.csv")
     listed = replies.listed(chosen(request, request.limit), language)
     if request.columns is None:
-        return csv_lines(listed, language)
+        return csv_lines(listed, language, () if replies.plan is None else columns(language))
     mapped = column_map(request.columns, desk.project.settings.crm)
     return mapped_lines(listed, mapped, replies.source())
 
@@ -132,6 +145,13 @@ def chosen(request: AtRiskRequest, limit: int | None) -> Choice:
         min_value_at_risk=request.min_value_at_risk,
         indicators=request.indicators,
         segment=request.segment,
+        cut=Cut(
+            stages=request.stages,
+            touch_models=request.touch_models,
+            actions=request.actions,
+            channels=request.channels,
+            outcomes=request.outcomes,
+        ),
     )
 
 
@@ -141,6 +161,7 @@ ENDPOINTS = {
         Endpoint("/v1/score", "read", ScoreRequest, ScoreReply, score, at_once=1_000),
         Endpoint("/v1/at_risk", "read", AtRiskPageRequest, AtRiskReply, at_risk),
         Endpoint("/v1/explain", "read", ExplainRequest, ExplainReply, explain),
+        Endpoint("/v1/report", "read", ReportRequest, ReportReply, report),
         Endpoint("/v1/predict", "score", PredictRequest, PredictReply, live, at_once=40_000),
     )
 }

@@ -42,6 +42,8 @@ PATIENCE = 60.0
 PART = 64 * 1024
 """Characters of a file sent at a time."""
 JSON = b"application/json"
+SEVERAL = frozenset({"tiers", "indicators", "stages", "touch_models", "actions", "channels", "outcomes"})
+"""Filters of the list as a file that may stand several times in an address."""
 OPEN = frozenset({"/healthz", "/livez", "/readyz"})
 OWN = frozenset({*ENDPOINTS, CSV, *OPEN, "/metrics", "/docs.json"})
 
@@ -127,9 +129,10 @@ class Gate:
         def work() -> bytes:
             reply = endpoint.answer(desk, caller, _read(endpoint.request, content))
             self._gauges.said(reply)
-            return orjson.dumps(reply)
+            return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
 
-        if len(content) <= endpoint.at_once and b'"append"' not in content:
+        stores = b'"append"' in content or b'"stored"' in content
+        if len(content) <= endpoint.at_once and not stores:
             said = work()
         else:
             said = await self._elsewhere(work)
@@ -169,7 +172,7 @@ class Gate:
         """The list as a file, made while it is sent; one who hangs up stops the work."""
         asked: dict[str, Any] = {}
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-            if name in ("tiers", "indicators"):
+            if name in SEVERAL:
                 asked.setdefault(name, []).append(value)
             elif name.startswith("segment."):
                 asked.setdefault("segment", {}).setdefault(name.removeprefix("segment."), []).append(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from features.words import kind_words
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Reply = Mapping[str, Any]
+Column = tuple[str, Callable[[Reply], str]]
+"""The heading of a further column, and what it says of a customer."""
 
 HEADERS = {
     "rank": ("#", "順位"),
@@ -63,13 +65,14 @@ def as_json(reply: Reply) -> str:
     return json.dumps(reply, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(reply: Reply, language: str) -> str:
-    return "".join(csv_lines(reply["customers"], language))
+def as_csv(reply: Reply, language: str, more: Sequence[Column] = ()) -> str:
+    return "".join(csv_lines(reply["customers"], language, more))
 
 
-def csv_lines(customers: Iterable[Reply], language: str) -> Iterator[str]:
+def csv_lines(customers: Iterable[Reply], language: str, more: Sequence[Column] = ()) -> Iterator[str]:
     """A heading and one line per customer, with the mark by which Excel knows UTF-8."""
-    yield BOM + _csv_line([word(language, name, japanese) for name, japanese in CSV_COLUMNS])
+    headings = [word(language, name, japanese) for name, japanese in CSV_COLUMNS]
+    yield BOM + _csv_line([*headings, *(heading for heading, _ in more)])
     for customer in customers:
         sentences = [reason["sentence"] for reason in customer["reasons"]]
         tiers = [tier_name(customer[name], language) for name in ("tier", "predicted_tier")]
@@ -82,6 +85,7 @@ def csv_lines(customers: Iterable[Reply], language: str) -> Iterator[str]:
                 customer["expected_value"],
                 customer["value_at_risk"],
                 *(harmless(sentence) for sentence in (*sentences, "", "", "")[:3]),
+                *(harmless(said(customer)) for _, said in more),
             ]
         )
 
@@ -119,7 +123,7 @@ def show(reply: Reply, language: str) -> None:
     console.print(_legend(reply["customers"], language), style="dim")
     for customer in reply["customers"]:
         console.print(_head(customer, language))
-        console.print(_indented(_why(customer["reasons"], language)))
+        console.print(_indented(_why(customer["reasons"], language, customer["plan"])))
 
 
 def _table(customers: Sequence[Reply], language: str) -> Table:
@@ -145,7 +149,7 @@ def _table(customers: Sequence[Reply], language: str) -> Table:
             percent(customer["churn_probability"]),
             _escaped(_tiers(customer, language)),
             *([money(customer["value_at_risk"])] if amounts else []),
-            _why(customer["reasons"], language),
+            _why(customer["reasons"], language, customer["plan"]),
         )
     return table
 
@@ -168,19 +172,37 @@ def _head(customer: Reply, language: str) -> str:
     )
 
 
-def _why(reasons: Sequence[Reply], language: str) -> Table:
-    """Reasons or changes, each behind the arrow that says which way it pushes."""
+def grid_of_two() -> Table:
+    """A mark, and what it marks."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
+    return grid
+
+
+def _why(reasons: Sequence[Reply], language: str, plan: Reply | None = None) -> Table:
+    """Reasons or changes, each behind the arrow that says which way it pushes; then what to do."""
+    grid = grid_of_two()
     for reason in reasons:
         raises = reason["direction"].startswith("raise")
         grid.add_row("[red]▲[/red]" if raises else "[green]▼[/green]", _escaped(reason["sentence"]))
         for line in _behind(reason, language):
             grid.add_row("", f"[dim]{_escaped(line)}[/dim]")
+    if plan is not None:
+        add_action(grid, plan)
     return grid
+
+
+def add_action(grid: Table, plan: Reply) -> None:
+    """What the plan has in mind for a customer, or why it has nothing."""
+    if plan["action"] is not None:
+        names = ("touch_words", "action_channel_words", "owner", "deadline", "rule")
+        how = " · ".join(plan[name] for name in names if plan[name])
+        grid.add_row("[green]→[/green]", f"{_escaped(plan['action_words'])} [dim]({_escaped(how)})[/dim]")
+    if plan["left_out_because"] is not None:
+        grid.add_row("[yellow]✕[/yellow]", f"[yellow]{_escaped(plan['left_out_because'])}[/yellow]")
 
 
 def _behind(reason: Reply, language: str) -> Iterator[str]:

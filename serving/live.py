@@ -1,6 +1,7 @@
 """Live scoring: events sent with a request become a history, and go the way of every other history.
 
-Alone, they are the history. With `append` they are first kept in the store, and the history is the store's.
+Alone, they are the history. With `stored` they come on top of what the store has, with `append` they are
+first kept there: the history is what the store has then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from features.customers import Customers
 from features.errors import DataError, UsageError
 from features.events import ATTRIBUTE, whole
 from features.history import History
-from features.sent import SENT, history
+from features.sent import SENT, as_events, history
 from features.store import EventStore, Receipt
 from features.timeline import EARLIEST, Timeline, from_instant
 from serving.champion import Champion
@@ -38,6 +39,30 @@ def predict(champion: Champion, request: PredictRequest, now: int, language: str
     for customer in request.customers:
         rows.setdefault(customer.customer_id, len(rows))
     return _said(champion, request, sent, as_of, rows, champion.bundle.data_version, language)
+
+
+def beside_stored(
+    champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore
+) -> Reply:
+    """What is said about the customers of a request from all that is stored and sent; nothing is kept.
+
+    The answer is the one `append` would give, attributes that were sent apart: they hold for this answer.
+    """
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    sent = _checked(request.customers, timeline, as_of, now)
+    names = pa.array([customer.customer_id for customer in request.customers], pa.string())
+    store = store.pinned()
+    keys = np.unique(store.customers.keys(names))
+    events = [sent]
+    if len(known := keys[keys >= 0]):
+        there = store.history_of(known.tolist(), event_ids=True)
+        events.insert(0, as_events(there, store.customers.names(there.keys)))
+    people = Customers()
+    places = people.assign(names)
+    every = history(pa.concat_tables(events), people)
+    rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))
+    return _said(champion, request, every, as_of, rows, store.version, language)
 
 
 def append(champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore) -> Reply:

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "customers": [{"customer_id": "1031", "events": [_EVENT]}],
         "as_of": "2017-12-01",
     },
+    "/v1/report": {"months": 3, "language": "en"},
 }
 _REASON = {
     "feature": "purchase_days_since_last",
@@ -32,6 +33,85 @@ _REASON = {
     "direction": "raises",
     "actionable": True,
     "sentence": "The last purchase was 41 days ago (typical: 6 days), which raises the risk.",
+}
+_HOOKS = {
+    "favourite_category": "GROCERY",
+    "stopped_category": "FLORAL",
+    "next_category": "SEAFOOD",
+    "unused_feature": None,
+    "preferred_channel": "store",
+    "preferred_hour": 18,
+    "anniversary": {"on": "2018-02-11", "years": 1},
+    "birthday": None,
+    "last_inquiry": None,
+    "last_survey": None,
+    "loyalty": None,
+    "today": "2018-01-02",
+}
+_PLAN = {
+    "stage": "considering_leaving",
+    "stage_words": "considering leaving",
+    "attitude": "unknown",
+    "attitude_words": "unknown",
+    "rule": "a personal word before they go",
+    "touch": "high",
+    "touch_words": "personal",
+    "action": "call",
+    "action_words": "Call and ask how things are going",
+    "action_channel": "phone",
+    "action_channel_words": "phone",
+    "owner": "customer success",
+    "deadline": "2018-01-05",
+    "outcome": "planned",
+    "left_out_because": None,
+    "hooks": _HOOKS,
+    "hook_sentences": ["Has not bought FLORAL for 90 days"],
+}
+_COMPARISON = {"value": 0.83, "change": 0.02, "low": -0.01, "high": 0.05}
+_FIGURE = {
+    "value": 0.85,
+    "low": 0.83,
+    "high": 0.87,
+    "units": 1204,
+    "customers": 1204,
+    "against_previous": _COMPARISON,
+    "against_last_year": None,
+}
+_MEASURE = {
+    "name": "retention_rate",
+    "words": "retention rate",
+    "formula": "customers of the start who are still customers at the end ÷ customers of the start",
+    "source": "Farris et al., Marketing Metrics",
+    "unit": "share",
+    "falling_is_good": False,
+    "missing_input": None,
+    "figure": _FIGURE,
+    "by_month": [{"month": "2017-12", **_FIGURE}],
+    "groups": [
+        {
+            "cut": "channel",
+            "cut_words": "channel",
+            "group": "store",
+            "figure": _FIGURE,
+            "by_month": [{"month": "2017-12", **_FIGURE}],
+        }
+    ],
+    "left_out": [],
+}
+_CELL = {
+    "tier": "engaged",
+    "tier_words": "engaged",
+    "attitude": "detractor",
+    "attitude_words": "detractor",
+    "words": "active but unhappy",
+    "customers": 112,
+    "customers_at_start": 120,
+    "churn_rate": 0.1,
+    "churn_rate_low": 0.06,
+    "churn_rate_high": 0.17,
+    "value_per_customer": 210.5,
+    "value_low": 190.2,
+    "value_high": 230.8,
 }
 _CUSTOMER = {
     "customer_id": "1031",
@@ -51,9 +131,22 @@ _SOURCE = {
 }
 _SCORED = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 ANSWERS: dict[str, dict[str, Any]] = {
-    "/v1/score": _SOURCE | {"customers": [_SCORED]},
-    "/v1/at_risk": _SOURCE | {"customers": [{"rank": 1, **_CUSTOMER}], "next_cursor": None},
-    "/v1/explain": _SOURCE | {"customer": _SCORED, "previous": None, "changes": []},
+    "/v1/score": _SOURCE | {"customers": [{**_SCORED, "plan": None}]},
+    "/v1/at_risk": _SOURCE | {"customers": [{"rank": 1, **_CUSTOMER, "plan": _PLAN}], "next_cursor": None},
+    "/v1/explain": _SOURCE | {"customer": {**_SCORED, "plan": _PLAN}, "previous": None, "changes": []},
+    "/v1/report": {
+        "as_of": "2018-01-02",
+        "period": "2017-10 to 2017-12",
+        "months": 3,
+        "previous_period": "2017-07 to 2017-09",
+        "last_year_period": None,
+        "model_version": "3",
+        "data_version": "722cf896bc6024b4",
+        "freshness": "2018-01-01T04:01:20+00:00",
+        "measures": [_MEASURE],
+        "tier_flow": [{"from": "engaged", "to": "casual", "customers": 41}],
+        "axes": [_CELL],
+    },
     "/v1/predict": _SOURCE | {"customers": [_SCORED], "ignored_kinds": {}, "appended": None},
 }
 ERRORS = {

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.customers import Customers
 from features.errors import ModelError, UnknownCustomer
 from features.store import EventStore
 from features.timeline import Timeline
-from serving.at_risk import Choice, Cursor, Rows, at_risk, page
+from serving.at_risk import Choice, Cursor, Rows, page
 from serving.champion import load
 from serving.change import what_changed
+from serving.engagement.attached import cut_to, plan_of, plans
+from serving.engagement.kept import Kept
 from serving.records import Records, ScoreFile
 from serving.scores import Facts, Ints, Scores
 from serving.scores import load as load_scores
@@ -43,6 +46,8 @@ class Replies:
     """The file of the newest scores of an earlier as-of date; read when an explanation asks for it."""
     file: str = ""
     """The name of the score file."""
+    plan: Kept | None = None
+    """What `kizuna plan` made for these scores."""
 
     @staticmethod
     def current(records: Records, project: Project, store: EventStore) -> Replies:
@@ -68,6 +73,7 @@ class Replies:
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
             kept.file,
+            plan_of(project, kept.file),
         )
 
     def rehearse(self) -> None:
@@ -93,22 +99,27 @@ class Replies:
     def page(self, choice: Choice, language: str, cursor: Cursor | None = None) -> Reply:
         """A part of the list that goes on where the cursor says, and the cursor of the next part."""
         start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
-        rows, more = page(self.scores, choice, self.subjects, start)
+        rows, more = page(self.scores, choice, self.subjects, start, self._planned(choice))
         after = None if more is None else str(Cursor(self.file, more, rank + len(rows), choice.fingerprint))
         customers = list(self._in_words(rows, language, rank))
         return self.source() | {"customers": customers, "next_cursor": after}
 
     def listed(self, choice: Choice, language: str) -> Iterator[Reply]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
-        return self._in_words(at_risk(self.scores, choice, self.subjects), language)
+        rows, _ = page(self.scores, choice, self.subjects, planned=self._planned(choice))
+        return self._in_words(rows, language)
+
+    def _planned(self, choice: Choice) -> NDArray[np.bool_] | None:
+        return cut_to(self.plan, self.scores.answers.key, choice.cut) if choice.cut else None
 
     def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[Reply]:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
             said = entries(self.bundle, chosen, names, language)
-            for place, one in enumerate(said, rank + start + 1):
-                yield {"rank": place} | one
+            planned = plans(self.plan, chosen.key, language)
+            for place, (one, plan) in enumerate(zip(said, planned, strict=True), rank + start + 1):
+                yield {"rank": place} | one | {"plan": plan}
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:
@@ -125,17 +136,23 @@ class Replies:
 
         `keys` are theirs, where they were looked up before.
         """
+        keys = self.keys(customer_ids) if keys is None else keys
+        customers = self.scored(customer_ids, language, keys)
+        for one, plan in zip(customers, plans(self.plan, keys, language), strict=True):
+            one["plan"] = plan
+        return self.source() | {"customers": customers}
+
+    def scored(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> list[Reply]:
+        """The same without where they came from and without the plan."""
         places = self.scores.rows(self.keys(customer_ids) if keys is None else keys)
         known = places >= 0
         names = [name for name, there in zip(customer_ids, known.tolist(), strict=True) if there]
         chosen = self.scores.answers.take(places[known])
         said = with_status(self.bundle, chosen, names, language)
-        return self.source() | {
-            "customers": [
-                next(said) if there else unknown(name)
-                for name, there in zip(customer_ids, known.tolist(), strict=True)
-            ]
-        }
+        return [
+            next(said) if there else unknown(name)
+            for name, there in zip(customer_ids, known.tolist(), strict=True)
+        ]
 
     def explain(self, customer_id: str, language: str, store: EventStore) -> Reply:
         """One customer's score and reasons, and what changed since the scores before."""
@@ -147,6 +164,7 @@ class Replies:
             )
         answers = self.scores.answers
         (customer,) = with_status(self.bundle, answers.take(np.array([row])), [customer_id], language)
+        (customer["plan"],) = plans(self.plan, np.array([key]), language)
         reply = self.source() | {"customer": customer}
         before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)

@@ -73,6 +73,11 @@ class PredictRequest(Shape):
     """Customers to score from the events sent."""
 
     customers: list[LiveCustomer] = Field(min_length=1, max_length=MOST_LIVE_CUSTOMERS)
+    stored: bool = Field(
+        False,
+        description="score from all that is stored together with the events sent, and keep nothing; needs a "
+        "key with the scope `read` too",
+    )
     append: bool = Field(
         False,
         description="keep the events in the store first, and score from all that is stored; sending them "
@@ -105,6 +110,19 @@ class AtRiskRequest(Shape):
     segment: dict[Text, list[Text]] = Field(
         default_factory=dict, max_length=20, description="for an attribute, the values wanted"
     )
+    stages: list[Text] = Field(
+        default_factory=list, max_length=20, description="nurture stages of the plan", examples=[["growing"]]
+    )
+    touch_models: list[Text] = Field(
+        default_factory=list, max_length=20, description="touch models of the plan"
+    )
+    actions: list[Text] = Field(default_factory=list, max_length=20, description="actions of the plan")
+    channels: list[Text] = Field(
+        default_factory=list, max_length=20, description="channels of the planned action"
+    )
+    outcomes: list[Text] = Field(
+        default_factory=list, max_length=20, description="planned, or why there is no action"
+    )
     language: Language | None = Field(None, description="the language of the reasons")
 
 
@@ -132,6 +150,13 @@ class ExplainRequest(Shape):
 
     customer_id: CustomerId
     language: Language | None = Field(None, description="the language of the reasons")
+
+
+class ReportRequest(Shape):
+    """Over which whole months the report is wanted."""
+
+    months: Literal[3, 6, 12] = 3
+    language: Language | None = Field(None, description="the language of names and formulas")
 
 
 class Source(Shape):
@@ -174,12 +199,95 @@ class ScoredCustomer(Customer):
     status: Literal["cohort", "lapsed", "new", "unknown"]
 
 
-class ListedCustomer(Customer):
+class Inquiry(Shape):
+    topic: str | None
+    on: str | None
+    answered: bool
+
+
+class Survey(Shape):
+    kind: str
+    score: float | None
+    about: str | None
+    on: str | None
+
+
+class Anniversary(Shape):
+    on: str | None
+    years: int
+
+
+class Loyalty(Shape):
+    """A customer's place in a loyalty programme."""
+
+    programme: str
+    level: str | None
+    level_words: str | None
+    purchases: int | None
+    amount: float | None
+    next_level: str | None
+    next_level_words: str | None
+    purchases_to_next: int | None
+    amount_to_next: float | None
+    lasts_until: str | None = Field(description="when the level is lost without another purchase")
+    in_two_programmes: bool
+
+
+class Hooks(Shape):
+    """What a personal approach can take up; null where the history says nothing."""
+
+    favourite_category: str | None
+    stopped_category: str | None
+    next_category: str | None
+    unused_feature: str | None
+    preferred_channel: str | None
+    preferred_hour: int | None
+    anniversary: Anniversary | None
+    birthday: str | None
+    last_inquiry: Inquiry | None
+    last_survey: Survey | None
+    loyalty: Loyalty | None
+    today: str
+
+
+class PlannedAction(Shape):
+    """What the playbook has in mind for a customer."""
+
+    stage: str
+    stage_words: str
+    attitude: str
+    attitude_words: str
+    rule: str | None = Field(description="the rule that decided")
+    touch: str | None
+    touch_words: str | None
+    action: str | None
+    action_words: str | None
+    action_channel: str | None
+    action_channel_words: str | None
+    owner: str | None
+    deadline: str | None
+    outcome: str
+    left_out_because: str | None
+    hooks: Hooks
+    hook_sentences: list[str]
+
+
+class Planned(Shape):
+    plan: PlannedAction | None = Field(
+        description="what `kizuna plan` has in mind; null before it was run for these scores"
+    )
+
+
+class ListedCustomer(Customer, Planned):
     rank: int
 
 
+class PlannedCustomer(ScoredCustomer, Planned):
+    pass
+
+
 class ScoreReply(Source):
-    customers: list[ScoredCustomer]
+    customers: list[PlannedCustomer]
 
 
 class Appended(Shape):
@@ -241,9 +349,102 @@ class Previous(Shape):
 
 
 class ExplainReply(Source):
-    customer: ScoredCustomer
+    customer: PlannedCustomer
     previous: Previous | None = Field(description="the scores before; null when there are none yet")
     changes: list[Change]
+
+
+class Comparison(Shape):
+    """How a figure differs from an earlier one."""
+
+    value: float = Field(description="the earlier figure")
+    change: float
+    low: float | None = Field(None, description="95 % interval of the change")
+    high: float | None = None
+
+
+class Figure(Shape):
+    value: float | None
+    low: float | None = Field(description="95 % interval")
+    high: float | None
+    units: float | None = Field(description="how many of what is counted, as orders or answers")
+    customers: int | None
+    against_previous: Comparison | None
+    against_last_year: Comparison | None
+
+
+class MonthFigure(Figure):
+    month: str
+
+
+class Group(Shape):
+    cut: str = Field(description="what the groups are groups of: channel, place, a segment")
+    cut_words: str
+    group: str
+    figure: Figure
+    by_month: list[MonthFigure]
+
+
+class LeftOut(Shape):
+    reason: str
+    words: str
+    count: int
+
+
+class MeasureReply(Shape):
+    name: str
+    words: str
+    formula: str
+    source: str
+    unit: str
+    falling_is_good: bool
+    missing_input: str | None = Field(description="which events the measure needs and does not have")
+    figure: Figure | None
+    by_month: list[MonthFigure]
+    groups: list[Group]
+    left_out: list[LeftOut]
+
+
+class Flow(Shape):
+    """Customers who went from one tier to another within the period."""
+
+    from_: str = Field(alias="from")
+    to: str
+    customers: int
+
+
+class Cell(Shape):
+    """Customers of one behaviour tier and one attitude, and what became of those of the period's start."""
+
+    tier: str
+    tier_words: str
+    attitude: str
+    attitude_words: str
+    words: str = Field(description="what such customers are called")
+    customers: int
+    customers_at_start: int
+    churn_rate: float | None
+    churn_rate_low: float | None
+    churn_rate_high: float | None
+    value_per_customer: float | None
+    value_low: float | None
+    value_high: float | None
+
+
+class ReportReply(Shape):
+    """How customers are engaged."""
+
+    as_of: str
+    period: str
+    months: int
+    previous_period: str | None
+    last_year_period: str | None
+    data_version: str
+    model_version: str | None = Field(description="whose tiers they are; null without a champion")
+    freshness: str | None
+    measures: list[MeasureReply]
+    tier_flow: list[Flow]
+    axes: list[Cell]
 
 
 class Error(Shape):

@@ -23,7 +23,7 @@ from serving.endpoints import ENDPOINTS, Caller, Endpoint
 from serving.gate import Gate
 from serving.journal import keep
 from serving.refusals import body
-from serving.schema import AtRiskPageRequest, ExplainRequest, PredictRequest, ScoreRequest
+from serving.schema import AtRiskPageRequest, ExplainRequest, PredictRequest, ReportRequest, ScoreRequest
 from training.imports import without_scikit_learn
 
 KEYS = "KIZUNA_KEYS"
@@ -60,7 +60,9 @@ def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
                 status, said = 200, known.answer(desk(), Caller(), request)
             except KizunaError as error:
                 status, said = error.status, body(error.code, error.message, error.field)
-            return Response(orjson.dumps(said), status, media_type="application/json")
+            return Response(
+                orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json"
+            )
 
         return bentoml.api(answered, route=path, output_spec=known.reply)
 
@@ -81,6 +83,10 @@ class Predictions:
     @endpoint("/v1/explain")
     def explain(self, request: ExplainRequest, /) -> None:
         """One customer's score and reasons, and what changed since the scores before."""
+
+    @endpoint("/v1/report")
+    def report(self, request: ReportRequest, /) -> None:
+        """How customers are engaged: every measure with its interval, against before and last year."""
 
     @endpoint("/v1/predict")
     def predict(self, request: PredictRequest, /) -> None:

@@ -15,12 +15,14 @@ def ask(project: Project, store: EventStore, records: Records, months: int, now:
     newest = store.newest()
     if newest is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
-    bundle = in_use(records, project.state).bundle if records.champion() is not None else None
+    champion = in_use(records, project.state) if records.champion() is not None else None
     return Question(
         project.indicators,
         project.churn,
         project.timeline,
         months,
         project.timeline.as_of_after(newest, now),
-        bundle,
+        None if champion is None else champion.bundle,
+        None if champion is None else champion.version,
+        newest,
     )

@@ -1,20 +1,17 @@
-"""The plan of the scores in use, put beside each customer of a list or an explanation."""
+"""The plan of the scores in use, as what lists, answers and files say of each customer."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
-from features.customers import Customers
-from serving.engagement.kept import FOLDER, Kept, find
+from features.errors import UsageError
+from serving.engagement.kept import FOLDER, Cut, Kept, find, wanted
 from serving.engagement.said import entries
-from serving.listing import BOM, harmless
-from serving.records import Records
+from serving.listing import Column
 from serving.settings import Project
 
 Reply = dict[str, Any]
@@ -32,38 +29,46 @@ COLUMNS = (
 HOOKS = ("hooks", "話題")
 
 
-def current(project: Project, records: Records) -> Kept | None:
-    """The plan made for the scores in use, None where `kizuna plan` has not made one."""
-    scores = records.scores()
-    return None if scores is None else find(project.state / FOLDER / scores.file)
+def plan_of(project: Project, scores: str) -> Kept | None:
+    """The plan made for a score file, None where `kizuna plan` has not made one."""
+    return find(project.state / FOLDER / scores)
 
 
-def attach(listed: Sequence[Reply], kept: Kept | None, customers: Customers, language: str) -> list[Reply]:
-    """The same customers, each with its `plan`; unchanged where there is none."""
-    if kept is None or not listed:
-        return list(listed)
-    keys = customers.keys(pa.array([one["customer_id"] for one in listed], pa.string()))
-    rows = [kept.row(key) for key in keys.tolist()]
-    known = [row for row in rows if row is not None]
-    said = iter(entries(kept, np.array(known, dtype=np.int64), language))
-    return [
-        dict(one) | {"plan": None if row is None else next(said)}
-        for one, row in zip(listed, rows, strict=True)
-    ]
+def plans(kept: Kept | None, keys: NDArray[np.int64], language: str) -> Iterator[Reply | None]:
+    """What the plan says of each customer; None of those it does not have."""
+    if kept is None:
+        yield from (None for _ in range(len(keys)))
+        return
+    rows = kept.rows(keys)
+    said = iter(entries(kept, rows[rows >= 0], language))
+    for row in rows.tolist():
+        yield next(said) if row >= 0 else None
 
 
-def attach_csv(text: str, listed: Sequence[Reply], language: str) -> str:
-    """The lines of a list with the plan's columns at their end; unchanged where there is no plan."""
-    if not any("plan" in one for one in listed):
-        return text
-    head, *lines = csv.reader(io.StringIO(text.removeprefix(BOM)))
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
+def cut_to(kept: Kept | None, keys: NDArray[np.int64], cut: Cut) -> NDArray[np.bool_]:
+    """bool[n]: whose plan fits; raises `UsageError` where there is none to cut by."""
+    if kept is None:
+        field = next(name for name, asked in vars(cut).items() if asked)
+        raise UsageError(
+            f"cannot cut the list by {field}: no plan was made for these scores. Run `kizuna plan` first.",
+            field=field,
+        )
+    rows = kept.rows(keys)
+    return np.append(wanted(kept, cut), False)[rows]
+
+
+def columns(language: str) -> list[Column]:
+    """The columns that a list as CSV has for the plan."""
     place = 2 if language == "ja" else 1
-    writer.writerow([*head, *(column[place] for column in COLUMNS), HOOKS[language == "ja"]])
-    for line, one in zip(lines, listed, strict=True):
-        plan = one["plan"] or {}
-        cells = [plan.get(column[0]) or "" for column in COLUMNS]
-        hooks = "; ".join(plan.get("hook_sentences", ()))
-        writer.writerow([*line, *(harmless(cell) for cell in (*cells, hooks))])
-    return BOM + written.getvalue()
+
+    def part(name: str) -> Any:
+        return lambda customer: _plan(customer).get(name) or ""
+
+    def hooks(customer: Mapping[str, Any]) -> str:
+        return "; ".join(_plan(customer).get("hook_sentences", ()))
+
+    return [*((column[place], part(column[0])) for column in COLUMNS), (HOOKS[language == "ja"], hooks)]
+
+
+def _plan(customer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return customer["plan"] or {}

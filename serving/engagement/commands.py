@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from features.errors import UsageError
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
 from serving.engagement.terms import OUTCOMES, STAGES
+
+if TYPE_CHECKING:
+    from serving.engagement.kept import Cut
+
+CUTS = {
+    "stages": click.option(
+        "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only this nurture stage."
+    ),
+    "touch_models": click.option("--touch", "touch_models", multiple=True, help="Only this touch model."),
+    "actions": click.option("--action", "actions", multiple=True, help="Only this action."),
+    "channels": click.option("--channel", "channels", multiple=True, help="Only actions over this channel."),
+    "outcomes": click.option(
+        "--outcome",
+        "outcomes",
+        multiple=True,
+        type=click.Choice(OUTCOMES),
+        help="Only those planned, or left out for this reason.",
+    ),
+}
+
+
+def cuts(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that cut a list by its plan; each may be given several times."""
+
+    @functools.wraps(command)
+    def cut(*arguments: Any, **options: Any) -> None:
+        from serving.engagement.kept import Cut
+
+        asked = Cut(**{name: options.pop(name) for name in CUTS})
+        command(*arguments, cut=asked, **options)
+
+    for option in reversed(CUTS.values()):
+        cut = option(cut)
+    return cut
 
 
 @click.command()
@@ -54,13 +91,7 @@ def report(call: Call, months: str, output: Path | None, language: str | None) -
 @click.option(
     "--playbook", type=click.Path(path_type=Path), help="[the project's playbook.toml, else the default]."
 )
-@click.option("--stage", type=click.Choice(STAGES), help="Only this nurture stage.")
-@click.option("--touch", help="Only this touch model.")
-@click.option("--action", help="Only this action.")
-@click.option("--channel", help="Only actions over this channel.")
-@click.option(
-    "--outcome", type=click.Choice(OUTCOMES), help="Only those planned, or left out for this reason."
-)
+@cuts
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of actions and hooks [language].")
@@ -69,11 +100,7 @@ def plan(
     call: Call,
     limit: int | None,
     playbook: Path | None,
-    stage: str | None,
-    touch: str | None,
-    action: str | None,
-    channel: str | None,
-    outcome: str | None,
+    cut: Cut,
     shape: str | None,
     output: Path | None,
     language: str | None,
@@ -95,22 +122,10 @@ def plan(
     language = language or settings.language
     shape = list_format(shape, output, as_json=call.json)
     written = chosen_playbook(project, playbook)
-    for part, asked, known in (
-        ("touch", touch, written.playbook.touch),
-        ("action", action, written.playbook.actions),
-    ):
-        if asked is not None and asked not in known:
-            raise UsageError(
-                f"cannot list the {part} '{asked}': {written.name} has none of that name. "
-                f"There are {', '.join(known)}.",
-                field=part,
-            )
     with call.records() as records, call.progress() as progress:
         kept = make(project, call.store, records, written, progress)
         replies = Replies.current(records, project, call.store)
-    number = None if stage is None else STAGES.index(stage)
-    rows = chosen(kept, stage=number, touch=touch, action=action, channel=channel, outcome=outcome)
-    answer = reply(kept, replies, rows, limit or settings.capacity.contacts, language)
+    answer = reply(kept, replies, chosen(kept, cut), limit or settings.capacity.contacts, language)
     if shape == "table":
         show(answer, language)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.errors import ModelError
+from features.errors import ModelError, UsageError
 from features.timeline import Timeline
-from serving.engagement.playbook import Playbook, Programme, parse
-from serving.engagement.terms import NO_RULE, OUTCOMES
+from serving.engagement.playbook import PREFERRED, Playbook, Programme, parse
+from serving.engagement.terms import NO_RULE, OUTCOMES, STAGES
 from serving.writing import in_one_step
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ class Kept:
         found: NDArray[np.int64] = self.table.column("key").to_numpy()
         return found
 
-    def row(self, key: int) -> int | None:
-        """Where a customer is, None when the plan does not have them."""
-        place = int(np.searchsorted(self.keys, key))
-        return place if place < len(self.keys) and self.keys[place] == key else None
+    def rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each customer is, −1 where the plan does not have them."""
+        if not len(self.keys):
+            return np.full(len(keys), -1, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[places] == keys, places, -1).astype(np.int64)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -97,8 +100,8 @@ def forget(folder: Path, key: int) -> None:
         except ModelError:
             file.unlink()
             continue
-        row = kept.row(key)
-        if row is not None:
+        (row,) = kept.rows(np.array([key])).tolist()
+        if row >= 0:
             _write(file, _without(kept.table, row))
 
 
@@ -138,36 +141,61 @@ def load(file: Path) -> Kept:
         ) from None
 
 
-def chosen(
-    kept: Kept,
-    *,
-    stage: int | None = None,
-    touch: str | None = None,
-    action: str | None = None,
-    channel: str | None = None,
-    outcome: str | None = None,
-) -> NDArray[np.int64]:
-    """The rows of the list, in its order, cut by stage, touch model, action, channel and outcome."""
-    rules = kept.playbook.rules
-    rule = kept.table.column("rule").to_numpy()
-    wanted = np.ones(len(rule), dtype=np.bool_)
-    if stage is not None:
-        wanted &= kept.table.column("stage").to_numpy() == stage
-    for part, asked in (("touch", touch), ("action", action)):
-        if asked is not None:
-            fits = [number for number, one in enumerate(rules) if getattr(one, part) == asked]
-            wanted &= np.isin(rule, fits)
-    if channel is not None:
-        own = kept.table.column("preferred_channel").to_pylist()
-        said = [*(one.channel for one in rules), None]
-        wanted &= np.array(
-            [
-                (own[at] if said[r] == "preferred" else said[r]) == channel
-                for at, r in enumerate(rule.tolist())
-            ]
-        )
-    if outcome is not None:
-        wanted &= kept.table.column("outcome").to_numpy() == OUTCOMES.index(outcome)
+@dataclass(frozen=True)
+class Cut:
+    """What is wanted of a plan, by name; empty asks for nothing."""
+
+    stages: Collection[str] = ()
+    touch_models: Collection[str] = ()
+    actions: Collection[str] = ()
+    channels: Collection[str] = ()
+    outcomes: Collection[str] = ()
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def chosen(kept: Kept, cut: Cut) -> NDArray[np.int64]:
+    """The rows that are wanted, in the order of the list."""
     order = kept.order
-    rows: NDArray[np.int64] = order[wanted[order]]
+    rows: NDArray[np.int64] = order[wanted(kept, cut)[order]]
     return rows
+
+
+def wanted(kept: Kept, cut: Cut) -> NDArray[np.bool_]:
+    """bool[n]: which rows fit; raises `UsageError` for a name that nothing has."""
+    rules, book = kept.playbook.rules, kept.playbook
+    rule = kept.table.column("rule").to_numpy()
+    fits = np.ones(len(rule), dtype=np.bool_)
+    if cut.stages:
+        numbers = _numbers(cut.stages, STAGES, "stage", "stages")
+        fits &= np.isin(kept.table.column("stage").to_numpy(), numbers)
+    for asked, names, part, field in (
+        (cut.touch_models, book.touch, "touch", "touch_models"),
+        (cut.actions, book.actions, "action", "actions"),
+    ):
+        if asked:
+            _numbers(asked, list(names), "touch model" if part == "touch" else part, field)
+            fits &= np.isin(rule, [at for at, one in enumerate(rules) if getattr(one, part) in asked])
+    if cut.channels:
+        own = kept.table.column("preferred_channel")
+        known = {*(one.channel for one in rules), *own.unique().to_pylist()} - {PREFERRED}
+        _numbers(cut.channels, sorted(name for name in known if name), "channel", "channels")
+        theirs = pc.is_in(own.cast(pa.string()), pa.array(list(cut.channels))).to_numpy(zero_copy_only=False)
+        named = np.isin(rule, [at for at, one in enumerate(rules) if one.channel in cut.channels])
+        preferred = np.isin(rule, [at for at, one in enumerate(rules) if one.channel == PREFERRED])
+        fits &= named | preferred & theirs
+    if cut.outcomes:
+        numbers = _numbers(cut.outcomes, OUTCOMES, "outcome", "outcomes")
+        fits &= np.isin(kept.table.column("outcome").to_numpy(), numbers)
+    return fits
+
+
+def _numbers(asked: Collection[str], known: Sequence[str], what: str, field: str) -> list[int]:
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"cannot list the {what} '{name}': there is none of that name. There are {', '.join(known)}.",
+                field=field,
+            )
+    return [known.index(name) for name in asked]

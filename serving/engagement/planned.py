@@ -15,7 +15,7 @@ from rich.markup import escape
 from serving.engagement.kept import Kept
 from serving.engagement.said import entries
 from serving.engagement.terms import OUTCOME_WORDS, OUTCOMES
-from serving.listing import BOM, harmless, money, percent, tier_name
+from serving.listing import BOM, add_action, grid_of_two, harmless, money, percent, tier_name
 from serving.replies import Replies
 
 if TYPE_CHECKING:
@@ -54,11 +54,10 @@ def reply(kept: Kept, replies: Replies, rows: NDArray[np.int64], limit: int, lan
     shown = rows[:limit]
     said = entries(kept, shown, language)
     names = replies.customers.names(kept.keys[shown]).to_pylist()
-    scored = replies.of(names, language)["customers"]
+    scored = replies.scored(names, language)
     places = kept.column("place", shown)
     customers = [
-        {"rank": place + 1} | dict(score) | plan
-        for place, score, plan in zip(places, scored, said, strict=True)
+        {"rank": place + 1} | score | plan for place, score, plan in zip(places, scored, said, strict=True)
     ]
     counts = Counter(np.asarray(kept.table.column("outcome"))[rows].tolist())
     return replies.source() | {
@@ -146,17 +145,8 @@ def _head(customer: Reply, language: str) -> str:
 
 def _body(customer: Reply) -> Table:
     """What to do, why not, and what to take up, each behind its mark."""
-    from rich.table import Table
-
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    if customer["action"] is not None:
-        names = ("touch_words", "action_channel_words", "owner", "deadline", "rule")
-        how = " · ".join(customer[name] for name in names if customer[name])
-        grid.add_row("[green]→[/green]", f"{escape(customer['action_words'])} [dim]({escape(how)})[/dim]")
-    if customer["left_out_because"] is not None:
-        grid.add_row("[yellow]✕[/yellow]", f"[yellow]{escape(customer['left_out_because'])}[/yellow]")
+    grid = grid_of_two()
+    add_action(grid, customer)
     for reason in customer["reasons"][:1]:
         grid.add_row("[red]▲[/red]", escape(reason["sentence"]))
     for sentence in customer["hook_sentences"]:

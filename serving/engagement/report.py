@@ -25,14 +25,16 @@ CUTS = {
 
 def reply(survey: Survey, language: str) -> Reply:
     """The report in one language."""
-    when, timeline = survey.periods, survey.question.timeline
+    when, timeline, newest = survey.periods, survey.question.timeline, survey.question.newest
     return {
         "as_of": timeline.name(survey.question.as_of),
         "period": when.period.name,
         "months": when.count,
         "previous_period": _named(survey, when.previous),
         "last_year_period": _named(survey, when.last_year),
+        "model_version": survey.question.model_version,
         "data_version": survey.data_version,
+        "freshness": None if newest is None else timeline.name(newest),
         "measures": [_measure(survey, measure, language) for measure in MEASURES],
         "tier_flow": _flow(survey, language),
         "axes": axes(survey, language),

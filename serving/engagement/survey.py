@@ -35,6 +35,9 @@ class Question:
     as_of: int
     bundle: Bundle | None = None
     """The champion, for its tiers."""
+    model_version: str | None = None
+    newest: int | None = None
+    """The newest event."""
 
     @property
     def contract(self) -> Churn:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from features.errors import UsageError
 from serving.audit import newest
 from serving.call import Call
 from serving.champion import Champion
-from serving.live import append
+from serving.live import append, beside_stored
 from serving.schema import PredictRequest
 from serving.scores import SCHEMA
 from serving.scoring import answer, score
@@ -78,6 +79,32 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
     assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0, "erased": 0}
     assert {**again, "appended": None} == {**said, "appended": None}
     assert call.store.events == before + 5
+
+
+def test_beside_what_is_stored_the_answer_is_that_of_appending_and_nothing_is_kept(own_shop: Path) -> None:
+    call = Call(own_shop)
+    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    stored = call.store.history_of([int(call.store.customers.keys(pa.array(["c0006"]))[0])], event_ids=True)
+    corrected = {
+        "occurred_at": "2025-01-20",
+        "kind": stored.kind_names[stored.kinds[-1]],
+        "value": 99,
+        "event_id": str(stored.event_ids[-1]),
+    }
+    customers = [{"customer_id": "c0006", "events": [*EVENTS, corrected]}, *SENT["customers"][1:]]
+    body = {**SENT, "customers": customers}
+    before = call.store.version
+    beside, kept = (
+        PredictRequest.model_validate({**body, "append": False, "stored": True}),
+        PredictRequest.model_validate(body),
+    )
+    said = beside_stored(champion, beside, call.now, "en", call.store)
+    assert (call.store.version, said["data_version"], said["appended"]) == (before, before, None)
+    after = append(champion, kept, call.now, "en", call.store)
+    assert after["appended"] == {"new": 5, "already_there": 0, "corrected": 1, "erased": 0}
+    assert said["customers"] == after["customers"]
+    assert said["customers"][0]["churn_probability"] is not None
+    assert call.store.version != before
 
 
 def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:

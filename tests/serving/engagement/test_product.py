@@ -21,7 +21,9 @@ from serving.engagement.asking import ask
 from serving.engagement.kept import FOLDER, load
 from serving.engagement.survey import take
 from serving.replies import Replies
+from serving.schema import AtRiskReply, ExplainReply, ReportReply
 from serving.scoring import answer
+from tests.serving.running import serving
 from training.labels import IN_COHORT
 
 
@@ -216,27 +218,32 @@ def test_an_erased_customer_is_in_no_plan_and_the_others_stay(
     gone = before[0]["customer_id"]
     key = int(Call(own_shop).store.customers.keys(pa.array([gone]))[0])
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
-    assert load(file).row(key) is not None
+    assert load(file).rows(np.array([key]))[0] >= 0
     assert "plans" in said(capsys, own_shop, "erase", gone)["checked"]
-    assert load(file).row(key) is None
+    assert load(file).rows(np.array([key]))[0] == -1
     assert len(load(file).keys) == len(Call(own_shop).store.customers.names(load(file).keys).drop_null())
 
 
 def test_an_unknown_touch_is_refused_with_those_there_are(
-    scored_shop: Path, capsys: pytest.CaptureFixture[str]
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(scored_shop, "plan", "--touch", "hug") == 2
+    assert run(own_shop, "at-risk", "--touch", "hug") == 2
     assert capsys.readouterr().err == (
-        "cannot list the touch 'hug': the default playbook has none of that name. "
-        "There are high, low, tech, community.\n"
+        "cannot cut the list by touch_models: no plan was made for these scores. Run `kizuna plan` first.\n"
     )
+    for command in ("plan", "at-risk"):
+        assert run(own_shop, command, "--touch", "hug") == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            "cannot list the touch model 'hug': there is none of that name. "
+            "There are high, low, tech, community."
+        )
 
 
 def test_once_planned_the_list_and_the_explanation_carry_the_plan(
     own_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = said(capsys, own_shop, "at-risk", "--limit", "5")
-    assert all("plan" not in one for one in before["customers"])
+    assert all(one["plan"] is None for one in before["customers"])
     planned = said(capsys, own_shop, "plan", "--limit", "5")["customers"]
     listed = said(capsys, own_shop, "at-risk", "--limit", "5")["customers"]
     parts = ("stage", "touch", "action", "action_channel", "rule", "hooks")
@@ -260,4 +267,59 @@ def test_a_plan_for_older_scores_is_not_shown_beside_new_ones(
     said(capsys, own_shop, "plan")
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
     file.rename(file.with_name("another.arrow"))
-    assert all("plan" not in one for one in said(capsys, own_shop, "at-risk")["customers"])
+    assert all(one["plan"] is None for one in said(capsys, own_shop, "at-risk")["customers"])
+
+
+def test_the_list_shows_on_the_terminal_what_to_do(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = said(capsys, own_shop, "plan", "--limit", "1", "--outcome", "planned")["customers"]
+    assert run(own_shop, "at-risk", "--outcome", "planned", "--limit", "1") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"→ {planned[0]['action_words'].split()[0]}" in shown
+
+
+def test_the_service_notices_a_plan_and_cuts_its_list_by_it(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(own_shop) as running:
+        status, answer_ = running.post("/v1/at_risk", {"stages": ["growing"]})
+        assert (status, answer_["error"]["field"]) == (422, "stages")
+        everyone = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+        planned = [one for one in everyone if one["status"] == "cohort"]
+        first = planned[0]
+
+        def noticed() -> bool:
+            return bool(running.post("/v1/at_risk", {"limit": 1})[1]["customers"][0]["plan"])
+
+        running.wait_for(noticed)
+        status, whole = running.post("/v1/at_risk", {"limit": 500})
+        AtRiskReply.model_validate(whole)
+        assert [one["plan"]["rule"] for one in whole["customers"]] == [one["rule"] for one in planned]
+        for field, part in (
+            ("stages", "stage"),
+            ("touch_models", "touch"),
+            ("actions", "action"),
+            ("channels", "action_channel"),
+            ("outcomes", "outcome"),
+        ):
+            wanted = Counter(one[part] for one in planned if one[part]).most_common()[-1][0]
+            cut = running.post("/v1/at_risk", {"limit": 500, field: [wanted]})[1]["customers"]
+            expected = [one["customer_id"] for one in planned if one[part] == wanted]
+            assert [one["customer_id"] for one in cut] == expected
+            assert {one["plan"][part] for one in cut} == {wanted}
+            status, file = running.send("GET", f"/v1/at_risk.csv?{field}={wanted}&language=ja")
+            rows = list(csv.reader(io.StringIO(file.decode("utf-8-sig"))))
+            assert [row[1] for row in rows[1:]] == expected
+            assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+        status, explained = running.post("/v1/explain", {"customer_id": first["customer_id"]})
+        ExplainReply.model_validate(explained)
+        assert explained["customer"]["plan"]["hooks"] == first["hooks"]
+        status, scored = running.post("/v1/score", {"customer_ids": [first["customer_id"], "nobody"]})
+        assert [one["plan"] and one["plan"]["rule"] for one in scored["customers"]] == [first["rule"], None]
+        status, refused = running.post("/v1/at_risk", {"actions": ["hug"]})
+        assert (status, refused["error"]["field"]) == (422, "actions")
+        status, report = running.post("/v1/report", {"months": 6, "language": "ja"})
+        ReportReply.model_validate(report)
+        assert report == said(capsys, own_shop, "report", "--months", "6", "--language", "ja")
+        assert running.post("/v1/report", {"months": 5})[0] == 422
