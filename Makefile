@@ -29,8 +29,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(UV) --no-build-isolation --no-deps --editable . || $(PIP) --no-build-isolation --no-deps --editable .
 	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || [ "$$(uname)" != Linux ] \
 		|| { echo "LightGBM needs the OpenMP library: apt-get install libgomp1"; exit 1; }
-	@echo "compiling the feature kernel (once)"
-	@$(BIN)/python -c 'from features.matrix import warm; warm()'
+	@echo "compiling the kernels (once; a minute or so)"
+	@$(BIN)/python -m serving.warming
 	@touch $@
 
 $(DATA)/transactions.parquet: | $(INSTALLED)

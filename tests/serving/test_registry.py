@@ -11,6 +11,7 @@ import pytest
 from serving.call import Call
 from serving.champion import in_use
 from serving.cli import main
+from tests.experiments import prepare
 from tests.training.trained import bundle, like
 from training.promotion import PROMOTIONS, Decision, champion_before, decisions, record
 
@@ -19,6 +20,7 @@ from training.promotion import PROMOTIONS, Decision, champion_before, decisions,
 def shop(tmp_path: Path) -> Path:
     """A project with three trained versions: the first two were champions, the third was refused."""
     (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
+    prepare(tmp_path)
     call = Call(tmp_path)
     tracking = call.tracking()
     for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):

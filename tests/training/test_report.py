@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.experiments import experiments
 from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.calibration import Calibration
 from training.evidence import Evidence
 from training.promotion import decide
 from training.report import environment, feature_table, keep
-from training.tracking import Tracking
 
 
 def evidence() -> Evidence:
@@ -44,7 +44,7 @@ def evidence() -> Evidence:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory):
     """A run that kept everything: what MLflow says of it, and its files."""
-    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path_factory.mktemp("project"))
+    tracking = experiments(tmp_path_factory.mktemp("project"))
     found = evidence()
     judged = like(bundle(), figures=dict(found.figures), settings=bundle().settings | {"events": 9_000})
     with tracking.run("one") as run:

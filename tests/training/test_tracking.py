@@ -16,11 +16,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from features.errors import ModelError
+from tests.experiments import URI, experiments
 from tests.training.trained import bundle, like, rows
 from training.bundle import Bundle
 from training.tracking import Tracking
-
-URI = "sqlite:///mlruns/mlflow.db"
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +159,7 @@ def test_a_champion_whose_files_are_gone_is_said_plainly(project: Path) -> None:
 
 
 def test_a_model_without_a_champion_is_no_trouble(tmp_path: Path) -> None:
-    tracking = Tracking(URI, tmp_path)
+    tracking = experiments(tmp_path)
     with tracking.run("one") as run:
         pass
     assert tracking.champion() is None
@@ -171,7 +170,7 @@ def test_a_model_without_a_champion_is_no_trouble(tmp_path: Path) -> None:
 
 def test_trouble_with_mlflow_is_not_taken_for_the_absence_of_a_champion(tmp_path: Path) -> None:
     remedy = "Check that tracking_uri in kizuna.toml is right and answers, then try again."
-    tracking = Tracking(URI, tmp_path)
+    tracking = experiments(tmp_path)
     with tracking.run("one") as run:
         tracking.promote(tracking.register(run, bundle()))
     database = tmp_path / "mlruns" / "mlflow.db"

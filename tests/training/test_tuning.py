@@ -12,6 +12,7 @@ import pytest
 
 from features.errors import UsageError
 from features.timeline import DAY
+from tests.experiments import experiments
 from tests.training.judged import shown
 from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
@@ -19,7 +20,6 @@ from training import tuning
 from training.dataset import Rows
 from training.models import Settings
 from training.report import keep_trials
-from training.tracking import Tracking
 from training.train import learn
 from training.tuning import SPACE, Tuning, splits, study_name
 
@@ -124,7 +124,7 @@ def test_without_optuna_tuning_is_refused_before_anything_is_done(
 def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: Path) -> None:
     search = Tuning(3, tmp_path / "tuning.db")
     search(QUICK, rows(), CHURN, silent)
-    tracking = Tracking("sqlite:///mlruns/mlflow.db", tmp_path)
+    tracking = experiments(tmp_path)
     with tracking.run("parent") as run:
         keep_trials(tracking, run, search)
     found = run.client.search_runs([run.experiment], order_by=["start_time"])

@@ -1,0 +1,83 @@
+"""Compiles everything that is compiled, into the cache on disk: `python -m serving.warming`, run by `make`.
+
+A shop of a few made-up customers is ingested, learned, scored, asked about and reported, in a folder that is
+deleted afterwards. What nobody waits for here, somebody would wait for at their first call.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from features.catalog import FeatureSettings, indicators
+from features.store import EventStore
+from features.timeline import DAY, Timeline
+from serving.champion import Champion
+from serving.engagement.survey import Question, take
+from serving.live import beside_stored, predict
+from serving.schema import PredictRequest
+from serving.scoring import score
+from training.labels import Churn, ChurnSettings
+from training.models import Settings
+from training.tiers import TierSettings
+from training.train import Plan, learn
+
+CUSTOMERS, DAYS = 150, 200
+UTC = Timeline("UTC")
+FIRST = UTC.instant("2024-01-01")
+LAST = FIRST + DAYS * DAY
+
+
+def warm() -> None:
+    """Go the way of every command once."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a shop of nobody has little to say
+        state = Path(folder)
+        store = EventStore(state, buckets=1)
+        for part in (_purchases(0), _purchases(1), _purchases(0).slice(0, 50)):
+            store.add(part, source="made up", timeline=UTC, now=LAST)
+        store = EventStore(state)
+        plan = Plan(
+            timeline=UTC,
+            indicators=indicators({}),
+            features=FeatureSettings(windows=(7, 30)),
+            churn=ChurnSettings(active_days=40, horizon_days=20),
+            tiers=TierSettings(),
+            contacts=10,
+            models=Settings(trees=5, threads=1),
+        )
+        bundle, _ = learn(store, plan, until=None)
+        champion = Champion("0", bundle)
+        score(store, champion, LAST, LAST)
+        event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
+        for events in ([event, event | {"value": 2.0}], [event, event]):
+            sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
+            predict(champion, PredictRequest.model_validate(sent), LAST, "en")
+        beside_stored(champion, PredictRequest.model_validate(sent), LAST, "en", store)
+        churn = Churn.of(plan.churn, plan.indicators)
+        take(store, Question(plan.indicators, churn, UTC, 3, LAST, bundle))
+
+
+def _purchases(seed: int) -> pa.Table:
+    draw = np.random.default_rng(seed)
+    count = 12 * CUSTOMERS
+    when = FIRST + (draw.random(count) * DAYS * DAY).astype(np.int64)
+    return pa.table(
+        {
+            "customer_id": [f"c{n}" for n in draw.integers(0, CUSTOMERS, count)],
+            "occurred_at": pa.array(when, pa.timestamp("us", "UTC")),
+            "kind": draw.choice(["purchase", "login", "nps"], count),
+            "value": np.round(draw.random(count) * 10),
+            "channel": draw.choice(["web", "store"], count),
+            "detail": draw.choice(["a", "b", "c"], count),
+            "recorded_at": pa.array(when + DAY // 24, pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+if __name__ == "__main__":
+    warm()
