@@ -44,9 +44,9 @@ def warm() -> None:
         plan = Plan(
             timeline=UTC,
             indicators=indicators({}),
-            features=FeatureSettings(windows=(7, 30)),
-            churn=ChurnSettings(active_days=40, horizon_days=20),
-            tiers=TierSettings(),
+            features=FeatureSettings.model_validate({"windows": [7, 30]}),
+            churn=ChurnSettings.model_validate({"active_days": 40, "horizon_days": 20}),
+            tiers=TierSettings.model_validate({}),
             contacts=10,
             models=Settings(trees=5, threads=1),
         )
