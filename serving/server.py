@@ -85,7 +85,7 @@ def _serve(listener: socket.socket, workers: int) -> None:
     from uvicorn.supervisors import Multiprocess
 
     config = uvicorn.Config(
-        "serving.service:application",
+        "serving.opening:application",
         factory=True,
         backlog=BACKLOG,
         workers=workers,

@@ -6,11 +6,7 @@ Start it with `kizuna serve`. The project folder comes in the environment variab
 from __future__ import annotations
 
 import functools
-import gc
-import os
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -18,35 +14,11 @@ import orjson
 from starlette.responses import Response
 
 from features.errors import KizunaError
-from serving.desk import Desk
 from serving.endpoints import ENDPOINTS, Caller, Endpoint
 from serving.gate import Gate
-from serving.journal import keep
+from serving.opening import desk
 from serving.refusals import body
 from serving.schema import AtRiskPageRequest, ExplainRequest, PredictRequest, ReportRequest, ScoreRequest
-from training.imports import without_scikit_learn
-
-KEYS = "KIZUNA_KEYS"
-PROJECT = "KIZUNA_PROJECT"
-PACKAGED = Path(__file__).parent.parent / "project"
-"""The project of a bento that `kizuna package` made."""
-
-
-def now() -> int:
-    """The present instant."""
-    return time.time_ns() // 1_000
-
-
-@functools.cache
-def desk() -> Desk:
-    """The project that this process serves."""
-    with without_scikit_learn():
-        import lightgbm  # noqa: F401 (the first request shall not wait for it)
-    keys = os.environ.get(KEYS)
-    if PROJECT not in os.environ and PACKAGED.is_dir():
-        # Nobody knows at which address a bento is served: keys are needed unless that is switched off.
-        return Desk(PACKAGED, now, keys_needed=keys != "off")
-    return Desk(Path(os.environ.get(PROJECT, ".")), now, keys_needed=keys == "needed")
 
 
 def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
@@ -101,14 +73,3 @@ SERVICE: Any = bentoml.service(
     logging={"access": {"enabled": False}},
 )(Predictions)
 SERVICE.add_asgi_middleware(Gate, desk=desk)
-
-
-def application() -> Any:
-    """The service as an ASGI application, for uvicorn: the gate first, BentoML behind it."""
-    keep()
-    desk()
-    gate = Gate(SERVICE.to_asgi(), desk)
-    # What was made until now stays: looking through it again and again would make single answers slow.
-    gc.collect()
-    gc.freeze()
-    return gate

@@ -26,7 +26,7 @@ from features.errors import ModelError
 from features.snapshot import Priors
 from training.calibration import Calibration
 from training.contributions import Explainer
-from training.imports import without_scikit_learn
+from training.imports import bare
 from training.labels import Churn
 from training.models import Models, slots
 from training.single import OneRow
@@ -245,7 +245,7 @@ class Bundle:
 
     @cached_property
     def _boosters(self) -> dict[str, Booster]:
-        with without_scikit_learn():
+        with bare():
             from lightgbm import Booster  # reading a bundle's words needs no LightGBM
 
         return {name: Booster(model_str=text) for name, text in self._texts.items()}

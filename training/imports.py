@@ -1,6 +1,7 @@
-"""Importing LightGBM without scikit-learn, which it loads for estimators that scoring never uses.
+"""Importing LightGBM and Arrow without scikit-learn and pandas, which they load for what scoring never uses.
 
-Scikit-learn takes most of the time in which the service or `kizuna score` gets ready.
+The two take most of the time in which the service or `kizuna score` gets ready, and memory for as long as
+it runs.
 """
 
 from __future__ import annotations
@@ -8,19 +9,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import cast
+from importlib.abc import MetaPathFinder
+
+HEAVY = ("sklearn", "pandas")
+
+
+class _Absent(MetaPathFinder):
+    """Finds nothing, loudly, where one of the heavy modules is looked for."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname in HEAVY:
+            raise ModuleNotFoundError(f"{fullname} is not loaded here", name=fullname)
 
 
 @contextmanager
-def without_scikit_learn() -> Iterator[None]:
-    """Make scikit-learn look absent to what is imported inside, unless it is loaded already."""
-    modules = cast(dict[str, ModuleType | None], sys.modules)
-    hidden = "sklearn" not in modules
-    if hidden:
-        modules["sklearn"] = None
+def bare() -> Iterator[None]:
+    """Make them look absent to what is imported inside, where they are not loaded already."""
+    absent = _Absent()
+    sys.meta_path.insert(0, absent)
     try:
         yield
     finally:
-        if hidden:
-            del modules["sklearn"]
+        sys.meta_path.remove(absent)

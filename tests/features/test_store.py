@@ -199,7 +199,7 @@ def expected(batches: list[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     return events
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.lists(rows_of_events, min_size=1, max_size=12), min_size=1, max_size=6))
 def test_whatever_comes_in_whatever_batches_the_store_holds_what_a_dictionary_would(
     tmp_path_factory, batches

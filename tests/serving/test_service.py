@@ -317,9 +317,9 @@ def test_the_service_loads_nothing_that_only_training_needs(server: Server, scor
     for library in ("sklearn", "matplotlib", "shap"):
         assert f"/{library}/" not in maps.read_text(), library
     code = (
-        "import sys, serving.service as s; s.application(); s.desk().replies();"
+        "import sys, serving.opening as s, serving.service; s.application(); s.desk().replies();"
         "print(*sorted({m.split('.')[0] for m in sys.modules if sys.modules[m]}"
-        " & {'mlflow', 'optuna', 'shap', 'matplotlib', 'sklearn', 'woodelf'}))"
+        " & {'mlflow', 'optuna', 'shap', 'matplotlib', 'sklearn', 'pandas', 'woodelf'}))"
     )
     done = subprocess.run(
         [COMMAND[0], "-c", code], env={"PATH": "", "KIZUNA_PROJECT": str(scored_shop)},
