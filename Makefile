@@ -49,7 +49,7 @@ test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (under 6 minutes)
 	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take longer
-	@$(BIN)/pytest -m slow
+	@$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 fuzz: $(INSTALLED) ## the invariants on 20,000 generated histories each
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/features/test_kernel.py

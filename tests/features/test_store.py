@@ -222,6 +222,7 @@ def test_whatever_comes_in_whatever_batches_the_store_holds_what_a_dictionary_wo
     )
 
 
+@pytest.mark.slow
 def test_many_small_ingests_leave_few_runs(store):
     for day in range(24):
         add(store, *({"customer_id": f"c{n}", "value": float(day)} for n in range(20)))

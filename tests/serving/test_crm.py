@@ -45,9 +45,17 @@ def test_a_ready_map_is_written_and_its_page_names_every_column(
         assert (row[theirs["as_of"]], row[theirs["model_version"]]) == ("2025-02-01", "1")
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     assert all(f"| `{column}` |" in page for column in READY[name].columns)
+
+
+def test_the_service_gives_the_same_file(scored_shop: Path, tmp_path: Path) -> None:
     with serving(scored_shop) as running:
-        status, content = running.send("GET", f"/v1/at_risk.csv?columns={name}&limit=3")
-        assert (status, content.decode()) == (200, "".join(file.read_bytes().decode().splitlines(True)[:4]))
+        for name in sorted(READY):
+            file = tmp_path / f"{name}.csv"
+            export = [*COMMAND, "-C", str(scored_shop), "export", name, "--output", str(file)]
+            subprocess.run(export, check=True, capture_output=True)
+            status, content = running.send("GET", f"/v1/at_risk.csv?columns={name}&limit=3")
+            wanted = "".join(file.read_bytes().decode().splitlines(True)[:4])
+            assert (status, content.decode()) == (200, wanted)
         status, content = running.send("GET", "/v1/at_risk.csv?columns=zork")
         assert (status, json.loads(content)["error"]["field"]) == (422, "columns")
 

@@ -72,6 +72,7 @@ def database() -> Iterator[Database]:
         shutil.rmtree(place)
 
 
+@pytest.mark.slow
 def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Database) -> None:
     with Records(database.url) as records:
         key = records.add_key("crm", ("read", "score"), 1)

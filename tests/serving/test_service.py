@@ -382,6 +382,7 @@ def test_an_erased_customer_is_gone_from_a_running_service(own_shop: Path) -> No
         assert running.post("/v1/explain", {"customer_id": name})[0] == 404
 
 
+@pytest.mark.slow
 def test_several_workers_answer_alike(scored_shop: Path) -> None:
     with serving(scored_shop, "--workers", "2") as running:
         said = {json.dumps(running.post("/v1/at_risk", {"limit": 3})) for _ in range(10)}

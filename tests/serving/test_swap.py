@@ -92,6 +92,7 @@ def test_a_damaged_score_file_is_refused_and_the_old_one_goes_on(own_shop: Path)
         assert running.post("/v1/score", {"customer_ids": ["c0003"]}) == before
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_after_two_seconds_nothing_fails(own_shop: Path) -> None:
     with serving(own_shop, "--workers", "2") as running:
         workers = running.workers()

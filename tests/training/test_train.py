@@ -175,6 +175,7 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert said[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_registered_twice(
     tmp_path: Path,
 ) -> None:
@@ -225,6 +226,7 @@ def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp
     )
 
 
+@pytest.mark.slow
 def test_a_decision_is_logged_with_its_moment_before_the_champion_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +245,7 @@ def test_a_decision_is_logged_with_its_moment_before_the_champion_changes(
     assert UTC.instant(logged["decided_at"]) == NOW
 
 
+@pytest.mark.slow
 def test_a_champion_that_is_no_more_is_replaced_by_training_again(tmp_path: Path) -> None:
     store = shop(200, 240).store(tmp_path / "state")
     tracking = experiments(tmp_path)

@@ -121,6 +121,7 @@ def test_without_optuna_tuning_is_refused_before_anything_is_done(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: Path) -> None:
     search = Tuning(3, tmp_path / "tuning.db")
     search(QUICK, rows(), CHURN, silent)
@@ -148,6 +149,7 @@ def test_nothing_but_the_search_needs_optuna() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_training_judges_the_settings_found_at_the_same_test_dates(tmp_path: Path) -> None:
     store = shop(200, 240).store(tmp_path / "state")
     search = Tuning(3, tmp_path / "state" / "tuning.db")
