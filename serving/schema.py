@@ -34,7 +34,7 @@ Language = Literal["en", "ja"]
 
 
 class Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=True)
 
 
 class ScoreRequest(Shape):
@@ -138,6 +138,8 @@ class AtRiskPageRequest(AtRiskRequest):
 
 class WholeListRequest(AtRiskRequest):
     """What is wanted of the list as a file: all of it unless a limit is given."""
+
+    model_config = ConfigDict(strict=False)  # an address holds texts only
 
     limit: int | None = Field(None, ge=1)
     columns: Annotated[str, Field(max_length=100)] | None = Field(
