@@ -98,6 +98,7 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
                 for _ in range(2)
             )
 
+        running.wait_for(lambda: "".join(running.log).count("new scores in use") == 2)  # in either worker
         assert works()
         database.stop()
         deadline = time.monotonic() + 20
