@@ -224,8 +224,11 @@ class Desk:
             return
         file = replies.file, _written(self.project.state / FOLDER / replies.file)
         if file != self._plan:
-            self._replies, self._plan = replace(replies, plan=plan_of(self.project, replies.file)), file
-            self._changed("plan", replies.file)
+            plan = plan_of(self.project, replies.file)
+            self._plan = file
+            if plan is not replies.plan:
+                self._replies = replace(replies, plan=plan)
+                self._changed("plan", replies.file)
 
     def _changed(self, what: str, name: str) -> None:
         self.swaps += 1
