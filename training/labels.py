@@ -182,6 +182,8 @@ def cohort(history: History, churn: Churn, as_of: int) -> NDArray[np.int64]:
 def cohorts(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.int64]]:
     """The cohort at each of these as-of dates."""
     roles = _roles(history, churn)
+    if not (roles & STARTED).any():
+        return [history.keys[:0] for _ in dates]
     return [history.keys[_standing(history, churn, roles, date) == IN_COHORT] for date in dates]
 
 

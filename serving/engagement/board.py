@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.engagement.gathering import customers
+from serving.engagement.gathering import NOTHING, customers, totals
 from serving.engagement.intervals import ratio, wilson
 
 Ints = NDArray[np.int64]
@@ -113,17 +113,9 @@ class Board:
         """[groups, spans, 7]."""
         size = groups * self.spans
         at = codes * self.spans + units.span
-        n, y = np.bincount(at, minlength=size).astype(np.float64), units.y
-
-        def total(weights: Floats) -> Floats:
-            sums: Floats = np.bincount(at, weights=weights, minlength=size).astype(np.float64, copy=False)
-            return sums
-
-        sums = [n, total(y), n, total(y * y), total(y), n]
-        if units.x is not None:
-            sums[X], sums[XY], sums[XX] = total(units.x), total(y * units.x), total(units.x * units.x)
-        behind = n if units.alone else customers(at, units.row, size)
-        return np.stack([*sums, behind], axis=1).reshape(groups, self.spans, 7)
+        sums = totals(at, units.y, NOTHING if units.x is None else units.x, size)
+        behind = sums[:, N] if units.alone else customers(at, units.row, size)
+        return np.column_stack([sums, behind]).reshape(groups, self.spans, 7)
 
 
 def _taken(units: Units, kept: NDArray[np.bool_]) -> Units:

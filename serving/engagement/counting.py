@@ -6,6 +6,7 @@ import numpy as np
 
 from features.timeline import DAY
 from serving.engagement.board import Ints, Units
+from serving.engagement.gathering import answered, days
 from serving.engagement.view import Picked, View
 
 DETRACTOR, PROMOTER, BEST = 6, 9, 10
@@ -53,7 +54,7 @@ def _use(view: View) -> None:
     uses = view.pick(view.facts.of("usage"))
     if not len(uses.places):
         return
-    day = np.searchsorted(view.facts.timeline.midnights, history.instants[uses.places], side="right")
+    day = days(history.instants[uses.places], view.facts.timeline.midnights)
     first = np.searchsorted(
         view.facts.timeline.midnights, [span.start for span in view.calendar.spans], side="right"
     )
@@ -123,19 +124,12 @@ def _responses(view: View) -> None:
     if not len(sent.places):
         return
     details = view.facts.history.details
-    names = len(view.facts.history.detail_names) + 1
 
-    def contact(events: Picked) -> Ints:
+    def parts(events: Picked) -> tuple[Ints, Ints, Ints]:
+        """Customer and span, the campaign (0 where it has no name), and the place in the history."""
         which = details[events.places].astype(np.int64) + 1
-        key: Ints = (events.row * view.spans + events.span) * names + which
-        return key
+        return events.row * view.spans + events.span, which, events.places
 
-    contacts, first = np.unique(
-        contact(sent), return_index=True
-    )  # the first sent of each customer and campaign
-    keys = contact(back)
-    at = np.minimum(np.searchsorted(contacts, keys), len(contacts) - 1)
-    answers = (contacts[at] == keys) & (back.places > sent.places[first[at]])
-    y = np.zeros(len(contacts))
-    y[at[answers]] = 1.0
-    view.per_event("response_rate", sent.where(first), y, ("channel",))
+    size = len(view.facts.history.detail_names) + 1
+    first, answer = answered(*parts(sent), *parts(back), size)
+    view.per_event("response_rate", sent.where(first), answer, ("channel",))

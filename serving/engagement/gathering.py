@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from features.timeline import DAY
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -45,41 +47,119 @@ def window_sums(ends: Ints, instants: Ints, values: Floats, edges: Ints, length:
 def _gather(cell, code, codes, weights, thing, limit):  # type: ignore[no-untyped-def]
     n = len(cell)
     keys, sums = np.empty(n, np.int64), np.empty(n, np.float64)
-    total, touched = np.zeros(codes, np.float64), np.empty(codes, np.int64)
-    there = np.zeros(codes, np.bool_)
+    if n == 0:
+        return keys, sums
+    # Of the cell that is open: where each code's number stands, and the codes of earlier cells.
+    slot, owner = np.zeros(codes, np.int64), np.full(codes, -1, np.int64)
     seen = np.full(codes * limit if len(thing) else 1, -1, np.int64)
-    found, open_ = 0, 0
+    found = begin = 0
     for i in range(n):
-        if i > 0 and cell[i] != cell[i - 1]:
-            found = _flush(keys, sums, found, cell[i - 1] * codes, total, there, touched, open_)
-            open_ = 0
-        c = code[i]
-        if not there[c]:
-            there[c] = True
-            touched[open_] = c
-            open_ += 1
+        mine = cell[i]
+        if i > 0 and mine != cell[i - 1]:
+            _ascend(keys, sums, begin, found)
+            begin = found
+        c = np.uintp(code[i])
+        if owner[c] != mine:
+            owner[c], slot[c] = mine, found
+            keys[found], sums[found] = mine * codes + code[i], 0.0
+            found += 1
         if len(thing):
-            at = c * limit + thing[i]
-            if seen[at] != cell[i]:
-                seen[at] = cell[i]
-                total[c] += 1.0
+            at = np.uintp(code[i] * limit + thing[i])
+            if seen[at] != mine:
+                seen[at] = mine
+                sums[np.uintp(slot[c])] += 1.0
         else:
-            total[c] += weights[i] if len(weights) else 1.0
-    if n:
-        found = _flush(keys, sums, found, cell[n - 1] * codes, total, there, touched, open_)
+            sums[np.uintp(slot[c])] += weights[i] if len(weights) else 1.0
+    _ascend(keys, sums, begin, found)
     return keys[:found].copy(), sums[:found].copy()
 
 
 @njit(cache=True, nogil=True)
-def _flush(keys, sums, found, base, total, there, touched, open_):  # type: ignore[no-untyped-def]
-    if open_ > 1:
-        touched[:open_].sort()
-    for j in range(open_):
-        c = touched[j]
-        keys[found], sums[found] = base + c, total[c]
-        found += 1
-        total[c], there[c] = 0.0, False
+def _ascend(keys, sums, begin, end):  # type: ignore[no-untyped-def]
+    """Sort the keys from `begin` to `end`, few and mostly in order, and their sums with them."""
+    for i in range(begin + 1, end):
+        key, total, j = keys[i], sums[i], i
+        while j > begin and keys[j - 1] > key:
+            keys[j], sums[j] = keys[j - 1], sums[j - 1]
+            j -= 1
+        keys[j], sums[j] = key, total
+
+
+@njit(cache=True, nogil=True)
+def days(instants, midnights):  # type: ignore[no-untyped-def]
+    """int64[n]: how many of these local midnights, ascending, are not after each instant."""
+    found = np.empty(len(instants), np.int64)
+    for i in range(len(instants)):
+        day = min(max((instants[i] - midnights[0]) // DAY, 0), len(midnights) - 1)
+        while day > 0 and midnights[day] > instants[i]:
+            day -= 1
+        while day + 1 < len(midnights) and midnights[day + 1] <= instants[i]:
+            day += 1
+        found[i] = day + 1 if midnights[day] <= instants[i] else 0
     return found
+
+
+@njit(cache=True, nogil=True)
+def merged(some, keys, numbers):  # type: ignore[no-untyped-def]
+    """Two sets of ascending cells as one: the cells, the numbers of the second, 1 for those of the first."""
+    n, m = len(some), len(keys)
+    cells, amounts, first = np.empty(n + m, np.int64), np.zeros(n + m), np.zeros(n + m)
+    i = j = found = 0
+    while i < n or j < m:
+        left = i < n and (j == m or some[i] <= keys[j])
+        right = j < m and (i == n or keys[j] <= some[i])
+        cells[found] = some[i] if left else keys[j]
+        if right:
+            amounts[found] = numbers[j]
+            j += 1
+        if left:
+            first[found] = 1.0
+            i += 1
+        found += 1
+    return cells[:found].copy(), amounts[:found].copy(), first[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def answered(cell, which, place, back_cell, back_which, back_place, size):  # type: ignore[no-untyped-def]
+    """The places of what was sent first in each cell, of each sort, and 1 where an answer came after it.
+
+    Cells ascend; sorts are numbers below `size`.
+    """
+    n = len(cell)
+    first, answer = np.empty(n, np.int64), np.zeros(n, np.float64)
+    owner, slot = np.full(size, -1, np.int64), np.zeros(size, np.int64)
+    found = i = j = 0
+    while i < n:
+        mine = cell[i]
+        while i < n and cell[i] == mine:
+            if owner[which[i]] != mine:
+                owner[which[i]], slot[which[i]], first[found] = mine, found, i
+                found += 1
+            i += 1
+        while j < len(back_cell) and back_cell[j] < mine:
+            j += 1
+        while j < len(back_cell) and back_cell[j] == mine:
+            if owner[back_which[j]] == mine:
+                at = slot[back_which[j]]
+                if back_place[j] > place[first[at]]:
+                    answer[at] = 1.0
+            j += 1
+    return first[:found].copy(), answer[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def totals(at, y, x, size):  # type: ignore[no-untyped-def]
+    """float64[size, 6]: n, Σy, Σx, Σy², Σxy, Σx² of the units at each place; x is 1 where there is none."""
+    sums, has_x = np.zeros((size, 6)), len(x) > 0
+    for i in range(len(at)):
+        a, b, c = np.uintp(at[i]), y[i], x[i] if has_x else 1.0
+        sums[a, 0] += 1.0
+        sums[a, 1] += b
+        sums[a, 2] += c
+        sums[a, 3] += b * b
+        sums[a, 4] += b * c
+        sums[a, 5] += c * c
+    return sums
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from serving.engagement.board import WHOLE, Board, Cuts, Floats, Ints, Units
 from serving.engagement.facts import Facts
-from serving.engagement.gathering import gathered
+from serving.engagement.gathering import gathered, merged
 from serving.engagement.spans import Calendar
 
 Flags = NDArray[np.bool_]
@@ -145,10 +145,7 @@ class View:
         key, y = gathered(cell, np.zeros(len(cell), np.int64), 1, weights)
         y = np.ones(len(y)) if once else scale * y
         # A refund alone is money, but makes nobody active.
-        everyone = _joined(self.active, key)
-        amounts, active = np.zeros(len(everyone)), np.zeros(len(everyone))
-        amounts[np.searchsorted(everyone, key)] = y
-        active[np.searchsorted(everyone, self.active)] = 1.0
+        everyone, amounts, active = merged(self.active, key, y)
         units = Units(everyone % self.spans, everyone // self.spans, amounts, active, alone=True)
         self.board.add(measure, units, self.cut(units.row))
         for cut in by:
@@ -162,11 +159,3 @@ class View:
                 whose % self.spans, whose // self.spans, np.ones(len(y)) if once else scale * y, alone=True
             )
             self.board.add_shares(measure, units, cut, key % len(names), names)
-
-
-def _joined(some: Ints, others: Ints) -> Ints:
-    """Every number of either, ascending; quick where the others are all among the first."""
-    at = np.minimum(np.searchsorted(some, others), max(len(some) - 1, 0))
-    if len(some) and bool((some[at] == others).all()):
-        return some
-    return np.union1d(some, others)
