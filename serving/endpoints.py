@@ -151,6 +151,7 @@ def chosen(request: AtRiskRequest, limit: int | None) -> Choice:
             actions=request.actions,
             channels=request.channels,
             outcomes=request.outcomes,
+            hooks=request.hooks,
         ),
     )
 

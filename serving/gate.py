@@ -42,7 +42,9 @@ PATIENCE = 60.0
 PART = 64 * 1024
 """Characters of a file sent at a time."""
 JSON = b"application/json"
-SEVERAL = frozenset({"tiers", "indicators", "stages", "touch_models", "actions", "channels", "outcomes"})
+SEVERAL = frozenset(
+    {"tiers", "indicators", "stages", "touch_models", "actions", "channels", "outcomes", "hooks"}
+)
 """Filters of the list as a file that may stand several times in an address."""
 OPEN = frozenset({"/healthz", "/livez", "/readyz"})
 OWN = frozenset({*ENDPOINTS, CSV, *OPEN, "/metrics", "/docs.json"})

@@ -192,17 +192,24 @@ def _why(reasons: Sequence[Reply], language: str, plan: Reply | None = None) -> 
             grid.add_row("", f"[dim]{_escaped(line)}[/dim]")
     if plan is not None:
         add_action(grid, plan)
+        add_hooks(grid, plan)
     return grid
 
 
 def add_action(grid: Table, plan: Reply) -> None:
     """What the plan has in mind for a customer, or why it has nothing."""
     if plan["action"] is not None:
-        names = ("touch_words", "action_channel_words", "owner", "deadline", "rule")
+        names = ("stage_words", "touch_words", "action_channel_words", "owner", "deadline", "rule")
         how = " · ".join(plan[name] for name in names if plan[name])
         grid.add_row("[green]→[/green]", f"{_escaped(plan['action_words'])} [dim]({_escaped(how)})[/dim]")
     if plan["left_out_because"] is not None:
         grid.add_row("[yellow]✕[/yellow]", f"[yellow]{_escaped(plan['left_out_because'])}[/yellow]")
+
+
+def add_hooks(grid: Table, plan: Reply) -> None:
+    """What to take up with a customer."""
+    for sentence in plan["hook_sentences"]:
+        grid.add_row("[dim]·[/dim]", f"[dim]{_escaped(sentence)}[/dim]")
 
 
 def _behind(reason: Reply, language: str) -> Iterator[str]:

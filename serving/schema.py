@@ -123,6 +123,9 @@ class AtRiskRequest(Shape):
     outcomes: list[Text] = Field(
         default_factory=list, max_length=20, description="planned, or why there is no action"
     )
+    hooks: list[Text] = Field(
+        default_factory=list, max_length=20, description="what there is to take up; one of them is enough"
+    )
     language: Language | None = Field(None, description="the language of the reasons")
 
 

@@ -12,7 +12,7 @@ import click
 
 from features.errors import UsageError
 from serving.call import FORMATS, LANGUAGES, OUTPUT, Call, list_format
-from serving.engagement.terms import OUTCOMES, STAGES
+from serving.engagement.terms import HOOKS, OUTCOMES, STAGES
 
 if TYPE_CHECKING:
     from serving.engagement.kept import Cut
@@ -30,6 +30,9 @@ CUTS = {
         multiple=True,
         type=click.Choice(OUTCOMES),
         help="Only those planned, or left out for this reason.",
+    ),
+    "hooks": click.option(
+        "--hook", "hooks", multiple=True, type=click.Choice(HOOKS), help="Only with this to take up."
     ),
 }
 

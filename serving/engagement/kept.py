@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError, UsageError
 from features.timeline import Timeline
 from serving.engagement.playbook import PREFERRED, Playbook, Programme, parse
-from serving.engagement.terms import NO_RULE, OUTCOMES, STAGES
+from serving.engagement.terms import HOOKS, NO_RULE, OPEN, OUTCOMES, SOON, STAGES
 from serving.writing import in_one_step
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ class Cut:
     actions: Collection[str] = ()
     channels: Collection[str] = ()
     outcomes: Collection[str] = ()
+    hooks: Collection[str] = ()
+    """What must be there to take up; one of them is enough."""
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -188,7 +190,23 @@ def wanted(kept: Kept, cut: Cut) -> NDArray[np.bool_]:
     if cut.outcomes:
         numbers = _numbers(cut.outcomes, OUTCOMES, "outcome", "outcomes")
         fits &= np.isin(kept.table.column("outcome").to_numpy(), numbers)
+    if cut.hooks:
+        _numbers(cut.hooks, HOOKS, "hook", "hooks")
+        fits &= np.any([_hooked(kept, name) for name in cut.hooks], axis=0)
     return fits
+
+
+def _hooked(kept: Kept, hook: str) -> NDArray[np.bool_]:
+    """bool[n]: for whom there is this to take up."""
+    if hook == "unanswered_inquiry":
+        inquiry = kept.table.column("inquiry").to_numpy()
+        open_: NDArray[np.bool_] = inquiry == OPEN
+        return open_
+    days = {"birthday": "birthday_in_days", "anniversary": "anniversary_in_days"}
+    column = kept.table.column(days.get(hook, hook))
+    there = pc.less_equal(column, SOON) if hook in days else column.is_valid()
+    found: NDArray[np.bool_] = pc.fill_null(there, False).to_numpy()
+    return found
 
 
 def _numbers(asked: Collection[str], known: Sequence[str], what: str, field: str) -> list[int]:

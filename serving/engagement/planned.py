@@ -15,7 +15,7 @@ from rich.markup import escape
 from serving.engagement.kept import Kept
 from serving.engagement.said import entries
 from serving.engagement.terms import OUTCOME_WORDS, OUTCOMES
-from serving.listing import BOM, add_action, grid_of_two, harmless, money, percent, tier_name
+from serving.listing import BOM, add_action, add_hooks, grid_of_two, harmless, money, percent, tier_name
 from serving.replies import Replies
 
 if TYPE_CHECKING:
@@ -149,6 +149,5 @@ def _body(customer: Reply) -> Table:
     add_action(grid, customer)
     for reason in customer["reasons"][:1]:
         grid.add_row("[red]▲[/red]", escape(reason["sentence"]))
-    for sentence in customer["hook_sentences"]:
-        grid.add_row("[dim]·[/dim]", f"[dim]{escape(sentence)}[/dim]")
+    add_hooks(grid, customer)
     return grid

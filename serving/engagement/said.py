@@ -19,6 +19,7 @@ from serving.engagement.terms import (
     NO_INQUIRY,
     OUTCOME_WORDS,
     OUTCOMES,
+    SOON,
     STAGE_WORDS,
     STAGES,
 )
@@ -35,8 +36,6 @@ CHANNEL_WORDS = {
     "social": "SNS",
     "community": "コミュニティ",
 }
-SOON = 30
-"""Days within which an anniversary or a birthday is worth a word."""
 
 
 def entries(kept: Kept, rows: Sequence[int] | NDArray[np.int64], language: str) -> list[Reply]:

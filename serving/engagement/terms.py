@@ -39,6 +39,20 @@ OUTCOME_WORDS = {
     "capacity": ("no room left for this touch model", "対応可能数の上限"),
 }
 
+SOON = 30
+"""Days within which an anniversary or a birthday is worth a word."""
+HOOKS = (
+    "unanswered_inquiry",
+    "birthday",
+    "anniversary",
+    "stopped_category",
+    "unused_feature",
+    "next_category",
+    "favourite_category",
+    "last_survey",
+)
+"""What a list can be cut by: what there is to take up with a customer."""
+
 NO_RULE = -1
 """The place of the rule of a customer for whom there is none."""
 NONE = "none"

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections import Counter
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,23 @@ def test_the_plan_can_be_cut_and_the_rank_stays_that_of_the_list(
         expected = [(one["rank"], one["customer_id"]) for one in everyone if one[name] == wanted]
         assert [(one["rank"], one["customer_id"]) for one in cut] == expected
         assert cut
+    has = {
+        "stopped_category": lambda hooks: hooks["stopped_category"] is not None,
+        "favourite_category": lambda hooks: hooks["favourite_category"] is not None,
+        "unanswered_inquiry": lambda hooks: (
+            bool(hooks["last_inquiry"]) and not hooks["last_inquiry"]["answered"]
+        ),
+        "last_survey": lambda hooks: hooks["last_survey"] is not None,
+        "anniversary": lambda hooks: (
+            bool(hooks["anniversary"])
+            and (date.fromisoformat(hooks["anniversary"]["on"]) - date.fromisoformat(hooks["today"])).days
+            <= 30
+        ),
+    }
+    for hook, there in has.items():
+        cut = said(capsys, own_shop, "plan", "--limit", "500", "--hook", hook)["customers"]
+        expected = [one["customer_id"] for one in everyone if there(one["hooks"])]
+        assert [one["customer_id"] for one in cut] == expected, hook
     channel = next(one["action_channel"] for one in everyone if one["action_channel"])
     cut = said(capsys, own_shop, "plan", "--limit", "500", "--channel", channel)["customers"]
     assert {one["action_channel"] for one in cut} == {channel}
