@@ -74,7 +74,7 @@ serve: $(INSTALLED) ## the prediction service on http://127.0.0.1:3000
 	@$(BIN)/kizuna serve
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
-	@$(BIN)/mlflow server --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
+	@$(BIN)/mlflow server --workers 1 --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
 
 clean: ## forget what was ingested, trained and scored
 	rm -rf state data mlruns/*

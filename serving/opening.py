@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -22,6 +23,9 @@ KEYS = "KIZUNA_KEYS"
 PROJECT = "KIZUNA_PROJECT"
 PACKAGED = Path(__file__).parent.parent / "project"
 """The project of a bento that `kizuna package` made."""
+
+SWITCH = 0.0005
+"""Seconds after which a thread makes room for another: as long, at most, an answer waits for the watch."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,6 +56,7 @@ def application() -> Gate:
     """The service as an ASGI application, for uvicorn: the gate first, BentoML behind it."""
     keep()
     desk()
+    sys.setswitchinterval(SWITCH)
     # What was made until now stays: looking through it again and again would make single answers slow.
     gc.collect()
     gc.freeze()

@@ -43,7 +43,7 @@ def taken(url: str) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 90) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 300) -> None:
     ends = time.monotonic() + seconds
     while True:
         try:

@@ -73,7 +73,7 @@ def test_the_model_text_is_the_same_whatever_the_threads_it_was_trained_with() -
     texts = []
     for threads in (1, 2):
         parameters = {"objective": "binary", "num_threads": threads, "verbosity": -1, "deterministic": True}
-        parameters["force_row_wise"] = True
+        parameters["force_col_wise"] = True
         booster = lightgbm.train(parameters, lightgbm.Dataset(matrix, target), num_boost_round=3)
         texts.append(booster.model_to_string())
     assert texts[0] != texts[1]
