@@ -67,7 +67,7 @@ class Settings:
             "seed": self.seed,
             "num_threads": self.threads,
             "deterministic": True,
-            "force_col_wise": True,
+            "force_col_wise": True,  # row by row it would count every column, not only those a tree may use
             "verbosity": -1,
         }
 

@@ -137,8 +137,11 @@ def _array(column: Column) -> pa.Array:
 
 def _coded(codes: NDArray[np.int64], words: pa.Array) -> pa.Array:
     """Texts by their codes; -1 is absent."""
-    indices = pa.array(codes.astype(np.int32), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, words)
+    # A word that stands twice in a dictionary leaves bytes in the Parquet file that nobody wrote.
+    once = words.dictionary_encode()
+    places = once.indices.to_numpy()[np.maximum(codes, 0)]
+    indices = pa.array(places.astype(np.int32), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, once.dictionary)
 
 
 def record(span: Span) -> Mapping[str, str]:
