@@ -80,12 +80,17 @@ class Cursor:
         )
 
 
-def at_risk(scores: Scores, choice: Choice, subjects: Sequence[str] = ()) -> Rows:
+def at_risk(
+    scores: Scores,
+    choice: Choice,
+    subjects: Sequence[str] = (),
+    planned: NDArray[np.bool_] | None = None,
+) -> Rows:
     """The rows of the list, the first to approach first; ties go by customer key.
 
     `subjects` says what each feature is about: a list by indicators needs it.
     """
-    return page(scores, choice, subjects)[0]
+    return page(scores, choice, subjects, planned=planned)[0]
 
 
 def page(

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.errors import KizunaError, UsageError
+from serving.answers import AtRiskReply, ExplainReply, PredictReply, ReportReply, ScoreReply
 from serving.at_risk import Choice, Cursor
 from serving.crm import column_map
 from serving.crm import lines as mapped_lines
@@ -19,15 +20,10 @@ from serving.listing import csv_lines
 from serving.live import append, beside_stored, predict
 from serving.schema import (
     AtRiskPageRequest,
-    AtRiskReply,
     AtRiskRequest,
-    ExplainReply,
     ExplainRequest,
-    PredictReply,
     PredictRequest,
-    ReportReply,
     ReportRequest,
-    ScoreReply,
     ScoreRequest,
     Shape,
     WholeListRequest,

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 from pydantic.json_schema import models_json_schema
 
+from serving.answers import ErrorReply
 from serving.endpoints import CSV, ENDPOINTS, Endpoint
-from serving.schema import ErrorReply, WholeListRequest
+from serving.schema import WholeListRequest
 
 REFERENCE = "#/components/schemas/{model}"
 

@@ -16,7 +16,7 @@ from features.customers import Customers
 from features.errors import ModelError, UnknownCustomer
 from features.store import EventStore
 from features.timeline import Timeline
-from serving.at_risk import Choice, Cursor, Rows, page
+from serving.at_risk import Choice, Cursor, Rows, at_risk, page
 from serving.champion import load
 from serving.change import what_changed
 from serving.engagement.attached import cut_to, plan_of, plans
@@ -106,7 +106,7 @@ class Replies:
 
     def listed(self, choice: Choice, language: str) -> Iterator[Reply]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
-        rows, _ = page(self.scores, choice, self.subjects, planned=self._planned(choice))
+        rows = at_risk(self.scores, choice, self.subjects, self._planned(choice))
         return self._in_words(rows, language)
 
     def _planned(self, choice: Choice) -> NDArray[np.bool_] | None:

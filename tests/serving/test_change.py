@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from serving.answers import ExplainReply
 from serving.at_risk import Choice
 from serving.call import Call
 from serving.cli import main
 from serving.replies import Replies
-from serving.schema import ExplainReply
 from tests.serving import shop
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from serving.answers import ErrorReply
 from serving.endpoints import ENDPOINTS
 from serving.gate import OWN
 from serving.openapi import ANSWERS, ERRORS, EXAMPLES, document, specification
-from serving.schema import ErrorReply
 
 
 def test_every_route_that_the_gate_answers_is_published() -> None:

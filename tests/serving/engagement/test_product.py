@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from serving.answers import AtRiskReply, ExplainReply, ReportReply
 from serving.call import Call
 from serving.cli import main
 from serving.engagement.asking import ask
 from serving.engagement.kept import FOLDER, load
 from serving.engagement.survey import take
 from serving.replies import Replies
-from serving.schema import AtRiskReply, ExplainReply, ReportReply
 from serving.scoring import answer
 from tests.serving.running import serving
 from training.labels import IN_COHORT
