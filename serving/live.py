@@ -19,11 +19,11 @@ from features.events import ATTRIBUTE, whole
 from features.history import History
 from features.sent import SENT, as_events, history
 from features.store import EventStore, Receipt
-from features.timeline import EARLIEST, Timeline, from_instant
+from features.timeline import EARLIEST, Timeline
 from serving.champion import Champion
 from serving.schema import EventRequest, LiveCustomer, PredictRequest
 from serving.scoring import answer, newest
-from serving.sent import plain_history
+from serving.sent import attribute, plain_history
 from serving.wording import Reply, unknown, with_status
 
 Sent = tuple[LiveCustomer, str, EventRequest]
@@ -178,7 +178,7 @@ def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, 
         place = f"customers[{number}]"
         sent += [(customer, f"{place}.events[{at}]", event) for at, event in enumerate(customer.events)]
         sent += [
-            (customer, f"{place}.attributes.{name}", _attribute(name, value, as_of))
+            (customer, f"{place}.attributes.{name}", attribute(name, value, as_of))
             for name, value in customer.attributes.items()
         ]
 
@@ -217,17 +217,6 @@ def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[s
     sent = Counter(event.kind for customer in customers for event in customer.events)
     sent.update(ATTRIBUTE + name for customer in customers for name in customer.attributes)
     return {kind: count for kind, count in sorted(sent.items()) if kind not in known}
-
-
-def _attribute(name: str, value: float | str, as_of: int) -> EventRequest:
-    """What is known about a customer, as the event that says it, the last before the as-of date."""
-    text = isinstance(value, str)
-    return EventRequest.model_construct(
-        occurred_at=from_instant(as_of - 1).isoformat(),
-        kind=ATTRIBUTE + name,
-        value=None if text else float(value),
-        detail=value if text else None,
-    )
 
 
 def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:

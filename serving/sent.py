@@ -7,145 +7,208 @@ Their arrays are filled here in one pass. Whatever looks odd is left to the rule
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.events import ATTRIBUTE
 from features.fingerprints import ID_LENGTH, as_ids, numbered, of_events, of_texts
-from features.history import MISSING, History
-from features.timeline import ALWAYS, EARLIEST, Timeline, zone
-from serving.schema import LiveCustomer
+from features.history import MISSING, Codes, History
+from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
+from serving.schema import EventRequest, LiveCustomer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_YEAR = 2100
+_STAMP = pa.timestamp("us", "UTC")
+_NO_MOMENT = -1
 
-Row = tuple[int, int, int, float, int, int, int, int, str]
-"""Customer, instant, recorded, value, then the codes of kind, channel, place and detail, and the event id."""
-_KEY, _INSTANT, _RECORDED, _VALUE, _KIND, _CHANNEL, _PLACE, _DETAIL, _ID = range(9)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sent:
+    """The rows of a request, column by column."""
+
+    keys: NDArray[np.int64]
+    instants: Instants
+    recorded: Instants
+    values: NDArray[np.float64]
+    codes: tuple[Codes, ...]
+    """Of kind, channel, place and detail."""
+    ids: tuple[str | None, ...]
+
+    def take(self, order: NDArray[np.int64]) -> _Sent:
+        ids = tuple(self.ids[at] for at in order)
+        codes = tuple(column[order] for column in self.codes)
+        return _Sent(
+            self.keys[order], self.instants[order], self.recorded[order], self.values[order], codes, ids
+        )
 
 
 def plain_history(
     customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int
 ) -> History | None:
     """The history of a request that holds nothing odd, None for any other; the first customer is key 0."""
-    rows: list[Row] = []
     people: dict[str, int] = {}
-    kinds: dict[str, int] = {}
-    channels: dict[str, int] = {}
-    places: dict[str, int] = {}
-    details: dict[str, int] = {}
-    ids: set[str] = set()
-    given = 0
-    local = zone(timeline.timezone)
-    last = min(as_of - 1, now)
+    whose, how_many, columns = list[int](), list[int](), _Columns()
     for customer in customers:
-        key = people.setdefault(customer.customer_id, len(people))
-        for event in customer.events:
-            instant = _instant(event.occurred_at, local)
-            if not EARLIEST <= instant <= last:
-                return None
-            recorded = ALWAYS
-            if event.recorded_at is not None:
-                said = _instant(event.recorded_at, local)
-                if not EARLIEST <= said <= now:
-                    return None
-                recorded = max(said, instant)
-            value = event.value
-            if event.kind == "refund" and value is not None and value > 0:
-                return None
-            if event.event_id:
-                ids.add(event.event_id)
-                given += 1
-            rows.append(
-                (
-                    key,
-                    instant,
-                    recorded,
-                    np.nan if value is None else value,
-                    kinds.setdefault(event.kind, len(kinds)),
-                    channels.setdefault(event.channel, len(channels)) if event.channel else MISSING,
-                    places.setdefault(event.place, len(places)) if event.place else MISSING,
-                    details.setdefault(event.detail, len(details)) if event.detail else MISSING,
-                    event.event_id or "",
-                )
-            )
-        for name, known in customer.attributes.items():
-            kind = kinds.setdefault(ATTRIBUTE + name, len(kinds))
-            text = isinstance(known, str)
-            detail = details.setdefault(str(known), len(details)) if text and known else MISSING
-            number = np.nan if text else float(known)
-            rows.append((key, as_of - 1, ALWAYS, number, kind, MISSING, MISSING, detail, ""))
-    if len(ids) < given or not _named(people) or not _named(kinds):
+        whose.append(people.setdefault(customer.customer_id, len(people)))
+        before = len(columns.occurred)
+        columns.add(customer.events)
+        if customer.attributes:
+            columns.add([attribute(name, known, as_of) for name, known in customer.attributes.items()])
+        how_many.append(len(columns.occurred) - before)
+    ids, rows = columns.ids, len(columns.occurred)
+    sent_ids = [one for one in ids if one]
+    if len(set(sent_ids)) < len(sent_ids):
         return None
-    if given < len(rows) and any(len(one) == ID_LENGTH for one in ids):  # perhaps an id that was derived
+    if len(sent_ids) < rows and any(len(one) == ID_LENGTH for one in sent_ids):
+        return None  # perhaps an id that was derived
+    instants, learned = _instants(columns.occurred, timeline), _learned(columns.recorded, timeline)
+    if rows and not (instants.min() >= EARLIEST and instants.max() <= min(as_of - 1, now)):
         return None
-    texts = (tuple(kinds), tuple(channels), tuple(places), tuple(details))
-    ordered = _ordered(rows, tuple(people), texts)
+    if (learned != ALWAYS).any():
+        said = learned[learned != ALWAYS]
+        if said.min() < EARLIEST or said.max() > now:
+            return None
+        learned = np.where(learned == ALWAYS, ALWAYS, np.maximum(learned, instants))
+    coded = [_coded(column) for column in (columns.kinds, columns.channels, columns.places, columns.details)]
+    texts = tuple(tuple(names) for _, names in coded)
+    if not _named(people) or not _named(texts[0]):
+        return None
+    sent = _Sent(
+        np.repeat(np.array(whose, np.int64), how_many),
+        instants,
+        learned,
+        np.array(columns.values, dtype=np.float64),  # None is NaN
+        tuple(codes for codes, _ in coded),
+        tuple(ids),
+    )
+    refund = coded[0][1].get("refund")
+    if refund is not None and (sent.values[sent.codes[0] == refund] > 0).any():
+        return None
+    ordered = _ordered(sent, tuple(people), texts)
     return None if ordered is None else _history(ordered, len(people), texts)
 
 
+def attribute(name: str, value: float | str, as_of: int) -> EventRequest:
+    """What is known about a customer, as the event that says it, the last before the as-of date."""
+    text = isinstance(value, str)
+    return EventRequest.model_construct(
+        occurred_at=from_instant(as_of - 1).isoformat(),
+        kind=ATTRIBUTE + name,
+        value=None if text else float(value),
+        detail=value if text else None,
+    )
+
+
+class _Columns:
+    """What events say, column by column: in this way half the time goes that rows would take."""
+
+    def __init__(self) -> None:
+        self.occurred, self.kinds = list[str](), list[str]()
+        self.values = list[float | None]()
+        self.channels, self.places, self.details = list[str | None](), list[str | None](), list[str | None]()
+        self.recorded, self.ids = list[str | None](), list[str | None]()
+
+    def add(self, events: Sequence[EventRequest]) -> None:
+        said = [vars(event) for event in events]  # an attribute of a model takes three times as long
+        self.occurred += [cells["occurred_at"] for cells in said]
+        self.kinds += [cells["kind"] for cells in said]
+        self.values += [cells["value"] for cells in said]
+        self.channels += [cells["channel"] for cells in said]
+        self.places += [cells["place"] for cells in said]
+        self.details += [cells["detail"] for cells in said]
+        self.recorded += [cells["recorded_at"] for cells in said]
+        self.ids += [cells["event_id"] for cells in said]
+
+
+def _coded(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
+    """A column as codes, `MISSING` where it says nothing, and the codes of its texts."""
+    if not any(column):
+        return np.full(len(column), MISSING, np.int32), {}
+    names = {text: code for code, text in enumerate(filter(None, dict.fromkeys(column)))}
+    found: dict[str | None, int] = {None: MISSING, "": MISSING}
+    found.update(names)
+    return np.fromiter(map(found.__getitem__, column), np.int32, len(column)), names
+
+
+def _learned(column: Sequence[str | None], timeline: Timeline) -> Instants:
+    """When the company learned of each row, `ALWAYS` where that is not said."""
+    learned = np.full(len(column), ALWAYS)
+    if column.count(None) < len(column):
+        there = [at for at, text in enumerate(column) if text is not None]
+        learned[there] = _instants([text for text in column if text is not None], timeline)
+    return learned
+
+
+def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
+    """The instants of moments, `_NO_MOMENT` where a text is not plainly one."""
+    try:
+        # Arrow reads them all at once when each names its offset, and in no other way than Python does.
+        read: Instants = pa.array(texts, pa.string()).cast(_STAMP).cast(pa.int64()).to_numpy()
+        return read
+    except pa.ArrowInvalid:
+        local = zone(timeline.timezone)
+        return np.array([_instant(text, local) for text in texts], dtype=np.int64)
+
+
 def _instant(text: str, local: object) -> int:
-    """The instant of a moment, -1 where it is not plainly one."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return -1
+        return _NO_MOMENT
     if text[4:5] != "-" or not _EPOCH.year <= moment.year <= _LAST_YEAR:
-        return -1
+        return _NO_MOMENT
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=local)  # type: ignore[arg-type]
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _named(texts: dict[str, int]) -> bool:
+def _named(texts: Iterable[str]) -> bool:
     return all(any(character.isalnum() for character in text) for text in texts)
 
 
-def _ordered(
-    rows: list[Row], people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]
-) -> list[Row] | None:
+def _ordered(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> _Sent | None:
     """The rows in the store's order: customer, instant, event id; None where two would be one event."""
-    rows.sort(key=itemgetter(_KEY, _INSTANT))
-    tied = [
-        at
-        for at in range(1, len(rows))
-        if rows[at][_INSTANT] == rows[at - 1][_INSTANT] and rows[at][_KEY] == rows[at - 1][_KEY]
-    ]
-    if not tied:
-        return rows
+    keys, instants = sent.keys, sent.instants
+    forward = (keys[1:] > keys[:-1]) | ((keys[1:] == keys[:-1]) & (instants[1:] > instants[:-1]))
+    if forward.all():
+        return sent
+    sent = sent.take(np.lexsort((instants, keys)))
+    tied = np.flatnonzero((np.diff(sent.keys) == 0) & (np.diff(sent.instants) == 0)) + 1
+    if not len(tied):
+        return sent
     # Only events of one instant need their ids, and those of equal content have one instant.
-    places = sorted({*tied, *(at - 1 for at in tied)})
-    nameless = [at for at in places if not rows[at][_ID]]
-    names = dict(zip(nameless, _derived([rows[at] for at in nameless], people, texts), strict=True))
-    identified = {at: rows[at][_ID] or names[at] for at in places}
+    places = np.union1d(tied, tied - 1)
+    nameless = [at for at in places if not sent.ids[at]]
+    names = dict(zip(nameless, _derived(sent.take(np.array(nameless, np.int64)), people, texts), strict=True))
+    identified = {at: sent.ids[at] or names[at] for at in places}
     if len(set(identified.values())) < len(identified):
         return None
-    ids = [str(identified.get(at, "")).encode() for at in range(len(rows))]
-    sequence = sorted(range(len(rows)), key=lambda at: (rows[at][_KEY], rows[at][_INSTANT], ids[at]))
-    return [rows[at] for at in sequence]
+    ids = [str(identified.get(at, "")).encode() for at in range(len(keys))]
+    keys, instants = sent.keys, sent.instants
+    sequence = sorted(range(len(keys)), key=lambda at: (keys[at], instants[at], ids[at]))
+    return sent.take(np.array(sequence, np.int64))
 
 
-def _derived(rows: list[Row], people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> list[str]:
+def _derived(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> list[str]:
     """The ids the store derives for these rows, which are in the order in which they were sent."""
-    if not rows:
+    if not len(sent.keys):
         return []
-    columns = list(zip(*rows, strict=True))
     codes, base = [], 0
-    for column, names in zip((_KIND, _CHANNEL, _PLACE, _DETAIL), texts, strict=True):
-        numbers = np.array(columns[column], dtype=np.int32)
-        codes.append(np.where(numbers < 0, MISSING, numbers + base).astype(np.int32))
+    for column, names in zip(sent.codes, texts, strict=True):
+        codes.append(np.where(column < 0, MISSING, column + base).astype(np.int32))
         base += len(names)
     whole = [text for names in texts for text in names]
     first, second = of_events(
-        np.array(columns[_KEY], dtype=np.int64),
-        np.array(columns[_INSTANT], dtype=np.int64),
-        np.array(columns[_RECORDED], dtype=np.int64),
-        np.array(columns[_VALUE], dtype=np.float64),
+        sent.keys,
+        sent.instants,
+        sent.recorded,
+        sent.values,
         *codes,
         of_texts(pa.array(people, pa.large_string())),
         of_texts(pa.array(whole, pa.large_string())),
@@ -154,19 +217,14 @@ def _derived(rows: list[Row], people: tuple[str, ...], texts: tuple[tuple[str, .
     return ids
 
 
-def _history(rows: list[Row], customers: int, texts: tuple[tuple[str, ...], ...]) -> History:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 9
-    recorded = np.array(columns[_RECORDED], dtype=np.int64)
-    kinds, channels, places, details = (
-        np.array(columns[column], dtype=np.int32) for column in (_KIND, _CHANNEL, _PLACE, _DETAIL)
-    )
-    keys = np.arange(customers)
+def _history(sent: _Sent, customers: int, texts: tuple[tuple[str, ...], ...]) -> History:
+    kinds, channels, places, details = sent.codes
     return History(
-        keys=keys,
-        offsets=np.searchsorted(np.array(columns[_KEY], dtype=np.int64), np.arange(customers + 1)),
-        instants=np.array(columns[_INSTANT], dtype=np.int64),
-        recorded=recorded if (recorded != ALWAYS).any() else np.empty(0, np.int64),
-        values=np.array(columns[_VALUE], dtype=np.float64),
+        keys=np.arange(customers),
+        offsets=np.searchsorted(sent.keys, np.arange(customers + 1)),
+        instants=sent.instants,
+        recorded=sent.recorded if (sent.recorded != ALWAYS).any() else np.empty(0, np.int64),
+        values=sent.values,
         kinds=kinds,
         channels=channels,
         places=places,

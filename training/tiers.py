@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -61,18 +61,6 @@ class Part:
     rank: tuple[float, ...]
     """The share of the cohort below each, half of those equal included."""
 
-    @cached_property
-    def curve(self) -> tuple[Floats, Floats]:
-        """`at` and `rank` as arrays: making them would take longer than reading one value off."""
-        return np.array(self.at), np.array(self.rank)
-
-    def score(self, raw: Floats) -> Floats:
-        """0..1: where a value stands in the cohort; 0 where there is nothing to say."""
-        rank = np.interp(raw, *self.curve)
-        if self.side == "recency":
-            return np.where(np.isnan(raw), 0.0, 1.0 - rank)
-        return np.where(raw > 0.0, rank, 0.0)
-
 
 @dataclass(frozen=True)
 class TierScale:
@@ -84,8 +72,32 @@ class TierScale:
     parts: tuple[Part, ...]
 
     def index(self, snapshot: Snapshot) -> Floats:
-        """float64[n]: the engagement index, 0..100, of each row."""
-        return _index(self.parts, snapshot.matrix, snapshot.columns)
+        """float64[n]: the engagement index, 0..100, of each row: the mean over sides of the weighted mean
+        over a side's parts, times 100."""
+        from training.curves import indices  # compiled: not needed to read settings
+
+        places = _places(self._columns, snapshot.columns)
+        index: Floats = indices(np.ascontiguousarray(snapshot.matrix), places, *self._curves)
+        return index
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(column for part in self.parts for column in part.columns)
+
+    @cached_property
+    def _curves(self) -> tuple[NDArray[Any], ...]:
+        """The parts end to end, as `indices` takes them."""
+        of_side = {
+            side: sum(p.weight for p in self.parts if p.side == side) for side in _sides_of(self.parts)
+        }
+        return (
+            np.cumsum([0, *(len(part.columns) for part in self.parts)]),
+            np.array([part.side == "recency" for part in self.parts]),
+            np.array([part.weight / of_side[part.side] / len(of_side) for part in self.parts]),
+            np.cumsum([0, *(len(part.at) for part in self.parts)]),
+            np.array([value for part in self.parts for value in part.at]),
+            np.array([share for part in self.parts for share in part.rank]),
+        )
 
     def tier(self, index: Floats) -> NDArray[np.int8]:
         """int8[n]: positions in `names`, 0 = lowest."""
@@ -115,7 +127,7 @@ def tier_scale(settings: TierSettings, snapshot: Snapshot, catalog: Catalog, chu
             "cannot place customers in tiers: all of the cohort behave alike, or nothing they did is known. "
             "Look at the sources with `kizuna doctor`."
         )
-    index = _index(tuple(parts), snapshot.matrix, snapshot.columns)
+    index = TierScale(settings.names, (), tuple(parts)).index(snapshot)
     shares = np.arange(1, len(settings.names)) / len(settings.names)
     cuts = tuple(float(cut) for cut in np.quantile(index, shares))
     return TierScale(settings.names, cuts, tuple(parts))
@@ -177,14 +189,10 @@ def _raw(columns: tuple[str, ...], matrix: Floats, names: tuple[str, ...]) -> Fl
     return positive
 
 
-def _index(parts: tuple[Part, ...], matrix: Floats, names: tuple[str, ...]) -> Floats:
-    """The mean over sides of the weighted mean over a side's parts, times 100."""
-    total = np.zeros(len(matrix))
-    sides = dict.fromkeys(part.side for part in parts)
-    for side in sides:
-        mine = [part for part in parts if part.side == side]
-        weight = sum(part.weight for part in mine)
-        for part in mine:
-            total += part.score(_raw(part.columns, matrix, names)) * (part.weight / weight)
-    index: Floats = np.clip(100.0 * total / len(sides), 0.0, 100.0)
-    return index
+def _sides_of(parts: tuple[Part, ...]) -> tuple[Side, ...]:
+    return tuple(dict.fromkeys(part.side for part in parts))
+
+
+@lru_cache(maxsize=64)
+def _places(columns: tuple[str, ...], names: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.array([names.index(column) for column in columns], dtype=np.int64)
