@@ -32,15 +32,13 @@ def customer(number: int, as_of: int) -> LiveCustomer:
     kinds = rng.choice(["purchase", "visit", "feature_used", "login", "ticket_opened"], number)
     channels = rng.choice(["web", "app", "store"], number)
     sent = [
-        EventRequest.model_validate(
-            {
-                "occurred_at": from_instant(int(moment)).isoformat(),
-                "kind": str(kind),
-                "value": float(value),
-                "channel": str(channel),
-                "place": f"shop-{detail % 7}",
-                "detail": f"detail-{detail}",
-            }
+        EventRequest(
+            occurred_at=from_instant(int(moment)).isoformat(),
+            kind=str(kind),
+            value=float(value),
+            channel=str(channel),
+            place=f"shop-{detail % 7}",
+            detail=f"detail-{detail}",
         )
         for moment, kind, value, channel, detail in zip(
             moments, kinds, rng.integers(1, 5000, number), channels, rng.integers(0, 40, number), strict=True

@@ -169,6 +169,11 @@ class Catalog:
         return tuple(feature.name for feature in self.features)
 
     @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of event that some stream takes."""
+        return frozenset(kind for stream in self.streams for kind in stream.kinds)
+
+    @cached_property
     def stream_of(self) -> Mapping[str, Stream]:
         """Streams by name."""
         return {stream.name: stream for stream in self.streams}

@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.history import History
 from features.kernel import walk
 from features.program import Ints, Matrix, Program, Selection
-from features.timeline import Timeline, edges
+from features.timeline import Timeline
 
 WORTH_A_THREAD = 30_000
 """Events and numbers of a part that pay for a thread of its own."""
@@ -140,7 +140,7 @@ def _choices(selection: Selection) -> tuple[Any, ...]:
 
 def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
     return (
-        edges(0, program.windows)[1:],
+        program.reach,
         timeline.midnights,
         timeline.turns,
         program.amounts,

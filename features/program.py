@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from features.aggregates import AGGREGATES
 from features.catalog import REFUND, Catalog, Derived, Feature
 from features.history import History
 from features.kernel import DERIVED, FAMILIES, NUMBERS, OPERATIONS
+from features.timeline import edges
 
 Matrix = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +25,8 @@ class Program:
     """What to compute: columns grouped by family of aggregates and by stream, windows ascending."""
 
     windows: tuple[int, ...]
+    reach: Ints
+    """int64[windows]: how far before the as-of date each begins, as a negative number of microseconds."""
     amounts: Flags
     """bool[s]: whether a negative value takes back."""
     starts: Ints
@@ -72,6 +76,7 @@ class Program:
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
         return Program(
             windows,
+            edges(0, windows)[1:],
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
             starts,
             np.array(
@@ -144,28 +149,39 @@ class Selection:
     @staticmethod
     def of(catalog: Catalog, history: History) -> Selection:
         """The selection of a catalogue's streams in the codes of a history."""
-        code = {name: n for n, name in enumerate(history.kind_names)}
-        takers: list[list[int]] = [[] for _ in history.kind_names]
-        for number, stream in enumerate(catalog.streams):
-            for kind in stream.kinds:
-                if kind in code:
-                    takers[code[kind]].append(number)
-        chosen = (
-            (history.channel_names, [s.channels for s in catalog.streams]),
-            (history.place_names, [s.places for s in catalog.streams]),
-            (history.detail_names, [s.details for s in catalog.streams]),
-        )
-        tables = [_table(names, wanted) for names, wanted in chosen]
+        names = (history.channel_names, history.place_names, history.detail_names)
+        chosen = _chosen(catalog)
+        tables = [_table(known, wanted) for known, wanted in zip(names, chosen, strict=True)]
         return Selection(
-            np.cumsum([0, *(len(t) for t in takers)], dtype=np.int64),
-            np.array([number for t in takers for number in t], dtype=np.int64),
-            np.array([name == REFUND for name in history.kind_names], dtype=np.bool_),
+            *_takers(catalog, history.kind_names),
             np.stack([row for row, _ in tables], axis=1),
             *(allowed for _, allowed in tables),
         )
 
 
-def _table(names: tuple[str, ...], wanted: list[tuple[str, ...]]) -> tuple[Ints, Flags]:
+# Online these would take longer than the features of one customer; requests have few sets of kinds.
+@lru_cache(maxsize=256)
+def _takers(catalog: Catalog, kinds: tuple[str, ...]) -> tuple[Ints, Ints, Flags]:
+    takers = [[n for n, stream in enumerate(catalog.streams) if kind in stream.kinds] for kind in kinds]
+    return (
+        np.cumsum([0, *(len(t) for t in takers)], dtype=np.int64),
+        np.array([number for t in takers for number in t], dtype=np.int64),
+        np.array([name == REFUND for name in kinds], dtype=np.bool_),
+    )
+
+
+@lru_cache(maxsize=256)
+def _chosen(catalog: Catalog) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The channels, places and details that each stream takes; nothing where no stream chooses."""
+    chosen = (
+        tuple(s.channels for s in catalog.streams),
+        tuple(s.places for s in catalog.streams),
+        tuple(s.details for s in catalog.streams),
+    )
+    return tuple(wanted if any(wanted) else ((),) * len(wanted) for wanted in chosen)
+
+
+def _table(names: tuple[str, ...], wanted: tuple[tuple[str, ...], ...]) -> tuple[Ints, Flags]:
     row = np.full(len(wanted), -1, dtype=np.int64)
     if not any(wanted):
         return row, np.zeros((0, len(names) + 1), dtype=np.bool_)

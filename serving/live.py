@@ -114,7 +114,9 @@ def _said(
     answers = answer(bundle, known, as_of, threads=1)
     fresh = newest(known, as_of)
     names = [customer.customer_id for customer in request.customers]
-    chosen = answers.take(np.array([rows[name] for name in names if name in rows], dtype=np.int64))
+    places = [rows[name] for name in names if name in rows]
+    # Mostly the customers asked for are those of the history, in its order.
+    chosen = answers if places == list(range(len(answers))) else answers.take(np.array(places, np.int64))
     said = with_status(bundle, chosen, [name for name in names if name in rows], language)
     customers = [next(said) if name in rows else unknown(name) for name in names]
     return {
@@ -187,14 +189,14 @@ def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, 
         return pa.array(instants, pa.int64()).cast(pa.timestamp("us", "UTC"))
 
     texts = {
-        name: pa.array([getattr(event, name) for *_, event in sent], pa.string())
+        name: pa.array([event.get(name) for *_, event in sent], pa.string())
         for name in ("kind", "channel", "place", "detail", "event_id")
     }
     table = pa.table(
         {
             "customer_id": pa.array([customer.customer_id for customer, *_ in sent], pa.string()),
             "occurred_at": moments("occurred_at"),
-            "value": pa.array([event.value for *_, event in sent], pa.float64()),
+            "value": pa.array([event.get("value") for *_, event in sent], pa.float64()),
             "recorded_at": moments("recorded_at"),
             **texts,
         }
@@ -213,15 +215,14 @@ def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, 
 
 def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[str, int]:
     """Kinds of event that no feature of the catalogue reads, and how many of each were sent."""
-    known = {kind for stream in catalog.streams for kind in stream.kinds}
-    sent = Counter(event.kind for customer in customers for event in customer.events)
-    sent.update(ATTRIBUTE + name for customer in customers for name in customer.attributes)
-    return {kind: count for kind, count in sorted(sent.items()) if kind not in known}
+    sent = Counter([event["kind"] for customer in customers for event in customer.events])
+    sent.update([ATTRIBUTE + name for customer in customers for name in customer.attributes])
+    return {kind: count for kind, count in sorted(sent.items()) if kind not in catalog.kinds}
 
 
 def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:
-    moment: str | None = getattr(sent[2], column)
-    if moment is None:
+    moment = sent[2].get(column)
+    if not isinstance(moment, str):
         return None
     try:
         # A bare number could be seconds, milliseconds or a day: a moment has its dashes.
@@ -235,7 +236,8 @@ def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:
 def _refused(sent: Sent, column: str, reason: str) -> UsageError:
     customer, place, event = sent
     return UsageError(
-        f"cannot use {place} of customer '{customer.customer_id}' ({event.kind} of {event.occurred_at}): "
+        f"cannot use {place} of customer '{customer.customer_id}' "
+        f"({event['kind']} of {event['occurred_at']}): "
         f"{reason}",
         field=f"{place.partition('.')[0] if column == 'customer_id' else place}.{column}",
     )

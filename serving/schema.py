@@ -5,9 +5,10 @@ Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from features.errors import UsageError
 from features.timeline import parse
@@ -46,17 +47,21 @@ class ScoreRequest(Shape):
     language: Language | None = Field(None, description="the language of the reasons")
 
 
-class EventRequest(Shape):
+# A hundred of them come with one request, and dictionaries take half the time of models.
+@with_config(Shape.model_config)
+class EventRequest(TypedDict):
     """Something that happened to a customer."""
 
-    occurred_at: Moment = Field(description="ISO 8601; without an offset it is in the project's time zone")
-    kind: Annotated[str, Field(min_length=1, max_length=200)] = Field(examples=["purchase"])
-    value: float | None = None
-    channel: Text | None = None
-    place: Text | None = None
-    detail: Text | None = None
-    recorded_at: Moment | None = Field(None, description="when the company learned of it")
-    event_id: Text | None = None
+    occurred_at: Annotated[
+        Moment, Field(description="ISO 8601; without an offset it is in the project's time zone")
+    ]
+    kind: Annotated[str, Field(min_length=1, max_length=200, examples=["purchase"])]
+    value: NotRequired[float | None]
+    channel: NotRequired[Text | None]
+    place: NotRequired[Text | None]
+    detail: NotRequired[Text | None]
+    recorded_at: NotRequired[Annotated[Moment | None, Field(description="when the company learned of it")]]
+    event_id: NotRequired[Text | None]
 
 
 class LiveCustomer(Shape):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.events import ATTRIBUTE
@@ -24,7 +25,7 @@ from serving.schema import EventRequest, LiveCustomer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_YEAR = 2100
-_STAMP = pa.timestamp("us", "UTC")
+_TO_STAMP, _INT64 = pc.CastOptions.safe(pa.timestamp("us", "UTC")), pa.int64()
 _NO_MOMENT = -1
 
 
@@ -96,17 +97,14 @@ def plain_history(
 
 def attribute(name: str, value: float | str, as_of: int) -> EventRequest:
     """What is known about a customer, as the event that says it, the last before the as-of date."""
-    text = isinstance(value, str)
-    return EventRequest.model_construct(
-        occurred_at=from_instant(as_of - 1).isoformat(),
-        kind=ATTRIBUTE + name,
-        value=None if text else float(value),
-        detail=value if text else None,
-    )
+    event: EventRequest = {"occurred_at": from_instant(as_of - 1).isoformat(), "kind": ATTRIBUTE + name}
+    if isinstance(value, str):
+        return {**event, "detail": value}
+    return {**event, "value": float(value)}
 
 
 class _Columns:
-    """What events say, column by column: in this way half the time goes that rows would take."""
+    """What events say, column by column."""
 
     def __init__(self) -> None:
         self.occurred, self.kinds = list[str](), list[str]()
@@ -115,15 +113,14 @@ class _Columns:
         self.recorded, self.ids = list[str | None](), list[str | None]()
 
     def add(self, events: Sequence[EventRequest]) -> None:
-        said = [vars(event) for event in events]  # an attribute of a model takes three times as long
-        self.occurred += [cells["occurred_at"] for cells in said]
-        self.kinds += [cells["kind"] for cells in said]
-        self.values += [cells["value"] for cells in said]
-        self.channels += [cells["channel"] for cells in said]
-        self.places += [cells["place"] for cells in said]
-        self.details += [cells["detail"] for cells in said]
-        self.recorded += [cells["recorded_at"] for cells in said]
-        self.ids += [cells["event_id"] for cells in said]
+        self.occurred += [event["occurred_at"] for event in events]
+        self.kinds += [event["kind"] for event in events]
+        self.values += [event.get("value") for event in events]
+        self.channels += [event.get("channel") for event in events]
+        self.places += [event.get("place") for event in events]
+        self.details += [event.get("detail") for event in events]
+        self.recorded += [event.get("recorded_at") for event in events]
+        self.ids += [event.get("event_id") for event in events]
 
 
 def _coded(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
@@ -149,7 +146,9 @@ def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
     """The instants of moments, `_NO_MOMENT` where a text is not plainly one."""
     try:
         # Arrow reads them all at once when each names its offset, and in no other way than Python does.
-        read: Instants = pa.array(texts, pa.string()).cast(_STAMP).cast(pa.int64()).to_numpy()
+        read: Instants = (
+            pc.call_function("cast", [pa.array(texts, pa.string())], _TO_STAMP).view(_INT64).to_numpy()
+        )
         return read
     except pa.ArrowInvalid:
         local = zone(timeline.timezone)

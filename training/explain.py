@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +80,19 @@ def rank(
     what hardly matters only fills up. `strongest`: by size alone.
     """
     guide = _guide(bundle)
-    weights = guide.weights(matrix)
-    by_thing = _choose(contributions, weights, guide.things)
-    columns, sums = _order(by_thing, top, order)
-    few = np.flatnonzero(choosing.few(by_thing.sums, top, MATERIAL))
-    if len(few):
-        by_side = _choose(contributions[few], weights[few], guide.sides)
-        columns[few], sums[few] = _order(by_side, top, order)
-    values = np.where(columns >= 0, np.take_along_axis(matrix, np.maximum(columns, 0), axis=1), np.nan)
+    columns, sums, values = choosing.reasons(
+        np.ascontiguousarray(matrix),
+        np.ascontiguousarray(contributions),
+        *guide.weighing,
+        guide.things.starts,
+        guide.things.members,
+        guide.sides.starts,
+        guide.sides.members,
+        top,
+        order == "raising",
+        MATERIAL,
+        NOTHING,
+    )
     return Ranked(columns, sums, values)
 
 
@@ -188,6 +193,11 @@ class _Guide:
         return np.array([self.bundle.catalog.unit(name) == "detail" for name in self.columns])
 
     @cached_property
+    def silent(self) -> Floats:
+        """The weight of a column that says nothing."""
+        return np.where(self.details, 0.05, 0.4)
+
+    @cached_property
     def typical(self) -> Floats:
         return np.array([self.bundle.typical.get(name, np.nan) for name in self.columns])
 
@@ -197,12 +207,10 @@ class _Guide:
         whole = [self.bundle.catalog.unit(name) in {"count", "days"} for name in self.columns]
         return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
 
-    def weights(self, matrix: Floats) -> Floats:
-        """[n, f]: how good a reason each value makes: plain, present, and unlike the typical one."""
-        usual = (np.abs(matrix - self.typical) <= self.near) & ~self.details
-        silent = np.where(self.details, 0.05, 0.4)
-        weights: Floats = self.plainness * np.where(np.isnan(matrix), silent, np.where(usual, _AS_USUAL, 1.0))
-        return weights
+    @cached_property
+    def weighing(self) -> tuple[Any, ...]:
+        """What `choosing.weigh` knows of the columns."""
+        return self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL
 
     @staticmethod
     def _grouped(keys: Sequence[str]) -> _Groups:

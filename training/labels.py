@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -256,15 +257,20 @@ def _standing(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: i
 
 def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     """uint8[n]: what each event means to the label; a refund is an amount but no activity."""
-    of_kind = np.zeros(len(history.kind_names) + 1, dtype=np.uint8)
-    for code, kind in enumerate(history.kind_names):
-        of_kind[code] = (
-            STARTED * (kind in churn.started_by)
-            | ENDED * (kind in churn.ended_by)
-            | COMPLETED * (kind in churn.completed_by)
-            | AMOUNT * (kind in churn.amounts)
-        )
-    roles = of_kind[history.kinds]
+    roles: NDArray[np.uint8] = _of_kinds(churn, history.kind_names)[history.kinds]
     if churn.type == "inactivity" and len(history.values):
         roles[history.values < 0] &= np.uint8(~STARTED & 0xFF)
     return roles
+
+
+@lru_cache(maxsize=256)
+def _of_kinds(churn: Churn, kinds: tuple[str, ...]) -> NDArray[np.uint8]:
+    """uint8[kinds + 1]: the role of each kind; the last stands for none."""
+    roles = [
+        STARTED * (kind in churn.started_by)
+        | ENDED * (kind in churn.ended_by)
+        | COMPLETED * (kind in churn.completed_by)
+        | AMOUNT * (kind in churn.amounts)
+        for kind in kinds
+    ]
+    return np.array([*roles, 0], dtype=np.uint8)
