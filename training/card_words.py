@@ -230,7 +230,7 @@ class Japanese(Writer):
             verdict = (
                 "本番モデルに採用しました。" if self.decision.promoted else "本番モデルには採用していません。"
             )
-            yield Section("採否", (verdict, *self.decision.refusals, *self.decision.warnings))
+            yield Section("採否", (verdict, *self.decision.japanese))
 
     def more(self) -> Iterator[str]:
         if "tier/kappa" in self.figures:

@@ -118,7 +118,7 @@ def test_the_summary_holds_the_verdict_and_the_table() -> None:
 
 def test_low_evidence_and_refusals_are_said(files: dict[str, str]) -> None:
     doubtful = like(judged(), evidence="low")
-    refused = Decision(False, ("base rate: worse by 0.0100",), (), {})
+    refused = Decision(False, ("base rate: worse by 0.0100",), (), {}, ("ベースレート：0.0100悪い。",))
     told = cards(doubtful, refused)
     assert (
         "Evidence is low: there are too few dates, or too few customers who left or stayed, to judge it on "
@@ -128,6 +128,8 @@ def test_low_evidence_and_refusals_are_said(files: dict[str, str]) -> None:
         "根拠は限定的です：日付の数、または離反・継続した顧客の数が足りず、学習より後の日付で評価できていません。"
     ) in told["model_card.ja.md"]
     assert "- Did not become the champion.\n- base rate: worse by 0.0100" in told["model_card.en.md"]
+    assert "- 本番モデルには採用していません。\n- ベースレート：0.0100悪い。" in told["model_card.ja.md"]
+    assert "base rate: worse" not in told["model_card.ja.md"]
     assert "Became the champion." in files["model_card.en.md"]
 
 

@@ -60,6 +60,10 @@ def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
         "evidence: low, because there are too few dates, or too few customers who left or stayed, "
         "to test on later dates than those that taught",
     )
+    assert decision.japanese == (
+        "単純な基準：対数損失0.5000。最終行動からの日数だけによる予測の0.1000より0.4000悪い。",
+        "根拠の強さ：低い。学習より後の日付で検証するには、基準日または離反・継続した顧客が少なすぎる。",
+    )
 
 
 def test_a_challenger_that_a_single_ratio_beats_is_refused() -> None:
