@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from features.catalog import Catalog, catalog, indicators
 from features.errors import ModelError
-from tests.training.trained import KINDS, SETTINGS, bundle, like, rows
+from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
 from training.bundle import Bundle, canonical
 from training.contributions import Explainer
 from training.models import Models, Settings, fit_churn, fit_tier, fit_value, slots
+from training.ways import Ways
 
 FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
 REMEDY = "Train again with `kizuna train`."
@@ -275,13 +276,56 @@ def test_contributions_sum_to_the_log_odds(size: int) -> None:
     assert np.abs(contributions.sum(axis=1) - bundle().predict(matrix).margin).max() < 1e-4
 
 
-def test_fast_and_exact_contributions_agree_where_values_are_missing() -> None:
-    booster = lightgbm.Booster(model_str=bundle().models.churn)
+def large_trees() -> lightgbm.Booster:
+    """Of so many splits that their ways are too many to keep."""
+    matrix = rows(2_000, seed=9)
+    how = {"objective": "binary", "num_leaves": 15, "verbose": -1, "seed": 1, "num_threads": 1}
+    return lightgbm.train(how, lightgbm.Dataset(matrix, outcome(matrix, seed=3)), num_boost_round=20)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_fast_and_exact_contributions_agree_where_values_are_missing(small: bool) -> None:
+    booster = lightgbm.Booster(model_str=bundle().models.churn) if small else large_trees()
+    assert (Ways.of(booster) is not None) == small
     matrix = rows(4_000, seed=9)
     matrix[:50] = np.nan
-    fast = Explainer(booster, large=1)(matrix)
-    exact = Explainer(booster, large=10_000)(matrix)
-    assert np.abs(fast - exact).max() < 1e-5
+    matrix[50:60] = np.inf
+    matrix[60:70] = -np.inf
+    exact = booster.predict(matrix, pred_contrib=True, num_threads=1)
+    for fast in (Explainer(booster, large=1)(matrix), Explainer(booster, large=10_000)(matrix)):
+        assert np.abs(fast - exact).max() < (1e-12 if small else 1e-5)
+
+
+def test_a_row_alone_is_explained_as_in_a_batch_on_any_number_of_threads() -> None:
+    explainer, matrix = bundle().explainer, rows(9_000, seed=9)
+    whole = explainer(matrix)
+    assert explainer(matrix, threads=1).tobytes() == whole.tobytes()
+    for row in (0, 4_500, 8_999):
+        assert explainer(matrix[row : row + 1]).tobytes() == whole[row : row + 1].tobytes()
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.2, 0.9]), leaves=st.integers(2, 9))
+def test_every_way_through_a_tree_is_explained_as_lightgbm_does(
+    seed: int, missing: float, leaves: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    matrix = np.round(draw.normal(0, 2, (400, 4)), 1)  # few values: the same features split again and again
+    matrix[draw.random(matrix.shape) < missing] = np.nan
+    left = draw.random(400) < 1 / (1 + np.exp(-np.nan_to_num(matrix[:, 0]) * np.nan_to_num(matrix[:, 1])))
+    how = {
+        "objective": "binary",
+        "num_leaves": leaves,
+        "min_data_in_leaf": 5,
+        "verbose": -1,
+        "num_threads": 1,
+    }
+    booster = lightgbm.train(how, lightgbm.Dataset(matrix, left), num_boost_round=10)
+    ways = Ways.of(booster)
+    assert ways is not None
+    asked = np.concatenate([matrix, ways.examples(400, 4)])
+    exact = booster.predict(asked, pred_contrib=True, num_threads=1)
+    assert np.abs(ways(asked) - exact).max() < 1e-12
 
 
 def test_a_fast_explanation_that_misses_falls_back_and_says_so(
