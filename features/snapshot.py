@@ -71,7 +71,10 @@ def snapshot(
     matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers, threads=threads)
     for place, column in program.details:
         book = known.code_book.get(column, ())
-        matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book)
+        if len(matrix) > 1:
+            matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book)
+        elif len(matrix) and (code := matrix[0, place]) == code:  # online, one text is looked up, not all
+            matrix[0, place] = _places(book).get(history.detail_names[int(code)], len(book))
     return Snapshot(keys, as_of, catalog.columns, matrix)
 
 
@@ -101,9 +104,6 @@ def _program(catalog: Catalog) -> Program:
 
 def _encoded(codes: Matrix, names: tuple[str, ...], book: tuple[str, ...]) -> Matrix:
     place = _places(book)
-    if len(codes) == 1:  # online, looking up one text instead of all
-        code = codes[0]
-        return codes if np.isnan(code) else np.array([float(place.get(names[int(code)], len(book)))])
     numbers = np.array([*(place.get(name, len(book)) for name in names), np.nan], dtype=np.float64)
     encoded: Matrix = numbers[np.where(np.isnan(codes), len(names), codes).astype(np.int64)]
     return encoded

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import DataError, ModelError
 from features.events import ATTRIBUTE
@@ -21,7 +23,7 @@ from serving.attributes import Attributes
 from serving.champion import Champion
 from serving.scores import REASONS, Answers, Facts
 from training.bundle import Bundle
-from training.explain import rank
+from training.explain import Ranked, rank
 from training.labels import IN_COHORT, UNKNOWN, statuses
 
 
@@ -35,32 +37,38 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
     dates = np.full(history.customers, as_of, dtype=np.int64)
     timeline = Timeline(bundle.timezone)
     rows = snapshot(history, bundle.catalog, timeline, history.keys, dates, bundle.priors, threads=threads)
-    n, inside = history.customers, status == IN_COHORT
-    probability, expected = np.full(n, np.nan), np.full(n, np.nan)
-    predicted_tier = np.full(n, -1, dtype=np.int8)
-    features = np.full((n, REASONS), -1, dtype=np.int16)
-    values, contributions = np.full((n, REASONS), np.nan), np.zeros((n, REASONS))
-    if inside.any():
-        matrix = rows.matrix[inside]
+    inside = status == IN_COHORT
+    matrix = rows.matrix if (whole := inside.all()) else rows.matrix[inside]
+    probability, tiers, expected = np.empty(0), np.empty(0, np.int8), None
+    nobody = np.empty((0, REASONS))
+    ranked = Ranked(nobody.astype(np.int64), nobody, nobody)
+    if len(matrix):
         said = bundle.predict(matrix, threads=threads)
+        probability, expected = said.churn_probability, said.expected_value
+        tiers = said.tier_probabilities.argmax(axis=1).astype(np.int8)
         ranked = rank(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
-        probability[inside] = said.churn_probability
-        predicted_tier[inside] = said.tier_probabilities.argmax(axis=1)
-        if said.expected_value is not None:
-            expected[inside] = said.expected_value
-        features[inside], values[inside] = ranked.columns, ranked.values
-        contributions[inside] = ranked.contributions
+
+    def of_all(found: NDArray[Any], nothing: float) -> NDArray[Any]:
+        """What was found for those inside, and nothing for the others."""
+        if whole:
+            return found
+        every = np.full((len(inside), *found.shape[1:]), nothing, dtype=found.dtype)
+        every[inside] = found
+        return every
+
+    probability = of_all(probability, np.nan)
+    expected = np.full(len(inside), np.nan) if expected is None else of_all(expected, np.nan)
     return Answers(
         key=history.keys,
         status=status,
         churn_probability=probability,
         tier=bundle.tiers.tier(bundle.tiers.index(rows)),
-        predicted_tier=predicted_tier,
+        predicted_tier=of_all(tiers, -1),
         expected_value=expected,
         value_at_risk=probability * expected,
-        reason_features=features,
-        reason_values=values,
-        reason_contributions=contributions,
+        reason_features=of_all(ranked.columns.astype(np.int16), -1),
+        reason_values=of_all(ranked.values, np.nan),
+        reason_contributions=of_all(ranked.contributions, 0.0),
     )
 
 

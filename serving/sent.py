@@ -54,7 +54,9 @@ def plain_history(
 ) -> History | None:
     """The history of a request that holds nothing odd, None for any other; the first customer is key 0."""
     people: dict[str, int] = {}
-    whose, how_many, columns = list[int](), list[int](), _Columns()
+    whose: list[int] = []
+    how_many: list[int] = []
+    columns = _Columns()
     for customer in customers:
         whose.append(people.setdefault(customer.customer_id, len(people)))
         before = len(columns.occurred)
@@ -107,10 +109,14 @@ class _Columns:
     """What events say, column by column."""
 
     def __init__(self) -> None:
-        self.occurred, self.kinds = list[str](), list[str]()
-        self.values = list[float | None]()
-        self.channels, self.places, self.details = list[str | None](), list[str | None](), list[str | None]()
-        self.recorded, self.ids = list[str | None](), list[str | None]()
+        self.occurred: list[str] = []
+        self.kinds: list[str] = []
+        self.values: list[float | None] = []
+        self.channels: list[str | None] = []
+        self.places: list[str | None] = []
+        self.details: list[str | None] = []
+        self.recorded: list[str | None] = []
+        self.ids: list[str | None] = []
 
     def add(self, events: Sequence[EventRequest]) -> None:
         self.occurred += [event["occurred_at"] for event in events]
@@ -174,24 +180,24 @@ def _named(texts: Iterable[str]) -> bool:
 def _ordered(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> _Sent | None:
     """The rows in the store's order: customer, instant, event id; None where two would be one event."""
     keys, instants = sent.keys, sent.instants
-    forward = (keys[1:] > keys[:-1]) | ((keys[1:] == keys[:-1]) & (instants[1:] > instants[:-1]))
-    if forward.all():
+    same, later = keys[1:] == keys[:-1], instants[1:] > instants[:-1]
+    if ((keys[1:] > keys[:-1]) | (same & later)).all():
         return sent
-    sent = sent.take(np.lexsort((instants, keys)))
-    tied = np.flatnonzero((np.diff(sent.keys) == 0) & (np.diff(sent.instants) == 0)) + 1
+    order = np.lexsort((instants, keys))
+    keys, instants = keys[order], instants[order]
+    tied = np.flatnonzero((keys[1:] == keys[:-1]) & (instants[1:] == instants[:-1])) + 1
     if not len(tied):
-        return sent
+        return sent.take(order)
     # Only events of one instant need their ids, and those of equal content have one instant.
-    places = np.union1d(tied, tied - 1)
-    nameless = [at for at in places if not sent.ids[at]]
-    names = dict(zip(nameless, _derived(sent.take(np.array(nameless, np.int64)), people, texts), strict=True))
-    identified = {at: sent.ids[at] or names[at] for at in places}
-    if len(set(identified.values())) < len(identified):
+    places = np.union1d(tied, tied - 1).tolist()
+    ids = {at: sent.ids[order[at]] for at in places}
+    nameless = [at for at in places if not ids[at]]
+    ids |= dict(zip(nameless, _derived(sent.take(order[nameless]), people, texts), strict=True))
+    if len(set(ids.values())) < len(ids):
         return None
-    ids = [str(identified.get(at, "")).encode() for at in range(len(keys))]
-    keys, instants = sent.keys, sent.instants
-    sequence = sorted(range(len(keys)), key=lambda at: (keys[at], instants[at], ids[at]))
-    return sent.take(np.array(sequence, np.int64))
+    ranked = sorted(places, key=lambda at: (keys[at], instants[at], str(ids[at]).encode()))
+    order[places] = order[ranked]
+    return sent.take(order)
 
 
 def _derived(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> list[str]:
