@@ -26,13 +26,20 @@ from training.calibration import (
 )
 from training.dataset import Rows, mixed
 from training.figures import (
+    as_before,
     populations,
     reliability_by_segment,
     reliability_by_tier,
+    segments,
     tier_figures,
     value_figures,
 )
-from training.intervals import population_intervals, tier_intervals, value_intervals
+from training.intervals import (
+    population_intervals,
+    reliability_intervals,
+    tier_intervals,
+    value_intervals,
+)
 from training.judge import METRICS, Outcomes, judge
 from training.lists import list_figures, quiet_days
 from training.models import Models
@@ -187,8 +194,12 @@ def _verdict(
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
     test = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
     figures = judge(probability, last.rivals, test, seed=recipe.settings.seed)
-    raw = judge(last.churn, {}, test, seed=recipe.settings.seed, resamples=1)
-    figures |= {f"uncalibrated/{metric}": raw[metric] for metric in METRICS}
+    raw = judge(last.churn, {}, test, seed=recipe.settings.seed)
+    figures |= {
+        f"uncalibrated/{metric}{end}": raw[f"{metric}{end}"]
+        for metric in METRICS
+        for end in ("", "_low", "_high")
+    }
     figures |= {f"calibration/{name}/log_loss": loss for name, loss in calibrated.losses.items()}
     figures |= {f"shape/{name}/log_loss": loss for name, loss in shapes.items()}
     figures |= populations(middle.rows.churned, middle.churn, rows, last.churn, probability)
@@ -200,6 +211,9 @@ def _verdict(
     figures |= tier_figures(last.tier, last.tier_unchanged, now, then)
     figures |= reliability_by_tier(now, probability, y, len(recipe.tiers.names))
     figures |= reliability_by_segment(rows, probability, recipe.books)
+    figures |= reliability_intervals(
+        segments(rows, recipe.books), probability, test, seed=recipe.settings.seed
+    )
     figures |= tier_intervals(
         last.tier, last.tier_unchanged, now, then, probability, test, seed=recipe.settings.seed
     )
@@ -210,6 +224,16 @@ def _verdict(
         figures |= {"value/power": recipe.value_power}
         figures |= value_figures(rows, value, recipe.churn)
         figures |= value_intervals(value, rows.value, test, seed=recipe.settings.seed)
+        before = as_before(rows, recipe.churn)
+        if before is not None:
+            ends = value_intervals(
+                before, rows.value, test, name="value/as_before", seed=recipe.settings.seed
+            )
+            figures |= {
+                name: end
+                for name, end in ends.items()
+                if name.removesuffix("_low").removesuffix("_high") in figures
+            }
     chosen = np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))), kind="stable")[:SAMPLE]
     return Evidence(
         level=level,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,13 @@ def reliability_by_segment(
 ) -> dict[str, float]:
     """The same for the most frequent values of each profile attribute."""
     figures: dict[str, float] = {}
+    for name, mine in segments(rows, books):
+        figures |= _reliability(name, mine, probability, rows.churned)
+    return figures
+
+
+def segments(rows: Rows, books: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Flags]]:
+    """The most frequent values of each profile attribute, and the rows that have them."""
     for at, column in enumerate(rows.columns):
         named = PROFILE.fullmatch(column)
         if named is None:
@@ -95,8 +102,7 @@ def reliability_by_segment(
             mine = codes == code
             if mine.sum() >= SMALLEST_SEGMENT:
                 name = re.sub(r"[^\w\-. ]", "_", f"{named['name']}={value}".replace("=", "."))
-                figures |= _reliability(f"segment_{name}", mine, probability, rows.churned)
-    return figures
+                yield f"segment_{name}", mine
 
 
 def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
@@ -114,7 +120,7 @@ def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
             figures[f"value/decile_{decile:02}/said"] = float(foreseen[mine].mean())
             figures[f"value/decile_{decile:02}/happened"] = float(spent[mine].mean())
         figures["value/top_decile_lift"] = figures["value/decile_10/happened"] / float(spent.mean())
-    before = _as_before(rows, churn)
+    before = as_before(rows, churn)
     if before is not None:
         before = before[stayed]
         figures["value/as_before/rank_correlation"] = rank_correlation(before, spent)
@@ -126,7 +132,7 @@ def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
     return figures
 
 
-def _as_before(rows: Rows, churn: Churn) -> Floats | None:
+def as_before(rows: Rows, churn: Churn) -> Floats | None:
     """What each customer spent in the window nearest to the horizon, scaled to it; None without amounts."""
     days = churn.horizon.days
     sums = [c for c in rows.columns if c.split("_sum_")[0] in churn.indicators and c.endswith("d")]

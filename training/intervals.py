@@ -6,7 +6,7 @@ product; ranks are those of the whole test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +78,37 @@ def tier_intervals(
     return _intervals(sums, figures, seed)
 
 
-def value_intervals(said: Floats, spent: Floats, outcomes: Outcomes, *, seed: int = 0) -> dict[str, float]:
-    """`_low` and `_high` of total, ranking and error of what those who stayed would spend."""
+def reliability_intervals(
+    groups: Iterable[tuple[str, NDArray[np.bool_]]], probability: Floats, outcomes: Outcomes, *, seed: int = 0
+) -> dict[str, float]:
+    """`_low` and `_high` of what was said of each group's rows, and of what happened."""
+    names: list[str] = []
+    parts: list[Floats] = []
+    for name, mine in groups:
+        names.append(name)
+        own = mine.astype(np.float64)
+        parts += [own * probability, own * outcomes.churned, own]
+    if not names:
+        return {}
+
+    def figures(total: Floats) -> dict[str, float]:
+        found = {}
+        for name, (p, left, rows) in zip(names, total.reshape(-1, 3), strict=True):
+            if rows > 0:
+                found[f"reliability/{name}/said"] = p / rows
+                found[f"reliability/{name}/happened"] = left / rows
+        return found
+
+    return _intervals(_summed(outcomes, *parts), figures, seed)
+
+
+def value_intervals(
+    said: Floats, spent: Floats, outcomes: Outcomes, *, name: str = "value", seed: int = 0
+) -> dict[str, float]:
+    """`_low` and `_high` of total, ranking, error and tenths of what those who stayed would spend.
+
+    The tenths are those of the whole test.
+    """
     from scipy.stats import rankdata
 
     stayed = ~outcomes.churned
@@ -92,17 +121,31 @@ def value_intervals(said: Floats, spent: Floats, outcomes: Outcomes, *, seed: in
         return whole
 
     x, y = (kept(rankdata(values[stayed])) for values in (said, spent))
-    parts = (said * stayed, spent * stayed, np.abs(said - spent) * stayed, x, y, x * x, y * y, x * y)
-    sums = _summed(outcomes, *parts, stayed.astype(np.float64))
+    parts = [said * stayed, spent * stayed, np.abs(said - spent) * stayed, x, y, x * x, y * y, x * y]
+    parts.append(stayed.astype(np.float64))
+    tenth = np.full(len(stayed), -1)
+    tenths = np.array_split(np.argsort(said[stayed], kind="stable"), 10) if stayed.sum() >= 10 else []
+    for number, mine in enumerate(tenths):
+        tenth[np.flatnonzero(stayed)[mine]] = number
+    for number in range(len(tenths)):
+        own = (tenth == number).astype(np.float64)
+        parts += [own * said, own * spent, own]
+    sums = _summed(outcomes, *parts)
 
     def figures(total: Floats) -> dict[str, float]:
-        foreseen, came, missed, a, b, aa, bb, ab, rows = total
-        found = {"value/mean_absolute_error": missed / rows}
+        foreseen, came, missed, a, b, aa, bb, ab, rows = total[:9]
+        found = {f"{name}/mean_absolute_error": missed / rows}
         if came > 0:
-            found["value/total_ratio"] = foreseen / came
+            found[f"{name}/total_ratio"] = foreseen / came
         scale = (aa - a * a / rows) * (bb - b * b / rows)
         if scale > 0:
-            found["value/rank_correlation"] = (ab - a * b / rows) / np.sqrt(scale)
+            found[f"{name}/rank_correlation"] = (ab - a * b / rows) / np.sqrt(scale)
+        for number, (p, got, own) in enumerate(total[9:].reshape(-1, 3), start=1):
+            if own > 0:
+                found[f"{name}/decile_{number:02}/said"] = p / own
+                found[f"{name}/decile_{number:02}/happened"] = got / own
+        if f"{name}/decile_10/happened" in found and came > 0:
+            found[f"{name}/top_decile_lift"] = found[f"{name}/decile_10/happened"] / (came / rows)
         return found
 
     return _intervals(sums, figures, seed)

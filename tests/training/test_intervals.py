@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.intervals import population_intervals, tier_intervals, value_intervals
+from training.intervals import (
+    population_intervals,
+    reliability_intervals,
+    tier_intervals,
+    value_intervals,
+)
 from training.judge import Outcomes, rank_correlation, weighted_kappa
 
 N, TIERS = 3_000, 4
@@ -53,10 +58,27 @@ def test_the_intervals_of_value_hold_the_figures(outcomes: Outcomes) -> None:
     spent = draw.lognormal(3, 1, N) * (draw.random(N) < 0.7)
     said = spent * draw.lognormal(0, 0.5, N) + 5
     ends, stayed = value_intervals(said, spent, outcomes), ~outcomes.churned
+    top = np.array_split(np.argsort(said[stayed]), 10)[-1]
     for name, value in {
         "value/total_ratio": said[stayed].sum() / spent[stayed].sum(),
         "value/rank_correlation": rank_correlation(said[stayed], spent[stayed]),
         "value/mean_absolute_error": np.abs(said - spent)[stayed].mean(),
+        "value/decile_10/happened": spent[stayed][top].mean(),
+        "value/decile_10/said": said[stayed][top].mean(),
+        "value/top_decile_lift": spent[stayed][top].mean() / spent[stayed].mean(),
     }.items():
         assert ends[f"{name}_low"] < value < ends[f"{name}_high"]
     assert value_intervals(said, np.zeros(N), outcomes) == {}
+
+
+def test_the_intervals_of_groups_hold_what_was_said_and_what_happened(outcomes: Outcomes) -> None:
+    p, mine = np.random.default_rng(4).random(N), np.arange(N) % 3 == 0
+    ends = reliability_intervals(
+        [("segment_plan-gold", mine), ("segment_plan-none", mine & False)], p, outcomes
+    )
+    for name, value in {"said": p[mine].mean(), "happened": outcomes.churned[mine].mean()}.items():
+        low, high = (ends[f"reliability/segment_plan-gold/{name}_{end}"] for end in ("low", "high"))
+        assert low < value < high
+        assert high - low < 0.1
+    assert not any("none" in name for name in ends)
+    assert reliability_intervals([], p, outcomes) == {}
