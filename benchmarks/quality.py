@@ -31,6 +31,7 @@ from training.dataset import Rows, dataset, survey
 from training.judge import METRICS, Outcomes, judge
 from training.labels import label
 from training.train import Plan, company_kinds
+from training.tuning import Tuning
 
 Floats = NDArray[np.float64]
 
@@ -49,17 +50,16 @@ class Answer:
     facts: Mapping[str, Any]
 
 
-def quality(names: Sequence[str], data: Path, scratch: Path) -> dict[str, Any]:
-    """The figures of each history, over all its dates together."""
-    return {"sets": {name: figures(HISTORIES[name], data, scratch / name) for name in names}} | {
-        "machine": machine()
-    }
+def quality(names: Sequence[str], data: Path, scratch: Path, tune: int | None = None) -> dict[str, Any]:
+    """The figures of each history, over all its dates together; `tune` is a number of trials."""
+    sets = {name: figures(HISTORIES[name], data, scratch / name, tune) for name in names}
+    return {"sets": sets, "tuned": tune or 0, "machine": machine()}
 
 
-def figures(past: Past, data: Path, folder: Path) -> dict[str, Any]:
+def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> dict[str, Any]:
     """One history: every metric with its interval, customers resampled, for the model and each baseline."""
     project, store, seconds = made(past, data, folder)
-    answers = [answer(project, store, date) for date in past.dates]
+    answers = [answer(project, store, date, tune) for date in past.dates]
     churned = np.concatenate([one.rows.churned for one in answers])
     keys = np.concatenate([one.rows.keys for one in answers])
     outcomes = Outcomes(
@@ -123,7 +123,7 @@ def made(past: Past, data: Path, folder: Path) -> tuple[Project, EventStore, flo
     return project, EventStore(project.state), round(time.perf_counter() - began, 1)
 
 
-def answer(project: Project, store: EventStore, date: str) -> Answer:
+def answer(project: Project, store: EventStore, date: str, tune: int | None = None) -> Answer:
     """Look back to a date, and let what happened afterwards judge it."""
     as_of, settings = project.timeline.instant(date), project.settings
     plan = Plan(
@@ -135,7 +135,8 @@ def answer(project: Project, store: EventStore, date: str) -> Answer:
         settings.capacity.contacts,
     )
     began = time.perf_counter()
-    looked = look_back(store, plan, as_of)
+    tuning = None if tune is None else Tuning(tune, project.state / f"tuning-{date}.db")
+    looked = look_back(store, plan, as_of, tuning=tuning)
     seconds = time.perf_counter() - began
     asked, said, raw = _judged(looked, store, project, as_of)
     return Answer(
@@ -221,13 +222,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public histories")
     parser.add_argument("--sets", default=",".join(HISTORIES), help="some of them")
+    parser.add_argument(
+        "--tune", metavar="TRIALS", type=int, help="search for tree settings before each date"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args()
     names = tuple(options.sets.split(","))
     if unknown := set(names) - set(HISTORIES):
         parser.error(f"no such history: {', '.join(sorted(unknown))}. There are {', '.join(HISTORIES)}.")
     with tempfile.TemporaryDirectory(prefix="kizuna-quality-") as scratch:
-        found = quality(names, options.data, Path(scratch))
+        found = quality(names, options.data, Path(scratch), options.tune)
     print(json.dumps(found) if options.json else "\n".join(table(found)))
 
 

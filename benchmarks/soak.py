@@ -126,7 +126,7 @@ def main() -> None:
             for one in crowd:
                 one.join()
     p50, p99 = np.percentile(np.array(times) * 1000, [50, 99])
-    said = {name: seen[name] for name in ("answers", "wrong", "errors")}
+    said: dict[str, Any] = {name: seen[name] for name in ("answers", "wrong", "errors")}
     said |= {"swaps": truth.swaps, "p50_ms": p50, "p99_ms": p99, "memory_mb": [round(one) for one in held]}
     print(json.dumps(said))
 

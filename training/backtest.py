@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,9 @@ from features.store import EventStore
 from training.bundle import Bundle
 from training.labels import cohort
 from training.train import Plan, Progress, learn, silent
+
+if TYPE_CHECKING:
+    from training.tuning import Tuning
 
 SCHEMA = pa.schema(
     [
@@ -46,10 +50,19 @@ def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | Non
     return look_back(store, plan, as_of, progress).table
 
 
-def look_back(store: EventStore, plan: Plan, as_of: int, progress: Progress | None = None) -> LookBack:
-    """The table of `backtest`, with the model that said it."""
+def look_back(
+    store: EventStore,
+    plan: Plan,
+    as_of: int,
+    progress: Progress | None = None,
+    *,
+    tuning: Tuning | None = None,
+) -> LookBack:
+    """The table of `backtest`, with the model that said it, searched for before the date if so asked."""
     tell = progress or silent
-    bundle, _ = learn(store, plan, until=as_of, progress=lambda words, share: tell(words, 0.9 * share))
+    bundle, _ = learn(
+        store, plan, until=as_of, tuning=tuning, progress=lambda words, share: tell(words, 0.9 * share)
+    )
     tell("looking back", 0.9)
     names = np.array([*bundle.tiers.names])
     parts, every = [], []

@@ -31,6 +31,8 @@ Hashes = NDArray[np.uint64]
 MOST_ROWS = 1_500_000
 """More rows than this are thinned evenly: they cost memory and teach nothing new."""
 
+MOST_NUMBERS = 250_000_000
+"""The same of rows × features: 2 GB, and fitting holds parts of them twice."""
 
 ARRAYS = ("keys", "hashes", "as_of", "matrix", "churned", "value", "after")
 
@@ -140,8 +142,9 @@ def dataset(
     past: Survey,
     until: int | None,
 ) -> Rows:
-    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS`."""
-    share = min(1.0, MOST_ROWS / max(1, past.customers * len(dates)))
+    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`."""
+    most = min(MOST_ROWS, MOST_NUMBERS // max(1, len(catalog.columns)))
+    share = min(1.0, most / max(1, past.customers * len(dates)))
     after = _part(catalog, index_columns(catalog, churn))
     parts = [
         _rows(

@@ -108,6 +108,20 @@ def test_shuffled_outcomes_cannot_be_learned() -> None:
     assert figures["log_loss"] > figures["baseline/base_rate/log_loss"] - 0.005
 
 
+def test_many_numbers_are_thinned_evenly_over_the_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, store, bundle, _ = learned()
+    past = survey(store, None, bundle.churn, UTC)
+    dates = calendar(past.first, past.newest, bundle.churn, UTC)
+    read = (store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
+    every = dataset(*read)
+    most = past.customers * len(dates.labelled) * len(bundle.catalog.columns) // 2
+    monkeypatch.setattr("training.dataset.MOST_NUMBERS", most)
+    half = dataset(*read)
+    assert 0.4 < len(half) / len(every) < 0.6
+    assert abs(half.churned.mean() - every.churned.mean()) < 0.03
+    assert set(half.as_of.tolist()) == set(every.as_of.tolist())
+
+
 def test_without_amounts_there_is_no_value_model(tmp_path: Path) -> None:
     bundle, evidence = learn(shop(200, 240, amounts=False).store(tmp_path / "d"), plan(), until=None)
     assert bundle.models.value is None
