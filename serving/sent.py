@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.events import ATTRIBUTE
+from features.events import ATTRIBUTE, LARGEST
 from features.fingerprints import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.history import MISSING, Codes, History
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
@@ -93,6 +93,8 @@ def plain_history(
     refund = coded[0][1].get("refund")
     if refund is not None and (sent.values[sent.codes[0] == refund] > 0).any():
         return None
+    if (np.abs(sent.values) > LARGEST).any():
+        return None
     ordered = _ordered(sent, tuple(people), texts)
     return None if ordered is None else _history(ordered, len(people), texts)
 
@@ -156,7 +158,7 @@ def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
             pc.call_function("cast", [pa.array(texts, pa.string())], _TO_STAMP).view(_INT64).to_numpy()
         )
         return read
-    except pa.ArrowInvalid:
+    except ValueError:  # Arrow's own, or a text that is no UTF-8
         local = zone(timeline.timezone)
         return np.array([_instant(text, local) for text in texts], dtype=np.int64)
 

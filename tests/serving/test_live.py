@@ -134,6 +134,12 @@ def test_whatever_is_sent_gets_the_row_of_the_same_events_in_the_store(
             "a refund has a positive value: write the amount negative. Correct it, or leave it out.",
         ),
         (
+            {"value": -1e101},
+            "customers[0].events[1].value",
+            "cannot use customers[0].events[1] of customer 'ann' (purchase of 2025-01-05T10:00:00Z): "
+            "value is beyond 1e100. Correct it, or leave it out.",
+        ),
+        (
             {"kind": " "},
             "customers[0].events[1].kind",
             "cannot use customers[0].events[1] of customer 'ann' (  of 2025-01-05T10:00:00Z): "
