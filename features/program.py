@@ -159,15 +159,24 @@ class Selection:
         )
 
 
-# Online these would take longer than the features of one customer; requests have few sets of kinds.
-@lru_cache(maxsize=256)
 def _takers(catalog: Catalog, kinds: tuple[str, ...]) -> tuple[Ints, Ints, Flags]:
-    takers = [[n for n, stream in enumerate(catalog.streams) if kind in stream.kinds] for kind in kinds]
+    known = _streams_of(catalog)
+    takers = [known.get(kind, ()) for kind in kinds]
     return (
         np.cumsum([0, *(len(t) for t in takers)], dtype=np.int64),
         np.array([number for t in takers for number in t], dtype=np.int64),
         np.array([name == REFUND for name in kinds], dtype=np.bool_),
     )
+
+
+# Kept for a catalogue: online, finding them would take longer than the features of one customer.
+@lru_cache(maxsize=256)
+def _streams_of(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
+    """The streams that take each kind."""
+    return {
+        kind: tuple(n for n, stream in enumerate(catalog.streams) if kind in stream.kinds)
+        for kind in catalog.kinds
+    }
 
 
 @lru_cache(maxsize=256)

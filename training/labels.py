@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -263,7 +262,6 @@ def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     return roles
 
 
-@lru_cache(maxsize=256)
 def _of_kinds(churn: Churn, kinds: tuple[str, ...]) -> NDArray[np.uint8]:
     """uint8[kinds + 1]: the role of each kind; the last stands for none."""
     roles = [
