@@ -48,7 +48,9 @@ def compute(
     moments = np.ascontiguousarray(as_of, dtype=np.int64)
     _fill(history, program, customers, moments, inputs, matrix, threads)
     if program.calendar:
-        dates, of_date = np.unique(moments, return_inverse=True)
+        dates, of_date = (
+            np.unique(moments, return_inverse=True) if len(moments) > 1 else (moments, slice(None))
+        )
         said = np.array([_calendar(timeline.local(int(date)), program) for date in dates])
         matrix[:, [column for column, _ in program.calendar]] = said[of_date]
     return matrix
@@ -99,6 +101,8 @@ def _work(history: History, customers: Ints) -> Ints:
 
 def _positions(known: Ints, keys: Ints) -> Ints:
     """Where each key stands among the known ones, −1 where it does not."""
+    if keys is known:
+        return np.arange(len(keys))
     if not len(known):
         return np.full(len(keys), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(known, keys), len(known) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,7 +155,7 @@ class Selection:
         tables = [_table(known, wanted) for known, wanted in zip(names, chosen, strict=True)]
         return Selection(
             *_takers(catalog, history.kind_names),
-            np.stack([row for row, _ in tables], axis=1),
+            np.ascontiguousarray(np.array([row for row, _ in tables]).T),
             *(allowed for _, allowed in tables),
         )
 
@@ -163,7 +164,7 @@ def _takers(catalog: Catalog, kinds: tuple[str, ...]) -> tuple[Ints, Ints, Flags
     known = _streams_of(catalog)
     takers = [known.get(kind, ()) for kind in kinds]
     return (
-        np.cumsum([0, *(len(t) for t in takers)], dtype=np.int64),
+        np.array([0, *accumulate(map(len, takers))], dtype=np.int64),
         np.array([number for t in takers for number in t], dtype=np.int64),
         np.array([name == REFUND for name in kinds], dtype=np.bool_),
     )

@@ -28,6 +28,7 @@ ALWAYS = np.iinfo(np.int64).min
 EARLIEST = 0
 """Events before 1970 are refused."""
 
+_EPOCH, _MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC), time()
 _HOURS = (0, 6, 12, 18)
 _YEARS = range(2, 9999)
 """Moments of the first and the last year of the calendar have no date in some zones."""
@@ -35,13 +36,13 @@ _YEARS = range(2, 9999)
 
 def to_instant(moment: datetime) -> int:
     """The instant of an aware datetime, in microseconds, without rounding."""
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment.astimezone(UTC) - _EPOCH
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def from_instant(instant: int) -> datetime:
     """The aware UTC datetime of an instant."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(instant))
+    return _EPOCH + timedelta(microseconds=int(instant))
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Timeline:
     def name(self, instant: int) -> str:
         """How people write this instant: `2017-11-15` at a local midnight, else with time and offset."""
         moment = from_instant(instant).astimezone(zone(self.timezone))
-        return moment.date().isoformat() if moment.time() == time() else moment.isoformat()
+        return moment.date().isoformat() if moment.time() == _MIDNIGHT else moment.isoformat()
 
     def midnight_after(self, instant: int) -> int:
         """The first local midnight at or after an instant."""

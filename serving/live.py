@@ -215,9 +215,11 @@ def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, 
 
 def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[str, int]:
     """Kinds of event that no feature of the catalogue reads, and how many of each were sent."""
-    sent = Counter([event["kind"] for customer in customers for event in customer.events])
-    sent.update([ATTRIBUTE + name for customer in customers for name in customer.attributes])
-    return {kind: count for kind, count in sorted(sent.items()) if kind not in catalog.kinds}
+    sent = [event["kind"] for customer in customers for event in customer.events]
+    sent += [ATTRIBUTE + name for customer in customers for name in customer.attributes]
+    ignored = sorted(set(sent) - catalog.kinds)
+    counts = Counter(sent) if ignored else {}
+    return {kind: counts[kind] for kind in ignored}
 
 
 def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:

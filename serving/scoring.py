@@ -138,7 +138,9 @@ def score(
 
 def newest(history: History, as_of: int) -> int | None:
     """The newest event known before the as-of date; what is known about a customer is no event."""
-    attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=bool)
+    attribute = [name.startswith(ATTRIBUTE) for name in history.kind_names]
     past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
-    instants = history.instants[past & ~attribute[history.kinds]]
+    if any(attribute):
+        past &= ~np.array(attribute)[history.kinds]
+    instants = history.instants[past]
     return int(instants.max()) if len(instants) else None

@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.events import ATTRIBUTE, LARGEST
 from features.fingerprints import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.history import MISSING, Codes, History
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
+from serving.rows import IN_ORDER, ODD, look, moments
 from serving.schema import EventRequest, LiveCustomer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_YEAR = 2100
-_TO_STAMP, _INT64 = pc.CastOptions.safe(pa.timestamp("us", "UTC")), pa.int64()
 _NO_MOMENT = -1
 
 
@@ -36,6 +36,7 @@ class _Sent:
     keys: NDArray[np.int64]
     instants: Instants
     recorded: Instants
+    """Empty where all were known at once."""
     values: NDArray[np.float64]
     codes: tuple[Codes, ...]
     """Of kind, channel, place and detail."""
@@ -44,9 +45,8 @@ class _Sent:
     def take(self, order: NDArray[np.int64]) -> _Sent:
         ids = tuple(self.ids[at] for at in order)
         codes = tuple(column[order] for column in self.codes)
-        return _Sent(
-            self.keys[order], self.instants[order], self.recorded[order], self.values[order], codes, ids
-        )
+        recorded = self.recorded[order] if len(self.recorded) else self.recorded
+        return _Sent(self.keys[order], self.instants[order], recorded, self.values[order], codes, ids)
 
 
 def plain_history(
@@ -71,9 +71,7 @@ def plain_history(
     if len(sent_ids) < rows and any(len(one) == ID_LENGTH for one in sent_ids):
         return None  # perhaps an id that was derived
     instants, learned = _instants(columns.occurred, timeline), _learned(columns.recorded, timeline)
-    if rows and not (instants.min() >= EARLIEST and instants.max() <= min(as_of - 1, now)):
-        return None
-    if (learned != ALWAYS).any():
+    if len(learned):
         said = learned[learned != ALWAYS]
         if said.min() < EARLIEST or said.max() > now:
             return None
@@ -90,12 +88,11 @@ def plain_history(
         tuple(codes for codes, _ in coded),
         tuple(ids),
     )
-    refund = coded[0][1].get("refund")
-    if refund is not None and (sent.values[sent.codes[0] == refund] > 0).any():
+    refund, latest = coded[0][1].get("refund", MISSING), min(as_of - 1, now)
+    found = look(sent.keys, instants, sent.values, sent.codes[0], refund, EARLIEST, latest, LARGEST)
+    if found == ODD:
         return None
-    if (np.abs(sent.values) > LARGEST).any():
-        return None
-    ordered = _ordered(sent, tuple(people), texts)
+    ordered = sent if found == IN_ORDER else _ordered(sent, tuple(people), texts)
     return None if ordered is None else _history(ordered, len(people), texts)
 
 
@@ -142,25 +139,22 @@ def _coded(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
 
 
 def _learned(column: Sequence[str | None], timeline: Timeline) -> Instants:
-    """When the company learned of each row, `ALWAYS` where that is not said."""
+    """When the company learned of each row, `ALWAYS` where that is not said; empty where it never is."""
+    if column.count(None) == len(column):
+        return np.empty(0, np.int64)
     learned = np.full(len(column), ALWAYS)
-    if column.count(None) < len(column):
-        there = [at for at, text in enumerate(column) if text is not None]
-        learned[there] = _instants([text for text in column if text is not None], timeline)
+    there = [at for at, text in enumerate(column) if text is not None]
+    learned[there] = _instants([text for text in column if text is not None], timeline)
     return learned
 
 
 def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
     """The instants of moments, `_NO_MOMENT` where a text is not plainly one."""
-    try:
-        # Arrow reads them all at once when each names its offset, and in no other way than Python does.
-        read: Instants = (
-            pc.call_function("cast", [pa.array(texts, pa.string())], _TO_STAMP).view(_INT64).to_numpy()
-        )
+    read = np.empty(len(texts), np.int64)
+    if moments(np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8), read):
         return read
-    except ValueError:  # Arrow's own, or a text that is no UTF-8
-        local = zone(timeline.timezone)
-        return np.array([_instant(text, local) for text in texts], dtype=np.int64)
+    local = zone(timeline.timezone)
+    return np.array([_instant(text, local) for text in texts], dtype=np.int64)
 
 
 def _instant(text: str, local: object) -> int:
@@ -181,44 +175,47 @@ def _named(texts: Iterable[str]) -> bool:
 
 def _ordered(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> _Sent | None:
     """The rows in the store's order: customer, instant, event id; None where two would be one event."""
-    keys, instants = sent.keys, sent.instants
-    same, later = keys[1:] == keys[:-1], instants[1:] > instants[:-1]
-    if ((keys[1:] > keys[:-1]) | (same & later)).all():
-        return sent
-    order = np.lexsort((instants, keys))
-    keys, instants = keys[order], instants[order]
-    tied = np.flatnonzero((keys[1:] == keys[:-1]) & (instants[1:] == instants[:-1])) + 1
-    if not len(tied):
-        return sent.take(order)
-    # Only events of one instant need their ids, and those of equal content have one instant.
-    places = np.union1d(tied, tied - 1).tolist()
-    ids = {at: sent.ids[order[at]] for at in places}
-    nameless = [at for at in places if not ids[at]]
-    ids |= dict(zip(nameless, _derived(sent.take(order[nameless]), people, texts), strict=True))
-    if len(set(ids.values())) < len(ids):
-        return None
-    ranked = sorted(places, key=lambda at: (keys[at], instants[at], str(ids[at]).encode()))
-    order[places] = order[ranked]
-    return sent.take(order)
+    order = np.lexsort((sent.instants, sent.keys))
+    keys, instants = sent.keys[order], sent.instants[order]
+    tied = np.flatnonzero((keys[1:] == keys[:-1]) & (instants[1:] == instants[:-1])).tolist()
+    if tied:
+        # Only events of one instant need their ids, and those of equal content have one instant.
+        places = sorted({*tied, *(at + 1 for at in tied)})
+        rows = order[places].tolist()
+        ids = {row: sent.ids[row] for row in rows}
+        nameless = [row for row in rows if not ids[row]]
+        ids |= dict(zip(nameless, _derived(sent, nameless, people, texts), strict=True))
+        if len(set(ids.values())) < len(ids):
+            return None
+        order[places] = sorted(
+            rows, key=lambda row: (sent.keys[row], sent.instants[row], str(ids[row]).encode())
+        )
+    return sent if (order[1:] > order[:-1]).all() else sent.take(order)
 
 
-def _derived(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> list[str]:
-    """The ids the store derives for these rows, which are in the order in which they were sent."""
-    if not len(sent.keys):
+def _derived(
+    sent: _Sent, rows: list[int], people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]
+) -> list[str]:
+    """The ids the store derives for these rows, which are given in the order in which they were sent."""
+    if not rows:
         return []
-    codes, base = [], 0
-    for column, names in zip(sent.codes, texts, strict=True):
-        codes.append(np.where(column < 0, MISSING, column + base).astype(np.int32))
-        base += len(names)
-    whole = [text for names in texts for text in names]
+    words: dict[str, int] = {}
+
+    def words_of(codes: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.int32]:
+        said = [MISSING if code < 0 else words.setdefault(names[code], len(words)) for code in codes.tolist()]
+        return np.array(said, dtype=np.int32)
+
+    whose = words_of(sent.keys[rows], people)
+    codes = [words_of(column[rows], names) for column, names in zip(sent.codes, texts, strict=True)]
+    prints = of_texts(pa.array(words, pa.large_string()))
     first, second = of_events(
-        sent.keys,
-        sent.instants,
-        sent.recorded,
-        sent.values,
+        whose,
+        sent.instants[rows],
+        sent.recorded[rows] if len(sent.recorded) else np.full(len(rows), ALWAYS),
+        sent.values[rows],
         *codes,
-        of_texts(pa.array(people, pa.large_string())),
-        of_texts(pa.array(whole, pa.large_string())),
+        prints,
+        prints,
     )
     ids: list[str] = as_ids(*numbered(first, second)).to_pylist()
     return ids
@@ -228,9 +225,11 @@ def _history(sent: _Sent, customers: int, texts: tuple[tuple[str, ...], ...]) ->
     kinds, channels, places, details = sent.codes
     return History(
         keys=np.arange(customers),
-        offsets=np.searchsorted(sent.keys, np.arange(customers + 1)),
+        offsets=np.searchsorted(sent.keys, np.arange(customers + 1))
+        if customers > 1
+        else np.array([0, len(sent.keys)]),
         instants=sent.instants,
-        recorded=sent.recorded if (sent.recorded != ALWAYS).any() else np.empty(0, np.int64),
+        recorded=sent.recorded,
         values=sent.values,
         kinds=kinds,
         channels=channels,

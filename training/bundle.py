@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from training.contributions import Explainer
 from training.imports import bare
 from training.labels import Churn
 from training.models import Models, slots
-from training.single import OneRow
+from training.single import Kind, OneRow
 from training.tiers import TierScale
 
 if TYPE_CHECKING:
@@ -114,20 +114,26 @@ class Bundle:
         )
 
     def _one(self, row: Floats) -> Predictions:
-        margin, value = self._single["churn"](row), self._single.get("value")
+        margin, tiers, *value = self._single(row)
         return Predictions(
             churn_probability=self.calibration(_logistic(margin)),
-            tier_probabilities=self._single["tier"](row)[None, :],
-            expected_value=None if value is None else value(row) * self.value_scale,
+            tier_probabilities=tiers[None, :],
+            expected_value=value[0] * self.value_scale if value else None,
             margin=margin,
         )
 
     @cached_property
-    def _single(self) -> dict[str, OneRow]:
-        return {
-            name: OneRow(booster, "raw" if name == "churn" else "normal")
-            for name, booster in self._boosters.items()
-        }
+    def _single(self) -> Callable[[Floats], list[Floats]]:
+        """What each model says of one row, in the order of the models."""
+        from training.forest import Forest  # compiled: not needed to read what a score says
+
+        kinds: dict[str, Kind] = {"churn": "raw", "tier": "normal", "value": "normal"}
+        models = [(booster, kinds[name]) for name, booster in self._boosters.items()]
+        forest = Forest.of(models)
+        if forest is not None:
+            return forest
+        alone = [OneRow(booster, kind) for booster, kind in models]
+        return lambda row: [one(row) for one in alone]
 
     def contributions(self, matrix: Floats, *, threads: int = 0) -> Floats:
         """float64[n, f + 1]: what each feature adds to a row's log-odds, then the base value."""

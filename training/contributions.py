@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.forest import made_up
 from training.single import OneRow
 from training.ways import Ways
 
@@ -108,7 +109,7 @@ class Explainer:
         ways = Ways.of(self.booster)
         if ways is None:
             return None
-        rows = ways.examples(SAMPLE, self.booster.num_feature())
+        rows = made_up(ways.features, ways.thresholds, SAMPLE, self.booster.num_feature())
         gap = float(np.max(np.abs(ways(rows) - self._exact(rows, 1))))
         if gap <= TOLERANCE:
             return ways

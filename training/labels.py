@@ -8,10 +8,11 @@ The cohort is decided by what was known at the as-of date, the label by what hap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -256,19 +257,23 @@ def _standing(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: i
 
 def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     """uint8[n]: what each event means to the label; a refund is an amount but no activity."""
-    roles: NDArray[np.uint8] = _of_kinds(churn, history.kind_names)[history.kinds]
-    if churn.type == "inactivity" and len(history.values):
-        roles[history.values < 0] &= np.uint8(~STARTED & 0xFF)
-    return roles
+    from training.outcomes import roles  # compiled: not needed to read what a score says
+
+    known = _of_kinds(churn)
+    of_kind = np.array([known.get(kind, 0) for kind in history.kind_names], dtype=np.uint8)
+    back = np.uint8(STARTED if churn.type == "inactivity" else 0)
+    said: NDArray[np.uint8] = roles(history.kinds, of_kind, history.values, back)
+    return said
 
 
-def _of_kinds(churn: Churn, kinds: tuple[str, ...]) -> NDArray[np.uint8]:
-    """uint8[kinds + 1]: the role of each kind; the last stands for none."""
-    roles = [
-        STARTED * (kind in churn.started_by)
+@lru_cache(maxsize=64)
+def _of_kinds(churn: Churn) -> Mapping[str, int]:
+    """The role of each kind that has one."""
+    kinds = {*churn.started_by, *churn.ended_by, *churn.completed_by, *churn.amounts}
+    return {
+        kind: STARTED * (kind in churn.started_by)
         | ENDED * (kind in churn.ended_by)
         | COMPLETED * (kind in churn.completed_by)
         | AMOUNT * (kind in churn.amounts)
         for kind in kinds
-    ]
-    return np.array([*roles, 0], dtype=np.uint8)
+    }

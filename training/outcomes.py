@@ -7,6 +7,17 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
+def roles(kinds, of_kind, values, not_of_refunds):  # type: ignore[no-untyped-def]
+    """The role of each event: that of its kind, less what no taking back (a negative value) can be."""
+    said = np.empty(len(kinds), dtype=np.uint8)
+    for i in range(len(kinds)):
+        said[i] = of_kind[kinds[i]]
+        if len(values) > 0 and values[i] < 0.0:
+            said[i] &= ~not_of_refunds
+    return said
+
+
+@njit(cache=True, nogil=True)
 def standings(offsets, instants, recorded, roles, as_of, floor):  # type: ignore[no-untyped-def]
     customers = len(offsets) - 1
     late = len(recorded) > 0

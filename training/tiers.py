@@ -81,6 +81,10 @@ class TierScale:
         return index
 
     @cached_property
+    def _cuts(self) -> Floats:
+        return np.array(self.cuts)
+
+    @cached_property
     def _columns(self) -> tuple[str, ...]:
         return tuple(column for part in self.parts for column in part.columns)
 
@@ -101,7 +105,7 @@ class TierScale:
 
     def tier(self, index: Floats) -> NDArray[np.int8]:
         """int8[n]: positions in `names`, 0 = lowest."""
-        tier: NDArray[np.int8] = np.searchsorted(self.cuts, index, side="right").astype(np.int8)
+        tier: NDArray[np.int8] = np.searchsorted(self._cuts, index, side="right").astype(np.int8)
         return tier
 
     def to_json(self) -> dict[str, Any]:

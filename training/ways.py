@@ -111,17 +111,6 @@ class Ways:
             base=float(booster.predict(np.zeros((1, width)), pred_contrib=True, num_threads=1)[0, -1]),
         )
 
-    def examples(self, rows: int, features: int) -> Floats:
-        """Made-up rows that go many ways: values at, just above and far from thresholds, and none."""
-        draw = np.random.default_rng(0)
-        made = np.full((rows, features), np.nan)
-        for feature in np.unique(self.features):
-            at = self.thresholds[self.features == feature]
-            at = at[np.isfinite(at)]
-            values = np.r_[at, np.nextafter(at, np.inf), at - 1.0, at + 1.0, 0.0, np.nan]
-            made[:, feature] = draw.choice(values, rows)
-        return made
-
 
 def _splits(node: Mapping[str, Any]) -> Iterator[_Split | None]:
     """The splits of a tree; None for one that is not answered by a threshold, or treats zero as missing."""

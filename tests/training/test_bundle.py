@@ -19,6 +19,7 @@ from features.errors import ModelError
 from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
 from training.bundle import Bundle, canonical
 from training.contributions import Explainer
+from training.forest import made_up
 from training.models import Models, Settings, fit_churn, fit_tier, fit_value, slots
 from training.ways import Ways
 
@@ -323,7 +324,7 @@ def test_every_way_through_a_tree_is_explained_as_lightgbm_does(
     booster = lightgbm.train(how, lightgbm.Dataset(matrix, left), num_boost_round=10)
     ways = Ways.of(booster)
     assert ways is not None
-    asked = np.concatenate([matrix, ways.examples(400, 4)])
+    asked = np.concatenate([matrix, made_up(ways.features, ways.thresholds, 400, 4)])
     exact = booster.predict(asked, pred_contrib=True, num_threads=1)
     assert np.abs(ways(asked) - exact).max() < 1e-12
 
