@@ -147,8 +147,7 @@ class Replies:
         places = self.scores.rows(self.keys(customer_ids) if keys is None else keys)
         known = places >= 0
         names = [name for name, there in zip(customer_ids, known.tolist(), strict=True) if there]
-        chosen = self.scores.answers.take(places[known])
-        said = with_status(self.bundle, chosen, names, language)
+        said = with_status(self.bundle, self.scores.answers, names, language, places[known])
         return [
             next(said) if there else unknown(name)
             for name, there in zip(customer_ids, known.tolist(), strict=True)
@@ -163,7 +162,7 @@ class Replies:
                 customer_id, self.timeline.name(self.scores.facts.as_of) if key >= 0 else None
             )
         answers = self.scores.answers
-        (customer,) = with_status(self.bundle, answers.take(np.array([row])), [customer_id], language)
+        (customer,) = with_status(self.bundle, answers, [customer_id], language, np.array([row]))
         (customer["plan"],) = plans(self.plan, np.array([key]), language)
         reply = self.source() | {"customer": customer}
         before = None if self.earlier is None else load_scores(self.earlier)

@@ -1,4 +1,4 @@
-"""The rows of a request in compiled passes: when they were, and whether anything about them is odd."""
+"""Rows in compiled passes: those of a request, and those where the stored answers about customers stand."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def look(keys, instants, values, kinds, refund, earliest, latest, largest):  # t
             said = OUT_OF_ORDER
         if row > 0 and keys[row] < keys[row - 1]:
             said = OUT_OF_ORDER
+    return said
+
+
+@numba.njit(cache=True, nogil=True)
+def places(known, keys):  # type: ignore[no-untyped-def]
+    """int64[n]: where each key stands among the known ones, which ascend; -1 where it does not."""
+    said = np.full(len(keys), -1, np.int64)
+    for row in range(len(keys)):
+        place = np.searchsorted(known, keys[row])
+        if place < len(known) and known[place] == keys[row]:
+            said[row] = place
     return said
 
 

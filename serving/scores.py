@@ -7,7 +7,7 @@ A file names no customer; `features/customers.py` knows whom a key stands for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.events import ATTRIBUTE
+from serving.rows import places
 from serving.writing import in_one_step
 from training.labels import IN_COHORT
 
@@ -28,6 +29,9 @@ Ints = NDArray[np.int64]
 
 REASONS = 3
 """How many reasons are kept for a customer."""
+
+FEW = 8
+"""Customers of whom it is faster to read number by number than to take all columns of all."""
 
 SCHEMA = pa.schema(
     [
@@ -73,6 +77,15 @@ class Answers:
     def take(self, rows: Ints) -> Answers:
         attributes = {name: codes[rows] for name, codes in self.attributes.items()}
         return Answers(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
+
+    def told(self, rows: Ints | None = None) -> Iterator[Sequence[Any]]:
+        """What is said about each customer, or those of these rows, as plain numbers: the columns from
+        `status` on."""
+        whole = self if rows is None or len(rows) <= FEW else self.take(rows)
+        columns = [getattr(whole, name) for name in SCHEMA.names[1:]]
+        if whole is not self or rows is None:
+            return zip(*(column.tolist() for column in columns), strict=True)
+        return ([column[row].tolist() for column in columns] for row in rows.tolist())
 
     def table(self) -> pa.Table:
         """The same as Arrow, in the columns of `SCHEMA`, then one for each attribute."""
@@ -129,10 +142,7 @@ class Scores:
 
     def rows(self, keys: Ints) -> Ints:
         """int64[n]: where each of these customers is, -1 for those who were not known."""
-        if not len(self.answers):
-            return np.full(len(keys), -1, dtype=np.int64)
-        places = np.minimum(np.searchsorted(self.answers.key, keys), len(self.answers) - 1)
-        return np.where(self.answers.key[places] == keys, places, -1)
+        return np.asarray(places(self.answers.key, keys))
 
     @cached_property
     def cohort(self) -> Ints:

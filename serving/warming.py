@@ -20,6 +20,7 @@ from serving.champion import Champion
 from serving.engagement.survey import Question, take
 from serving.live import beside_stored, predict
 from serving.schema import PredictRequest
+from serving.scores import load, save
 from serving.scoring import score
 from training.labels import Churn, ChurnSettings
 from training.models import Settings
@@ -52,7 +53,8 @@ def warm() -> None:
         )
         bundle, _ = learn(store, plan, until=None)
         champion = Champion("0", bundle)
-        score(store, champion, LAST, LAST)
+        answers, facts = score(store, champion, LAST, LAST)
+        load(state / save(state, answers, facts)).rows(answers.key)
         event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
         for events in ([event, event | {"value": 2.0}], [event, event]):
             sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}

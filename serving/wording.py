@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from serving.scores import Answers
+from serving.scores import Answers, Ints
 from training.bundle import Bundle
 from training.explain import reason, sentence
 from training.labels import STATUSES, UNKNOWN
@@ -60,24 +60,15 @@ class _Reasons:
 _REASONS: WeakKeyDictionary[Bundle, dict[str, _Reasons]] = WeakKeyDictionary()
 
 
-def entries(bundle: Bundle, answers: Answers, names: Iterable[str], language: str) -> Iterator[Reply]:
-    """Each customer as the list shows them; `names` are those of the rows, in order."""
+def entries(
+    bundle: Bundle, answers: Answers, names: Iterable[str], language: str, rows: Ints | None = None
+) -> Iterator[Reply]:
+    """Each customer as the list shows them, or those of these rows; `names` are theirs, in order."""
     tiers = bundle.tiers.names
     words = _REASONS.setdefault(bundle, {})
     reasons = words.setdefault(language, _Reasons(language))
-    rows = zip(
-        names,
-        answers.churn_probability.tolist(),
-        answers.tier.tolist(),
-        answers.predicted_tier.tolist(),
-        answers.expected_value.tolist(),
-        answers.value_at_risk.tolist(),
-        answers.reason_features.tolist(),
-        answers.reason_values.tolist(),
-        answers.reason_contributions.tolist(),
-        strict=True,
-    )
-    for name, probability, tier, predicted, expected, at_risk, features, values, contributions in rows:
+    for name, told in zip(names, answers.told(rows), strict=True):
+        _, probability, tier, predicted, expected, at_risk, features, values, contributions = told
         yield {
             "customer_id": name,
             "churn_probability": number(probability),
@@ -93,10 +84,13 @@ def entries(bundle: Bundle, answers: Answers, names: Iterable[str], language: st
         }
 
 
-def with_status(bundle: Bundle, answers: Answers, names: Iterable[str], language: str) -> Iterator[Reply]:
+def with_status(
+    bundle: Bundle, answers: Answers, names: Iterable[str], language: str, rows: Ints | None = None
+) -> Iterator[Reply]:
     """Each customer, with what they are at the as-of date: cohort, lapsed, new or unknown."""
-    said = entries(bundle, answers, names, language)
-    for status, entry in zip(answers.status.tolist(), said, strict=True):
+    said = entries(bundle, answers, names, language, rows)
+    statuses = answers.status if rows is None else answers.status[rows]
+    for status, entry in zip(statuses.tolist(), said, strict=True):
         name = entry["customer_id"]
         first = {"customer_id": name, "status": STATUSES[status].value}
         yield unknown(name) if status == UNKNOWN else first | entry

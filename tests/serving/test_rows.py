@@ -1,4 +1,4 @@
-"""Moments read in one pass are what Python reads; anything it would refuse or read otherwise is left to it."""
+"""Moments read in one pass are what Python reads; what it would refuse or read otherwise is left to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from features.timeline import to_instant
 from serving.rows import IN_ORDER, ODD, OUT_OF_ORDER, look, moments
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 12, 31), timezones=OFFSETS)
+FIRST, LAST = datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("2100-12-31")
+MOMENTS = st.datetimes(FIRST, LAST, timezones=OFFSETS)
 
 
 def read(texts: list[str]) -> list[int] | None:
