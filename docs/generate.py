@@ -118,13 +118,13 @@ def errors_page() -> str:
 
 def api_page() -> str:
     """Every call of the API, from the published OpenAPI."""
-    from serving.openapi import ERRORS, specification
+    from serving.openapi import error_codes, specification
 
     spec = specification()
     lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]
     lines += ['Every error has one shape: `{"error": {"code", "message", "field"}}`.', ""]
     lines += ["| status | `code` | when |", "|---|---|---|"]
-    lines += [f"| {status} | `{code}` | {when} |" for status, (code, when, _) in ERRORS.items()]
+    lines += [f"| {status} | `{code}` | {when} |" for status, code, when in error_codes()]
     lines.append("")
     for route, calls in spec["paths"].items():
         for method, call in calls.items():

@@ -26,7 +26,7 @@ from serving.endpoints import CSV, ENDPOINTS, Caller, Endpoint, csv
 from serving.gauges import Gauges
 from serving.openapi import document
 from serving.pace import Pace
-from serving.refusals import Refusal, body, reshaped
+from serving.refusals import Refusal, body, internal, reshaped
 from serving.schema import Shape, WholeListRequest
 
 Message = MutableMapping[str, Any]
@@ -88,6 +88,11 @@ class Gate:
             log.error("a call could not be answered: %s", type(error).__name__)
             words = "cannot answer now: the disk or the database does not. Try again in a moment."
             await answer(sender, 503, body("unavailable", words))
+        except Exception:
+            if sender.status:  # half an answer is already out
+                raise
+            log.exception("a call failed")
+            await answer(sender, *internal())
         finally:
             self._gauges.answered(
                 path if path in OWN else "other", sender.status, time.perf_counter() - begun

@@ -66,5 +66,9 @@ def reshaped(status: int, content: bytes) -> tuple[int, dict[str, Any]]:
         405: ("wrong_method", "cannot answer: this path does not take this method. See /docs.json."),
         503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
     }
-    code, message = known.get(status, ("internal", "the service failed; its log says why."))
-    return status, body(code, message)
+    return (status, body(*known[status])) if status in known else internal(status)
+
+
+def internal(status: int = 500) -> tuple[int, dict[str, Any]]:
+    """A bug."""
+    return status, body("internal", "cannot answer: the service failed. Its log says why.")

@@ -271,7 +271,7 @@ def test_a_body_that_is_no_json_object_is_422(server: Server, body: bytes) -> No
 )
 def test_only_json_is_taken_and_never_a_pickle(server: Server, kind: str) -> None:
     status, said = server.post("/v1/at_risk", b"\x80\x04.", {"content-type": kind})
-    assert status == 415
+    assert (status, said["error"]["code"]) == (415, "not_json")
     assert said["error"]["message"] == (
         f"cannot read a body of type '{kind}': send JSON with `Content-Type: application/json`."
     )
