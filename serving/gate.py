@@ -88,12 +88,9 @@ class Gate:
             log.error("a call could not be answered: %s", type(error).__name__)
             words = "cannot answer now: the disk or the database does not. Try again in a moment."
             await answer(sender, 503, body("unavailable", words))
-        except Exception:
-            if sender.status:  # half an answer is already out
-                raise
-            log.exception("a call failed")
-            await answer(sender, *internal())
         finally:
+            if not sender.status:  # a bug, which goes on to the log
+                await answer(sender, *internal())
             self._gauges.answered(
                 path if path in OWN else "other", sender.status, time.perf_counter() - begun
             )
