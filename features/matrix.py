@@ -47,7 +47,7 @@ def compute(
     customers = _positions(history.keys, keys)
     moments = np.ascontiguousarray(as_of, dtype=np.int64)
     _fill(history, program, customers, moments, inputs, matrix, threads)
-    if program.calendar:
+    if program.calendar and len(moments):
         dates, of_date = (
             np.unique(moments, return_inverse=True) if len(moments) > 1 else (moments, slice(None))
         )

@@ -88,9 +88,11 @@ class Gate:
             log.error("a call could not be answered: %s", type(error).__name__)
             words = "cannot answer now: the disk or the database does not. Try again in a moment."
             await answer(sender, 503, body("unavailable", words))
-        finally:
-            if not sender.status:  # a bug, which goes on to the log
+        except Exception:  # a bug: answered in the one shape, and raised for the log
+            if not sender.status:
                 await answer(sender, *internal())
+            raise
+        finally:
             self._gauges.answered(
                 path if path in OWN else "other", sender.status, time.perf_counter() - begun
             )

@@ -158,20 +158,24 @@ ERRORS = {
     415: ("not_json", "the body is no JSON", None),
     422: ("bad_input", "something in the request cannot be used; `field` names it", "limit"),
     429: ("too_fast", "the key asks too fast; `Retry-After` says how long to wait", None),
+    500: ("internal", "the service failed; its log says why", None),
     503: ("no_model", "nothing to answer with yet, or not now", None),
 }
 """The error that each status of the document stands for mostly: code, when, and field."""
 FURTHER_ERRORS = (
     (404, "no_such_path", "there is no such path"),
     (405, "wrong_method", "the path does not take this method"),
-    (422, "bad_data", "an `event_id` names another kind of event from another source"),
-    (500, "internal", "the service failed; its log says why"),
+    (
+        422,
+        "bad_data",
+        "the events do not fit what is asked, such as an `event_id` that names another kind of event",
+    ),
     (503, "overloaded", "the service has too much to do; try again in a moment"),
     (503, "too_slow", "the answer takes too long; ask for fewer customers at a time"),
     (503, "unavailable", "the disk or the database does not answer; try again in a moment"),
 )
 """The others: status, code, and when."""
-_BODY_ERRORS = (413, 415, 422, 429, 503)
+_BODY_ERRORS = (413, 415, 422, 429, 500, 503)
 
 
 def error_codes() -> list[tuple[int, str, str]]:

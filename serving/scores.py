@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.events import ATTRIBUTE
-from serving.rows import places
 from serving.writing import in_one_step
 from training.labels import IN_COHORT
 
@@ -142,6 +141,8 @@ class Scores:
 
     def rows(self, keys: Ints) -> Ints:
         """int64[n]: where each of these customers is, -1 for those who were not known."""
+        from serving.rows import places  # compiled: not needed to read what a score says
+
         return np.asarray(places(self.answers.key, keys))
 
     @cached_property

@@ -26,6 +26,7 @@ from features.errors import ModelError
 from features.snapshot import Priors
 from training.calibration import Calibration
 from training.contributions import Explainer
+from training.forest import Forest
 from training.imports import bare
 from training.labels import Churn
 from training.models import Models, slots
@@ -125,8 +126,6 @@ class Bundle:
     @cached_property
     def _single(self) -> Callable[[Floats], list[Floats]]:
         """What each model says of one row, in the order of the models."""
-        from training.forest import Forest  # compiled: not needed to read what a score says
-
         kinds: dict[str, Kind] = {"churn": "raw", "tier": "normal", "value": "normal"}
         models = [(booster, kinds[name]) for name, booster in self._boosters.items()]
         forest = Forest.of(models)

@@ -1,9 +1,9 @@
 """The trees of several boosters end to end in flat arrays: what they say of one row, in one call.
 
 A customer online is one row, and with one row LightGBM is busy fetching its trees from all over the memory.
-Here the splits of all models lie together, sixteen bytes each, and take a third of the time. The answer is
-LightGBM's own, bit for bit: the same comparisons, and leaves added in the same order. Rows made for the
-purpose are held against it before the first use.
+Here the splits of all models lie together, sixteen bytes each. The answer is LightGBM's own, bit for bit: the
+same comparisons, and leaves added in the same order. Rows made for the purpose are held against it before the
+first use.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SPLIT = np.dtype(
 LARGEST = 2**15 - 1
 EXAMPLES = 256
 
-_ZERO = float(np.float32(1e-35))
+ZERO = float(np.float32(1e-35))
 """What LightGBM takes for zero."""
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING = 1, 2, 2
 """In a split's `decision_type`: two bits, and the place of the two that say what counts as missing."""
@@ -155,7 +155,7 @@ def _tree(text: str) -> tuple[NDArray[np.void], Floats]:
 def _said(row, trees, splits, leaves, boosters):  # type: ignore[no-untyped-def]
     values = np.empty(len(row))
     for at in range(len(row)):
-        values[at] = 0.0 if abs(row[at]) <= _ZERO else row[at]
+        values[at] = 0.0 if abs(row[at]) <= ZERO else row[at]
     said = np.zeros(boosters[-1, 0])
     for tree in range(len(trees)):
         first, node = trees[tree, 0], 0

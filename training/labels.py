@@ -260,7 +260,7 @@ def _roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     from training.outcomes import roles  # compiled: not needed to read what a score says
 
     known = _of_kinds(churn)
-    of_kind = np.array([known.get(kind, 0) for kind in history.kind_names], dtype=np.uint8)
+    of_kind = np.array([*(known.get(kind, 0) for kind in history.kind_names), 0], dtype=np.uint8)
     back = np.uint8(STARTED if churn.type == "inactivity" else 0)
     said: NDArray[np.uint8] = roles(history.kinds, of_kind, history.values, back)
     return said

@@ -8,7 +8,8 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def roles(kinds, of_kind, values, not_of_refunds):  # type: ignore[no-untyped-def]
-    """The role of each event: that of its kind, less what no taking back (a negative value) can be."""
+    """The role of each event: that of its kind (the last stands for none), less what no taking back (a
+    negative value) can be."""
     said = np.empty(len(kinds), dtype=np.uint8)
     for i in range(len(kinds)):
         said[i] = of_kind[kinds[i]]

@@ -19,6 +19,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.forest import ZERO
+
 if TYPE_CHECKING:
     from lightgbm import Booster
 
@@ -163,8 +165,6 @@ def _between(low: float, high: float) -> float:
 
 _ANY = np.inf
 """The threshold of a split between any value and none, which LightGBM writes as 1e300."""
-_ZERO = float(np.float32(1e-35))
-"""What LightGBM takes for zero."""
 _ROWS_AT_ONCE = 64
 """Rows that go through a tree together: its table stays in the processor's cache."""
 
@@ -181,7 +181,7 @@ def _look_up(  # type: ignore[no-untyped-def]
                 way = 0
                 for split in range(starts[tree], starts[tree + 1]):
                     value = matrix[row, features[split]]
-                    if abs(value) <= _ZERO:
+                    if abs(value) <= ZERO:
                         value = 0.0
                     left = missing_left[split] if np.isnan(value) else value <= thresholds[split]
                     way |= left << (split - starts[tree])

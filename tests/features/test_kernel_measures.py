@@ -150,6 +150,8 @@ def test_calendar_features_say_the_local_date_whoever_the_customer_is() -> None:
     past = history([Event(1, DAY, "visit")])
     matrix = snapshot(past, declared, Timeline("Asia/Tokyo"), np.array([1, 1, 99]), as_of).matrix
     assert matrix.tolist() == [[2, 29, 4, 60], [12, 31, 2, 366], [2, 29, 4, 60]]
+    nobody = snapshot(past, declared, Timeline("Asia/Tokyo"), past.keys[:0], as_of[:0]).matrix
+    assert nobody.shape == (0, 4)
 
 
 def test_a_customer_of_one_instant_has_no_rhythm() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 from contextlib import nullcontext
@@ -12,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.errors import DataError, ModelError, UnknownCustomer, UsageError
 from features.events import ATTRIBUTE
 from features.store import EventStore
 from serving import gate
 from serving.desk import Desk
+from serving.endpoints import WrongScope
 from serving.gate import Gate
 from serving.openapi import error_codes
 from serving.refusals import reshaped
@@ -54,9 +57,25 @@ def call(folder: Path, path: str, body: Any, bug: type[Exception] | None = None)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
-def test_every_code_of_the_table_is_named_by_a_test() -> None:
+def codes_in_code() -> set[str]:
+    """Every code that a refusal of the service is made with, and those of the errors it passes on."""
+    found = {UsageError.code, DataError.code, UnknownCustomer.code, ModelError.code, WrongScope.code}
+    for file in (HERE.parents[2] / "serving").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                place = {"Refusal": 1, "body": 0}.get(node.func.id)
+                said = None if place is None else node.args[place]
+                if isinstance(said, ast.Constant):
+                    found.add(said.value)
+    return found
+
+
+def test_every_code_is_in_the_table_and_named_by_a_test() -> None:
+    table = {code for _, code, _ in error_codes()}
+    assert codes_in_code() - table == set()
+    assert {"too_fast", "internal", "wrong_scope"} <= codes_in_code()
     tests = "".join(file.read_text() for file in HERE.parent.glob("test_*.py"))
-    assert [code for _, code, _ in error_codes() if f'"{code}"' not in tests] == []
+    assert [code for code in table if f'"{code}"' not in tests] == []
 
 
 def test_an_answer_that_takes_too_long_is_given_up(own_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
