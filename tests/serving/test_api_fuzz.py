@@ -17,7 +17,7 @@ from tests.serving.running import Server, serving
 
 CASES = 505
 """Of each call and way: more than 5,000 together."""
-CALLS = ("/v1/score", "/v1/at_risk", "/v1/explain", "/v1/predict", "/v1/at_risk.csv")
+CALLS = ("/v1/score", "/v1/at_risk", "/v1/explain", "/v1/predict", "/v1/report", "/v1/at_risk.csv")
 EXPECTED = {200, 404, 405, 406, 413, 415, 422}
 
 pytestmark = pytest.mark.slow
