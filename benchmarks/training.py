@@ -35,7 +35,7 @@ from training.priors import learn_priors
 from training.recipe import Recipe, thinned
 from training.tiers import tier_scale
 from training.tracking import Tracking
-from training.train import Plan, train
+from training.train import Plan, company_kinds, train
 
 REPEAT = 3
 
@@ -100,13 +100,13 @@ def _whole(store: EventStore, plan: Plan, folder: Path) -> tuple[float, float]:
 def _prepared(store: EventStore, plan: Plan) -> tuple[Recipe, Rows]:
     """The recipe and the rows that the delivered models are fitted on."""
     churn, timeline = Churn.of(plan.churn, plan.indicators), plan.timeline
-    past = survey(store, None, churn, timeline)
+    past = survey(store, None, churn, timeline, company_kinds(plan.indicators))
     dates = calendar(past.first, past.newest, churn, timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
     priors = learn_priors(store.histories(), features, timeline, dates.every[0])
-    rows = dataset(store, features, churn, timeline, priors, dates.every, past, None).on(dates.labelled)
+    rows = dataset(store, features, churn, timeline, priors, dates.every, past, None)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
-    return Recipe(replace(plan.models, seed=plan.seed), features, churn, scale), rows
+    return Recipe(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(dates.labelled)
 
 
 def _bare(recipe: Recipe, rows: Rows) -> None:
