@@ -19,6 +19,9 @@ import orjson
 from deltalake.exceptions import DeltaError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from features.errors import KizunaError
 from serving.desk import Desk
@@ -55,9 +58,12 @@ log = logging.getLogger("kizuna.gate")
 class Gate:
     """An ASGI application before another; `desk` gives the project."""
 
-    def __init__(self, app: App, desk: Callable[[], Desk]) -> None:
+    def __init__(self, app: App, desk: Callable[[], Desk], patience: float = PATIENCE) -> None:
         self.app = app
         self._desk = desk
+        self._patience = patience
+        # A bug is answered in the one shape, then raised for the log of whoever runs the gate.
+        self._guarded = ServerErrorMiddleware(self._answer, handler=_bug)
         self._gauges = Gauges()
         self._pace = Pace()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
@@ -70,32 +76,32 @@ class Gate:
             return
         begun, path = time.perf_counter(), scope["path"]
         sender = _Sender(send)
-        desk = self._desk()
         try:
-            caller = self._let_in(desk, scope, path)
-            endpoint = ENDPOINTS.get(path)
-            if endpoint is not None:
-                await self._call(desk, caller, endpoint, scope, receive, sender)
-            elif path in OWN:
-                await self._page(desk, caller, scope, receive, sender)
-            else:
-                await self.app(scope, receive, _Reshaper(sender))
-        except Refusal as refusal:
-            await answer(sender, refusal.status, refusal.said, *refusal.headers)
-        except KizunaError as error:
-            await answer(sender, error.status, body(error.code, error.message, error.field))
-        except UNAVAILABLE as error:
-            log.error("a call could not be answered: %s", type(error).__name__)
-            words = "cannot answer now: the disk or the database does not. Try again in a moment."
-            await answer(sender, 503, body("unavailable", words))
-        except Exception:  # a bug: answered in the one shape, and raised for the log
-            if not sender.status:
-                await answer(sender, *internal())
-            raise
+            await self._guarded(scope, receive, sender)
         finally:
             self._gauges.answered(
                 path if path in OWN else "other", sender.status, time.perf_counter() - begun
             )
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        desk, path = self._desk(), scope["path"]
+        try:
+            caller = self._let_in(desk, scope, path)
+            endpoint = ENDPOINTS.get(path)
+            if endpoint is not None:
+                await self._call(desk, caller, endpoint, scope, receive, send)
+            elif path in OWN:
+                await self._page(desk, caller, scope, receive, send)
+            else:
+                await self.app(scope, receive, _Reshaper(send))
+        except Refusal as refusal:
+            await answer(send, refusal.status, refusal.said, *refusal.headers)
+        except KizunaError as error:
+            await answer(send, error.status, body(error.code, error.message, error.field))
+        except UNAVAILABLE as error:
+            log.error("a call could not be answered: %s", type(error).__name__)
+            words = "cannot answer now: the disk or the database does not. Try again in a moment."
+            await answer(send, 503, body("unavailable", words))
 
     def _let_in(self, desk: Desk, scope: Message, path: str) -> Caller:
         """Whose request this is; refuses one without a valid key, with too little scope, or too fast."""
@@ -126,7 +132,7 @@ class Gate:
         return caller
 
     async def _call(
-        self, desk: Desk, caller: Caller, endpoint: Endpoint, scope: Message, receive: Receive, send: _Sender
+        self, desk: Desk, caller: Caller, endpoint: Endpoint, scope: Message, receive: Receive, send: Send
     ) -> None:
         if scope["method"] != "POST":
             raise Refusal(405, "wrong_method", f"cannot {scope['method']} {endpoint.path}: send POST.")
@@ -148,15 +154,15 @@ class Gate:
         """Let another thread do this, so that short answers need not wait for long ones."""
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, work), PATIENCE)
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, work), self._patience)
         except TimeoutError:
             raise Refusal(
-                503, "too_slow", f"cannot answer within {PATIENCE:g} s. Ask for fewer customers at a time."
+                503,
+                "too_slow",
+                f"cannot answer within {self._patience:g} s. Ask for fewer customers at a time.",
             ) from None
 
-    async def _page(
-        self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: _Sender
-    ) -> None:
+    async def _page(self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
             raise Refusal(405, "wrong_method", f"cannot {scope['method']} {path}: send GET.")
@@ -172,9 +178,7 @@ class Gate:
         else:
             await answer(send, 200, {"alive": True})
 
-    async def _file(
-        self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: _Sender
-    ) -> None:
+    async def _file(self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
         """The list as a file, made while it is sent; one who hangs up stops the work."""
         asked: dict[str, Any] = {}
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
@@ -220,7 +224,7 @@ class _Sender:
 class _Reshaper:
     """Passes messages on; an error that is not in the one shape is put into it."""
 
-    def __init__(self, send: _Sender) -> None:
+    def __init__(self, send: Send) -> None:
         self.send = send
         self.status = 200
         self.content = bytearray()
@@ -238,6 +242,11 @@ class _Reshaper:
         await self.send(message)
 
 
+async def _bug(_: Request, __: Exception) -> Response:
+    status, said = internal()
+    return JSONResponse(said, status)
+
+
 def ready(desk: Desk) -> dict[str, Any]:
     """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
     replies, champion = desk.replies(), desk.champion()
@@ -245,13 +254,13 @@ def ready(desk: Desk) -> dict[str, Any]:
     return said if desk.trouble is None else said | {"trouble": desk.trouble}
 
 
-async def answer(send: _Sender, status: int, said: dict[str, Any], *headers: tuple[bytes, bytes]) -> None:
+async def answer(send: Send, status: int, said: dict[str, Any], *headers: tuple[bytes, bytes]) -> None:
     """Send this as JSON; half a surrogate, which a request may hold, is replaced."""
     content = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
     await _send(send, status, JSON, content, *headers)
 
 
-async def _send(send: _Sender, status: int, kind: bytes, content: bytes, *more: tuple[bytes, bytes]) -> None:
+async def _send(send: Send, status: int, kind: bytes, content: bytes, *more: tuple[bytes, bytes]) -> None:
     headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -90,9 +90,9 @@ class Forest:
             np.concatenate([np.empty(0), *leaves]),
             np.column_stack([ends, finish]).astype(np.int64),
         )
-        return forest if forest._is_lightgbm(boosters) else None
+        return forest if forest.is_lightgbm(boosters) else None
 
-    def _is_lightgbm(self, boosters: Sequence[tuple[Booster, Kind]]) -> bool:
+    def is_lightgbm(self, boosters: Sequence[tuple[Booster, Kind]]) -> bool:
         """Whether made-up rows are answered with LightGBM's bits."""
         width = boosters[0][0].num_feature()
         rows = made_up(self.splits["feature"], self.splits["threshold"], EXAMPLES, width)

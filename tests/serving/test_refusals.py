@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from serving.endpoints import WrongScope
 from serving.gate import Gate
 from serving.openapi import error_codes
 from serving.refusals import reshaped
-from serving.replies import Replies
 from serving.settings import read
 
 HERE = Path(__file__).resolve()
@@ -33,9 +33,17 @@ async def nobody(*_: Any) -> None:
     raise AssertionError("nothing lies behind the gate")
 
 
-def call(folder: Path, path: str, body: Any, bug: type[Exception] | None = None) -> tuple[int, Any]:
+def call(
+    folder: Path,
+    path: str,
+    body: Any,
+    *,
+    bug: type[Exception] | None = None,
+    clock: Callable[[], int] = lambda: NOW,
+    patience: float = gate.PATIENCE,
+) -> tuple[int, Any]:
     """Status and JSON of one call of a gate in this process; a bug goes on to whoever runs the gate."""
-    desk, sent = Desk(folder, lambda: NOW, keys_needed=False), []
+    desk, sent = Desk(folder, clock, keys_needed=False), []
     scope = {
         "type": "http",
         "method": "POST",
@@ -51,7 +59,7 @@ def call(folder: Path, path: str, body: Any, bug: type[Exception] | None = None)
 
     try:
         with nullcontext() if bug is None else pytest.raises(bug):
-            asyncio.run(Gate(nobody, lambda: desk)(scope, receive, send))
+            asyncio.run(Gate(nobody, lambda: desk, patience)(scope, receive, send))
     finally:
         desk.close()
     return sent[0]["status"], json.loads(sent[1]["body"])
@@ -78,22 +86,16 @@ def test_every_code_is_in_the_table_and_named_by_a_test() -> None:
     assert [code for code in table if f'"{code}"' not in tests] == []
 
 
-def test_an_answer_that_takes_too_long_is_given_up(own_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "PATIENCE", 0.01)
+def test_an_answer_that_takes_too_long_is_given_up(own_shop: Path) -> None:
     events = [{"occurred_at": f"2025-01-{day:02}T10:00:00Z", "kind": "purchase"} for day in range(1, 29)]
     many = [{"customer_id": f"c{number}", "events": events} for number in range(900)]
-    status, said = call(own_shop, "/v1/predict", {"customers": many, "as_of": "2025-02-01"})
+    status, said = call(own_shop, "/v1/predict", {"customers": many, "as_of": "2025-02-01"}, patience=0.01)
     assert (status, said["error"]["code"]) == (503, "too_slow")
 
 
-def test_a_bug_has_the_one_shape_and_keeps_its_traceback(
-    own_shop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Replies, "of", broken)
-    status, said = call(own_shop, "/v1/score", {"customer_ids": ["c0003"]}, bug=ZeroDivisionError)
+def test_a_bug_has_the_one_shape_and_keeps_its_traceback(own_shop: Path) -> None:
+    asked = {"customer_ids": ["c0003"]}
+    status, said = call(own_shop, "/v1/score", asked, bug=ZeroDivisionError, clock=lambda: 1 // 0)
     assert (status, said["error"]["code"]) == (500, "internal")
 
 

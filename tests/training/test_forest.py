@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import pytest
@@ -53,8 +55,12 @@ def test_categories_and_other_transformations_are_left_to_lightgbm(matrix: np.nd
     assert Forest.of([(grown(matrix, "binary"), "contributions")]) is None
 
 
-def test_trees_that_answer_otherwise_are_not_used(matrix: np.ndarray, monkeypatch) -> None:
-    booster = grown(matrix, "binary")
-    assert Forest.of([(booster, "raw")]) is not None
-    monkeypatch.setattr("training.forest._DEFAULT_LEFT", 0)
-    assert Forest.of([(booster, "raw")]) is None
+def test_one_other_last_digit_is_noticed(matrix: np.ndarray) -> None:
+    boosters: list[tuple[lightgbm.Booster, Kind]] = [(grown(matrix, "binary"), "raw")]
+    forest = Forest.of(boosters)
+    assert forest is not None
+    assert forest.is_lightgbm(boosters)
+    assert not replace(forest, leaves=np.nextafter(forest.leaves, np.inf)).is_lightgbm(boosters)
+    other_side = forest.splits.copy()
+    other_side["missing_left"] ^= True
+    assert not replace(forest, splits=other_side).is_lightgbm(boosters)
