@@ -120,13 +120,14 @@ def _season(recipe: Recipe, model: str, shape: Calibration, rows: Rows, dates: C
 
     Where the year before has less history than the model's own dates, a model of all dates says how far that
     lies off, and on the newest dates what it means to the delivered one: to a model that knows only whole
-    histories, everybody with a short one is a new customer.
+    histories, everybody with a short one is a new customer. That model may tell dates apart: what a short
+    history does to everybody is not to be taken for the season.
     """
     threads, churn = recipe.settings.threads, recipe.churn
     before = rows.on(a_year_before(dates.answers, dates.every, churn))
     if dates.labelled == dates.every:
         return season_at(said_of(model, before, threads), dates.answers, churn, shape) or shape
-    every = recipe.fit_churn(rows)
+    every = recipe.fit_churn(rows, levels=False)
     wanted = season_at(Said(before, every(before)), dates.answers, churn, shape) or shape
     newest = rows.on(dates.test)
     return fit_level(shape, said_of(model, newest, threads).churn, wanted(every(newest)))

@@ -26,6 +26,8 @@ VALUE_POWERS = (1.1, 1.5, 1.8)
 SMALLEST_LEAF, LARGEST_LEAF = 20, 400
 STUMPS = 300
 """Trees of one split that repeat a regression to a hundredth of its spread."""
+HELD = 100
+"""How hard the level of an as-of date is held at that of all dates, in rows."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,42 @@ def fit_churn(
     matrix: Floats,
     churned: NDArray[np.bool_],
     columns: Sequence[str],
-    begin: lightgbm.Booster | None = None,
+    as_of: NDArray[np.int64] | None = None,
 ) -> lightgbm.Booster:
-    """The probability of leaving, by log loss; its trees may go on from those of another model."""
+    """The probability of leaving, by log loss.
+
+    With `as_of` each row begins from the level of its own date: that more leave after one date than after
+    another is no customer's doing, and trees that could tell dates apart (by how long a young record can
+    know anybody, for one) would learn it of the customers. What is said is at the level of all rows together.
+    """
+    left = churned.astype(np.float64)
+    if as_of is None:
+        return _grow(settings, {"objective": "binary"}, matrix, left, columns)
+    levels, level = date_levels(churned, as_of)
+    model = _grow(settings, {"objective": "binary"}, matrix, left, columns, levels=levels)
+    for leaf in range(model.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
+        model.set_leaf_output(0, leaf, model.get_leaf_output(0, leaf) + level)
+    return model
+
+
+def fit_onward(
+    settings: Settings,
+    begin: lightgbm.Booster,
+    matrix: Floats,
+    churned: NDArray[np.bool_],
+    columns: Sequence[str],
+) -> lightgbm.Booster:
+    """The probability of leaving, by trees that go on from those of another model."""
     return _grow(settings, {"objective": "binary"}, matrix, churned.astype(np.float64), columns, begin)
+
+
+def date_levels(churned: NDArray[np.bool_], as_of: NDArray[np.int64]) -> tuple[Floats, float]:
+    """float64[n]: the log-odds of leaving on each row's as-of date; and those of all rows together."""
+    at = np.unique(as_of, return_inverse=True)[1]
+    rate = (churned.sum() + 0.5) / (len(churned) + 1.0)
+    rows, left = np.bincount(at), np.bincount(at, churned)
+    each = (left + HELD * rate) / (rows + HELD)
+    return (np.log(each) - np.log1p(-each))[at], float(np.log(rate) - np.log1p(-rate))
 
 
 def fit_margin(
@@ -144,9 +178,11 @@ def _grow(
     target: Floats,
     columns: Sequence[str],
     begin: lightgbm.Booster | None = None,
+    levels: Floats | None = None,
 ) -> lightgbm.Booster:
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
-    data = lightgbm.Dataset(matrix, target, feature_name=list(slots(columns)), params=parameters)
+    names = list(slots(columns))
+    data = lightgbm.Dataset(matrix, target, init_score=levels, feature_name=names, params=parameters)
     return lightgbm.train(parameters, data, num_boost_round=settings.trees, init_model=begin)

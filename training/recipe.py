@@ -49,9 +49,10 @@ class Recipe:
         value = self.fit_value(few, self.value_power)
         return Models(churn.model_to_string(), tier.model_to_string(), value and value.model_to_string())
 
-    def fit_churn(self, known: Rows) -> Callable[[Rows], Floats]:
-        """What a churn model of these rows alone says of others."""
-        model = fit_shape_of(self.shape, self.settings, thinned(known), self.catalog, self.churn)
+    def fit_churn(self, known: Rows, *, levels: bool = True) -> Callable[[Rows], Floats]:
+        """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
+        few = thinned(known)
+        model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
         return lambda asked: model.predict(asked.matrix, num_threads=self.settings.threads)
 
     def fit_value(self, known: Rows, power: float) -> Booster | None:

@@ -25,7 +25,7 @@ from features.catalog import Catalog
 from training.baselines import rfm_margin
 from training.dataset import Rows, mixed
 from training.labels import Churn
-from training.models import Settings, fit_churn, fit_margin
+from training.models import Settings, fit_churn, fit_margin, fit_onward
 
 Floats = NDArray[np.float64]
 Shape = Literal["regression", "held", "blend", "trees"]
@@ -46,18 +46,21 @@ def outcomes(rows: Rows) -> int:
     return min(len(np.unique(rows.keys[mine])) for mine in (rows.churned, ~rows.churned))
 
 
-def fit_shape_of(shape: Shape, settings: Settings, known: Rows, catalog: Catalog, churn: Churn) -> Booster:
-    """The churn model of this shape."""
+def fit_shape_of(
+    shape: Shape, settings: Settings, known: Rows, catalog: Catalog, churn: Churn, *, levels: bool = True
+) -> Booster:
+    """The churn model of this shape; trees alone begin from the `levels` of the as-of dates."""
+    dates = known.as_of if levels else None
     if shape == "trees":
-        return fit_churn(settings, known.matrix, known.churned, known.columns)
+        return fit_churn(settings, known.matrix, known.churned, known.columns, dates)
     held = replace(settings, trees=max(1, settings.trees // 2), leaves=4, depth=2, ridge=10 * settings.ridge)
     if shape == "held":
-        return fit_churn(held, known.matrix, known.churned, known.columns)
+        return fit_churn(held, known.matrix, known.churned, known.columns, dates)
     margin, read = rfm_margin(known, catalog, churn)
     regression = fit_margin(settings, known.matrix, margin, read, known.columns)
     if shape == "regression":
         return regression
-    return fit_churn(held, known.matrix, known.churned, known.columns, begin=regression)
+    return fit_onward(held, regression, known.matrix, known.churned, known.columns)
 
 
 def choose_shape(

@@ -183,7 +183,7 @@ def _tried(trial: optuna.Trial, settings: Settings, parts: Sequence[tuple[Rows, 
     tried = _settings(_suggested(trial), settings)
     losses: list[float] = []
     for step, (earlier, later) in enumerate(parts):
-        model = fit_churn(tried, earlier.matrix, earlier.churned, earlier.columns)
+        model = fit_churn(tried, earlier.matrix, earlier.churned, earlier.columns, earlier.as_of)
         said = model.predict(later.matrix, num_threads=tried.threads)
         losses.append(_log_loss(said, later))
         mean = float(np.mean(losses))

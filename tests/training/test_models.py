@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 from lightgbm import Booster
 
-from training.models import LARGEST_LEAF, SMALLEST_LEAF, Settings, fit_churn, fit_tier, fit_value, slots
+from training.models import (
+    HELD,
+    LARGEST_LEAF,
+    SMALLEST_LEAF,
+    Settings,
+    date_levels,
+    fit_churn,
+    fit_tier,
+    fit_value,
+    slots,
+)
 
 DRAW = np.random.default_rng(3)
 COLUMNS = ("recent", "often", "noise")
@@ -34,6 +44,52 @@ def test_probabilities_average_to_the_base_rate_without_class_weights() -> None:
     rare = CHURNED & (DRAW.random(3_000) < 0.1)
     said = fit_churn(SETTINGS, MATRIX, rare, COLUMNS).predict(MATRIX, num_threads=1)
     assert abs(said.mean() - rare.mean()) < 0.01
+
+
+def test_trees_that_begin_from_the_level_of_each_date_learn_nothing_of_the_dates() -> None:
+    draw = np.random.default_rng(4)
+    as_of = draw.integers(0, 8, 3_000)
+    chance = 1 / (1 + np.exp(-(MATRIX[:, 0] - 25) / 10 - np.where(as_of % 2, 2.0, -2.0)))
+    churned = draw.random(3_000) < chance
+    matrix = np.column_stack([MATRIX[:, :2], as_of + draw.random(3_000)])
+    plain, levelled = (fit_churn(SETTINGS, matrix, churned, COLUMNS, dates) for dates in (None, as_of))
+    gains = [
+        model.feature_importance("gain") / model.feature_importance("gain").sum()
+        for model in (plain, levelled)
+    ]
+    assert gains[0][2] > 0.3
+    assert gains[1][2] < 0.15
+    assert abs(levelled.predict(matrix, num_threads=1).mean() - churned.mean()) < 0.01
+    later = matrix.copy()
+    later[:, 2] = 9.0
+    said = [
+        np.corrcoef(model.predict(later, num_threads=1), MATRIX[:, 0])[0, 1] for model in (plain, levelled)
+    ]
+    assert said[1] > said[0]
+
+
+def test_on_one_date_alone_its_level_changes_nothing() -> None:
+    plain, levelled = (
+        fit_churn(SETTINGS, MATRIX, CHURNED, COLUMNS, dates).predict(MATRIX, num_threads=1)
+        for dates in (None, np.full(3_000, 17))
+    )
+    assert np.abs(plain - levelled).max() < 0.02
+
+
+def test_the_level_of_a_date_of_few_rows_is_held_at_that_of_all() -> None:
+    churned = np.r_[np.zeros(2, dtype=np.bool_), np.arange(998) % 2 == 0]
+    levels, level = date_levels(churned, np.r_[np.zeros(2), np.ones(998)].astype(np.int64))
+    rate = 499.5 / 1_001
+    few = HELD * rate / (HELD + 2)
+    assert np.allclose(levels[:2], np.log(few / (1 - few)))
+    assert levels[0] < level < levels[2]
+    assert np.isclose(level, np.log(rate / (1 - rate)))
+
+
+def test_where_nobody_left_everybody_is_said_to_stay() -> None:
+    nobody = np.zeros(3_000, dtype=np.bool_)
+    said = fit_churn(SETTINGS, MATRIX, nobody, COLUMNS, np.arange(3_000) % 3).predict(MATRIX, num_threads=1)
+    assert np.allclose(said, 0.5 / 3_001)
 
 
 def test_a_model_calls_its_columns_by_place_and_a_digest_of_the_name() -> None:
