@@ -120,17 +120,6 @@ def fit_churn(
     return model
 
 
-def fit_onward(
-    settings: Settings,
-    begin: lightgbm.Booster,
-    matrix: Floats,
-    churned: NDArray[np.bool_],
-    columns: Sequence[str],
-) -> lightgbm.Booster:
-    """The probability of leaving, by trees that go on from those of another model."""
-    return _grow(settings, {"objective": "binary"}, matrix, churned.astype(np.float64), columns, begin)
-
-
 def date_levels(churned: NDArray[np.bool_], as_of: NDArray[np.int64]) -> tuple[Floats, float]:
     """float64[n]: the log-odds of leaving on each row's as-of date; and those of all rows together."""
     at = np.unique(as_of, return_inverse=True)[1]
@@ -177,7 +166,6 @@ def _grow(
     matrix: Floats,
     target: Floats,
     columns: Sequence[str],
-    begin: lightgbm.Booster | None = None,
     levels: Floats | None = None,
 ) -> lightgbm.Booster:
     import lightgbm  # whoever only reads model texts does not wait for it
@@ -185,4 +173,4 @@ def _grow(
     parameters = settings.parameters(len(matrix)) | objective
     names = list(slots(columns))
     data = lightgbm.Dataset(matrix, target, init_score=levels, feature_name=names, params=parameters)
-    return lightgbm.train(parameters, data, num_boost_round=settings.trees, init_model=begin)
+    return lightgbm.train(parameters, data, num_boost_round=settings.trees)

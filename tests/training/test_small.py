@@ -16,7 +16,7 @@ from training.baselines import rfm_margin
 from training.contributions import TOLERANCE, Explainer
 from training.dataset import Rows, mixed
 from training.models import Settings, fit_margin
-from training.small import SHAPES, choose_shape, fit_shape_of, outcomes
+from training.small import SHAPES, Shape, choose_shape, fit_shape_of, outcomes
 from training.train import learn
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase",), horizon_days=30)
@@ -47,6 +47,16 @@ def test_trees_of_one_split_repeat_the_regression() -> None:
     assert np.abs(model.predict(few.matrix, num_threads=1) - 1 / (1 + np.exp(-margin))).mean() < 0.02
     splits = model.feature_importance("split")
     assert set(np.flatnonzero(splits)) <= set(read)
+
+
+def test_a_blend_lies_half_way_between_the_trees_and_the_regression() -> None:
+    few, asked = rows(400, 9), rows(100, 10)
+    shapes: tuple[Shape, ...] = ("trees", "regression", "blend")
+    trees, regression, blend = (
+        fit_shape_of(shape, SETTINGS, few, SHOP, CHURN).predict(asked.matrix, raw_score=True, num_threads=1)
+        for shape in shapes
+    )
+    assert np.allclose(blend, (trees + regression) / 2, rtol=0, atol=1e-12)
 
 
 def test_every_shape_is_one_text_that_is_explained_exactly() -> None:
