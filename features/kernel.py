@@ -1,13 +1,13 @@
 """How a windowed number is computed: one pass over a customer's events for every feature and as-of date.
 
 A customer's events are first laid out stream by stream, oldest to newest, once for all as-of dates. At a
-date every window of a stream is then a suffix of what lies before the date: counts, days and gaps follow from
-where it begins, and sums, extremes and different details are running accumulators, newest to oldest, read
-off at each window's edge. The same compiled function serves one customer online and a hundred million
-events in batch, so their rows are equal bit for bit.
+date every window of a stream is then a suffix of what lies before the date. Where the windows of all dates
+begin is found in one pass; counts, days and gaps follow from that, and sums, extremes and different details
+are running accumulators, newest to oldest, read off where each window begins. The same compiled function
+serves one customer online and a hundred million events in batch, so their rows are equal bit for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ walk: block by block _lay_out, _find_edges, _say_… ─▶ matrix
+                          ├─▶ walk: block by block _lay_out, _find_edges, _look_up, _say_… ─▶ matrix
     History ─▶ Selection ─┘
 
 A family of aggregates shares one walk over a stream's events: `_FAMILIES` says which belong together, and
@@ -23,12 +23,13 @@ sums and nothing else.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
 
 from features.history import MISSING
-from features.timeline import ALWAYS, DAY
+from features.timeline import DAY
 
 _FAMILIES = {
     "tiles": (
@@ -57,7 +58,7 @@ NUMBERS = ("gap_mean", "gap_weight", "mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
 """What a population teaches about a stream, in the order of the kernel's columns."""
 DERIVED = ("ratio", "difference", "trend", "share")
 
-_TILES, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
+TILES, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
 _COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, _DETAILS, _CHANNELS, _PLACES = range(len(_FAMILIES["tiles"]))
 _SLOTS = len(_FAMILIES["tiles"])
 (
@@ -67,12 +68,17 @@ _SLOTS = len(_FAMILIES["tiles"])
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
 _DIFFERENCE = DERIVED.index("difference")
 
-# Of a layout: which customer it shows, up to which instant, whether something was recorded late.
-_CUSTOMER, _UNTIL, _LATE = range(3)
-_U = np.uintp
+# Of a layout: which customer it shows, up to which instant, whether something was recorded late, its rows.
+_CUSTOMER, _UNTIL, _LATE, _FROM_ROW, _TO_ROW = range(5)
+_U: Any = np.uintp
 """An unsigned place in an array: the compiled code need not look whether it counts from the end."""
-_ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 64, 4_096
+_ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
+_SHARED, _MOST_DATES = 4, 64
+"""Rows of a layout that pay for sorting their edges, and dates whose edges are kept sorted."""
+_NEVER = np.iinfo(np.int64).max
+_VALUES = 3
+"""What accumulates: the codes of details, channels and places, then values."""
 
 
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -89,11 +95,12 @@ def walk(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
     S, K = len(amounts), len(reach)
-    # A code was seen in a row and stream when its mark holds their stamp, so nothing needs wiping.
-    stamp, seen_details, seen_channels, seen_places = (
-        0, np.zeros(sizes[0], np.int64), np.zeros(sizes[1], np.int64), np.zeros(sizes[2], np.int64),
-    )  # fmt: skip
+    groups, depth = _group(starts, columns)
+    into, window = columns[:, 0].astype(np.uintp), columns[:, 2].astype(np.uintp)
+    # A code was met in a row and stream when its mark holds their stamp, so nothing needs wiping.
+    stamp, met = 0, np.zeros(sizes[0], np.int64)
     times, rank = np.empty(sizes[0], np.int64), np.empty(sizes[0], np.int64)
+    passed, latest = 1, np.zeros((3, max(sizes)), np.int64)
     most = 0
     for kind in range(len(refunds)):
         room = 0
@@ -102,35 +109,80 @@ def walk(  # type: ignore[no-untyped-def]
         most = max(most, room)
 
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
-    layouts, layout_of = np.empty((rows, 3), np.int64), np.empty(rows, np.int64)
-    bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, S, K + 2), np.int64)
+    layouts, layout_of = np.empty((rows, 5), np.int64), np.empty(rows, np.int64)
+    bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, 2 * S, K + 2), np.int64)
+    dates, order, ordered, slots = _no_dates()
     room = 0
-    at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uintp)
+    at, days, src, amount, plain, known, again, sums = _room(room)
     while begin < end:
         stop, shown, held = _block(
             begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of
         )
-        if most * held > room:
-            room = most * held + min(most * held, 1 << 20)
-            at, days, src = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uintp)
+        if most * held + 2 * S * shown > room:
+            room = most * held + 2 * S * shown + min(most * held, 1 << 20)
+            at, days, src, amount, plain, known, again, sums = _room(room)
         _lay_out(
             shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
             taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
             midnights, amounts, bounds, at, days, src,
         )  # fmt: skip
-        stamp = _say_tiles(
-            begin, stop, moments, layout_of, reach, bounds, at, days, src, values, channels, places, details,
-            starts, columns, empty, seen_channels, seen_places, seen_details, stamp, edges, matrix,
+        dates, order, ordered, slots = _find_edges(
+            shown, layouts, bounds, moments, reach, at, dates, order, ordered, slots, begin, edges
+        )
+        passed = _look_up(
+            begin, layouts[:shown], bounds, edges, depth, values, details, channels, places, src,
+            latest, passed, amount, plain, known, again,
+        )  # fmt: skip
+        _say_tiles(
+            begin, stop, layout_of, edges, days, amount, plain, known, again, groups, depth, into, window,
+            empty, sums, matrix,
         )  # fmt: skip
         _say_positions(
             begin, stop, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix
         )
         stamp = _say_frequencies(
-            begin, stop, details, edges, src, starts, columns, seen_details, times, rank, stamp, matrix
+            begin, stop, details, edges, src, starts, columns, met, times, rank, stamp, matrix
         )
         _say_clock(begin, stop, edges, at, midnights, turns, starts, columns, matrix)
         _derive(begin, stop, derived, factors, matrix)
         begin = stop
+
+
+@_compiled
+def _room(events):  # type: ignore[no-untyped-def]
+    """Arrays for these many events laid out: see `_lay_out`, `_look_up` and `_say_tiles`."""
+    return (
+        np.empty(events, np.int64),
+        np.empty(events),
+        np.empty(events, np.uintp),
+        np.full(events, math.nan),
+        np.zeros(events),
+        np.zeros(events),
+        np.full((3, events), np.int64(MISSING)),
+        np.empty((4, events)),
+    )
+
+
+@_compiled
+def _no_dates():  # type: ignore[no-untyped-def]
+    return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
+
+
+@_compiled
+def _group(starts, columns):  # type: ignore[no-untyped-def]
+    """int64[s, operations + 1]: where the columns of each operation on tiles begin; and int64[s, 4]: the
+    number of windows over which details, channels, places and values accumulate.
+    """
+    S = starts.shape[1]
+    groups, depth = np.empty((S, _SLOTS + 1), np.int64), np.zeros((S, 4), np.int64)
+    for s in range(S):
+        groups[s, :] = starts[TILES, s, 0]
+        for c in range(starts[TILES, s, 0], starts[TILES, s, 1]):
+            groups[s, columns[c, 1] + 1 :] = c + 1
+            if columns[c, 1] > _ACTIVE_DAYS:
+                which = columns[c, 1] - _DETAILS if columns[c, 1] >= _DETAILS else _VALUES
+                depth[s, which] = max(depth[s, which], columns[c, 2] + 1)
+    return groups, depth
 
 
 @_compiled
@@ -140,7 +192,7 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts,
     Rows of one customer that follow each other share a layout up to their latest date, unless an event was
     recorded after it occurred: what was known then depends on the date.
     """
-    shown, held, row = 0, 0, begin
+    shown, held, row, whole = 0, 0, begin, (begin, 0, 0)
     while row < end and row - begin < _ROWS_OF_A_BLOCK:
         customer = customers[row]
         if customer < 0:
@@ -150,15 +202,14 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts,
         first, stop = offsets[customer], offsets[customer + 1]
         if held and held + stop - first > _EVENTS_OF_A_BLOCK:
             break
+        if row > begin and customers[row - 1] != customer:
+            whole = row, shown, held
         late = False
         if len(recorded):
             for i in range(first, stop):
                 late |= recorded[i] > instants[i]
-        layouts[shown, _CUSTOMER], layouts[shown, _UNTIL], layouts[shown, _LATE] = (
-            customer,
-            moments[row],
-            late,
-        )
+        layouts[shown, _CUSTOMER], layouts[shown, _LATE] = customer, late
+        layouts[shown, _UNTIL], layouts[shown, _FROM_ROW] = moments[row], row
         held += stop - first
         layout_of[row - begin] = shown
         row += 1
@@ -166,7 +217,10 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts,
             layouts[shown, _UNTIL] = max(layouts[shown, _UNTIL], moments[row])
             layout_of[row - begin] = shown
             row += 1
+        layouts[shown, _TO_ROW] = row
         shown += 1
+    if whole[0] > begin and row < end and customers[row] == customers[row - 1]:
+        return whole  # a customer of whom only some rows fit waits for the next block
     return row, shown, held
 
 
@@ -178,14 +232,14 @@ def _lay_out(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Lays events out by stream, oldest to newest; refunds of stream s as those of stream S + s.
 
-    Of an event laid out: its instant, the distinct days of its stream up to and with it, and its place in
-    the history.
+    Of an event laid out: its instant, the distinct days of its stream before its own, and its place in the
+    history.
     """
     S = len(amounts)
     has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
     of_kind, chooses = np.zeros(len(refunds), np.int64), np.zeros(S, np.bool_)
     # Of a stream: where its next event goes, its distinct days so far, and the day of its last event.
-    free, held, today = np.empty(2 * S, np.int64), np.empty(2 * S, np.int64), np.empty(2 * S, np.int64)
+    free, held, today = np.empty(2 * S, np.uintp), np.empty(2 * S, np.int64), np.empty(2 * S, np.int64)
     for s in range(S):
         chooses[s] = picky[s, 0] >= 0 or picky[s, 1] >= 0 or picky[s, 2] >= 0
     room = 0
@@ -202,8 +256,8 @@ def _lay_out(  # type: ignore[no-untyped-def]
         for i in range(_U(first), _U(stop)):
             of_kind[_U(kinds[i])] += 1
         for s in range(2 * S):
-            bounds[layout, s, 1] = held[s] = 0
-            today[s] = -1
+            bounds[layout, s, 1], today[s] = 0, -1
+            held[s] = -1
         for kind in range(len(of_kind)):
             if of_kind[kind] == 0:
                 continue
@@ -213,7 +267,7 @@ def _lay_out(  # type: ignore[no-untyped-def]
             of_kind[kind] = 0
         for s in range(2 * S):
             bounds[layout, s, 0] = free[s] = room
-            room += bounds[layout, s, 1]
+            room += bounds[layout, s, 1] + 1  # one free place behind each: what is said without events
         for i in range(_U(first), _U(stop)):
             if late and recorded[i] >= until:
                 continue
@@ -241,8 +295,8 @@ def _lay_out(  # type: ignore[no-untyped-def]
                         continue
                 if amounts[stream] & takes_back:
                     stream += _U(S)
-                place = _U(free[stream])
-                free[stream] += 1
+                place = free[stream]
+                free[stream] = place + _U(1)
                 held[stream] += today[stream] != day
                 today[stream] = day
                 at[place], days[place], src[place] = moment, held[stream], i
@@ -251,84 +305,244 @@ def _lay_out(  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _find_edges(  # type: ignore[no-untyped-def]
+    shown, layouts, bounds, moments, reach, at, dates, order, ordered, slots, begin, edges
+):
+    """Where in the layout, for each row and stream, each window begins, then whole history, then where the
+    past ends: `edges`, int64[rows, 2 s, windows + 2].
+
+    Rows of a layout look for their edges together, when they are more than a few: the edges of all their
+    dates in order, and how many events lie before each, are found in one pass. The dates are remembered, as
+    the next customer mostly has the same.
+    """
+    K = len(reach)
+    streams = bounds.shape[1]
+    place = np.empty(_ROWS_OF_A_BLOCK, np.int64)
+    held = np.empty(len(ordered) + 1, np.int64)
+    for layout in range(shown):
+        row, stop_row = layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]
+        together = stop_row - row >= _SHARED
+        if together:
+            d, known = 0, True
+            for r in range(row, stop_row):
+                if r > row and moments[r] < moments[r - 1]:
+                    d = 0
+                while d < len(dates) and dates[d] < moments[r]:
+                    d += 1
+                if d == len(dates) or dates[d] != moments[r]:
+                    known = False
+                    break
+                place[r - row] = d
+            if not known:
+                dates, order, ordered, slots = _sorted_edges(moments[row:stop_row], dates, reach)
+                held = np.empty(len(ordered) + 1, np.int64)
+                for r in range(row, stop_row):
+                    place[r - row] = np.searchsorted(dates, moments[r])
+        for s in range(streams):
+            first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
+            if first == stop:
+                for n in range(row - begin, stop_row - begin):
+                    for k in range(K + 2):
+                        edges[n, s, k] = first
+            elif together:
+                held[:] = 0
+                since = ordered[0]
+                for p in range(_U(first), _U(stop)):
+                    moment = at[p]
+                    edge = 0
+                    if moment >= since:
+                        edge = slots[_U((moment - since) // DAY)]
+                        while ordered[_U(edge)] <= moment:
+                            edge += 1
+                    held[_U(edge)] += 1
+                total = first
+                for e in range(len(held)):
+                    total += held[e]
+                    held[e] = total
+                for r in range(row, stop_row):
+                    n, d = _U(r - begin), _U(place[r - row] * (K + 1))
+                    for k in range(_U(K)):
+                        edges[n, s, k] = held[_U(order[d + k])]
+                    edges[n, s, K] = first
+                    edges[n, s, K + 1] = held[_U(order[d + _U(K)])]
+            else:
+                for r in range(row, stop_row):
+                    n, p = r - begin, stop
+                    while p > first and at[_U(p - 1)] >= moments[r]:
+                        p -= 1
+                    edges[n, s, K], edges[n, s, K + 1] = first, p
+                    for k in range(K):
+                        edge = moments[r] + reach[k]
+                        while p > first and at[_U(p - 1)] >= edge:
+                            p -= 1
+                        edges[n, s, k] = p
+    return dates, order, ordered, slots
+
+
+@_compiled
+def _sorted_edges(moments, known, reach):  # type: ignore[no-untyped-def]
+    """The edges of some dates, in order.
+
+    The dates ascending; the place of each edge of each date among all; the edges, and an end that nothing
+    reaches; how many of them lie at or before the beginning of each day since the first of them.
+    """
+    dates = np.unique(np.concatenate((known, moments)))
+    if len(dates) > _MOST_DATES:
+        dates = np.unique(moments)
+    K = len(reach)
+    every = np.empty(len(dates) * (K + 1), np.int64)
+    for d in range(len(dates)):
+        for k in range(K):
+            every[d * (K + 1) + k] = dates[d] + reach[k]
+        every[d * (K + 1) + K] = dates[d]
+    by_time = np.argsort(every)
+    order, ordered = np.empty(len(every), np.int64), np.empty(len(every) + 1, np.int64)
+    for e in range(len(every)):
+        order[by_time[e]] = e
+        ordered[e] = every[by_time[e]]
+    ordered[-1] = _NEVER
+    slots = np.empty((ordered[-2] - ordered[0]) // DAY + 1, np.int64)
+    e = 0
+    for day in range(len(slots)):
+        while ordered[e] <= ordered[0] + day * DAY:
+            e += 1
+        slots[day] = e
+    return dates, order, ordered, slots
+
+
+@_compiled
+def _look_up(  # type: ignore[no-untyped-def]
+    begin, layouts, bounds, edges, depth, values, details, channels, places, src, latest, passed,
+    amount, plain, known, again,
+):  # fmt: skip
+    """What accumulates from event to event, as far back as the farthest window.
+
+    Of an event laid out: its value; its value or 0; how many before it have one; and where in its stream its
+    detail, channel and place come again (`_NEVER`, or `MISSING` where it has none). An event is the last
+    with its code in every window that ends before there: those are the different ones. `latest` holds
+    where each code was met, counted from the first layout on, so that nothing needs wiping.
+    """
+    S = len(depth)
+    for s in range(S):
+        for which in range(4):
+            codes = details if which == 0 else channels if which == 1 else places
+            if not depth[s, which] or not (len(values) if which == _VALUES else len(codes)):
+                continue
+            for layout in range(len(layouts)):
+                first = stop = bounds[layout, s, 1]
+                for row in range(layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]):
+                    first = min(first, edges[row - begin, s, depth[s, which] - 1])
+                if which == _VALUES:
+                    there = 0.0
+                    for p in range(_U(first), _U(stop)):
+                        value = values[src[p]]
+                        amount[p], plain[p], known[p] = value, 0.0 if math.isnan(value) else value, there
+                        there += 0.0 if math.isnan(value) else 1.0
+                    known[_U(stop)] = there
+                    for p in range(_U(bounds[layout, S + s, 0]), _U(bounds[layout, S + s, 1])):
+                        plain[p] = 0.0 if math.isnan(values[src[p]]) else values[src[p]]
+                    continue
+                for p in range(_U(first), _U(stop)):
+                    code = codes[src[p]]
+                    if code < 0:
+                        again[which, p] = MISSING
+                        continue
+                    before = latest[which, _U(code)] - passed
+                    latest[which, _U(code)] = p + _U(passed)
+                    again[which, p] = _NEVER
+                    if before >= first:
+                        again[which, _U(before)] = p
+                passed += stop
+    return passed
+
+
+@_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, moments, layout_of, reach, bounds, at, days, src, values, channels, places, details,
-    starts, columns, empty, seen_channels, seen_places, seen_details, stamp, edges, matrix,
+    begin, end, layout_of, edges, days, amount, plain, known, again, groups, depth, into, window, empty,
+    sums, matrix,
 ):  # fmt: skip
     """What accumulates from window to window: counts, days, sums, extremes, different details.
 
-    Fills the rows with what is said without events, and `edges` with where in the layout, for each row and
-    stream, each window begins, then whole history, then where the past ends.
+    Fills the rows with what is said without events first. What has accumulated from the newest event to
+    each place is kept (`sums`), and read where the windows begin: nothing branches on what a window holds.
     """
-    _, S, width = edges.shape
-    K = width - 2
-    said, wanted = np.empty((K + 1, _SLOTS)), np.zeros((S, 5), np.int64)
-    for s in range(S):  # values, details, channels, places; the windows over which they are wanted
-        for c in range(starts[_TILES, s, 0], starts[_TILES, s, K + 1]):
-            operation = columns[c, 1]
-            if operation > _ACTIVE_DAYS:
-                wanted[s, max(operation - _MAX, 0)] = 1
-                wanted[s, 4] = columns[c, 2] + 1
-    for row in range(begin, end):
-        for column in range(len(empty)):
+    S, streams, width = len(groups), edges.shape[1], edges.shape[2]
+    whole, past = _U(width - 2), _U(width - 1)
+    back, flat = np.zeros(width), edges.reshape(-1)
+    total, low, high, different = sums[0], sums[1], sums[2], sums[3]
+    for row in range(_U(begin), _U(end)):
+        n = row - _U(begin)
+        for column in range(_U(len(empty))):
             matrix[row, column] = empty[column]
-        n, layout, as_of = row - begin, layout_of[row - begin], moments[row]
-        for s in range(S):
-            if layout < 0:
-                edges[n, s, K] = edges[n, s, K + 1] = 0
+        if layout_of[n] < 0:
+            for s in range(_U(streams)):
+                edges[n, s, whole] = edges[n, s, past] = 0
+            continue
+        for s in range(_U(S)):
+            own = (n * _U(streams) + s) * _U(width)
+            taken = own + _U(S) * _U(width)
+            stop, refunded = _U(flat[own + past]), flat[taken + past]
+            no_refunds = refunded == flat[taken + whole]
+            if stop == _U(flat[own + whole]) and no_refunds:
                 continue
-            first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
-            back, back_stop = bounds[layout, S + s, 0], bounds[layout, S + s, 1]
-            while stop > first and at[_U(stop - 1)] >= as_of:
-                stop -= 1
-            edges[n, s, K], edges[n, s, K + 1] = first, stop
-            wants_values, wants_details = wanted[s, 0] and len(values), wanted[s, 1] and len(details)
-            wants_channels, wants_places = wanted[s, 2] and len(channels), wanted[s, 3] and len(places)
-            if first == stop and (back == back_stop or not wants_values):
-                continue
-            stamp += 1
-            total, low, high, valued = 0.0, math.inf, -math.inf, 0
-            n_details = n_channels = n_places = 0
-            p, top = stop, wanted[s, 4]
-            for k in range(K + 1):
-                edge = as_of + reach[k] if k < K else ALWAYS
-                if k >= top:
-                    while p > first and at[_U(p - 1)] >= edge:
-                        p -= 1
-                while p > first and at[_U(p - 1)] >= edge:
-                    p -= 1
-                    i = src[_U(p)]
-                    if wants_values:
-                        value = values[i]
-                        if not math.isnan(value):
-                            total += value
-                            valued += 1
-                            low, high = min(low, value), max(high, value)
-                    if wants_details and details[i] >= 0 and seen_details[_U(details[i])] != stamp:
-                        seen_details[_U(details[i])] = stamp
-                        n_details += 1
-                    if wants_channels and channels[i] >= 0 and seen_channels[_U(channels[i])] != stamp:
-                        seen_channels[_U(channels[i])] = stamp
-                        n_channels += 1
-                    if wants_places and places[i] >= 0 and seen_places[_U(places[i])] != stamp:
-                        seen_places[_U(places[i])] = stamp
-                        n_places += 1
-                edges[n, s, k] = p
-                said[k, _COUNT] = stop - p
-                said[k, _ACTIVE_DAYS] = days[stop - 1] - days[p] + 1 if p < stop else 0
-                whole = total
-                if wants_values:
-                    for q in range(back_stop - 1, back - 1, -1):
-                        if at[q] < as_of and at[q] >= edge and not math.isnan(values[src[q]]):
-                            whole += values[src[q]]
-                said[k, _SUM] = whole
-                said[k, _MEAN] = total / valued if valued else math.nan
-                said[k, _MIN] = low if valued else math.nan
-                said[k, _MAX] = high if valued else math.nan
-                said[k, _DETAILS], said[k, _CHANNELS], said[k, _PLACES] = n_details, n_channels, n_places
-            for c in range(_U(starts[_TILES, s, 0]), _U(starts[_TILES, s, K + 1])):
-                matrix[row, _U(columns[c, 0])] = said[_U(columns[c, 2]), _U(columns[c, 1])]
-    return stamp
+            different_days, own_days = 0.0, days[stop]
+            if stop > _U(flat[own + whole]):
+                different_days = days[stop - _U(1)] + 1.0
+            days[stop] = different_days  # a window without events has none
+            for c in range(_U(groups[s, _COUNT]), _U(groups[s, _COUNT + 1])):
+                matrix[row, into[c]] = np.int64(stop) - flat[own + window[c]]
+            for c in range(_U(groups[s, _ACTIVE_DAYS]), _U(groups[s, _ACTIVE_DAYS + 1])):
+                matrix[row, into[c]] = different_days - days[_U(flat[own + window[c]])]
+            days[stop] = own_days
+            if depth[s, _VALUES]:
+                p, held, far = stop, 0.0, _U(flat[own + _U(depth[s, _VALUES] - 1)])
+                total[p] = held
+                while p > far:
+                    p -= _U(1)
+                    held += plain[p]
+                    total[p] = held
+                for c in range(_U(groups[s, _MEAN]), _U(groups[s, _MEAN + 1])):
+                    p = _U(flat[own + window[c]])
+                    matrix[row, into[c]] = total[p] / (known[stop] - known[p])
+                if no_refunds:
+                    for c in range(_U(groups[s, _SUM]), _U(groups[s, _SUM + 1])):
+                        matrix[row, into[c]] = total[_U(flat[own + window[c]])]
+                else:
+                    held, q = 0.0, _U(refunded)
+                    for k in range(whole + _U(1)):
+                        while q > _U(flat[taken + k]):
+                            q -= _U(1)
+                            held += plain[q]
+                        back[k] = held
+                    for c in range(_U(groups[s, _SUM]), _U(groups[s, _SUM + 1])):
+                        matrix[row, into[c]] = total[_U(flat[own + window[c]])] + back[window[c]]
+            if groups[s, _MIN] < groups[s, _MAX + 1]:
+                p, least, most, far = stop, math.inf, -math.inf, _U(flat[own + _U(depth[s, _VALUES] - 1)])
+                low[p] = high[p] = math.nan
+                while p > far:
+                    p -= _U(1)
+                    value = amount[p]
+                    least, most = value if value < least else least, value if value > most else most
+                    low[p], high[p] = least, most
+                p = stop
+                while p > far and known[p - _U(1)] == known[stop]:  # no value so far
+                    p -= _U(1)
+                    low[p] = high[p] = math.nan
+                for c in range(_U(groups[s, _MIN]), _U(groups[s, _MIN + 1])):
+                    matrix[row, into[c]] = low[_U(flat[own + window[c]])]
+                for c in range(_U(groups[s, _MAX]), _U(groups[s, _MAX + 1])):
+                    matrix[row, into[c]] = high[_U(flat[own + window[c]])]
+            for which in range(_U(_VALUES)):
+                if not depth[s, which]:
+                    continue
+                p, found, far = stop, 0, _U(flat[own + _U(depth[s, which] - 1)])
+                different[p] = 0.0
+                while p > far:
+                    p -= _U(1)
+                    found += again[which, p] >= np.int64(stop)
+                    different[p] = found
+                for c in range(_U(groups[s, _U(_DETAILS) + which]), _U(groups[s, _U(_DETAILS + 1) + which])):
+                    matrix[row, into[c]] = different[_U(flat[own + window[c]])]
 
 
 @_compiled
@@ -336,8 +550,7 @@ def _say_positions(  # type: ignore[no-untyped-def]
     begin, end, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix,
 ):  # fmt: skip
     """What follows from where a window begins and ends: counts, days, gaps, what came last."""
-    _, S, places = edges.shape
-    K = places - 2
+    S, K = starts.shape[1], edges.shape[2] - 2
     for row in range(begin, end):
         n, as_of = row - begin, moments[row]
         for s in range(S):
@@ -345,7 +558,7 @@ def _say_positions(  # type: ignore[no-untyped-def]
             if first == stop:
                 continue
             last = stop - 1
-            for c in range(starts[_POSITIONS, s, 0], starts[_POSITIONS, s, K + 1]):
+            for c in range(starts[_POSITIONS, s, 0], starts[_POSITIONS, s, 1]):
                 column, operation, window = columns[c, 0], columns[c, 1], edges[n, s, columns[c, 2]]
                 if window == stop:
                     continue
@@ -378,7 +591,7 @@ def _say_positions(  # type: ignore[no-untyped-def]
                         matrix[row, column] = (as_of - at[last]) / DAY / (spent / gaps)
                 elif operation == _SILENCE:
                     matrix[row, column] = _silence(
-                        np.float64(days[last] - days[first] + 1),
+                        days[last] - days[first] + 1.0,
                         (as_of - at[first]) / DAY,
                         (as_of - at[last]) / DAY,
                         np.float64(columns[c, 3]),
@@ -412,10 +625,9 @@ def _spread(values, src, begin, end):  # type: ignore[no-untyped-def]
 @_compiled
 def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times, rank, stamp, matrix):  # type: ignore[no-untyped-def]
     """What there is most of."""
-    _, S, places = edges.shape
-    K = places - 2
+    S, K = starts.shape[1], edges.shape[2] - 2
     for s in range(S):
-        first_column, last_column = starts[_FREQUENCIES, s, 0], starts[_FREQUENCIES, s, K + 1]
+        first_column, last_column = starts[_FREQUENCIES, s, 0], starts[_FREQUENCIES, s, 1]
         for row in range(begin, end if first_column < last_column and len(codes) else begin):
             n = row - begin
             stop, different, best = edges[n, s, K + 1], 0, np.int64(MISSING)
@@ -447,11 +659,10 @@ def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times
 @_compiled
 def _say_clock(begin, end, edges, at, midnights, turns, starts, columns, matrix):  # type: ignore[no-untyped-def]
     """Shares of the parts of the day and of the weekdays."""
-    _, S, places = edges.shape
-    K = places - 2
+    S, K = starts.shape[1], edges.shape[2] - 2
     counts = np.zeros(12, np.int64)  # four parts of a day, Monday to Sunday, weekend
     for s in range(S):
-        first_column, last_column = starts[_CLOCK, s, 0], starts[_CLOCK, s, K + 1]
+        first_column, last_column = starts[_CLOCK, s, 0], starts[_CLOCK, s, 1]
         for row in range(begin, end if first_column < last_column else begin):
             n = row - begin
             stop = edges[n, s, K + 1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.aggregates import AGGREGATES
 from features.catalog import REFUND, Catalog, Derived, Feature
 from features.history import History
-from features.kernel import DERIVED, FAMILIES, NUMBERS, OPERATIONS
+from features.kernel import DERIVED, FAMILIES, NUMBERS, OPERATIONS, TILES
 from features.timeline import edges
 
 Matrix = NDArray[np.float64]
@@ -31,10 +31,10 @@ class Program:
     amounts: Flags
     """bool[s]: whether a negative value takes back."""
     starts: Ints
-    """int64[families, s, windows + 2]: the columns of a family, stream and window are the rows from there
-    to the next one's of `columns`; the window after the last is whole history."""
+    """int64[families, s, 2]: the columns of a family and stream are the rows of `columns` between them."""
     columns: Ints
-    """int64[c, 4]: matrix column, operation, window, days ahead."""
+    """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
+    tiles stand by operation, the others from the nearest window to the farthest."""
     derived: Ints
     """int64[d, 4]: matrix column, operation, first column, second column."""
     factors: Matrix
@@ -67,13 +67,12 @@ class Program:
                 ahead = (feature.days or 0) if span[feature.name] == "ahead" else 0
                 window = tile[past.get(feature.name)]
                 rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
-        rows.sort()
-        held = np.zeros((FAMILIES, len(stream), len(windows) + 1), dtype=np.int64)
-        for family, number, window, *_ in rows:
-            held[family, number, window] += 1
-        starts = np.zeros((FAMILIES, len(stream), len(windows) + 2), dtype=np.int64)
+        rows.sort(key=lambda row: (*row[:2], row[3] if row[0] == TILES else row[2], *row[2:]))
+        held = np.zeros((FAMILIES, len(stream)), dtype=np.int64)
+        for family, number, *_ in rows:
+            held[family, number] += 1
         before = np.cumsum(held).reshape(held.shape)
-        starts[:, :, 1:], starts[:, :, :-1] = before, before - held
+        starts = np.stack([before - held, before], axis=2)
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
         return Program(
             windows,

@@ -89,7 +89,7 @@ def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, 
     assert before[:, numbers].tobytes() == after[:, numbers].tobytes()
 
 
-@given(events(), st.lists(as_of_dates, min_size=1, max_size=3))
+@given(events(), st.lists(as_of_dates, min_size=1, max_size=9))
 @at_least(200)
 def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: list[int]) -> None:
     past = history(happened, with_customers=[0, 1, 2])
@@ -100,6 +100,32 @@ def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: lis
         alone = snapshot(own, VOCABULARY, Timeline(), np.array([key]), np.array([date]), LEARNED).matrix
         numbers = [n for n, name in enumerate(VOCABULARY.columns) if name not in VOCABULARY.detail_columns]
         assert alone[0, numbers].tobytes() == whole[row, numbers].tobytes()
+
+
+def test_more_dates_than_are_remembered_change_no_byte() -> None:
+    """Dates of several customers that overlap, in no order, on the boundary of a window, too many to keep."""
+    generator = np.random.default_rng(11)
+    happened = [
+        Event(int(c), int(t) * DAY, "purchase", float(v), event_id=str(n), detail=str(n % 7))
+        for n, (c, t, v) in enumerate(
+            zip(
+                generator.integers(0, 40, 3_000),
+                generator.integers(1, 900, 3_000),
+                generator.normal(20, 30, 3_000),
+                strict=True,
+            )
+        )
+    ]
+    past = history(happened)
+    dates = generator.integers(100, 950, (past.customers, 30)) * DAY + generator.integers(0, 2, 30)
+    dates[::2] = dates[0]
+    whole = snapshot(past, VOCABULARY, Timeline(), np.repeat(past.keys, 30), dates.ravel(), LEARNED).matrix
+    alone = [
+        snapshot(past, VOCABULARY, Timeline(), np.array([key]), np.array([date]), LEARNED).matrix
+        for key, own in zip(past.keys, dates, strict=True)
+        for date in own
+    ]
+    assert np.concatenate(alone).tobytes() == whole.tobytes()
 
 
 def test_the_number_of_threads_changes_no_byte() -> None:
