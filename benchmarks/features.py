@@ -2,8 +2,8 @@
 
 Kizuna, DuckDB and Polars make the same features of the same Parquet files, one after the other, each in a
 process of its own, and their answers are compared. `--scale` shows time and memory of Kizuna alone as
-events grow, `--online` one customer at a time. Featuretools is not among the rivals: it is not installed
-with Kizuna.
+events grow, `--online` one customer at a time. Featuretools needs an older pandas than Kizuna:
+`--featuretools PYTHON --events 200_000` compares with it, run by a Python that has it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import events
+from benchmarks import events, kizuna
 from benchmarks.contender import Figures, Task
 from benchmarks.machine import machine
 
@@ -79,6 +81,53 @@ def compare(
     }
 
 
+def featuretools(python: str, number: int, customers: int, home: Path = events.HOME) -> dict[str, Any]:
+    """Kizuna's seconds and featuretools', for one as-of date, and how far their answers lie apart."""
+    store, catalog, (as_of,) = (
+        events.made(number, customers, home),
+        events.plain_features(),
+        events.as_of_dates(1),
+    )
+    files = events.files(store)
+    seconds = []
+    for _ in range(4):
+        began = time.perf_counter()
+        made = kizuna.forms(store, catalog, [as_of])["buckets in turn"](list(files))
+        seconds.append(time.perf_counter() - began)
+    answers = home / "featuretools.npz"
+    task = {
+        "files": [path for paths in files.values() for path in paths],
+        "as_of": as_of,
+        "windows": list(events.WINDOWS),
+        "columns": list(catalog.columns),
+        "answers": str(answers),
+    }
+    rival = str(Path(__file__).with_name("rival_featuretools.py"))
+    done = subprocess.run([python, rival, json.dumps(task)], stdout=subprocess.PIPE, text=True, check=True)
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    keys = np.concatenate([piece.keys for piece in made])
+    ours = np.concatenate([piece.matrix for piece in made])[np.argsort(keys)]
+    with np.load(answers) as said:
+        if not np.array_equal(said["keys"], np.sort(keys)):
+            raise SystemExit("featuretools has other customers")
+        if not np.array_equal(np.isnan(said["matrix"]), np.isnan(ours)):
+            raise SystemExit("of Kizuna and featuretools only one says a feature of some customer")
+        apart = np.abs(said["matrix"] - ours) / np.maximum(1.0, np.abs(ours))
+    answers.unlink()
+    mine = statistics.median(seconds[1:])
+    return {
+        "events": number,
+        "customers": customers,
+        "features": len(catalog.columns),
+        "kizuna_s": mine,
+        "featuretools_s": theirs["seconds"],
+        "ratio_featuretools": theirs["seconds"] / mine,
+        "max_rel_diff": float(np.nanmax(apart)),
+        "featuretools": theirs["version"],
+        "machine": machine(),
+    }
+
+
 def difference(one: Path, other: Path, columns: Sequence[str]) -> tuple[float, float]:
     """The largest absolute and relative difference of two contenders' rows.
 
@@ -132,12 +181,18 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="runs of the best form; the median counts")
     parser.add_argument("--scale", action="store_true", help="Kizuna alone, as events grow")
     parser.add_argument("--online", action="store_true", help="Kizuna alone, one customer")
+    parser.add_argument(
+        "--featuretools", metavar="PYTHON", help="a Python with featuretools, to compare with"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args()
     rivals = tuple(options.rivals.split(","))
     if unknown := set(rivals) - set(RIVALS):
         parser.error(f"no such rival: {', '.join(sorted(unknown))}. There are {', '.join(RIVALS)}.")
-    if options.online:
+    if options.featuretools:
+        number = options.events or 200_000
+        found = featuretools(options.featuretools, number, options.customers or max(1, number // 100))
+    elif options.online:
         found = {**_alone("benchmarks.online"), "machine": machine()}
     elif options.scale:
         sizes = SCALE if options.events is None else (options.events,)
