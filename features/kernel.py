@@ -74,8 +74,8 @@ _U: Any = np.uintp
 """An unsigned place in an array: the compiled code need not look whether it counts from the end."""
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
-_SHARED, _MOST_DATES = 4, 64
-"""Rows of a layout that pay for sorting their edges, and dates whose edges are kept sorted."""
+_SHARED, _SLOTS_OF_TIME = 4, 1_024
+"""Rows of a layout that pay for sorting their edges; stretches of time by which an event finds its edge."""
 _NEVER = np.iinfo(np.int64).max
 _VALUES = 3
 """What accumulates: the codes of details, channels and places, then values."""
@@ -111,7 +111,8 @@ def walk(  # type: ignore[no-untyped-def]
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
     layouts, layout_of = np.empty((rows, 5), np.int64), np.empty(rows, np.int64)
     bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, 2 * S, K + 2), np.int64)
-    dates, order, ordered, slots = _no_dates()
+    kept, dates, slots = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_SLOTS_OF_TIME, np.int64)
+    order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
     at, days, src, amount, plain, known, again, sums = _room(room)
     while begin < end:
@@ -126,8 +127,8 @@ def walk(  # type: ignore[no-untyped-def]
             taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
             midnights, amounts, bounds, at, days, src,
         )  # fmt: skip
-        dates, order, ordered, slots = _find_edges(
-            shown, layouts, bounds, moments, reach, at, dates, order, ordered, slots, begin, edges
+        _find_edges(
+            begin, layouts[:shown], bounds, moments, reach, at, kept, dates, order, ordered, slots, edges
         )
         passed = _look_up(
             begin, layouts[:shown], bounds, edges, depth, values, details, channels, places, src,
@@ -161,11 +162,6 @@ def _room(events):  # type: ignore[no-untyped-def]
         np.full((3, events), np.int64(MISSING)),
         np.empty((4, events)),
     )
-
-
-@_compiled
-def _no_dates():  # type: ignore[no-untyped-def]
-    return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
 
 
 @_compiled
@@ -306,57 +302,43 @@ def _lay_out(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _find_edges(  # type: ignore[no-untyped-def]
-    shown, layouts, bounds, moments, reach, at, dates, order, ordered, slots, begin, edges
+    begin, layouts, bounds, moments, reach, at, kept, dates, order, ordered, slots, edges
 ):
     """Where in the layout, for each row and stream, each window begins, then whole history, then where the
     past ends: `edges`, int64[rows, 2 s, windows + 2].
 
     Rows of a layout look for their edges together, when they are more than a few: the edges of all their
-    dates in order, and how many events lie before each, are found in one pass. The dates are remembered, as
-    the next customer mostly has the same.
+    dates in order, and how many events lie before each, are found in one pass. The dates are kept, as the
+    next customer mostly has the same.
     """
-    K = len(reach)
-    streams = bounds.shape[1]
-    place = np.empty(_ROWS_OF_A_BLOCK, np.int64)
-    held = np.empty(len(ordered) + 1, np.int64)
-    for layout in range(shown):
+    K, streams = len(reach), bounds.shape[1]
+    place, held = np.empty(len(dates), np.int64), np.empty(len(ordered), np.int64)
+    for layout in range(len(layouts)):
         row, stop_row = layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]
         together = stop_row - row >= _SHARED
-        if together:
-            d, known = 0, True
-            for r in range(row, stop_row):
-                if r > row and moments[r] < moments[r - 1]:
-                    d = 0
-                while d < len(dates) and dates[d] < moments[r]:
-                    d += 1
-                if d == len(dates) or dates[d] != moments[r]:
-                    known = False
-                    break
-                place[r - row] = d
-            if not known:
-                dates, order, ordered, slots = _sorted_edges(moments[row:stop_row], dates, reach)
-                held = np.empty(len(ordered) + 1, np.int64)
-                for r in range(row, stop_row):
-                    place[r - row] = np.searchsorted(dates, moments[r])
+        if together and not _find_dates(moments, row, stop_row, kept, dates, place):
+            _sort_edges(moments, row, stop_row, reach, kept, dates, order, ordered, slots)
+            _find_dates(moments, row, stop_row, kept, dates, place)
+        since, shift, n_edges = ordered[0], kept[1], kept[2]
         for s in range(streams):
             first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
             if first == stop:
-                for n in range(row - begin, stop_row - begin):
-                    for k in range(K + 2):
+                for n in range(_U(row - begin), _U(stop_row - begin)):
+                    for k in range(_U(K + 2)):
                         edges[n, s, k] = first
             elif together:
-                held[:] = 0
-                since = ordered[0]
+                for e in range(_U(n_edges + 1)):
+                    held[e] = 0
                 for p in range(_U(first), _U(stop)):
                     moment = at[p]
                     edge = 0
                     if moment >= since:
-                        edge = slots[_U((moment - since) // DAY)]
+                        edge = slots[_U((moment - since) >> shift)]
                         while ordered[_U(edge)] <= moment:
                             edge += 1
                     held[_U(edge)] += 1
                 total = first
-                for e in range(len(held)):
+                for e in range(_U(n_edges + 1)):
                     total += held[e]
                     held[e] = total
                 for r in range(row, stop_row):
@@ -367,47 +349,60 @@ def _find_edges(  # type: ignore[no-untyped-def]
                     edges[n, s, K + 1] = held[_U(order[d + _U(K)])]
             else:
                 for r in range(row, stop_row):
-                    n, p = r - begin, stop
+                    n, p = _U(r - begin), stop
                     while p > first and at[_U(p - 1)] >= moments[r]:
                         p -= 1
                     edges[n, s, K], edges[n, s, K + 1] = first, p
-                    for k in range(K):
+                    for k in range(_U(K)):
                         edge = moments[r] + reach[k]
                         while p > first and at[_U(p - 1)] >= edge:
                             p -= 1
                         edges[n, s, k] = p
-    return dates, order, ordered, slots
 
 
 @_compiled
-def _sorted_edges(moments, known, reach):  # type: ignore[no-untyped-def]
-    """The edges of some dates, in order.
+def _find_dates(moments, begin, end, kept, dates, place):  # type: ignore[no-untyped-def]
+    """Whether the dates of these rows are all among those kept, and where."""
+    d = 0
+    for row in range(begin, end):
+        if row > begin and moments[row] < moments[row - 1]:
+            d = 0
+        while d < kept[0] and dates[d] < moments[row]:
+            d += 1
+        if d == kept[0] or dates[d] != moments[row]:
+            return False
+        place[row - begin] = d
+    return True
 
-    The dates ascending; the place of each edge of each date among all; the edges, and an end that nothing
-    reaches; how many of them lie at or before the beginning of each day since the first of them.
+
+@_compiled
+def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, slots):  # type: ignore[no-untyped-def]
+    """Keeps the dates of these rows, besides those kept before where there is room, and their edges in order.
+
+    `kept`: how many dates, the width of a stretch of time as a power of two, and how many edges; `order`: the
+    place of each edge of each date among all; `ordered`: the edges, then an end that nothing reaches;
+    `slots`: how many of them lie at or before the beginning of each stretch since the first of them.
     """
-    dates = np.unique(np.concatenate((known, moments)))
-    if len(dates) > _MOST_DATES:
-        dates = np.unique(moments)
-    K = len(reach)
-    every = np.empty(len(dates) * (K + 1), np.int64)
-    for d in range(len(dates)):
-        for k in range(K):
-            every[d * (K + 1) + k] = dates[d] + reach[k]
-        every[d * (K + 1) + K] = dates[d]
-    by_time = np.argsort(every)
-    order, ordered = np.empty(len(every), np.int64), np.empty(len(every) + 1, np.int64)
-    for e in range(len(every)):
-        order[by_time[e]] = e
-        ordered[e] = every[by_time[e]]
-    ordered[-1] = _NEVER
-    slots = np.empty((ordered[-2] - ordered[0]) // DAY + 1, np.int64)
+    known, K = np.unique(np.concatenate((dates[: kept[0]], moments[begin:end]))), len(reach)
+    if len(known) > len(dates):
+        known = np.unique(moments[begin:end])
+    every = np.empty((len(known), K + 1), np.int64)
+    for d in range(len(known)):
+        dates[d] = known[d]
+        every[d, :K], every[d, K] = known[d] + reach, known[d]
+    by_time = np.argsort(every.reshape(-1))
+    for e in range(len(by_time)):
+        order[by_time[e]], ordered[e] = e, every.reshape(-1)[by_time[e]]
+    ordered[len(by_time)] = _NEVER
+    span, shift = ordered[len(by_time) - 1] - ordered[0], 0
+    while span >> shift >= len(slots):
+        shift += 1
+    kept[0], kept[1], kept[2] = len(known), shift, len(by_time)
     e = 0
-    for day in range(len(slots)):
-        while ordered[e] <= ordered[0] + day * DAY:
+    for slot in range((span >> shift) + 1):
+        while ordered[e] <= ordered[0] + (slot << shift):
             e += 1
-        slots[day] = e
-    return dates, order, ordered, slots
+        slots[slot] = e
 
 
 @_compiled
