@@ -156,10 +156,10 @@ def _room(events):  # type: ignore[no-untyped-def]
         np.empty(events, np.int64),
         np.empty(events),
         np.empty(events, np.uintp),
-        np.full(events, math.nan),
-        np.zeros(events),
-        np.zeros(events),
-        np.full((3, events), np.int64(MISSING)),
+        np.empty(events),
+        np.empty(events),
+        np.empty(events),
+        np.empty((3, events), np.int64),
         np.empty((4, events)),
     )
 
@@ -421,24 +421,23 @@ def _look_up(  # type: ignore[no-untyped-def]
     for s in range(S):
         for which in range(4):
             codes = details if which == 0 else channels if which == 1 else places
-            if not depth[s, which] or not (len(values) if which == _VALUES else len(codes)):
-                continue
-            for layout in range(len(layouts)):
+            for layout in range(len(layouts) if depth[s, which] else 0):
                 first = stop = bounds[layout, s, 1]
                 for row in range(layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]):
                     first = min(first, edges[row - begin, s, depth[s, which] - 1])
                 if which == _VALUES:
                     there = 0.0
                     for p in range(_U(first), _U(stop)):
-                        value = values[src[p]]
+                        value = values[src[p]] if len(values) else math.nan
                         amount[p], plain[p], known[p] = value, 0.0 if math.isnan(value) else value, there
                         there += 0.0 if math.isnan(value) else 1.0
                     known[_U(stop)] = there
                     for p in range(_U(bounds[layout, S + s, 0]), _U(bounds[layout, S + s, 1])):
-                        plain[p] = 0.0 if math.isnan(values[src[p]]) else values[src[p]]
+                        value = values[src[p]] if len(values) else math.nan
+                        plain[p] = 0.0 if math.isnan(value) else value
                     continue
                 for p in range(_U(first), _U(stop)):
-                    code = codes[src[p]]
+                    code = codes[src[p]] if len(codes) else np.int32(MISSING)
                     if code < 0:
                         again[which, p] = MISSING
                         continue
