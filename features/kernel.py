@@ -60,7 +60,7 @@ DERIVED = ("ratio", "difference", "trend", "share")
 
 TILES, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
 _COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, _DETAILS, _CHANNELS, _PLACES = range(len(_FAMILIES["tiles"]))
-_SLOTS = len(_FAMILIES["tiles"])
+_ON_TILES = len(_FAMILIES["tiles"])
 (
     _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE,
     _STD, _LAST, _LAST_DETAIL,
@@ -74,8 +74,9 @@ _U: Any = np.uintp
 """An unsigned place in an array: the compiled code need not look whether it counts from the end."""
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
 """Rows are taken in blocks that fit the processor's cache."""
-_SHARED, _SLOTS_OF_TIME = 4, 1_024
-"""Rows of a layout that pay for sorting their edges; stretches of time by which an event finds its edge."""
+_SHARED, _MOST_KEPT, _STRETCHES = 4, 4, 1_024
+"""Rows of a layout that pay for sorting their edges; how many times as many dates as it has rows are kept;
+stretches of time by which an event finds its edge."""
 _NEVER = np.iinfo(np.int64).max
 _VALUES = 3
 """What accumulates: the codes of details, channels and places, then values."""
@@ -111,7 +112,7 @@ def walk(  # type: ignore[no-untyped-def]
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
     layouts, layout_of = np.empty((rows, 5), np.int64), np.empty(rows, np.int64)
     bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, 2 * S, K + 2), np.int64)
-    kept, dates, slots = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_SLOTS_OF_TIME, np.int64)
+    kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
     at, days, src, amount, plain, known, again, sums = _room(room)
@@ -128,7 +129,7 @@ def walk(  # type: ignore[no-untyped-def]
             midnights, amounts, bounds, at, days, src,
         )  # fmt: skip
         _find_edges(
-            begin, layouts[:shown], bounds, moments, reach, at, kept, dates, order, ordered, slots, edges
+            begin, layouts[:shown], bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges
         )
         passed = _look_up(
             begin, layouts[:shown], bounds, edges, depth, values, details, channels, places, src,
@@ -170,7 +171,7 @@ def _group(starts, columns):  # type: ignore[no-untyped-def]
     number of windows over which details, channels, places and values accumulate.
     """
     S = starts.shape[1]
-    groups, depth = np.empty((S, _SLOTS + 1), np.int64), np.zeros((S, 4), np.int64)
+    groups, depth = np.empty((S, _ON_TILES + 1), np.int64), np.zeros((S, 4), np.int64)
     for s in range(S):
         groups[s, :] = starts[TILES, s, 0]
         for c in range(starts[TILES, s, 0], starts[TILES, s, 1]):
@@ -302,7 +303,7 @@ def _lay_out(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _find_edges(  # type: ignore[no-untyped-def]
-    begin, layouts, bounds, moments, reach, at, kept, dates, order, ordered, slots, edges
+    begin, layouts, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges
 ):
     """Where in the layout, for each row and stream, each window begins, then whole history, then where the
     past ends: `edges`, int64[rows, 2 s, windows + 2].
@@ -317,7 +318,7 @@ def _find_edges(  # type: ignore[no-untyped-def]
         row, stop_row = layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]
         together = stop_row - row >= _SHARED
         if together and not _find_dates(moments, row, stop_row, kept, dates, place):
-            _sort_edges(moments, row, stop_row, reach, kept, dates, order, ordered, slots)
+            _sort_edges(moments, row, stop_row, reach, kept, dates, order, ordered, stretches)
             _find_dates(moments, row, stop_row, kept, dates, place)
         since, shift, n_edges = ordered[0], kept[1], kept[2]
         for s in range(streams):
@@ -333,7 +334,7 @@ def _find_edges(  # type: ignore[no-untyped-def]
                     moment = at[p]
                     edge = 0
                     if moment >= since:
-                        edge = slots[_U((moment - since) >> shift)]
+                        edge = stretches[_U((moment - since) >> shift)]
                         while ordered[_U(edge)] <= moment:
                             edge += 1
                     held[_U(edge)] += 1
@@ -376,15 +377,15 @@ def _find_dates(moments, begin, end, kept, dates, place):  # type: ignore[no-unt
 
 
 @_compiled
-def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, slots):  # type: ignore[no-untyped-def]
+def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretches):  # type: ignore[no-untyped-def]
     """Keeps the dates of these rows, besides those kept before where there is room, and their edges in order.
 
     `kept`: how many dates, the width of a stretch of time as a power of two, and how many edges; `order`: the
     place of each edge of each date among all; `ordered`: the edges, then an end that nothing reaches;
-    `slots`: how many of them lie at or before the beginning of each stretch since the first of them.
+    `stretches`: how many of them lie at or before the beginning of each stretch since the first of them.
     """
     known, K = np.unique(np.concatenate((dates[: kept[0]], moments[begin:end]))), len(reach)
-    if len(known) > len(dates):
+    if len(known) > min(len(dates), _MOST_KEPT * (end - begin)):
         known = np.unique(moments[begin:end])
     every = np.empty((len(known), K + 1), np.int64)
     for d in range(len(known)):
@@ -395,14 +396,14 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, slots):
         order[by_time[e]], ordered[e] = e, every.reshape(-1)[by_time[e]]
     ordered[len(by_time)] = _NEVER
     span, shift = ordered[len(by_time) - 1] - ordered[0], 0
-    while span >> shift >= len(slots):
+    while span >> shift >= len(stretches):
         shift += 1
     kept[0], kept[1], kept[2] = len(known), shift, len(by_time)
     e = 0
-    for slot in range((span >> shift) + 1):
-        while ordered[e] <= ordered[0] + (slot << shift):
+    for stretch in range((span >> shift) + 1):
+        while ordered[e] <= ordered[0] + (stretch << shift):
             e += 1
-        slots[slot] = e
+        stretches[stretch] = e
 
 
 @_compiled
@@ -543,7 +544,7 @@ def _say_tiles(  # type: ignore[no-untyped-def]
 def _say_positions(  # type: ignore[no-untyped-def]
     begin, end, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix,
 ):  # fmt: skip
-    """What follows from where a window begins and ends: counts, days, gaps, what came last."""
+    """What follows from where a window begins and ends: days since, gaps, spread, what came last."""
     S, K = starts.shape[1], edges.shape[2] - 2
     for row in range(begin, end):
         n, as_of = row - begin, moments[row]

@@ -51,7 +51,7 @@ def outcomes(rows: Rows) -> int:
 def fit_shape_of(
     shape: Shape, settings: Settings, known: Rows, catalog: Catalog, churn: Churn, *, levels: bool = True
 ) -> Booster:
-    """The churn model of this shape; trees alone begin from the `levels` of the as-of dates."""
+    """The churn model of this shape; all but the regression begin from the `levels` of the as-of dates."""
     dates = known.as_of if levels else None
     if shape == "trees":
         return fit_churn(settings, known.matrix, known.churned, known.columns, dates)
@@ -67,7 +67,10 @@ def fit_shape_of(
 
 
 def mean_of(first: Booster, second: Booster) -> Booster:
-    """The model whose log-odds lie half way between two: the trees of both, with leaves of half the size."""
+    """The model whose log-odds lie half way between two: the trees of both, with leaves of half the size.
+
+    Objective and parameters are the first's.
+    """
     texts = [model.model_to_string() for model in (first, second)]
     trees = [tree for text in texts for tree in text.partition("end of trees")[0].split("\nTree=")[1:]]
     bodies = (_LEAVES.sub(_halved, tree.partition("\n")[2]).strip() for tree in trees)

@@ -119,7 +119,8 @@ def test_more_dates_than_are_remembered_change_no_byte() -> None:
     past = history(happened)
     dates = generator.integers(100, 950, (past.customers, 30)) * DAY + generator.integers(0, 2, 30)
     dates[::2] = dates[0]
-    whole = snapshot(past, VOCABULARY, Timeline(), np.repeat(past.keys, 30), dates.ravel(), LEARNED).matrix
+    keys = np.repeat(past.keys, 30)
+    whole = snapshot(past, VOCABULARY, Timeline(), keys, dates.ravel(), LEARNED, threads=1).matrix
     alone = [
         snapshot(past, VOCABULARY, Timeline(), np.array([key]), np.array([date]), LEARNED).matrix
         for key, own in zip(past.keys, dates, strict=True)

@@ -15,7 +15,7 @@ from tests.training.worlds import INACTIVITY
 from training.baselines import rfm_margin
 from training.contributions import TOLERANCE, Explainer
 from training.dataset import Rows, mixed
-from training.models import Settings, fit_margin
+from training.models import Settings, fit_churn, fit_margin
 from training.small import SHAPES, Shape, choose_shape, fit_shape_of, outcomes
 from training.train import learn
 
@@ -57,6 +57,19 @@ def test_a_blend_lies_half_way_between_the_trees_and_the_regression() -> None:
         for shape in shapes
     )
     assert np.allclose(blend, (trees + regression) / 2, rtol=0, atol=1e-12)
+
+
+def test_asked_without_levels_of_dates_trees_tell_the_dates_apart() -> None:
+    dates = np.arange(600) % 3
+    drawn = rows(600, 11)
+    known = replace(drawn, as_of=dates, churned=drawn.churned | (dates == 2))
+    levelled, bare = (
+        fit_shape_of("trees", SETTINGS, known, SHOP, CHURN, levels=levels).model_to_string()
+        for levels in (True, False)
+    )
+    assert levelled == fit_churn(SETTINGS, known.matrix, known.churned, SHOP.columns, dates).model_to_string()
+    assert bare == fit_churn(SETTINGS, known.matrix, known.churned, SHOP.columns).model_to_string()
+    assert levelled != bare
 
 
 def test_every_shape_is_one_text_that_is_explained_exactly() -> None:
