@@ -11,10 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import events, kizuna
+from benchmarks import events
 from benchmarks.contender import Figures, Task
 from benchmarks.machine import machine
 
@@ -83,46 +81,35 @@ def compare(
 
 def featuretools(python: str, number: int, customers: int, home: Path = events.HOME) -> dict[str, Any]:
     """Kizuna's seconds and featuretools', for one as-of date, and how far their answers lie apart."""
-    store, catalog, (as_of,) = (
-        events.made(number, customers, home),
-        events.plain_features(),
-        events.as_of_dates(1),
+    store, columns = events.made(number, customers, home), events.plain_features().columns
+    answers, as_of = home / "answers", events.as_of_dates(1)
+    shutil.rmtree(answers, ignore_errors=True)
+    ours = Figures(
+        **_alone(
+            "benchmarks.contender",
+            json.dumps(asdict(Task("kizuna", str(store), as_of, 3, str(answers / "kizuna")))),
+        )
     )
-    files = events.files(store)
-    seconds = []
-    for _ in range(4):
-        began = time.perf_counter()
-        made = kizuna.forms(store, catalog, [as_of])["buckets in turn"](list(files))
-        seconds.append(time.perf_counter() - began)
-    answers = home / "featuretools.npz"
     task = {
-        "files": [path for paths in files.values() for path in paths],
-        "as_of": as_of,
+        "files": [path for paths in events.files(store).values() for path in paths],
+        "as_of": as_of[0],
         "windows": list(events.WINDOWS),
-        "columns": list(catalog.columns),
-        "answers": str(answers),
+        "columns": list(columns),
+        "answers": str(answers / "featuretools"),
     }
     rival = str(Path(__file__).with_name("rival_featuretools.py"))
     done = subprocess.run([python, rival, json.dumps(task)], stdout=subprocess.PIPE, text=True, check=True)
     theirs = json.loads(done.stdout.splitlines()[-1])
-    keys = np.concatenate([piece.keys for piece in made])
-    ours = np.concatenate([piece.matrix for piece in made])[np.argsort(keys)]
-    with np.load(answers) as said:
-        if not np.array_equal(said["keys"], np.sort(keys)):
-            raise SystemExit("featuretools has other customers")
-        if not np.array_equal(np.isnan(said["matrix"]), np.isnan(ours)):
-            raise SystemExit("of Kizuna and featuretools only one says a feature of some customer")
-        apart, size = np.abs(said["matrix"] - ours), np.maximum(np.abs(said["matrix"]), np.abs(ours))
-    answers.unlink()
-    mine = statistics.median(seconds[1:])
+    _, relative = difference(answers / "kizuna", answers / "featuretools", columns)
+    shutil.rmtree(answers)
     return {
         "events": number,
         "customers": customers,
-        "features": len(catalog.columns),
-        "kizuna_s": mine,
+        "features": len(columns),
+        "kizuna_s": ours.seconds,
         "featuretools_s": theirs["seconds"],
-        "ratio_featuretools": theirs["seconds"] / mine,
-        "max_rel_diff": float((apart[apart > 0] / size[apart > 0]).max(initial=0.0)),
+        "ratio_featuretools": theirs["seconds"] / ours.seconds,
+        "max_rel_diff": relative,
         "featuretools": theirs["version"],
         "machine": machine(),
     }

@@ -10,6 +10,7 @@ One process: more need Dask, which pays for larger data than this.
 import json
 import sys
 import time
+from pathlib import Path
 
 import featuretools as ft
 import numpy as np
@@ -102,5 +103,9 @@ if __name__ == "__main__":
     matrix, names, keys = rows(task)
     seconds = time.perf_counter() - began
     order = [names.index(name) for name in task["columns"]]
-    np.savez(task["answers"], matrix=matrix[:, order], keys=keys)
-    print(json.dumps({"seconds": seconds, "version": ft.__version__, "features": matrix.shape[1]}))
+    answers = Path(task["answers"])
+    answers.mkdir(parents=True)
+    np.save(answers / "keys.npy", keys)
+    np.save(answers / "as_of.npy", np.full(len(keys), task["as_of"]))
+    np.save(answers / "matrix.npy", matrix.T[order])
+    print(json.dumps({"seconds": seconds, "version": ft.__version__}))

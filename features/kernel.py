@@ -110,16 +110,14 @@ def walk(  # type: ignore[no-untyped-def]
         most = max(most, room)
 
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
-    layouts, layout_of = np.empty((rows, 5), np.int64), np.empty(rows, np.int64)
-    bounds, edges = np.empty((rows, 2 * S, 2), np.int64), np.empty((rows, 2 * S, K + 2), np.int64)
+    layouts, bounds = np.empty((rows, 5), np.int64), np.empty((rows, 2 * S, 2), np.int64)
+    edges = np.empty((rows, 2 * S, K + 2), np.int64)
     kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
     at, days, src, amount, plain, known, again, sums = _room(room)
     while begin < end:
-        stop, shown, held = _block(
-            begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of
-        )
+        stop, shown, held = _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
         if most * held + 2 * S * shown > room:
             room = most * held + 2 * S * shown + min(most * held, 1 << 20)
             at, days, src, amount, plain, known, again, sums = _room(room)
@@ -136,7 +134,7 @@ def walk(  # type: ignore[no-untyped-def]
             latest, passed, amount, plain, known, again,
         )  # fmt: skip
         _say_tiles(
-            begin, stop, layout_of, edges, days, amount, plain, known, again, groups, depth, into, window,
+            begin, stop, customers, edges, days, amount, plain, known, again, groups, depth, into, window,
             empty, sums, matrix,
         )  # fmt: skip
         _say_positions(
@@ -183,24 +181,23 @@ def _group(starts, columns):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _block(begin, end, customers, moments, offsets, instants, recorded, layouts, layout_of):  # type: ignore[no-untyped-def]
+def _block(begin, end, customers, moments, offsets, instants, recorded, layouts):  # type: ignore[no-untyped-def]
     """Where the block that starts at `begin` ends, how many layouts its rows share, and their events.
 
     Rows of one customer that follow each other share a layout up to their latest date, unless an event was
     recorded after it occurred: what was known then depends on the date.
     """
-    shown, held, row, whole = 0, 0, begin, (begin, 0, 0)
+    shown, held, row, until_here = 0, 0, begin, (begin, 0, 0)
     while row < end and row - begin < _ROWS_OF_A_BLOCK:
         customer = customers[row]
         if customer < 0:
-            layout_of[row - begin] = -1
             row += 1
             continue
         first, stop = offsets[customer], offsets[customer + 1]
         if held and held + stop - first > _EVENTS_OF_A_BLOCK:
             break
         if row > begin and customers[row - 1] != customer:
-            whole = row, shown, held
+            until_here = row, shown, held
         late = False
         if len(recorded):
             for i in range(first, stop):
@@ -208,16 +205,14 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts,
         layouts[shown, _CUSTOMER], layouts[shown, _LATE] = customer, late
         layouts[shown, _UNTIL], layouts[shown, _FROM_ROW] = moments[row], row
         held += stop - first
-        layout_of[row - begin] = shown
         row += 1
         while not late and row < end and row - begin < _ROWS_OF_A_BLOCK and customers[row] == customer:
             layouts[shown, _UNTIL] = max(layouts[shown, _UNTIL], moments[row])
-            layout_of[row - begin] = shown
             row += 1
         layouts[shown, _TO_ROW] = row
         shown += 1
-    if whole[0] > begin and row < end and customers[row] == customers[row - 1]:
-        return whole  # a customer of whom only some rows fit waits for the next block
+    if until_here[0] > begin and row < end and customers[row] == customers[row - 1]:
+        return until_here  # a customer of whom only some rows fit waits for the next block
     return row, shown, held
 
 
@@ -453,7 +448,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, layout_of, edges, days, amount, plain, known, again, groups, depth, into, window, empty,
+    begin, end, customers, edges, days, amount, plain, known, again, groups, depth, into, window, empty,
     sums, matrix,
 ):  # fmt: skip
     """What accumulates from window to window: counts, days, sums, extremes, different details.
@@ -469,7 +464,7 @@ def _say_tiles(  # type: ignore[no-untyped-def]
         n = row - _U(begin)
         for column in range(_U(len(empty))):
             matrix[row, column] = empty[column]
-        if layout_of[n] < 0:
+        if customers[row] < 0:
             for s in range(_U(streams)):
                 edges[n, s, whole] = edges[n, s, past] = 0
             continue
