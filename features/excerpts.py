@@ -21,7 +21,7 @@ from features.vocabulary import large
 
 Texts = tuple[Codes, tuple[str, ...]]
 _NAN = int(np.array(np.nan).view(np.int64))
-_PADDING = 8
+_PADDING, _LEAD = 8, 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,20 +81,43 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
     count = firsts[-1]
     with path.open("rb") as file:
 
-        def chunks(name: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
+        def spans(name: str) -> tuple[list[tuple[int, int]], NDArray[np.uint8]]:
+            """Where the chunks of a column begin and how long they are (0: compressed), and room for one."""
             found = [footer.row_group(group).column(place[name]) for group in groups]
-            sizes = [chunk.total_compressed_size for chunk in found]
-            room = np.empty(max(sizes) + _PADDING, np.uint8)
-            for chunk, size in zip(found, sizes, strict=True):
-                begin = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
-                plain = chunk.compression == "UNCOMPRESSED"
-                read = os.preadv(file.fileno(), [room[:size].data], begin) if plain else 0
-                yield room, read
+            at = [
+                (
+                    min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset),
+                    chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0,
+                )
+                for chunk in found
+            ]
+            return at, np.empty(max(size for _, size in at) + _PADDING, np.uint8)
+
+        def chunks(name: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
+            at, room = spans(name)
+            for begin, size in at:
+                yield room, os.preadv(file.fileno(), [room[:size].data], begin)
 
         def numbers(name: str, missing: int) -> NDArray[np.int64] | None:
-            out = np.empty(count, np.int64)
-            for (data, size), first, length in zip(chunks(name), firsts, rows, strict=False):
-                if not pages.fixed(data, 0, size, missing, out[first : first + length]):
+            """Empty where no event has one."""
+            (at, room), out = spans(name), np.empty(0, np.int64)
+            for (begin, size), first, length in zip(at, firsts, rows, strict=False):
+                if not len(out) and size < max(length, _LEAD):
+                    os.preadv(file.fileno(), [room[:size].data], begin)
+                    if pages.blank(room, 0, size, length):
+                        continue
+                if not len(out):
+                    out = np.empty(count, np.int64)
+                    out[:first] = missing
+                part, lead = out[first : first + length], size - 8 * length
+                if (
+                    0 < lead <= _LEAD
+                ):  # as a rule one page, its numbers behind a short header: read into place
+                    os.preadv(file.fileno(), [room[:lead].data, part.data], begin)
+                    if pages.leads(room, lead, size, length):
+                        continue
+                os.preadv(file.fileno(), [room[:size].data], begin)
+                if not pages.fixed(room, 0, size, missing, part):
                     return None
             return out
 
@@ -121,10 +144,10 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
         recorded = numbers("recorded_at", ALWAYS)
         values = numbers("value", _NAN) if "value" in columns else np.empty(0, np.int64)
         texts = {name: coded(name) for name in TEXTS if name == "kind" or name in columns}
-    if instants is None or recorded is None or values is None:
+    if instants is None or recorded is None or values is None or not len(instants):
         return None
-    if recorded.max() == ALWAYS:
-        recorded = np.empty(0, np.int64)
+    if "value" in columns and not len(values):
+        values = np.full(count, _NAN)
     said = {name: text for name, text in texts.items() if text is not None}
     if len(said) < len(texts):
         return None

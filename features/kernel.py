@@ -2,12 +2,13 @@
 
 A customer's events are first laid out stream by stream, oldest to newest, once for all as-of dates. At a
 date every window of a stream is then a suffix of what lies before the date. Where the windows of all dates
-begin is found in one pass; counts, days and gaps follow from that, and sums, extremes and different details
-are running accumulators, newest to oldest, read off where each window begins. The same compiled function
-serves one customer online and a hundred million events in batch, so their rows are equal bit for bit.
+begin is found in one pass; counts, days, gaps and sums are differences between there and the date, what is
+different is flagged from date to date, and extremes are read off where each window begins. The same
+compiled function serves one customer online and a hundred million events in batch, so their rows are equal
+bit for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ walk: block by block _lay_out, _find_edges, _look_up, _say_… ─▶ matrix
+                          ├─▶ walk: block by block _measure, _lay_out, _find_edges, _add_up, _say_… ─▶ matrix
     History ─▶ Selection ─┘
 
 A family of aggregates shares one walk over a stream's events: `_FAMILIES` says which belong together, and
@@ -17,7 +18,7 @@ disk looks at no other.
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
 consecutive events of the window; the most frequent detail is, among equals, the one seen last; hours and
 weekdays are the local clock's. Refunds (kind `refund`, or a negative value where values are amounts) enter
-sums and nothing else.
+sums and nothing else. Sums are of the exact amounts, rounded once: twice the digits are carried along.
 """
 
 from __future__ import annotations
@@ -27,18 +28,17 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.extending import intrinsic
 
 from features.history import MISSING
 from features.timeline import DAY
 
 _FAMILIES = {
-    "tiles": (
-        "count", "active_days", "sum", "mean", "min", "max", "distinct_detail", "distinct_channel",
-        "distinct_place",
-    ),
+    "tiles": ("count", "active_days", "days_since_last", "days_since_first", "sum", "mean", "min", "max"),
+    "different": ("distinct_detail", "distinct_channel", "distinct_place"),
     "positions": (
-        "days_since_last", "days_since_first", "gap_mean", "gap_std", "gap_max", "overdue",
-        "overdue_smoothed", "silence", "std", "last", "last_detail",
+        "gap_mean", "gap_std", "gap_max", "overdue", "overdue_smoothed", "silence", "std", "last",
+        "last_detail",
     ),
     "frequencies": ("top_detail", "top_detail_share"),
     "clock": (
@@ -53,23 +53,22 @@ OPERATIONS = {
     for operation, name in enumerate(names)
 }
 """The family of an aggregate and its number there."""
-FAMILIES = len(_FAMILIES)
+FAMILIES, ON_TILES = len(_FAMILIES), len(_FAMILIES["tiles"])
 NUMBERS = ("gap_mean", "gap_weight", "mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
 """What a population teaches about a stream, in the order of the kernel's columns."""
 DERIVED = ("ratio", "difference", "trend", "share")
 
-TILES, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
-_COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, _DETAILS, _CHANNELS, _PLACES = range(len(_FAMILIES["tiles"]))
-_ON_TILES = len(_FAMILIES["tiles"])
+TILES, DIFFERENT, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
+_COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range(ON_TILES)
 (
-    _SINCE_LAST, _SINCE_FIRST, _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE,
-    _STD, _LAST, _LAST_DETAIL,
+    _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE, _STD, _LAST, _LAST_DETAIL,
 ) = range(len(_FAMILIES["positions"]))  # fmt: skip
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
 _DIFFERENCE = DERIVED.index("difference")
 
-# Of a layout: which customer it shows, up to which instant, whether something was recorded late, its rows.
-_CUSTOMER, _UNTIL, _LATE, _FROM_ROW, _TO_ROW = range(5)
+# Of a layout: which customer it shows, up to which instant, whether something was recorded late, its rows
+# and its events.
+_CUSTOMER, _UNTIL, _LATE, _FROM_ROW, _TO_ROW, _FIRST, _STOP = range(7)
 _U: Any = np.uintp
 """An unsigned place in an array: the compiled code need not look whether it counts from the end."""
 _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
@@ -77,9 +76,10 @@ _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
 _SHARED, _MOST_KEPT, _STRETCHES = 4, 4, 1_024
 """Rows of a layout that pay for sorting their edges; how many times as many dates as it has rows are kept;
 stretches of time by which an event finds its edge."""
+_NO_STREAM = np.uintp(2**64 - 1)
 _NEVER = np.iinfo(np.int64).max
-_VALUES = 3
-"""What accumulates: the codes of details, channels and places, then values."""
+_WORD, _LAST_BIT, _ALL = np.uintp(6), np.uintp(63), np.uint64(2**64 - 1)
+"""Sixty-four events share a word of flags: which word, which flag in it, and a word with all flags."""
 
 
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -91,17 +91,18 @@ def walk(  # type: ignore[no-untyped-def]
     begin, end, customers, moments,
     offsets, instants, recorded, kinds, values, channels, places, details, sizes,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    reach, midnights, turns, amounts, starts, columns, derived, factors, empty, numbers,
+    reach, midnights, turns, amounts, starts, tiles, columns, derived, factors, empty, numbers,
     matrix,
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
     S, K = len(amounts), len(reach)
-    groups, depth = _group(starts, columns)
+    plain, direct = _direct(taker_starts, takers, refunds, picky, amounts)
     into, window = columns[:, 0].astype(np.uintp), columns[:, 2].astype(np.uintp)
-    # A code was met in a row and stream when its mark holds their stamp, so nothing needs wiping.
+    # A code was met in a row and stream when its mark holds their stamp, so nothing needs wiping; `latest`
+    # has a place more than there are codes, for events without.
     stamp, met = 0, np.zeros(sizes[0], np.int64)
     times, rank = np.empty(sizes[0], np.int64), np.empty(sizes[0], np.int64)
-    passed, latest = 1, np.zeros((3, max(sizes)), np.int64)
+    passed, latest = 1, np.zeros((3, max(sizes) + 1), np.int64)
     most = 0
     for kind in range(len(refunds)):
         room = 0
@@ -110,32 +111,34 @@ def walk(  # type: ignore[no-untyped-def]
         most = max(most, room)
 
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
-    layouts, bounds = np.empty((rows, 5), np.int64), np.empty((rows, 2 * S, 2), np.int64)
+    layouts, bounds = np.empty((rows, 7), np.int64), np.empty((rows, 2 * S, 2), np.int64)
     edges = np.empty((rows, 2 * S, K + 2), np.int64)
     kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
-    at, days, src, amount, plain, known, again, sums = _room(room)
+    at, days, src, values_of, newest = _room(room)
     while begin < end:
         stop, shown, held = _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
         if most * held + 2 * S * shown > room:
             room = most * held + 2 * S * shown + min(most * held, 1 << 20)
-            at, days, src, amount, plain, known, again, sums = _room(room)
-        _lay_out(
-            shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
+            at, days, src, values_of, newest = _room(room)
+        shows = layouts[:shown]
+        _measure(shows, offsets, instants, kinds, taker_starts, takers, amounts, bounds)
+        _lay_out(shows, plain, kinds, values, direct, bounds, src)
+        _lay_out_others(
+            shows, plain, recorded, kinds, values, channels, places, details,
             taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-            midnights, amounts, bounds, at, days, src,
+            amounts, bounds, src,
         )  # fmt: skip
-        _find_edges(
-            begin, layouts[:shown], bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges
-        )
-        passed = _look_up(
-            begin, layouts[:shown], bounds, edges, depth, values, details, channels, places, src,
-            latest, passed, amount, plain, known, again,
-        )  # fmt: skip
+        _find_days(shows, bounds, instants, midnights, src, at, days)
+        _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
+        _add_up(shows, bounds, tiles, values, src, values_of)
         _say_tiles(
-            begin, stop, customers, edges, days, amount, plain, known, again, groups, depth, into, window,
-            empty, sums, matrix,
+            begin, stop, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+        )
+        passed = _say_different(
+            begin, shows, edges, details, channels, places, src, starts, into, window, columns, latest,
+            passed, newest, matrix,
         )  # fmt: skip
         _say_positions(
             begin, stop, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix
@@ -150,34 +153,14 @@ def walk(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _room(events):  # type: ignore[no-untyped-def]
-    """Arrays for these many events laid out: see `_lay_out`, `_look_up` and `_say_tiles`."""
+    """Arrays for these many events laid out: see `_lay_out`, `_add_up`, `_say_tiles` and `_say_different`."""
     return (
         np.empty(events, np.int64),
         np.empty(events),
         np.empty(events, np.uintp),
-        np.empty(events),
-        np.empty(events),
-        np.empty(events),
-        np.empty((3, events), np.int64),
-        np.empty((4, events)),
+        np.empty((6, events)),
+        np.empty((events >> 6) + 3, np.uint64),
     )
-
-
-@_compiled
-def _group(starts, columns):  # type: ignore[no-untyped-def]
-    """int64[s, operations + 1]: where the columns of each operation on tiles begin; and int64[s, 4]: the
-    number of windows over which details, channels, places and values accumulate.
-    """
-    S = starts.shape[1]
-    groups, depth = np.empty((S, _ON_TILES + 1), np.int64), np.zeros((S, 4), np.int64)
-    for s in range(S):
-        groups[s, :] = starts[TILES, s, 0]
-        for c in range(starts[TILES, s, 0], starts[TILES, s, 1]):
-            groups[s, columns[c, 1] + 1 :] = c + 1
-            if columns[c, 1] > _ACTIVE_DAYS:
-                which = columns[c, 1] - _DETAILS if columns[c, 1] >= _DETAILS else _VALUES
-                depth[s, which] = max(depth[s, which], columns[c, 2] + 1)
-    return groups, depth
 
 
 @_compiled
@@ -217,83 +200,130 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
 
 
 @_compiled
-def _lay_out(  # type: ignore[no-untyped-def]
-    shown, layouts, offsets, instants, recorded, kinds, values, channels, places, details,
-    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    midnights, amounts, bounds, at, days, src,
-):  # fmt: skip
-    """Lays events out by stream, oldest to newest; refunds of stream s as those of stream S + s.
-
-    Of an event laid out: its instant, the distinct days of its stream before its own, and its place in the
-    history.
+def _direct(taker_starts, takers, refunds, picky, amounts):  # type: ignore[no-untyped-def]
+    """Whether each kind has one stream or none, whatever else an event says; and uintp[2, kinds]: that
+    stream, and the one that takes the kind with a negative value. Refunds of stream s are stream S + s.
     """
-    S = len(amounts)
-    has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
-    of_kind, chooses = np.zeros(len(refunds), np.int64), np.zeros(S, np.bool_)
-    # Of a stream: where its next event goes, its distinct days so far, and the day of its last event.
-    free, held, today = np.empty(2 * S, np.uintp), np.empty(2 * S, np.int64), np.empty(2 * S, np.int64)
-    for s in range(S):
-        chooses[s] = picky[s, 0] >= 0 or picky[s, 1] >= 0 or picky[s, 2] >= 0
-    room = 0
-    for layout in range(shown):
-        customer, until, late = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL], layouts[layout, _LATE]
-        first, stop = offsets[customer], offsets[customer + 1]
+    direct, plain = np.full((2, len(refunds)), _NO_STREAM), True
+    for kind in range(len(refunds)):
+        for t in range(taker_starts[kind], taker_starts[kind + 1]):
+            s = takers[t]
+            plain &= t == taker_starts[kind] and picky[s, 0] < 0 and picky[s, 1] < 0 and picky[s, 2] < 0
+            direct[0, kind] = s + len(amounts) if amounts[s] and refunds[kind] else s
+            direct[1, kind] = s + len(amounts) if amounts[s] else s
+    return plain, direct
+
+
+@_compiled
+def _measure(layouts, offsets, instants, kinds, taker_starts, takers, amounts, bounds):  # type: ignore[no-untyped-def]
+    """Which events a layout holds, and where each stream begins in it, with room for all it may take."""
+    S, room, of_kind = len(amounts), 0, np.zeros(len(taker_starts) - 1, np.int64)
+    for layout in range(_U(len(layouts))):
+        customer, until = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL]
+        first, stop = _U(offsets[customer]), _U(offsets[customer + 1])
+        layouts[layout, _FIRST] = first
         while first < stop:  # the first event at or after the date
-            middle = (first + stop) // 2
+            middle = (first + stop) >> _U(1)
             if instants[middle] < until:
-                first = middle + 1
+                first = middle + _U(1)
             else:
                 stop = middle
-        first = offsets[customer]
-        for i in range(_U(first), _U(stop)):
+        layouts[layout, _STOP] = stop
+        for i in range(_U(layouts[layout, _FIRST]), stop):
             of_kind[_U(kinds[i])] += 1
-        for s in range(2 * S):
-            bounds[layout, s, 1], today[s] = 0, -1
-            held[s] = -1
-        for kind in range(len(of_kind)):
-            if of_kind[kind] == 0:
-                continue
-            for t in range(taker_starts[kind], taker_starts[kind + 1]):
-                bounds[layout, takers[t], 1] += of_kind[kind]
-                bounds[layout, S + takers[t], 1] += of_kind[kind] if amounts[takers[t]] else 0
-            of_kind[kind] = 0
-        for s in range(2 * S):
-            bounds[layout, s, 0] = free[s] = room
+        for s in range(_U(2 * S)):
+            bounds[layout, s, 1] = 0
+        for kind in range(_U(len(of_kind))):
+            if of_kind[kind]:
+                for t in range(_U(taker_starts[kind]), _U(taker_starts[kind + _U(1)])):
+                    bounds[layout, _U(takers[t]), 1] += of_kind[kind]
+                    if amounts[_U(takers[t])]:
+                        bounds[layout, _U(S + takers[t]), 1] += of_kind[kind]
+                of_kind[kind] = 0
+        for s in range(_U(2 * S)):
+            bounds[layout, s, 0] = room
             room += bounds[layout, s, 1] + 1  # one free place behind each: what is said without events
-        for i in range(_U(first), _U(stop)):
+
+
+@_compiled
+def _lay_out(layouts, plain, kinds, values, direct, bounds, src):  # type: ignore[no-untyped-def]
+    """Lays events out by stream, oldest to newest: of each its place in the history.
+
+    Where each kind has its one stream; what must be looked at more closely is for `_lay_out_others`.
+    """
+    streams, has_values = bounds.shape[1], len(values)
+    free, stream_of, if_negative = np.empty(streams, np.uintp), direct[0], direct[1]
+    for layout in range(_U(len(layouts) if plain else 0)):
+        if layouts[layout, _LATE]:
+            continue
+        for s in range(_U(streams)):
+            free[s] = bounds[layout, s, 0]
+        for i in range(_U(layouts[layout, _FIRST]), _U(layouts[layout, _STOP])):
+            own = _U(kinds[i])
+            stream = if_negative[own] if has_values and values[i] < 0 else stream_of[own]
+            if stream != _NO_STREAM:
+                place = free[_U(stream)]
+                free[_U(stream)] = place + _U(1)
+                src[place] = i
+        for s in range(_U(streams)):
+            bounds[layout, s, 1] = free[s]
+
+
+@_compiled
+def _lay_out_others(  # type: ignore[no-untyped-def]
+    layouts, plain, recorded, kinds, values, channels, places, details,
+    taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
+    amounts, bounds, src,
+):  # fmt: skip
+    """As `_lay_out`, where streams choose by more than the kind, several take one, or an event came late."""
+    S = len(amounts)
+    has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
+    free = np.empty(2 * S, np.int64)
+    for layout in range(_U(len(layouts))):
+        until, late = layouts[layout, _UNTIL], layouts[layout, _LATE]
+        if plain and not late:
+            continue
+        for s in range(_U(2 * S)):
+            free[s] = bounds[layout, s, 0]
+        for i in range(_U(layouts[layout, _FIRST]), _U(layouts[layout, _STOP])):
             if late and recorded[i] >= until:
                 continue
-            moment, own = instants[i], _U(kinds[i])
-            day = (moment - midnights[0]) // DAY
-            while midnights[_U(day)] > moment:
-                day -= 1
-            while midnights[_U(day + 1)] <= moment:
-                day += 1
-            takes_back = refunds[own] | (has_values and values[i] < 0)
+            own = _U(kinds[i])
+            negative = has_values and values[i] < 0
             for t in range(_U(taker_starts[own]), _U(taker_starts[own + _U(1)])):
-                stream = _U(takers[t])
-                if chooses[stream]:
-                    if picky[stream, 0] >= 0 and not (
-                        has_channels and channel_allowed[picky[stream, 0], channels[i]]
-                    ):
-                        continue
-                    if picky[stream, 1] >= 0 and not (
-                        has_places and place_allowed[picky[stream, 1], places[i]]
-                    ):
-                        continue
-                    if picky[stream, 2] >= 0 and not (
-                        has_details and detail_allowed[picky[stream, 2], details[i]]
-                    ):
-                        continue
-                if amounts[stream] & takes_back:
-                    stream += _U(S)
-                place = free[stream]
-                free[stream] = place + _U(1)
-                held[stream] += today[stream] != day
-                today[stream] = day
-                at[place], days[place], src[place] = moment, held[stream], i
-        for s in range(2 * S):
+                s = _U(takers[t])
+                if picky[s, 0] >= 0 and not (has_channels and channel_allowed[picky[s, 0], channels[i]]):
+                    continue
+                if picky[s, 1] >= 0 and not (has_places and place_allowed[picky[s, 1], places[i]]):
+                    continue
+                if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
+                    continue
+                if amounts[s] & (refunds[own] | negative):
+                    s += _U(S)
+                place = free[s]
+                free[s] = place + 1
+                src[_U(place)] = i
+        for s in range(_U(2 * S)):
             bounds[layout, s, 1] = free[s]
+
+
+@_compiled
+def _find_days(layouts, bounds, instants, midnights, src, at, days):  # type: ignore[no-untyped-def]
+    """Of an event laid out: its instant, and the distinct days of its stream before its own."""
+    began = midnights[0]
+    for layout in range(_U(len(layouts))):
+        for s in range(_U(bounds.shape[1])):
+            held, today = 0, _U(len(midnights))
+            for p in range(_U(bounds[layout, s, 0]), _U(bounds[layout, s, 1])):
+                moment = instants[src[p]]
+                day = _U(moment - began) // _U(DAY)
+                while midnights[day] > moment:
+                    day -= _U(1)
+                while midnights[day + _U(1)] <= moment:
+                    day += _U(1)
+                held += day != today
+                today = day
+                at[p], days[p] = moment, held - 1
 
 
 @_compiled
@@ -402,64 +432,64 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretch
 
 
 @_compiled
-def _look_up(  # type: ignore[no-untyped-def]
-    begin, layouts, bounds, edges, depth, values, details, channels, places, src, latest, passed,
-    amount, plain, known, again,
-):  # fmt: skip
-    """What accumulates from event to event, as far back as the farthest window.
+def _add_up(layouts, bounds, tiles, values, src, values_of):  # type: ignore[no-untyped-def]
+    """Sums of a stream from its first event on: the values in a window are the difference of two of them.
 
-    Of an event laid out: its value; its value or 0; how many before it have one; and where in its stream its
-    detail, channel and place come again (`_NEVER`, or `MISSING` where it has none). An event is the last
-    with its code in every window that ends before there: those are the different ones. `latest` holds
-    where each code was met, counted from the first layout on, so that nothing needs wiping.
+    Of an event laid out: its value, how many before it have one, and the sum of those in two parts, the
+    second what the first rounded away (Knuth's two-sum). So a difference is right however much lies before.
     """
-    S = len(depth)
+    S, has_values = len(tiles), len(values)
+    amount, known, head, tail = values_of[0], values_of[1], values_of[2], values_of[3]
     for s in range(S):
-        for which in range(4):
-            codes = details if which == 0 else channels if which == 1 else places
-            for layout in range(len(layouts) if depth[s, which] else 0):
-                first = stop = bounds[layout, s, 1]
-                for row in range(layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]):
-                    first = min(first, edges[row - begin, s, depth[s, which] - 1])
-                if which == _VALUES:
-                    there = 0.0
-                    for p in range(_U(first), _U(stop)):
-                        value = values[src[p]] if len(values) else math.nan
-                        amount[p], plain[p], known[p] = value, 0.0 if math.isnan(value) else value, there
-                        there += 0.0 if math.isnan(value) else 1.0
-                    known[_U(stop)] = there
-                    for p in range(_U(bounds[layout, S + s, 0]), _U(bounds[layout, S + s, 1])):
-                        value = values[src[p]] if len(values) else math.nan
-                        plain[p] = 0.0 if math.isnan(value) else value
-                    continue
-                for p in range(_U(first), _U(stop)):
-                    code = codes[src[p]] if len(codes) else np.int32(MISSING)
-                    if code < 0:
-                        again[which, p] = MISSING
-                        continue
-                    before = latest[which, _U(code)] - passed
-                    latest[which, _U(code)] = p + _U(passed)
-                    again[which, p] = _NEVER
-                    if before >= first:
-                        again[which, _U(before)] = p
-                passed += stop
-    return passed
+        if tiles[s, _SUM] == tiles[s, _MAX + 1]:
+            continue
+        for layout in range(len(layouts)):
+            for stream in (s, S + s):
+                there, total, rest = 0.0, 0.0, 0.0
+                for p in range(_U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])):
+                    value = values[src[p]] if has_values else math.nan
+                    amount[p], known[p], head[p], tail[p] = value, there, total, rest
+                    is_known = not math.isnan(value)
+                    there += is_known
+                    value = value if is_known else 0.0
+                    more = total + value
+                    part = more - total
+                    rest += (total - (more - part)) + (value - part)
+                    total = more
+                p = _U(bounds[layout, stream, 1])
+                known[p], head[p], tail[p] = there, total, rest
+
+
+@numba.njit(inline="always")
+def _less(total, rest, earlier_total, earlier_rest):  # type: ignore[no-untyped-def]
+    """The difference of two sums of `_add_up`, in two parts as well."""
+    apart = total - earlier_total
+    part = apart - total
+    return apart, ((total - (apart - part)) - (earlier_total + part)) + (rest - earlier_rest)
+
+
+@_compiled
+def _added(amount, begin, end):  # type: ignore[no-untyped-def]
+    """The sum of values, for streams whose sum of all is beyond the largest number."""
+    total = 0.0
+    for p in range(begin, end):
+        total += 0.0 if math.isnan(amount[p]) else amount[p]
+    return total
 
 
 @_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, customers, edges, days, amount, plain, known, again, groups, depth, into, window, empty,
-    sums, matrix,
-):  # fmt: skip
-    """What accumulates from window to window: counts, days, sums, extremes, different details.
+    begin, end, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+):
+    """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
-    Fills the rows with what is said without events first. What has accumulated from the newest event to
-    each place is kept (`sums`), and read where the windows begin: nothing branches on what a window holds.
+    Fills the rows with what is said without events first. Extremes from the newest event to each place are
+    kept, and read where the windows begin: nothing branches on what a window holds.
     """
-    S, streams, width = len(groups), edges.shape[1], edges.shape[2]
-    whole, past = _U(width - 2), _U(width - 1)
-    back, flat = np.zeros(width), edges.reshape(-1)
-    total, low, high, different = sums[0], sums[1], sums[2], sums[3]
+    S, streams, width = len(tiles), edges.shape[1], edges.shape[2]
+    whole, past, flat = _U(width - 2), _U(width - 1), edges.reshape(-1)
+    amount, known, head, tail = values_of[0], values_of[1], values_of[2], values_of[3]
+    low, high = values_of[4], values_of[5]
     for row in range(_U(begin), _U(end)):
         n = row - _U(begin)
         for column in range(_U(len(empty))):
@@ -471,43 +501,58 @@ def _say_tiles(  # type: ignore[no-untyped-def]
         for s in range(_U(S)):
             own = (n * _U(streams) + s) * _U(width)
             taken = own + _U(S) * _U(width)
-            stop, refunded = _U(flat[own + past]), flat[taken + past]
-            no_refunds = refunded == flat[taken + whole]
+            stop, refunded = _U(flat[own + past]), _U(flat[taken + past])
+            no_refunds = refunded == _U(flat[taken + whole])
             if stop == _U(flat[own + whole]) and no_refunds:
                 continue
+            for c in range(_U(tiles[s, _COUNT]), _U(tiles[s, _COUNT + 1])):
+                matrix[row, into[c]] = np.int64(stop) - flat[own + window[c]]
             different_days, own_days = 0.0, days[stop]
             if stop > _U(flat[own + whole]):
                 different_days = days[stop - _U(1)] + 1.0
             days[stop] = different_days  # a window without events has none
-            for c in range(_U(groups[s, _COUNT]), _U(groups[s, _COUNT + 1])):
-                matrix[row, into[c]] = np.int64(stop) - flat[own + window[c]]
-            for c in range(_U(groups[s, _ACTIVE_DAYS]), _U(groups[s, _ACTIVE_DAYS + 1])):
+            for c in range(_U(tiles[s, _ACTIVE_DAYS]), _U(tiles[s, _ACTIVE_DAYS + 1])):
                 matrix[row, into[c]] = different_days - days[_U(flat[own + window[c]])]
             days[stop] = own_days
-            if depth[s, _VALUES]:
-                p, held, far = stop, 0.0, _U(flat[own + _U(depth[s, _VALUES] - 1)])
-                total[p] = held
-                while p > far:
-                    p -= _U(1)
-                    held += plain[p]
-                    total[p] = held
-                for c in range(_U(groups[s, _MEAN]), _U(groups[s, _MEAN + 1])):
+            if stop > _U(flat[own + whole]):
+                since_last = (moments[row] - at[stop - _U(1)]) / DAY
+                for c in range(_U(tiles[s, _SINCE_LAST]), _U(tiles[s, _SINCE_LAST + 1])):
+                    if _U(flat[own + window[c]]) < stop:
+                        matrix[row, into[c]] = since_last
+                since_first = (moments[row] - at[_U(flat[own + whole])]) / DAY
+                for c in range(_U(tiles[s, _SINCE_FIRST]), _U(tiles[s, _SINCE_FIRST + 1])):
+                    if _U(flat[own + window[c]]) < stop:
+                        matrix[row, into[c]] = since_first
+            if tiles[s, _SUM] == tiles[s, _MAX + 1]:
+                continue
+            total, rest, there = head[stop], tail[stop], known[stop]
+            if not math.isfinite(total) or not math.isfinite(head[refunded]):
+                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _MEAN + 1])):
+                    p, q = _U(flat[own + window[c]]), _U(flat[taken + window[c]])
+                    if c < _U(tiles[s, _MEAN]):
+                        matrix[row, into[c]] = _added(amount, p, stop) + _added(amount, q, refunded)
+                    else:
+                        matrix[row, into[c]] = _added(amount, p, stop) / (there - known[p])
+            else:
+                for c in range(_U(tiles[s, _MEAN]), _U(tiles[s, _MEAN + 1])):
                     p = _U(flat[own + window[c]])
-                    matrix[row, into[c]] = total[p] / (known[stop] - known[p])
-                if no_refunds:
-                    for c in range(_U(groups[s, _SUM]), _U(groups[s, _SUM + 1])):
-                        matrix[row, into[c]] = total[_U(flat[own + window[c]])]
-                else:
-                    held, q = 0.0, _U(refunded)
-                    for k in range(whole + _U(1)):
-                        while q > _U(flat[taken + k]):
-                            q -= _U(1)
-                            held += plain[q]
-                        back[k] = held
-                    for c in range(_U(groups[s, _SUM]), _U(groups[s, _SUM + 1])):
-                        matrix[row, into[c]] = total[_U(flat[own + window[c]])] + back[window[c]]
-            if groups[s, _MIN] < groups[s, _MAX + 1]:
-                p, least, most, far = stop, math.inf, -math.inf, _U(flat[own + _U(depth[s, _VALUES] - 1)])
+                    more, less = _less(total, rest, head[p], tail[p])
+                    matrix[row, into[c]] = (more + less) / (there - known[p])
+                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _SUM + 1])):
+                    p = _U(flat[own + window[c]])
+                    more, less = _less(total, rest, head[p], tail[p])
+                    if not no_refunds:
+                        q = _U(flat[taken + window[c]])
+                        back, of_back = _less(head[refunded], tail[refunded], head[q], tail[q])
+                        more, of_more = _less(more, less, -back, -of_back)
+                        less = of_more
+                    matrix[row, into[c]] = more + less
+            if tiles[s, _MIN] < tiles[s, _MAX + 1]:
+                p, least, most, far = stop, math.inf, -math.inf, stop
+                for operation in (_MIN, _MAX):
+                    if tiles[s, operation] < tiles[s, operation + 1]:
+                        edge = _U(flat[own + window[_U(tiles[s, operation + 1] - 1)]])
+                        far = edge if edge < far else far
                 low[p] = high[p] = math.nan
                 while p > far:
                     p -= _U(1)
@@ -515,24 +560,78 @@ def _say_tiles(  # type: ignore[no-untyped-def]
                     least, most = value if value < least else least, value if value > most else most
                     low[p], high[p] = least, most
                 p = stop
-                while p > far and known[p - _U(1)] == known[stop]:  # no value so far
+                while p > far and known[p - _U(1)] == there:  # no value so far
                     p -= _U(1)
                     low[p] = high[p] = math.nan
-                for c in range(_U(groups[s, _MIN]), _U(groups[s, _MIN + 1])):
+                for c in range(_U(tiles[s, _MIN]), _U(tiles[s, _MIN + 1])):
                     matrix[row, into[c]] = low[_U(flat[own + window[c]])]
-                for c in range(_U(groups[s, _MAX]), _U(groups[s, _MAX + 1])):
+                for c in range(_U(tiles[s, _MAX]), _U(tiles[s, _MAX + 1])):
                     matrix[row, into[c]] = high[_U(flat[own + window[c]])]
-            for which in range(_U(_VALUES)):
-                if not depth[s, which]:
-                    continue
-                p, found, far = stop, 0, _U(flat[own + _U(depth[s, which] - 1)])
-                different[p] = 0.0
-                while p > far:
-                    p -= _U(1)
-                    found += again[which, p] >= np.int64(stop)
-                    different[p] = found
-                for c in range(_U(groups[s, _U(_DETAILS) + which]), _U(groups[s, _U(_DETAILS + 1) + which])):
-                    matrix[row, into[c]] = different[_U(flat[own + window[c]])]
+
+
+@_compiled
+def _say_different(  # type: ignore[no-untyped-def]
+    begin, layouts, edges, details, channels, places, src, starts, into, window, columns, latest, passed,
+    newest, matrix,
+):  # fmt: skip
+    """How many different details, channels and places a window holds.
+
+    From date to date of a customer each event gets a flag, and the event before it with the same code loses
+    its own: what stays are the newest of each, and of those a window counts the ones it reaches. `latest`
+    holds where each code was met, counted from the first layout on, so that nothing needs wiping.
+    """
+    S, K = starts.shape[1], edges.shape[2] - 2
+    for s in range(S):
+        after = starts[DIFFERENT, s, 0]
+        while after < starts[DIFFERENT, s, 1]:
+            first_column, which = after, columns[after, 1]
+            while after < starts[DIFFERENT, s, 1] and columns[after, 1] == which:
+                after += 1
+            codes = details if which == 0 else channels if which == 1 else places
+            farthest, met, has_codes = columns[after - 1, 2], latest[which], len(codes)
+            for layout in range(len(layouts)):
+                since, base, until = np.int64(0), np.int64(0), np.int64(-1)
+                for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
+                    n = row - _U(begin)
+                    far, stop = edges[n, s, farthest], edges[n, s, K + 1]
+                    if far < since or stop < until or until < 0:  # the first date, or one before the last
+                        passed += until if until > 0 else 0
+                        since = until = far
+                        base = since - 64  # the first word is for what lies before
+                        newest[0] = newest[1] = 0
+                    old, new = _U(until - base), _U(stop - base)
+                    kept = newest[old >> _WORD]
+                    for word in range(old >> _WORD, new >> _WORD):
+                        newest[word] = _ALL
+                    newest[new >> _WORD] = ~(_ALL << (new & _LAST_BIT))
+                    newest[old >> _WORD] = kept | (newest[old >> _WORD] & (_ALL << (old & _LAST_BIT)))
+                    for p in range(_U(until), _U(stop)):
+                        code = np.int64(codes[src[p]]) if has_codes else np.int64(MISSING)
+                        before = met[code] - passed - base  # of no code: the last place is for those
+                        before = before if before > 0 else 0
+                        met[code] = np.int64(p) + passed
+                        gone = _U(before) if code >= 0 else p - _U(base)
+                        newest[gone >> _WORD] &= ~(np.uint64(1) << (gone & _LAST_BIT))
+                    until = stop
+                    found, word = 0, _U(stop - base) >> _WORD
+                    for c in range(_U(first_column), _U(after)):
+                        edge = _U(edges[n, s, window[c]] - base)
+                        while word > edge >> _WORD:
+                            found += _flags(newest[word])
+                            word -= _U(1)
+                        matrix[row, into[c]] = found + _flags(newest[word] >> (edge & _LAST_BIT))
+                passed += until if until > 0 else 0
+    return passed
+
+
+@intrinsic
+def _flags(_, word):  # type: ignore[no-untyped-def]
+    """How many flags of a word are set: one instruction."""
+
+    def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
+        return builder.ctpop(arguments[0])
+
+    return word(word), generate
 
 
 @_compiled
@@ -541,23 +640,20 @@ def _say_positions(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """What follows from where a window begins and ends: days since, gaps, spread, what came last."""
     S, K = starts.shape[1], edges.shape[2] - 2
-    for row in range(begin, end):
-        n, as_of = row - begin, moments[row]
-        for s in range(S):
+    for s in range(S):
+        first_column, last_column = starts[_POSITIONS, s, 0], starts[_POSITIONS, s, 1]
+        for row in range(begin, end if first_column < last_column else begin):
+            n, as_of = row - begin, moments[row]
             stop, first = edges[n, s, K + 1], edges[n, s, K]
             if first == stop:
                 continue
             last = stop - 1
-            for c in range(starts[_POSITIONS, s, 0], starts[_POSITIONS, s, 1]):
+            for c in range(first_column, last_column):
                 column, operation, window = columns[c, 0], columns[c, 1], edges[n, s, columns[c, 2]]
                 if window == stop:
                     continue
                 gaps = last - window
-                if operation == _SINCE_LAST:
-                    matrix[row, column] = (as_of - at[last]) / DAY
-                elif operation == _SINCE_FIRST:
-                    matrix[row, column] = (as_of - at[first]) / DAY
-                elif operation == _GAP_MEAN:
+                if operation == _GAP_MEAN:
                     if gaps:
                         matrix[row, column] = (at[last] - at[window]) / DAY / gaps
                 elif operation == _GAP_STD:

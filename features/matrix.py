@@ -149,6 +149,7 @@ def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
         timeline.turns,
         program.amounts,
         program.starts,
+        program.tiles,
         program.columns,
         program.derived,
         program.factors,

@@ -26,9 +26,41 @@ def fixed(data, at, stop, missing, out):  # type: ignore[no-untyped-def]
         body, present, levels = _levels(data, at, at + size, count)
         if present < 0 or body + 8 * present > at + size:
             return False
-        out[row : row + present] = data[body : body + 8 * present].view(np.int64)
-        if present < count:
-            _spread(levels, present, missing, out[row : row + count])
+        # One more than there are: the buffer goes on after the file, and the last is not used.
+        numbers, place = data[body : body + 8 * present + 8].view(np.int64), np.uintp(0)
+        if present == count:
+            out[row : row + count] = numbers[:count]
+        for i in range(np.uintp(0), np.uintp(0 if present == count else count)):
+            out[np.uintp(row) + i] = numbers[place] if levels[i] else missing
+            place += np.uintp(levels[i])
+        row, at = row + count, at + size
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def leads(data, lead, stop, rows):  # type: ignore[no-untyped-def]
+    """Whether a chunk is one page with a plain value for each row, and they begin after `lead` bytes."""
+    at, kind, size, count, encoding = _page(data, 0, stop)
+    if kind != _DATA_PAGE or encoding != _PLAIN or count != rows or at + size != stop or at > lead:
+        return False
+    body, present, _ = _levels(data, at, lead, count)
+    return present == count and body == lead
+
+
+@numba.njit(cache=True, nogil=True)
+def blank(data, at, stop, rows):  # type: ignore[no-untyped-def]
+    """Whether no row of a chunk has a value."""
+    row = 0
+    while row < rows:
+        at, kind, size, count, _ = _page(data, at, stop)
+        if kind == _DICTIONARY_PAGE:
+            at += size
+            continue
+        if kind != _DATA_PAGE or row + count > rows:
+            return False
+        _, present, _ = _levels(data, at, at + size, count)
+        if present != 0:
+            return False
         row, at = row + count, at + size
     return True
 
@@ -236,7 +268,7 @@ def _spread(levels, present, missing, out):  # type: ignore[no-untyped-def]
     """Moves the first values of `out` to the rows that have one."""
     source = present - 1  # from the end, so that nothing is overwritten before it is moved
     for i in range(len(out) - 1, -1, -1):
-        value = out[max(source, 0)]
+        value = out[source if source > 0 else 0]
         out[i] = value if levels[i] else missing
         source -= levels[i]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.aggregates import AGGREGATES
 from features.catalog import REFUND, Catalog, Derived, Feature
 from features.history import History
-from features.kernel import DERIVED, FAMILIES, NUMBERS, OPERATIONS, TILES
+from features.kernel import DERIVED, DIFFERENT, FAMILIES, NUMBERS, ON_TILES, OPERATIONS, TILES
 from features.timeline import edges
 
 Matrix = NDArray[np.float64]
@@ -32,9 +32,11 @@ class Program:
     """bool[s]: whether a negative value takes back."""
     starts: Ints
     """int64[families, s, 2]: the columns of a family and stream are the rows of `columns` between them."""
+    tiles: Ints
+    """int64[s, operations + 1]: where the columns of each operation on tiles begin."""
     columns: Ints
     """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
-    tiles stand by operation, the others from the nearest window to the farthest."""
+    tiles and of different codes stand by operation, the others from the nearest window to the farthest."""
     derived: Ints
     """int64[d, 4]: matrix column, operation, first column, second column."""
     factors: Matrix
@@ -67,18 +69,22 @@ class Program:
                 ahead = (feature.days or 0) if span[feature.name] == "ahead" else 0
                 window = tile[past.get(feature.name)]
                 rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
-        rows.sort(key=lambda row: (*row[:2], row[3] if row[0] == TILES else row[2], *row[2:]))
+        rows.sort(key=lambda row: (*row[:2], row[3] if row[0] in (TILES, DIFFERENT) else row[2], *row[2:]))
         held = np.zeros((FAMILIES, len(stream)), dtype=np.int64)
         for family, number, *_ in rows:
             held[family, number] += 1
         before = np.cumsum(held).reshape(held.shape)
         starts = np.stack([before - held, before], axis=2)
+        tiles = np.tile(starts[TILES, :, :1], ON_TILES + 1)
+        for family, number, _, operation, *_ in rows:
+            tiles[number, operation + 1 :] += family == TILES
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
         return Program(
             windows,
             edges(0, windows)[1:],
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
             starts,
+            tiles,
             np.array(
                 [(place, op, window, ahead) for _, _, window, op, place, ahead in rows], np.int64
             ).reshape(-1, 4),

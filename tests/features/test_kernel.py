@@ -129,6 +129,41 @@ def test_more_dates_than_are_remembered_change_no_byte() -> None:
     assert np.concatenate(alone).tobytes() == whole.tobytes()
 
 
+def test_hundreds_of_events_and_dates_in_no_order_say_what_the_definitions_say() -> None:
+    generator = np.random.default_rng(5)
+    happened = [
+        Event(
+            0,
+            int(t) * DAY // 8,
+            kind,
+            round(float(v), 2),
+            event_id=str(n),
+            detail=f"d{d}",
+            channel=f"c{d % 3}",
+        )
+        for n, (t, kind, v, d) in enumerate(
+            zip(
+                generator.integers(1, 4_000, 700),
+                generator.choice(["visit", "purchase", "refund"], 700, p=[0.5, 0.4, 0.1]),
+                generator.normal(20, 30, 700),
+                generator.integers(0, 300, 700),
+                strict=True,
+            )
+        )
+    ]
+    dates = generator.permutation(12) * 50 * DAY
+    matrix = snapshot(
+        history(happened), VOCABULARY, Timeline(), np.zeros(12, np.int64), dates, LEARNED
+    ).matrix
+    for row, as_of in zip(matrix, dates.tolist(), strict=True):
+        said = reference.row(happened, VOCABULARY, 0, as_of, "UTC", LEARNED.numbers)
+        for got, name in zip(row.tolist(), VOCABULARY.columns, strict=True):
+            expected = said[name]
+            if name not in VOCABULARY.detail_columns:
+                assert isinstance(expected, float)
+                assert agree(got, expected, 100.0), (name, as_of // DAY)
+
+
 def test_the_number_of_threads_changes_no_byte() -> None:
     generator = np.random.default_rng(7)
     happened = [

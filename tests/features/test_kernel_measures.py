@@ -172,7 +172,30 @@ def test_huge_tiny_and_negative_amounts_are_counted_as_they_are() -> None:
     aggregates = ("sum", "mean", "min", "max", "last", "count")
     declared = Catalog((), (USAGE,), tuple(family(USAGE, *aggregates)))
     row = snapshot(history(happened), declared, Timeline(), np.array([1]), np.array([9 * DAY])).matrix[0]
-    assert row.tolist() == [0.0, 0.0, -1e300, 1e300, 0.1, 6.0]
+    total = math.fsum(values)
+    assert row.tolist() == [total, total / 6, -1e300, 1e300, 0.1, 6.0]
+
+
+def test_a_sum_owes_nothing_to_what_lies_before_its_window() -> None:
+    """Neither a rounding rest of what was returned in another order, nor an overflow."""
+    purchase = Stream("purchase", "purchase", ("purchase", "refund"), amounts=True)
+    declared = Catalog((), (purchase,), tuple(family(purchase, "sum", "mean", over=(10, 100))))
+
+    def sums(*values: float) -> list[float]:
+        days = [*range(90, 90 - len(values) + 2, -1), 2, 1]
+        happened = [
+            Event(1, (100 - day) * DAY, "refund" if value < 0 else "purchase", value, event_id=str(day))
+            for day, value in zip(days, values, strict=True)
+        ]
+        past = history(happened)
+        matrix = snapshot(past, declared, Timeline(), past.keys, np.array([100 * DAY])).matrix
+        said = dict(zip(declared.columns, matrix[0].tolist(), strict=True))
+        return [said[f"purchase_{name}"] for name in ("sum_10d", "mean_10d", "sum_100d")]
+
+    assert sums(0.1, 0.2, 0.3, -0.3, -0.1, -0.2) == [-0.1 - 0.2, pytest.approx(math.nan, nan_ok=True), 0.0]
+    assert sums(19.99, 1e15, -1e15, 0.01, 5.5, -5.5) == [0.0, 5.5, 20.0]
+    assert sums(1e308, 1e308, -1e308, 3.0, 7.0) == [10.0, 5.0, math.inf]
+    assert sums(-1e308, -1e308, 3.0, 7.0) == [10.0, 5.0, -math.inf]
 
 
 def test_a_history_without_values_channels_places_and_details_says_what_the_records_say() -> None:
