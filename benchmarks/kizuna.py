@@ -28,20 +28,19 @@ Reading = Callable[[Sequence[int]], list[pa.Table]]
 def forms(folder: Path, catalog: Catalog, dates: Sequence[int]) -> dict[str, Form]:
     """Buckets one after the other on all cores, or as many at a time as there are cores."""
     columns = Program.of(catalog).event_columns
-    cores = os.cpu_count() or 1
 
-    def some(buckets: Sequence[int], threads: int) -> list[Snapshot]:
-        store = EventStore(folder)
-        return [rows(store.history(b, columns=columns), catalog, dates, threads=threads) for b in buckets]
+    def some(buckets: Sequence[int], at_a_time: int, threads: int) -> list[Snapshot]:
+        store = EventStore(folder).pinned()
 
-    def side_by_side(buckets: Sequence[int]) -> list[Snapshot]:
-        with ThreadPoolExecutor(cores) as pool:
-            shares = [buckets[core::cores] for core in range(cores)]
-            return [made for share in pool.map(lambda share: some(share, 1), shares) for made in share]
+        def one(bucket: int) -> Snapshot:
+            return rows(store.history(bucket, columns=columns), catalog, dates, threads=threads)
+
+        with ThreadPoolExecutor(at_a_time) as pool:
+            return list(pool.map(one, buckets))
 
     return {
-        "buckets in turn": lambda buckets: some(buckets, 0),
-        "buckets side by side": side_by_side,
+        "buckets in turn": lambda buckets: some(buckets, 1, 0),
+        "buckets side by side": lambda buckets: some(buckets, os.cpu_count() or 1, 1),
     }
 
 

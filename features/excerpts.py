@@ -79,45 +79,36 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
     rows = [footer.row_group(group).num_rows for group in groups]
     firsts = np.cumsum([0, *rows]).tolist()
     count = firsts[-1]
+    coded_names = [name for name in TEXTS if name == "kind" or name in columns]
+    spans = {
+        name: [_span(footer.row_group(group).column(place[name])) for group in groups]
+        for name in ("key", "occurred_at", "recorded_at", *coded_names, *(columns & {"value"}))
+    }
+    room = np.empty(max(size for chunks in spans.values() for _, size in chunks) + _PADDING, np.uint8)
     with path.open("rb") as file:
 
-        def spans(name: str) -> tuple[list[tuple[int, int]], NDArray[np.uint8]]:
-            """Where the chunks of a column begin and how long they are (0: compressed), and room for one."""
-            found = [footer.row_group(group).column(place[name]) for group in groups]
-            at = [
-                (
-                    min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset),
-                    chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0,
-                )
-                for chunk in found
-            ]
-            return at, np.empty(max(size for _, size in at) + _PADDING, np.uint8)
+        def read(begin: int, *parts: NDArray[Any]) -> int:
+            return os.preadv(file.fileno(), [part.data for part in parts], begin)
 
         def chunks(name: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
-            at, room = spans(name)
-            for begin, size in at:
-                yield room, os.preadv(file.fileno(), [room[:size].data], begin)
+            for begin, size in spans[name]:
+                yield room, read(begin, room[:size])
 
         def numbers(name: str, missing: int) -> NDArray[np.int64] | None:
             """Empty where no event has one."""
-            (at, room), out = spans(name), np.empty(0, np.int64)
-            for (begin, size), first, length in zip(at, firsts, rows, strict=False):
-                if not len(out) and size < max(length, _LEAD):
-                    os.preadv(file.fileno(), [room[:size].data], begin)
-                    if pages.blank(room, 0, size, length):
-                        continue
+            out = np.empty(0, np.int64)
+            for (begin, size), first, length in zip(spans[name], firsts, rows, strict=False):
                 if not len(out):
+                    if size < max(length, _LEAD) and pages.blank(room, 0, read(begin, room[:size]), length):
+                        continue
                     out = np.empty(count, np.int64)
                     out[:first] = missing
                 part, lead = out[first : first + length], size - 8 * length
-                if (
-                    0 < lead <= _LEAD
-                ):  # as a rule one page, its numbers behind a short header: read into place
-                    os.preadv(file.fileno(), [room[:lead].data, part.data], begin)
-                    if pages.leads(room, lead, size, length):
-                        continue
-                os.preadv(file.fileno(), [room[:size].data], begin)
-                if not pages.fixed(room, 0, size, missing, part):
+                # As a rule one page, its numbers behind a short header: they are read into their place.
+                in_place = 0 < lead <= _LEAD and read(begin, room[:lead], part) == size
+                if in_place and pages.leads(room, lead, size, length):
+                    continue
+                if not pages.fixed(room, 0, read(begin, room[:size]), missing, part):
                     return None
             return out
 
@@ -143,7 +134,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
         instants = numbers("occurred_at", 0)
         recorded = numbers("recorded_at", ALWAYS)
         values = numbers("value", _NAN) if "value" in columns else np.empty(0, np.int64)
-        texts = {name: coded(name) for name in TEXTS if name == "kind" or name in columns}
+        texts = {name: coded(name) for name in coded_names}
     if instants is None or recorded is None or values is None or not len(instants):
         return None
     if "value" in columns and not len(values):
@@ -153,6 +144,12 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
         return None
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
     return Excerpt(path, keys, starts, instants, recorded, values.view(np.float64), said, groups, None)
+
+
+def _span(chunk: Any) -> tuple[int, int]:
+    """Where a column chunk begins in its file, and how long it is; 0 where it is compressed."""
+    begin = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+    return begin, chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0
 
 
 def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> Excerpt:

@@ -242,7 +242,7 @@ def _levels(data, at, stop, count):  # type: ignore[no-untyped-def]
 
     The flags are empty when all or none have one; the number is -1 where they are not to be read.
     """
-    none = np.empty(0, np.int32)
+    none = np.empty(0, np.uint8)
     if at + 4 > stop:
         return at, -1, none
     size = np.int64(0)
@@ -256,21 +256,21 @@ def _levels(data, at, stop, count):  # type: ignore[no-untyped-def]
         return at, -1, none
     if header & 1 == 0 and header >> 1 == count and place < end:
         present = count if data[place] else 0
-        return end, present, (none if present else np.zeros(count, np.int32))
-    levels = np.empty(count, np.int32)
+        return end, present, (none if present else np.zeros(count, np.uint8))
+    levels = np.empty(count, np.uint8)
     if not _unpack(data, begin, end, 1, levels):
         return at, -1, none
-    return end, levels.sum(), levels
+    return end, np.int64(levels.sum()), levels
 
 
 @numba.njit(cache=True, nogil=True)
 def _spread(levels, present, missing, out):  # type: ignore[no-untyped-def]
     """Moves the first values of `out` to the rows that have one."""
-    source = present - 1  # from the end, so that nothing is overwritten before it is moved
+    source = np.int64(present) - 1  # from the end, so that nothing is overwritten before it is moved
     for i in range(len(out) - 1, -1, -1):
         value = out[source if source > 0 else 0]
         out[i] = value if levels[i] else missing
-        source -= levels[i]
+        source -= np.int64(levels[i])
 
 
 @numba.njit(cache=True, nogil=True)
