@@ -2,7 +2,9 @@
 
 Each trial fits on earlier dates and is judged on later ones, several times; no label window of the first
 reaches into the second. Where the history is too short for that, folds of customers take their place. The
-test dates are never looked at. Trials are kept in SQLite, so a search that was stopped goes on where it was.
+test dates are never looked at. The best of many trials is partly luck: it takes the place of the settings
+given only where it beats them by more than the standard error of the difference over the splits (the rule of
+Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 3.4.3). Trials are kept in SQLite, so a search that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -61,6 +63,19 @@ class Trial:
     started: int
     ended: int
 
+    def clearly_beats(self, other: Trial) -> bool:
+        """Whether its loss is less by more than the standard error of the difference over the splits.
+
+        One split alone says nothing of that.
+        """
+        apart = other.of_each_split - self.of_each_split
+        return len(apart) > 1 and bool(apart.mean() > apart.std(ddof=1) / math.sqrt(len(apart)))
+
+    @property
+    def of_each_split(self) -> NDArray[np.float64]:
+        """The log loss on each split by itself."""
+        return np.diff(np.array(self.losses) * np.arange(1, len(self.losses) + 1), prepend=0.0)
+
 
 @dataclass
 class Tuning:
@@ -84,7 +99,7 @@ class Tuning:
             )
 
     def __call__(self, settings: Settings, rows: Rows, churn: Churn, progress: Progress) -> Settings:
-        """The best settings on the rows that fit: those given, or better ones."""
+        """The settings given, or clearly better ones, on the rows that fit."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -116,10 +131,18 @@ class Tuning:
                 callbacks=[told],
             )
             self.trials[:] = [_trial(one, settings) for one in study.get_trials(deepcopy=False)]
-            return _settings(study.best_params, settings) if _finished(study) else settings
         finally:
             storage.remove_session()
             storage.engine.dispose()
+        return self.chosen or settings
+
+    @property
+    def chosen(self) -> Settings | None:
+        """The settings of the best trial, None where those given are as good."""
+        finished = [trial for trial in self.trials if trial.state == "finished"]
+        best = min(finished, key=lambda trial: trial.losses[-1], default=None)
+        given = next((trial for trial in finished if trial.number == 0), None)
+        return best.settings if best and (given is None or best.clearly_beats(given)) else None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -133,6 +156,7 @@ class Tuning:
             "splits": SPLITS,
             "log_loss_defaults": round(first, 6),
             "log_loss_best": round(min((t.losses[-1] for t in finished), default=math.nan), 6),
+            "taken": "given" if self.chosen is None else "best",
         }
 
 

@@ -21,7 +21,7 @@ from training.dataset import Rows
 from training.models import Settings
 from training.report import keep_trials
 from training.train import learn
-from training.tuning import SPACE, Tuning, splits, study_name
+from training.tuning import SPACE, Trial, Tuning, splits, study_name
 
 QUICK = Settings(trees=60, threads=1)
 
@@ -57,17 +57,38 @@ def test_with_too_few_dates_customers_are_split_instead() -> None:
 def test_the_best_trial_is_at_least_as_good_as_the_settings_given(tmp_path: Path) -> None:
     search = Tuning(6, tmp_path / "state" / "tuning.db")
     said: list[str] = []
-    best = search(QUICK, rows(), CHURN, lambda words, _: said.append(words))
+    taken = search(QUICK, rows(), CHURN, lambda words, _: said.append(words))
     assert [trial.number for trial in search.trials] == list(range(6))
     assert search.trials[0].settings == QUICK
     losses = {trial.number: trial.losses[-1] for trial in search.trials if trial.state == "finished"}
     number = min(losses, key=lambda one: losses[one])
-    assert best == search.trials[number].settings
+    best = search.trials[number].settings
+    assert taken in (QUICK, best)
+    assert (search.facts["taken"] == "best") == (taken != QUICK)
     assert search.facts["log_loss_best"] <= search.facts["log_loss_defaults"]
     assert said[-1] == f"trial 6 of 6, best log loss {losses[number]:.4f}"
     for name, (low, high) in SPACE.items():
         assert low <= getattr(best, name) <= high
     assert best.leaves <= 2**best.depth
+
+
+def test_the_best_of_many_trials_is_taken_where_it_is_clearly_better_than_the_settings_given() -> None:
+    def trial(number: int, *of_each_split: float, state: str = "finished") -> Trial:
+        means = np.cumsum(of_each_split) / np.arange(1, len(of_each_split) + 1)
+        return Trial(number, state, replace(QUICK, trees=100 + number), tuple(means.tolist()), 0, 0)
+
+    def taken(*trials: Trial) -> Settings | None:
+        return Tuning(1, Path("tuning.db"), list(trials)).chosen
+
+    given = trial(0, 0.50, 0.60, 0.55)
+    everywhere, once = trial(1, 0.49, 0.59, 0.53), trial(2, 0.40, 0.61, 0.56)
+    pruned = trial(3, 0.30, state="pruned")
+    assert taken(given, everywhere, pruned) == everywhere.settings
+    assert taken(given, once, pruned) is None
+    assert taken(given) is None
+    assert taken(trial(0, 0.5, state="failed"), once) == once.settings
+    assert taken() is None
+    assert taken(trial(0, 0.5), trial(1, 0.4)) is None
 
 
 def test_a_search_that_was_stopped_goes_on_where_it_was(
@@ -155,7 +176,6 @@ def test_training_judges_the_settings_found_at_the_same_test_dates(tmp_path: Pat
     search = Tuning(3, tmp_path / "state" / "tuning.db")
     tuned, evidence = learn(store, plan(), until=None, tuning=search)
     usual, as_usual = learn(store, plan(), until=None)
-    best = min((t for t in search.trials if t.state == "finished"), key=lambda trial: trial.losses[-1])
-    assert tuned.settings["models"] == best.settings.to_json()
+    assert tuned.settings["models"] == (search.chosen or plan().models).to_json()
     assert tuned.settings["calendar"] == usual.settings["calendar"]
     assert np.array_equal(evidence.rows.as_of, as_usual.rows.as_of)
