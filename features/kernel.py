@@ -134,7 +134,21 @@ def walk(  # type: ignore[no-untyped-def]
         _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
         _add_up(shows, bounds, tiles, values, src, values_of)
         _say_tiles(
-            begin, stop, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+            begin,
+            stop,
+            customers,
+            moments,
+            edges,
+            at,
+            days,
+            src,
+            values,
+            values_of,
+            tiles,
+            into,
+            window,
+            empty,
+            matrix,
         )
         passed = _say_different(
             begin, shows, edges, details, channels, places, src, starts, into, window, columns, latest,
@@ -435,29 +449,30 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretch
 def _add_up(layouts, bounds, tiles, values, src, values_of):  # type: ignore[no-untyped-def]
     """Sums of a stream from its first event on: the values in a window are the difference of two of them.
 
-    Of an event laid out: its value, how many before it have one, and the sum of those in two parts, the
-    second what the first rounded away (Knuth's two-sum). So a difference is right however much lies before.
+    Of an event laid out the sum of those before it, in two parts, the second what the first rounded away
+    (Knuth's two-sum), so that a difference is right however much lies before; where means and extremes are
+    asked for, its value and how many before it have one as well.
     """
     S, has_values = len(tiles), len(values)
-    amount, known, head, tail = values_of[0], values_of[1], values_of[2], values_of[3]
+    head, tail, amount, known = values_of[0], values_of[1], values_of[2], values_of[3]
     for s in range(S):
-        if tiles[s, _SUM] == tiles[s, _MAX + 1]:
-            continue
-        for layout in range(len(layouts)):
+        for layout in range(len(layouts) if tiles[s, _SUM] < tiles[s, _MAX + 1] else 0):
             for stream in (s, S + s):
-                there, total, rest = 0.0, 0.0, 0.0
+                total, rest, there = 0.0, 0.0, 0.0
+                more_than_sums = stream == s and tiles[s, _MEAN] < tiles[s, _MAX + 1]
                 for p in range(_U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])):
                     value = values[src[p]] if has_values else math.nan
-                    amount[p], known[p], head[p], tail[p] = value, there, total, rest
-                    is_known = not math.isnan(value)
-                    there += is_known
-                    value = value if is_known else 0.0
+                    head[p], tail[p] = total, rest
+                    if more_than_sums:
+                        amount[p], known[p] = value, there
+                        there += not math.isnan(value)
+                    value = 0.0 if math.isnan(value) else value
                     more = total + value
                     part = more - total
                     rest += (total - (more - part)) + (value - part)
                     total = more
                 p = _U(bounds[layout, stream, 1])
-                known[p], head[p], tail[p] = there, total, rest
+                head[p], tail[p], known[p] = total, rest, there
 
 
 @numba.njit(inline="always")
@@ -469,18 +484,19 @@ def _less(total, rest, earlier_total, earlier_rest):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _added(amount, begin, end):  # type: ignore[no-untyped-def]
-    """The sum of values, for streams whose sum of all is beyond the largest number."""
+def _added(values, src, begin, end):  # type: ignore[no-untyped-def]
+    """The sum of values laid out, for streams whose sum of all is beyond the largest number."""
     total = 0.0
     for p in range(begin, end):
-        total += 0.0 if math.isnan(amount[p]) else amount[p]
+        total += 0.0 if math.isnan(values[src[p]]) else values[src[p]]
     return total
 
 
 @_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
-):
+    begin, end, customers, moments, edges, at, days, src, values, values_of, tiles, into, window, empty,
+    matrix,
+):  # fmt: skip
     """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
     Fills the rows with what is said without events first. Extremes from the newest event to each place are
@@ -488,7 +504,7 @@ def _say_tiles(  # type: ignore[no-untyped-def]
     """
     S, streams, width = len(tiles), edges.shape[1], edges.shape[2]
     whole, past, flat = _U(width - 2), _U(width - 1), edges.reshape(-1)
-    amount, known, head, tail = values_of[0], values_of[1], values_of[2], values_of[3]
+    head, tail, amount, known = values_of[0], values_of[1], values_of[2], values_of[3]
     low, high = values_of[4], values_of[5]
     for row in range(_U(begin), _U(end)):
         n = row - _U(begin)
@@ -530,9 +546,9 @@ def _say_tiles(  # type: ignore[no-untyped-def]
                 for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _MEAN + 1])):
                     p, q = _U(flat[own + window[c]]), _U(flat[taken + window[c]])
                     if c < _U(tiles[s, _MEAN]):
-                        matrix[row, into[c]] = _added(amount, p, stop) + _added(amount, q, refunded)
+                        matrix[row, into[c]] = _added(values, src, p, stop) + _added(values, src, q, refunded)
                     else:
-                        matrix[row, into[c]] = _added(amount, p, stop) / (there - known[p])
+                        matrix[row, into[c]] = _added(values, src, p, stop) / (there - known[p])
             else:
                 for c in range(_U(tiles[s, _MEAN]), _U(tiles[s, _MEAN + 1])):
                     p = _U(flat[own + window[c]])
