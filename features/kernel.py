@@ -8,7 +8,7 @@ compiled function serves one customer online and a hundred million events in bat
 bit for bit.
 
     Catalog ─▶ Program ───┐
-                          ├─▶ walk: block by block _measure, _lay_out, _find_edges, _add_up, _say_… ─▶ matrix
+                          ├─▶ walk: block by block _search, _lay_out, _find_edges, _add_up, _say_… ─▶ matrix
     History ─▶ Selection ─┘
 
 A family of aggregates shares one walk over a stream's events: `_FAMILIES` says which belong together, and
@@ -76,6 +76,8 @@ _ROWS_OF_A_BLOCK, _EVENTS_OF_A_BLOCK = 128, 4_096
 _SHARED, _MOST_KEPT, _STRETCHES = 4, 4, 1_024
 """Rows of a layout that pay for sorting their edges; how many times as many dates as it has rows are kept;
 stretches of time by which an event finds its edge."""
+_FEW_STREAMS, _MANY_STREAMS = 6, 255
+"""So few streams are sifted out one by one; what their numbers must be below then."""
 _NO_STREAM = np.uintp(2**64 - 1)
 _NEVER = np.iinfo(np.int64).max
 _WORD, _LAST_BIT, _ALL = np.uintp(6), np.uintp(63), np.uint64(2**64 - 1)
@@ -96,7 +98,8 @@ def walk(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
     S, K = len(amounts), len(reach)
-    plain, direct = _direct(taker_starts, takers, refunds, picky, amounts)
+    plain, direct, fed = _direct(taker_starts, takers, refunds, picky, amounts)
+    few, of = plain and 0 < fed.sum() <= _FEW_STREAMS and 2 * S < _MANY_STREAMS, np.empty(0, np.uint8)
     into, window = columns[:, 0].astype(np.uintp), columns[:, 2].astype(np.uintp)
     # A code was met in a row and stream when its mark holds their stamp, so nothing needs wiping; `latest`
     # has a place more than there are codes, for events without.
@@ -122,14 +125,19 @@ def walk(  # type: ignore[no-untyped-def]
         if most * held + 2 * S * shown > room:
             room = most * held + 2 * S * shown + min(most * held, 1 << 20)
             at, days, src, values_of, newest = _room(room)
+            of = np.empty(room, np.uint8)
         shows = layouts[:shown]
-        _measure(shows, offsets, instants, kinds, taker_starts, takers, amounts, bounds)
-        _lay_out(shows, plain, kinds, values, direct, bounds, src)
-        _lay_out_others(
-            shows, plain, recorded, kinds, values, channels, places, details,
-            taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-            amounts, bounds, src,
-        )  # fmt: skip
+        _search(shows, offsets, instants)
+        if few and not shows[:, _LATE].any():
+            _sift(shows, kinds, values, direct, fed, of, bounds, src)
+        else:
+            _measure(shows, kinds, taker_starts, takers, amounts, bounds)
+            _lay_out(shows, plain, kinds, values, direct, bounds, src)
+            _lay_out_others(
+                shows, plain, recorded, kinds, values, channels, places, details,
+                taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
+                amounts, bounds, src,
+            )  # fmt: skip
         _find_days(shows, bounds, instants, midnights, src, at, days)
         _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
         _add_up(shows, bounds, tiles, values, src, values_of)
@@ -215,23 +223,24 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
 
 @_compiled
 def _direct(taker_starts, takers, refunds, picky, amounts):  # type: ignore[no-untyped-def]
-    """Whether each kind has one stream or none, whatever else an event says; and uintp[2, kinds]: that
-    stream, and the one that takes the kind with a negative value. Refunds of stream s are stream S + s.
+    """Whether each kind has one stream or none, whatever else an event says; uintp[2, kinds]: that stream,
+    and the one that takes the kind with a negative value; and which streams there are then, bool[2 s].
+    Refunds of stream s are stream S + s.
     """
-    direct, plain = np.full((2, len(refunds)), _NO_STREAM), True
+    direct, fed, plain = np.full((2, len(refunds)), _NO_STREAM), np.zeros(2 * len(amounts), np.bool_), True
     for kind in range(len(refunds)):
         for t in range(taker_starts[kind], taker_starts[kind + 1]):
             s = takers[t]
             plain &= t == taker_starts[kind] and picky[s, 0] < 0 and picky[s, 1] < 0 and picky[s, 2] < 0
             direct[0, kind] = s + len(amounts) if amounts[s] and refunds[kind] else s
             direct[1, kind] = s + len(amounts) if amounts[s] else s
-    return plain, direct
+            fed[direct[0, kind]] = fed[direct[1, kind]] = True
+    return plain, direct, fed
 
 
 @_compiled
-def _measure(layouts, offsets, instants, kinds, taker_starts, takers, amounts, bounds):  # type: ignore[no-untyped-def]
-    """Which events a layout holds, and where each stream begins in it, with room for all it may take."""
-    S, room, of_kind = len(amounts), 0, np.zeros(len(taker_starts) - 1, np.int64)
+def _search(layouts, offsets, instants):  # type: ignore[no-untyped-def]
+    """Which events a layout holds."""
     for layout in range(_U(len(layouts))):
         customer, until = layouts[layout, _CUSTOMER], layouts[layout, _UNTIL]
         first, stop = _U(offsets[customer]), _U(offsets[customer + 1])
@@ -243,7 +252,14 @@ def _measure(layouts, offsets, instants, kinds, taker_starts, takers, amounts, b
             else:
                 stop = middle
         layouts[layout, _STOP] = stop
-        for i in range(_U(layouts[layout, _FIRST]), stop):
+
+
+@_compiled
+def _measure(layouts, kinds, taker_starts, takers, amounts, bounds):  # type: ignore[no-untyped-def]
+    """Where each stream begins in a layout, with room for all it may take."""
+    S, room, of_kind = len(amounts), 0, np.zeros(len(taker_starts) - 1, np.int64)
+    for layout in range(_U(len(layouts))):
+        for i in range(_U(layouts[layout, _FIRST]), _U(layouts[layout, _STOP])):
             of_kind[_U(kinds[i])] += 1
         for s in range(_U(2 * S)):
             bounds[layout, s, 1] = 0
@@ -257,6 +273,25 @@ def _measure(layouts, offsets, instants, kinds, taker_starts, takers, amounts, b
         for s in range(_U(2 * S)):
             bounds[layout, s, 0] = room
             room += bounds[layout, s, 1] + 1  # one free place behind each: what is said without events
+
+
+@_compiled
+def _sift(layouts, kinds, values, direct, fed, of, bounds, src):  # type: ignore[no-untyped-def]
+    """As `_lay_out`, for few streams: one after the other takes its own, and nothing waits for a count."""
+    stream_of, if_negative, has_values, place = direct[0], direct[1], len(values), _U(0)
+    for layout in range(_U(len(layouts))):
+        first, events = layouts[layout, _FIRST], _U(layouts[layout, _STOP] - layouts[layout, _FIRST])
+        for e in range(events):
+            own = _U(kinds[_U(first) + e])
+            below = has_values and values[_U(first) + e] < 0
+            of[e] = if_negative[own] if below else stream_of[own]
+        for s in range(_U(len(fed))):
+            bounds[layout, s, 0] = place
+            for e in range(events if fed[s] else _U(0)):
+                src[place] = _U(first) + e
+                place += _U(of[e] == np.uint8(s))
+            bounds[layout, s, 1] = place
+            place += _U(1)
 
 
 @_compiled

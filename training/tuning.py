@@ -4,7 +4,8 @@ Each trial fits on earlier dates and is judged on later ones, several times; no 
 reaches into the second. Where the history is too short for that, folds of customers take their place. The
 test dates are never looked at. The best of many trials is partly luck: it takes the place of the settings
 given only where it beats them by more than the standard error of the difference over the splits (the rule of
-Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 3.4.3). Trials are kept in SQLite, so a search that was stopped goes on where it was.
+Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 3.4.3). Trials are kept in SQLite,
+so a search that was stopped goes on where it was.
 """
 
 from __future__ import annotations

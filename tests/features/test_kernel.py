@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,32 @@ def test_more_dates_than_are_remembered_change_no_byte() -> None:
         for date in own
     ]
     assert np.concatenate(alone).tobytes() == whole.tobytes()
+
+
+@given(events(), st.lists(as_of_dates, min_size=1, max_size=6), st.booleans())
+@at_least(200)
+def test_streams_that_choose_by_kind_alone_say_what_the_definitions_say(
+    happened: list[Event], dates: list[int], many: bool
+) -> None:
+    kinds = tuple(f"visit_{n}" for n in range(8 if many else 1))
+    happened = [
+        replace(e, recorded=None, kind=kinds[n % len(kinds)] if e.kind == "visit" else e.kind)
+        for n, e in enumerate(happened)
+    ]
+    purchase = Stream("purchase", "purchase", ("purchase", "refund"), amounts=True)
+    streams = (purchase, *(Stream(kind, "usage", (kind,)) for kind in kinds))
+    asked = ("count", "active_days", "sum", "mean", "max", "distinct_detail", "gap_max")
+    rows = [row for stream in streams for row in family(stream, *asked, over=(1, 7, 30, None))]
+    declared = Catalog(indicators({}), streams, tuple(rows))
+    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
+    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
+    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
+    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
+        said = reference.row(happened, declared, key, date, "UTC")
+        for got, name in zip(row.tolist(), declared.columns, strict=True):
+            expected = said[name]
+            assert isinstance(expected, float)
+            assert agree(got, expected, largest * len(happened)), (name, key, date)
 
 
 def test_hundreds_of_events_and_dates_in_no_order_say_what_the_definitions_say() -> None:
