@@ -21,7 +21,8 @@ from features.vocabulary import large
 
 Texts = tuple[Codes, tuple[str, ...]]
 _NAN = int(np.array(np.nan).view(np.int64))
-_PADDING, _LEAD = 8, 256
+_PADDING, _HEADER = 8, 256
+"""Bytes behind what was read that may be touched; what the header of a page takes at most, as a rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class Excerpt:
     """int64[c + 1]: where the events of each begin."""
     instants: Instants
     recorded: Instants
-    """Empty when all were known at once."""
+    """May be empty when all were known at once."""
     values: NDArray[np.float64]
     texts: dict[str, Texts]
     """Of each text column its codes, and the texts they count into."""
@@ -62,6 +63,8 @@ def excerpt(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -
     if wanted is not None:
         groups = tuple(group for group in groups if _may_hold(footer.row_group(group), wanted))
     found = _from_pages(path, footer, groups, columns) or _from_arrow(path, footer, groups, columns)
+    if len(found) and found.texts["kind"][0].min() < 0:
+        raise OSError(f"{path.name} is damaged: it has an event without a kind")
     return found if wanted is None else _only(found, wanted)
 
 
@@ -95,18 +98,18 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
                 yield room, read(begin, room[:size])
 
         def numbers(name: str, missing: int) -> NDArray[np.int64] | None:
-            """Empty where no event has one."""
+            """May be empty where no event has one."""
             out = np.empty(0, np.int64)
             for (begin, size), first, length in zip(spans[name], firsts, rows, strict=False):
                 if not len(out):
-                    if size < max(length, _LEAD) and pages.blank(room, 0, read(begin, room[:size]), length):
+                    if size < max(length, _HEADER) and pages.blank(room, 0, read(begin, room[:size]), length):
                         continue
                     out = np.empty(count, np.int64)
                     out[:first] = missing
-                part, lead = out[first : first + length], size - 8 * length
+                part, header = out[first : first + length], size - 8 * length
                 # As a rule one page, its numbers behind a short header: they are read into their place.
-                in_place = 0 < lead <= _LEAD and read(begin, room[:lead], part) == size
-                if in_place and pages.leads(room, lead, size, length):
+                in_place = 0 < header <= _HEADER and read(begin, room[:header], part) == size
+                if in_place and pages.follows(room, header, size, length):
                     continue
                 if not pages.fixed(room, 0, read(begin, room[:size]), missing, part):
                     return None

@@ -18,7 +18,8 @@ disk looks at no other.
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
 consecutive events of the window; the most frequent detail is, among equals, the one seen last; hours and
 weekdays are the local clock's. Refunds (kind `refund`, or a negative value where values are amounts) enter
-sums and nothing else. Sums are of the exact amounts, rounded once: twice the digits are carried along.
+sums and nothing else. Sums carry twice the digits: they are of the exact amounts, rounded once, unless
+what lies before the window is larger by a factor of 1e15 or so.
 """
 
 from __future__ import annotations
@@ -142,21 +143,7 @@ def walk(  # type: ignore[no-untyped-def]
         _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
         _add_up(shows, bounds, tiles, values, src, values_of)
         _say_tiles(
-            begin,
-            stop,
-            customers,
-            moments,
-            edges,
-            at,
-            days,
-            src,
-            values,
-            values_of,
-            tiles,
-            into,
-            window,
-            empty,
-            matrix,
+            begin, stop, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
         )
         passed = _say_different(
             begin, shows, edges, details, channels, places, src, starts, into, window, columns, latest,
@@ -175,7 +162,7 @@ def walk(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _room(events):  # type: ignore[no-untyped-def]
-    """Arrays for these many events laid out: see `_lay_out`, `_add_up`, `_say_tiles` and `_say_different`."""
+    """Arrays for these many events laid out: see `_find_days`, `_lay_out`, `_add_up` and `_say_different`."""
     return (
         np.empty(events, np.int64),
         np.empty(events),
@@ -486,7 +473,7 @@ def _add_up(layouts, bounds, tiles, values, src, values_of):  # type: ignore[no-
 
     Of an event laid out the sum of those before it, in two parts, the second what the first rounded away
     (Knuth's two-sum), so that a difference is right however much lies before; where means and extremes are
-    asked for, its value and how many before it have one as well.
+    asked for, its value and how many before it have one as well. Nothing overflows: `events.LARGEST`.
     """
     S, has_values = len(tiles), len(values)
     head, tail, amount, known = values_of[0], values_of[1], values_of[2], values_of[3]
@@ -519,19 +506,9 @@ def _less(total, rest, earlier_total, earlier_rest):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _added(values, src, begin, end):  # type: ignore[no-untyped-def]
-    """The sum of values laid out, for streams whose sum of all is beyond the largest number."""
-    total = 0.0
-    for p in range(begin, end):
-        total += 0.0 if math.isnan(values[src[p]]) else values[src[p]]
-    return total
-
-
-@_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, customers, moments, edges, at, days, src, values, values_of, tiles, into, window, empty,
-    matrix,
-):  # fmt: skip
+    begin, end, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+):
     """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
     Fills the rows with what is said without events first. Extremes from the newest event to each place are
@@ -577,27 +554,19 @@ def _say_tiles(  # type: ignore[no-untyped-def]
             if tiles[s, _SUM] == tiles[s, _MAX + 1]:
                 continue
             total, rest, there = head[stop], tail[stop], known[stop]
-            if not math.isfinite(total) or not math.isfinite(head[refunded]):
-                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _MEAN + 1])):
-                    p, q = _U(flat[own + window[c]]), _U(flat[taken + window[c]])
-                    if c < _U(tiles[s, _MEAN]):
-                        matrix[row, into[c]] = _added(values, src, p, stop) + _added(values, src, q, refunded)
-                    else:
-                        matrix[row, into[c]] = _added(values, src, p, stop) / (there - known[p])
-            else:
-                for c in range(_U(tiles[s, _MEAN]), _U(tiles[s, _MEAN + 1])):
-                    p = _U(flat[own + window[c]])
-                    more, less = _less(total, rest, head[p], tail[p])
-                    matrix[row, into[c]] = (more + less) / (there - known[p])
-                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _SUM + 1])):
-                    p = _U(flat[own + window[c]])
-                    more, less = _less(total, rest, head[p], tail[p])
-                    if not no_refunds:
-                        q = _U(flat[taken + window[c]])
-                        back, of_back = _less(head[refunded], tail[refunded], head[q], tail[q])
-                        more, of_more = _less(more, less, -back, -of_back)
-                        less = of_more
-                    matrix[row, into[c]] = more + less
+            for c in range(_U(tiles[s, _MEAN]), _U(tiles[s, _MEAN + 1])):
+                p = _U(flat[own + window[c]])
+                more, less = _less(total, rest, head[p], tail[p])
+                matrix[row, into[c]] = (more + less) / (there - known[p])
+            for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _SUM + 1])):
+                p = _U(flat[own + window[c]])
+                more, less = _less(total, rest, head[p], tail[p])
+                if not no_refunds:
+                    q = _U(flat[taken + window[c]])
+                    back, of_back = _less(head[refunded], tail[refunded], head[q], tail[q])
+                    more, of_more = _less(more, less, -back, -of_back)
+                    less = of_more
+                matrix[row, into[c]] = more + less
             if tiles[s, _MIN] < tiles[s, _MAX + 1]:
                 p, least, most, far = stop, math.inf, -math.inf, stop
                 for operation in (_MIN, _MAX):
@@ -641,12 +610,12 @@ def _say_different(  # type: ignore[no-untyped-def]
             codes = details if which == 0 else channels if which == 1 else places
             farthest, met, has_codes = columns[after - 1, 2], latest[which], len(codes)
             for layout in range(len(layouts)):
-                since, base, until = np.int64(0), np.int64(0), np.int64(-1)
+                since, base, until = _NEVER, np.int64(0), np.int64(0)
                 for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
                     n = row - _U(begin)
                     far, stop = edges[n, s, farthest], edges[n, s, K + 1]
-                    if far < since or stop < until or until < 0:  # the first date, or one before the last
-                        passed += until if until > 0 else 0
+                    if far < since or stop < until:  # the first date, or one before the last
+                        passed += until
                         since = until = far
                         base = since - 64  # the first word is for what lies before
                         newest[0] = newest[1] = 0
@@ -671,7 +640,7 @@ def _say_different(  # type: ignore[no-untyped-def]
                             found += _flags(newest[word])
                             word -= _U(1)
                         matrix[row, into[c]] = found + _flags(newest[word] >> (edge & _LAST_BIT))
-                passed += until if until > 0 else 0
+                passed += until
     return passed
 
 

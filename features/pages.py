@@ -30,21 +30,22 @@ def fixed(data, at, stop, missing, out):  # type: ignore[no-untyped-def]
         numbers, place = data[body : body + 8 * present + 8].view(np.int64), np.uintp(0)
         if present == count:
             out[row : row + count] = numbers[:count]
-        for i in range(np.uintp(0), np.uintp(0 if present == count else count)):
-            out[np.uintp(row) + i] = numbers[place] if levels[i] else missing
-            place += np.uintp(levels[i])
+        else:
+            for i in range(np.uintp(0), np.uintp(count)):
+                out[np.uintp(row) + i] = numbers[place] if levels[i] else missing
+                place += np.uintp(levels[i])
         row, at = row + count, at + size
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def leads(data, lead, stop, rows):  # type: ignore[no-untyped-def]
-    """Whether a chunk is one page with a plain value for each row, and they begin after `lead` bytes."""
+def follows(data, header, stop, rows):  # type: ignore[no-untyped-def]
+    """Whether a chunk is one page with a plain value for each row, and they follow `header` bytes."""
     at, kind, size, count, encoding = _page(data, 0, stop)
-    if kind != _DATA_PAGE or encoding != _PLAIN or count != rows or at + size != stop or at > lead:
+    if kind != _DATA_PAGE or encoding != _PLAIN or count != rows or at + size != stop or at > header:
         return False
-    body, present, _ = _levels(data, at, lead, count)
-    return present == count and body == lead
+    body, present, _ = _levels(data, at, header, count)
+    return present == count and body == header
 
 
 @numba.njit(cache=True, nogil=True)
@@ -258,7 +259,7 @@ def _levels(data, at, stop, count):  # type: ignore[no-untyped-def]
         present = count if data[place] else 0
         return end, present, (none if present else np.zeros(count, np.uint8))
     levels = np.empty(count, np.uint8)
-    if not _unpack(data, begin, end, 1, levels):
+    if not _unpack(data, begin, end, 1, levels) or (levels > 1).any():
         return at, -1, none
     return end, np.int64(levels.sum()), levels
 

@@ -36,7 +36,7 @@ class Program:
     """int64[s, operations + 1]: where the columns of each operation on tiles begin."""
     columns: Ints
     """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
-    tiles and of different codes stand by operation, the others from the nearest window to the farthest."""
+    tiles and of different codes stand by operation, then all from the nearest window to the farthest."""
     derived: Ints
     """int64[d, 4]: matrix column, operation, first column, second column."""
     factors: Matrix

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import excerpts, runs
+from features import excerpts, pages, runs
 from features.excerpts import Excerpt, excerpt
 from features.runs import Rows
 from features.timeline import ALWAYS
@@ -118,6 +118,42 @@ def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
         except (OSError, pa.ArrowException, UnicodeDecodeError):
             continue
         assert len(found) == 3000
+
+
+def test_a_column_that_begins_to_speak_in_a_later_row_group_says_what_arrow_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROW_GROUP", 100)
+    path = run(tmp_path, 500, 9, 20, 0.0, 7)
+    table = pq.read_table(path, read_dictionary=list(runs.TEXTS), partitioning=None)
+    early = pa.array(np.arange(len(table)) < 250)
+    for name in ("recorded_at", "value"):
+        spoken = pa.compute.if_else(
+            early,
+            pa.scalar(None, table[name].type),
+            table["occurred_at"].cast(pa.int64()).cast(table[name].type),
+        )
+        table = table.set_column(table.column_names.index(name), name, spoken)
+    pq.write_table(
+        table.replace_schema_metadata({"kizuna.digest": "1"}), path, row_group_size=100, compression="none",
+        use_dictionary=["key", *runs.TEXTS], data_page_size=1 << 30,
+    )  # fmt: skip
+    footer = pq.read_metadata(path)
+    found = excerpts._from_pages(path, footer, tuple(range(footer.num_row_groups)), COLUMNS)
+    assert found is not None
+    assert said(found) == said(by_arrow(path))
+    assert np.isnan(found.values[:250]).all()
+    assert not np.isnan(found.values[250:]).any()
+
+
+def test_a_level_that_is_neither_yes_nor_no_is_no_page_of_ours():
+    # One run length of three rows: four bytes of size, the count doubled, the level.
+    page = np.array([2, 0, 0, 0, 6, 1, *bytes(8)], np.uint8)
+    assert pages._levels(page, 0, 14, 3)[1] == 3
+    page[5] = 0
+    assert pages._levels(page, 0, 14, 3)[1] == 0
+    mixed = np.array([4, 0, 0, 0, 4, 1, 2, 0, *bytes(8)], np.uint8)  # two rows with one, one without
+    assert pages._levels(mixed, 0, 16, 3)[1:][0] == 2
+    mixed[5] = 2
+    assert pages._levels(mixed, 0, 16, 3)[1] == -1
 
 
 def test_only_the_wanted_customers_are_taken(tmp_path, monkeypatch):

@@ -130,14 +130,18 @@ def test_more_dates_than_are_remembered_change_no_byte() -> None:
     assert np.concatenate(alone).tobytes() == whole.tobytes()
 
 
-@given(events(), st.lists(as_of_dates, min_size=1, max_size=6), st.booleans())
+@given(events(), st.lists(as_of_dates, min_size=1, max_size=6), st.booleans(), st.sampled_from([None, 1]))
 @at_least(200)
 def test_streams_that_choose_by_kind_alone_say_what_the_definitions_say(
-    happened: list[Event], dates: list[int], many: bool
+    happened: list[Event], dates: list[int], many: bool, late: int | None
 ) -> None:
     kinds = tuple(f"visit_{n}" for n in range(8 if many else 1))
     happened = [
-        replace(e, recorded=None, kind=kinds[n % len(kinds)] if e.kind == "visit" else e.kind)
+        replace(
+            e,
+            recorded=e.recorded if e.customer == late else None,
+            kind=kinds[n % len(kinds)] if e.kind == "visit" else e.kind,
+        )
         for n, e in enumerate(happened)
     ]
     purchase = Stream("purchase", "purchase", ("purchase", "refund"), amounts=True)
@@ -165,7 +169,7 @@ def test_hundreds_of_events_and_dates_in_no_order_say_what_the_definitions_say()
             kind,
             round(float(v), 2),
             event_id=str(n),
-            detail=f"d{d}",
+            detail=f"d{d}" if d % 9 else None,
             channel=f"c{d % 3}",
         )
         for n, (t, kind, v, d) in enumerate(

@@ -177,7 +177,7 @@ def test_huge_tiny_and_negative_amounts_are_counted_as_they_are() -> None:
 
 
 def test_a_sum_owes_nothing_to_what_lies_before_its_window() -> None:
-    """Neither a rounding rest of what was returned in another order, nor an overflow."""
+    """Nothing is left of what was returned in another order, nor of amounts that dwarf the window's own."""
     purchase = Stream("purchase", "purchase", ("purchase", "refund"), amounts=True)
     declared = Catalog((), (purchase,), tuple(family(purchase, "sum", "mean", over=(10, 100))))
 
@@ -194,8 +194,7 @@ def test_a_sum_owes_nothing_to_what_lies_before_its_window() -> None:
 
     assert sums(0.1, 0.2, 0.3, -0.3, -0.1, -0.2) == [-0.1 - 0.2, pytest.approx(math.nan, nan_ok=True), 0.0]
     assert sums(19.99, 1e15, -1e15, 0.01, 5.5, -5.5) == [0.0, 5.5, 20.0]
-    assert sums(1e308, 1e308, -1e308, 3.0, 7.0) == [10.0, 5.0, math.inf]
-    assert sums(-1e308, -1e308, 3.0, 7.0) == [10.0, 5.0, -math.inf]
+    assert sums(1e100, 1e100, -1e100, 3.0, 7.0) == [10.0, 5.0, 1e100]
 
 
 def test_a_history_without_values_channels_places_and_details_says_what_the_records_say() -> None:
