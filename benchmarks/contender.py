@@ -2,8 +2,8 @@
 
 A contender goes from the Parquet files to the finished matrix: float64 columns, a row for each
 customer and as-of date with an event before it. It tries each of its forms on one bucket, the near ones on
-two, a rival's best also bucket by bucket, runs those still near on all, and repeats the best. All in and out
-is JSON.
+two, a rival's best also bucket by bucket, runs those still near on all, and repeats those that are hardly
+slower than the best. All in and out is JSON.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ Form = Callable[[Sequence[int]], list[Any]]
 """Makes the rows of the customers in these buckets, in pieces."""
 _NEAR = 3
 """A form that takes longer than the best by more than this factor on one or two buckets goes no further."""
+_EQUAL = 1.05
+"""Forms within this factor of the best on all buckets are repeated: one run does not tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Figures:
     """What was measured."""
 
     seconds: float
-    """The best form on all buckets, median of its runs."""
+    """The best form on all buckets: the least median of those repeated."""
     form: str
     first: dict[str, float] = field(default_factory=dict)
     """Seconds of each form on one bucket."""
@@ -94,10 +96,12 @@ def compete(task: Task) -> Figures:
 
     for name in near:
         run(name)
-    winner = min(times, key=lambda name: times[name][0])
-    for _ in range(max(1, task.repeat - 1)):
-        run(winner)
+    fastest = min(seconds for (seconds,) in times.values())
+    for name in [name for name, (seconds,) in times.items() if seconds <= _EQUAL * fastest]:
+        for _ in range(max(1, task.repeat - 1)):
+            run(name)
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    winner = min((name for name, runs in times.items() if len(runs) > 1), key=lambda name: medians[name])
     cpu = {name: min(seconds) for name, seconds in work.items()}
     figures = Figures(medians[winner], winner, first, tried, medians, cpu, peak_memory_mb())
     if task.contender != "read":
