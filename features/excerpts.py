@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from features import pages
 from features.history import MISSING, Codes
-from features.runs import TEXTS, Rowset
-from features.timeline import ALWAYS, Instants
+from features.runs import TEXTS, Rowset, in_order
+from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
 from features.vocabulary import large
 
 Texts = tuple[Codes, tuple[str, ...]]
@@ -65,6 +65,8 @@ def excerpt(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -
     found = _from_pages(path, footer, groups, columns) or _from_arrow(path, footer, groups, columns)
     if len(found) and found.texts["kind"][0].min() < 0:
         raise OSError(f"{path.name} is damaged: it has an event without a kind")
+    if found.ours and not in_order(found.starts, found.instants, EARLIEST, LATEST):
+        raise OSError(f"{path.name} is damaged: its events are not in order")
     return found if wanted is None else _only(found, wanted)
 
 

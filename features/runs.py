@@ -201,6 +201,22 @@ def _starts_with(texts: pa.Array, prefix: str) -> NDArray[np.bool_]:
 
 
 @numba.njit(cache=True, nogil=True)
+def in_order(starts, instants, earliest, latest):  # type: ignore[no-untyped-def]
+    """Whether instants lie in `[earliest, latest)`, and those of each customer in order.
+
+    `starts`, int64[c + 1]: where the events of each customer begin; nobody is without.
+    """
+    first, last, back = latest, earliest, 0
+    for i in range(len(instants)):
+        first, last = min(first, instants[i]), max(last, instants[i])
+    for i in range(1, len(instants)):
+        back += instants[i] < instants[i - 1]
+    for c in range(1, len(starts) - 1):
+        back -= instants[starts[c]] < instants[starts[c] - 1]
+    return earliest <= first and last < latest and back == 0
+
+
+@numba.njit(cache=True, nogil=True)
 def _by_key(places, keys, first, span):  # type: ignore[no-untyped-def]
     starts = np.zeros(span + 1, np.int64)
     for key in keys:

@@ -29,6 +29,8 @@ EARLIEST = 0
 """Events before 1970 are refused."""
 
 _EPOCH, _MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC), time()
+LATEST = (datetime(2100, 1, 1, tzinfo=UTC) - _EPOCH).days * DAY
+"""No event is as late: the local days that are known (`Timeline.midnights`) end with 2100."""
 _HOURS = (0, 6, 12, 18)
 _YEARS = range(2, 9999)
 """Moments of the first and the last year of the calendar have no date in some zones."""

@@ -120,6 +120,28 @@ def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
         assert len(found) == 3000
 
 
+@pytest.mark.parametrize("bit", [42, 52, 62, 63])  # 51 days, 142 years, and no date at all
+def test_an_instant_that_lost_a_bit_is_damage(tmp_path, bit):
+    path = run(tmp_path, 3000, 30, 300, 0.05, 5)  # an event every four days
+    whole, instants = bytearray(path.read_bytes()), excerpt(path, COLUMNS).instants
+    place = whole.index(instants[1500:1502].tobytes())  # they lie plain in the page
+    moment = int.from_bytes(whole[place : place + 8], "little") ^ 1 << bit
+    whole[place : place + 8] = moment.to_bytes(8, "little")
+    path.write_bytes(whole)
+    with pytest.raises(OSError, match="damaged: its events are not in order"):
+        excerpt(path, COLUMNS)
+
+
+def test_the_order_of_events_is_that_within_customers():
+    instants, starts = np.array([5, 7, 7, 3, 9]), np.array([0, 3, 5])
+    assert runs.in_order(starts, instants, 3, 10)
+    assert not runs.in_order(starts, instants, 4, 10)  # one is too early
+    assert not runs.in_order(starts, instants, 3, 9)  # one is too late
+    assert not runs.in_order(np.array([0, 2, 5]), instants, 3, 10)
+    assert not runs.in_order(np.array([0, 5]), instants, 3, 10)
+    assert runs.in_order(np.zeros(1, np.int64), np.empty(0, np.int64), 3, 10)
+
+
 def test_a_column_that_begins_to_speak_in_a_later_row_group_says_what_arrow_says(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "ROW_GROUP", 100)
     path = run(tmp_path, 500, 9, 20, 0.0, 7)
