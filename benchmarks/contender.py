@@ -66,7 +66,7 @@ class Figures:
 
 
 def compete(task: Task) -> Figures:
-    """Try the forms, time the best, and leave its rows for the comparison."""
+    """Try the forms, time the best of them, and leave the rows of the last for the comparison."""
     folder, catalog = Path(task.store), events.plain_features()
     buckets = list(events.files(folder))
     known, first, tried = forms(task, catalog), dict[str, float](), dict[str, float]()
@@ -97,11 +97,12 @@ def compete(task: Task) -> Figures:
     for name in near:
         run(name)
     fastest = min(seconds for (seconds,) in times.values())
-    for name in [name for name, (seconds,) in times.items() if seconds <= _EQUAL * fastest]:
+    equal = [name for name, (seconds,) in times.items() if seconds <= _EQUAL * fastest]
+    for name in equal:
         for _ in range(max(1, task.repeat - 1)):
             run(name)
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    winner = min((name for name, runs in times.items() if len(runs) > 1), key=lambda name: medians[name])
+    winner = min(equal, key=lambda name: medians[name])
     cpu = {name: min(seconds) for name, seconds in work.items()}
     figures = Figures(medians[winner], winner, first, tried, medians, cpu, peak_memory_mb())
     if task.contender != "read":

@@ -142,8 +142,7 @@ def test_the_order_of_events_is_that_within_customers():
     assert runs.in_order(np.zeros(1, np.int64), np.empty(0, np.int64), 3, 10)
 
 
-def test_a_column_that_begins_to_speak_in_a_later_row_group_says_what_arrow_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "ROW_GROUP", 100)
+def test_a_column_that_begins_to_speak_in_a_later_row_group_says_what_arrow_says(tmp_path):
     path = run(tmp_path, 500, 9, 20, 0.0, 7)
     table = pq.read_table(path, read_dictionary=list(runs.TEXTS), partitioning=None)
     early = pa.array(np.arange(len(table)) < 250)
