@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features import pages
+from features import memory, pages
 from features.history import MISSING, Codes
 from features.runs import TEXTS, Rowset, in_order
 from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
@@ -106,7 +106,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
                 if not len(out):
                     if size < max(length, _HEADER) and pages.blank(room, 0, read(begin, room[:size]), length):
                         continue
-                    out = np.empty(count, np.int64)
+                    out = memory.empty(count, np.int64)
                     out[:first] = missing
                 part, header = out[first : first + length], size - 8 * length
                 # As a rule one page, its numbers behind a short header: they are read into their place.
@@ -118,7 +118,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
             return out
 
         def coded(name: str) -> Texts | None:
-            out, known = np.empty(count, np.int32), dict[str, int]()
+            out, known = memory.empty(count, np.int32), dict[str, int]()
             last, codes = None, np.empty(0, np.int32)
             for (data, size), first, length in zip(chunks(name), firsts, rows, strict=False):
                 begin, end, entries = pages.dictionary(data, 0, size)
@@ -130,7 +130,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
                     return None
             return out, tuple(known)
 
-        keys, starts, found = np.empty(count, np.int64), np.empty(count + 1, np.int64), 0
+        keys, starts, found = memory.empty(count, np.int64), memory.empty(count + 1, np.int64), 0
         for (data, size), first, length in zip(chunks("key"), firsts, rows, strict=False):
             found = pages.stretches(data, 0, size, first, length, keys, starts, found)
             if found < 0:

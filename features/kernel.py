@@ -32,6 +32,7 @@ import numpy as np
 from numba.extending import intrinsic
 
 from features.history import MISSING
+from features.lanes import both_ways, four, four_at, lesser, mixed, put, spread, turned, where_positive
 from features.timeline import DAY
 
 _FAMILIES = {
@@ -64,7 +65,14 @@ _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range
 (
     _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE, _STD, _LAST, _LAST_DETAIL,
 ) = range(len(_FAMILIES["positions"]))  # fmt: skip
+ALONE = (_SINCE_LAST, _SINCE_FIRST)
+"""Operations on tiles that are not said of four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
+LANES = 5
+"""Numbers that say where four windows of an operation go: see `Program.lanes`."""
+_COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
+    np.uintp(LANES * operation) for operation in (_COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, ON_TILES)
+)
 _DIFFERENCE = DERIVED.index("difference")
 
 # Of a layout: which customer it shows, up to which instant, whether something was recorded late, its rows
@@ -80,6 +88,8 @@ stretches of time by which an event finds its edge."""
 _FEW_STREAMS, _MANY_STREAMS = 6, 255
 """So few streams are sifted out one by one; what their numbers must be below then."""
 _NO_STREAM = np.uintp(2**64 - 1)
+NO_LANES = -2
+"""Of four windows that an operation says nothing about; −1 where their columns do not stand side by side."""
 _NEVER = np.iinfo(np.int64).max
 _WORD, _LAST_BIT, _ALL = np.uintp(6), np.uintp(63), np.uint64(2**64 - 1)
 """Sixty-four events share a word of flags: which word, which flag in it, and a word with all flags."""
@@ -94,13 +104,14 @@ def walk(  # type: ignore[no-untyped-def]
     begin, end, customers, moments,
     offsets, instants, recorded, kinds, values, channels, places, details, sizes,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    reach, midnights, turns, amounts, starts, tiles, columns, derived, factors, empty, numbers,
+    reach, midnights, turns, amounts, starts, tiles, lanes, columns, derived, factors, empty, numbers,
     matrix,
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
-    S, K = len(amounts), len(reach)
-    plain, direct, fed = _direct(taker_starts, takers, refunds, picky, amounts)
-    few, of = plain and 0 < fed.sum() <= _FEW_STREAMS and 2 * S < _MANY_STREAMS, np.empty(0, np.uint8)
+    back, streams = _back(amounts)
+    K = len(reach)
+    plain, direct, fed = _direct(taker_starts, takers, refunds, picky, back, streams)
+    few, of = plain and 0 < fed.sum() <= _FEW_STREAMS and streams < _MANY_STREAMS, np.empty(0, np.uint8)
     into, window = columns[:, 0].astype(np.uintp), columns[:, 2].astype(np.uintp)
     # A code was met in a row and stream when its mark holds their stamp, so nothing needs wiping; `latest`
     # has a place more than there are codes, for events without.
@@ -115,42 +126,43 @@ def walk(  # type: ignore[no-untyped-def]
         most = max(most, room)
 
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
-    layouts, bounds = np.empty((rows, 7), np.int64), np.empty((rows, 2 * S, 2), np.int64)
-    edges = np.empty((rows, 2 * S, K + 2), np.int64)
+    layouts, bounds = np.empty((rows, 7), np.int64), np.empty((rows, streams, 2), np.int64)
+    edges = np.zeros((rows + 2, streams, K + 2), np.uint32)  # four lanes may reach beyond the last row
     kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
-    at, days, src, values_of, newest = _room(room)
+    at, src, sums, extremes, flagged, newest = _room(room)
     while begin < end:
         stop, shown, held = _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
-        if most * held + 2 * S * shown > room:
-            room = most * held + 2 * S * shown + min(most * held, 1 << 20)
-            at, days, src, values_of, newest = _room(room)
+        if most * held + streams * shown > room:
+            room = most * held + streams * shown + min(most * held, 1 << 20)
+            at, src, sums, extremes, flagged, newest = _room(room)
             of = np.empty(room, np.uint8)
         shows = layouts[:shown]
         _search(shows, offsets, instants)
         if few and not shows[:, _LATE].any():
             _sift(shows, kinds, values, direct, fed, of, bounds, src)
         else:
-            _measure(shows, kinds, taker_starts, takers, amounts, bounds)
+            _measure(shows, kinds, taker_starts, takers, back, bounds)
             _lay_out(shows, plain, kinds, values, direct, bounds, src)
             _lay_out_others(
                 shows, plain, recorded, kinds, values, channels, places, details,
                 taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-                amounts, bounds, src,
+                back, bounds, src,
             )  # fmt: skip
-        _find_days(shows, bounds, instants, midnights, src, at, days)
+        _find_days(shows, bounds, instants, midnights, src, at, sums)
         _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
-        _add_up(shows, bounds, tiles, values, src, values_of)
+        _add_up(shows, bounds, back, tiles, values, src, sums, extremes)
+        _say_nothing(begin, stop, customers, empty, edges, matrix)
         _say_tiles(
-            begin, stop, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+            begin, shows, moments, back, edges, at, sums, extremes, tiles, lanes, into, window, empty, matrix
         )
         passed = _say_different(
-            begin, shows, edges, details, channels, places, src, starts, into, window, columns, latest,
-            passed, newest, matrix,
+            begin, shows, bounds, edges, details, channels, places, src, starts, into, window, columns,
+            latest, passed, flagged, newest, matrix,
         )  # fmt: skip
         _say_positions(
-            begin, stop, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix
+            begin, stop, moments, edges, at, sums, src, values, details, starts, columns, numbers, matrix
         )
         stamp = _say_frequencies(
             begin, stop, details, edges, src, starts, columns, met, times, rank, stamp, matrix
@@ -165,11 +177,25 @@ def _room(events):  # type: ignore[no-untyped-def]
     """Arrays for these many events laid out: see `_find_days`, `_lay_out`, `_add_up` and `_say_different`."""
     return (
         np.empty(events, np.int64),
-        np.empty(events),
         np.empty(events, np.uintp),
-        np.empty((6, events)),
+        np.zeros(4 * events),
+        np.zeros(4 * events),
+        np.empty(events, np.uint64),
         np.empty((events >> 6) + 3, np.uint64),
     )
+
+
+@_compiled
+def _back(amounts):  # type: ignore[no-untyped-def]
+    """int64[s]: the stream that takes what is taken back, beside each stream of amounts, −1 beside others;
+    and how many streams there are with those.
+    """
+    back, streams = np.full(len(amounts), -1), len(amounts)
+    for s in range(len(amounts)):
+        if amounts[s]:
+            back[s] = streams
+            streams += 1
+    return back, streams
 
 
 @_compiled
@@ -209,18 +235,17 @@ def _block(begin, end, customers, moments, offsets, instants, recorded, layouts)
 
 
 @_compiled
-def _direct(taker_starts, takers, refunds, picky, amounts):  # type: ignore[no-untyped-def]
+def _direct(taker_starts, takers, refunds, picky, back, streams):  # type: ignore[no-untyped-def]
     """Whether each kind has one stream or none, whatever else an event says; uintp[2, kinds]: that stream,
-    and the one that takes the kind with a negative value; and which streams there are then, bool[2 s].
-    Refunds of stream s are stream S + s.
+    and the one that takes the kind with a negative value; and which streams there are then, bool[streams].
     """
-    direct, fed, plain = np.full((2, len(refunds)), _NO_STREAM), np.zeros(2 * len(amounts), np.bool_), True
+    direct, fed, plain = np.full((2, len(refunds)), _NO_STREAM), np.zeros(streams, np.bool_), True
     for kind in range(len(refunds)):
         for t in range(taker_starts[kind], taker_starts[kind + 1]):
             s = takers[t]
             plain &= t == taker_starts[kind] and picky[s, 0] < 0 and picky[s, 1] < 0 and picky[s, 2] < 0
-            direct[0, kind] = s + len(amounts) if amounts[s] and refunds[kind] else s
-            direct[1, kind] = s + len(amounts) if amounts[s] else s
+            direct[0, kind] = back[s] if back[s] >= 0 and refunds[kind] else s
+            direct[1, kind] = back[s] if back[s] >= 0 else s
             fed[direct[0, kind]] = fed[direct[1, kind]] = True
     return plain, direct, fed
 
@@ -242,22 +267,23 @@ def _search(layouts, offsets, instants):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _measure(layouts, kinds, taker_starts, takers, amounts, bounds):  # type: ignore[no-untyped-def]
+def _measure(layouts, kinds, taker_starts, takers, back, bounds):  # type: ignore[no-untyped-def]
     """Where each stream begins in a layout, with room for all it may take."""
-    S, room, of_kind = len(amounts), 0, np.zeros(len(taker_starts) - 1, np.int64)
+    streams, room, of_kind = bounds.shape[1], 0, np.zeros(len(taker_starts) - 1, np.int64)
     for layout in range(_U(len(layouts))):
         for i in range(_U(layouts[layout, _FIRST]), _U(layouts[layout, _STOP])):
             of_kind[_U(kinds[i])] += 1
-        for s in range(_U(2 * S)):
+        for s in range(_U(streams)):
             bounds[layout, s, 1] = 0
         for kind in range(_U(len(of_kind))):
             if of_kind[kind]:
                 for t in range(_U(taker_starts[kind]), _U(taker_starts[kind + _U(1)])):
-                    bounds[layout, _U(takers[t]), 1] += of_kind[kind]
-                    if amounts[_U(takers[t])]:
-                        bounds[layout, _U(S + takers[t]), 1] += of_kind[kind]
+                    s = _U(takers[t])
+                    bounds[layout, s, 1] += of_kind[kind]
+                    if back[s] >= 0:
+                        bounds[layout, _U(back[s]), 1] += of_kind[kind]
                 of_kind[kind] = 0
-        for s in range(_U(2 * S)):
+        for s in range(_U(streams)):
             bounds[layout, s, 0] = room
             room += bounds[layout, s, 1] + 1  # one free place behind each: what is said without events
 
@@ -309,17 +335,17 @@ def _lay_out(layouts, plain, kinds, values, direct, bounds, src):  # type: ignor
 def _lay_out_others(  # type: ignore[no-untyped-def]
     layouts, plain, recorded, kinds, values, channels, places, details,
     taker_starts, takers, refunds, picky, channel_allowed, place_allowed, detail_allowed,
-    amounts, bounds, src,
+    back, bounds, src,
 ):  # fmt: skip
     """As `_lay_out`, where streams choose by more than the kind, several take one, or an event came late."""
-    S = len(amounts)
+    streams = bounds.shape[1]
     has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
-    free = np.empty(2 * S, np.int64)
+    free = np.empty(streams, np.int64)
     for layout in range(_U(len(layouts))):
         until, late = layouts[layout, _UNTIL], layouts[layout, _LATE]
         if plain and not late:
             continue
-        for s in range(_U(2 * S)):
+        for s in range(_U(streams)):
             free[s] = bounds[layout, s, 0]
         for i in range(_U(layouts[layout, _FIRST]), _U(layouts[layout, _STOP])):
             if late and recorded[i] >= until:
@@ -334,18 +360,20 @@ def _lay_out_others(  # type: ignore[no-untyped-def]
                     continue
                 if picky[s, 2] >= 0 and not (has_details and detail_allowed[picky[s, 2], details[i]]):
                     continue
-                if amounts[s] & (refunds[own] | negative):
-                    s += _U(S)
+                if (back[s] >= 0) & (refunds[own] | negative):
+                    s = _U(back[s])
                 place = free[s]
                 free[s] = place + 1
                 src[_U(place)] = i
-        for s in range(_U(2 * S)):
+        for s in range(_U(streams)):
             bounds[layout, s, 1] = free[s]
 
 
 @_compiled
-def _find_days(layouts, bounds, instants, midnights, src, at, days):  # type: ignore[no-untyped-def]
-    """Of an event laid out: its instant, and the distinct days of its stream before its own."""
+def _find_days(layouts, bounds, instants, midnights, src, at, sums):  # type: ignore[no-untyped-def]
+    """Of an event laid out its instant; its place, and the distinct days of its stream before its own: the
+    first two of its four `sums`.
+    """
     began = midnights[0]
     for layout in range(_U(len(layouts))):
         for s in range(_U(bounds.shape[1])):
@@ -359,7 +387,10 @@ def _find_days(layouts, bounds, instants, midnights, src, at, days):  # type: ig
                     day += _U(1)
                 held += day != today
                 today = day
-                at[p], days[p] = moment, held - 1
+                at[p] = moment
+                sums[_U(4) * p], sums[_U(4) * p + _U(1)] = p, held - 1
+            p = _U(bounds[layout, s, 1])
+            sums[_U(4) * p], sums[_U(4) * p + _U(1)] = p, 0.0
 
 
 @_compiled
@@ -367,7 +398,7 @@ def _find_edges(  # type: ignore[no-untyped-def]
     begin, layouts, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges
 ):
     """Where in the layout, for each row and stream, each window begins, then whole history, then where the
-    past ends: `edges`, int64[rows, 2 s, windows + 2].
+    past ends: `edges`, uint32[rows, streams, windows + 2].
 
     Rows of a layout look for their edges together, when they are more than a few: the edges of all their
     dates in order, and how many events lie before each, are found in one pass. The dates are kept, as the
@@ -468,33 +499,36 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretch
 
 
 @_compiled
-def _add_up(layouts, bounds, tiles, values, src, values_of):  # type: ignore[no-untyped-def]
+def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes):  # type: ignore[no-untyped-def]
     """Sums of a stream from its first event on: the values in a window are the difference of two of them.
 
     Of an event laid out the sum of those before it, in two parts, the second what the first rounded away
-    (Knuth's two-sum), so that a difference is right however much lies before; where means and extremes are
-    asked for, its value and how many before it have one as well. Nothing overflows: `events.LARGEST`.
+    (Knuth's two-sum), so that a difference is right however much lies before: the last two of its four
+    `sums`. Where means and extremes are asked for, how many before it have a value, and its own: the outer
+    two of its four `extremes`. Nothing overflows: `events.LARGEST`.
     """
-    S, has_values = len(tiles), len(values)
-    head, tail, amount, known = values_of[0], values_of[1], values_of[2], values_of[3]
-    for s in range(S):
-        for layout in range(len(layouts) if tiles[s, _SUM] < tiles[s, _MAX + 1] else 0):
-            for stream in (s, S + s):
+    has_values = len(values)
+    for s in range(_U(len(tiles))):
+        more_than_sums = tiles[s, _MEAN] < tiles[s, _MAX + 1]
+        for layout in range(_U(len(layouts) if tiles[s, _SUM] < tiles[s, _MAX + 1] else 0)):
+            for stream in (np.int64(s), back[s]):
+                if stream < 0:
+                    continue
                 total, rest, there = 0.0, 0.0, 0.0
-                more_than_sums = stream == s and tiles[s, _MEAN] < tiles[s, _MAX + 1]
-                for p in range(_U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])):
+                first, stop = _U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])
+                for p in range(first, stop):
                     value = values[src[p]] if has_values else math.nan
-                    head[p], tail[p] = total, rest
+                    sums[_U(4) * p + _U(2)], sums[_U(4) * p + _U(3)] = total, rest
                     if more_than_sums:
-                        amount[p], known[p] = value, there
+                        extremes[_U(4) * p], extremes[_U(4) * p + _U(3)] = there, value
                         there += not math.isnan(value)
                     value = 0.0 if math.isnan(value) else value
                     more = total + value
                     part = more - total
                     rest += (total - (more - part)) + (value - part)
                     total = more
-                p = _U(bounds[layout, stream, 1])
-                head[p], tail[p], known[p] = total, rest, there
+                sums[_U(4) * stop + _U(2)], sums[_U(4) * stop + _U(3)] = total, rest
+                extremes[_U(4) * stop] = there
 
 
 @numba.njit(inline="always")
@@ -506,93 +540,120 @@ def _less(total, rest, earlier_total, earlier_rest):  # type: ignore[no-untyped-
 
 
 @_compiled
+def _say_nothing(begin, end, customers, empty, edges, matrix):  # type: ignore[no-untyped-def]
+    """The rows of customers without any event."""
+    for row in range(_U(begin), _U(end)):
+        if customers[row] < 0:
+            for column in range(_U(len(empty))):
+                matrix[row, column] = empty[column]
+            for s in range(_U(edges.shape[1])):
+                for k in range(_U(edges.shape[2])):
+                    edges[row - _U(begin), s, k] = 0
+
+
+@_compiled
 def _say_tiles(  # type: ignore[no-untyped-def]
-    begin, end, customers, moments, edges, at, days, values_of, tiles, into, window, empty, matrix
+    begin, layouts, moments, back, edges, at, sums, extremes, tiles, lanes, into, window, empty, matrix
 ):
     """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
-    Fills the rows with what is said without events first. Extremes from the newest event to each place are
-    kept, and read where the windows begin: nothing branches on what a window holds.
+    Four windows at a time (`Program.lanes`), whether or not there is an event: without one a difference says
+    what `empty` does. Extremes from the newest event before the date to each place are kept in the middle two
+    of `extremes`, the highest with its sign turned; the next date of a customer goes on from there.
     """
-    S, streams, width = len(tiles), edges.shape[1], edges.shape[2]
-    whole, past, flat = _U(width - 2), _U(width - 1), edges.reshape(-1)
-    head, tail, amount, known = values_of[0], values_of[1], values_of[2], values_of[3]
-    low, high = values_of[4], values_of[5]
-    for row in range(_U(begin), _U(end)):
-        n = row - _U(begin)
-        for column in range(_U(len(empty))):
-            matrix[row, column] = empty[column]
-        if customers[row] < 0:
-            for s in range(_U(streams)):
-                edges[n, s, whole] = edges[n, s, past] = 0
-            continue
+    S, streams, width = len(tiles), _U(edges.shape[1]), _U(edges.shape[2])
+    whole, past, flat, line = width - _U(2), width - _U(1), edges.reshape(-1), matrix.reshape(-1)
+    groups, reached = _U(len(lanes) // (S * LANES * (ON_TILES + 1)) if S else 0), np.zeros((S, 2), np.uintp)
+    nothing, never, none = four(0.0), four(math.inf), four(math.nan)
+    for layout in range(_U(len(layouts))):
         for s in range(_U(S)):
-            own = (n * _U(streams) + s) * _U(width)
-            taken = own + _U(S) * _U(width)
-            stop, refunded = _U(flat[own + past]), _U(flat[taken + past])
-            no_refunds = refunded == _U(flat[taken + whole])
-            if stop == _U(flat[own + whole]) and no_refunds:
-                continue
-            for c in range(_U(tiles[s, _COUNT]), _U(tiles[s, _COUNT + 1])):
-                matrix[row, into[c]] = np.int64(stop) - flat[own + window[c]]
-            different_days, own_days = 0.0, days[stop]
-            if stop > _U(flat[own + whole]):
-                different_days = days[stop - _U(1)] + 1.0
-            days[stop] = different_days  # a window without events has none
-            for c in range(_U(tiles[s, _ACTIVE_DAYS]), _U(tiles[s, _ACTIVE_DAYS + 1])):
-                matrix[row, into[c]] = different_days - days[_U(flat[own + window[c]])]
-            days[stop] = own_days
-            if stop > _U(flat[own + whole]):
-                since_last = (moments[row] - at[stop - _U(1)]) / DAY
+            reached[s, 0] = reached[s, 1] = _NO_STREAM
+        for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
+            n, here = row - _U(begin), row * _U(len(empty))
+            for column in range(_U(len(empty))):
+                line[here + column] = empty[column]
+            for s in range(_U(S)):
+                own = (n * streams + s) * width
+                first, stop = _U(flat[own + whole]), _U(flat[own + past])
+                has, no_refunds, taken, refunded = stop > first, True, own, stop
+                if back[s] >= 0:
+                    taken = (n * streams + _U(back[s])) * width
+                    refunded = _U(flat[taken + past])
+                    no_refunds = refunded == _U(flat[taken + whole])
+                if stop == first and no_refunds:
+                    continue
+                since_last = (moments[row] - at[stop - _U(has)]) / DAY
                 for c in range(_U(tiles[s, _SINCE_LAST]), _U(tiles[s, _SINCE_LAST + 1])):
-                    if _U(flat[own + window[c]]) < stop:
-                        matrix[row, into[c]] = since_last
-                since_first = (moments[row] - at[_U(flat[own + whole])]) / DAY
+                    line[here + into[c]] = since_last if has else empty[into[c]]
+                since_first = (moments[row] - at[first]) / DAY
                 for c in range(_U(tiles[s, _SINCE_FIRST]), _U(tiles[s, _SINCE_FIRST + 1])):
-                    if _U(flat[own + window[c]]) < stop:
-                        matrix[row, into[c]] = since_first
-            if tiles[s, _SUM] == tiles[s, _MAX + 1]:
-                continue
-            total, rest, there = head[stop], tail[stop], known[stop]
-            for c in range(_U(tiles[s, _MEAN]), _U(tiles[s, _MEAN + 1])):
-                p = _U(flat[own + window[c]])
-                more, less = _less(total, rest, head[p], tail[p])
-                matrix[row, into[c]] = (more + less) / (there - known[p])
-            for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _SUM + 1])):
-                p = _U(flat[own + window[c]])
-                more, less = _less(total, rest, head[p], tail[p])
-                if not no_refunds:
-                    q = _U(flat[taken + window[c]])
-                    back, of_back = _less(head[refunded], tail[refunded], head[q], tail[q])
-                    more, of_more = _less(more, less, -back, -of_back)
-                    less = of_more
-                matrix[row, into[c]] = more + less
-            if tiles[s, _MIN] < tiles[s, _MAX + 1]:
-                p, least, most, far = stop, math.inf, -math.inf, stop
-                for operation in (_MIN, _MAX):
-                    if tiles[s, operation] < tiles[s, operation + 1]:
-                        edge = _U(flat[own + window[_U(tiles[s, operation + 1] - 1)]])
-                        far = edge if edge < far else far
-                low[p] = high[p] = math.nan
-                while p > far:
-                    p -= _U(1)
-                    value = amount[p]
-                    least, most = value if value < least else least, value if value > most else most
-                    low[p], high[p] = least, most
-                p = stop
-                while p > far and known[p - _U(1)] == there:  # no value so far
-                    p -= _U(1)
-                    low[p] = high[p] = math.nan
-                for c in range(_U(tiles[s, _MIN]), _U(tiles[s, _MIN + 1])):
-                    matrix[row, into[c]] = low[_U(flat[own + window[c]])]
-                for c in range(_U(tiles[s, _MAX]), _U(tiles[s, _MAX + 1])):
-                    matrix[row, into[c]] = high[_U(flat[own + window[c]])]
+                    line[here + into[c]] = since_first if has else empty[into[c]]
+                extreme = tiles[s, _MIN] < tiles[s, _MAX + 1]
+                if extreme:
+                    far = stop
+                    for operation in (_MIN, _MAX):
+                        if tiles[s, operation] < tiles[s, operation + 1]:
+                            edge = _U(flat[own + window[_U(tiles[s, operation + 1] - 1)]])
+                            far = edge if edge < far else far
+                    since, until = reached[s, 0], reached[s, 1]
+                    if far < since or stop < until:  # the first date, or one before the last
+                        until = far
+                    m, p = never, stop
+                    while p > until:
+                        p -= _U(1)
+                        held = four_at(extremes, _U(4) * p)
+                        value = extremes[_U(4) * p + _U(3)]
+                        m = lesser(both_ways(value), m)
+                        put(extremes, _U(4) * p, mixed(held, m))
+                    if until > far:
+                        for p in range(far, until):
+                            held = four_at(extremes, _U(4) * p)
+                            put(extremes, _U(4) * p, mixed(held, lesser(m, held)))
+                    reached[s, 0], reached[s, 1] = far, stop
+                end, adds = _U(4) * stop, tiles[s, _SUM] < tiles[s, _MEAN + 1]
+                last = sums[_U(4) * (stop - _U(has)) + _U(1)] + 1.0
+                for h in range(groups):
+                    group = (s * groups + h) * _U(LANES * (ON_TILES + 1))
+                    if lanes[group + _ANY] == NO_LANES:
+                        continue
+                    k = own + _U(lanes[group + _ANY + _U(1)])
+                    place, day, head, tail = turned(sums, flat, k)
+                    count = four(np.float64(stop)) - place
+                    if lanes[group + _COUNTS] != NO_LANES:
+                        spread(line, here, lanes, group + _COUNTS, count)
+                    if lanes[group + _DAYS] != NO_LANES:
+                        different = where_positive(count, four(last) - day, nothing)
+                        spread(line, here, lanes, group + _DAYS, different)
+                    if adds:
+                        more, less = _less(four(sums[end + _U(2)]), four(sums[end + _U(3)]), head, tail)
+                        if lanes[group + _SUMS] != NO_LANES:
+                            total = more + less
+                            if not no_refunds:
+                                q = taken + _U(lanes[group + _ANY + _U(1)])
+                                head, tail = turned(sums, flat, q)[2:]
+                                q = _U(4) * refunded
+                                gone, rest = _less(four(sums[q + _U(2)]), four(sums[q + _U(3)]), head, tail)
+                                total, rest = _less(more, less, -gone, -rest)
+                                total = total + rest
+                            spread(line, here, lanes, group + _SUMS, total)
+                        if lanes[group + _MEANS] != NO_LANES:
+                            valued = four(extremes[end]) - turned(extremes, flat, k)[0]
+                            spread(line, here, lanes, group + _MEANS, (more + less) / valued)
+                    if extreme and lanes[group + _MINS] + lanes[group + _MAXS] != 2 * NO_LANES:
+                        known, low, high, _ = turned(extremes, flat, k)
+                        valued = four(extremes[end]) - known
+                        if lanes[group + _MINS] != NO_LANES:
+                            least = where_positive(valued, low, none)
+                            spread(line, here, lanes, group + _MINS, least)
+                        if lanes[group + _MAXS] != NO_LANES:
+                            most = where_positive(valued, -high, none)
+                            spread(line, here, lanes, group + _MAXS, most)
 
 
 @_compiled
 def _say_different(  # type: ignore[no-untyped-def]
-    begin, layouts, edges, details, channels, places, src, starts, into, window, columns, latest, passed,
-    newest, matrix,
+    begin, layouts, bounds, edges, details, channels, places, src, starts, into, window, columns, latest,
+    passed, flagged, newest, matrix,
 ):  # fmt: skip
     """How many different details, channels and places a window holds.
 
@@ -610,10 +671,29 @@ def _say_different(  # type: ignore[no-untyped-def]
             codes = details if which == 0 else channels if which == 1 else places
             farthest, met, has_codes = columns[after - 1, 2], latest[which], len(codes)
             for layout in range(len(layouts)):
-                since, base, until = _NEVER, np.int64(0), np.int64(0)
+                begins, ends = _U(bounds[layout, s, 0]), _U(bounds[layout, s, 1])
+                if ends - begins < _U(64):
+                    flags = np.uint64(0)
+                    for p in range(begins, ends):
+                        flagged[p] = flags
+                        code = np.int64(codes[src[p]]) if has_codes else np.int64(MISSING)
+                        before = met[code] - passed
+                        met[code] = np.int64(p) + passed
+                        there = before - np.int64(begins)
+                        flags &= ~(np.uint64(there >= 0) << (_U(there) & _LAST_BIT))
+                        flags |= np.uint64(code >= 0) << (p - begins)
+                    flagged[ends] = flags
+                    for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
+                        n = row - _U(begin)
+                        flags = flagged[_U(edges[n, s, K + 1])]
+                        for c in range(_U(first_column), _U(after)):
+                            matrix[row, into[c]] = _flags(flags >> (_U(edges[n, s, window[c]]) - begins))
+                    passed += np.int64(ends)
+                    continue
+                since, base, until = np.int64(_NEVER), np.int64(0), np.int64(0)
                 for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
                     n = row - _U(begin)
-                    far, stop = edges[n, s, farthest], edges[n, s, K + 1]
+                    far, stop = np.int64(edges[n, s, farthest]), np.int64(edges[n, s, K + 1])
                     if far < since or stop < until:  # the first date, or one before the last
                         passed += until
                         since = until = far
@@ -635,7 +715,7 @@ def _say_different(  # type: ignore[no-untyped-def]
                     until = stop
                     found, word = 0, _U(stop - base) >> _WORD
                     for c in range(_U(first_column), _U(after)):
-                        edge = _U(edges[n, s, window[c]] - base)
+                        edge = _U(np.int64(edges[n, s, window[c]]) - base)
                         while word > edge >> _WORD:
                             found += _flags(newest[word])
                             word -= _U(1)
@@ -656,7 +736,7 @@ def _flags(_, word):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _say_positions(  # type: ignore[no-untyped-def]
-    begin, end, moments, edges, at, days, src, values, details, starts, columns, numbers, matrix,
+    begin, end, moments, edges, at, sums, src, values, details, starts, columns, numbers, matrix,
 ):  # fmt: skip
     """What follows from where a window begins and ends: days since, gaps, spread, what came last."""
     S, K = starts.shape[1], edges.shape[2] - 2
@@ -664,12 +744,13 @@ def _say_positions(  # type: ignore[no-untyped-def]
         first_column, last_column = starts[_POSITIONS, s, 0], starts[_POSITIONS, s, 1]
         for row in range(begin, end if first_column < last_column else begin):
             n, as_of = row - begin, moments[row]
-            stop, first = edges[n, s, K + 1], edges[n, s, K]
+            stop, first = np.int64(edges[n, s, K + 1]), np.int64(edges[n, s, K])
             if first == stop:
                 continue
             last = stop - 1
             for c in range(first_column, last_column):
-                column, operation, window = columns[c, 0], columns[c, 1], edges[n, s, columns[c, 2]]
+                column, operation = columns[c, 0], columns[c, 1]
+                window = np.int64(edges[n, s, columns[c, 2]])
                 if window == stop:
                     continue
                 gaps = last - window
@@ -697,7 +778,7 @@ def _say_positions(  # type: ignore[no-untyped-def]
                         matrix[row, column] = (as_of - at[last]) / DAY / (spent / gaps)
                 elif operation == _SILENCE:
                     matrix[row, column] = _silence(
-                        days[last] - days[first] + 1.0,
+                        sums[4 * last + 1] - sums[4 * first + 1] + 1.0,
                         (as_of - at[first]) / DAY,
                         (as_of - at[last]) / DAY,
                         np.float64(columns[c, 3]),
@@ -706,10 +787,10 @@ def _say_positions(  # type: ignore[no-untyped-def]
                 elif operation == _STD:
                     matrix[row, column] = _spread(values, src, window, stop)
                 elif operation == _LAST and len(values):
-                    p = last
-                    while p > window and math.isnan(values[src[p]]):
-                        p -= 1
-                    matrix[row, column] = values[src[p]]
+                    valued = last
+                    while valued > window and math.isnan(values[src[valued]]):
+                        valued -= 1
+                    matrix[row, column] = values[src[valued]]
                 elif operation == _LAST_DETAIL and len(details) and details[src[last]] >= 0:
                     matrix[row, column] = details[src[last]]
 
@@ -736,13 +817,13 @@ def _say_frequencies(begin, end, codes, edges, src, starts, columns, seen, times
         first_column, last_column = starts[_FREQUENCIES, s, 0], starts[_FREQUENCIES, s, 1]
         for row in range(begin, end if first_column < last_column and len(codes) else begin):
             n = row - begin
-            stop, different, best = edges[n, s, K + 1], 0, np.int64(MISSING)
+            stop, different, best = np.int64(edges[n, s, K + 1]), 0, np.int64(MISSING)
             if edges[n, s, K] == stop:
                 continue
             stamp += 1
             p, known = stop, 0
             for c in range(first_column, last_column):
-                window = edges[n, s, columns[c, 2]]
+                window = np.int64(edges[n, s, columns[c, 2]])
                 while p > window:
                     p -= 1
                     code = np.int64(codes[src[p]])
@@ -771,13 +852,13 @@ def _say_clock(begin, end, edges, at, midnights, turns, starts, columns, matrix)
         first_column, last_column = starts[_CLOCK, s, 0], starts[_CLOCK, s, 1]
         for row in range(begin, end if first_column < last_column else begin):
             n = row - begin
-            stop = edges[n, s, K + 1]
+            stop = np.int64(edges[n, s, K + 1])
             if edges[n, s, K] == stop:
                 continue
             counts[:] = 0
             p = stop
             for c in range(first_column, last_column):
-                window = edges[n, s, columns[c, 2]]
+                window = np.int64(edges[n, s, columns[c, 2]])
                 while p > window:
                     p -= 1
                     day = (at[p] - midnights[0]) // DAY

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from features import memory
 from features.catalog import Catalog
 from features.history import History
 from features.kernel import walk
@@ -37,7 +38,7 @@ def compute(
     population teaches (`Priors.numbers`). Rows sorted by customer are fastest. `threads` 0 takes every core;
     the numbers do not depend on it.
     """
-    matrix = np.empty((len(keys), len(program.empty)), dtype=np.float64)
+    matrix = memory.empty((len(keys), len(program.empty)))
     inputs = (
         *_events(history),
         *_choices(selection),
@@ -150,6 +151,7 @@ def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
         program.amounts,
         program.starts,
         program.tiles,
+        program.lanes,
         program.columns,
         program.derived,
         program.factors,

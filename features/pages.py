@@ -259,7 +259,7 @@ def _levels(data, at, stop, count):  # type: ignore[no-untyped-def]
         present = count if data[place] else 0
         return end, present, (none if present else np.zeros(count, np.uint8))
     levels = np.empty(count, np.uint8)
-    if not _unpack(data, begin, end, 1, levels) or (levels > 1).any():
+    if not _unpack(data, begin, end, 1, levels) or (count and levels.max() > 1):
         return at, -1, none
     return end, np.int64(levels.sum()), levels
 
@@ -315,20 +315,21 @@ def _unpack(data, at, stop, width, out):  # type: ignore[no-untyped-def]
 def _unpack_eight(data, at, width, out, begin):  # type: ignore[no-untyped-def]
     """Eight numbers of `width` bits; seven bytes after them are touched, and the file goes on after them."""
     mask = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
+    at, begin = np.uintp(at), np.uintp(begin)
     if width <= 8:
         word = _word(data, at)
-        for i in range(8):
+        for i in range(np.uintp(8)):
             out[begin + i] = (word >> np.uint64(i * width)) & mask
     else:
-        for i in range(8):
-            word = _word(data, at + ((i * width) >> 3))
-            out[begin + i] = (word >> np.uint64((i * width) & 7)) & mask
+        for i in range(np.uintp(8)):
+            word = _word(data, at + ((i * np.uintp(width)) >> np.uintp(3)))
+            out[begin + i] = (word >> np.uint64((i * np.uintp(width)) & np.uintp(7))) & mask
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _word(data, at):  # type: ignore[no-untyped-def]
     """Eight bytes, the lowest first."""
     word = np.uint64(0)
-    for byte in range(8):
-        word |= np.uint64(data[at + byte]) << np.uint64(8 * byte)
+    for byte in range(np.uintp(8)):
+        word |= np.uint64(data[at + byte]) << np.uint64(byte << np.uintp(3))
     return word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from features.aggregates import AGGREGATES
 from features.catalog import REFUND, Catalog, Derived, Feature
 from features.history import History
-from features.kernel import DERIVED, DIFFERENT, FAMILIES, NUMBERS, ON_TILES, OPERATIONS, TILES
+from features.kernel import (
+    ALONE,
+    DERIVED,
+    DIFFERENT,
+    FAMILIES,
+    LANES,
+    NO_LANES,
+    NUMBERS,
+    ON_TILES,
+    OPERATIONS,
+    TILES,
+)
 from features.timeline import edges
 
 Matrix = NDArray[np.float64]
@@ -34,6 +45,11 @@ class Program:
     """int64[families, s, 2]: the columns of a family and stream are the rows of `columns` between them."""
     tiles: Ints
     """int64[s, operations + 1]: where the columns of each operation on tiles begin."""
+    lanes: Ints
+    """int64[s * groups * (operations + 1) * 5]: of a stream, four windows side by side and an operation on
+    tiles, the column of the first window when those of the others follow it, else −1, or −2 where there is
+    none; then the column of each, or −1. Beside the operations: −2 where none has any; then the first window.
+    """
     columns: Ints
     """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
     tiles and of different codes stand by operation, then all from the nearest window to the farthest."""
@@ -85,6 +101,7 @@ class Program:
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
             starts,
             tiles,
+            _lanes([row for row in rows if row[0] == TILES], len(stream), len(windows)),
             np.array(
                 [(place, op, window, ahead) for _, _, window, op, place, ahead in rows], np.int64
             ).reshape(-1, 4),
@@ -109,6 +126,34 @@ class Program:
         for stream, number, name in self.learned:
             table[stream, number] = known.get(name, np.nan)
         return table
+
+
+def _lanes(rows: Sequence[tuple[int, ...]], streams: int, windows: int) -> Ints:
+    """The columns on tiles in groups of four windows; whole history is the window after the last."""
+    starts = [*range(0, windows - 3, 4), *([windows - 4] if windows > 3 and windows % 4 else [])]
+    starts.append(max(windows - 3, 0))  # the group that has whole history
+    wanted: dict[tuple[int, int, int], list[int]] = {}
+    for _, stream, window, operation, column, _ in rows:
+        if operation not in ALONE:
+            wanted.setdefault((stream, operation, window), []).append(column)
+    layers = max(map(len, wanted.values()), default=1)  # a project may name the same feature twice
+    lanes = np.full((streams, layers * len(starts), ON_TILES + 1, LANES), -1, dtype=np.int64)
+    for (stream, operation, window), columns in wanted.items():
+        for layer, column in enumerate(columns):
+            for n, start in enumerate(starts):
+                if start <= window < start + 4:
+                    lanes[stream, layer * len(starts) + n, operation, 1 + window - start] = column
+    said = lanes[:, :, :ON_TILES, 1:]
+    follow = (said >= 0).all(axis=-1) & (np.diff(said, axis=-1) == 1).all(axis=-1)
+    for group in range(1, said.shape[1]):  # what an earlier group says is said again only in passing
+        before = (said[:, :group, :, :, None] == said[:, group, None, :, None, :]).any(axis=(1, 3))
+        said[:, group][before & ~follow[:, group, :, None]] = -1
+    has = (said >= 0).any(axis=-1)
+    follow &= has
+    lanes[:, :, :ON_TILES, 0] = np.where(follow, said[..., 0], np.where(has, -1, NO_LANES))
+    lanes[:, :, ON_TILES, 0] = np.where(has.any(axis=-1), -1, NO_LANES)
+    lanes[:, :, ON_TILES, 1] = np.tile(starts, layers)
+    return lanes.reshape(-1)
 
 
 def _learned(catalog: Catalog, stream: Mapping[str, int]) -> tuple[tuple[int, int, str], ...]:

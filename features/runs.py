@@ -207,12 +207,13 @@ def in_order(starts, instants, earliest, latest):  # type: ignore[no-untyped-def
     `starts`, int64[c + 1]: where the events of each customer begin; nobody is without.
     """
     first, last, back = latest, earliest, 0
-    for i in range(len(instants)):
+    for i in range(np.uintp(1), np.uintp(max(len(instants), 1))):
         first, last = min(first, instants[i]), max(last, instants[i])
-    for i in range(1, len(instants)):
-        back += instants[i] < instants[i - 1]
+        back += instants[i] < instants[i - np.uintp(1)]
     for c in range(1, len(starts) - 1):
         back -= instants[starts[c]] < instants[starts[c] - 1]
+    if len(instants):
+        first, last = min(first, instants[0]), max(last, instants[0])
     return earliest <= first and last < latest and back == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -148,6 +149,43 @@ def test_streams_that_choose_by_kind_alone_say_what_the_definitions_say(
     streams = (purchase, *(Stream(kind, "usage", (kind,)) for kind in kinds))
     asked = ("count", "active_days", "sum", "mean", "max", "distinct_detail", "gap_max")
     rows = [row for stream in streams for row in family(stream, *asked, over=(1, 7, 30, None))]
+    declared = Catalog(indicators({}), streams, tuple(rows))
+    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
+    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
+    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
+    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
+        said = reference.row(happened, declared, key, date, "UTC")
+        for got, name in zip(row.tolist(), declared.columns, strict=True):
+            expected = said[name]
+            assert isinstance(expected, float)
+            assert agree(got, expected, largest * len(happened)), (name, key, date)
+
+
+@given(
+    events(),
+    st.lists(as_of_dates, min_size=1, max_size=5),
+    st.lists(st.integers(1, 400), max_size=9, unique=True).map(sorted),
+    st.randoms(use_true_random=False),
+)
+@at_least(200)
+def test_columns_of_any_windows_in_any_order_and_twice_say_what_the_definitions_say(
+    happened: list[Event], dates: list[int], windows: list[int], chance: random.Random
+) -> None:
+    streams = (
+        Stream("purchase", "purchase", ("purchase", "refund"), amounts=True),
+        Stream("usage", "usage", ("visit", "feature_used")),
+    )
+    asked = ("count", "active_days", "sum", "mean", "min", "max", "days_since_first", "distinct_detail")
+    rows = [
+        feature
+        for stream in streams
+        for name in asked
+        for feature in family(stream, name, over=(None,) if name.startswith("days") else (*windows, None))
+        if chance.random() < 0.9
+    ]
+    if chance.random() < 0.5:
+        chance.shuffle(rows)
+    rows += [replace(feature, name=f"{feature.name}_again") for feature in rows if chance.random() < 0.2]
     declared = Catalog(indicators({}), streams, tuple(rows))
     keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
     matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
