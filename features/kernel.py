@@ -404,53 +404,58 @@ def _find_edges(  # type: ignore[no-untyped-def]
     dates in order, and how many events lie before each, are found in one pass. The dates are kept, as the
     next customer mostly has the same.
     """
-    K, streams = len(reach), bounds.shape[1]
-    place, held = np.empty(len(dates), np.int64), np.empty(len(ordered), np.int64)
-    for layout in range(len(layouts)):
+    K, streams, flat = _U(len(reach)), _U(bounds.shape[1]), edges.reshape(-1)
+    width, place, held = K + _U(2), np.empty(len(dates), np.int64), np.empty(len(ordered), np.uint32)
+    for layout in range(_U(len(layouts))):
         row, stop_row = layouts[layout, _FROM_ROW], layouts[layout, _TO_ROW]
         together = stop_row - row >= _SHARED
         if together and not _find_dates(moments, row, stop_row, kept, dates, place):
             _sort_edges(moments, row, stop_row, reach, kept, dates, order, ordered, stretches)
             _find_dates(moments, row, stop_row, kept, dates, place)
         since, shift, n_edges = ordered[0], kept[1], kept[2]
+        here, rows = _U(row - begin) * streams * width, _U(stop_row - row)
         for s in range(streams):
             first, stop = bounds[layout, s, 0], bounds[layout, s, 1]
+            own = here + s * width
             if first == stop:
-                for n in range(_U(row - begin), _U(stop_row - begin)):
-                    for k in range(_U(K + 2)):
-                        edges[n, s, k] = first
+                for _ in range(rows):
+                    for k in range(width):
+                        flat[own + k] = first
+                    own += streams * width
             elif together:
                 for e in range(_U(n_edges + 1)):
                     held[e] = 0
                 for p in range(_U(first), _U(stop)):
                     moment = at[p]
-                    edge = 0
+                    edge = _U(0)
                     if moment >= since:
-                        edge = stretches[_U((moment - since) >> shift)]
-                        while ordered[_U(edge)] <= moment:
-                            edge += 1
-                    held[_U(edge)] += 1
-                total = first
+                        edge = _U(stretches[_U((moment - since) >> shift)])
+                        while ordered[edge] <= moment:
+                            edge += _U(1)
+                    held[edge] += np.uint32(1)
+                total = np.uint32(first)
                 for e in range(_U(n_edges + 1)):
                     total += held[e]
                     held[e] = total
-                for r in range(row, stop_row):
-                    n, d = _U(r - begin), _U(place[r - row] * (K + 1))
-                    for k in range(_U(K)):
-                        edges[n, s, k] = held[_U(order[d + k])]
-                    edges[n, s, K] = first
-                    edges[n, s, K + 1] = held[_U(order[d + _U(K)])]
+                for r in range(rows):
+                    d = _U(place[r]) * (K + _U(1))
+                    for k in range(K):
+                        flat[own + k] = held[_U(order[d + k])]
+                    flat[own + K] = first
+                    flat[own + K + _U(1)] = held[_U(order[d + K])]
+                    own += streams * width
             else:
                 for r in range(row, stop_row):
-                    n, p = _U(r - begin), stop
+                    p = stop
                     while p > first and at[_U(p - 1)] >= moments[r]:
                         p -= 1
-                    edges[n, s, K], edges[n, s, K + 1] = first, p
-                    for k in range(_U(K)):
+                    flat[own + K], flat[own + K + _U(1)] = first, p
+                    for k in range(K):
                         edge = moments[r] + reach[k]
                         while p > first and at[_U(p - 1)] >= edge:
                             p -= 1
-                        edges[n, s, k] = p
+                        flat[own + k] = p
+                    own += streams * width
 
 
 @_compiled
