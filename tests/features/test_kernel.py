@@ -56,6 +56,19 @@ def agree(got: float, expected: float, scale: float) -> bool:
     return (math.isnan(got) and math.isnan(expected)) or abs(got - expected) <= 1e-9 * max(1.0, scale)
 
 
+def all_agree(happened: list[Event], declared: Catalog, dates: list[int]) -> None:
+    """Of three customers and these dates, every number is what the definitions say."""
+    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
+    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
+    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
+    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
+        said = reference.row(happened, declared, key, date, "UTC")
+        for got, name in zip(row.tolist(), declared.columns, strict=True):
+            expected = said[name]
+            assert isinstance(expected, float)
+            assert agree(got, expected, largest * len(happened)), (name, key, date)
+
+
 @given(events(), as_of_dates, st.sampled_from(ZONES))
 @at_least(500)
 def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: int, zone: str) -> None:
@@ -150,15 +163,7 @@ def test_streams_that_choose_by_kind_alone_say_what_the_definitions_say(
     asked = ("count", "active_days", "sum", "mean", "max", "distinct_detail", "gap_max")
     rows = [row for stream in streams for row in family(stream, *asked, over=(1, 7, 30, None))]
     declared = Catalog(indicators({}), streams, tuple(rows))
-    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
-    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
-    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
-    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
-        said = reference.row(happened, declared, key, date, "UTC")
-        for got, name in zip(row.tolist(), declared.columns, strict=True):
-            expected = said[name]
-            assert isinstance(expected, float)
-            assert agree(got, expected, largest * len(happened)), (name, key, date)
+    all_agree(happened, declared, dates)
 
 
 @given(
@@ -187,15 +192,7 @@ def test_columns_of_any_windows_in_any_order_and_twice_say_what_the_definitions_
         chance.shuffle(rows)
     rows += [replace(feature, name=f"{feature.name}_again") for feature in rows if chance.random() < 0.2]
     declared = Catalog(indicators({}), streams, tuple(rows))
-    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
-    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
-    largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
-    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
-        said = reference.row(happened, declared, key, date, "UTC")
-        for got, name in zip(row.tolist(), declared.columns, strict=True):
-            expected = said[name]
-            assert isinstance(expected, float)
-            assert agree(got, expected, largest * len(happened)), (name, key, date)
+    all_agree(happened, declared, dates)
 
 
 def test_hundreds_of_events_and_dates_in_no_order_say_what_the_definitions_say() -> None:
