@@ -18,8 +18,8 @@ disk looks at no other.
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
 consecutive events of the window; the most frequent detail is, among equals, the one seen last; hours and
 weekdays are the local clock's. Refunds (kind `refund`, or a negative value where values are amounts) enter
-sums and nothing else. Sums carry twice the digits: they are of the exact amounts, rounded once, unless
-what lies before the window is larger by a factor of 1e15 or so.
+sums and nothing else. Sums are of the exact amounts, whatever their sizes, rounded once: they carry twice the
+digits, and where even those do not hold them the amounts of a window are added up for themselves.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ _NO_STREAM = np.uintp(2**64 - 1)
 NO_LANES = -2
 """Of four windows that an operation says nothing about; −1 where their columns do not stand side by side."""
 _NEVER = np.iinfo(np.int64).max
+_PARTS = 64
+"""More than there can be of numbers of 53 digits, between 2^1024 and 2^-1074, that share none."""
 _WORD, _LAST_BIT, _ALL = np.uintp(6), np.uintp(63), np.uint64(2**64 - 1)
 """Sixty-four events share a word of flags: which word, which flag in it, and a word with all flags."""
 
@@ -109,7 +111,7 @@ def walk(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Fills the rows `begin` to `end`, block by block."""
     back, streams = _back(amounts)
-    K = len(reach)
+    K, parts = len(reach), np.empty(_PARTS)
     plain, direct, fed = _direct(taker_starts, takers, refunds, picky, back, streams)
     few, of = plain and 0 < fed.sum() <= _FEW_STREAMS and streams < _MANY_STREAMS, np.empty(0, np.uint8)
     into, window = columns[:, 0].astype(np.uintp), columns[:, 2].astype(np.uintp)
@@ -128,6 +130,7 @@ def walk(  # type: ignore[no-untyped-def]
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
     layouts, bounds = np.empty((rows, 7), np.int64), np.empty((rows, streams, 2), np.int64)
     edges = np.zeros((rows + 2, streams, K + 2), np.uint32)  # four lanes may reach beyond the last row
+    exact = np.empty((rows, streams), np.uintp)
     kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
@@ -152,11 +155,13 @@ def walk(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         _find_days(shows, bounds, instants, midnights, src, at, sums)
         _find_edges(begin, shows, bounds, moments, reach, at, kept, dates, order, ordered, stretches, edges)
-        _add_up(shows, bounds, back, tiles, values, src, sums, extremes)
+        all_exact = _add_up(shows, bounds, back, tiles, values, src, sums, extremes, exact)
         _say_nothing(begin, stop, customers, empty, edges, matrix)
         _say_tiles(
             begin, shows, moments, back, edges, at, sums, extremes, tiles, lanes, into, window, empty, matrix
         )
+        if not all_exact:
+            _say_sums(begin, shows, back, exact, edges, tiles, values, src, into, window, parts, matrix)
         passed = _say_different(
             begin, shows, bounds, edges, details, channels, places, src, starts, into, window, columns,
             latest, passed, flagged, newest, matrix,
@@ -504,23 +509,27 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretch
 
 
 @_compiled
-def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes):  # type: ignore[no-untyped-def]
+def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes, exact):  # type: ignore[no-untyped-def]
     """Sums of a stream from its first event on: the values in a window are the difference of two of them.
 
     Of an event laid out the sum of those before it, in two parts, the second what the first rounded away
     (Knuth's two-sum), so that a difference is right however much lies before: the last two of its four
     `sums`. Where means and extremes are asked for, how many before it have a value, and its own: the outer
     two of its four `extremes`. Nothing overflows: `events.LARGEST`.
+
+    `exact`, uintp[layouts, streams], gets the last place to which the two parts hold every digit; the answer
+    is whether they do throughout.
     """
-    has_values = len(values)
+    has_values, all_exact = len(values), True
     for s in range(_U(len(tiles))):
         more_than_sums = tiles[s, _MEAN] < tiles[s, _MAX + 1]
         for layout in range(_U(len(layouts) if tiles[s, _SUM] < tiles[s, _MAX + 1] else 0)):
             for stream in (np.int64(s), back[s]):
                 if stream < 0:
                     continue
-                total, rest, there = 0.0, 0.0, 0.0
+                total, rest, there, lost = 0.0, 0.0, 0.0, False
                 first, stop = _U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])
+                held = _U(0)
                 for p in range(first, stop):
                     value = values[src[p]] if has_values else math.nan
                     sums[_U(4) * p + _U(2)], sums[_U(4) * p + _U(3)] = total, rest
@@ -530,10 +539,17 @@ def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes):  # type:
                     value = 0.0 if math.isnan(value) else value
                     more = total + value
                     part = more - total
-                    rest += (total - (more - part)) + (value - part)
-                    total = more
+                    error = (total - (more - part)) + (value - part)
+                    total, more = more, rest + error
+                    part = more - rest
+                    lost |= (rest - (more - part)) + (error - part) != 0.0
+                    held += _U(not lost)
+                    rest = more
+                exact[layout, stream] = first + held
+                all_exact &= not lost
                 sums[_U(4) * stop + _U(2)], sums[_U(4) * stop + _U(3)] = total, rest
                 extremes[_U(4) * stop] = there
+    return all_exact
 
 
 @numba.njit(inline="always")
@@ -654,6 +670,54 @@ def _say_tiles(  # type: ignore[no-untyped-def]
                         if lanes[group + _MAXS] != NO_LANES:
                             most = where_positive(valued, -high, none)
                             spread(line, here, lanes, group + _MAXS, most)
+
+
+@_compiled
+def _say_sums(begin, layouts, back, exact, edges, tiles, values, src, into, window, parts, matrix):  # type: ignore[no-untyped-def]
+    """Sums and means once more, where the two parts of `_add_up` have lost a digit by the date."""
+    past = _U(edges.shape[2] - 1)
+    for layout in range(_U(len(layouts))):
+        for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
+            n = row - _U(begin)
+            for s in range(_U(len(tiles))):
+                lost = edges[n, s, past] > exact[layout, s]
+                if back[s] >= 0:
+                    lost |= edges[n, _U(back[s]), past] > exact[layout, _U(back[s])]
+                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _MEAN + 1] if lost else tiles[s, _SUM])):
+                    used, valued = _add_parts(edges, n, s, window[c], values, src, parts, 0)
+                    if c < _U(tiles[s, _SUM + 1]) and back[s] >= 0:
+                        used, _ = _add_parts(edges, n, _U(back[s]), window[c], values, src, parts, used)
+                    total = 0.0
+                    for part in range(used):
+                        total += parts[part]
+                    matrix[row, into[c]] = total if c < _U(tiles[s, _SUM + 1]) else total / valued
+
+
+@_compiled
+def _add_parts(edges, n, s, k, values, src, parts, used):  # type: ignore[no-untyped-def]
+    """Adds the values of a window to an exact sum: so many of `parts` as are used, which share no digit.
+
+    Returns how many are used then, and how many values there were. Shewchuk 1997, Adaptive precision
+    floating-point arithmetic and fast robust geometric predicates, figure 4.
+    """
+    valued = 0
+    for p in range(_U(edges[n, s, k]), _U(edges[n, s, edges.shape[2] - 1])):
+        value, kept = values[src[p]], 0
+        if math.isnan(value):
+            continue
+        valued += 1
+        for part in range(used):
+            other = parts[part]
+            total = value + other
+            share = total - value
+            rest = (value - (total - share)) + (other - share)
+            if rest != 0.0:
+                parts[kept] = rest
+                kept += 1
+            value = total
+        parts[kept] = value
+        used = kept + 1
+    return used, valued
 
 
 @_compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalog import Catalog, Derived, FeatureSettings, Stream, catalog, family, indicators
+from features.catalog import Catalog, Derived, Feature, FeatureSettings, Stream, catalog, family, indicators
 from features.errors import ConfigurationError
 from features.snapshot import Priors, snapshot, texts
 from features.timeline import DAY, Timeline
@@ -20,6 +21,7 @@ from tests import reference
 from tests.reference import Event
 from tests.worlds import (
     ALL_KINDS,
+    START,
     as_of_dates,
     at_least,
     customer_key,
@@ -51,9 +53,12 @@ def rows(happened: list[Event], declared: Catalog, keys: list[int], as_of: int, 
     return snapshot(past, declared, Timeline(zone), np.array(keys), dates, LEARNED).matrix
 
 
-def agree(got: float, expected: float, scale: float) -> bool:
-    """Equal, but for the rounding of sums: within 1e-9 of the largest amount that entered them."""
-    return (math.isnan(got) and math.isnan(expected)) or abs(got - expected) <= 1e-9 * max(1.0, scale)
+def agree(record: Feature | Derived, got: float, expected: float, scale: float) -> bool:
+    """Equal to the last digit where sums are exact, else within 1e-9 of what entered the number."""
+    if math.isnan(expected):
+        return math.isnan(got)
+    exact = isinstance(record, Feature) and record.aggregate in {"count", "sum", "mean", "min", "max", "last"}
+    return abs(got - expected) <= (1e-15 * abs(expected) if exact else 1e-9 * max(1.0, scale))
 
 
 def all_agree(happened: list[Event], declared: Catalog, dates: list[int]) -> None:
@@ -63,10 +68,10 @@ def all_agree(happened: list[Event], declared: Catalog, dates: list[int]) -> Non
     largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
     for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
         said = reference.row(happened, declared, key, date, "UTC")
-        for got, name in zip(row.tolist(), declared.columns, strict=True):
-            expected = said[name]
+        for got, record in zip(row.tolist(), declared.features, strict=True):
+            expected = said[record.name]
             assert isinstance(expected, float)
-            assert agree(got, expected, largest * len(happened)), (name, key, date)
+            assert agree(record, got, expected, largest * len(happened)), (record.name, key, date)
 
 
 @given(events(), as_of_dates, st.sampled_from(ZONES))
@@ -79,13 +84,39 @@ def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: 
     largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
     for row, key in enumerate(keys):
         said = reference.row(happened, VOCABULARY, key, as_of, zone, LEARNED.numbers)
-        for place, name in enumerate(VOCABULARY.columns):
-            expected = said[name]
+        for got, record in zip(matrix[row].tolist(), VOCABULARY.features, strict=True):
+            expected, name = said[record.name], record.name
             if name in details:
                 assert details[name][row] == expected, (name, key)
             else:
                 assert isinstance(expected, float)
-                assert agree(matrix[row, place], expected, largest * len(happened)), (name, key)
+                assert agree(record, got, expected, largest * len(happened)), (name, key)
+
+
+@pytest.mark.parametrize("tiny", [-2.0157e-255, 5e-324, 1e-17])
+def test_sums_hold_amounts_of_any_sizes(tiny: float) -> None:
+    """Beside amounts that leave no digit for others each window says its own, alone and in a batch."""
+    streams = (
+        Stream("purchase", "purchase", ("purchase",), amounts=True),
+        Stream("usage", "usage", ("visit",)),
+    )
+    families = (family(stream, "sum", "mean", over=(1, 3, 9, None)) for stream in streams)
+    declared = Catalog(indicators({}), streams, tuple(itertools.chain(*families)))
+    amounts = [1e100, 3.0, -1e100, 0.1, -1e15, 0.1, 1e15, tiny, -0.3, 2 * tiny]
+    happened = [
+        Event(customer, START + n * DAY // 2, kind, value, event_id=f"{customer}{n}")
+        for customer, kind in enumerate(["purchase", "visit", "purchase"])
+        for n, value in enumerate(amounts[::-1] if customer == 2 else amounts)
+    ]
+    dates, keys = [START + days * DAY for days in (1, 2, 3, 4, 5, 6, 12)], [0, 1, 2]
+    as_of = np.repeat(np.array(dates), 3)
+    batch = snapshot(history(happened), declared, Timeline(), np.array(keys * len(dates)), as_of).matrix
+    for date, matrix in zip(dates, batch.reshape(len(dates), 3, -1), strict=True):
+        assert rows(happened, declared, keys, date, "UTC").tobytes() == matrix.tobytes()
+        for key, row in zip(keys, matrix.tolist(), strict=True):
+            said = reference.row(happened, declared, key, date, "UTC")
+            wanted = [said[name] for name in declared.columns]
+            assert row == pytest.approx(wanted, rel=4e-16, abs=0, nan_ok=True)
 
 
 @given(events(), as_of_dates, events(most=10))
@@ -223,11 +254,11 @@ def test_hundreds_of_events_and_dates_in_no_order_say_what_the_definitions_say()
     ).matrix
     for row, as_of in zip(matrix, dates.tolist(), strict=True):
         said = reference.row(happened, VOCABULARY, 0, as_of, "UTC", LEARNED.numbers)
-        for got, name in zip(row.tolist(), VOCABULARY.columns, strict=True):
-            expected = said[name]
-            if name not in VOCABULARY.detail_columns:
+        for got, record in zip(row.tolist(), VOCABULARY.features, strict=True):
+            expected = said[record.name]
+            if record.name not in VOCABULARY.detail_columns:
                 assert isinstance(expected, float)
-                assert agree(got, expected, 100.0), (name, as_of // DAY)
+                assert agree(record, got, expected, 100.0), (record.name, as_of // DAY)
 
 
 def test_the_number_of_threads_changes_no_byte() -> None:
