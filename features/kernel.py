@@ -512,10 +512,10 @@ def _sort_edges(moments, begin, end, reach, kept, dates, order, ordered, stretch
 def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes, exact):  # type: ignore[no-untyped-def]
     """Sums of a stream from its first event on: the values in a window are the difference of two of them.
 
-    Of an event laid out the sum of those before it, in two parts, the second what the first rounded away
-    (Knuth's two-sum), so that a difference is right however much lies before: the last two of its four
-    `sums`. Where means and extremes are asked for, how many before it have a value, and its own: the outer
-    two of its four `extremes`. Nothing overflows: `events.LARGEST`.
+    Of an event laid out the sum of those before it, in two parts, the second what the first rounded away, so
+    that a difference is right however much lies before: the last two of its four `sums`. Where means and
+    extremes are asked for, how many before it have a value, and its own: the outer two of its four
+    `extremes`. Nothing overflows: `events.LARGEST`.
 
     `exact`, uintp[layouts, streams], gets the last place to which the two parts hold every digit; the answer
     is whether they do throughout.
@@ -531,25 +531,29 @@ def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes, exact):  
                 first, stop = _U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])
                 held = _U(0)
                 for p in range(first, stop):
-                    value = values[src[p]] if has_values else math.nan
+                    value = values[src[p]] + 0.0 if has_values else math.nan  # of zeros there is one only
                     sums[_U(4) * p + _U(2)], sums[_U(4) * p + _U(3)] = total, rest
                     if more_than_sums:
                         extremes[_U(4) * p], extremes[_U(4) * p + _U(3)] = there, value
                         there += not math.isnan(value)
                     value = 0.0 if math.isnan(value) else value
-                    more = total + value
-                    part = more - total
-                    error = (total - (more - part)) + (value - part)
-                    total, more = more, rest + error
-                    part = more - rest
-                    lost |= (rest - (more - part)) + (error - part) != 0.0
+                    total, error = _sum(total, value)
+                    rest, error = _sum(rest, error)
+                    lost |= error != 0.0
                     held += _U(not lost)
-                    rest = more
                 exact[layout, stream] = first + held
                 all_exact &= not lost
                 sums[_U(4) * stop + _U(2)], sums[_U(4) * stop + _U(3)] = total, rest
                 extremes[_U(4) * stop] = there
     return all_exact
+
+
+@numba.njit(inline="always")
+def _sum(one, other):  # type: ignore[no-untyped-def]
+    """A sum, and what it rounded away (Knuth's two-sum)."""
+    total = one + other
+    part = total - one
+    return total, (one - (total - part)) + (other - part)
 
 
 @numba.njit(inline="always")
@@ -707,14 +711,10 @@ def _add_parts(edges, n, s, k, values, src, parts, used):  # type: ignore[no-unt
             continue
         valued += 1
         for part in range(used):
-            other = parts[part]
-            total = value + other
-            share = total - value
-            rest = (value - (total - share)) + (other - share)
+            value, rest = _sum(value, parts[part])
             if rest != 0.0:
                 parts[kept] = rest
                 kept += 1
-            value = total
         parts[kept] = value
         used = kept + 1
     return used, valued

@@ -119,6 +119,21 @@ def test_sums_hold_amounts_of_any_sizes(tiny: float) -> None:
             assert row == pytest.approx(wanted, rel=4e-16, abs=0, nan_ok=True)
 
 
+def test_a_least_of_zeros_does_not_depend_on_the_dates_beside() -> None:
+    """There are two zeros; which of them is kept would depend on the order in which they were met."""
+    happened = [
+        Event(0, START, "purchase", -0.0, event_id="1"),
+        Event(0, START + 2 * DAY, "purchase", 0.0, event_id="2"),
+        Event(0, START + 4 * DAY, "purchase", -0.0, event_id="3"),
+    ]
+    dates = [START + days * DAY for days in (1, 3, 5)]
+    declared = default_catalog(["purchase"])
+    whose = np.zeros(3, np.int64)
+    batch = snapshot(history(happened), declared, Timeline(), whose, np.array(dates), LEARNED).matrix
+    for row, date in zip(batch, dates, strict=True):
+        assert rows(happened, declared, [0], date, "UTC").tobytes() == row.tobytes()
+
+
 @given(events(), as_of_dates, events(most=10))
 @at_least(300)
 def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, later: list[Event]) -> None:
