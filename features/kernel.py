@@ -13,7 +13,7 @@ bit for bit.
 
 A family of aggregates shares one walk over a stream's events: `_FAMILIES` says which belong together, and
 the function of that name writes them. What is compiled stands in this one file, as the compiler's cache on
-disk looks at no other.
+disk looks at no other; the operations of `features/lanes.py` go into it, and their digest stands here.
 
 Definitions: a standard deviation is the sample's (n − 1) and needs two values; a gap lies between
 consecutive events of the window; the most frequent detail is, among equals, the one seen last; hours and
@@ -68,6 +68,8 @@ _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range
 ALONE = (_SINCE_LAST, _SINCE_FIRST)
 """Operations on tiles that are not said of four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
+LANES_DIGEST = "bdb5baeb340008c0"
+"""How the SHA-256 of `features/lanes.py` begins: when that file changes this one does, and is compiled anew."""
 LANES = 5
 """Numbers that say where four windows of an operation go: see `Program.lanes`."""
 _COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
@@ -91,8 +93,8 @@ _NO_STREAM = np.uintp(2**64 - 1)
 NO_LANES = -2
 """Of four windows that an operation says nothing about; −1 where their columns do not stand side by side."""
 _NEVER = np.iinfo(np.int64).max
-_PARTS = 64
-"""More than there can be of numbers of 53 digits, between 2^1024 and 2^-1074, that share none."""
+_PARTS = 2_100
+"""More than there can be of numbers between 2^1024 and 2^-1074 that share no binary digit."""
 _WORD, _LAST_BIT, _ALL = np.uintp(6), np.uintp(63), np.uint64(2**64 - 1)
 """Sixty-four events share a word of flags: which word, which flag in it, and a word with all flags."""
 
@@ -130,7 +132,7 @@ def walk(  # type: ignore[no-untyped-def]
     rows = min(_ROWS_OF_A_BLOCK, end - begin)
     layouts, bounds = np.empty((rows, 7), np.int64), np.empty((rows, streams, 2), np.int64)
     edges = np.zeros((rows + 2, streams, K + 2), np.uint32)  # four lanes may reach beyond the last row
-    exact = np.empty((rows, streams), np.uintp)
+    exact = np.ones((rows, streams), np.bool_)
     kept, dates, stretches = np.zeros(3, np.int64), np.empty(rows, np.int64), np.empty(_STRETCHES, np.int64)
     order, ordered = np.empty(rows * (K + 1), np.int64), np.empty(rows * (K + 1) + 1, np.int64)
     room = 0
@@ -517,19 +519,22 @@ def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes, exact):  
     extremes are asked for, how many before it have a value, and its own: the outer two of its four
     `extremes`. Nothing overflows: `events.LARGEST`.
 
-    `exact`, uintp[layouts, streams], gets the last place to which the two parts hold every digit; the answer
-    is whether they do throughout.
+    `exact`, bool[layouts, streams], says of each stream, with what is taken back, whether no difference of
+    such sums can lose anything; the answer is whether that is so of all. Amounts are whole multiples of the
+    last digit that the smallest of them can have. Of such units a number holds 2^53: enough for second parts
+    and for what the first part of a difference rounds away, if `_holds`, and surely if amounts are few enough
+    and of sizes near enough.
     """
     has_values, all_exact = len(values), True
     for s in range(_U(len(tiles))):
         more_than_sums = tiles[s, _MEAN] < tiles[s, _MAX + 1]
         for layout in range(_U(len(layouts) if tiles[s, _SUM] < tiles[s, _MAX + 1] else 0)):
+            smallest, largest, events = math.inf, 0.0, 0.0
             for stream in (np.int64(s), back[s]):
                 if stream < 0:
                     continue
-                total, rest, there, lost = 0.0, 0.0, 0.0, False
+                total, rest, there = 0.0, 0.0, 0.0
                 first, stop = _U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])
-                held = _U(0)
                 for p in range(first, stop):
                     value = values[src[p]] + 0.0 if has_values else math.nan  # of zeros there is one only
                     sums[_U(4) * p + _U(2)], sums[_U(4) * p + _U(3)] = total, rest
@@ -537,15 +542,34 @@ def _add_up(layouts, bounds, back, tiles, values, src, sums, extremes, exact):  
                         extremes[_U(4) * p], extremes[_U(4) * p + _U(3)] = there, value
                         there += not math.isnan(value)
                     value = 0.0 if math.isnan(value) else value
+                    size = abs(value)
+                    largest = max(largest, size)
+                    smallest = min(smallest, size if size > 0.0 else math.inf)
                     total, error = _sum(total, value)
-                    rest, error = _sum(rest, error)
-                    lost |= error != 0.0
-                    held += _U(not lost)
-                exact[layout, stream] = first + held
-                all_exact &= not lost
+                    rest += error
                 sums[_U(4) * stop + _U(2)], sums[_U(4) * stop + _U(3)] = total, rest
                 extremes[_U(4) * stop] = there
+                events += stop - first
+            exact[layout, s] = True
+            if (events + 4.0) * events * largest > smallest * 2.0**51:
+                for stream in (np.int64(s), back[s]):
+                    if stream >= 0:
+                        first, stop = _U(bounds[layout, stream, 0]), _U(bounds[layout, stream, 1])
+                        exact[layout, s] &= _holds(first, stop, sums, smallest)
+                all_exact &= exact[layout, s]
     return all_exact
+
+
+@_compiled
+def _holds(first, stop, sums, smallest):  # type: ignore[no-untyped-def]
+    """Whether the sums of a stream leave room for every difference: see `_add_up`.
+
+    A difference takes two second parts each of two streams, and rounding of up to 2^-50 of the largest sum.
+    """
+    largest, most = 0.0, 0.0
+    for p in range(first, stop + _U(1)):
+        largest, most = max(largest, abs(sums[_U(4) * p + _U(2)])), max(most, abs(sums[_U(4) * p + _U(3)]))
+    return most + largest * 2.0**-51 <= smallest / 4.0
 
 
 @numba.njit(inline="always")
@@ -678,23 +702,20 @@ def _say_tiles(  # type: ignore[no-untyped-def]
 
 @_compiled
 def _say_sums(begin, layouts, back, exact, edges, tiles, values, src, into, window, parts, matrix):  # type: ignore[no-untyped-def]
-    """Sums and means once more, where the two parts of `_add_up` have lost a digit by the date."""
-    past = _U(edges.shape[2] - 1)
+    """Sums and means once more, where the two parts of `_add_up` are not enough."""
     for layout in range(_U(len(layouts))):
         for row in range(_U(layouts[layout, _FROM_ROW]), _U(layouts[layout, _TO_ROW])):
             n = row - _U(begin)
             for s in range(_U(len(tiles))):
-                lost = edges[n, s, past] > exact[layout, s]
-                if back[s] >= 0:
-                    lost |= edges[n, _U(back[s]), past] > exact[layout, _U(back[s])]
-                for c in range(_U(tiles[s, _SUM]), _U(tiles[s, _MEAN + 1] if lost else tiles[s, _SUM])):
+                stop = tiles[s, _SUM] if exact[layout, s] else tiles[s, _MEAN + 1]
+                for c in range(_U(tiles[s, _SUM]), _U(stop)):
                     used, valued = _add_parts(edges, n, s, window[c], values, src, parts, 0)
-                    if c < _U(tiles[s, _SUM + 1]) and back[s] >= 0:
+                    if c >= _U(tiles[s, _MEAN]):
+                        matrix[row, into[c]] = _rounded(parts, used) / valued
+                        continue
+                    if back[s] >= 0:
                         used, _ = _add_parts(edges, n, _U(back[s]), window[c], values, src, parts, used)
-                    total = 0.0
-                    for part in range(used):
-                        total += parts[part]
-                    matrix[row, into[c]] = total if c < _U(tiles[s, _SUM + 1]) else total / valued
+                    matrix[row, into[c]] = _rounded(parts, used)
 
 
 @_compiled
@@ -718,6 +739,23 @@ def _add_parts(edges, n, s, k, values, src, parts, used):  # type: ignore[no-unt
         parts[kept] = value
         used = kept + 1
     return used, valued
+
+
+@_compiled
+def _rounded(parts, used):  # type: ignore[no-untyped-def]
+    """The sum of `_add_parts`, rounded once: the largest part, and of the others what it can hold of them.
+
+    Halves are rounded to even only where nothing is left behind them.
+    """
+    total, rest = 0.0, 0.0
+    while used and rest == 0.0:
+        used -= 1
+        total, rest = _sum(total, parts[used])
+    if used and (rest > 0.0) == (parts[used - 1] > 0.0):
+        more = total + 2.0 * rest
+        if more - total == 2.0 * rest:
+            return more
+    return total
 
 
 @_compiled

@@ -3,7 +3,7 @@
 The compiler does not find such groups by itself where a row has seven windows of each thing: too few for
 its own loops over vectors. Each lane is computed as a single number would be, with the same bits, and where
 a processor has shorter vectors the compiler takes two of them. The compiler's cache does not look at this
-file: after a change here remove `features/__pycache__`.
+file: `kernel.LANES_DIGEST` changes with it, and so the file that it looks at.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Bucket by bucket the same arrays are made and thrown away. The operating system clears every page that it
 hands over, and on a virtual machine has to ask for it first, which can take longer than computing what is
-written there. So what nobody holds any more is kept for the next array of about its size, up to `KEPT`
-bytes, as other engines' allocators do. Arrays begin with a large page, so that none of their parts comes in
-small ones.
+written there. So what nobody holds any more is kept for the next array of about its size, the newest up to
+`KEPT` bytes, as other engines' allocators do. Arrays begin with a large page, so that none of their parts
+comes in small ones.
 """
 
 from __future__ import annotations
@@ -59,5 +59,10 @@ class _Loan:
         self.__array_interface__ = room.__array_interface__
 
     def __del__(self) -> None:
-        if sum(map(len, list(_idle.values()))) + len(self._room) <= KEPT:
-            _idle[self._at] = self._room
+        if len(self._room) > KEPT:
+            return
+        _idle[self._at] = self._room
+        for at in list(_idle):  # the oldest go first
+            if sum(map(len, list(_idle.values()))) <= KEPT:
+                break
+            _idle.pop(at, None)

@@ -145,7 +145,7 @@ def _lanes(rows: Sequence[tuple[int, ...]], streams: int, windows: int) -> Ints:
                     lanes[stream, layer * len(starts) + n, operation, 1 + window - start] = column
     said = lanes[:, :, :ON_TILES, 1:]
     follow = (said >= 0).all(axis=-1) & (np.diff(said, axis=-1) == 1).all(axis=-1)
-    for group in range(1, said.shape[1]):  # what an earlier group says is said again only in passing
+    for group in range(1, said.shape[1]):  # said before: again only as part of a whole store
         before = (said[:, :group, :, :, None] == said[:, group, None, :, None, :]).any(axis=(1, 3))
         said[:, group][before & ~follow[:, group, :, None]] = -1
     has = (said >= 0).any(axis=-1)

@@ -54,24 +54,29 @@ def rows(happened: list[Event], declared: Catalog, keys: list[int], as_of: int, 
 
 
 def agree(record: Feature | Derived, got: float, expected: float, scale: float) -> bool:
-    """Equal to the last digit where sums are exact, else within 1e-9 of what entered the number."""
+    """Equal in every digit where that can be, else within 1e-9 of what entered the number."""
     if math.isnan(expected):
         return math.isnan(got)
     exact = isinstance(record, Feature) and record.aggregate in {"count", "sum", "mean", "min", "max", "last"}
-    return abs(got - expected) <= (1e-15 * abs(expected) if exact else 1e-9 * max(1.0, scale))
+    return got == expected or (not exact and abs(got - expected) <= 1e-9 * max(1.0, scale))
+
+
+def matrix_of(happened: list[Event], declared: Catalog, dates: list[int]) -> np.ndarray:
+    """Three customers' rows at these dates: float64[3, dates, features]."""
+    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
+    return snapshot(history(happened), declared, Timeline(), keys, as_of).matrix.reshape(3, len(dates), -1)
 
 
 def all_agree(happened: list[Event], declared: Catalog, dates: list[int]) -> None:
     """Of three customers and these dates, every number is what the definitions say."""
-    keys, as_of = np.repeat(np.arange(3), len(dates)), np.tile(np.array(dates), 3)
-    matrix = snapshot(history(happened), declared, Timeline(), keys, as_of).matrix
     largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
-    for row, key, date in zip(matrix, keys.tolist(), as_of.tolist(), strict=True):
-        said = reference.row(happened, declared, key, date, "UTC")
-        for got, record in zip(row.tolist(), declared.features, strict=True):
-            expected = said[record.name]
-            assert isinstance(expected, float)
-            assert agree(record, got, expected, largest * len(happened)), (record.name, key, date)
+    for key, of_customer in enumerate(matrix_of(happened, declared, dates)):
+        for date, row in zip(dates, of_customer, strict=True):
+            said = reference.row(happened, declared, key, date, "UTC")
+            for got, record in zip(row.tolist(), declared.features, strict=True):
+                expected = said[record.name]
+                assert isinstance(expected, float)
+                assert agree(record, got, expected, largest * len(happened)), (record.name, key, date)
 
 
 @given(events(), as_of_dates, st.sampled_from(ZONES))
@@ -93,45 +98,65 @@ def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: 
                 assert agree(record, got, expected, largest * len(happened)), (name, key)
 
 
-@pytest.mark.parametrize("tiny", [-2.0157e-255, 5e-324, 1e-17])
-def test_sums_hold_amounts_of_any_sizes(tiny: float) -> None:
-    """Beside amounts that leave no digit for others each window says its own, alone and in a batch."""
+AMOUNTS = {
+    "tiny": [1e100, 3.0, -1e100, 0.1, -1e15, 0.1, 1e15, -2.0157e-255, -0.3, 5e-324],
+    "what is taken back leaves a rest of digits": [-1.0, -(2.0**53), 2.0**53, 2.0**-60],
+    "the window's own digits": [0.01, 1e15, -1e15, 0.0001],
+    "parts that take turns": [2.0**60, -(2.0**-53), -(2.0**60), 2.0**60, 1.0, 2.0**-53, -(2.0**60), -1.0],
+    "refunds": [1.0, 2.0**-53, 2.0**-53, 2.0**-104, -1.0 - 2.0**-52, -(2.0**-130)],
+    "a half, and something behind it": [1.0, 2.0**-53, 2.0**-160, -(2.0**-300), 3.0],
+    "a half": [1.0, 2.0**-53, 2.0**-1000, -(2.0**-1000), 2.0**-52],
+    "more parts than a number has digits": [random.Random(n).random() * 8.0**n * 1e-20 for n in range(120)],
+}
+
+
+def sums_agree(amounts: list[float], dates: list[int]) -> None:
+    """Of these amounts half a day apart, and of the same turned round: alone and beside other dates."""
     streams = (
         Stream("purchase", "purchase", ("purchase",), amounts=True),
         Stream("usage", "usage", ("visit",)),
     )
-    families = (family(stream, "sum", "mean", over=(1, 3, 9, None)) for stream in streams)
+    families = (family(stream, "sum", "mean", over=(1, 2, 4, 9, None)) for stream in streams)
     declared = Catalog(indicators({}), streams, tuple(itertools.chain(*families)))
-    amounts = [1e100, 3.0, -1e100, 0.1, -1e15, 0.1, 1e15, tiny, -0.3, 2 * tiny]
     happened = [
-        Event(customer, START + n * DAY // 2, kind, value, event_id=f"{customer}{n}")
+        Event(customer, START + n * DAY // 2, kind, value, event_id=f"{customer}-{n:03}")
         for customer, kind in enumerate(["purchase", "visit", "purchase"])
         for n, value in enumerate(amounts[::-1] if customer == 2 else amounts)
     ]
-    dates, keys = [START + days * DAY for days in (1, 2, 3, 4, 5, 6, 12)], [0, 1, 2]
-    as_of = np.repeat(np.array(dates), 3)
-    batch = snapshot(history(happened), declared, Timeline(), np.array(keys * len(dates)), as_of).matrix
-    for date, matrix in zip(dates, batch.reshape(len(dates), 3, -1), strict=True):
-        assert rows(happened, declared, keys, date, "UTC").tobytes() == matrix.tobytes()
-        for key, row in zip(keys, matrix.tolist(), strict=True):
-            said = reference.row(happened, declared, key, date, "UTC")
-            wanted = [said[name] for name in declared.columns]
-            assert row == pytest.approx(wanted, rel=4e-16, abs=0, nan_ok=True)
+    all_agree(happened, declared, dates)
+    batch = matrix_of(happened, declared, dates)
+    alone = [matrix_of(happened, declared, [date]) for date in dates]
+    assert batch.tobytes() == np.stack(alone, axis=1).tobytes()
+
+
+@pytest.mark.parametrize("amounts", AMOUNTS.values(), ids=AMOUNTS)
+def test_sums_are_of_the_exact_amounts_whatever_their_sizes(amounts: list[float]) -> None:
+    sums_agree(amounts, [START + days * DAY for days in (1, 2, 3, 4, 5, 6, 12, 80)])
+
+
+SIZES = st.one_of(
+    st.integers(-9_999, 9_999).map(lambda cents: cents / 100),
+    st.builds(math.ldexp, st.integers(-5, 5).map(float), st.integers(-90, 90)),
+    st.sampled_from([1e15, -1e15, 1e100, -1e100, 5e-324, -0.0]),
+)
+
+
+@given(st.lists(SIZES, max_size=12), st.lists(st.integers(1, 8), min_size=1, max_size=5))
+@at_least(200)
+def test_sums_of_amounts_of_all_sizes_say_what_the_definitions_say(
+    amounts: list[float], days: list[int]
+) -> None:
+    sums_agree(amounts, [START + n * DAY for n in days])
 
 
 def test_a_least_of_zeros_does_not_depend_on_the_dates_beside() -> None:
     """There are two zeros; which of them is kept would depend on the order in which they were met."""
-    happened = [
-        Event(0, START, "purchase", -0.0, event_id="1"),
-        Event(0, START + 2 * DAY, "purchase", 0.0, event_id="2"),
-        Event(0, START + 4 * DAY, "purchase", -0.0, event_id="3"),
-    ]
+    happened = [Event(0, START + n * DAY, "purchase", zero) for n, zero in ((0, -0.0), (2, 0.0), (4, -0.0))]
+    purchase = Stream("purchase", "purchase", ("purchase",), amounts=True)
+    declared = Catalog(indicators({}), (purchase,), tuple(family(purchase, "min", "max", over=(3, None))))
     dates = [START + days * DAY for days in (1, 3, 5)]
-    declared = default_catalog(["purchase"])
-    whose = np.zeros(3, np.int64)
-    batch = snapshot(history(happened), declared, Timeline(), whose, np.array(dates), LEARNED).matrix
-    for row, date in zip(batch, dates, strict=True):
-        assert rows(happened, declared, [0], date, "UTC").tobytes() == row.tobytes()
+    alone = [matrix_of(happened, declared, [date]) for date in dates]
+    assert matrix_of(happened, declared, dates).tobytes() == np.stack(alone, axis=1).tobytes()
 
 
 @given(events(), as_of_dates, events(most=10))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from pathlib import Path
 
 import numba
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features import kernel, lanes
 from features.lanes import both_ways, four, four_at, lesser, mixed, put, spread, turned, where_positive
 
 Fours = st.lists(st.floats(width=64), min_size=4, max_size=4).map(np.array)
@@ -77,3 +80,11 @@ def test_numbers_go_into_columns_side_by_side_or_each_into_its_own() -> None:
     line = np.full(10, nothing)
     _spread(line, np.array([99, -1, 7, -1, 0, -1]), numbers)
     np.testing.assert_array_equal(line, [nothing, nothing, 3.0, *[nothing] * 6, 1.0])
+
+
+def test_the_kernel_names_the_lanes_that_it_is_compiled_with() -> None:
+    """The compiler's cache looks at the kernel's file alone: without this old lanes would go on working."""
+    digest = hashlib.sha256(Path(lanes.__file__).read_bytes()).hexdigest()
+    assert digest.startswith(kernel.LANES_DIGEST), (
+        f'write LANES_DIGEST = "{digest[:16]}" in features/kernel.py'
+    )

@@ -50,7 +50,16 @@ def test_an_array_takes_no_memory_that_is_much_larger() -> None:
     assert memory.empty(LARGE).ctypes.data != place
 
 
-def test_no_more_is_kept_than_allowed() -> None:
+def test_no_more_is_kept_than_allowed_and_the_oldest_goes_first() -> None:
     arrays = [memory.empty(memory.KEPT // 32) for _ in range(6)]  # a quarter of it each
-    del arrays
+    places = [array.ctypes.data for array in arrays]
+    while arrays:
+        arrays.pop(0)
     assert 0 < sum(map(len, memory._idle.values())) <= memory.KEPT
+    last = memory.empty(memory.KEPT // 32)
+    assert last.ctypes.data in places[-3:]
+    del last
+    larger = memory.empty(memory.KEPT // 16)
+    place = larger.ctypes.data
+    del larger
+    assert memory.empty(memory.KEPT // 16).ctypes.data == place
