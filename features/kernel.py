@@ -69,7 +69,7 @@ ALONE = (_SINCE_LAST, _SINCE_FIRST)
 """Operations on tiles that are not said of four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
 LANES_DIGEST = "bdb5baeb340008c0"
-"""How the SHA-256 of `features/lanes.py` begins: when that file changes this one does, and is compiled anew."""
+"""How the SHA-256 of `features/lanes.py` begins: with that file this one changes, and is compiled anew."""
 LANES = 5
 """Numbers that say where four windows of an operation go: see `Program.lanes`."""
 _COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
