@@ -24,6 +24,7 @@ from serving.registry import models
 from serving.simulation.command import simulate
 
 if TYPE_CHECKING:
+    from serving.at_risk import Order
     from serving.engagement.kept import Cut
 
 
@@ -178,19 +179,31 @@ def score(call: Call, as_of: str | None) -> None:
 
 @kizuna.command("at-risk")
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
+@click.option(
+    "--order-by",
+    type=click.Choice(["value_at_risk", "churn_probability"]),
+    help="Who comes first [value_at_risk, where events carry amounts].",
+)
 @cuts
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of headers, tiers and reasons [language].")
 @click.pass_obj
 def at_risk(
-    call: Call, limit: int | None, cut: Cut, shape: str | None, output: Path | None, language: str | None
+    call: Call,
+    limit: int | None,
+    order_by: Order | None,
+    cut: Cut,
+    shape: str | None,
+    output: Path | None,
+    language: str | None,
 ) -> None:
     """Whom to approach first, and why; after `kizuna plan` also what to do.
 
     \b
     Examples:
       kizuna at-risk --format csv --output list.csv --language ja
+      kizuna at-risk --order-by churn_probability --limit 50
       kizuna at-risk --stage considering_leaving --touch high
       kizuna --json at-risk --limit 100
     """
@@ -205,7 +218,8 @@ def at_risk(
     shape = list_format(shape, output, as_json=call.json)
     with call.records() as records:
         replies = Replies.current(records, call.project, call.store)
-    listed = replies.at_risk(Choice(limit or settings.capacity.contacts, cut=cut), language)
+    wanted = Choice(limit or settings.capacity.contacts, order_by=order_by, cut=cut)
+    listed = replies.at_risk(wanted, language)
     if shape == "table":
         show(listed, language)
         return

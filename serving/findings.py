@@ -74,7 +74,7 @@ def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
                 f"log loss {_interval(figures, f'{key}/log_loss', '+')}"
             )
     yield (
-        f"  of those on the list {figures['precision_at_capacity']:.0%} left, "
+        f"  of the likeliest, as many as one list holds, {figures['precision_at_capacity']:.0%} left, "
         f"{figures['lift_at_capacity']:.1f} times the base rate of {figures['base_rate']:.1%}"
     )
 

@@ -1,7 +1,7 @@
 """The service's own ASGI application: keys, limits, the calls of the API, and one shape for every error.
 
 BentoML's middleware costs more than a stored score. The calls are therefore answered here, before it; what
-BentoML serves itself (its page, its client's schema) passes through. Why: docs/decisions.
+BentoML serves itself (its client's schema, the parts of the page) passes through. Why: docs/decisions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from features.errors import KizunaError
 from serving.desk import Desk
 from serving.endpoints import CSV, ENDPOINTS, Caller, Endpoint, csv
+from serving.front import FRONT
 from serving.gauges import Gauges
 from serving.openapi import document
 from serving.pace import Pace
@@ -50,7 +51,7 @@ SEVERAL = frozenset(
 )
 """Filters of the list as a file that may stand several times in an address."""
 OPEN = frozenset({"/healthz", "/livez", "/readyz"})
-OWN = frozenset({*ENDPOINTS, CSV, *OPEN, "/metrics", "/docs.json"})
+OWN = frozenset({*ENDPOINTS, CSV, *OPEN, "/", "/metrics", "/docs.json"})
 
 log = logging.getLogger("kizuna.gate")
 
@@ -175,6 +176,8 @@ class Gate:
             await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", text)
         elif path == "/docs.json":
             await _send(send, 200, JSON, document())
+        elif path == "/":
+            await _send(send, 200, b"text/html; charset=utf-8", FRONT.encode())
         else:
             await answer(send, 200, {"alive": True})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -45,9 +46,12 @@ def run(project: Project, host: str, port: int, workers: int) -> None:
     sys.stderr.flush()
     try:
         _serve(listener, workers)
+    except KeyboardInterrupt:  # how it is stopped; uvicorn has answered what was asked before
+        sys.stderr.write("stopped\n")
     finally:
         listener.close()
         shutil.rmtree(metrics, ignore_errors=True)
+        gc.unfreeze()  # else DuckDB calls what `opening.application` froze a leak
 
 
 def is_loopback(host: str) -> bool:

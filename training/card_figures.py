@@ -19,8 +19,8 @@ METRICS: dict[str, tuple[str, str, int]] = {
     "log_loss": ("log loss", "対数損失", 4),
     "brier": ("Brier score", "ブライアスコア", 4),
     "expected_calibration_error": ("calibration error", "キャリブレーション誤差", 4),
-    "precision_at_capacity": ("share of the list that left", "リスト内の離反率", 3),
-    "lift_at_capacity": ("lift of the list", "リストのリフト", 2),
+    "precision_at_capacity": ("share of the likeliest that left", "上位者の離反率", 3),
+    "lift_at_capacity": ("lift of the likeliest", "上位者のリフト", 2),
 }
 """Metric → its words in English and in Japanese, and its decimals."""
 

@@ -34,13 +34,13 @@ class English(Writer):
         """What the list would have done."""
         if "precision_at_capacity" in self.figures:
             yield (
-                f"Of those on a list of {self.bundle.settings.get('contacts', 0):,}, "
+                f"Of the {self.bundle.settings.get('contacts', 0):,} most likely to leave "
                 f"{self.share('precision_at_capacity')} left: "
-                f"{self.interval('lift_at_capacity', 1)} times as many as on a list at random."
+                f"{self.interval('lift_at_capacity', 1)} times as many as of a list at random."
             )
         if "leavers_reached" in self.figures:
             yield (
-                f"{self.share('leavers_reached')} of those who left stood on a list of the test dates, "
+                f"{self.share('leavers_reached')} of those who left were among them on some test date, "
                 f"{self.share('leavers_reached_in_time')} while they were still coming."
             )
         if "lead_days" in self.figures:
@@ -154,14 +154,14 @@ class Japanese(Writer):
     def listed(self) -> Iterator[str]:
         if "precision_at_capacity" in self.figures:
             yield (
-                f"上位{self.bundle.settings.get('contacts', 0):,}人のリストのうち"
+                f"離反確率の上位{self.bundle.settings.get('contacts', 0):,}人のうち"
                 f"{self.share('precision_at_capacity')}が離反。無作為に選ぶ場合の"
                 f"{self.interval('lift_at_capacity', 1)}倍です。"
             )
         if "leavers_reached" in self.figures:
             yield (
-                f"離反した顧客の{self.share('leavers_reached')}が評価日のいずれかでリストに載り、"
-                f"{self.share('leavers_reached_in_time')}は最後の利用より前に載っていました。"
+                f"離反した顧客の{self.share('leavers_reached')}が評価日のいずれかでこの上位に入り、"
+                f"{self.share('leavers_reached_in_time')}は最後の利用より前に入っていました。"
             )
         if "lead_days" in self.figures:
             side = "前" if self.figures["lead_days"] >= 0 else "後"

@@ -1,8 +1,9 @@
-"""How the list would have worked on the test dates: whom it reached, how early, and how steady it was.
+"""How a list would have worked on the test dates: whom it reached, how early, and how steady it was.
 
-A leaver is reached when they stood on the list of some test date. The lead time counts from the first such
-date to the last thing they did: positive while they were still coming, negative when they had gone already.
-It cannot exceed the span of the test, so more test dates show more of it.
+The list is that of the likeliest to leave, as many as can be contacted, whatever they are worth. A leaver is
+reached when they stood on it on some test date. The lead time counts from the first such date to the last
+thing they did: positive while they were still coming, negative when they had gone already. It cannot exceed
+the span of the test, so more test dates show more of it.
 """
 
 from __future__ import annotations

@@ -232,6 +232,14 @@ def test_before_anything_is_scored_the_list_says_what_to_do(kizuna: Kizuna, tmp_
     )
 
 
+def test_the_list_may_put_the_likeliest_first(scored_shop: Path) -> None:
+    words = ("-C", scored_shop, "--json", "at-risk", "--limit", "20", "--order-by")
+    for order in ("churn_probability", "value_at_risk"):
+        numbers = [one[order] for one in json.loads(kizuna(*words, order).out)["customers"]]
+        assert numbers == sorted(numbers, reverse=True)
+        assert len(set(numbers)) > 1
+
+
 def test_the_list_as_json_csv_and_file(kizuna: Kizuna, scored_shop: Path, tmp_path: Path) -> None:
     said = json.loads(kizuna("-C", scored_shop, "--json", "at-risk", "--limit", "7").out)
     assert len(said["customers"]) == 7

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -302,6 +304,17 @@ def test_health_readiness_metrics_and_openapi_are_there(server: Server) -> None:
     assert {"/v1/score", "/v1/predict", "/v1/at_risk", "/v1/explain"} <= paths.keys()
 
 
+def test_the_page_to_try_calls_asks_nobody_but_the_service(server: Server) -> None:
+    status, page = server.send("GET", "/")
+    assert (status, b"<title>\xe7\xb5\x86 Kizuna</title>" in page) == (200, True)
+    asked = re.findall(r'(?:src|href)="([^"]+)"', page.decode())
+    assert len(asked) == 5
+    for address in asked:
+        if not address.startswith("data:"):
+            assert server.send("GET", address.removeprefix("."))[0] == 200
+    assert b"//" not in page.replace(b"<!DOCTYPE", b"")
+
+
 def test_refused_input_leaves_no_customer_in_the_log(server: Server) -> None:
     server.post("/v1/score", {"customer_ids": ["secret-name"], "zork": 1})
     server.post("/v1/explain", {"customer_id": "secret-name"})
@@ -350,6 +363,14 @@ def test_before_anything_is_scored_it_starts_and_says_503(scored_shop: Path, tmp
                 break
             time.sleep(0.05)
         assert running.send("GET", "/readyz")[0] == 200
+
+
+def test_who_stops_the_service_with_ctrl_c_reads_one_word(scored_shop: Path) -> None:
+    with serving(scored_shop) as running:
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(timeout=60) == 0
+    assert running.log[-1] == "stopped\n"
+    assert [line for line in running.log if "leaked" in line or "Traceback" in line] == []
 
 
 def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_card_says_what_is_predicted_of_whom_and_from_what(files: dict[str, 
 
 def test_the_card_says_whom_the_list_reached_and_how_early(files: dict[str, str]) -> None:
     assert (
-        "- 80% (75%–85%) of those who left stood on a list of the test dates, 60% while they were still "
+        "- 80% (75%–85%) of those who left were among them on some test date, 60% while they were still "
         "coming.\n- They were first listed 4.2 days after the last thing they did (median; 95% interval "
         "6.0 days after – 1.0 days before).\n- 70% of a list stood on the one before."
     ) in files["model_card.en.md"]
