@@ -232,7 +232,7 @@ def test_before_anything_is_scored_the_list_says_what_to_do(kizuna: Kizuna, tmp_
     )
 
 
-def test_the_list_may_put_the_likeliest_first(scored_shop: Path) -> None:
+def test_the_list_may_put_the_likeliest_first(kizuna: Kizuna, scored_shop: Path) -> None:
     words = ("-C", scored_shop, "--json", "at-risk", "--limit", "20", "--order-by")
     for order in ("churn_probability", "value_at_risk"):
         numbers = [one[order] for one in json.loads(kizuna(*words, order).out)["customers"]]
