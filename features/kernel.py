@@ -711,7 +711,8 @@ def _say_sums(begin, layouts, back, exact, edges, tiles, values, src, into, wind
                 for c in range(_U(tiles[s, _SUM]), _U(stop)):
                     used, valued = _add_parts(edges, n, s, window[c], values, src, parts, 0)
                     if c >= _U(tiles[s, _MEAN]):
-                        matrix[row, into[c]] = _rounded(parts, used) / valued
+                        if valued:  # else what is said of none has been said, in its own bits
+                            matrix[row, into[c]] = _rounded(parts, used) / valued
                         continue
                     if back[s] >= 0:
                         used, _ = _add_parts(edges, n, _U(back[s]), window[c], values, src, parts, used)
