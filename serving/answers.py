@@ -13,10 +13,10 @@ class Source(Shape):
     """Where an answer came from."""
 
     as_of: str = Field(description="the instant for which the answer holds")
-    model_version: str
-    data_version: str
+    model_version: str = Field(description="the champion that said it")
+    data_version: str = Field(description="changes with every event that the store holds")
     freshness: str | None = Field(description="the newest event behind the answer")
-    evidence: Literal["normal", "low"]
+    evidence: Literal["normal", "low"] = Field(description="low: learned from few who left or stayed")
 
 
 class Reason(Shape):

@@ -100,12 +100,12 @@ class AtRiskRequest(Shape):
     limit: int | None = Field(
         None, ge=1, le=MOST_CUSTOMERS, description="how many customers; the capacity, when absent"
     )
-    min_probability: float = Field(0.0, ge=0.0, le=1.0)
+    min_probability: float = Field(0.0, ge=0.0, le=1.0, description="only who is at least so likely to leave")
     tiers: list[Text] = Field(default_factory=list, max_length=20, description="names of current tiers")
     order_by: Literal["value_at_risk", "churn_probability"] | None = Field(
         None, description="by value at risk where events carry amounts, when absent"
     )
-    min_value_at_risk: float | None = None
+    min_value_at_risk: float | None = Field(None, description="only who has at least so much at stake")
     indicators: list[Text] = Field(
         default_factory=list,
         max_length=20,
@@ -149,7 +149,7 @@ class WholeListRequest(AtRiskRequest):
 
     model_config = ConfigDict(strict=False)  # an address holds texts only
 
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(None, ge=1, description="how many customers; everyone, when absent")
     columns: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml"
     )
@@ -165,5 +165,5 @@ class ExplainRequest(Shape):
 class ReportRequest(Shape):
     """Over which whole months the report is wanted."""
 
-    months: Literal[3, 6, 12] = 3
+    months: Literal[3, 6, 12] = Field(3, description="how many months the period has")
     language: Language | None = Field(None, description="the language of names and formulas")
