@@ -216,6 +216,7 @@ def specification() -> dict[str, Any]:
             "/readyz": {"get": _page("What is in use; 503 before there is anything", 503, open_to_all=True)},
             "/metrics": {"get": _page("Figures for Prometheus", kind="text/plain")},
             "/docs.json": {"get": _page("This document")},
+            "/": {"get": _page("A page to read and try the calls", kind="text/html")},
         },
         "components": {
             "schemas": schemas,
