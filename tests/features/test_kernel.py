@@ -167,7 +167,7 @@ def test_a_least_of_zeros_does_not_depend_on_the_dates_beside() -> None:
 
 
 @given(events(), as_of_dates, events(most=10))
-@at_least(300)
+@at_least(500)
 def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, later: list[Event]) -> None:
     keys = [0, 1, 2]
     known = [e for e in happened if e.at < as_of and (e.recorded is None or e.recorded < as_of)]
@@ -183,7 +183,7 @@ def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, 
 
 
 @given(events(), st.lists(as_of_dates, min_size=1, max_size=9))
-@at_least(200)
+@at_least(500)
 def test_a_row_alone_equals_its_row_in_a_batch(happened: list[Event], dates: list[int]) -> None:
     past = history(happened, with_customers=[0, 1, 2])
     keys, as_of = np.repeat(past.keys, len(dates)), np.tile(np.array(dates), past.customers)
