@@ -1,7 +1,7 @@
 """The champion as a bento: a folder that starts on its own with `bentoml serve`, wherever BentoML is.
 
 It holds the code, kizuna.toml, the bundle and the hashes of the project's keys; no event, no score and no
-customer. It answers live calls.
+customer. It answers live calls. Compiled code does not travel: a bento's first start in a place makes it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def package(call: Call, output: Path) -> None:
         shutil.copytree(home / "bentos" / "kizuna" / f"model-{version}", output)
     call.say(
         {"folder": str(output), "model_version": version},
-        f"Wrote model {version} to {output}. Start it with `bentoml serve {output}`; "
-        "it asks for the project's keys.",
+        f"Wrote model {version} to {output}. Start it with `bentoml serve {output}`; it asks for the "
+        "project's keys. The first start in a place compiles for a minute or two before it answers.",
     )
 
 
