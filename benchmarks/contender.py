@@ -71,11 +71,16 @@ def compete(task: Task) -> Figures:
     buckets = list(events.files(folder))
     known, first, tried = forms(task, catalog), dict[str, float](), dict[str, float]()
 
+    def tell(name: str, where: str) -> None:
+        print(f"{task.contender}: {name}, {where}", file=sys.stderr, flush=True)
+
     def attempt(name: str) -> None:
+        tell(name, "two buckets")
         tried[name], _, _ = _seconds(partial(known[name], buckets[:2]))
 
     known[next(iter(known))](buckets[:1])  # warms up
     for name in known:
+        tell(name, "one bucket")
         first[name], _, _ = _seconds(partial(known[name], buckets[:1]))
     for name, seconds in first.items():
         if seconds <= _NEAR * min(first.values()):
@@ -88,6 +93,7 @@ def compete(task: Task) -> Figures:
     times, work, pieces = dict[str, list[float]](), dict[str, list[float]](), list[Any]()
 
     def run(name: str) -> None:
+        tell(name, "all buckets")
         pieces.clear()
         seconds, cpu, made = _seconds(partial(known[name], buckets))
         times.setdefault(name, []).append(seconds)

@@ -74,8 +74,11 @@ def habits(facts: Facts, as_of: int) -> dict[str, pa.Array]:
     }
 
 
-def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa.Array]:
-    """Tenure, days to the next anniversary of the first start, and to the birthday where one is known."""
+def dates(facts: Facts, as_of: int, churn: Churn, birthday: str, recorded_from: int) -> dict[str, pa.Array]:
+    """Tenure, days to the next anniversary of the first start, and to the birthday where one is known.
+
+    Who was active soon after the record began may have come before it: such a first time has no anniversary.
+    """
     history, timeline = facts.history, facts.timeline
     starts = facts.of_kinds(churn.started_by)
     first = np.full(history.customers, -1, dtype=np.int64)
@@ -86,13 +89,15 @@ def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa
     born = [_month_day(value) for value in facts.attribute(birthday)]
     birth = np.array(["2000-01-01" if day is None else f"2000-{day}" for day in born], dtype="datetime64[D]")
     no_birthday = np.array([day is None for day in born], dtype=np.bool_)
+    seen = 0 if churn.type == "contract" else recorded_from + churn.active_days * DAY
     local = _local_days(began, timeline)
     coming = _next(local, today)
     years = (coming.astype("datetime64[Y]") - local.astype("datetime64[Y]")).astype(np.int32)
+    untold = ~known | (began < seen) | (years == 0)
     return {
         "tenure_days": pa.array((as_of - began) / DAY, mask=~known),
-        "anniversary_in_days": pa.array((coming - today).astype(np.int32), mask=~known | (years == 0)),
-        "anniversary_years": pa.array(years, mask=~known | (years == 0)),
+        "anniversary_in_days": pa.array((coming - today).astype(np.int32), mask=untold),
+        "anniversary_years": pa.array(years, mask=untold),
         "birthday_in_days": pa.array((_next(birth, today) - today).astype(np.int32), mask=no_birthday),
     }
 

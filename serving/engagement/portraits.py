@@ -52,7 +52,7 @@ def portraits(
     progress: Callable[[str, float], None] | None = None,
 ) -> Portraits:
     """Look at every scored customer's history before the scores' as-of date, bucket by bucket."""
-    as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
+    as_of, timeline, recorded_from = scores.facts.as_of, Timeline(bundle.timezone), store.oldest() or 0
     named = {indicator.name: indicator for indicator in indicators}
     contacts = [touch.kinds for touch in playbook.touch.values()]
     features, categories, parts = Likeness(), Likeness(), []
@@ -68,7 +68,7 @@ def portraits(
             "returned": pa.array(hooks.returned(facts, bundle.churn, since)),
             **hooks.buying(facts, as_of, categories),
             **hooks.habits(facts, as_of),
-            **hooks.dates(facts, as_of, bundle.churn, BIRTHDAY),
+            **hooks.dates(facts, as_of, bundle.churn, BIRTHDAY, recorded_from),
             **hooks.said(facts),
             **loyalty(facts, playbook.loyalty, as_of),
             **hooks.reachable(facts, playbook.do_not_contact, contacts),

@@ -80,11 +80,29 @@ def test_anniversary_and_birthday_come_next_and_a_leap_day_may_be_the_1st_of_mar
         AS_OF,
         churn(type="contract"),
         "birthday",
+        recorded_from=Timeline("UTC").instant("2022-01-15"),
     )
     assert column(found, "anniversary_in_days") == [14, 0, 151, None, 151]
     assert column(found, "anniversary_years") == [3, 1, 1, None, 1]
     assert column(found, "birthday_in_days") == [None, 364, None, None, 59]  # 29 February 1990 never was
     assert column(found, "tenure_days")[1] == 366.0
+
+
+def test_a_first_purchase_soon_after_the_record_began_has_no_anniversary() -> None:
+    found = hooks.dates(
+        facts("""
+            customer  when        kind      value
+            ann       2022-01-20  purchase  10
+            bob       2022-05-02  purchase  10
+        """),
+        AS_OF,
+        churn(active_days=100),
+        "birthday",
+        recorded_from=Timeline("UTC").instant("2022-01-15"),
+    )
+    assert column(found, "anniversary_years") == [None, 3]
+    assert column(found, "anniversary_in_days") == [None, 121]
+    assert column(found, "tenure_days")[0] == 1077.0
 
 
 def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_was_said() -> None:
