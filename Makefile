@@ -45,7 +45,7 @@ demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train
 	@echo
 	@echo "next: make serve (the prediction service) · make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
 
-test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (under 6 minutes)
+test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (5 to 8 minutes)
 	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take longer

@@ -252,7 +252,7 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
         (word(language, "Leave", "離反率"), True),
         (word(language, "Came back", "復帰率"), True),
         ("AUC", False),
-        (word(language, "Labelled dates", "ラベル付き基準日"), False),
+        (word(language, *(("Labelled dates", "ラベル付き基準日") if wide else ("Dates", "基準日"))), False),
         (word(language, "Fit/cal/test", "学習/較正/検証"), False),
     )
     for column in table.columns:
@@ -316,9 +316,10 @@ def _table(*columns: tuple[str, bool]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, right in columns:
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        widest = max(len(part) if part.isascii() else 0 for part in name.split())  # no word is cut
+        table.add_column(name, justify="right" if right else "left", overflow="fold", min_width=widest)
     return table
 
 

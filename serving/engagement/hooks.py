@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.history import MISSING
@@ -74,11 +75,8 @@ def habits(facts: Facts, as_of: int) -> dict[str, pa.Array]:
     }
 
 
-def dates(facts: Facts, as_of: int, churn: Churn, birthday: str, recorded_from: int) -> dict[str, pa.Array]:
-    """Tenure, days to the next anniversary of the first start, and to the birthday where one is known.
-
-    Who was active soon after the record began may have come before it: such a first time has no anniversary.
-    """
+def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa.Array]:
+    """Tenure, days to the next anniversary of the first start, and to the birthday where one is known."""
     history, timeline = facts.history, facts.timeline
     starts = facts.of_kinds(churn.started_by)
     first = np.full(history.customers, -1, dtype=np.int64)
@@ -89,17 +87,28 @@ def dates(facts: Facts, as_of: int, churn: Churn, birthday: str, recorded_from: 
     born = [_month_day(value) for value in facts.attribute(birthday)]
     birth = np.array(["2000-01-01" if day is None else f"2000-{day}" for day in born], dtype="datetime64[D]")
     no_birthday = np.array([day is None for day in born], dtype=np.bool_)
-    seen = 0 if churn.type == "contract" else recorded_from + churn.active_days * DAY
     local = _local_days(began, timeline)
     coming = _next(local, today)
     years = (coming.astype("datetime64[Y]") - local.astype("datetime64[Y]")).astype(np.int32)
-    untold = ~known | (began < seen) | (years == 0)
+    untold = ~known | (years == 0)
     return {
         "tenure_days": pa.array((as_of - began) / DAY, mask=~known),
         "anniversary_in_days": pa.array((coming - today).astype(np.int32), mask=untold),
         "anniversary_years": pa.array(years, mask=untold),
         "birthday_in_days": pa.array((_next(birth, today) - today).astype(np.int32), mask=no_birthday),
     }
+
+
+def without_uncertain_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
+    """Without those of a first time so soon after the record began that there may have been one before it."""
+    if churn.type == "contract" or not len(table):
+        return table
+    tenure = np.nan_to_num(table.column("tenure_days").to_numpy())
+    uncertain = pa.array(tenure > tenure.max() - churn.active_days)
+    for name in ("anniversary_in_days", "anniversary_years"):
+        place, kept = table.schema.get_field_index(name), table.column(name)
+        table = table.set_column(place, name, pc.if_else(uncertain, None, kept))
+    return table
 
 
 def said(facts: Facts) -> dict[str, pa.Array]:

@@ -52,7 +52,7 @@ def portraits(
     progress: Callable[[str, float], None] | None = None,
 ) -> Portraits:
     """Look at every scored customer's history before the scores' as-of date, bucket by bucket."""
-    as_of, timeline, recorded_from = scores.facts.as_of, Timeline(bundle.timezone), store.oldest() or 0
+    as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
     named = {indicator.name: indicator for indicator in indicators}
     contacts = [touch.kinds for touch in playbook.touch.values()]
     features, categories, parts = Likeness(), Likeness(), []
@@ -68,13 +68,14 @@ def portraits(
             "returned": pa.array(hooks.returned(facts, bundle.churn, since)),
             **hooks.buying(facts, as_of, categories),
             **hooks.habits(facts, as_of),
-            **hooks.dates(facts, as_of, bundle.churn, BIRTHDAY, recorded_from),
+            **hooks.dates(facts, as_of, bundle.churn, BIRTHDAY),
             **hooks.said(facts),
             **loyalty(facts, playbook.loyalty, as_of),
             **hooks.reachable(facts, playbook.do_not_contact, contacts),
         }
         parts.append(pa.table(columns))
     table = pa.concat_tables(parts).unify_dictionaries()
+    table = hooks.without_uncertain_anniversaries(table, bundle.churn)
     table = table.append_column("unused_feature", features.recommend())
     table = table.append_column("next_category", categories.recommend())
     keys = table.column("key").to_numpy()

@@ -80,7 +80,6 @@ def test_anniversary_and_birthday_come_next_and_a_leap_day_may_be_the_1st_of_mar
         AS_OF,
         churn(type="contract"),
         "birthday",
-        recorded_from=Timeline("UTC").instant("2022-01-15"),
     )
     assert column(found, "anniversary_in_days") == [14, 0, 151, None, 151]
     assert column(found, "anniversary_years") == [3, 1, 1, None, 1]
@@ -89,20 +88,20 @@ def test_anniversary_and_birthday_come_next_and_a_leap_day_may_be_the_1st_of_mar
 
 
 def test_a_first_purchase_soon_after_the_record_began_has_no_anniversary() -> None:
-    found = hooks.dates(
-        facts("""
-            customer  when        kind      value
-            ann       2022-01-20  purchase  10
-            bob       2022-05-02  purchase  10
-        """),
-        AS_OF,
-        churn(active_days=100),
-        "birthday",
-        recorded_from=Timeline("UTC").instant("2022-01-15"),
-    )
-    assert column(found, "anniversary_years") == [None, 3]
-    assert column(found, "anniversary_in_days") == [None, 121]
-    assert column(found, "tenure_days")[0] == 1077.0
+    settings = churn(active_days=100)
+    shown = facts("""
+        customer  when        kind        value
+        ann       2022-01-20  purchase    10
+        bob       2022-04-29  purchase    10
+        cat       2022-04-30  purchase    10
+        dan       2021-01-01  email_sent  -
+    """)
+    table = pa.table(hooks.dates(shown, AS_OF, settings, "birthday"))
+    found = hooks.without_uncertain_anniversaries(table, settings)
+    assert column(found, "anniversary_years") == [None, None, 3, None]
+    assert column(found, "anniversary_in_days") == [None, None, 119, None]
+    assert column(found, "tenure_days") == column(table, "tenure_days")
+    assert hooks.without_uncertain_anniversaries(table, churn(type="contract")) == table
 
 
 def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_was_said() -> None:
