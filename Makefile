@@ -46,10 +46,10 @@ demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train
 	@echo "next: make serve (the prediction service) · make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
 
 test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (5 to 8 minutes)
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take longer
-	@$(BIN)/pytest -n 2 --dist loadgroup -m slow
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 fuzz: $(INSTALLED) ## the invariants on 20,000 generated histories each
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/features/test_kernel.py

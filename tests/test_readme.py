@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,12 +29,16 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone that shares the installed packages and nothing else."""
+    """A fresh clone, as `make install` leaves it: with packages and compiled code, and nothing else."""
     there = tmp_path_factory.mktemp("clone") / "kizuna"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(there)], check=True)
     (there / ".venv").symlink_to(ROOT / ".venv")
     subprocess.run(["touch", "-h", str(there / ".venv")], check=True)
     (ROOT / ".venv" / "installed").touch()
+    for path in ROOT.glob("*/**/__pycache__/*.nb?"):  # taken only where it is of the same source
+        kept = there / path.relative_to(ROOT)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, kept)
     return there
 
 
