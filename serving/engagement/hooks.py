@@ -100,7 +100,10 @@ def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa
 
 
 def without_uncertain_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
-    """Without those of a first time so soon after the record began that there may have been one before it."""
+    """Without those of a first time so soon after the record began that there may have been one before it.
+
+    When the record began is known only of all buckets together: with the first first time.
+    """
     if churn.type == "contract" or not len(table):
         return table
     tenure = np.nan_to_num(table.column("tenure_days").to_numpy())

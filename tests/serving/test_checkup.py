@@ -101,6 +101,8 @@ def test_people_read_it_in_both_languages(
     assert code == 0
     for words in ("What churn could mean", "came back: of those", "Recommendation", "[churn]\ntype = "):
         assert words in english
+    for heading in ("Indicator", "Customers", "Cohort", "Fit/cal/test"):
+        assert heading in english, "no heading is cut"
     _, japanese, _ = said(capsys, "-C", ingested_shop, "doctor", "--language", "ja")
     for words in ("離反の定義の候補", "復帰率", "おすすめの設定", "[churn]\ntype = "):
         assert words in japanese

@@ -28,8 +28,8 @@ LIVE = {
 }
 
 
-def ask(port: int, key: str | None, path: str, body: Any) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=COMPILED)
+def ask(port: int, key: str | None, path: str, body: Any, seconds: float = 30) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     try:
         connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
@@ -79,7 +79,7 @@ def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_pa
         deadline = time.monotonic() + COMPILED
         while True:
             try:
-                if ask(port, None, "/healthz", None)[0] == 200:
+                if ask(port, None, "/healthz", None, COMPILED)[0] == 200:
                     break
             except OSError:
                 said = (tmp_path / "log").read_text()

@@ -120,7 +120,7 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
                 time.sleep(0.05)
         finally:
             database.start()
-        running.wait_for(lambda: all("trouble" not in running.ready() for _ in range(4)))
+        running.wait_for(lambda: all("trouble" not in running.ready() for _ in range(4)), seconds=20)
         check_calls()
         score_all(own_shop, own_shop / "bundle", "3")
         running.wait_for(lambda: all(running.ready()["model_version"] == "3" for _ in range(4)))

@@ -103,7 +103,7 @@ def test_a_killed_worker_is_replaced_and_after_two_seconds_nothing_fails(own_sho
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             assert running.post("/v1/score", {"customer_ids": ["c0003"]})[0] == 200
-        running.wait_for(lambda: len(running.workers()) == 2)
+        running.wait_for(lambda: len(running.workers()) == 2, seconds=20)
 
 
 def test_it_stops_gracefully_and_writes_down_who_asked(own_shop: Path) -> None:
