@@ -52,7 +52,7 @@ test-slow: $(INSTALLED) $(DATA)/transactions.parquet ## the tests that take long
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 fuzz: $(INSTALLED) ## the invariants on 20,000 generated histories each
-	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/features/test_kernel.py
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/features/engine/test_kernel.py
 
 check: $(INSTALLED) ## format, lint, types, walls between the rooms, documentation current
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import events
-from features.catalog import Catalog
-from features.snapshot import Snapshot
+from features.catalog.definitions import Catalog
+from features.engine.snapshot import Snapshot
 
 Form = Callable[[Sequence[int]], list[Any]]
 """Makes the rows of the customers in these buckets, in pieces."""

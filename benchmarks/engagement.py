@@ -23,9 +23,9 @@ import numpy as np
 
 from benchmarks.events import made, plain_features
 from benchmarks.machine import machine
-from features.catalog import indicators
-from features.snapshot import Priors
-from features.store import EventStore
+from features.catalog.definitions import indicators
+from features.engine.snapshot import Priors
+from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.engagement.kept import Origin, keep
 from serving.engagement.plan import plan

@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable
 
-from features.catalog import Catalog, Stream, family, indicators, trend
-from features.sources import Source
-from features.store import BUCKETS, EventStore
+from features.catalog.definitions import Catalog, Stream, family, indicators, trend
+from features.event_store import BUCKETS, EventStore
+from features.ingestion.sources import Source
 from features.timeline import DAY, Timeline
 
 HOME = Path("build/benchmarks")

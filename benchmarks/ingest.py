@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from features.sources import Source
-from features.store import EventStore
+from features.event_store import EventStore
+from features.ingestion.sources import Source
 from features.timeline import DAY, Timeline, to_instant
 from features.timeline import parse as moment
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import events
-from features.catalog import Catalog
-from features.history import History
-from features.program import Program
-from features.runs import TEXTS
-from features.snapshot import Snapshot, snapshot
-from features.store import EventStore
+from features.catalog.definitions import Catalog
+from features.engine.compiled_catalog import Program
+from features.engine.snapshot import Snapshot, snapshot
+from features.event_store import EventStore
+from features.events.history import History
+from features.storage.sorted_run import TEXTS
 from features.timeline import Timeline, in_history
 
 Form = Callable[[Sequence[int]], list[Snapshot]]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.customers import CUSTOMERS_SCHEMA, Customers, plan_growth
-from features.lake import Lake
+from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, plan_growth
+from features.storage.delta_table import Lake
 from serving.call import Call
 from serving.records import ScoreFile
 from serving.scores import load, save

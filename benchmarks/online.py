@@ -13,9 +13,9 @@ from collections.abc import Callable  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks import events  # noqa: E402
-from features.matrix import compute  # noqa: E402
-from features.program import Program, Selection  # noqa: E402
-from features.snapshot import snapshot  # noqa: E402
+from features.engine.compiled_catalog import Program, Selection  # noqa: E402
+from features.engine.evaluate import compute  # noqa: E402
+from features.engine.snapshot import snapshot  # noqa: E402
 from features.timeline import SECOND, Timeline, from_instant  # noqa: E402
 from serving.live import history_of  # noqa: E402
 from serving.schema import EventRequest, LiveCustomer  # noqa: E402

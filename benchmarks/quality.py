@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from benchmarks.histories import HISTORIES, Past
 from benchmarks.machine import machine
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.engine.snapshot import snapshot
+from features.event_store import EventStore
 from serving.settings import Project, read
 from training.backtest import LookBack, look_back
 from training.baselines import baselines

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.catalog import Catalog, Feature
+from features.catalog.definitions import Catalog, Feature
 from features.timeline import DAY
 
 Form = Callable[[Sequence[str], Catalog, Sequence[int]], list[pa.Table]]

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from benchmarks import events, kizuna
 from benchmarks.contender import peak_memory_mb
-from features.matrix import warm
-from features.program import Program
-from features.snapshot import Snapshot
-from features.store import EventStore
+from features.engine.compiled_catalog import Program
+from features.engine.evaluate import warm
+from features.engine.snapshot import Snapshot
+from features.event_store import EventStore
 
 _ROWS_AT_ONCE = 32_768
 

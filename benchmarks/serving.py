@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.machine import machine
 from benchmarks.million import MANY, fill
 from benchmarks.visitors import Visit, request, visit
-from features.snapshot import snapshot
+from features.engine.snapshot import snapshot
 from features.timeline import Timeline, from_instant
 from serving.call import Call
 from serving.live import history_of

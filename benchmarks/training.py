@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks.histories import HISTORIES
 from benchmarks.machine import machine
 from benchmarks.quality import made
-from features.catalog import catalog
-from features.store import EventStore
+from features.catalog.definitions import catalog
+from features.event_store import EventStore
 from serving.settings import Project
 from training.calendar import calendar
 from training.dataset import Rows, dataset, survey

@@ -15,8 +15,8 @@ from serving.call import LANGUAGES, OUTPUT, Call, parquet
 @click.pass_obj
 def doctor(call: Call, until: str | None, language: str | None) -> None:
     """Is there enough data, is it sound, and what should churn mean on it?"""
-    from features.inventory import take
-    from features.oddities import oddities
+    from features.profiling.checks import oddities
+    from features.profiling.profile import take
     from serving.checkup import reply, show
     from training.doctor import diagnose
     from training.recommendation import recommend

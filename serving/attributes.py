@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events import ATTRIBUTE
-from features.history import History
+from features.events.history import History
+from features.events.validation import ATTRIBUTE
 from features.timeline import in_history
 
 MOST_VALUES = 1_000

@@ -17,7 +17,7 @@ from features.errors import UsageError
 from serving.progress import progress
 
 if TYPE_CHECKING:
-    from features.store import EventStore
+    from features.event_store import EventStore
     from serving.records import Records
     from serving.settings import Project
     from training.tracking import Tracking
@@ -76,7 +76,7 @@ class Call:
 
     @cached_property
     def store(self) -> EventStore:
-        from features.store import EventStore
+        from features.event_store import EventStore
 
         return EventStore(self.project.state)
 

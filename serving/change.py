@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.engine.snapshot import snapshot
+from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.wording import Reply
 from training.bundle import Bundle

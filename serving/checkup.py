@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from features.inventory import Inventory
-    from features.oddities import Oddity
+    from features.profiling.checks import Oddity
+    from features.profiling.profile import Inventory
     from features.timeline import Timeline
     from training.doctor import Candidate, Diagnosis, Unfit
     from training.labels import Churn

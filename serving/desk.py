@@ -20,7 +20,7 @@ import pyarrow as pa
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import KizunaError, ModelError, UsageError
-from features.store import EventStore
+from features.event_store import EventStore
 from serving import audit
 from serving.audit import Asked
 from serving.champion import Champion, in_use

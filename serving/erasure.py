@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.errors import DataError, ModelError
-from features.store import EventStore
+from features.event_store import EventStore
 from serving.engagement.kept import FOLDER, forget
 from serving.records import Records
 from serving.scores import load, without

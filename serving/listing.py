@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from features.words import kind_words
+from features.catalog.display_names import kind_words
 from training.sentences import tier_words
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from features.catalog import Catalog
-from features.customers import Customers
+from features.catalog.definitions import Catalog
 from features.errors import DataError, UsageError
-from features.events import ATTRIBUTE, whole
-from features.history import History
-from features.sent import SENT, as_events, history
-from features.store import EventStore, Receipt
+from features.event_store import EventStore, Receipt
+from features.events.history import History
+from features.events.validation import ATTRIBUTE, whole
+from features.ingestion.in_memory import SENT, as_events, history
+from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
 from serving.champion import Champion
 from serving.schema import EventRequest, LiveCustomer, PredictRequest

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.customers import Customers
 from features.errors import ModelError, UnknownCustomer
-from features.store import EventStore
+from features.event_store import EventStore
+from features.storage.customer_ids import Customers
 from features.timeline import Timeline
 from serving.at_risk import Choice, Cursor, Rows, at_risk, page
 from serving.champion import load

@@ -1,7 +1,7 @@
 """Scores: what was said about every known customer at one as-of date, as one immutable Arrow file.
 
 Rows are sorted by customer key and memory-mapped, so a million of them cost no memory until they are read.
-A file names no customer; `features/customers.py` knows whom a key stands for.
+A file names no customer; `features/storage/customer_ids.py` knows whom a key stands for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
-from features.events import ATTRIBUTE
+from features.events.validation import ATTRIBUTE
 from serving.writing import in_one_step
 from training.labels import IN_COHORT
 

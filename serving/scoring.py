@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.engine.snapshot import snapshot
 from features.errors import DataError, ModelError
-from features.events import ATTRIBUTE
-from features.history import MISSING, History
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.history import MISSING, History
+from features.events.validation import ATTRIBUTE
 from features.timeline import DAY, Timeline, in_history
 from serving.attributes import Attributes
 from serving.champion import Champion

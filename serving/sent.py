@@ -2,7 +2,8 @@
 
 Most requests hold nothing odd: every row is an event before the as-of date, and no event id comes twice.
 Their arrays are filled here in one pass. Whatever looks odd is left to the rules of the store
-(`features/sent.py`), which alone refuse, correct and explain; a test holds the two ways against each other.
+(`features/ingestion/in_memory.py`), which alone refuse, correct and explain; a test holds the two ways
+against each other.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.events import ATTRIBUTE, LARGEST
-from features.fingerprints import ID_LENGTH, as_ids, numbered, of_events, of_texts
-from features.history import MISSING, Codes, History
+from features.events.history import MISSING, Codes, History
+from features.events.validation import ATTRIBUTE, LARGEST
+from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
 from serving.rows import IN_ORDER, ODD, look, moments
 from serving.schema import EventRequest, LiveCustomer

@@ -19,9 +19,16 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from features.catalog import ATTRIBUTE, FeatureSettings, Indicator, IndicatorSettings, catalog, indicators
+from features.catalog.definitions import (
+    ATTRIBUTE,
+    FeatureSettings,
+    Indicator,
+    IndicatorSettings,
+    catalog,
+    indicators,
+)
 from features.errors import ConfigurationError
-from features.sources import Attribute, Source
+from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 from serving.crm import ColumnMap, Webhook
 from serving.pace import ServiceSettings

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.catalog import FeatureSettings, Indicator, catalog
+from features.catalog.definitions import FeatureSettings, Indicator, catalog
+from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
-from features.snapshot import snapshot, texts
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.writing import in_one_step
 from training.labels import Churn, cohort

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.catalog import FeatureSettings, indicators
-from features.store import EventStore
+from features.catalog.definitions import FeatureSettings, indicators
+from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from serving.champion import Champion
 from serving.engagement.survey import Question, take

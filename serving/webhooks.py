@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from features.customers import Customers
+from features.storage.customer_ids import Customers
 from serving.changes import Change, plain
 from serving.crm import Webhook
 from serving.outbox import Outbox

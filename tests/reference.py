@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from features.catalog import Catalog, Derived, Feature, Stream
+from features.catalog.definitions import Catalog, Derived, Feature, Stream
 
 DAY = 86_400_000_000
 NOTHING = math.nan

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.catalog import FeatureSettings, catalog
+from features.catalog.definitions import FeatureSettings, catalog
+from features.engine.snapshot import snapshot
 from features.errors import HorizonNotCovered
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import DAY, Timeline, from_instant
 from serving.settings import Project, read
 from training.labels import cohort, label

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.sources import Source
-from features.store import EventStore
+from features.event_store import EventStore
+from features.ingestion.sources import Source
 from features.timeline import Timeline
 
 KILLS = 30
@@ -22,8 +22,8 @@ SLICE = 6_000
 WORKER = """
 import sys
 from pathlib import Path
-from features.sources import Source
-from features.store import EventStore
+from features.ingestion.sources import Source
+from features.event_store import EventStore
 from features.timeline import Timeline
 
 folder, now = Path(sys.argv[1]), int(sys.argv[2])

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from features.aggregates import AGGREGATES, CALENDAR
-from features.catalog import (
+from features.catalog.aggregates import AGGREGATES, CALENDAR
+from features.catalog.definitions import (
     Catalog,
     Derived,
     Feature,
@@ -21,7 +21,7 @@ from features.catalog import (
     indicators,
     trend,
 )
-from features.history import History
+from features.events.history import History
 from features.timeline import ALWAYS, DAY, Timeline, to_instant
 from tests.reference import Event
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.engine.snapshot import snapshot
 from features.errors import DataError
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.event_store import EventStore
 from training.bundle import Bundle
 from training.labels import cohort
 from training.train import Plan, Progress, learn, silent

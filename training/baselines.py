@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Feature
+from features.catalog.definitions import Catalog, Feature
 from training.dataset import Rows
 from training.labels import Churn
 

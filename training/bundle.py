@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog
+from features.catalog.definitions import Catalog
+from features.engine.snapshot import Priors
 from features.errors import ModelError
-from features.snapshot import Priors
 from training.calibration import Calibration
 from training.contributions import Explainer
 from training.forest import Forest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from features.words import kind_words
+from features.catalog.display_names import kind_words
 from training.card_figures import Writer
 from training.page import Section
 

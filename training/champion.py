@@ -16,7 +16,7 @@ from training.dataset import Rows, matrix_of
 from training.judge import METRICS, Measure, Outcomes, calibration_noise
 
 if TYPE_CHECKING:
-    from features.store import EventStore
+    from features.event_store import EventStore
     from training.evidence import Evidence
     from training.tracking import Tracking
 

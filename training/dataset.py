@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.catalog import ATTRIBUTE, Catalog
+from features.catalog.definitions import ATTRIBUTE, Catalog
+from features.engine.snapshot import Priors, Snapshot, snapshot
 from features.errors import DataError
-from features.history import History
-from features.snapshot import Priors, Snapshot, snapshot
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.history import History
 from features.timeline import ALWAYS, DAY, Timeline
 from training.labels import Churn, cohorts, label
 from training.tiers import index_columns

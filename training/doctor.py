@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Feature, Indicator, Stream
+from features.catalog.definitions import Catalog, Feature, Indicator, Stream
+from features.engine.snapshot import snapshot
 from features.errors import DataError
-from features.history import History
-from features.inventory import Inventory
-from features.snapshot import snapshot
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.history import History
+from features.profiling.profile import Inventory
 from features.timeline import DAY, Horizon, Timeline
 from training.calendar import PER_HORIZON, Calendar, calendar
 from training.labels import Churn, ChurnSettings, cohort, label

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Derived, Feature
+from features.catalog.definitions import Catalog, Derived, Feature
 from training import choosing
 from training.sentences import Change, Direction, Reason, change_sentence, sentence
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError, HorizonNotCovered
-from features.history import History
+from features.events.history import History
 from features.timeline import ALWAYS, DAY, Horizon, Instants, Timeline, edges
 
 if TYPE_CHECKING:
-    from features.catalog import Indicator
+    from features.catalog.definitions import Indicator
 
 REFUND = "refund"
 

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.aggregates import AGGREGATES
-from features.catalog import REFUND, Catalog, Derived, Feature
-from features.history import MISSING, Codes, History
+from features.catalog.aggregates import AGGREGATES
+from features.catalog.definitions import REFUND, Catalog, Derived, Feature
+from features.events.history import MISSING, Codes, History
 from features.timeline import edges, in_history
 
 Flags = NDArray[np.bool_]

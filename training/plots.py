@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from features.catalog import Catalog
+from features.catalog.definitions import Catalog
 
 if TYPE_CHECKING:
     from training.bundle import Bundle

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Feature, Stream, family
-from features.history import History
-from features.snapshot import Priors, snapshot
+from features.catalog.definitions import Catalog, Feature, Stream, family
+from features.engine.snapshot import Priors, snapshot
+from features.events.history import History
 from features.timeline import Timeline, in_history
 from training.btyd import fit_population
 

@@ -9,7 +9,7 @@ import numpy as np
 from lightgbm import Booster
 from numpy.typing import NDArray
 
-from features.catalog import Catalog
+from features.catalog.definitions import Catalog
 from training.baselines import baselines
 from training.dataset import Rows, mixed
 from training.labels import Churn

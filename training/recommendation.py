@@ -11,8 +11,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from features.inventory import Inventory
-from features.oddities import indicator_words
+from features.profiling.checks import indicator_words
+from features.profiling.profile import Inventory
 from training.doctor import Candidate, Diagnosis
 from training.labels import Churn
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from features.catalog import Catalog, Derived, Feature
-from features.words import Words
+from features.catalog.definitions import Catalog, Derived, Feature
+from features.catalog.display_names import Words
 
 Direction = Literal["raises", "lowers"]
 

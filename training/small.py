@@ -22,7 +22,7 @@ import numpy as np
 from lightgbm import Booster
 from numpy.typing import NDArray
 
-from features.catalog import Catalog
+from features.catalog.definitions import Catalog
 from training.baselines import rfm_margin
 from training.dataset import Rows, mixed
 from training.labels import Churn

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from features.catalog import Catalog, Feature
+from features.catalog.definitions import Catalog, Feature
+from features.engine.snapshot import Snapshot
 from features.errors import ModelError
-from features.snapshot import Snapshot
 from training.labels import Churn
 
 Floats = NDArray[np.float64]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from features.catalog import Catalog, FeatureSettings, Indicator, catalog
+from features.catalog.definitions import Catalog, FeatureSettings, Indicator, catalog
 from features.errors import DataError
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle import Bundle
 from training.calendar import Calendar, a_year_before, calendar

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.errors import DataError
-from features.store import EventStore
+from features.event_store import EventStore
 from serving.champion import in_use
 from serving.engagement.survey import Question
 from serving.records import Records

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import ATTRIBUTE, Indicator
-from features.history import History
+from features.catalog.definitions import ATTRIBUTE, Indicator
+from features.events.history import History
 from features.timeline import Timeline
 from serving.engagement.board import Ints
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.history import MISSING
+from features.events.history import MISSING
 from features.timeline import DAY, Timeline
 from serving.engagement.board import Ints
 from serving.engagement.facts import Facts

@@ -51,7 +51,7 @@ WORDS = {
 
 def page(report: Reply, language: str) -> str:
     """The whole page."""
-    style = files("serving.engagement").joinpath("report.css").read_text(encoding="utf-8")
+    style = files("serving.reports").joinpath("report.css").read_text(encoding="utf-8")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
 
     def word(name: str) -> str:

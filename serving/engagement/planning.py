@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from features.errors import ModelError
-from features.store import EventStore
+from features.event_store import EventStore
 from serving.champion import load as load_bundle
 from serving.engagement.kept import FOLDER, Kept, Origin, keep
 from serving.engagement.kept import load as load_plan

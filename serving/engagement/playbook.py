@@ -168,7 +168,7 @@ class Written:
 
 def default_text() -> str:
     """The playbook that comes with Kizuna."""
-    return files("serving.engagement").joinpath(FILE).read_text(encoding="utf-8")
+    return files("serving.actions").joinpath(FILE).read_text(encoding="utf-8")
 
 
 def read(file: Path | None) -> Written:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.catalog import Indicator
-from features.store import EventStore
+from features.catalog.definitions import Indicator
+from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from serving.engagement import hooks
 from serving.engagement.bounds import ranks

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.words import kind_words
+from features.catalog.display_names import kind_words
 from serving.engagement.kept import Kept
 from serving.engagement.playbook import PREFERRED
 from serving.engagement.terms import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Derived, Feature
-from features.snapshot import snapshot
+from features.catalog.definitions import Catalog, Derived, Feature
+from features.engine.snapshot import snapshot
 from features.timeline import DAY, Timeline, in_history
 from serving.engagement.board import Floats, Ints, Units
 from serving.engagement.counting import BEST, DETRACTOR, PROMOTER

@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from features.catalog import Indicator
-from features.history import History
-from features.store import EventStore
+from features.catalog.definitions import Indicator
+from features.event_store import EventStore
+from features.events.history import History
 from features.timeline import Timeline
 from serving.engagement.board import Board
 from serving.engagement.counting import count

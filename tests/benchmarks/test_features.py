@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import contender, events
 from benchmarks.features import RIVALS, compare, difference
-from features.store import EventStore
+from features.event_store import EventStore
 
 EVENTS, CUSTOMERS = 20_000, 400
 

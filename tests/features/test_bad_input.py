@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog import Catalog, Stream, family, indicators
+from features.catalog.definitions import Catalog, Stream, family, indicators
+from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
-from features.snapshot import snapshot, texts
-from features.store import EventStore, Receipt
+from features.event_store import EventStore, Receipt
 from features.timeline import Timeline, to_instant
 
 NOW = Timeline().instant("2026-01-01")

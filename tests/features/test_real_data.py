@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, Stream, family, indicators
+from features.catalog.definitions import Catalog, Stream, family, indicators
+from features.engine.snapshot import Snapshot, snapshot, texts
 from features.errors import HorizonNotCovered
-from features.history import History
-from features.snapshot import Snapshot, snapshot, texts
-from features.sources import Source
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.history import History
+from features.ingestion.sources import Source
 from features.timeline import DAY, Timeline
 from training.labels import Churn, ChurnSettings, cohort, label
 

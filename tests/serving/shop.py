@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog import catalog
-from features.snapshot import Snapshot, snapshot
+from features.catalog.definitions import catalog
+from features.engine.snapshot import Snapshot, snapshot
 from features.timeline import DAY
 from serving.call import Call
 from serving.champion import adopt

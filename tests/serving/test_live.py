@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.customers import Customers
 from features.errors import UsageError
-from features.events import ATTRIBUTE
-from features.history import History
-from features.sent import history as sent_history
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.history import History
+from features.events.validation import ATTRIBUTE
+from features.ingestion.in_memory import history as sent_history
+from features.storage.customer_ids import Customers
 from features.timeline import Timeline, from_instant
 from serving.champion import Champion
 from serving.live import _checked, history_of, predict

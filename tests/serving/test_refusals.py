@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 
 from features.errors import DataError, ModelError, UnknownCustomer, UsageError
-from features.events import ATTRIBUTE
-from features.store import EventStore
+from features.event_store import EventStore
+from features.events.validation import ATTRIBUTE
 from serving import gate
 from serving.desk import Desk
 from serving.endpoints import WrongScope

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.catalog import FeatureSettings, indicators
-from features.store import EventStore
+from features.catalog.definitions import FeatureSettings, indicators
+from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from tests.training.worlds import ORIGIN
 from training.labels import ChurnSettings

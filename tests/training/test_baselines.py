@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.catalog import FeatureSettings, catalog, indicators
+from features.catalog.definitions import FeatureSettings, catalog, indicators
 from features.timeline import Horizon
 from tests.training.worlds import CONTRACT, INACTIVITY
 from training.baselines import baselines

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog import Catalog, catalog, indicators
+from features.catalog.definitions import Catalog, catalog, indicators
 from features.errors import ModelError
 from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
 from training.bundle import Bundle, canonical

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from features.store import EventStore
+from features.event_store import EventStore
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import INACTIVITY, day
 from training.dataset import survey

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog import indicators
-from features.inventory import Inventory, take
-from features.store import EventStore
+from features.catalog.definitions import indicators
+from features.event_store import EventStore
+from features.profiling.profile import Inventory, take
 from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import CONTRACT, INACTIVITY, day

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog import FeatureSettings, catalog, indicators
+from features.catalog.definitions import FeatureSettings, catalog, indicators
 from tests.training.trained import KINDS, bundle, columns, like, rows
 from training.explain import Change, Order, Reason, change_sentence, changes, rank, reason, sentence
 from training.sentences import number

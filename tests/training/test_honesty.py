@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import DAY
 from tests.training.simulated import HORIZON, NOW, UTC, plan, shop
 from tests.training.worlds import day

@@ -175,7 +175,7 @@ def test_labels_equal_a_plain_reading_of_the_events(events, as_of) -> None:  # t
 
 
 def test_a_company_indicator_cannot_decide_churn() -> None:
-    from features.catalog import indicators
+    from features.catalog.definitions import indicators
 
     with pytest.raises(ConfigurationError, match="it is what the company does, not the customer"):
         Churn.of(ChurnSettings(indicators=("campaign",)), indicators({}))
@@ -184,7 +184,7 @@ def test_a_company_indicator_cannot_decide_churn() -> None:
 
 
 def test_churn_read_from_settings_survives_json() -> None:
-    from features.catalog import indicators
+    from features.catalog.definitions import indicators
 
     for settings in (ChurnSettings(), ChurnSettings(type="contract")):
         churn = Churn.of(settings, indicators({}))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.catalog import FeatureSettings, catalog, indicators
-from features.history import History
+from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.events.history import History
 from tests.training.worlds import day, world
 from training.occasions import SHOWN, occasions
 

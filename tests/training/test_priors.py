@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog import FeatureSettings, catalog, indicators
+from features.catalog.definitions import FeatureSettings, catalog, indicators
 from tests.training.simulated import UTC, shop
 from tests.training.worlds import day
 from training.priors import WEIGHTS, learn_priors

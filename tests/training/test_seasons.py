@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC, plan
 from tests.training.worlds import INACTIVITY, day

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.catalog import Catalog, FeatureSettings, catalog, indicators
+from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
+from features.engine.snapshot import Snapshot
 from features.errors import ModelError
-from features.snapshot import Snapshot
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY
 from training.tiers import TierScale, TierSettings, index_columns, tier_scale

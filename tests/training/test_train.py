@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog import FeatureSettings
+from features.catalog.definitions import FeatureSettings
 from features.errors import DataError
-from features.store import EventStore
+from features.event_store import EventStore
 from features.timeline import DAY
 from serving.findings import reply, said
 from tests.experiments import experiments

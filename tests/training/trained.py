@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog, FeatureSettings, catalog, indicators
-from features.snapshot import Priors, Snapshot
+from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
+from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle import Bundle
 from training.calibration import Calibration

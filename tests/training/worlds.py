@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from features.history import History
+from features.events.history import History
 from features.timeline import ALWAYS, DAY, Horizon, Timeline
 from training.labels import Churn
 

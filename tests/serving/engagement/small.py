@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.catalog import indicators
-from features.store import EventStore
+from features.catalog.definitions import indicators
+from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.engagement.board import Estimate
 from serving.engagement.facts import Facts

@@ -1,0 +1,115 @@
+"""Feature rows for customers × as-of dates: the one function behind training, batch, online and cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from features.catalog.definitions import Catalog
+from features.engine.compiled_catalog import Ints, Matrix, Program, Selection
+from features.engine.evaluate import compute
+from features.events.history import History
+from features.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What a population taught about a single customer, frozen before the first date that uses it."""
+
+    code_book: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For a detail column, the details it knows; the number of one is its place."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` turns back into these priors."""
+        return {
+            "code_book": {column: list(details) for column, details in self.code_book.items()},
+            "numbers": dict(self.numbers),
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Priors:
+        """The priors that `to_json` wrote down."""
+        return Priors({c: tuple(d) for c, d in data["code_book"].items()}, dict(data["numbers"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Feature rows at as-of dates."""
+
+    keys: Ints
+    """int64[n]: customers."""
+    as_of: Ints
+    """int64[n]: instants."""
+    columns: tuple[str, ...]
+    matrix: Matrix
+    """float64[n, f]; NaN where a feature says nothing. A detail is its place in the code book, or one
+    past its end when the book does not know it."""
+
+
+def snapshot(
+    history: History,
+    catalog: Catalog,
+    timeline: Timeline,
+    keys: Ints,
+    as_of: Ints,
+    priors: Priors | None = None,
+    *,
+    threads: int = 0,
+) -> Snapshot:
+    """One row for each pair of customer and as-of date, in their order.
+
+    A customer without events before the date gets the row of one without events.
+    """
+    known = priors or Priors()
+    program, selection = _program(catalog), Selection.of(catalog, history)
+    matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers, threads=threads)
+    for place, column in program.details:
+        book = known.code_book.get(column, ())
+        if len(matrix) > 1:
+            matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book)
+        elif len(matrix) and (code := matrix[0, place]) == code:  # online, one text is looked up, not all
+            matrix[0, place] = _places(book).get(history.detail_names[int(code)], len(book))
+    return Snapshot(keys, as_of, catalog.columns, matrix)
+
+
+def texts(
+    history: History, catalog: Catalog, timeline: Timeline, keys: Ints, as_of: Ints
+) -> dict[str, list[str | None]]:
+    """The detail features of the same pairs as text, None where there is none."""
+    program = _program(catalog)
+    matrix = compute(history, program, Selection.of(catalog, history), timeline, keys, as_of)
+    names = history.detail_names
+    return {
+        column: [None if np.isnan(code) else names[int(code)] for code in matrix[:, place]]
+        for place, column in program.details
+    }
+
+
+_PROGRAMS: WeakKeyDictionary[Catalog, Program] = WeakKeyDictionary()
+
+
+def _program(catalog: Catalog) -> Program:
+    """The catalogue's program, made once: online, making it would cost more than running it."""
+    program = _PROGRAMS.get(catalog)
+    if program is None:
+        program = _PROGRAMS[catalog] = Program.of(catalog)
+    return program
+
+
+def _encoded(codes: Matrix, names: tuple[str, ...], book: tuple[str, ...]) -> Matrix:
+    place = _places(book)
+    numbers = np.array([*(place.get(name, len(book)) for name in names), np.nan], dtype=np.float64)
+    encoded: Matrix = numbers[np.where(np.isnan(codes), len(names), codes).astype(np.int64)]
+    return encoded
+
+
+@lru_cache(maxsize=1024)
+def _places(book: tuple[str, ...]) -> Mapping[str, int]:
+    """Where each detail stands in a code book."""
+    return {name: number for number, name in enumerate(book)}

@@ -1,0 +1,346 @@
+"""How events are kept: a Delta table in buckets of the customer key, each a few sorted runs.
+
+Three tables lie in the state folder: events, customers, quarantine. One process writes at a time and
+commits customers, then quarantine, then events; the first two are harmless without the third, so a
+process killed anywhere leaves the store as it was or as it was meant to become.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import ConfigurationError, DataError, UsageError
+from features.events.history import History
+from features.events.validation import NO_CUSTOMER, Tally, sift
+from features.ingestion import quarantine
+from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
+from features.ingestion.merge import Ingestion
+from features.ingestion.quarantine import QUARANTINE_SCHEMA, Refusals
+from features.ingestion.sources import Attribute, Feed, Source
+from features.ingestion.staging import Arrivals
+from features.privacy import erasure
+from features.privacy.erasure import ErasureReceipt
+from features.privacy.suppression_list import Erased
+from features.storage import history_reader
+from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, load, plan_growth
+from features.storage.delta_table import File, Lake, Snapshot, turn
+from features.storage.history_reader import ALL_COLUMNS
+from features.storage.sorted_run import RUN_SCHEMA
+from features.storage.string_dictionary import Vocabulary
+from features.timeline import Timeline
+
+BUCKETS = 16
+ERASING = "erasing-"
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a source's rows: read = new + already there + corrected + quarantined + erased."""
+
+    source: str
+    read: int
+    new: int
+    already_there: int
+    corrected: int
+    quarantined: int
+    without_customer: int
+    """Of those quarantined, the ones that name no customer."""
+    erased: int = 0
+    """Rows of customers who were erased, left out and not kept."""
+
+
+class EventStore:
+    """The events of a project, in its state folder; created by the first ingest.
+
+    `buckets` counts for a new store only (a power of two); memory holds a bucket or two at a time.
+    """
+
+    def __init__(self, folder: Path, *, buckets: int = BUCKETS) -> None:
+        self.folder = folder
+        events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
+        snapshot = events.snapshot()
+        if snapshot is not None:
+            buckets = int(snapshot.configuration["kizuna.buckets"])
+        self._events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
+        self._customers = Lake(folder / "customers", CUSTOMERS_SCHEMA)
+        self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
+        self._known: tuple[int, Customers] = (-1, Customers())
+        self._facts: dict[str, dict[str, str]] = {}
+        self._pinned: Snapshot | None = None
+        self.buckets = tuple(range(buckets))
+
+    @property
+    def customers(self) -> Customers:
+        """The customers as of the newest ingest."""
+        snapshot = self._customers.snapshot()
+        version = snapshot.version if snapshot else -1
+        if self._known[0] != version:
+            self._known = (version, load(self._customers))
+        return self._known[1]
+
+    def ingest(
+        self,
+        sources: Sequence[Source],
+        attributes: Sequence[Attribute],
+        *,
+        folder: Path,
+        timeline: Timeline,
+        now: int,
+        progress: Progress | None = None,
+    ) -> list[Receipt]:
+        """Read every source into the store, or, when one cannot be read, none.
+
+        `folder` is where relative paths in the queries start, `timeline` the zone of timestamps
+        without one, `now` the instant after which nothing can have happened. `progress` is told what
+        is being done and the share that is done.
+        """
+        every: list[Source | Attribute] = [*sources, *attributes]
+        names = [source.name for source in every]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(
+                    f"cannot ingest: two sources or attributes are called '{name}'. Give each its own name."
+                )
+        with self._writing(progress) as run:
+            marks: dict[str, Any] = self._events.record().get("watermarks", {})
+            erased = Erased(self.folder)
+            with self._arrivals(run) as (arrivals, refusals):
+                tallies = []
+                for number, source in enumerate(every):
+                    tally = Tally(source.name)
+                    tallies.append(tally)
+                    clock = Timeline(source.timezone) if source.timezone else timeline
+                    feed = Feed(source, folder, marks.get(source.name))
+                    with ThreadPoolExecutor(1) as pool:  # the next batch is read while one is taken in
+                        taken: Future[None] | None = None
+                        for batch in feed:
+                            if progress:
+                                said = f"reading {source.name}: {tally.rows:,} rows"
+                                progress(said, 0.5 * number / len(every))
+                            rows, left_out = erased.without(batch, arrivals.customers)
+                            tally.erased += left_out
+                            good, refused = sift(rows, clock, now, tally)
+                            if taken is not None:
+                                taken.result()
+                            taken = pool.submit(arrivals.take_in, erased.unsaid(good), source.name)
+                            refusals.add(refused)
+                        if taken is not None:
+                            taken.result()
+                    if tally.rows or (feed.since is None and not tally.erased):
+                        tally.verdict()
+                    if feed.watermark is not None:
+                        marks[source.name] = feed.watermark
+                return self._bring_in(run, arrivals, refusals, tallies, marks, now, progress)
+
+    def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
+        """Keep events that came some other way than through a source's query."""
+        with self._writing(None) as run:
+            marks = self._events.record().get("watermarks", {})
+            erased = Erased(self.folder)
+            with self._arrivals(run) as (arrivals, refusals):
+                tally = Tally(source)
+                rows, tally.erased = erased.without(table, arrivals.customers)
+                good, refused = sift(rows, timeline, now, tally)
+                if tally.rows or not tally.erased:
+                    tally.verdict()
+                arrivals.take_in(erased.unsaid(good), source)
+                refusals.add(refused)
+                return self._bring_in(run, arrivals, refusals, [tally], marks, now, None)[0]
+
+    def history(
+        self,
+        bucket: int,
+        *,
+        until: int | None = None,
+        columns: frozenset[str] = ALL_COLUMNS,
+        event_ids: bool = False,
+    ) -> History:
+        """The histories of a bucket's customers; events at or after `until` do not exist."""
+        return self._read(self._snapshot(), bucket, until=until, columns=columns, event_ids=event_ids)
+
+    def histories(
+        self, *, until: int | None = None, columns: frozenset[str] = ALL_COLUMNS, event_ids: bool = False
+    ) -> Iterator[History]:
+        """The histories of all customers, bucket by bucket, all as of one version of the store.
+
+        The next one is read while the caller works on one, so that memory holds two.
+        """
+        snapshot = self._snapshot()
+
+        def read(bucket: int) -> History:
+            return self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
+
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(read, self.buckets[0])
+            for bucket in self.buckets[1:]:
+                ready, ahead = ahead.result(), pool.submit(read, bucket)
+                yield ready
+                del ready
+            yield ahead.result()
+
+    def history_of(
+        self,
+        keys: Sequence[int],
+        *,
+        until: int | None = None,
+        columns: frozenset[str] = ALL_COLUMNS,
+        event_ids: bool = False,
+    ) -> History:
+        """The histories of a few customers; those without events have an empty one."""
+        snapshot, wanted = self._snapshot(), np.unique(np.asarray(keys, dtype=np.int64))
+        paths = [
+            self._events.path(file)
+            for bucket in np.unique(wanted % len(self.buckets)).tolist()
+            for file in snapshot.by_bucket.get(bucket, ())
+        ]
+        return history_reader.history(paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted)
+
+    def pinned(self) -> EventStore:
+        """This store as it is now, for a job that reads its events several times while others may write."""
+        still = copy(self)
+        still._pinned = self._version_read()
+        return still
+
+    def newest(self) -> int | None:
+        """The instant of the newest engagement event; what is known about a customer does not count."""
+        return max(self._said("newest", self._snapshot()), default=None)
+
+    def oldest(self) -> int | None:
+        """The instant of the oldest engagement event."""
+        return min(self._said("oldest", self._snapshot()), default=None)
+
+    @property
+    def version(self) -> str:
+        """The data version: 16 hexadecimal digits that change exactly when the content does."""
+        return f"{sum(self._said('digest', self._version_read())) % 2**64:016x}"
+
+    @property
+    def events(self) -> int:
+        """How many events there are."""
+        return sum(file.rows for file in self._snapshot().files)
+
+    def quarantined(self) -> pa.Table:
+        """The rows that were refused: source, row, reason, ingested_at, key."""
+        snapshot = self._quarantine.snapshot()
+        parts = [pq.read_table(self._quarantine.path(file)) for file in snapshot.files] if snapshot else []
+        return pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *parts])
+
+    def erase(self, customer_id: str) -> ErasureReceipt:
+        """Remove a customer from events, customers, quarantine, logs and older versions, and prove it.
+
+        From then on every ingest leaves their rows out, until `readmit`.
+        """
+        with self._writing(None, ERASING) as run:
+            return erasure.erase(
+                customer_id,
+                self.customers,
+                self._events,
+                self._customers,
+                self._quarantine,
+                Erased(self.folder),
+                run,
+            )
+
+    def readmit(self, customer_id: str) -> None:
+        """Let rows of an erased customer in again; raises `UsageError` where none are kept out."""
+        with self._writing(None):
+            if not Erased(self.folder).discard(customer_id):
+                raise UsageError(
+                    f"cannot readmit customer '{customer_id}': they are not among the erased. "
+                    "Check the identifier."
+                )
+
+    def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
+        return turn(self.folder, self._repair, progress, purpose)
+
+    def _repair(self, broken: str) -> None:
+        shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
+        for lake in (self._customers, self._quarantine, self._events):
+            lake.sweep(broken)
+            if broken.startswith(ERASING):
+                lake.forget_the_past()
+
+    @contextmanager
+    def _arrivals(self, run: str) -> Iterator[tuple[Arrivals, Refusals]]:
+        folder = self.folder / f"arriving-{run}"
+        try:
+            arrivals = Arrivals(folder, len(self.buckets), load(self._customers), Vocabulary())
+            yield arrivals, Refusals(folder / "refused.parquet")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _bring_in(
+        self,
+        run: str,
+        arrivals: Arrivals,
+        refusals: Refusals,
+        tallies: Sequence[Tally],
+        marks: dict[str, Any],
+        now: int,
+        progress: Progress | None,
+    ) -> list[Receipt]:
+        arrivals.close()
+
+        def tell(share: float) -> None:
+            if progress:
+                progress("sorting and storing", 0.5 + 0.5 * share)
+
+        change = Ingestion(self._events, arrivals, run).plan(tell)
+        for refused in change.refused:
+            refusals.add(refused)
+        people = plan_growth(self._customers, arrivals.customers, run)
+        held = quarantine.plan(self._quarantine, refusals, arrivals.customers, now, run)
+        if people is not None:
+            self._customers.commit(*people, record={"given": len(arrivals.customers)})
+        self._quarantine.commit(*held)
+        if change.added or change.removed or marks != self._events.record().get("watermarks", {}):
+            self._events.commit(
+                sorted(change.added, key=lambda file: file.bucket or 0),
+                change.removed,
+                record={"watermarks": marks},
+            )
+
+        def receipt(tally: Tally) -> Receipt:
+            new, there, corrected, refused = (
+                change.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
+            )
+            refused += sum(tally.reasons.values())
+            read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
+            return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
+
+        return [receipt(tally) for tally in tallies]
+
+    def _read(self, snapshot: Snapshot, bucket: int, **how: Any) -> History:
+        files = snapshot.by_bucket.get(bucket, ())
+        return history_reader.history([self._events.path(file) for file in files], **how)
+
+    def _version_read(self) -> Snapshot:
+        return self._pinned or self._events.snapshot() or Snapshot(-1)
+
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._version_read()
+        if not snapshot.files:
+            raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
+        return snapshot
+
+    def _said(self, fact: str, snapshot: Snapshot) -> list[int]:
+        """What each file says of itself, where it says something."""
+        return [int(said) for file in snapshot.files if (said := self._fact(file, fact))]
+
+    def _fact(self, file: File, fact: str) -> str:
+        if file.path not in self._facts:
+            noted = pq.read_metadata(self._events.path(file)).metadata or {}
+            self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
+        return self._facts[file.path].get(f"kizuna.{fact}", "")

@@ -1,0 +1,218 @@
+"""How outside tables become events: the SQL of a project's `kizuna.toml`.
+
+A query runs in embedded DuckDB, where relative paths start at the project folder, or, with
+`connection`, in the database that it names (an SQLAlchemy URL).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.errors import ConfigurationError, DataError
+from features.events.validation import ATTRIBUTE
+from features.ingestion.encodings import ENCODINGS, Recoded
+
+BATCH = 1_000_000
+"""Rows read from a source at a time."""
+BATCH_OVER_CONNECTION = 50_000
+
+Watermark = str | int | float
+
+
+class Query(BaseModel):
+    """An outside table: SQL, where it runs, and the zone of its timestamps without one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, description="what receipts and errors call it")
+    query: str = Field(
+        min_length=1,
+        description="SQL for customer_id, occurred_at and kind (attributes: customer_id, known_at, value)",
+    )
+    timezone: str | None = Field(
+        default=None, description="of its timestamps without a zone; the project's when absent"
+    )
+    connection: str | None = Field(
+        default=None, description="an SQLAlchemy URL where the query runs; embedded DuckDB when absent"
+    )
+
+
+class Source(Query):
+    """One outside table of events: `[[sources]]`."""
+
+    watermark: str | None = Field(
+        default=None,
+        description="a column that only grows: the next ingest reads the rows from its largest value on",
+    )
+
+
+class Attribute(Query):
+    """What is known about a customer besides events, and since when: `[[attributes]]`."""
+
+
+class Feed:
+    """The rows of one query, in batches; with a watermark, only those from it on."""
+
+    def __init__(self, source: Source | Attribute, folder: Path, since: Watermark | None = None) -> None:
+        self.source, self.folder, self.since = source, folder, since
+        self.watermark: Watermark | None = since
+        """Where the next ingest begins."""
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        source = self.source
+        column = source.watermark if isinstance(source, Source) else None
+        query = source.query.strip().rstrip(";")
+        batches = (
+            _run(source, query, column, self.since, self.folder)
+            if source.connection is None
+            else _fetch(source, source.connection, query, column, self.since, self.folder)
+        )
+        for rows in batches:
+            if column is not None:
+                self._mark(column, rows)
+            yield as_events(source, rows) if isinstance(source, Attribute) else rows
+
+    def _mark(self, column: str, rows: pa.Table) -> None:
+        name, has = self.source.name, rows.column_names
+        if column not in has:
+            raise DataError(
+                f"cannot ingest source '{name}': its watermark is the column '{column}', but its query "
+                f"gives {', '.join(has)}. Add it to the query, or correct `watermark`.",
+                field=column,
+            )
+        if "event_id" not in has:
+            raise ConfigurationError(
+                f"cannot ingest source '{name}': it names a watermark, but its query gives no event_id, and "
+                "without one a repeated row cannot be told from a true repeat. Add `… as event_id`."
+            )
+        largest = pc.max(rows.column(column))
+        if largest.is_valid:
+            value = largest.as_py()
+            mark = value if isinstance(value, int | float) else str(value)
+            self.watermark = mark if self.watermark is None else _later(mark, self.watermark)
+
+
+def _later(mark: Watermark, other: Watermark) -> Watermark:
+    return max(mark, other) if isinstance(mark, str) == isinstance(other, str) else mark
+
+
+def _run(
+    source: Query, query: str, column: str | None, since: Watermark | None, folder: Path
+) -> Iterator[pa.Table]:
+    """Run a query in DuckDB."""
+    folder = folder.resolve()
+    with ExitStack() as stack:
+        database = stack.enter_context(duckdb.connect(config={"file_search_path": str(folder)}))
+        database.execute("set TimeZone = 'UTC'")
+        database.execute("set enable_progress_bar = false")  # it writes to standard output
+        if "://" in query:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-")))
+            for encoding in ENCODINGS:
+                if f"{encoding}://" in query:
+                    files = Recoded(encoding, folder, scratch)
+                    database.register_filesystem(files)
+                    stack.callback(files.close)
+        try:
+            if column is not None and since is not None:
+                whole = database.sql(query)
+                kind = dict(zip(whole.columns, whole.types, strict=True)).get(column, "varchar")
+                text = str(since).replace("'", "''")
+                query = f"select * from ({query}) where {_quoted(column)} >= cast('{text}' as {kind})"  # noqa: S608
+            for batch in database.sql(query).to_arrow_reader(BATCH):
+                yield pa.Table.from_batches([batch])
+        except (duckdb.Error, OSError) as error:
+            raise _bad_query(source, error) from None
+
+
+def _fetch(
+    source: Query, url: str, query: str, column: str | None, since: Watermark | None, folder: Path
+) -> Iterator[pa.Table]:
+    """Run a query over a connection, streamed."""
+    import sqlalchemy as sa
+
+    try:
+        address = sa.make_url(url)
+        if address.drivername in ("postgresql", "postgres"):
+            address = address.set(drivername="postgresql+psycopg")
+        if address.get_backend_name() == "sqlite" and address.database:
+            place = folder.resolve() / address.database
+            if not place.is_file():
+                raise ConfigurationError(
+                    f"cannot read source '{source.name}': there is no database '{address.database}' in the "
+                    "project folder. Correct its `connection`."
+                )
+            address = address.set(database=str(place))
+        engine = sa.create_engine(address, poolclass=sa.NullPool)
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise _bad_query(source, error) from None
+    values: dict[str, Any] = {}
+    if column is not None and since is not None:
+        name = engine.dialect.identifier_preparer.quote(column)
+        query, values = f"select * from ({query}) as rows_from where {name} >= :since", {"since": since}  # noqa: S608
+    try:
+        with engine.connect() as connection:
+            result = connection.execution_options(stream_results=True).execute(sa.text(query), values)
+            names = list(result.keys())
+            for rows in result.partitions(BATCH_OVER_CONNECTION):
+                columns = [pa.array([_plain(value) for value in cells]) for cells in zip(*rows, strict=True)]
+                yield pa.table(dict(zip(names, columns, strict=True)))
+    except (sa.exc.SQLAlchemyError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _bad_query(source, error) from None
+    finally:
+        engine.dispose()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _bad_query(source: Query, error: Exception) -> ConfigurationError:
+    lines = str(error).strip().splitlines()
+    # A file system's own error comes as a whole traceback.
+    first = lines[-1].removeprefix("OSError: ") if lines[0].startswith("Traceback") else lines[0]
+    hint = "Correct it in kizuna.toml."
+    if "does not support the encoding" in first:
+        hint = (
+            "For a Japanese file write its encoding before the path, as in `read_csv('cp932://data/x.csv')`."
+        )
+    return ConfigurationError(f"cannot run the query of source '{source.name}': {first.rstrip('.')}. {hint}")
+
+
+def as_events(attribute: Attribute, rows: pa.Table) -> pa.Table:
+    """Rows of `customer_id, known_at, value` as events of the kind `attribute.<name>`."""
+    for column in ("customer_id", "known_at", "value"):
+        if column not in rows.column_names:
+            raise DataError(
+                f"cannot ingest attribute '{attribute.name}': its query gives no column '{column}'. "
+                f"It has {', '.join(rows.column_names)}; name one of them so, as in `x as {column}`.",
+                field=column,
+            )
+    values = rows.column("value")
+    number = any(
+        test(values.type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    )
+    return pa.table(
+        {
+            "customer_id": rows.column("customer_id"),
+            "occurred_at": rows.column("known_at"),
+            "kind": pa.array([ATTRIBUTE + attribute.name] * rows.num_rows, pa.string()),
+            ("value" if number else "detail"): values,
+        }
+    )

@@ -1,0 +1,170 @@
+"""The events of one ingest on their way into the store: on disk, by bucket, in order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.events.history import Codes
+from features.storage.customer_ids import Customers
+from features.storage.hashing import Words, as_ids, numbered, of_texts
+from features.storage.sorted_run import Rows, Rowset
+from features.storage.string_dictionary import Vocabulary, large
+from features.timeline import ALWAYS
+
+_COLUMNS = pa.schema(
+    [
+        ("keys", pa.int64()),
+        ("occurred", pa.int64()),
+        ("recorded", pa.int64()),
+        ("values", pa.float64()),
+        ("kinds", pa.int32()),
+        ("channels", pa.int32()),
+        ("places", pa.int32()),
+        ("details", pa.int32()),
+        ("sources", pa.int32()),
+        ("ids", pa.large_string()),
+        ("first", pa.uint64()),
+        ("second", pa.uint64()),
+        ("arrival", pa.int64()),
+    ]
+)
+
+
+class Arrivals:
+    """Rows of one ingest, spread over one file per bucket, so that memory holds a bucket at a time."""
+
+    def __init__(self, folder: Path, buckets: int, customers: Customers, vocabulary: Vocabulary) -> None:
+        self.folder, self.buckets = folder, buckets
+        self.customers, self.vocabulary = customers, vocabulary
+        self.count = 0
+        self._given: list[Words] = []
+        self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take_in(self, events: pa.Table, source: str) -> None:
+        """Add checked events of a source."""
+        count = events.num_rows
+        if count == 0:
+            return
+        rows = as_rows(events, source, self.customers, self.vocabulary)
+        first, second = rows.prints(self.customers.vocabulary.prints, self.vocabulary)
+        buckets = (rows.keys % self.buckets).astype(np.uint16)
+        self._note_given(rows.ids, buckets)
+        places = np.argsort(buckets, kind="stable")
+        columns = [pa.array(getattr(rows, column.name)[places]) for column in list(_COLUMNS)[:9]]
+        batch = pa.RecordBatch.from_arrays(
+            [
+                *columns,
+                rows.ids.take(pa.array(places)),
+                pa.array(first[places]),
+                pa.array(second[places]),
+                pa.array(self.count + places),
+            ],
+            schema=_COLUMNS,
+        )
+        edges = np.searchsorted(buckets[places], np.arange(self.buckets + 1))
+        for bucket in np.flatnonzero(np.diff(edges)).tolist():
+            if bucket not in self._writers:
+                self._writers[bucket] = pa.ipc.new_stream(str(self._path(bucket)), _COLUMNS)
+            self._writers[bucket].write_batch(batch.slice(edges[bucket], edges[bucket + 1] - edges[bucket]))
+        self.count += count
+
+    def close(self) -> None:
+        """No more rows will come."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def bucket(self, bucket: int) -> Batch | None:
+        """The rows that arrived for a bucket, or None."""
+        if bucket not in self._writers:
+            return None
+        with pa.OSFile(str(self._path(bucket)), "rb") as stream:
+            table = pa.ipc.open_stream(stream).read_all()
+        arrays = {name: table.column(name).to_numpy() for name in _COLUMNS.names if name != "ids"}
+        first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
+        rows, nameless = with_ids(Rows(**arrays, ids=large(table.column("ids"))), first, second)
+        return Batch(rows, first, second, arrival, nameless)
+
+    def across(self) -> Words:
+        """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
+        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._given]))
+
+    @property
+    def bits(self) -> int:
+        """How many low bits of `across` name the bucket."""
+        return (self.buckets - 1).bit_length()
+
+    def _note_given(self, ids: pa.Array, buckets: NDArray[np.uint16]) -> None:
+        if ids.null_count == len(ids):
+            return
+        prints, _ = of_texts(ids)
+        given = ids.is_valid().to_numpy(zero_copy_only=False)
+        self._given.append(tagged(prints[given], buckets[given], self.bits))
+
+    def _path(self, bucket: int) -> Path:
+        return self.folder / f"{bucket}.arrows"
+
+
+class Batch:
+    """What arrived for one bucket: the rows, what they say (fingerprints) and when they came."""
+
+    def __init__(
+        self, rows: Rows, first: Words, second: Words, arrival: Rowset, nameless: NDArray[np.bool_]
+    ) -> None:
+        self.rows, self.first, self.second = rows, first, second
+        self.arrival, self.nameless = arrival, nameless
+        self.ids = of_texts(rows.ids)
+
+
+def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Vocabulary) -> Rows:
+    """Checked events of a source as arrays; new customers and texts are added to what is known."""
+
+    def coded(name: str) -> Codes:
+        # Arrow finds the few distinct texts of a column faster than each could be fingerprinted.
+        column = events.column(name).combine_chunks().dictionary_encode()
+        codes = vocabulary.codes(column.dictionary, grow=True)
+        absent = len(codes)
+        numbers: Codes = np.append(codes, -1).astype(np.int32)[column.indices.fill_null(absent).to_numpy()]
+        return numbers
+
+    codes = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
+    named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
+    return Rows(
+        keys=customers.assign(events.column("customer_id")),
+        occurred=events.column("occurred_at").cast(pa.int64()).to_numpy(),
+        recorded=events.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
+        values=events.column("value").fill_null(np.nan).to_numpy(),
+        **codes,
+        sources=np.repeat(named, events.num_rows),
+        ids=large(events.column("event_id")),
+    )
+
+
+def with_ids(rows: Rows, first: Words, second: Words) -> tuple[Rows, NDArray[np.bool_]]:
+    """Rows in order of arrival with an id for each, and which came without one.
+
+    Such an id is derived from what the row says (its fingerprints) and its ordinal among its equals.
+    """
+    nameless: NDArray[np.bool_] = rows.ids.is_null().to_numpy(zero_copy_only=False)
+    if not nameless.any():
+        return rows, nameless
+    derived = as_ids(*numbered(first[nameless], second[nameless]))
+    ids = derived if nameless.all() else large(_filled(rows.ids, nameless, derived))
+    return replace(rows, ids=ids), nameless
+
+
+def tagged(prints: Words, buckets: NDArray[np.uint16] | int, bits: int) -> Words:
+    """Fingerprints whose lowest bits are replaced by a bucket."""
+    low = np.uint64((1 << bits) - 1)
+    marked: Words = (prints & ~low) | np.asarray(buckets).astype(np.uint64)
+    return marked
+
+
+def _filled(ids: pa.Array, nameless: NDArray[np.bool_], derived: pa.Array) -> pa.Array:
+    places = np.cumsum(nameless) - 1 + len(ids)
+    return pa.concat_arrays([ids, derived]).take(pa.array(np.where(nameless, places, np.arange(len(ids)))))

@@ -1,0 +1,90 @@
+"""Who was erased, so that nobody comes back unsaid with the next ingest: keyed hashes, no names.
+
+The file tells nobody's name, but who holds it and a list of names can tell which of them are in it. It
+is as confidential as the store that it lies in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.storage.customer_ids import Customers
+
+FILE = "erased.json"
+MENTIONS = ("channel", "place", "detail")
+
+
+class Erased:
+    """The erased customers of a store; whoever changes the list holds the store's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        held = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        self._salt: str = held.get("salt") or secrets.token_hex(16)
+        self._hashes: set[str] = set(held.get("hashes", ()))
+
+    def __contains__(self, customer_id: str) -> bool:
+        return self._hash(customer_id) in self._hashes
+
+    def add(self, customer_id: str) -> None:
+        """From now on, rows of this customer stay out."""
+        self._hashes.add(self._hash(customer_id))
+        self._save()
+
+    def discard(self, customer_id: str) -> bool:
+        """Rows of this customer may come in again; says whether they had been kept out."""
+        known = customer_id in self
+        if known:
+            self._hashes.remove(self._hash(customer_id))
+            self._save()
+        return known
+
+    def without(self, rows: pa.Table, customers: Customers) -> tuple[pa.Table, int]:
+        """A source's rows without those of erased customers, and how many those were."""
+        if not self._hashes or "customer_id" not in rows.column_names:
+            return rows, 0
+        column = rows.column("customer_id")
+        if pa.types.is_floating(column.type) or pa.types.is_nested(column.type):
+            return rows, 0  # no customer id: what checks the rows says so
+        texts = column.cast(pa.string())
+        distinct = texts.unique().drop_null()
+        # Whoever has a key was not erased, or was readmitted.
+        strange = distinct.filter(pa.array(customers.keys(distinct) < 0))
+        gone = [text for text in strange.to_pylist() if text in self]
+        if not gone:
+            return rows, 0
+        stay = pc.invert(pc.is_in(texts, value_set=pa.array(gone, pa.string())))
+        kept = rows.filter(stay)
+        return kept, rows.num_rows - kept.num_rows
+
+    def unsaid(self, events: pa.Table) -> pa.Table:
+        """Checked events of others in which no erased customer's id is a channel, a place or a detail."""
+        for name in MENTIONS if self._hashes else ():
+            column = events.column(name)
+            gone = [text for text in column.unique().drop_null().to_pylist() if text in self]
+            if gone:
+                said = pc.is_in(column, value_set=pa.array(gone, pa.string()))
+                blank = pc.if_else(said, pa.scalar(None, pa.string()), column)
+                events = events.set_column(
+                    events.schema.get_field_index(name), events.schema.field(name), blank
+                )
+        return events
+
+    def _hash(self, customer_id: str) -> str:
+        salt = bytes.fromhex(self._salt)
+        return hashlib.blake2b(customer_id.encode(), digest_size=16, key=salt).hexdigest()
+
+    def _save(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump({"salt": self._salt, "hashes": sorted(self._hashes)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)

@@ -1,0 +1,324 @@
+"""What the store holds: how much of which kind of event, when, at what times of day, and what was refused.
+
+Everything is read once, bucket by bucket. Days and times of day are those of the project's calendar;
+what is known about a customer besides events (`attribute.NAME`) is counted apart and lies in no range.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.catalog.definitions import ATTRIBUTE, Indicator
+from features.errors import DataError
+from features.event_store import EventStore
+from features.events.history import History
+from features.events.validation import NO_CUSTOMER
+from features.ingestion.quarantine import QUARANTINE_SCHEMA
+from features.storage.delta_table import Lake
+from features.timeline import DAY, SECOND, Timeline
+
+Ints = NDArray[np.int64]
+
+MINUTES = 1_440
+CANDIDATES = 1_000
+"""Busiest instants kept from each bucket: one that holds a percent of the events is among them."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of event."""
+
+    name: str
+    indicators: tuple[str, ...]
+    """The indicators that name it; none for a kind that no feature counts."""
+    events: int
+    customers: int
+    valued: int
+    """Events that say something in `value`."""
+    negative: int
+    first: int
+    newest: int
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The events of one indicator: one side of engagement."""
+
+    indicator: Indicator
+    kinds: tuple[str, ...]
+    """Those that the store holds."""
+    events: int
+    customers: int
+    days: Ints
+    """int64[d]: events on each local day from the first to the newest of the store."""
+    minutes: Ints
+    """int64[1440]: events by local time of day."""
+    crowd: int
+    """Events at the instant that has most of them, as far as the busiest of each bucket tell."""
+    crowded: int
+    """That instant."""
+    together: int
+    """Events of a kind that the same customer had just before, at the very same instant."""
+    late: int
+    """Events that the company learned of after they occurred."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Rows of one source that are no events, for one reason; a row that came twice counts once."""
+
+    source: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """What the store holds before `until`, or altogether."""
+
+    version: str
+    customers: int
+    events: int
+    attributes: int
+    first: int
+    newest: int
+    first_day: int
+    """The place of the first local day in the timeline's midnights."""
+    days: Ints
+    """int64[d]: events on each local day, whatever their kind."""
+    once: int
+    """Customers with a single event."""
+    busiest: str
+    busiest_events: int
+    kinds: tuple[Kind, ...]
+    """Most frequent first."""
+    sides: tuple[Side, ...]
+    """In the order in which indicators are declared."""
+    refused: tuple[Refused, ...]
+
+    @property
+    def span(self) -> float:
+        """Days between the first and the newest event."""
+        return (self.newest - self.first) / DAY
+
+    @property
+    def quarantined(self) -> int:
+        return sum(one.rows for one in self.refused)
+
+    @property
+    def without_customer(self) -> int:
+        return sum(one.rows for one in self.refused if one.reason == NO_CUSTOMER)
+
+    def share(self, rows: int) -> float:
+        """Such a part of all rows that came, kept or refused."""
+        return rows / (self.events + self.attributes + self.quarantined)
+
+    def side(self, indicator: str) -> Side | None:
+        """The events of an indicator, if there are any."""
+        return next((one for one in self.sides if one.indicator.name == indicator), None)
+
+
+def take(
+    store: EventStore,
+    indicators: Sequence[Indicator],
+    timeline: Timeline,
+    *,
+    until: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Inventory:
+    """Look through the store; events at or after `until` do not exist.
+
+    Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
+    """
+    oldest, newest = store.oldest(), store.newest()
+    if oldest is None or newest is None or (until is not None and oldest >= until):
+        raise _nothing(until, timeline)
+    newest = newest if until is None else min(newest, until - 1)
+    midnights = timeline.midnights
+    first_day, last_day = (int(np.searchsorted(midnights, at, side="right")) - 1 for at in (oldest, newest))
+    counts = _Counts(timeline, first_day, last_day - first_day + 1, tuple(indicators))
+    for bucket, history in enumerate(store.histories(until=until, columns=frozenset({"value"}))):
+        if progress:
+            progress("looking through the events", bucket / len(store.buckets))
+        counts.add(history)
+    if not counts.customers:
+        raise _nothing(until, timeline)
+    return counts.inventory(store)
+
+
+@dataclass
+class _Tally:
+    """What is summed up about an indicator while buckets go by."""
+
+    days: Ints
+    minutes: Ints = field(default_factory=lambda: np.zeros(MINUTES, dtype=np.int64))
+    instants: Counter[int] = field(default_factory=Counter)
+    customers: int = 0
+    together: int = 0
+    late: int = 0
+
+
+class _Counts:
+    def __init__(
+        self, timeline: Timeline, first_day: int, days: int, indicators: tuple[Indicator, ...]
+    ) -> None:
+        self.timeline, self.first_day, self.indicators = timeline, first_day, indicators
+        self.days = np.zeros(days, dtype=np.int64)
+        self.tallies: dict[str, _Tally] = {}
+        self.kinds: dict[str, Ints] = {}
+        self.customers = self.once = self.attributes = 0
+        self.busiest, self.busiest_events = -1, 0
+
+    def add(self, history: History) -> None:
+        """Count one bucket's events; those of kinds that say what is known about a customer, apart."""
+        if not history.events:
+            return
+        self._count_kinds(history)
+        profile = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
+        happened = ~profile[history.kinds]
+        who = np.repeat(np.arange(history.customers), np.diff(history.offsets))[happened]
+        instants, kinds = history.instants[happened], history.kinds[happened]
+        self.attributes += history.events - len(who)
+        if not len(who):
+            return
+        each = np.bincount(who, minlength=history.customers)
+        self.customers += int((each > 0).sum())
+        self.once += int((each == 1).sum())
+        if each.max() > self.busiest_events:
+            self.busiest, self.busiest_events = int(history.keys[each.argmax()]), int(each.max())
+        late = np.zeros(len(who), dtype=np.bool_)
+        if len(history.recorded):
+            late = history.recorded[happened] > instants
+        midnights = self.timeline.midnights
+        place = np.searchsorted(midnights, instants, side="right") - 1
+        minute = np.minimum((instants - midnights[place]) // (60 * SECOND), MINUTES - 1)
+        day = place - self.first_day
+        self.days += np.bincount(day, minlength=len(self.days))
+        again = np.r_[
+            False, (who[1:] == who[:-1]) & (instants[1:] == instants[:-1]) & (kinds[1:] == kinds[:-1])
+        ]
+        for indicator in self.indicators:
+            chosen = np.array([name in indicator.kinds for name in history.kind_names])[kinds]
+            if chosen.any():
+                tally = self.tallies.setdefault(indicator.name, _Tally(np.zeros_like(self.days)))
+                tally.days += np.bincount(day[chosen], minlength=len(self.days))
+                tally.minutes += np.bincount(minute[chosen], minlength=MINUTES)
+                tally.customers += int(np.count_nonzero(np.diff(who[chosen]))) + 1
+                tally.together += int(again[chosen].sum())
+                tally.late += int(late[chosen].sum())
+                at, crowds = np.unique(instants[chosen], return_counts=True)
+                top = np.argsort(-crowds, kind="stable")[:CANDIDATES]
+                tally.instants.update(dict(zip(at[top].tolist(), crowds[top].tolist(), strict=True)))
+
+    def _count_kinds(self, history: History) -> None:
+        """Events, customers, values, negative values, first and newest instant of each kind."""
+        names = len(history.kind_names)
+        who = np.repeat(np.arange(history.customers), np.diff(history.offsets))
+        pairs = np.unique(who * names + history.kinds)
+        first = np.full(names, np.iinfo(np.int64).max)
+        newest = np.full(names, np.iinfo(np.int64).min)
+        np.minimum.at(first, history.kinds, history.instants)
+        np.maximum.at(newest, history.kinds, history.instants)
+        rows = np.column_stack(
+            [
+                np.bincount(history.kinds, minlength=names),
+                np.bincount(pairs % names, minlength=names),
+                np.bincount(history.kinds[~np.isnan(history.values)], minlength=names),
+                np.bincount(history.kinds[history.values < 0], minlength=names),
+                first,
+                newest,
+            ]
+        )
+        for name, row in zip(history.kind_names, rows, strict=True):
+            if row[0]:
+                old = self.kinds.get(name)
+                self.kinds[name] = (
+                    row if old is None else np.r_[old[:4] + row[:4], min(old[4], row[4]), max(old[5], row[5])]
+                )
+
+    def inventory(self, store: EventStore) -> Inventory:
+        kinds = [self._kind(name, row) for name, row in self.kinds.items()]
+        done = [kind for kind in kinds if not kind.name.startswith(ATTRIBUTE)]
+        name = store.customers.names(np.array([self.busiest])).to_pylist()[0]
+        return Inventory(
+            version=store.version,
+            customers=self.customers,
+            events=sum(kind.events for kind in done),
+            attributes=self.attributes,
+            first=min(kind.first for kind in done),
+            newest=max(kind.newest for kind in done),
+            first_day=self.first_day,
+            days=self.days,
+            once=self.once,
+            busiest=name or "",
+            busiest_events=self.busiest_events,
+            kinds=tuple(sorted(kinds, key=lambda kind: (-kind.events, kind.name))),
+            sides=tuple(self._side(one) for one in self.indicators if one.name in self.tallies),
+            refused=refused(store),
+        )
+
+    def _kind(self, name: str, row: Ints) -> Kind:
+        named = tuple(one.name for one in self.indicators if name in one.kinds)
+        events, customers, valued, negative, first, newest = row.tolist()
+        return Kind(name, named, events, customers, valued, negative, first, newest)
+
+    def _side(self, indicator: Indicator) -> Side:
+        tally = self.tallies[indicator.name]
+        crowded, crowd = max(tally.instants.items(), key=lambda pair: (pair[1], -pair[0]))
+        return Side(
+            indicator=indicator,
+            kinds=tuple(kind for kind in indicator.kinds if kind in self.kinds),
+            events=int(tally.days.sum()),
+            customers=tally.customers,
+            days=tally.days,
+            minutes=tally.minutes,
+            crowd=crowd,
+            crowded=crowded,
+            together=tally.together,
+            late=tally.late,
+        )
+
+
+def refused(store: EventStore) -> tuple[Refused, ...]:
+    """How many rows of which source lie in the quarantine for which reason, most first."""
+    lake = Lake(store.folder / "quarantine", QUARANTINE_SCHEMA)
+    snapshot = lake.snapshot()
+    counts: Counter[tuple[str, str]] = Counter()
+    for file in snapshot.files if snapshot else ():
+        rows: Any = pq.read_table(lake.path(file), columns=["source", "reason"], partitioning=None)
+        grouped = rows.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist()
+        counts.update({(row["source"], row["reason"]): row["count_all"] for row in grouped})
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Refused(source, reason, rows) for (source, reason), rows in ordered)
+
+
+def _nothing(until: int | None, timeline: Timeline) -> DataError:
+    before = "" if until is None else f" before {timeline.name(until)}"
+    return DataError(
+        f"cannot examine the data: the store holds no event of a customer{before}. "
+        "Ingest some with `kizuna ingest`."
+    )
+
+
+def gaps(days: Ints) -> list[tuple[int, int]]:
+    """Unusual runs of days without events inside the record: (first day, how many), each by its place.
+
+    Unusual is a run of two days or more that is more than twice as long as the runs of empty days
+    usually are (weekends off are usual), where even at the pace of a slow day twenty events are missing.
+    """
+    there = np.flatnonzero(days)
+    runs = np.diff(there) - 1
+    starts, lengths = there[:-1][runs > 0] + 1, runs[runs > 0]
+    if not len(lengths):
+        return []
+    usual = float(np.median(lengths)) if len(lengths) > 4 else 1.0
+    pace = np.quantile(days[there], 0.25)
+    unusual = (lengths > 2 * usual) & (lengths >= 2) & (lengths * pace >= 20)
+    return list(zip(starts[unusual].tolist(), lengths[unusual].tolist(), strict=True))

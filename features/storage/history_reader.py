@@ -1,0 +1,124 @@
+"""Runs become histories: the arrays that the kernel walks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.events.history import MISSING, History
+from features.storage.run_reader import Excerpt, Texts, excerpt, stretches
+from features.storage.sorted_run import Rowset, interleave, order
+from features.timeline import ALWAYS, Instants, in_history
+
+ALL_COLUMNS = frozenset({"value", "channel", "place", "detail"})
+
+
+def history(
+    paths: Sequence[Path],
+    *,
+    until: int | None,
+    columns: frozenset[str],
+    event_ids: bool,
+    wanted: Rowset | None = None,
+) -> History:
+    """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are."""
+    parts = [part for path in paths if len(part := excerpt(path, columns, wanted))]
+    instants, recorded = _instants(parts), _recorded(parts)
+    keys, offsets, places = _arrangement(parts, instants)
+    if until is not None:
+        past = in_history(instants, recorded if len(recorded) else None, until)
+        if places is None:
+            places = np.flatnonzero(past)
+            offsets = np.searchsorted(places, offsets)
+        else:
+            kept = past[places]
+            offsets = np.append(0, np.cumsum(kept))[offsets]
+            places = places[kept]
+        there = np.flatnonzero(np.diff(offsets))
+        keys, offsets = keys[there], np.append(offsets[there], offsets[-1])
+
+    def arranged(values: NDArray[Any]) -> NDArray[Any]:
+        return values if places is None or not len(values) else values[places]
+
+    if wanted is not None:
+        offsets = np.append(offsets, offsets[-1])[
+            np.searchsorted(keys, np.append(wanted, np.iinfo(np.int64).max))
+        ]
+        keys = wanted
+    texts = {name: _together(parts, name) for name in ("kind", "channel", "place", "detail")}
+    codes = {name: arranged(codes) for name, (codes, _) in texts.items()}
+    return History(
+        keys=keys,
+        offsets=offsets.astype(np.int64),
+        instants=arranged(instants),
+        recorded=arranged(recorded),
+        kinds=codes["kind"],
+        values=arranged(_joined([part.values for part in parts], np.float64)),
+        channels=codes["channel"],
+        places=codes["place"],
+        details=codes["detail"],
+        kind_names=texts["kind"][1],
+        channel_names=texts["channel"][1],
+        place_names=texts["place"][1],
+        detail_names=texts["detail"][1],
+        event_ids=(
+            arranged(np.array(_ids(parts).to_pylist(), dtype=object))
+            if event_ids
+            else np.empty(0, dtype=object)
+        ),
+    )
+
+
+def _arrangement(parts: Sequence[Excerpt], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:
+    """The customers, where each one's events begin, and which row comes at each place (None: as they lie)."""
+    if len(parts) == 1 and parts[0].ours:
+        return parts[0].keys, parts[0].starts, None
+    keys, starts, places, sure = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int64), True
+    for part in parts:
+        more = interleave(keys, starts, places, part.keys, part.starts, len(places), instants)
+        keys, starts, places = more[:3]
+        sure = sure and more[3] and part.ours
+    if not sure:
+        # Two runs have events of one customer at one instant: only their ids can tell which is first.
+        of_row = _joined([np.repeat(part.keys, np.diff(part.starts)) for part in parts], np.int64)
+        places = order(of_row, instants, _ids(parts))
+        keys, starts = stretches(of_row[places])
+    return keys, starts, places
+
+
+def _instants(parts: Sequence[Excerpt]) -> Instants:
+    return _joined([part.instants for part in parts], np.int64)
+
+
+def _recorded(parts: Sequence[Excerpt]) -> Instants:
+    """When the company learned of each event; empty when all were known at once."""
+    if not any(len(part.recorded) for part in parts):
+        return np.empty(0, np.int64)
+    said = [part.recorded if len(part.recorded) else np.full(len(part), ALWAYS) for part in parts]
+    return _joined(said, np.int64)
+
+
+def _together(parts: Sequence[Excerpt], name: str) -> Texts:
+    """A text column of several excerpts in codes of one list."""
+    texts = [part.texts[name] for part in parts if name in part.texts]
+    if len(texts) < 2:
+        return texts[0] if texts else (np.empty(0, np.int32), ())
+    known: dict[str, int] = {}
+    columns = []
+    for codes, names in texts:
+        numbers = [known.setdefault(text, len(known)) for text in names]
+        columns.append(np.array([*numbers, MISSING], np.int32)[codes])
+    return np.concatenate(columns), tuple(known)
+
+
+def _ids(parts: Sequence[Excerpt]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], pa.large_string()), *(part.ids() for part in parts)])
+
+
+def _joined(columns: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
+    return columns[0] if len(columns) == 1 else np.concatenate([np.empty(0, kind), *columns])

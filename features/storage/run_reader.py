@@ -1,0 +1,223 @@
+"""Excerpts: the columns of one run that somebody asked for, of all its customers or of some."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features import array_pool
+from features.events.history import MISSING, Codes
+from features.storage import parquet_pages
+from features.storage.sorted_run import TEXTS, Rowset, in_order
+from features.storage.string_dictionary import large
+from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
+
+Texts = tuple[Codes, tuple[str, ...]]
+_NAN = int(np.array(np.nan).view(np.int64))
+_PADDING, _HEADER = 8, 256
+"""Bytes behind what was read that may be touched; what the header of a page takes at most, as a rule."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Excerpt:
+    """Events of one run, by customer; a column that nobody asked for is empty."""
+
+    path: Path
+    keys: Rowset
+    """int64[c]: the customers, ascending."""
+    starts: Rowset
+    """int64[c + 1]: where the events of each begin."""
+    instants: Instants
+    recorded: Instants
+    """May be empty when all were known at once."""
+    values: NDArray[np.float64]
+    texts: dict[str, Texts]
+    """Of each text column its codes, and the texts they count into."""
+    groups: tuple[int, ...]
+    """The row groups that were read, and the rows of theirs that were wanted (None: all)."""
+    rows: Rowset | None
+    ours: bool = True
+    """Whether Kizuna wrote the run, and so in its order."""
+
+    def __len__(self) -> int:
+        return len(self.instants)
+
+    def ids(self) -> pa.Array:
+        """The event ids, `large_string`."""
+        with pq.ParquetFile(self.path) as file:
+            ids = large(file.read_row_groups(self.groups, columns=["event_id"]).column("event_id"))
+        return ids if self.rows is None else ids.take(pa.array(self.rows))
+
+
+def excerpt(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -> Excerpt:
+    """Keys, instants, kinds and those `columns` of a run; of the customers `wanted` (ascending), or all."""
+    footer = pq.read_metadata(path)
+    groups = tuple(range(footer.num_row_groups))
+    if wanted is not None:
+        groups = tuple(group for group in groups if _may_hold(footer.row_group(group), wanted))
+    found = _from_pages(path, footer, groups, columns) or _from_arrow(path, footer, groups, columns)
+    if len(found) and found.texts["kind"][0].min() < 0:
+        raise OSError(f"{path.name} is damaged: it has an event without a kind")
+    if found.ours and not in_order(found.starts, found.instants, EARLIEST, LATEST):
+        raise OSError(f"{path.name} is damaged: its events are not in order")
+    return found if wanted is None else _only(found, wanted)
+
+
+def _may_hold(group: Any, wanted: Rowset) -> bool:
+    range_ = group.column(0).statistics
+    first = np.searchsorted(wanted, range_.min)
+    return bool(first < len(wanted) and wanted[first] <= range_.max)
+
+
+def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> Excerpt | None:
+    """An excerpt of a run that Kizuna wrote, None when its pages are not as Kizuna lays them out."""
+    if b"kizuna.digest" not in (footer.metadata or {}) or not groups:
+        return None
+    place = {name: number for number, name in enumerate(footer.schema.names)}
+    rows = [footer.row_group(group).num_rows for group in groups]
+    firsts = np.cumsum([0, *rows]).tolist()
+    count = firsts[-1]
+    coded_names = [name for name in TEXTS if name == "kind" or name in columns]
+    spans = {
+        name: [_span(footer.row_group(group).column(place[name])) for group in groups]
+        for name in ("key", "occurred_at", "recorded_at", *coded_names, *(columns & {"value"}))
+    }
+    room = np.empty(max(size for chunks in spans.values() for _, size in chunks) + _PADDING, np.uint8)
+    with path.open("rb") as file:
+
+        def read(begin: int, *parts: NDArray[Any]) -> int:
+            return os.preadv(file.fileno(), [part.data for part in parts], begin)
+
+        def chunks(name: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
+            for begin, size in spans[name]:
+                yield room, read(begin, room[:size])
+
+        def numbers(name: str, missing: int) -> NDArray[np.int64] | None:
+            """May be empty where no event has one."""
+            out = np.empty(0, np.int64)
+            for (begin, size), first, length in zip(spans[name], firsts, rows, strict=False):
+                if not len(out):
+                    if size < max(length, _HEADER) and parquet_pages.blank(
+                        room, 0, read(begin, room[:size]), length
+                    ):
+                        continue
+                    out = array_pool.empty(count, np.int64)
+                    out[:first] = missing
+                part, header = out[first : first + length], size - 8 * length
+                # As a rule one page, its numbers behind a short header: they are read into their place.
+                in_place = 0 < header <= _HEADER and read(begin, room[:header], part) == size
+                if in_place and parquet_pages.follows(room, header, size, length):
+                    continue
+                if not parquet_pages.fixed(room, 0, read(begin, room[:size]), missing, part):
+                    return None
+            return out
+
+        def coded(name: str) -> Texts | None:
+            out, known = array_pool.empty(count, np.int32), dict[str, int]()
+            last, codes = None, np.empty(0, np.int32)
+            for (data, size), first, length in zip(chunks(name), firsts, rows, strict=False):
+                begin, end, entries = parquet_pages.dictionary(data, 0, size)
+                body = data[begin:end].tobytes() if entries > 0 else b""
+                if body != last:
+                    texts, last = parquet_pages.texts(body, max(entries, 0)), body
+                    codes = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
+                if not parquet_pages.codes(data, 0, size, codes, out[first : first + length]):
+                    return None
+            return out, tuple(known)
+
+        keys, starts, found = array_pool.empty(count, np.int64), array_pool.empty(count + 1, np.int64), 0
+        for (data, size), first, length in zip(chunks("key"), firsts, rows, strict=False):
+            found = parquet_pages.stretches(data, 0, size, first, length, keys, starts, found)
+            if found < 0:
+                return None
+        starts[found] = count
+        instants = numbers("occurred_at", 0)
+        recorded = numbers("recorded_at", ALWAYS)
+        values = numbers("value", _NAN) if "value" in columns else np.empty(0, np.int64)
+        texts = {name: coded(name) for name in coded_names}
+    if instants is None or recorded is None or values is None or not len(instants):
+        return None
+    if "value" in columns and not len(values):
+        values = np.full(count, _NAN)
+    said = {name: text for name, text in texts.items() if text is not None}
+    if len(said) < len(texts):
+        return None
+    keys, starts = keys[:found].copy(), starts[: found + 1].copy()
+    return Excerpt(path, keys, starts, instants, recorded, values.view(np.float64), said, groups, None)
+
+
+def _span(chunk: Any) -> tuple[int, int]:
+    """Where a column chunk begins in its file, and how long it is; 0 where it is compressed."""
+    begin = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+    return begin, chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0
+
+
+def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> Excerpt:
+    """An excerpt of any run, in whatever way it is laid out."""
+    texts = [name for name in TEXTS if name == "kind" or name in columns]
+    names = ["key", "occurred_at", "recorded_at", *texts, *(columns & {"value"})]
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        table = file.read_row_groups(groups, columns=names)
+    keys, starts = stretches(table.column("key").to_numpy())
+    recorded = table.column("recorded_at")
+    some = recorded.null_count < len(recorded)
+
+    def coded(name: str) -> Texts:
+        column = table.column(name).unify_dictionaries().combine_chunks()
+        chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
+        if not len(chunk):
+            return np.empty(0, np.int32), ()
+        return chunk.indices.fill_null(MISSING).to_numpy(), tuple(chunk.dictionary.to_pylist())
+
+    return Excerpt(
+        path,
+        keys,
+        starts,
+        table.column("occurred_at").cast(pa.int64()).to_numpy(),
+        recorded.cast(pa.int64()).fill_null(ALWAYS).to_numpy() if some else np.empty(0, np.int64),
+        table.column("value").fill_null(np.nan).to_numpy() if "value" in columns else np.empty(0),
+        {name: coded(name) for name in texts},
+        groups,
+        None,
+        b"kizuna.digest" in (footer.metadata or {}),
+    )
+
+
+def stretches(keys: Rowset) -> tuple[Rowset, Rowset]:
+    """The customers of rows that are sorted by key, and where each one's begin (one more: the end)."""
+    if not len(keys):
+        return np.empty(0, np.int64), np.zeros(1, np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    return keys[starts], np.append(starts, len(keys)).astype(np.int64)
+
+
+def _only(whole: Excerpt, wanted: Rowset) -> Excerpt:
+    """The part of an excerpt that some customers have."""
+    there = np.flatnonzero(np.isin(whole.keys, wanted, assume_unique=whole.ours))
+    lengths = np.diff(whole.starts)[there]
+    starts = np.append(0, np.cumsum(lengths)).astype(np.int64)
+    rows = np.repeat(whole.starts[there] - starts[:-1], lengths) + np.arange(starts[-1])
+
+    def those(column: NDArray[Any]) -> NDArray[Any]:
+        return column[rows] if len(column) else column
+
+    return Excerpt(
+        whole.path,
+        whole.keys[there],
+        starts,
+        those(whole.instants),
+        those(whole.recorded),
+        those(whole.values),
+        {name: (those(codes), names) for name, (codes, names) in whole.texts.items()},
+        whole.groups,
+        rows,
+        whole.ours,
+    )

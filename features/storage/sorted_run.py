@@ -1,0 +1,325 @@
+"""Runs: events of one bucket as arrays, in the store's order, and the Parquet files that hold them.
+
+The order is customer key, instant, event id. A bucket is one long run and a few short ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numba
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.events.history import Codes
+from features.events.validation import ATTRIBUTE
+from features.storage.hashing import Words, buffers, digest, of_events, of_texts
+from features.storage.string_dictionary import Vocabulary, large
+from features.timeline import ALWAYS, Instants
+
+Rowset = NDArray[np.int64]
+ROW_GROUP = 1 << 17
+TEXTS = ("kind", "channel", "place", "detail", "source")
+_COLD = ("event_id", "source")
+"""Columns that only ingests and explanations read."""
+_STAMP = pa.timestamp("us", "UTC")
+_CODED = pa.dictionary(pa.int32(), pa.string())
+RUN_SCHEMA = pa.schema(
+    [
+        ("key", pa.int64()),
+        ("occurred_at", _STAMP),
+        ("kind", _CODED),
+        ("value", pa.float64()),
+        ("channel", _CODED),
+        ("place", _CODED),
+        ("detail", _CODED),
+        ("recorded_at", _STAMP),
+        ("event_id", pa.large_string()),
+        ("source", _CODED),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Events as arrays; the five text columns are codes of one vocabulary, -1 where absent."""
+
+    keys: Rowset
+    occurred: Instants
+    recorded: Instants
+    values: NDArray[np.float64]
+    kinds: Codes
+    channels: Codes
+    places: Codes
+    details: Codes
+    sources: Codes
+    ids: pa.Array
+    """`large_string`."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, where: Rowset | NDArray[np.bool_]) -> Rows:
+        """The rows at these positions, or where a mask says so."""
+        at = np.flatnonzero(where) if where.dtype == np.bool_ else where
+        arrays = {name: getattr(self, name)[at] for name in _NUMERIC}
+        return Rows(**arrays, ids=self.ids.take(pa.array(at)))
+
+    def prints(self, people: tuple[Words, Words], vocabulary: Vocabulary) -> tuple[Words, Words]:
+        """The fingerprints of what the events say; `people` are those of the customers, by key."""
+        columns = (self.kinds, self.channels, self.places, self.details)
+        first, second = of_events(
+            self.keys, self.occurred, self.recorded, self.values, *columns, people, vocabulary.prints
+        )
+        return first, second
+
+
+_NUMERIC = tuple(column.name for column in fields(Rows))[:-1]
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Several sets of rows as one."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _NUMERIC}
+    return Rows(**arrays, ids=pa.concat_arrays([part.ids for part in parts]))
+
+
+def write(path: Path, rows: Rows, vocabulary: Vocabulary, people: tuple[Words, Words]) -> None:
+    """Write rows, already in order, as a run that says its digest and its first and last engagement."""
+    texts = vocabulary.texts
+    engagement = ~_starts_with(texts, ATTRIBUTE)[rows.kinds]
+    when = rows.occurred[engagement]
+    ids, _ = of_texts(rows.ids)
+    facts = {
+        "kizuna.digest": str(int(digest(rows.prints(people, vocabulary)[0], ids))),
+        "kizuna.oldest": str(when.min()) if len(when) else "",
+        "kizuna.newest": str(when.max()) if len(when) else "",
+    }
+
+    def coded(codes: Codes) -> pa.DictionaryArray:
+        used = np.zeros(len(texts) + 1, dtype=bool)
+        used[codes] = True
+        used[-1] = False
+        renumbered = (np.cumsum(used) - 1).astype(np.int32)
+        names = texts.take(pa.array(np.flatnonzero(used))).cast(pa.string())
+        indices = pa.array(renumbered[codes], mask=codes < 0 if (codes < 0).any() else None)
+        return pa.DictionaryArray.from_arrays(indices, names)
+
+    table = pa.Table.from_arrays(
+        [
+            pa.array(rows.keys),
+            pa.array(rows.occurred).cast(_STAMP),
+            coded(rows.kinds),
+            pa.array(rows.values, mask=np.isnan(rows.values)),
+            coded(rows.channels),
+            coded(rows.places),
+            coded(rows.details),
+            pa.array(rows.recorded, mask=rows.recorded == ALWAYS).cast(_STAMP),
+            rows.ids,
+            coded(rows.sources),
+        ],
+        schema=RUN_SCHEMA.with_metadata(facts),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        table,
+        path,
+        row_group_size=ROW_GROUP,
+        # Hot columns lie as the page reader (parquet_pages.py) takes them: plain, one page per group.
+        compression={name: "zstd" if name in _COLD else "none" for name in RUN_SCHEMA.names},
+        compression_level=dict.fromkeys(_COLD, 1),
+        use_dictionary=["key", *TEXTS],
+        dictionary_pagesize_limit=1 << 24,
+        write_statistics=["key", "occurred_at"],
+        data_page_size=1 << 26,
+        max_rows_per_page=ROW_GROUP,
+    )
+
+
+def read(path: Path, vocabulary: Vocabulary) -> Rows:
+    """All rows of a run."""
+    table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
+
+    def coded(name: str) -> Codes:
+        parts = [
+            vocabulary.codes(chunk.dictionary, grow=True).astype(np.int32)[
+                chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)
+            ]
+            if len(chunk.dictionary)
+            else np.full(len(chunk), -1, np.int32)
+            for chunk in table.column(name).chunks
+        ]
+        codes = np.concatenate([np.empty(0, np.int32), *parts])
+        if table.column(name).null_count:
+            codes[table.column(name).is_null().to_numpy()] = -1
+        return codes
+
+    return Rows(
+        table.column("key").to_numpy(),
+        table.column("occurred_at").cast(pa.int64()).to_numpy(),
+        table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
+        table.column("value").fill_null(np.nan).to_numpy(),
+        **{name + "s": coded(name) for name in TEXTS},
+        ids=large(table.column("event_id")),
+    )
+
+
+def read_ids(path: Path) -> pa.Array:
+    """The event ids of a run, `large_string`."""
+    return large(pq.read_table(path, columns=["event_id"], partitioning=None).column("event_id"))
+
+
+def span(path: Path) -> tuple[int, int]:
+    """The instants of the first and the last event of a run."""
+    footer = pq.read_metadata(path)
+    column = footer.schema.names.index("occurred_at")
+    seen = [footer.row_group(group).column(column).statistics for group in range(footer.num_row_groups)]
+    return min(one.min_raw for one in seen), max(one.max_raw for one in seen)
+
+
+def order(keys: Rowset, occurred: Instants, ids: pa.Array) -> Rowset:
+    """int64[n]: the positions of rows in the store's order."""
+    span = int(keys.max() - keys.min()) + 1 if len(keys) else 0
+    places: Rowset = np.argsort(occurred, kind="stable")
+    if span <= 16 * len(keys) + 1024:
+        places = _by_key(places, keys, keys.min() if len(keys) else 0, span)
+    else:
+        places = places[np.argsort(keys[places], kind="stable")]
+    _settle_ties(places, keys, occurred, *buffers(ids))
+    return places
+
+
+def _starts_with(texts: pa.Array, prefix: str) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = pc.starts_with(texts, prefix).fill_null(False).to_numpy(zero_copy_only=False)
+    return flags
+
+
+@numba.njit(cache=True, nogil=True)
+def in_order(starts, instants, earliest, latest):  # type: ignore[no-untyped-def]
+    """Whether instants lie in `[earliest, latest)`, and those of each customer in order.
+
+    `starts`, int64[c + 1]: where the events of each customer begin; nobody is without.
+    """
+    first, last, back = latest, earliest, 0
+    for i in range(np.uintp(1), np.uintp(max(len(instants), 1))):
+        first, last = min(first, instants[i]), max(last, instants[i])
+        back += instants[i] < instants[i - np.uintp(1)]
+    for c in range(1, len(starts) - 1):
+        back -= instants[starts[c]] < instants[starts[c] - 1]
+    if len(instants):
+        first, last = min(first, instants[0]), max(last, instants[0])
+    return earliest <= first and last < latest and back == 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _by_key(places, keys, first, span):  # type: ignore[no-untyped-def]
+    starts = np.zeros(span + 1, np.int64)
+    for key in keys:
+        starts[key - first + 1] += 1
+    for i in range(span):
+        starts[i + 1] += starts[i]
+    sorted_places = np.empty_like(places)
+    for place in places:
+        bin_ = keys[place] - first
+        sorted_places[starts[bin_]] = place
+        starts[bin_] += 1
+    return sorted_places
+
+
+@numba.njit(cache=True, nogil=True)
+def _after(offsets, data, i, j):  # type: ignore[no-untyped-def]
+    """Whether the text `i` comes after the text `j`, byte by byte."""
+    a, b = offsets[i], offsets[j]
+    for step in range(min(offsets[i + 1] - a, offsets[j + 1] - b)):
+        if data[a + step] != data[b + step]:
+            return data[a + step] > data[b + step]
+    return offsets[i + 1] - a > offsets[j + 1] - b
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle_ties(places, keys, occurred, offsets, data):  # type: ignore[no-untyped-def]
+    start, count = 0, len(places)
+    while start < count:
+        stop = start + 1
+        while (
+            stop < count
+            and keys[places[stop]] == keys[places[start]]
+            and occurred[places[stop]] == occurred[places[start]]
+        ):
+            stop += 1
+        if stop - start > 1:
+            _sort_by_id(places[start:stop], offsets, data)
+        start = stop
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort_by_id(places, offsets, data):  # type: ignore[no-untyped-def]
+    """Merge sort, in place."""
+    count, width = len(places), 1
+    source, target = places.copy(), np.empty_like(places)
+    while width < count:
+        for left in range(0, count, 2 * width):
+            middle, right = min(left + width, count), min(left + 2 * width, count)
+            i, j = left, middle
+            for k in range(left, right):
+                if i < middle and (j >= right or not _after(offsets, data, source[i], source[j])):
+                    target[k] = source[i]
+                    i += 1
+                else:
+                    target[k] = source[j]
+                    j += 1
+        source, target = target, source
+        width *= 2
+    places[:] = source
+
+
+@numba.njit(cache=True, nogil=True)
+def interleave(keys, starts, places, more_keys, more_starts, first, instants):  # type: ignore[no-untyped-def]
+    """Two sets of customers with their events as one: keys, starts, places, and whether that is the order.
+
+    The events of the customer `keys[c]` are the rows `places[starts[c]]` to `places[starts[c + 1]]`; those of
+    `more_keys` lie row by row from `first` on. It is not the order where both have events of one customer at
+    one instant; then only the event ids can tell.
+    """
+    both = np.empty(len(keys) + len(more_keys), np.int64)
+    begins = np.empty(len(both) + 1, np.int64)
+    rows = np.empty(starts[-1] + more_starts[-1], np.int64)
+    i = j = found = row = 0
+    sure = True
+    while i < len(keys) or j < len(more_keys):
+        left = i < len(keys) and (j == len(more_keys) or keys[i] <= more_keys[j])
+        right = j < len(more_keys) and (i == len(keys) or more_keys[j] <= keys[i])
+        both[found], begins[found] = keys[i] if left else more_keys[j], row
+        found += 1
+        a, a_stop, b, b_stop = 0, 0, 0, 0
+        if left:
+            a, a_stop = starts[i], starts[i + 1]
+            i += 1
+        if right:
+            b, b_stop = first + more_starts[j], first + more_starts[j + 1]
+            j += 1
+        # Mostly the later run's events are all later: then nothing is compared event by event.
+        if left and right and instants[places[a_stop - 1]] >= instants[b]:
+            while a < a_stop and b < b_stop:
+                sure &= instants[places[a]] != instants[b]
+                if instants[places[a]] <= instants[b]:
+                    rows[row] = places[a]
+                    a += 1
+                else:
+                    rows[row] = b
+                    b += 1
+                row += 1
+        for place in range(a, a_stop):
+            rows[row] = places[place]
+            row += 1
+        for place in range(b, b_stop):
+            rows[row] = place
+            row += 1
+    begins[found] = row
+    return both[:found].copy(), begins[: found + 1].copy(), rows, sure
