@@ -35,7 +35,7 @@ from serving.engagement.report import reply
 from serving.engagement.rules import Vocabulary, check
 from serving.engagement.survey import Question, take
 from serving.scores import Answers, Facts, Scores
-from training.labels import Churn, ChurnSettings
+from training.labels.labelling import Churn, ChurnSettings
 
 TIERS = ("dormant", "cooling", "casual", "engaged", "devoted")
 UTC = Timeline()

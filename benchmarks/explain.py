@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from training.contributions import TOLERANCE, Explainer
-from training.models import Settings, fit_churn
+from training.bundle.lightgbm_models import Settings, fit_churn
+from training.bundle.shap_values import TOLERANCE, Explainer
 
 Floats = NDArray[np.float64]
 

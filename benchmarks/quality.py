@@ -25,11 +25,11 @@ from features.engine.snapshot import snapshot
 from features.event_store import EventStore
 from serving.settings import Project, read
 from training.backtest import LookBack, look_back
-from training.baselines import baselines
-from training.calendar import calendar
-from training.dataset import Rows, dataset, survey
-from training.judge import METRICS, Outcomes, judge
-from training.labels import label
+from training.data.dataset import Rows, dataset, survey
+from training.data.splits import calendar
+from training.evaluation.metrics import METRICS, Outcomes, judge
+from training.fitting.baselines import baselines
+from training.labels.labelling import label
 from training.train import Plan, company_kinds
 from training.tuning import Tuning
 

@@ -27,14 +27,14 @@ from benchmarks.quality import made
 from features.catalog.definitions import catalog
 from features.event_store import EventStore
 from serving.settings import Project
-from training.calendar import calendar
-from training.dataset import Rows, dataset, survey
-from training.labels import Churn
-from training.models import slots, tier_settings, value_settings
-from training.priors import learn_priors
-from training.recipe import Recipe, thinned
-from training.tiers import tier_scale
-from training.tracking import Tracking
+from training.bundle.lightgbm_models import slots, tier_settings, value_settings
+from training.bundle.tiers import tier_scale
+from training.data.dataset import Rows, dataset, survey
+from training.data.priors import learn_priors
+from training.data.splits import calendar
+from training.fitting.pipeline import Recipe, thinned
+from training.labels.labelling import Churn
+from training.registry.mlflow_tracking import Tracking
 from training.train import Plan, company_kinds, train
 
 REPEAT = 3

@@ -18,8 +18,8 @@ def doctor(call: Call, until: str | None, language: str | None) -> None:
     from features.profiling.checks import oddities
     from features.profiling.profile import take
     from serving.checkup import reply, show
-    from training.doctor import diagnose
-    from training.recommendation import recommend
+    from training.diagnosis.candidates import diagnose
+    from training.diagnosis.recommendation import recommend
 
     project, timeline = call.project, call.project.timeline
     language = language or project.settings.language

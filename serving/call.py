@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from features.event_store import EventStore
     from serving.records import Records
     from serving.settings import Project
-    from training.tracking import Tracking
+    from training.registry.mlflow_tracking import Tracking
     from training.train import Plan
 
 LANGUAGES = click.Choice(["en", "ja"])
@@ -100,7 +100,7 @@ class Call:
         )
 
     def tracking(self) -> Tracking:
-        from training.tracking import Tracking
+        from training.registry.mlflow_tracking import Tracking
 
         return Tracking(self.project.settings.tracking_uri, self.project.folder)
 

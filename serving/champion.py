@@ -7,7 +7,7 @@ from pathlib import Path
 
 from features.errors import ModelError
 from serving.records import Records
-from training.bundle import Bundle
+from training.bundle.model_bundle import Bundle
 
 REMEDY = (
     "Delete this folder and run `kizuna score` to fetch the champion again, "

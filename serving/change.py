@@ -8,9 +8,9 @@ from features.engine.snapshot import snapshot
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.wording import Reply
-from training.bundle import Bundle
-from training.explain import Change, change_sentence, changes
-from training.occasions import Occasion, Occasions, occasions
+from training.bundle.model_bundle import Bundle
+from training.explanation.change_events import Occasion, Occasions, occasions
+from training.explanation.reasons import Change, change_sentence, changes
 
 
 def what_changed(

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from features.profiling.checks import Oddity
     from features.profiling.profile import Inventory
     from features.timeline import Timeline
-    from training.doctor import Candidate, Diagnosis, Unfit
-    from training.labels import Churn
-    from training.recommendation import Recommendation
+    from training.diagnosis.candidates import Candidate, Diagnosis, Unfit
+    from training.diagnosis.recommendation import Recommendation
+    from training.labels.labelling import Churn
 
 Reply = Mapping[str, Any]
 

@@ -146,7 +146,7 @@ def score(call: Call, as_of: str | None) -> None:
     from serving.records import ScoreFile
     from serving.scores import save
     from serving.scoring import score as score_all
-    from training.labels import IN_COHORT
+    from training.labels.labelling import IN_COHORT
 
     project, now = call.project, call.now
     when = None if as_of is None else call.instant(as_of)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from features.catalog.display_names import kind_words
-from training.sentences import tier_words
+from training.explanation.text import tier_words
 
 if TYPE_CHECKING:
     from rich.padding import Padding

@@ -17,7 +17,7 @@ import pyarrow as pa
 from serving.desk import Desk
 from serving.gate import Gate
 from serving.journal import keep
-from training.imports import bare
+from training.bundle.light_imports import bare
 
 KEYS = "KIZUNA_KEYS"
 PROJECT = "KIZUNA_PROJECT"

@@ -9,7 +9,7 @@ import click
 from serving.call import Call
 
 if TYPE_CHECKING:
-    from training.tracking import Registered, Tracking
+    from training.registry.mlflow_tracking import Registered, Tracking
 
 FIGURES = ("auc", "log_loss", "expected_calibration_error", "lift_at_capacity")
 BY_HAND = "by hand: no gate was asked"
@@ -24,7 +24,7 @@ def models() -> None:
 @click.pass_obj
 def list_models(call: Call) -> None:
     """Every trained version, the newest first, and what the gates said of it."""
-    from training.promotion import PROMOTIONS, decisions
+    from training.registry.promotion import PROMOTIONS, decisions
 
     held = call.tracking().registered()
     trained = {
@@ -83,7 +83,7 @@ def promote(call: Call, version: str) -> None:
 def rollback(call: Call) -> None:
     """Put the champion before the present one back in its place."""
     from features.errors import UsageError
-    from training.promotion import PROMOTIONS, champion_before, decisions
+    from training.registry.promotion import PROMOTIONS, champion_before, decisions
 
     tracking = call.tracking()
     held = {one.version: one for one in tracking.registered()}
@@ -104,8 +104,8 @@ def rollback(call: Call) -> None:
 
 def _install(call: Call, tracking: Tracking, chosen: Registered, *, action: str) -> None:
     """Log the decision, then move the alias; a bundle that is lost or damaged changes nothing."""
-    from training.bundle import Bundle
-    from training.promotion import PROMOTIONS, Decision, record
+    from training.bundle.model_bundle import Bundle
+    from training.registry.promotion import PROMOTIONS, Decision, record
 
     bundle = Bundle.load(tracking.bundle_of(chosen.version))
     timeline = call.project.timeline

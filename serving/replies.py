@@ -26,9 +26,9 @@ from serving.scores import Facts, Ints, Scores
 from serving.scores import load as load_scores
 from serving.settings import Project
 from serving.wording import Reply, entries, number, unknown, with_status
-from training.bundle import Bundle
-from training.explain import reason
-from training.labels import IN_COHORT, STATUSES
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import reason
+from training.labels.labelling import IN_COHORT, STATUSES
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from features.events.validation import ATTRIBUTE
 from serving.writing import in_one_step
-from training.labels import IN_COHORT
+from training.labels.labelling import IN_COHORT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

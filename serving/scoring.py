@@ -22,9 +22,9 @@ from features.timeline import DAY, Timeline, in_history
 from serving.attributes import Attributes
 from serving.champion import Champion
 from serving.scores import REASONS, Answers, Facts
-from training.bundle import Bundle
-from training.explain import Ranked, rank
-from training.labels import IN_COHORT, UNKNOWN, statuses
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import Ranked, rank
+from training.labels.labelling import IN_COHORT, UNKNOWN, statuses
 
 
 def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> Answers:

@@ -32,8 +32,8 @@ from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 from serving.crm import ColumnMap, Webhook
 from serving.pace import ServiceSettings
-from training.labels import Churn, ChurnSettings
-from training.tiers import TierSettings
+from training.bundle.tiers import TierSettings
+from training.labels.labelling import Churn, ChurnSettings
 
 FILE = "kizuna.toml"
 Language = Literal["en", "ja"]

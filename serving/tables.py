@@ -15,7 +15,7 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.writing import in_one_step
-from training.labels import Churn, cohort
+from training.labels.labelling import Churn, cohort
 
 
 def cohort_features(

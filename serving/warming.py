@@ -22,9 +22,9 @@ from serving.live import beside_stored, predict
 from serving.schema import PredictRequest
 from serving.scores import load, save
 from serving.scoring import score
-from training.labels import Churn, ChurnSettings
-from training.models import Settings
-from training.tiers import TierSettings
+from training.bundle.lightgbm_models import Settings
+from training.bundle.tiers import TierSettings
+from training.labels.labelling import Churn, ChurnSettings
 from training.train import Plan, learn
 
 CUSTOMERS, DAYS = 150, 200

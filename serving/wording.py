@@ -8,9 +8,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from serving.scores import Answers, Ints
-from training.bundle import Bundle
-from training.explain import reason, sentence
-from training.labels import STATUSES, UNKNOWN
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import reason, sentence
+from training.labels.labelling import STATUSES, UNKNOWN
 
 Reply = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """Experiments of a project that was never trained, ready at once.
 
 Making MLflow's tables takes seconds, and the tables are the same every time: they are made once and copied.
-`tests/training/test_tracking.py` makes them anew.
+`tests/training/registry/test_mlflow_tracking.py` makes them anew.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from training.tracking import Tracking
+from training.registry.mlflow_tracking import Tracking
 
 URI = "sqlite:///mlruns/mlflow.db"
 DATABASE = Path("mlruns", "mlflow.db")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
-from training.bundle import Bundle
-from training.labels import cohort
+from training.bundle.model_bundle import Bundle
+from training.labels.labelling import cohort
 from training.train import Plan, Progress, learn, silent
 
 if TYPE_CHECKING:

@@ -18,24 +18,24 @@ from features.catalog.definitions import Catalog, FeatureSettings, Indicator, ca
 from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
-from training.bundle import Bundle
-from training.calendar import Calendar, a_year_before, calendar
-from training.calibration import Calibration
-from training.card import summary
-from training.champion import present
-from training.dataset import Rows, Survey, dataset, survey
-from training.evidence import Evidence, deliver, examine
-from training.judge import METRICS
-from training.labels import Churn, ChurnSettings
-from training.models import Settings
-from training.priors import learn_priors
-from training.promotion import PROMOTIONS, decide, record
-from training.recipe import Recipe
-from training.report import keep, keep_trials
-from training.tiers import TierSettings, tier_scale
+from training.bundle.calibration import Calibration
+from training.bundle.lightgbm_models import Settings
+from training.bundle.model_bundle import Bundle
+from training.bundle.tiers import TierSettings, tier_scale
+from training.data.dataset import Rows, Survey, dataset, survey
+from training.data.priors import learn_priors
+from training.data.splits import Calendar, a_year_before, calendar
+from training.evaluation.champion_comparison import present
+from training.evaluation.evaluate import Evidence, deliver, examine
+from training.evaluation.metrics import METRICS
+from training.fitting.pipeline import Recipe
+from training.labels.labelling import Churn, ChurnSettings
+from training.registry.model_card.card import summary
+from training.registry.promotion import PROMOTIONS, decide, record
+from training.registry.run_artifacts import keep, keep_trials
 
 if TYPE_CHECKING:
-    from training.tracking import Tracking
+    from training.registry.mlflow_tracking import Tracking
     from training.tuning import Tuning
 
 Progress = Callable[[str, float], None]

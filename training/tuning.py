@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from features.errors import UsageError
 from features.timeline import DAY
-from training.dataset import Rows, mixed
-from training.judge import METRICS, Measure, Outcomes
-from training.labels import Churn
-from training.models import Settings, fit_churn
+from training.bundle.lightgbm_models import Settings, fit_churn
+from training.data.dataset import Rows, mixed
+from training.evaluation.metrics import METRICS, Measure, Outcomes
+from training.labels.labelling import Churn
 
 if TYPE_CHECKING:
     import optuna

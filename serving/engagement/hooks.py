@@ -16,7 +16,7 @@ from serving.engagement.board import Ints
 from serving.engagement.facts import Facts
 from serving.engagement.likeness import Likeness
 from serving.engagement.terms import ANSWERED, NO_INQUIRY, OPEN
-from training.labels import Churn
+from training.labels.labelling import Churn
 
 LATELY = 90 * DAY
 YEAR = 365 * DAY

@@ -22,8 +22,8 @@ from serving.engagement.stages import movement, stages
 from serving.engagement.standing import attitude
 from serving.engagement.terms import BIRTHDAY, NONE
 from serving.scores import Scores
-from training.bundle import Bundle
-from training.explain import reason
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import reason
 
 Floats = NDArray[np.float64]
 

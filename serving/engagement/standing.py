@@ -19,8 +19,8 @@ from serving.engagement.gathering import window_sums
 from serving.engagement.spans import Calendar, Span
 from serving.engagement.terms import ATTITUDES, UNKNOWN
 from serving.engagement.view import View
-from training.bundle import Bundle
-from training.labels import Churn, cohorts
+from training.bundle.model_bundle import Bundle
+from training.labels.labelling import Churn, cohorts
 
 ATTITUDE_LASTS = 365 * DAY
 """An answer older than this says nothing about today's attitude."""

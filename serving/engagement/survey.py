@@ -20,8 +20,8 @@ from serving.engagement.posts import Posts
 from serving.engagement.spans import Calendar, Periods, periods
 from serving.engagement.standing import Movements, Standings, edges, follow
 from serving.engagement.view import View
-from training.bundle import Bundle
-from training.labels import Churn, ChurnSettings
+from training.bundle.model_bundle import Bundle
+from training.labels.labelling import Churn, ChurnSettings
 
 
 @dataclass(frozen=True)

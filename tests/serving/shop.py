@@ -16,12 +16,12 @@ from serving.champion import adopt
 from serving.records import ScoreFile
 from serving.scores import save
 from serving.scoring import score
-from training.bundle import Bundle
-from training.calibration import Calibration
-from training.labels import cohort, label
-from training.models import Models, Settings, fit_churn, fit_tier, fit_value
-from training.priors import learn_priors
-from training.tiers import tier_scale
+from training.bundle.calibration import Calibration
+from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value
+from training.bundle.model_bundle import Bundle
+from training.bundle.tiers import tier_scale
+from training.data.priors import learn_priors
+from training.labels.labelling import cohort, label
 
 TOML = '''
 [[sources]]

@@ -18,7 +18,7 @@ from serving.schema import PredictRequest
 from serving.scores import SCHEMA
 from serving.scoring import answer, score
 from tests.serving.running import serving
-from training.bundle import Bundle
+from training.bundle.model_bundle import Bundle
 
 AS_OF = "2025-02-10"
 EVENTS: list[dict[str, Any]] = [

@@ -20,8 +20,8 @@ from serving.call import Call
 from serving.cli import main
 from tests.serving import shop
 from tests.serving.running import COMMAND
-from training.bundle import Bundle
-from training.tracking import Tracking
+from training.bundle.model_bundle import Bundle
+from training.registry.mlflow_tracking import Tracking
 
 
 class Ended:

@@ -23,7 +23,7 @@ from serving.schema import LiveCustomer, PredictRequest
 from serving.scores import SCHEMA
 from serving.scoring import answer
 from serving.sent import plain_history
-from training.bundle import Bundle
+from training.bundle.model_bundle import Bundle
 
 UTC = Timeline()
 AS_OF = UTC.instant("2025-02-01")

@@ -13,7 +13,7 @@ from serving.champion import in_use
 from serving.cli import main
 from tests.experiments import prepare
 from tests.training.trained import bundle, like
-from training.promotion import PROMOTIONS, Decision, champion_before, decisions, record
+from training.registry.promotion import PROMOTIONS, Decision, champion_before, decisions, record
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_version_whose_files_are_gone_does_not_become_the_champion(
 
 
 def test_the_next_score_uses_the_promoted_version(own_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from training.bundle import Bundle
+    from training.bundle.model_bundle import Bundle
 
     call = Call(own_shop)
     tracking, made = call.tracking(), Bundle.load(own_shop / "bundle")

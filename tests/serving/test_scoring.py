@@ -14,8 +14,8 @@ from serving.champion import Champion, adopt, in_use
 from serving.scores import load
 from serving.scoring import answer, score
 from tests.serving import shop
-from training.bundle import Bundle
-from training.labels import IN_COHORT
+from training.bundle.model_bundle import Bundle
+from training.labels.labelling import IN_COHORT
 
 NUMBERS = ("churn_probability", "expected_value", "value_at_risk", "tier", "predicted_tier", "status")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.training.trained import bundle, outcome, rows
-from training.bundle import Bundle
-from training.dataset import Rows
-from training.judge import Outcomes, judge
+from training.bundle.model_bundle import Bundle
+from training.data.dataset import Rows
+from training.evaluation.metrics import Outcomes, judge
 
 N = 3_000
 LATER = 1_520_000_000_000_000

@@ -13,9 +13,9 @@ from features.catalog.definitions import FeatureSettings, indicators
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from tests.training.worlds import ORIGIN
-from training.labels import ChurnSettings
-from training.models import Settings
-from training.tiers import TierSettings
+from training.bundle.lightgbm_models import Settings
+from training.bundle.tiers import TierSettings
+from training.labels.labelling import ChurnSettings
 from training.train import Plan
 
 UTC = Timeline("UTC")

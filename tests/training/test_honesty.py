@@ -13,10 +13,10 @@ from features.timeline import DAY
 from tests.training.simulated import HORIZON, NOW, UTC, plan, shop
 from tests.training.worlds import day
 from training.backtest import look_back
-from training.bundle import Bundle
-from training.evidence import Evidence
-from training.labels import Churn, label
-from training.promotion import decide
+from training.bundle.model_bundle import Bundle
+from training.evaluation.evaluate import Evidence
+from training.labels.labelling import Churn, label
+from training.registry.promotion import decide
 from training.train import learn
 
 

@@ -21,13 +21,13 @@ from serving.findings import reply, said
 from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
-from training.bundle import Bundle
-from training.calendar import calendar
-from training.dataset import dataset, survey
-from training.evidence import Evidence, examine
-from training.promotion import decide
-from training.recipe import Recipe
-from training.tracking import Tracking
+from training.bundle.model_bundle import Bundle
+from training.data.dataset import dataset, survey
+from training.data.splits import calendar
+from training.evaluation.evaluate import Evidence, examine
+from training.fitting.pipeline import Recipe
+from training.registry.mlflow_tracking import Tracking
+from training.registry.promotion import decide
 from training.train import company_kinds, learn, train
 
 
@@ -115,7 +115,7 @@ def test_many_numbers_are_thinned_evenly_over_the_dates(monkeypatch: pytest.Monk
     read = (store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     every = dataset(*read)
     most = past.customers * len(dates.labelled) * len(bundle.catalog.columns) // 2
-    monkeypatch.setattr("training.dataset.MOST_NUMBERS", most)
+    monkeypatch.setattr("training.data.dataset.MOST_NUMBERS", most)
     half = dataset(*read)
     assert 0.4 < len(half) / len(every) < 0.6
     assert abs(half.churned.mean() - every.churned.mean()) < 0.03

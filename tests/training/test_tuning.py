@@ -17,9 +17,9 @@ from tests.training.judged import shown
 from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
 from training import tuning
-from training.dataset import Rows
-from training.models import Settings
-from training.report import keep_trials
+from training.bundle.lightgbm_models import Settings
+from training.data.dataset import Rows
+from training.registry.run_artifacts import keep_trials
 from training.train import learn
 from training.tuning import SPACE, Trial, Tuning, splits, study_name
 
@@ -165,7 +165,7 @@ def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: 
 def test_nothing_but_the_search_needs_optuna() -> None:
     code = (
         "import sys; sys.modules['optuna'] = None\n"
-        "import training.train, training.report, training.tuning, serving.cli\n"
+        "import training.train, training.registry.run_artifacts, training.tuning, serving.cli\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

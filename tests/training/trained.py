@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
 from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
-from training.bundle import Bundle
-from training.calibration import Calibration
-from training.labels import Churn
-from training.models import Models, Settings, fit_churn, fit_tier, fit_value
-from training.tiers import TierSettings, tier_scale
+from training.bundle.calibration import Calibration
+from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value
+from training.bundle.model_bundle import Bundle
+from training.bundle.tiers import TierSettings, tier_scale
+from training.labels.labelling import Churn
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from serving.engagement.facts import Facts
 from serving.engagement.report import reply
 from serving.engagement.survey import Question, Survey, take
 from tests.worlds import history, world
-from training.labels import Churn, ChurnSettings
+from training.labels.labelling import Churn, ChurnSettings
 
 UTC = Timeline("UTC")
 INDICATORS = indicators({})

@@ -15,7 +15,7 @@ from serving.engagement.stages import movement, stages
 from serving.engagement.terms import OUTCOMES, STAGES
 from serving.scores import Answers, Facts, Scores
 from tests.serving.engagement.test_playbook import HEAD, VOCABULARY, rule
-from training.labels import IN_COHORT
+from training.labels.labelling import IN_COHORT
 
 AS_OF = Timeline("UTC").instant("2025-01-01")
 LAPSED = 1

@@ -25,7 +25,7 @@ from serving.engagement.survey import take
 from serving.replies import Replies
 from serving.scoring import answer
 from tests.serving.running import serving
-from training.labels import IN_COHORT
+from training.labels.labelling import IN_COHORT
 
 
 def run(folder: Path, *words: str) -> int:

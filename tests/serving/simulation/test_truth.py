@@ -19,9 +19,9 @@ from serving.engagement.rules import Vocabulary
 from serving.scores import Answers, Facts, Scores
 from serving.scoring import answer
 from serving.simulation.simulate import simulate
-from training.bundle import Bundle
-from training.explain import reason
-from training.labels import IN_COHORT
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import reason
+from training.labels.labelling import IN_COHORT
 from training.train import learn
 
 DAY = "2024-12-01"

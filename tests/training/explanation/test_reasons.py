@@ -1,0 +1,368 @@
+"""Reasons say in words what raises and lowers one customer's risk, grouped so that each says one thing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalog.definitions import FeatureSettings, catalog, indicators
+from tests.training.trained import KINDS, bundle, columns, like, rows
+from training.explanation.reasons import (
+    Change,
+    Order,
+    Reason,
+    change_sentence,
+    changes,
+    rank,
+    reason,
+    sentence,
+)
+from training.explanation.text import number
+
+CATALOG = catalog(
+    indicators({}),
+    FeatureSettings(windows=(30, 90, 365)),
+    (*KINDS, "refund", "ticket_opened", "session"),
+)
+
+
+def said(
+    feature: str,
+    value: float | None,
+    typical: float | None = None,
+    *,
+    text: str = "",
+    contribution: float = 0.4,
+) -> Reason:
+    direction = "raises" if contribution >= 0 else "lowers"
+    return Reason(feature, CATALOG.indicator_of(feature), value, text, typical, contribution, direction)
+
+
+@pytest.mark.parametrize(
+    ("given_reason", "english", "japanese"),
+    [
+        (
+            said("purchase_days_since_last", 41.3, 6.2),
+            "The last purchase was 41 days ago (typical: 6 days), which raises the risk.",
+            "最終購買から41日が経過しており（標準的な顧客は6日）、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_days_since_last", 0.4, 1.2, contribution=-0.2),
+            "The last purchase was less than a day ago (typical: 1 day), which lowers the risk.",
+            "最終購買から1日未満で（標準的な顧客は1日）、離反リスクを抑えています。",
+        ),
+        (
+            said("purchase_days_since_last", None, 6.0),
+            "No purchase so far, which raises the risk.",
+            "これまで購買がなく、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_90d", 0.0, 12.0),
+            "No purchase in the last 90 days (typical: 12), which raises the risk.",
+            "直近90日の購買がなく（標準的な顧客は12回）、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_30d", 1.0, 4.0),
+            "1 purchase in the last 30 days (typical: 4), which raises the risk.",
+            "直近30日の購買回数は1回（標準的な顧客は4回）で、離反リスクを高めています。",
+        ),
+        (
+            said("inquiry_count_30d", 3.0, 0.0),
+            "3 inquiries in the last 30 days (typical: none), which raises the risk.",
+            "直近30日の問い合わせ件数は3件（標準的な顧客は0件）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_active_days_90d", 2.0, 11.0),
+            "Purchases on 2 of the last 90 days (typical: 11), which raises the risk.",
+            "直近90日のうち購買があったのは2日（標準的な顧客は11日）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_active_days_30d", 0.0, 4.0),
+            "No purchase in the last 30 days (typical: on 4 of them), which raises the risk.",
+            "直近30日のうち購買があった日はなく（標準的な顧客は4日）、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_sum_90d", 121.4, 1540.2),
+            "Purchases in the last 90 days came to 121 (typical: 1,540), which raises the risk.",
+            "直近90日の購買金額は121（標準的な顧客は1,540）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_overdue", 3.24, 0.81),
+            "The time since the last purchase is 3.2 times this customer's usual gap (typical: 0.81 times), "
+            "which raises the risk.",
+            "最終購買からの経過日数は普段の間隔の3.2倍（標準的な顧客は0.81倍）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_overdue", None, 0.8),
+            "There have been fewer than two purchases so far, which raises the risk.",
+            "購買がまだ2回に満たず、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_gap_mean", 12.3, 6.0),
+            "Purchases come 12 days apart on average (typical: 6 days), which raises the risk.",
+            "購買の平均間隔は12日（標準的な顧客は6日）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_trend_30d_90d", 0.4, 1.02),
+            "The number of purchases in the last 30 days runs at 40% of the pace of the last 90 days "
+            "(typical: 102%), which raises the risk.",
+            "直近30日の購買回数のペースは直近90日の40%（標準的な顧客は102%）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_trend_30d_90d", None, 1.0),
+            "No purchase in the last 90 days, which raises the risk.",
+            "直近90日の購買がなく、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_distinct_detail_90d", 2.0, 6.0),
+            "Purchases in the last 90 days covered 2 categories (typical: 6), which raises the risk.",
+            "直近90日の購買のカテゴリは2種類（標準的な顧客は6種類）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_last_detail", 1.0, text="DRUG GM"),
+            "The category of the last purchase is “DRUG GM”, which raises the risk.",
+            "最後の購買のカテゴリは「DRUG GM」で、離反リスクを高めています。",
+        ),
+        (
+            said("survey_last", 3.0, 8.0),
+            "The latest score of survey answers is 3 (typical: 8), which raises the risk.",
+            "最新のアンケート評価は3（標準的な顧客は8）で、離反リスクを高めています。",
+        ),
+        (
+            said("response_days_since_last", 51.0, 11.0),
+            "The last response to a campaign was 51 days ago (typical: 11 days), which raises the risk.",
+            "最後の施策への反応から51日が経過しており（標準的な顧客は11日）、離反リスクを高めています。",
+        ),
+    ],
+)
+def test_a_reason_reads_naturally_in_both_languages(
+    given_reason: Reason, english: str, japanese: str
+) -> None:
+    assert sentence(CATALOG, given_reason, "en") == english
+    assert sentence(CATALOG, given_reason, "ja") == japanese
+
+
+def test_every_feature_can_be_said_with_and_without_a_value_in_both_languages() -> None:
+    for column in CATALOG.columns:
+        detail = CATALOG.unit(column) == "detail"
+        for value in (None, 0.0, 0.3, 1.0, 2.5, 41.3, 12345.6):
+            told = said(column, value, None if detail else 2.0, text="FUEL" if detail and value else "")
+            for language, ending in (("en", " the risk."), ("ja", "離反リスクを高めています。")):
+                words = sentence(CATALOG, told, language)
+                assert words.endswith(ending), words
+                assert "nan" not in words.lower().replace("finance", ""), words
+                assert "None" not in words, words
+                assert "  " not in words, words
+                shares = ("pace", "ペース", "share", "割合", "chance", "確率")
+                assert "%" not in words or any(share in words for share in shares), words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.01, "0"),
+        (0.0123, "0"),
+        (0.25, "0.25"),
+        (1.0, "1"),
+        (2.5, "2.5"),
+        (12.3, "12"),
+        (1540.2, "1,540"),
+        (-3.4, "-3.4"),
+    ],
+)
+def test_numbers_are_rounded_as_people_write_them(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def explained(n: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    matrix = rows(n, seed)
+    return matrix, bundle().contributions(matrix)
+
+
+def reasons(
+    matrix: np.ndarray, contributions: np.ndarray, *, top: int = 3, order: Order = "raising"
+) -> list[list[Reason]]:
+    """The reasons of each row, as they are read out of the ranked arrays."""
+    ranked = rank(bundle(), matrix, contributions, top=top, order=order)
+    return [
+        [
+            reason(bundle(), int(column), float(value), float(contribution))
+            for column, value, contribution in zip(
+                ranked.columns[row], ranked.values[row], ranked.contributions[row], strict=True
+            )
+            if column >= 0
+        ]
+        for row in range(len(ranked.columns))
+    ]
+
+
+def test_three_reasons_raising_ones_first_and_no_thing_said_twice() -> None:
+    matrix, contributions = explained(300)
+    for one in reasons(matrix, contributions):
+        assert len(one) == 3
+        signs = [told.direction for told in one]
+        assert signs == sorted(signs, reverse=True)
+        assert len({told.feature for told in one}) == 3
+        assert all((told.contribution > 0) == (told.direction == "raises") for told in one)
+
+
+def test_the_contribution_of_a_reason_is_the_sum_over_its_indicator() -> None:
+    matrix, contributions = explained(1)
+    catalog = bundle().catalog
+    strongest = reasons(matrix, contributions, order="strongest")[0][0]
+    alike = [
+        at
+        for at, column in enumerate(catalog.columns)
+        if catalog.indicator_of(column) == strongest.indicator and "days_since_first" not in column
+    ]
+    assert strongest.contribution == pytest.approx(contributions[0, alike].sum())
+
+
+def test_a_reason_shows_the_customers_own_value_and_the_typical_one() -> None:
+    matrix, contributions = explained(50)
+    for row, one in enumerate(reasons(matrix, contributions)):
+        for told in one:
+            value = matrix[row, bundle().catalog.columns.index(told.feature)]
+            assert told.value == (None if math.isnan(value) else value)
+            if bundle().catalog.unit(told.feature) != "detail":
+                assert told.typical == bundle().typical[told.feature]
+
+
+def test_a_reason_is_named_by_a_feature_that_pushes_the_same_way() -> None:
+    matrix, contributions = explained(200)
+    for row, one in enumerate(reasons(matrix, contributions)):
+        for told in one:
+            own = contributions[row, bundle().catalog.columns.index(told.feature)]
+            assert (own > 0) == (told.contribution > 0)
+
+
+def test_reasons_of_customers_differ() -> None:
+    matrix, contributions = explained(100)
+    texts = {
+        tuple(sentence(bundle().catalog, told, "en") for told in one)
+        for one in reasons(matrix, contributions)
+    }
+    assert len(texts) == 100
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(1, 40), seed=st.integers(0, 2**16), top=st.integers(1, 6))
+def test_everyone_has_a_reason_and_a_row_alone_has_those_of_the_batch(size: int, seed: int, top: int) -> None:
+    matrix = rows(size, seed)
+    matrix[0] = np.nan
+    contributions = bundle().contributions(matrix)
+    batch = reasons(matrix, contributions, top=top)
+    for row in range(size):
+        told = batch[row]
+        assert 1 <= len(told) <= top
+        assert told == reasons(matrix[row : row + 1], contributions[row : row + 1], top=top)[0]
+
+
+def test_contributions_that_are_all_nothing_still_give_one_reason() -> None:
+    matrix = rows(2)
+    told = reasons(matrix, np.zeros((2, matrix.shape[1] + 1)))
+    assert [len(one) for one in told] == [1, 1]
+
+
+def test_where_one_indicator_says_all_it_speaks_through_its_sides() -> None:
+    matrix = rows(1)
+    names = list(bundle().catalog.columns)
+    matrix[0, [names.index("purchase_days_since_last"), names.index("purchase_count_30d")]] = 50.0, 1.0
+    matrix[0, names.index("purchase_sum_90d")] = 200.0
+    contributions = np.zeros((1, matrix.shape[1] + 1))
+    for column, amount in (
+        ("days_since_last", 0.9),
+        ("count_30d", 0.5),
+        ("count_90d", 0.2),
+        ("sum_90d", -0.3),
+    ):
+        contributions[0, names.index(f"purchase_{column}")] = amount
+    told = reasons(matrix, contributions)[0]
+    assert [(one.feature, round(one.contribution, 6)) for one in told] == [
+        ("purchase_days_since_last", 0.9),
+        ("purchase_count_30d", 0.7),
+        ("purchase_sum_90d", -0.3),
+    ]
+
+
+def test_a_value_like_everyone_elses_gives_way_to_one_that_stands_out() -> None:
+    names = list(bundle().catalog.columns)
+    matrix = rows(1)
+    matrix[0, names.index("purchase_count_30d")] = bundle().typical["purchase_count_30d"]
+    matrix[0, names.index("purchase_count_90d")] = 40.0
+    contributions = np.zeros((1, matrix.shape[1] + 1))
+    contributions[0, names.index("purchase_count_30d")] = 0.5
+    contributions[0, names.index("purchase_count_90d")] = 0.4
+    told = reasons(matrix, contributions)[0]
+    assert told[0].feature == "purchase_count_90d"
+
+
+def test_a_detail_is_said_by_its_text_and_an_unknown_one_in_words() -> None:
+    at = columns().columns.index("purchase_last_detail")
+    known, other, none = (reason(bundle(), at, value, 0.5) for value in (1.0, 3.0, math.nan))
+    assert (known.value_text, known.typical) == ("DRUG GM", None)
+    assert (
+        sentence(columns(), known, "en")
+        == "The category of the last purchase is “DRUG GM”, which raises the risk."
+    )
+    for unknown in (other, none):
+        assert sentence(columns(), unknown, "ja") == "購買のカテゴリが不明で、離反リスクを高めています。"
+
+
+def test_fast_and_exact_contributions_give_the_same_reasons() -> None:
+    matrix, exact = explained(400)
+    noise = np.random.default_rng(0).normal(0, 1e-6, exact.shape)
+    before, after = rank(bundle(), matrix, exact), rank(bundle(), matrix, exact + noise)
+    assert (before.columns == after.columns).all(axis=1).mean() > 0.97
+
+
+def test_changes_name_what_moved_the_risk_between_two_dates() -> None:
+    names = list(bundle().catalog.columns)
+    before = np.nan_to_num(rows(1, seed=4), nan=4.0)
+    after = before.copy()
+    before[0, names.index("purchase_count_30d")] = 6.0
+    after[0, names.index("purchase_count_30d")] = 1.0
+    after[0, names.index("purchase_days_since_last")] += 30.0
+    parts = [bundle().contributions(row)[0] for row in (before, after)]
+    found = changes(bundle(), (before[0], parts[0]), (after[0], parts[1]))
+    assert found
+    assert found[0].shift == pytest.approx(
+        sum(
+            parts[1][at] - parts[0][at]
+            for at, column in enumerate(names)
+            if columns().indicator_of(column) == "purchase" and "days_since_first" not in column
+        )
+    )
+    assert all(change.before.value != change.after.value for change in found)
+    assert changes(bundle(), (before[0], parts[0]), (before[0], parts[0])) == []
+
+
+def test_a_change_reads_naturally_in_both_languages() -> None:
+    moved = Change(said("purchase_count_30d", 6.0), said("purchase_count_30d", 1.0), 0.6)
+    assert change_sentence(CATALOG, moved, "en") == (
+        "The number of purchases in the last 30 days went from 6 to 1, which raised the risk."
+    )
+    assert change_sentence(CATALOG, moved, "ja") == (
+        "直近30日の購買回数が6回から1回に変わり、離反リスクが高まりました。"
+    )
+    older = Change(said("purchase_days_since_last", 3.0), said("purchase_days_since_last", 14.0), 0.2)
+    assert change_sentence(CATALOG, older, "en") == (
+        "The time since the last purchase went from 3 days to 14 days, which raised the risk."
+    )
+    appeared = Change(said("purchase_days_since_last", None), said("purchase_days_since_last", 3.0), -0.6)
+    assert change_sentence(CATALOG, appeared, "ja") == (
+        "最終購買からの日数がなしから3日に変わり、離反リスクが下がりました。"
+    )
+
+
+def test_a_million_customers_are_ranked_without_a_loop_over_them() -> None:
+    matrix, contributions = explained(2_000)
+    many = np.tile(matrix, (10, 1)), np.tile(contributions, (10, 1))
+    ranked = rank(like(bundle()), *many)
+    assert len(ranked.columns) == 20_000
+    assert np.array_equal(ranked.columns[:2_000], ranked.columns[-2_000:])

@@ -1,0 +1,221 @@
+"""A candidate becomes the champion only through every gate; a refusal says which and by how much."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.judged import N, shown
+from tests.training.trained import bundle, like, outcome, rows
+from training.bundle.shap_values import Explainer
+from training.evaluation.champion_comparison import Champion
+from training.registry.promotion import Decision, decide, record, strongest_alone
+
+
+class Crooked(Explainer):
+    """An explainer whose contributions miss by half."""
+
+    def __call__(self, matrix: np.ndarray, *, threads: int = 0) -> np.ndarray:
+        values = super().__call__(matrix, threads=threads)
+        values[:, -1] += 0.5
+        return values
+
+
+class Hasty(Explainer):
+    """An explainer whose fast way gives one feature what belongs to another."""
+
+    def _fast(self, matrix: np.ndarray) -> np.ndarray:
+        values = self._exact(matrix, 1)
+        values[:, 0] += 0.5
+        values[:, 1] -= 0.5
+        return values
+
+
+def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> None:
+    decision = decide(bundle(), shown(), None)
+    assert decision == Decision(True, (), (), decision.figures)
+    assert decision.figures["additivity_gap"] < 1e-4
+    assert 0.5 < decision.figures["strongest_feature_auc"] < 0.95
+
+
+def test_a_candidate_no_better_than_the_base_rate_is_refused_with_the_difference() -> None:
+    decision = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
+    assert not decision.promoted
+    assert decision.refusals == (
+        "base rate: log loss 0.6500 against 0.6400 of giving everyone the same probability, worse by 0.0100",
+    )
+
+
+def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
+    decision = decide(
+        bundle(), shown(level="low", **{"baseline/recency/log_loss": 0.1, "log_loss": 0.5}), None
+    )
+    assert decision.promoted
+    assert decision.warnings == (
+        "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
+        "evidence: low, because there are too few dates, or too few customers who left or stayed, "
+        "to test on later dates than those that taught",
+    )
+    assert decision.japanese == (
+        "単純な基準：対数損失0.5000。最終行動からの日数だけによる予測の0.1000より0.4000悪い。",
+        "根拠の強さ：低い。学習より後の日付で検証するには、基準日または離反・継続した顧客が少なすぎる。",
+    )
+
+
+def test_a_challenger_that_a_single_ratio_beats_is_refused() -> None:
+    evidence = shown(**{"baseline/recency/log_loss": 0.1, "log_loss": 0.5})
+    decision = decide(bundle(), evidence, Champion("3", bundle().catalog.columns, {}, apart="is old"))
+    assert decision.refusals == (
+        "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
+    )
+
+
+def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
+    leaking = rows(N, seed=21)
+    column = bundle().catalog.columns.index("purchase_sum_90d")
+    leaking[:, column] = outcome(rows(N, seed=21), seed=22) + np.random.default_rng(0).normal(0, 0.1, N)
+    decision = decide(
+        bundle(), shown(matrix=leaking), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    )
+    assert not decision.promoted
+    assert decision.refusals == (
+        "leak: 'purchase_sum_90d' alone reaches an AUC of 1.000, above 0.95 by 0.050; "
+        "it seems to know the future. Check when its events are recorded.",
+    )
+
+
+def test_a_leak_by_missing_values_is_found_too() -> None:
+    matrix, churned = rows(N, seed=21), outcome(rows(N, seed=21), seed=22)
+    matrix[churned, 7] = np.nan
+    matrix[~churned, 7] = np.random.default_rng(0).normal(size=(~churned).sum())
+    auc, column = strongest_alone(matrix, churned)
+    assert (auc, column) == (1.0, 7)
+
+
+def test_honest_features_raise_no_alarm_whichever_way_they_point() -> None:
+    matrix, churned = rows(N, seed=21), outcome(rows(N, seed=21), seed=22)
+    auc, column = strongest_alone(matrix, churned)
+    mirrored = strongest_alone(-matrix, churned)
+    assert 0.55 < auc < 0.9
+    assert mirrored == (pytest.approx(auc), column)
+    assert strongest_alone(matrix, np.zeros(N, dtype=bool)) == (0.5, 0)
+
+
+def rival(figures: Mapping[str, float], **candidate: float) -> Champion:
+    ours = {"rows": 1_200.0, "log_loss_difference_low": 0.0, "log_loss_difference_high": 0.02}
+    return Champion("3", bundle().catalog.columns, figures, candidate=ours | candidate)
+
+
+def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> None:
+    champion = rival(
+        {"log_loss": 0.41, "expected_calibration_error": 0.03},
+        log_loss=0.42,
+        expected_calibration_error=0.05,
+        expected_calibration_error_noise=0.02,
+    )
+    decision = decide(bundle(), shown(), champion)
+    assert decision.refusals == (
+        "champion: log loss 0.4200 against 0.4100 of version 3 on the same 1,200 rows, worse by 0.0100 "
+        "(95% interval +0.0000 to +0.0200)",
+        "calibration: error 0.0500 against 0.0300 of version 3 on the same rows, worse by 0.0200, "
+        "and chance explains 0.0200",
+    )
+    assert decision.figures["champion/log_loss"] == 0.41
+    assert decision.figures["champion/candidate/log_loss"] == 0.42
+
+
+def test_a_fast_explanation_that_is_off_is_a_warning_because_the_exact_one_takes_its_place() -> None:
+    slow = like(bundle())
+    slow.__dict__["explainer"] = Hasty(bundle().explainer.booster)
+    decision = decide(slow, shown(), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "explanation: that of large batches misses LightGBM's by 0.5, above 1e-04, so LightGBM explains "
+        "them, which takes several times as long",
+    )
+
+
+def test_a_calibration_error_within_chance_is_no_reason_to_refuse() -> None:
+    champion = rival(
+        {"log_loss": 0.41, "expected_calibration_error": 0.01},
+        log_loss=0.40,
+        expected_calibration_error=0.019,
+        expected_calibration_error_noise=0.02,
+    )
+    assert decide(bundle(), shown(), champion).promoted
+
+
+def test_an_explanation_that_does_not_add_up_is_refused() -> None:
+    crooked = like(bundle())
+    crooked.__dict__["explainer"] = Crooked(bundle().explainer.booster)
+    assert decide(crooked, shown(), Champion("3", bundle().catalog.columns, {}, apart="is old")).refusals == (
+        "explanation: contributions miss the model's log-odds by 0.5, above 1e-04 by 0.5",
+    )
+
+
+def test_a_challenger_that_lost_features_is_refused() -> None:
+    champion = Champion(
+        "3", (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"), {}, apart="is old"
+    )
+    assert decide(bundle(), shown(), champion).refusals == (
+        "features: 2 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
+    )
+
+
+def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -> None:
+    matrix = rows(N, seed=21)
+    matrix[:, bundle().catalog.columns.index("purchase_count_30d")] = np.nan
+    decision = decide(
+        bundle(), shown(matrix=matrix), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    )
+    assert decision.refusals == (
+        f"features: 1 of the {int(bundle().used.sum())} that the model reads say nothing on the test dates, "
+        "such as 'purchase_count_30d'",
+    )
+
+
+def test_drift_of_the_base_rate_is_a_warning_with_its_size() -> None:
+    decision = decide(bundle(), shown(base_rate=0.5, drift=0.12), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "drift: 62.0% were expected to leave on the test dates and 50.0% left, 12.0 points fewer",
+    )
+
+
+def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_dates() -> None:
+    short = like(
+        bundle(), settings=dict(bundle().settings) | {"customers_until": "2017-12-22T09:00:00+00:00"}
+    )
+    decision = decide(short, shown(), None)
+    assert decision.promoted
+    assert decision.warnings == (
+        "coverage: the customers' own events end on 2017-12-22, 9.6 days before the company's, which end on "
+        "2018-01-01, so the last dates can look as if everybody left. Ingest what customers did since, or "
+        "train with --until 2017-12-23",
+    )
+
+
+def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
+    champion = Champion("3", bundle().catalog.columns, {}, apart="learned from the test dates")
+    decision = decide(bundle(), shown(), champion)
+    assert decision.promoted
+    assert decision.warnings == (
+        "champion: version 3 learned from the test dates, so the two could not be compared; "
+        "the newer one is taken if nothing else is wrong",
+    )
+
+
+def test_every_decision_is_one_line_of_the_promotion_log(tmp_path: Path) -> None:
+    log = tmp_path / "state" / "promotions.jsonl"
+    refused = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
+    record(log, refused, decided_at="2018-01-01T00:00:00Z", version="1")
+    record(log, decide(bundle(), shown(), None), decided_at="2018-01-02T00:00:00Z", version="2")
+    first, second = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+    assert (first["version"], first["promoted"], first["refusals"]) == ("1", False, list(refused.refusals))
+    assert (second["version"], second["promoted"]) == ("2", True)
+    assert second["figures"]["log_loss"] < second["figures"]["auc"]
+    assert (first["decided_at"], second["decided_at"]) == ("2018-01-01T00:00:00Z", "2018-01-02T00:00:00Z")

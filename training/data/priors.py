@@ -1,0 +1,113 @@
+"""What the population teaches about one customer, from what lies before the first date that uses it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog.definitions import Catalog, Feature, Stream, family
+from features.engine.snapshot import Priors, snapshot
+from features.events.history import History
+from features.timeline import Timeline, in_history
+from training.data.mbg_nbd import fit_population
+
+Floats = NDArray[np.float64]
+
+BOOK_SIZE = 64
+"""Details a code book knows by name; the rest share one number."""
+RHYTHM = ("active_days", "days_since_first", "days_since_last", "gap_mean", "gap_std", "count")
+"""What the numbers of a stream are learned from, of each customer."""
+MOST_CUSTOMERS = 20_000
+"""Four numbers need no more."""
+WEIGHTS = (0.5, 10.0)
+"""The least and the most gaps that the population's own counts for."""
+
+
+def learn_priors(histories: Iterable[History], catalog: Catalog, timeline: Timeline, before: int) -> Priors:
+    """The priors that everything known before this instant teaches.
+
+    A code book lists the details of a column's stream, the most frequent first, so that numbers that lie
+    near each other stand for details that are about equally common. The numbers of a stream are its usual gap
+    and its buy-till-you-die population; those that too few customers tell are left out.
+    """
+    roots = {column: catalog.stream_of[_stream(catalog, column)] for column in catalog.detail_columns}
+    streams = {stream.name: stream for stream in roots.values()}
+    rhythmic = _rhythmic(catalog)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in streams}
+    rhythms: dict[str, list[Floats]] = {name: [] for name in rhythmic}
+    for history in histories:
+        for name, count in counts.items():
+            count.update(_details(history, streams[name], before))
+        for name, part in rhythmic.items():
+            dates = np.full(history.customers, before, dtype=np.int64)
+            rhythms[name].append(snapshot(history, part, timeline, history.keys, dates).matrix)
+    books = {
+        name: tuple(detail for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])))
+        for name, count in counts.items()
+    }
+    numbers = {
+        f"{number}.{name}": value
+        for name, parts in rhythms.items()
+        for number, value in _numbers(np.concatenate(parts) if parts else np.empty((0, len(RHYTHM))))
+        if f"{number}.{name}" in catalog.learned
+    }
+    return Priors({column: books[stream.name][:BOOK_SIZE] for column, stream in roots.items()}, numbers)
+
+
+def _details(history: History, stream: Stream, before: int) -> dict[str, int]:
+    """How often each detail of a stream had been seen."""
+    if not history.detail_names:
+        return {}
+    past = in_history(history.instants, history.recorded if len(history.recorded) else None, before)
+    codes = [code for code, kind in enumerate(history.kind_names) if kind in stream.kinds]
+    details = history.details[past & (history.details >= 0) & np.isin(history.kinds, codes)]
+    found = np.bincount(details, minlength=len(history.detail_names))
+    return {history.detail_names[code]: int(found[code]) for code in np.flatnonzero(found)}
+
+
+def _rhythmic(catalog: Catalog) -> dict[str, Catalog]:
+    """For each stream with numbers to learn, the few features that teach them."""
+    names = dict.fromkeys(key.partition(".")[2] for key in catalog.learned)
+    return {
+        name: Catalog(
+            catalog.indicators,
+            (catalog.stream_of[name],),
+            tuple(family(catalog.stream_of[name], *RHYTHM)),
+        )
+        for name in names
+    }
+
+
+def _numbers(rhythm: Floats) -> Iterator[tuple[str, float]]:
+    """The numbers of a stream from one row of `RHYTHM` for each customer, in whatever order they come."""
+    seen = rhythm[rhythm[:, 0] > 0]
+    seen = seen[np.lexsort(seen.T)]
+    seen = seen[:: max(1, len(seen) // MOST_CUSTOMERS)]
+    active_days, since_first, since_last, gap, spread, count = seen.T
+    again = gap > 0
+    if again.any():
+        yield "gap_mean", float(gap[again].mean())
+        yield "gap_weight", _weight(gap, spread, count - 1.0)
+    population = fit_population(active_days, since_first, since_last)
+    if population is not None:
+        for name in ("r", "alpha", "a", "b"):
+            yield f"mbg_{name}", getattr(population, name)
+
+
+def _weight(gap: Floats, spread: Floats, gaps: Floats) -> float:
+    """How many gaps tell as much about a customer as being one: variance within ÷ variance between them."""
+    told = (gaps >= 2) & (spread >= 0) & (gap > 0)
+    if told.sum() < 2:
+        return 1.0
+    within = float((spread[told] ** 2).mean())
+    between = float(gap[told].var() - (spread[told] ** 2 / gaps[told]).mean())
+    return float(np.clip(within / between, *WEIGHTS)) if between > 0 else WEIGHTS[1]
+
+
+def _stream(catalog: Catalog, column: str) -> str:
+    """The name of the stream that a column is computed from."""
+    feature = catalog.feature_of[column]
+    return feature.stream if isinstance(feature, Feature) else _stream(catalog, feature.first)

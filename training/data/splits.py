@@ -1,0 +1,160 @@
+"""Which as-of dates fit, calibrate and test, in time order and without a shared day of future.
+
+    fit ●●●●●●●●●●   calibrate      ●●●●●●   test            ●●●●●●   ▏data ends
+                  ├─ reach ─┤             ├─ reach ─┤              ├─ reach ─┤
+
+Dates are local midnights a sixth of the horizon apart; where two years of them would be too many, the older
+ones lie wider. With a horizon near a year they lie a year apart instead, on the day of the year that is asked
+about. A role's last label is decided before the next role's first date, so that no figure is read off days
+that taught the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import DataError
+from features.timeline import DAY, Timeline
+from training.labels.labelling import Churn, latest_labelled
+
+PER_HORIZON = 6
+"""As-of dates in a horizon: denser ones repeat the same labels, sparser ones waste history."""
+FIT_DATES = 36
+LATER_DATES = 6
+"""As-of dates of calibration, and of the test: one horizon's worth, so that figures pool its seasons."""
+DENSE_DATES = 2 * (LATER_DATES + PER_HORIZON)
+ALL_DATES = FIT_DATES + DENSE_DATES
+YEAR = 365
+LONGEST_DAYS = 2 * YEAR
+"""How far back dates go: twice through every season."""
+NEAR_A_YEAR = (300, 430)
+"""Horizons, in days, for which a date of another season asks another question."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The as-of dates of each role, ascending; with `evidence: low` every role has all of `labelled`."""
+
+    fit: tuple[int, ...]
+    calibrate: tuple[int, ...]
+    test: tuple[int, ...]
+    labelled: tuple[int, ...]
+    """What the delivered model is fitted on."""
+    evidence: Literal["normal", "low"]
+    every: tuple[int, ...]
+    """Every date with a label; those that are not in `labelled` have less than `active_days` of history."""
+    answers: int
+    """The local midnight where the data ends: what the delivered model is asked about."""
+
+
+def calendar(first: int, covered_until: int, churn: Churn, timeline: Timeline) -> Calendar:
+    """The calendar of a history from its `first` event to `covered_until`.
+
+    Raises `DataError` naming the dates that are needed when not one date has both enough history and a
+    covered horizon. When there are too few dates for three roles the evidence is low: the roles are then
+    to be cross-fitted by customer.
+    """
+    answers = timeline.instant(timeline.local(covered_until).date())
+    whole, least = (first + days * DAY for days in (churn.active_days, _history_days(churn)))
+    dates = _labelled(whole, covered_until, answers, churn, timeline)
+    roles = _roles(dates, churn)
+    if roles is None or len(roles[2]) < LATER_DATES:
+        dates = _labelled(least, covered_until, answers, churn, timeline)
+        roles = _roles(dates, churn)
+    if not dates:
+        raise DataError(
+            f"cannot train: churn within {churn.horizon.reach} days among those active in the last "
+            f"{churn.active_days} days needs events from {_date(first, timeline)} until "
+            f"{_date(churn.horizon.end(timeline.midnight_after(least)), timeline)}, but they end on "
+            f"{_date(covered_until, timeline)}. Ingest more history, or write a smaller active_days or "
+            "horizon_days in [churn]."
+        )
+    labelled = _whole(dates, whole)
+    if roles is None:
+        return Calendar(labelled, labelled, labelled, labelled, "low", dates, answers)
+    fit, calibrate, test = roles
+    return Calendar(_whole(fit, whole), calibrate, test, labelled, "normal", dates, answers)
+
+
+def a_year_before(asked: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:
+    """The dates nearest to one year before the date asked, within a quarter of the horizon or a week."""
+    near = max(7.0, churn.horizon.days / 4) * DAY
+    return tuple(int(one) for one in dates if abs(one - (asked - YEAR * DAY)) <= near)
+
+
+def _roles(dates: tuple[int, ...], churn: Churn) -> tuple[tuple[int, ...], ...] | None:
+    """The dates that fit, calibrate and test, as many as there can be; None where they are too few."""
+    reach = churn.horizon.reach * DAY
+    for size in range(LATER_DATES, 0, -1):
+        test = dates[-size:]
+        calibrate = tuple(date for date in dates if date + reach <= test[0])[-size:]
+        fit = tuple(date for date in dates if calibrate and date + reach <= calibrate[0])[-FIT_DATES:]
+        if len(calibrate) == size and len(fit) >= (2 * size if size > 1 else 1):
+            return fit, calibrate, test
+    return None
+
+
+def _labelled(
+    since: int, covered_until: int, answers: int, churn: Churn, timeline: Timeline
+) -> tuple[int, ...]:
+    """The newest dates from `since` on with a covered horizon, ascending."""
+    if NEAR_A_YEAR[0] <= churn.horizon.reach <= NEAR_A_YEAR[1]:
+        aligned = _anniversaries(since, covered_until, answers, churn, timeline)
+        if aligned:
+            return aligned
+    newest = timeline.local(latest_labelled(covered_until, churn.horizon, timeline)).date()
+    step = max(1, round(churn.horizon.days / PER_HORIZON))
+    older = min((timeline.instant(newest) - since) // DAY, LONGEST_DAYS) - (DENSE_DATES - 1) * step
+    wide = max(step, math.ceil(older / FIT_DATES))
+    dates: list[int] = []
+    while len(dates) < ALL_DATES:
+        back = len(dates) * step + max(0, len(dates) - DENSE_DATES + 1) * (wide - step)
+        instant = timeline.instant(newest - timedelta(days=back))
+        if instant < since:
+            break
+        dates.append(instant)
+    return tuple(reversed(dates))
+
+
+def _anniversaries(
+    since: int, covered_until: int, answers: int, churn: Churn, timeline: Timeline
+) -> tuple[int, ...]:
+    """The date asked about, in the years before: those with a covered horizon, ascending."""
+    asked = timeline.local(answers).date()
+    dates: list[int] = []
+    while True:
+        year = asked.year - len(dates) - 1
+        instant = timeline.instant(date(year, asked.month, min(asked.day, 28 if asked.month == 2 else 31)))
+        if instant < since:
+            break
+        dates.append(instant)
+    return tuple(one for one in reversed(dates) if churn.horizon.end(one) <= covered_until)
+
+
+def _history_days(churn: Churn) -> int:
+    """Days of history before the first date: half of `active_days`, and the horizon, where that is shorter.
+
+    With less, the cohort is made of the customers who come often: on online_retail_ii slices with under four
+    months of history foretold the season worse than none.
+    """
+    return max(min(churn.active_days, churn.horizon.reach), churn.active_days // 2)
+
+
+def _whole(dates: tuple[int, ...], whole: int) -> tuple[int, ...]:
+    """The dates with all `active_days` of history, where they fill a horizon; else all.
+
+    On online_retail_ii they ranked as well as all dates did or better, by up to .003 of AUC on three dates.
+    """
+    kept = tuple(date for date in dates if date >= whole)
+    return kept if len(kept) >= PER_HORIZON else dates
+
+
+def _date(instant: int, timeline: Timeline) -> str:
+    return timeline.local(instant).date().isoformat()

@@ -1,0 +1,145 @@
+"""The model that holds the champion's place, and how it does on a candidate's test dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ModelError
+from features.timeline import Timeline
+from training.bundle.model_bundle import Bundle
+from training.data.dataset import Rows, matrix_of
+from training.evaluation.metrics import METRICS, Measure, Outcomes, calibration_noise
+
+if TYPE_CHECKING:
+    from features.event_store import EventStore
+    from training.evaluation.evaluate import Evidence
+    from training.registry.mlflow_tracking import Tracking
+
+Floats = NDArray[np.float64]
+
+COMPARED = ("auc", "log_loss", "expected_calibration_error")
+"""What is compared with the champion on the same dates."""
+
+FEW = 25
+"""Customers who left, and who stayed, that a comparison needs."""
+
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that holds the place, as far as a candidate can be compared with it."""
+
+    version: str
+    columns: tuple[str, ...]
+    figures: Mapping[str, float]
+    """Its metrics on the test dates after everything it learned from; empty where there are none."""
+    candidate: Mapping[str, float] = field(default_factory=dict)
+    """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
+    asked for the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
+    apart: str = ""
+    """Why it cannot be compared; empty where it can."""
+    same: bool = False
+    """Whether it is the candidate, byte for byte."""
+
+
+def present(
+    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evidence, until: int | None
+) -> Champion | None:
+    """The present champion, judged on the candidate's test rows where it has not learned from them.
+
+    A champion whose files are lost or damaged is no reason to stop: training again is the way out.
+    """
+    from training.registry.mlflow_tracking import Lost  # whoever made the tracking has waited for MLflow
+
+    try:
+        found = tracking.champion()
+    except Lost as lost:
+        return Champion(lost.version, (), {}, apart="is lost")
+    if found is None:
+        return None
+    version, folder = found
+    try:
+        bundle = Bundle.load(folder)
+    except ModelError:
+        return Champion(version, (), {}, apart="cannot be read")
+    timeline = Timeline(bundle.timezone)
+
+    def says(rows: Rows) -> Floats:
+        matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
+        return bundle.predict(matrix).churn_probability
+
+    return champion_on(evidence, candidate, bundle, version, says)
+
+
+def champion_on(
+    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, says: Callable[[Rows], Floats]
+) -> Champion:
+    """The champion on the test rows after everything it learned from; `says` gives its probabilities of rows.
+
+    Where it learned from the test dates it has seen the answers, and one that decides churn by another rule
+    answers another question: neither is compared. One that was tested on the same dates of the same data is
+    held to what was found then, when its models, too, had learned from earlier dates alone.
+    """
+    columns = champion.catalog.columns
+    if champion.fingerprint == candidate.fingerprint:
+        return Champion(version, columns, {}, same=True)
+    if champion.churn != candidate.churn:
+        return Champion(version, columns, {}, apart="decides churn by another rule")
+    if champion.data_version == candidate.data_version and _test(champion) == _test(candidate) is not None:
+        return Champion(version, columns, _recorded(champion), candidate=_recorded(candidate))
+    later = evidence.rows.as_of >= champion.trained_until
+    if not later.any():
+        return Champion(version, columns, {}, apart="learned from the test dates")
+    rows, mine = evidence.rows.where(later), evidence.probability[later]
+    left, stayed = (len(np.unique(rows.keys[rows.churned == side])) for side in (True, False))
+    if min(left, stayed) < FEW:
+        return Champion(
+            version,
+            columns,
+            {},
+            apart=f"learned from the test dates but for those on which {left} left and {stayed} stayed",
+        )
+    customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
+    outcomes = Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+    theirs = says(rows)
+    return Champion(version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes))
+
+
+def _test(bundle: Bundle) -> list[str] | None:
+    """The as-of dates of the test."""
+    dates: list[str] | None = bundle.settings.get("calendar", {}).get("test")
+    return dates
+
+
+def _recorded(bundle: Bundle) -> dict[str, float]:
+    """What its own test found."""
+    found = {name: bundle.figures[name] for name in (*COMPARED, "expected_calibration_error_noise")}
+    return found | {"rows": bundle.figures["test_rows"]}
+
+
+def _figures(probability: Floats, outcomes: Outcomes) -> dict[str, float]:
+    metrics = dict(
+        zip(METRICS, Measure(probability, outcomes)(np.ones(len(probability))).tolist(), strict=True)
+    )
+    return {name: metrics[name] for name in COMPARED}
+
+
+def _against(mine: Floats, theirs: Floats, outcomes: Outcomes) -> dict[str, float]:
+    """The candidate's figures, and how much its log loss differs; customers are resampled."""
+    gap = Measure(mine, outcomes).loss - Measure(theirs, outcomes).loss
+    sums, sizes = np.bincount(outcomes.customers, gap), np.bincount(outcomes.customers)
+    weights = outcomes.resamples(RESAMPLES, seed=0)
+    low, high = np.quantile((weights @ sums) / (weights @ sizes), [0.025, 0.975])
+    return _figures(mine, outcomes) | {
+        "expected_calibration_error_noise": calibration_noise(mine, outcomes),
+        "rows": float(len(mine)),
+        "log_loss_difference": float(gap.mean()),
+        "log_loss_difference_low": float(low),
+        "log_loss_difference_high": float(high),
+    }

@@ -1,0 +1,153 @@
+"""The figures of a test beyond those of the churn probabilities: drift, tiers, segments and value."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.dataset import Rows
+from training.evaluation.metrics import rank_correlation, weighted_kappa
+from training.labels.labelling import Churn
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Tiers = NDArray[np.int8]
+
+PROFILE = re.compile(r"profile_(?P<name>.+)_last_detail")
+SEGMENTS = 8
+"""The most frequent values of an attribute whose reliability is shown."""
+SMALLEST_SEGMENT = 100
+"""Rows of a segment: fewer say little about its reliability."""
+
+
+def populations(
+    earlier: Flags, earlier_said: Floats, rows: Rows, said: Floats, probability: Floats
+) -> dict[str, float]:
+    """How many were judged, and how far the share that leaves lay off on each date.
+
+    `earlier` and `earlier_said` are the outcomes of the calibration dates and what the model, uncalibrated,
+    said of them; `said` and `probability` are the test's, before and after calibration.
+    """
+    rate = float(rows.churned.mean())
+    by_date = [
+        float((said[rows.as_of == date] - rows.churned[rows.as_of == date]).mean())
+        for date in np.unique(rows.as_of)
+    ]
+    return {
+        "test_rows": float(len(rows)),
+        "test_customers": float(len(np.unique(rows.keys))),
+        "test_churners": float(len(np.unique(rows.keys[rows.churned]))),
+        "base_rate": rate,
+        "base_rate_calibrate": float(earlier.mean()),
+        "mean_probability": float(probability.mean()),
+        "drift": float(probability.mean()) - rate,
+        "drift_calibrate": float(earlier_said.mean() - earlier.mean()),
+        "drift_uncalibrated": float(said.mean()) - rate,
+        "drift_worst_date": max(by_date, key=abs),
+    }
+
+
+def tier_figures(said: Floats, unchanged: Floats, now: Tiers, then: Tiers) -> dict[str, float]:
+    """The tier of the next period against "the tier stays as it is".
+
+    `said` and `unchanged` are float64[n, tiers]: the probabilities of the model and of how often customers
+    of the same tier were in each tier one period later.
+    """
+    tiers = said.shape[1]
+    predicted = said.argmax(axis=1).astype(np.int8)
+
+    def loss(p: Floats) -> float:
+        return float(-np.log(np.clip(p[np.arange(len(then)), then], 1e-15, None)).mean())
+
+    return {
+        "tier/log_loss": loss(said),
+        "tier/accuracy": float((predicted == then).mean()),
+        "tier/kappa": weighted_kappa(then, predicted, tiers),
+        "tier/unchanged/log_loss": loss(unchanged),
+        "tier/unchanged/accuracy": float((now == then).mean()),
+        "tier/unchanged/kappa": weighted_kappa(then, now, tiers),
+    }
+
+
+def reliability_by_tier(now: Tiers, probability: Floats, churned: Flags, tiers: int) -> dict[str, float]:
+    """What was said of each tier's customers, and what happened."""
+    figures: dict[str, float] = {}
+    for tier in range(tiers):
+        figures |= _reliability(f"tier_{tier}", now == tier, probability, churned)
+    return figures
+
+
+def reliability_by_segment(
+    rows: Rows, probability: Floats, books: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """The same for the most frequent values of each profile attribute."""
+    figures: dict[str, float] = {}
+    for name, mine in segments(rows, books):
+        figures |= _reliability(name, mine, probability, rows.churned)
+    return figures
+
+
+def segments(rows: Rows, books: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Flags]]:
+    """The most frequent values of each profile attribute, and the rows that have them."""
+    for at, column in enumerate(rows.columns):
+        named = PROFILE.fullmatch(column)
+        if named is None:
+            continue
+        codes = rows.matrix[:, at]
+        for code, value in list(enumerate(books.get(column, ())))[:SEGMENTS]:
+            mine = codes == code
+            if mine.sum() >= SMALLEST_SEGMENT:
+                name = re.sub(r"[^\w\-. ]", "_", f"{named['name']}={value}".replace("=", "."))
+                yield f"segment_{name}", mine
+
+
+def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
+    """Total, ranking, deciles and error of what the stayers would spend, against "as in the last period"."""
+    stayed = ~rows.churned
+    spent, foreseen = rows.value[stayed], said[stayed]
+    figures = {
+        "value/total_ratio": float(foreseen.sum() / spent.sum()) if spent.sum() > 0 else math.nan,
+        "value/rank_correlation": rank_correlation(foreseen, spent),
+        "value/mean_absolute_error": float(np.abs(foreseen - spent).mean()),
+    }
+    if spent.sum() > 0 and len(spent) >= 10:
+        order = np.argsort(foreseen, kind="stable")
+        for decile, mine in enumerate(np.array_split(order, 10), start=1):
+            figures[f"value/decile_{decile:02}/said"] = float(foreseen[mine].mean())
+            figures[f"value/decile_{decile:02}/happened"] = float(spent[mine].mean())
+        figures["value/top_decile_lift"] = figures["value/decile_10/happened"] / float(spent.mean())
+    before = as_before(rows, churn)
+    if before is not None:
+        before = before[stayed]
+        figures["value/as_before/rank_correlation"] = rank_correlation(before, spent)
+        figures["value/as_before/mean_absolute_error"] = float(np.abs(before - spent).mean())
+        if before.sum() > 0 and spent.sum() > 0:
+            figures["value/as_before/total_ratio"] = float(before.sum() / spent.sum())
+            top = np.argsort(before, kind="stable")[-max(1, len(before) // 10) :]
+            figures["value/as_before/top_decile_lift"] = float(spent[top].mean() / spent.mean())
+    return figures
+
+
+def as_before(rows: Rows, churn: Churn) -> Floats | None:
+    """What each customer spent in the window nearest to the horizon, scaled to it; None without amounts."""
+    days = churn.horizon.days
+    sums = [c for c in rows.columns if c.split("_sum_")[0] in churn.indicators and c.endswith("d")]
+    widths = {int(c.rsplit("_", 1)[1][:-1]): c for c in sums if c.rsplit("_", 2)[1] == "sum"}
+    if not widths:
+        return None
+    near = min(widths, key=lambda width: abs(math.log(width / days)))
+    before: Floats = rows.matrix[:, rows.columns.index(widths[near])] * (days / near)
+    return before
+
+
+def _reliability(name: str, mine: Flags, probability: Floats, churned: Flags) -> dict[str, float]:
+    if not mine.any():
+        return {}
+    return {
+        f"reliability/{name}/said": float(probability[mine].mean()),
+        f"reliability/{name}/happened": float(churned[mine].mean()),
+    }

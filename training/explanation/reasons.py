@@ -1,0 +1,254 @@
+"""Contributions → reasons: what raises and what lowers the risk of one customer, said in words.
+
+Ten windows of one thing are one reason: contributions are summed by indicator, and each indicator speaks
+through the feature that says most. Where fewer than `top` indicators have something to say, an indicator
+speaks through its sides instead: recency, frequency, amount, variety.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog.definitions import Catalog, Derived, Feature
+from training.explanation import kernels
+from training.explanation.text import Change, Direction, Reason, change_sentence, sentence
+
+if TYPE_CHECKING:
+    from training.bundle.model_bundle import Bundle
+
+__all__ = ["Change", "Ranked", "Reason", "change_sentence", "changes", "rank", "sentence"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Order = Literal["raising", "strongest"]
+
+MATERIAL = 0.05
+"""An indicator has something to say from this share of a row's contributions, in absolute values."""
+
+NOTHING = 0.001
+"""Log-odds below which a contribution is no reason."""
+
+GIVEN = ("tenure", "profile", "calendar")
+"""What a reason can be about that nobody can change: time as a customer, attributes, the season."""
+
+_SIDES = {
+    "recency": ("days_since_last", "overdue"),
+    "frequency": ("count", "active_days", "gap_mean", "gap_std", "gap_max"),
+    "variety": ("distinct_detail", "distinct_channel", "distinct_place", "last_detail", "top_detail"),
+}
+_SIDE_OF = {aggregate: side for side, aggregates in _SIDES.items() for aggregate in aggregates}
+
+_PLAIN = {
+    "count": 1.0,
+    "days_since_last": 1.0,
+    "sum": 1.0,
+    "active_days": 0.9,
+    "overdue": 0.9,
+    "last": 0.9,
+    "mean": 0.8,
+    "gap_mean": 0.8,
+    "std": 0.3,
+    "gap_std": 0.3,
+}
+"""How readily people understand an aggregate; the rest has 0.6. A reason's feature is chosen with it."""
+
+_AS_USUAL = 0.3
+"""The weight of a value that hardly differs from the typical one: it makes a poor reason."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The reasons of n customers as arrays [n, top]; a column of -1 stands for no further reason."""
+
+    columns: Integers
+    contributions: Floats
+    values: Floats
+
+
+def rank(
+    bundle: Bundle, matrix: Floats, contributions: Floats, *, top: int = 3, order: Order = "raising"
+) -> Ranked:
+    """The reasons of float64[n, f] rows as arrays, from contributions float64[n, f + 1].
+
+    `raising`: what raises the risk is preferred and comes first, then what lowers it, each by size;
+    what hardly matters only fills up. `strongest`: by size alone.
+    """
+    guide = _guide(bundle)
+    columns, sums, values = kernels.reasons(
+        np.ascontiguousarray(matrix),
+        np.ascontiguousarray(contributions),
+        *guide.weighing,
+        guide.things.starts,
+        guide.things.members,
+        guide.sides.starts,
+        guide.sides.members,
+        top,
+        order == "raising",
+        MATERIAL,
+        NOTHING,
+    )
+    return Ranked(columns, sums, values)
+
+
+def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
+    """The reason that this column's value gives, with the contribution of all it speaks for."""
+    catalog = bundle.catalog
+    name = catalog.columns[column]
+    direction: Direction = "raises" if contribution >= 0 else "lowers"
+    detail = catalog.unit(name) == "detail"
+    thing = _thing(catalog, name)
+    return Reason(
+        feature=name,
+        indicator=thing,
+        value=None if np.isnan(value) else value,
+        value_text=_detail(bundle, name, value) if detail else "",
+        typical=None if detail else bundle.typical.get(name),
+        contribution=contribution,
+        direction=direction,
+        actionable=thing not in GIVEN,
+    )
+
+
+def changes(
+    bundle: Bundle, before: tuple[Floats, Floats], after: tuple[Floats, Floats], *, top: int = 3
+) -> list[Change]:
+    """What moved one customer's risk between two as-of dates, largest first.
+
+    `before` and `after` are the customer's feature row float64[f] and contributions float64[f + 1].
+    """
+    guide = _guide(bundle)
+    (old, old_parts), (new, new_parts) = before, after
+    moved = new_parts - old_parts
+    differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
+    weights = np.where(differs, guide.plainness, 0.0)
+    chosen = _choose(moved[None, :], weights[None, :], guide.things)
+    columns, shifts = _order(chosen, top, "strongest")
+    return [
+        Change(
+            before=reason(bundle, column, float(old[column]), float(old_parts[column])),
+            after=reason(bundle, column, float(new[column]), float(new_parts[column])),
+            shift=float(shift),
+        )
+        for column, shift in zip(columns[0].tolist(), shifts[0].tolist(), strict=True)
+        if column >= 0 and differs[column]
+    ]
+
+
+@lru_cache(maxsize=4)
+def _guide(bundle: Bundle) -> _Guide:
+    return _Guide(bundle)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """For each row and group: the sum of its contributions and the column that speaks for it."""
+
+    sums: Floats
+    columns: Integers
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Group g is the columns `members[starts[g]:starts[g + 1]]`."""
+
+    starts: Integers
+    members: Integers
+
+
+class _Guide:
+    """How a bundle's columns are grouped, and how well each can be said."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.columns = bundle.catalog.columns
+
+    @cached_property
+    def things(self) -> _Groups:
+        """Columns by indicator, tenure apart."""
+        return self._grouped([_thing(self.bundle.catalog, name) for name in self.columns])
+
+    @cached_property
+    def sides(self) -> _Groups:
+        """Columns by indicator and side."""
+        catalog = self.bundle.catalog
+        return self._grouped([f"{_thing(catalog, name)}/{_side(catalog, name)}" for name in self.columns])
+
+    @cached_property
+    def plainness(self) -> Floats:
+        catalog = self.bundle.catalog
+        plain = [
+            0.5 if isinstance(feature, Derived) else _PLAIN.get(feature.aggregate, 0.6)
+            for feature in catalog.features
+        ]
+        return np.array(plain)
+
+    @cached_property
+    def details(self) -> NDArray[np.bool_]:
+        return np.array([self.bundle.catalog.unit(name) == "detail" for name in self.columns])
+
+    @cached_property
+    def silent(self) -> Floats:
+        """The weight of a column that says nothing."""
+        return np.where(self.details, 0.05, 0.4)
+
+    @cached_property
+    def typical(self) -> Floats:
+        return np.array([self.bundle.typical.get(name, np.nan) for name in self.columns])
+
+    @cached_property
+    def near(self) -> Floats:
+        """How far from the typical value still is as usual."""
+        whole = [self.bundle.catalog.unit(name) in {"count", "days"} for name in self.columns]
+        return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
+
+    @cached_property
+    def weighing(self) -> tuple[Any, ...]:
+        """What `choosing.weigh` knows of the columns."""
+        return self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL
+
+    @staticmethod
+    def _grouped(keys: Sequence[str]) -> _Groups:
+        places = {name: at for at, name in enumerate(dict.fromkeys(keys))}
+        group = np.array([places[name] for name in keys], dtype=np.int64)
+        starts = np.cumsum([0, *np.bincount(group, minlength=len(places))])
+        return _Groups(starts, np.argsort(group, kind="stable"))
+
+
+def _choose(contributions: Floats, weights: Floats, groups: _Groups) -> _Choice:
+    return _Choice(
+        *kernels.choose(np.ascontiguousarray(contributions), weights, groups.starts, groups.members)
+    )
+
+
+def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
+    """The columns and sums of the `top` groups of each row, [n, top]; padded with column -1."""
+    columns, sums = kernels.order(choice.sums, choice.columns, top, order == "raising", MATERIAL, NOTHING)
+    return columns, sums
+
+
+def _root(catalog: Catalog, column: str) -> Feature:
+    feature = catalog.feature_of[column]
+    return feature if isinstance(feature, Feature) else _root(catalog, feature.first)
+
+
+def _thing(catalog: Catalog, column: str) -> str:
+    """What a column is about: its indicator, or `tenure`."""
+    return (
+        "tenure" if _root(catalog, column).aggregate == "days_since_first" else catalog.indicator_of(column)
+    )
+
+
+def _side(catalog: Catalog, column: str) -> str:
+    return _SIDE_OF.get(_root(catalog, column).aggregate, "amount")
+
+
+def _detail(bundle: Bundle, column: str, value: float) -> str:
+    book = bundle.priors.code_book.get(column, ())
+    known = not np.isnan(value) and 0 <= value < len(book)
+    return book[int(value)] if known else ""

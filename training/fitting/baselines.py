@@ -1,0 +1,131 @@
+"""What a model must beat: base rate, recency, overdue ratio, buy till you die, logistic regression on RFM.
+
+Each is turned into a probability on the rows the model learns from, and asked about the rows the model
+is asked about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog.definitions import Catalog, Feature
+from training.data.dataset import Rows
+from training.labels.labelling import Churn
+
+Floats = NDArray[np.float64]
+
+
+def baselines(known: Rows, asked: Rows, catalog: Catalog, churn: Churn) -> Mapping[str, Floats]:
+    """Churn probabilities for the rows asked about, per baseline that the catalogue allows."""
+    deciding = _deciding(catalog, churn)
+    found: dict[str, Floats] = {"base_rate": np.full(len(asked), _rate(known.churned))}
+    recency = _present(catalog, [f"{name}_days_since_last" for name in deciding])
+    if recency:
+        found["recency"] = _logistic(
+            _shaped(_least(known, recency)), known.churned, _shaped(_least(asked, recency))
+        )
+    overdue = _present(catalog, [f"{name}_overdue" for name in deciding])
+    if overdue:
+        found["overdue"] = _logistic(
+            _shaped(_least(known, overdue)), known.churned, _shaped(_least(asked, overdue))
+        )
+    silence = [
+        column
+        for name in churn.indicators
+        for column in catalog.columns
+        if column.startswith(f"{name}_silence_") and (known.matrix[:, known.columns.index(column)] >= 0).any()
+    ]
+    if silence:
+        found["buy_till_you_die"] = _logistic(_silent(known, silence), known.churned, _silent(asked, silence))
+    rfm = _rfm(catalog, churn, deciding)
+    if rfm:
+        found["rfm"] = _logistic(_logs(known, rfm), known.churned, _logs(asked, rfm))
+    return found
+
+
+def rfm_margin(rows: Rows, catalog: Catalog, churn: Churn) -> tuple[Floats, list[int]]:
+    """The log-odds that logistic regression on RFM gives the rows it learned from, and the columns it read.
+
+    Without such columns, or with all outcomes alike, everybody has the base rate.
+    """
+    columns = _rfm(catalog, churn, _deciding(catalog, churn))
+    rate = _rate(rows.churned)
+    p = np.full(len(rows), rate)
+    if columns:
+        p = _logistic(_logs(rows, columns), rows.churned, _logs(rows, columns))
+    return np.log(p) - np.log1p(-p), [rows.columns.index(column) for column in columns]
+
+
+def _deciding(catalog: Catalog, churn: Churn) -> tuple[str, ...]:
+    """The indicators that decide churn; under a contract, all behaviour."""
+    return churn.indicators or tuple(
+        one.name for one in catalog.indicators if one.origin == "customer" and not one.attitude
+    )
+
+
+def _rfm(catalog: Catalog, churn: Churn, deciding: Sequence[str]) -> list[str]:
+    """Recency, frequency (in a window like the horizon, and the widest), money and tenure."""
+    windows = sorted(
+        {f.days for f in catalog.features if isinstance(f, Feature) and f.aggregate == "count" and f.days}
+    )
+    if not windows:
+        return []
+    near = min(windows, key=lambda days: abs(math.log(days / churn.horizon.days)))
+    wanted = []
+    for name in deciding:
+        wanted += [f"{name}_days_since_last", f"{name}_days_since_first"]
+        wanted += [f"{name}_count_{days}d" for days in dict.fromkeys((near, windows[-1]))]
+        wanted += [f"{name}_sum_{windows[-1]}d"]
+    return _present(catalog, wanted)
+
+
+def _present(catalog: Catalog, columns: Sequence[str]) -> list[str]:
+    return [column for column in columns if column in catalog.columns]
+
+
+def _least(rows: Rows, columns: Sequence[str]) -> Floats:
+    """The smallest number of the columns in each row, NaN where none has one."""
+    chosen = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    least: Floats = np.fmin.reduce(chosen, axis=1)
+    return least
+
+
+def _silent(rows: Rows, columns: Sequence[str]) -> Floats:
+    """float64[n, 2]: the log-odds that nothing comes of any of them, and whether that is missing."""
+    chances = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    none = np.clip(np.nanprod(chances, axis=1), 1e-6, 1.0 - 1e-6)
+    missing = np.isnan(chances).all(axis=1)
+    return np.column_stack([np.where(missing, 0.0, np.log(none) - np.log1p(-none)), missing])
+
+
+def _shaped(x: Floats) -> Floats:
+    """float64[n, 3]: a number bent enough for a logistic curve to follow it, and whether it is missing."""
+    bent = np.log1p(np.maximum(np.nan_to_num(x), 0.0))
+    return np.column_stack([bent, bent**2, np.isnan(x)])
+
+
+def _logs(rows: Rows, columns: Sequence[str]) -> Floats:
+    x = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    return np.column_stack([np.log1p(np.maximum(np.nan_to_num(x), 0.0)), np.isnan(x)])
+
+
+def _logistic(known: Floats, churned: NDArray[np.bool_], asked: Floats) -> Floats:
+    """Logistic regression on standardised columns; the base rate where all outcomes are alike."""
+    from sklearn.linear_model import LogisticRegression
+
+    varying = known.std(axis=0) > 0
+    if churned.all() or not churned.any() or not varying.any():
+        return np.full(len(asked), _rate(churned))
+    centre, spread = known[:, varying].mean(axis=0), known[:, varying].std(axis=0)
+    model = LogisticRegression(max_iter=1000).fit((known[:, varying] - centre) / spread, churned)
+    probability: Floats = model.predict_proba((asked[:, varying] - centre) / spread)[:, 1]
+    return probability
+
+
+def _rate(churned: NDArray[np.bool_]) -> float:
+    """The share that churned, never quite 0 or 1."""
+    return float((churned.sum() + 0.5) / (len(churned) + 1.0))

@@ -1,0 +1,98 @@
+"""What each way to calibrate says of dates to come, from the latest dates or from those a year before.
+
+A model cannot know the season: it sees customers, not the calendar. So how far it lay off one year before is
+seen even on dates that taught it, and only that is taken from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lightgbm import Booster
+from numpy.typing import NDArray
+
+from training.bundle.calibration import SEASON, SHAPES, Calibration, Trial, fit_season, fit_shape, trial
+from training.data.dataset import Rows
+from training.data.splits import Calendar, a_year_before
+from training.labels.labelling import Churn
+
+Floats = NDArray[np.float64]
+
+Fit = Callable[[Rows], Callable[[Rows], Floats]]
+"""Fits a churn model; what it says of other rows."""
+
+FEWEST_DATES = 2
+"""As-of dates that teach the model of an earlier trial."""
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What one model said of rows; calibrations are fitted on some of its dates and judged on others."""
+
+    rows: Rows
+    churn: Floats
+
+    def on(self, dates: Sequence[int]) -> Said:
+        chosen = np.isin(self.rows.as_of, list(dates))
+        return Said(self.rows.where(chosen), self.churn[chosen])
+
+
+def by_each(said: Said, latest: Sequence[int], judged: Sequence[int], churn: Churn) -> dict[str, Floats]:
+    """float64[n] for rows of the judged dates: each shape at the model's own level, and the season's level.
+
+    The season is there only where a year before is among `said`; dates without one are NaN.
+    """
+    before, asked = said.on(latest), said.on(judged)
+    found = {shape: fit_shape(shape, before.churn, before.rows.churned)(asked.churn) for shape in SHAPES}
+    season = by_the_season(said, judged, churn, Calibration())
+    return found | ({} if np.isnan(season).all() else {SEASON: season})
+
+
+def by_the_season(said: Said, judged: Sequence[int], churn: Churn, shape: Calibration) -> Floats:
+    """float64[n]: each judged date at the level of its own year before; NaN where there is none."""
+    asked = said.on(judged)
+    season = np.full(len(asked.rows), np.nan)
+    for date in judged:
+        levelled = season_at(said, date, churn, shape)
+        if levelled is not None:
+            mine = asked.rows.as_of == date
+            season[mine] = levelled(asked.churn[mine])
+    return season
+
+
+def season_at(said: Said, asked: int, churn: Churn, shape: Calibration) -> Calibration | None:
+    """The map for a date, where the rows hold dates one year before it."""
+    before = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
+    return fit_season(shape, before.churn, before.rows.churned) if len(before.rows) else None
+
+
+def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial | None:
+    """A trial that ends where the test begins: fitted, calibrated and judged before any date of the test.
+
+    None where the dates before are too few for it.
+    """
+    reach = churn.horizon.end(0)
+    size = len(dates.calibrate)
+    latest = tuple(date for date in dates.fit if date + reach <= dates.calibrate[0])[-size:]
+    taught = tuple(date for date in dates.fit if latest and date + reach <= latest[0])
+    if len(taught) < FEWEST_DATES:
+        return None
+    known = rows.on(taught)
+    if known.churned.all() or not known.churned.any():
+        return None
+    asked = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
+    said = Said(asked, fit(known)(asked))
+    judged = said.on(dates.calibrate).rows
+    return trial(by_each(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
+
+
+def years_before(asked: Sequence[int], dates: Calendar, churn: Churn) -> set[int]:
+    """Every date with a label that lies one year before one of these."""
+    return {before for date in asked for before in a_year_before(date, dates.every, churn)}
+
+
+def said_of(model: str, rows: Rows, threads: int) -> Said:
+    """What this LightGBM text says of rows."""
+    return Said(rows, Booster(model_str=model).predict(rows.matrix, num_threads=threads))

@@ -1,0 +1,60 @@
+"""The model card: what a bundle says, how right it was, and where not to trust it.
+
+One set of facts becomes Markdown and HTML, in English and in Japanese; the figures are those of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from training.registry.model_card.html import Section, page
+from training.registry.model_card.text import English, Japanese
+
+if TYPE_CHECKING:
+    from training.bundle.model_bundle import Bundle
+    from training.registry.promotion import Decision
+
+Language = Literal["en", "ja"]
+
+
+def cards(bundle: Bundle, decision: Decision | None) -> dict[str, str]:
+    """The card in both languages and both forms, by file name."""
+    files = {}
+    languages: tuple[Language, ...] = ("en", "ja")
+    for language in languages:
+        title, sections = facts(bundle, decision, language)
+        files[f"model_card.{language}.md"] = markdown(title, sections)
+        files[f"model_card.{language}.html"] = page(title, sections, language)
+    return files
+
+
+def summary(bundle: Bundle, decision: Decision) -> str:
+    """The verdict and the figures as Markdown, for MLflow's own pages."""
+    writer = English(bundle, decision)
+    lines = [*writer.verdict(), f"Predicts {writer.question()}.", writer.tested(), *writer.listed()]
+    table = writer.quality(0, ("", "this model"))
+    return "\n".join(f"- {line}" for line in lines) + ("\n\n" + _table(table) if table else "") + "\n"
+
+
+def facts(bundle: Bundle, decision: Decision | None, language: Language) -> tuple[str, list[Section]]:
+    """The title and the sections of the card."""
+    title = "離反予測モデルのモデルカード" if language == "ja" else "Model card: who will leave"
+    writer = Japanese(bundle, decision) if language == "ja" else English(bundle, decision)
+    return title, list(writer.sections())
+
+
+def markdown(title: str, sections: Sequence[Section]) -> str:
+    """The card as Markdown."""
+    parts = [f"# {title}"]
+    for section in sections:
+        parts.append(f"## {section.title}")
+        parts += ["\n".join(f"- {line}" for line in section.lines)] if section.lines else []
+        parts += [_table(section.table)] if section.table else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Sequence[Sequence[str]]) -> str:
+    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in table)
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))

@@ -1,0 +1,319 @@
+"""Gates between a trained model and the champion's place, and the log of every decision.
+
+A candidate must beat the trivial baselines and the champion on the same dates, be no worse calibrated
+than it, read features that are there, not hang on one feature that is too good to be true, and be
+explained exactly. Without a champion the first candidate that beats the base rate takes the place; what
+else is wrong goes with it as warnings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.timeline import DAY, Timeline
+from training.bundle.shap_values import TOLERANCE
+
+if TYPE_CHECKING:
+    from training.bundle.model_bundle import Bundle
+    from training.evaluation.champion_comparison import Champion
+    from training.evaluation.evaluate import Evidence
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+PROMOTIONS = "promotions.jsonl"
+"""The promotion log, in the state folder."""
+
+TRIVIAL = ("base_rate", "recency", "overdue")
+"""The baselines that a model must beat; the others are shown with their intervals."""
+
+_TRIVIAL_JA = {"recency": "最終行動からの日数", "overdue": "普段の間隔に対する経過"}
+
+TOO_GOOD = 0.95
+"""An AUC that a single feature reaches by itself only when it knows the future."""
+
+AHEAD = 0.1
+"""The share of a horizon by which the company's own doing may outlast what customers did."""
+
+LEAK_ROWS = 20_000
+"""Rows on which single features are tried."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the candidate becomes the champion, and why not; every sentence names its gate."""
+
+    promoted: bool
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    figures: Mapping[str, float]
+    """What the gates looked at."""
+    japanese: tuple[str, ...] = ()
+    """The refusals, then the warnings, in Japanese."""
+
+
+class Said(NamedTuple):
+    """What a gate has to say."""
+
+    english: str
+    japanese: str
+
+
+def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Decision:
+    """Put the candidate through every gate."""
+    leak, suspect = strongest_alone(evidence.rows.matrix, evidence.rows.churned)
+    gap = bundle.explainer.gap(evidence.sample, bundle.contributions(evidence.sample))
+    figures = {
+        name: evidence.figures[name]
+        for name in ("auc", "log_loss", "expected_calibration_error", "base_rate", "drift")
+        if name in evidence.figures
+    }
+    fast = bundle.explainer.fast_gap(evidence.sample)
+    figures |= {"strongest_feature_auc": leak, "additivity_gap": gap, "fast_explanation_gap": fast}
+    if champion is not None:
+        figures |= {f"champion/{name}": value for name, value in champion.figures.items()}
+        figures |= {f"champion/candidate/{name}": value for name, value in champion.candidate.items()}
+
+    trivial = list(_beats_base_rate(evidence.figures))
+    rest = [
+        *_beats_baselines(evidence.figures),
+        *_no_leak(leak, bundle.catalog.columns[suspect]),
+        *_features_present(bundle, evidence.rows.matrix, champion),
+        *_additive(gap),
+        *([] if champion is None else _beats_champion(champion)),
+    ]
+    first = champion is None
+    refusals = (*trivial, *(() if first else rest))
+    warnings = (*(rest if first else ()), *_ahead(bundle), *_slow(fast), *_concerns(evidence, champion))
+    return Decision(
+        not refusals,
+        tuple(said.english for said in refusals),
+        tuple(said.english for said in warnings),
+        figures,
+        tuple(said.japanese for said in (*refusals, *warnings)),
+    )
+
+
+def record(log: Path, decision: Decision, *, decided_at: str, action: str = "train", **facts: str) -> None:
+    """Append a decision to the promotion log (JSON lines), with its moment, version, run and the like.
+
+    The action is `train`, or `promote` or `rollback` where somebody decided by hand.
+    """
+    line = facts | {"decided_at": decided_at, "action": action} | asdict(decision)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def decisions(log: Path) -> list[dict[str, Any]]:
+    """Every line of the promotion log, oldest first; a line cut short by a crash is left out."""
+    if not log.exists():
+        return []
+    found = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def champion_before(decided: Sequence[Mapping[str, Any]], present: str | None) -> str | None:
+    """The version that was champion before the present one, as the promotion log has it.
+
+    A rollback takes the last promotion back, so a second one goes further into the past.
+    """
+    past: list[str] = []
+    for line in decided:
+        if line.get("action") == "rollback":
+            past = past[:-1] or past
+        elif line["promoted"] and line["version"] not in past[-1:]:
+            past.append(line["version"])
+    if present in past:
+        past = past[: len(past) - past[::-1].index(present) - 1]
+    return past[-1] if past else None
+
+
+def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
+    """The highest AUC that one column reaches by itself, up or down, and that column.
+
+    A missing value counts as lowest or as highest, whichever gives more away.
+    """
+    step = max(1, -(-len(matrix) // LEAK_ROWS))
+    rows, left = matrix[::step], churned[::step]
+    best, column = 0.5, 0
+    if left.any() and not left.all():
+        for at in range(rows.shape[1]):
+            for missing in (-np.inf, np.inf):
+                auc = _auc(np.where(np.isnan(rows[:, at]), missing, rows[:, at]), left)
+                if max(auc, 1.0 - auc) > best:
+                    best, column = max(auc, 1.0 - auc), at
+    return best, column
+
+
+def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[Said]:
+    mine, rival = figures["log_loss"], figures["baseline/base_rate/log_loss"]
+    if not mine < rival:
+        yield Said(
+            f"base rate: log loss {mine:.4f} against {rival:.4f} of giving everyone the same probability, "
+            f"worse by {mine - rival:.4f}",
+            f"ベースレート：対数損失{mine:.4f}。全員に同じ確率を与えた場合の{rival:.4f}より"
+            f"{mine - rival:.4f}悪い。",
+        )
+
+
+def _beats_baselines(figures: Mapping[str, float]) -> Iterator[Said]:
+    for name in TRIVIAL[1:]:
+        mine, rival = figures["log_loss"], figures.get(f"baseline/{name}/log_loss")
+        if rival is not None and not mine < rival:
+            yield Said(
+                f"baseline: log loss {mine:.4f} against {rival:.4f} of {name} alone, "
+                f"worse by {mine - rival:.4f}",
+                f"単純な基準：対数損失{mine:.4f}。{_TRIVIAL_JA[name]}だけによる予測の{rival:.4f}より"
+                f"{mine - rival:.4f}悪い。",
+            )
+
+
+def _beats_champion(champion: Champion) -> Iterator[Said]:
+    if champion.apart:
+        return
+    ours, theirs = champion.candidate, champion.figures
+    worse = ours["log_loss"] - theirs["log_loss"]
+    if worse > 0:
+        low, high = (ours.get(f"log_loss_difference_{end}") for end in ("low", "high"))
+        there = low is not None and high is not None
+        interval = f" (95% interval {low:+.4f} to {high:+.4f})" if there else ""
+        ja = f"（95%信頼区間{low:+.4f}〜{high:+.4f}）" if there else ""
+        yield Said(
+            f"champion: log loss {ours['log_loss']:.4f} against {theirs['log_loss']:.4f} of version "
+            f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f}{interval}",
+            f"本番モデル：同じ{ours['rows']:,.0f}行での対数損失{ours['log_loss']:.4f}。"
+            f"バージョン{champion.version}の{theirs['log_loss']:.4f}より{worse:.4f}悪い{ja}。",
+        )
+    error, noise = ours["expected_calibration_error"], ours["expected_calibration_error_noise"]
+    rival = theirs["expected_calibration_error"]
+    if error > max(rival, noise):
+        yield Said(
+            f"calibration: error {error:.4f} against {rival:.4f} of version {champion.version} "
+            f"on the same rows, worse by {error - rival:.4f}, and chance explains {noise:.4f}",
+            f"確率の正しさ：同じ行でのキャリブレーション誤差{error:.4f}。バージョン{champion.version}の"
+            f"{rival:.4f}より{error - rival:.4f}悪く、偶然で説明できるのは{noise:.4f}まで。",
+        )
+
+
+def _no_leak(auc: float, column: str) -> Iterator[Said]:
+    if auc > TOO_GOOD:
+        yield Said(
+            f"leak: '{column}' alone reaches an AUC of {auc:.3f}, above {TOO_GOOD} by {auc - TOO_GOOD:.3f}; "
+            "it seems to know the future. Check when its events are recorded.",
+            f"リーク：「{column}」だけでAUCが{auc:.3f}に達し、上限{TOO_GOOD}を{auc - TOO_GOOD:.3f}上回る。"
+            "未来の情報を含む疑いがある。イベントがいつ記録されたかを確認してください。",
+        )
+
+
+def _features_present(bundle: Bundle, matrix: Floats, champion: Champion | None) -> Iterator[Said]:
+    used = bundle.used
+    silent = [
+        name for at, name in enumerate(bundle.catalog.columns) if used[at] and np.isnan(matrix[:, at]).all()
+    ]
+    if silent:
+        yield Said(
+            f"features: {len(silent)} of the {int(used.sum())} that the model reads say nothing "
+            f"on the test dates, such as '{silent[0]}'",
+            f"特徴量：モデルが使う{int(used.sum())}個のうち{len(silent)}個（「{silent[0]}」など）が、"
+            "検証日には値を持たない。",
+        )
+    gone = (
+        [] if champion is None else [name for name in champion.columns if name not in bundle.catalog.columns]
+    )
+    if champion is not None and gone:
+        yield Said(
+            f"features: {len(gone)} that version {champion.version} has are missing, such as '{gone[0]}'; "
+            "is a source gone?",
+            f"特徴量：バージョン{champion.version}にある{len(gone)}個（「{gone[0]}」など）がない。"
+            "データソースが失われていないか確認してください。",
+        )
+
+
+def _additive(gap: float) -> Iterator[Said]:
+    if not gap <= TOLERANCE:
+        yield Said(
+            f"explanation: contributions miss the model's log-odds by {gap:.2g}, above {TOLERANCE:.0e} by "
+            f"{gap - TOLERANCE:.2g}",
+            f"説明：寄与度の合計とモデルの対数オッズの差が{gap:.2g}あり、許容差{TOLERANCE:.0e}を"
+            f"{gap - TOLERANCE:.2g}上回る。",
+        )
+
+
+def _slow(gap: float) -> Iterator[Said]:
+    if not gap <= TOLERANCE:
+        yield Said(
+            f"explanation: that of large batches misses LightGBM's by {gap:.2g}, above {TOLERANCE:.0e}, so "
+            "LightGBM explains them, which takes several times as long",
+            f"説明：一括計算の寄与度がLightGBMのものと{gap:.2g}ずれ、許容差{TOLERANCE:.0e}を超える。"
+            "LightGBMで説明するため、数倍の時間がかかる。",
+        )
+
+
+def _ahead(bundle: Bundle) -> Iterator[Said]:
+    """Dates that only the company's own doing covers look as if everybody had left."""
+    timeline = Timeline(bundle.timezone)
+    acted = timeline.instant(bundle.settings["customers_until"])
+    ahead = (bundle.trained_until - acted) / DAY
+    if ahead > AHEAD * bundle.churn.horizon.days:
+        until = timeline.name(timeline.midnight_after(acted + 1))
+        ends = timeline.local(acted).date(), timeline.local(bundle.trained_until).date()
+        yield Said(
+            f"coverage: the customers' own events end on {ends[0]}, {ahead:.1f} days "
+            f"before the company's, which end on {ends[1]}, so the last "
+            "dates can look as if everybody left. Ingest what customers did since, or train with "
+            f"--until {until}",
+            f"データの範囲：顧客自身の行動は{ends[0]}までで、会社側の記録（{ends[1]}まで）より{ahead:.1f}日早く"
+            "終わるため、最後の基準日では全員が離れたように見えることがある。その後の行動を取り込むか、"
+            f"--until {until} を付けて学習してください。",
+        )
+
+
+def _concerns(evidence: Evidence, champion: Champion | None) -> Iterator[Said]:
+    """What people should know but no gate refuses."""
+    figures = evidence.figures
+    if evidence.level == "low":
+        yield Said(
+            "evidence: low, because there are too few dates, or too few customers who left or stayed, "
+            "to test on later dates than those that taught",
+            "根拠の強さ：低い。学習より後の日付で検証するには、基準日または離反・継続した顧客が少なすぎる。",
+        )
+    drift, rate = figures.get("drift", 0.0), figures.get("base_rate", 0.0)
+    people = max(figures.get("test_customers", 1.0), 1.0)
+    chance = 2.0 * float(np.sqrt(rate * (1.0 - rate) / people))
+    if abs(drift) > chance:
+        yield Said(
+            f"drift: {rate + drift:.1%} were expected to leave on the test dates and {rate:.1%} left, "
+            f"{abs(drift) * 100:.1f} points {'fewer' if drift > 0 else 'more'}",
+            f"ドリフト：検証日の離反率は予測{rate + drift:.1%}に対し実際{rate:.1%}で、"
+            f"{abs(drift) * 100:.1f}ポイント{'低い' if drift > 0 else '高い'}。",
+        )
+    if champion is not None and champion.apart:
+        yield Said(
+            f"champion: version {champion.version} {champion.apart}, so the two could not be compared; "
+            "the newer one is taken if nothing else is wrong",
+            f"本番モデル：バージョン{champion.version}とは同じ条件で比較できない。"
+            "ほかに問題がなければ新しいモデルを採用する。",
+        )
+
+
+def _auc(score: Floats, churned: Flags) -> float:
+    order = np.argsort(score, kind="stable")
+    ordered, left = score[order], churned[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    hits = np.add.reduceat(left, starts)
+    misses = np.add.reduceat(1.0 - left, starts)
+    below = np.cumsum(misses) - misses / 2
+    return float((hits @ below) / (hits.sum() * misses.sum()))
