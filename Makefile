@@ -30,7 +30,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || [ "$$(uname)" != Linux ] \
 		|| { echo "LightGBM needs the OpenMP library: apt-get install libgomp1"; exit 1; }
 	@echo "compiling the kernels (once; a minute or so)"
-	@$(BIN)/python -m serving.warming
+	@$(BIN)/python -m serving.cli.warmup
 	@touch $@
 
 $(DATA)/transactions.parquet: | $(INSTALLED)

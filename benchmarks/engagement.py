@@ -27,14 +27,14 @@ from features.catalog.definitions import indicators
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
-from serving.engagement.kept import Origin, keep
-from serving.engagement.plan import plan
-from serving.engagement.playbook import read
-from serving.engagement.portraits import portraits
-from serving.engagement.report import reply
-from serving.engagement.rules import Vocabulary, check
-from serving.engagement.survey import Question, take
-from serving.scores import Answers, Facts, Scores
+from serving.actions.customer_profiles import portraits
+from serving.actions.plan_file import Origin, keep
+from serving.actions.playbook import read
+from serving.actions.rule_matching import plan
+from serving.actions.rule_validation import Vocabulary, check
+from serving.reports.compute import Question, take
+from serving.reports.report import reply
+from serving.state.score_file import Answers, Facts, Scores
 from training.labels.labelling import Churn, ChurnSettings
 
 TIERS = ("dormant", "cooling", "casual", "engaged", "devoted")

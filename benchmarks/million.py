@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, plan_growth
 from features.storage.delta_table import Lake
-from serving.call import Call
-from serving.records import ScoreFile
-from serving.scores import load, save
+from serving.cli.context import Call
+from serving.state.database import ScoreFile
+from serving.state.score_file import load, save
 
 MANY = 1_000_000
 

@@ -17,8 +17,8 @@ from features.engine.compiled_catalog import Program, Selection  # noqa: E402
 from features.engine.evaluate import compute  # noqa: E402
 from features.engine.snapshot import snapshot  # noqa: E402
 from features.timeline import SECOND, Timeline, from_instant  # noqa: E402
-from serving.live import history_of  # noqa: E402
-from serving.schema import EventRequest, LiveCustomer  # noqa: E402
+from serving.schemas.requests import EventRequest, LiveCustomer  # noqa: E402
+from serving.scoring.live import history_of  # noqa: E402
 
 _IMPORTED = time.perf_counter()
 EVENTS = 500

@@ -23,7 +23,7 @@ from benchmarks.histories import HISTORIES, Past
 from benchmarks.machine import machine
 from features.engine.snapshot import snapshot
 from features.event_store import EventStore
-from serving.settings import Project, read
+from serving.project.settings import Project, read
 from training.backtest import LookBack, look_back
 from training.data.dataset import Rows, dataset, survey
 from training.data.splits import calendar

@@ -30,10 +30,10 @@ from benchmarks.million import MANY, fill
 from benchmarks.visitors import Visit, request, visit
 from features.engine.snapshot import snapshot
 from features.timeline import Timeline, from_instant
-from serving.call import Call
-from serving.live import history_of
-from serving.replies import Replies
-from serving.schema import LiveCustomer
+from serving.cli.context import Call
+from serving.lists.score_reader import Replies
+from serving.schemas.requests import LiveCustomer
+from serving.scoring.live import history_of
 
 EVENTS = 100
 CUSTOMERS = 400
@@ -127,7 +127,7 @@ def started(command: list[str], port: int, log: Path) -> Iterator[Started]:
 
 
 def kizuna(folder: Path, port: int) -> list[str]:
-    start = "from serving.cli import main; main()"
+    start = "from serving.cli.main import main; main()"
     return [sys.executable, "-c", start, "-C", str(folder), "serve", "--port", str(port)]
 
 

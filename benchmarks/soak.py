@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serving import kizuna, memory, started
-from serving.call import Call
-from serving.champion import adopt, in_use
-from serving.records import ScoreFile
-from serving.replies import Replies
-from serving.scores import save
-from serving.scoring import score
+from serving.cli.context import Call
+from serving.lists.score_reader import Replies
+from serving.scoring.batch import score
+from serving.state.active_model import adopt, in_use
+from serving.state.database import ScoreFile
+from serving.state.score_file import save
 
 VISITORS = 4
 ASKED = 60

@@ -26,7 +26,7 @@ from benchmarks.machine import machine
 from benchmarks.quality import made
 from features.catalog.definitions import catalog
 from features.event_store import EventStore
-from serving.settings import Project
+from serving.project.settings import Project
 from training.bundle.lightgbm_models import slots, tier_settings, value_settings
 from training.bundle.tiers import tier_scale
 from training.data.dataset import Rows, dataset, survey

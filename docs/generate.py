@@ -53,7 +53,7 @@ def _empty(value: float) -> str:
 
 def settings_page() -> str:
     """Every key of kizuna.toml."""
-    from serving.settings import Settings
+    from serving.project.settings import Settings
 
     lines = ["# Settings", "", "The keys of `kizuna.toml`. `${NAME}` in a text reads the environment.", ""]
     lines += ["| key | default | meaning |", "|---|---|---|"]
@@ -86,7 +86,7 @@ def _shown(value: Any) -> str:
 
 def commands_page() -> str:
     """Every command with its help."""
-    from serving.cli import kizuna
+    from serving.cli.main import kizuna
 
     lines = ["# Commands", ""]
     for name, command in [("", kizuna), *sorted(kizuna.commands.items())]:
@@ -118,7 +118,7 @@ def errors_page() -> str:
 
 def api_page() -> str:
     """Every call of the API, from the published OpenAPI."""
-    from serving.openapi import error_codes, specification
+    from serving.api.openapi import error_codes, specification
 
     spec = specification()
     lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]

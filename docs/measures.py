@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from serving.engagement.axes import CELLS
-from serving.engagement.measures import MEASURES, REASONS, Need
-from serving.engagement.terms import OUTCOME_WORDS, STAGE_WORDS
+from serving.reports.behaviour_attitude import CELLS
+from serving.reports.metric_definitions import MEASURES, REASONS, Need
+from serving.schemas.terms import OUTCOME_WORDS, STAGE_WORDS
 
 INTERVALS = {
     "wilson": "Wilson score interval of the share (Wilson 1927)",

@@ -12,7 +12,7 @@ from features.engine.snapshot import snapshot
 from features.errors import HorizonNotCovered
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline, from_instant
-from serving.settings import Project, read
+from serving.project.settings import Project, read
 from training.labels.labelling import cohort, label
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.histories import HISTORIES
-from serving.settings import Settings
+from serving.project.settings import Settings
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

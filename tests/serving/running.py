@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-c", "from serving.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from serving.cli.main import main; main()")
 
 
 @dataclass

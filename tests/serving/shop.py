@@ -11,11 +11,11 @@ import numpy as np
 from features.catalog.definitions import catalog
 from features.engine.snapshot import Snapshot, snapshot
 from features.timeline import DAY
-from serving.call import Call
-from serving.champion import adopt
-from serving.records import ScoreFile
-from serving.scores import save
-from serving.scoring import score
+from serving.cli.context import Call
+from serving.scoring.batch import score
+from serving.state.active_model import adopt
+from serving.state.database import ScoreFile
+from serving.state.score_file import save
 from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value
 from training.bundle.model_bundle import Bundle

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from features.errors import UsageError
-from serving.audit import newest
-from serving.call import Call
-from serving.champion import Champion
-from serving.live import append, beside_stored
-from serving.schema import PredictRequest
-from serving.scores import SCHEMA
-from serving.scoring import answer, score
+from serving.cli.context import Call
+from serving.schemas.requests import PredictRequest
+from serving.scoring.batch import answer, score
+from serving.scoring.live import append, beside_stored
+from serving.state.active_model import Champion
+from serving.state.audit_log import newest
+from serving.state.score_file import SCHEMA
 from tests.serving.running import serving
 from training.bundle.model_bundle import Bundle
 

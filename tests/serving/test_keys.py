@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from serving.call import Call
-from serving.pace import Pace
+from serving.api.rate_limit import Pace
+from serving.cli.context import Call
 from tests.serving.running import serving
 
 

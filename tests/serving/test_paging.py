@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import UsageError
-from serving.at_risk import Choice, Cursor, at_risk, page
-from serving.scores import Scores
+from serving.lists.ranking import Choice, Cursor, at_risk, page
+from serving.state.score_file import Scores
 from tests.serving.running import serving
 from tests.serving.shop import score_all
-from tests.serving.test_scores import FACTS, answers
+from tests.serving.state.test_score_file import FACTS, answers
 
 SUBJECTS = ("purchase",) * 4 + ("inquiry",) * 3 + ("tenure",) * 2
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.at_risk import Choice, Cursor
-from serving.audit import Asked, newest, note
-from serving.call import Call
-from serving.outbox import Outbox
-from serving.records import Records
+from serving.cli.context import Call
+from serving.lists.ranking import Choice, Cursor
+from serving.state.audit_log import Asked, newest, note
+from serving.state.database import Records
+from serving.state.outbox import Outbox
 from tests.serving.running import serving
 from tests.serving.shop import score_all
 

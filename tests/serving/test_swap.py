@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from serving.call import Call
-from serving.replies import Replies
+from serving.cli.context import Call
+from serving.lists.score_reader import Replies
 from tests.serving.running import COMMAND, Server, serving
 from tests.serving.shop import DATES, score_all
 

@@ -17,7 +17,7 @@ from features.catalog.definitions import FeatureSettings
 from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import DAY
-from serving.findings import reply, said
+from serving.presentation.training import reply, said
 from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day

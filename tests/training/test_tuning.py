@@ -165,7 +165,7 @@ def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: 
 def test_nothing_but_the_search_needs_optuna() -> None:
     code = (
         "import sys; sys.modules['optuna'] = None\n"
-        "import training.train, training.registry.run_artifacts, training.tuning, serving.cli\n"
+        "import training.train, training.registry.run_artifacts, training.tuning, serving.cli.main\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,0 +1,102 @@
+"""Writes a whole project of a simulated service: its configuration, its tables, and the truth apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from features.errors import UsageError
+from features.simulation import behaviour, dealings, tables
+from features.simulation.hazards import causes, lives, path
+from features.simulation.moments import Happenings, Scene, joined
+from features.simulation.people import people
+from features.simulation.project import TEXT
+from features.simulation.world import TIMEZONE, Span, span
+
+CHUNK = 10_000
+"""Customers made at a time; part of what a seed stands for."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a simulation left behind."""
+
+    folder: Path
+    customers: int
+    events: int
+    rows: Mapping[str, int]
+    """Rows of each table."""
+    record: Mapping[str, str]
+    timezone: str = TIMEZONE
+
+
+def simulate(
+    folder: Path,
+    *,
+    customers: int,
+    months: int,
+    seed: int,
+    progress: Callable[[str, float], None] | None = None,
+) -> Written:
+    """Write `kizuna.toml`, `data/` and `truth/`; the same numbers give the same files, byte for byte.
+
+    Memory holds one chunk of customers at a time. Raises `UsageError` where a project is there already.
+    """
+    file = folder / "kizuna.toml"
+    if file.exists():
+        raise UsageError(
+            f"cannot simulate into {folder}: there is a kizuna.toml already. "
+            "Name a folder that is new or empty."
+        )
+    covered = span(months, seed)
+    with tables.Tables(folder / "data") as data, tables.Tables(folder / "truth") as truth:
+        for chunk, first in enumerate(range(0, customers, CHUNK)):
+            if progress:
+                progress("simulating customers", first / customers)
+            draw = np.random.default_rng([seed, 2, chunk])
+            _chunk(draw, first, min(CHUNK, customers - first), covered, data, truth)
+    file.write_text(TEXT, encoding="utf-8")
+    events = sum(rows for name, rows in data.rows.items() if name != "profiles")
+    return Written(folder, customers, events, data.rows, tables.record(covered))
+
+
+def _chunk(
+    draw: np.random.Generator,
+    first: int,
+    count: int,
+    covered: Span,
+    data: tables.Tables,
+    truth: tables.Tables,
+) -> None:
+    crowd = people(draw, first, count, covered)
+    asked = dealings.inquiries(draw, crowd, covered)
+    approached = dealings.contacts(draw, crowd, covered)
+    at_work = causes(crowd, dealings.slow_answers(asked), (approached.who, approached.when), covered)
+    risk = path(crowd, at_work, covered)
+    when = lives(draw, crowd, risk, covered)
+    scene = Scene(draw, crowd, when, risk, covered)
+    asked, approached = (part.where(scene.alive(part.who, part.when)) for part in (asked, approached))
+    sent = joined(approached, dealings.mailings(scene))
+    topics = np.asarray(asked.columns["topic"][0])
+    streams: dict[str, Happenings] = {
+        "orders": behaviour.orders(scene),
+        "usage": behaviour.usage(scene),
+        "content": behaviour.content(scene, (asked.who, asked.when, topics)),
+        "surveys": dealings.surveys(scene, asked),
+        "social": behaviour.social(scene),
+        "community": behaviour.community(scene),
+        "campaigns": sent,
+        "responses": dealings.responses(scene, sent),
+        "contracts": dealings.contracts(scene),
+    }
+    ids = tables.names(crowd)
+    for name, happenings in streams.items():
+        data.add(name, tables.rows(happenings, ids, data.rows.get(name, 0)))
+    data.add("tickets", tables.tickets(asked, ids, data.rows.get("tickets", 0)))
+    data.add("profiles", tables.profiles(crowd, ids))
+    truth.add("hazard", tables.hazard_truth(risk, ids))
+    truth.add("causes", tables.cause_truth(at_work, when, ids))
+    truth.add("contacts", tables.contact_truth(approached, crowd, ids))

@@ -1,0 +1,96 @@
+"""The loyalty stage: a level held by purchases and their amount, and how far the next and its end are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from features.timeline import DAY
+from serving.actions.playbook import Programme
+from serving.reports.event_index import Facts
+
+NO_LEVEL = -1
+
+
+def loyalty(facts: Facts, programmes: Sequence[Programme], as_of: int) -> dict[str, pa.Array]:
+    """The columns of every customer: programme and level, what the next one takes, until when this one lasts.
+
+    Refunds take back from the amount. A customer in two programmes counts in the one joined last. Without new
+    purchases the level ends on `loyalty_lasts_until`.
+    """
+    n = facts.history.customers
+    chosen = np.full(n, NO_LEVEL, dtype=np.int16)
+    several = np.zeros(n, dtype=np.bool_)
+    for number, programme in enumerate(programmes):
+        if programme.members is None:
+            chosen[chosen == NO_LEVEL] = number
+            continue
+        values = facts.attribute(programme.members.attribute)
+        chosen[np.array([value == programme.members.value for value in values], dtype=np.bool_)] = number
+        several |= facts.had_several(programme.members.attribute)
+    level, bought = np.full(n, NO_LEVEL, np.int16), np.zeros(n, np.int64)
+    amount, more, spend = np.zeros(n), np.zeros(n, np.int64), np.zeros(n)
+    lasts = np.zeros(n, np.int64)
+    wholes: tuple[NDArray[Any], ...] = (level, bought, amount, more, spend, lasts)
+    for number, programme in enumerate(programmes):
+        mine = chosen == number
+        for whole, part in zip(wholes, _standing(facts, programme, as_of), strict=True):
+            whole[mine] = part[mine]
+    out = chosen == NO_LEVEL
+    return {
+        "loyalty_programme": pa.array(chosen, mask=out),
+        "loyalty_level": pa.array(level, mask=out),
+        "loyalty_purchases": pa.array(bought, mask=out),
+        "loyalty_amount": pa.array(amount, mask=out),
+        "loyalty_purchases_to_next": pa.array(more, mask=out | (more < 0)),
+        "loyalty_amount_to_next": pa.array(spend, mask=out | (more < 0)),
+        "loyalty_lasts_until": pa.array(lasts, pa.timestamp("us", "UTC"), mask=out | (level == NO_LEVEL)),
+        "loyalty_in_two": pa.array(several),
+    }
+
+
+def _standing(facts: Facts, programme: Programme, as_of: int):  # type: ignore[no-untyped-def]
+    history, window = facts.history, programme.window_days * DAY
+    at = facts.of("purchase")
+    at = at[(history.instants[at] >= as_of - window) & (history.instants[at] < as_of)]
+    refunds = [code for code, kind in enumerate(history.kind_names) if kind == "refund"]
+    counts = ~np.isin(history.kinds[at], refunds) & ~(history.values[at] < 0)
+    ends = np.searchsorted(facts.row[at], np.arange(history.customers + 1))
+    need = np.array([level.purchases for level in programme.levels], dtype=np.int64)
+    worth = np.array([level.amount for level in programme.levels], dtype=np.float64)
+    values = np.nan_to_num(history.values[at])
+    return _walk(ends, history.instants[at], values, counts, need, worth, window)
+
+
+@njit(cache=True, nogil=True)
+def _walk(ends, instants, values, counts, need, worth, window):  # type: ignore[no-untyped-def]
+    n = len(ends) - 1
+    level, bought, amount = np.full(n, -1, np.int16), np.zeros(n, np.int64), np.zeros(n)
+    more, spend, lasts = np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int64)
+    for c in range(n):
+        for i in range(ends[c], ends[c + 1]):
+            bought[c] += counts[i]
+            amount[c] += values[i]
+        for k in range(len(need)):
+            if bought[c] >= need[k] and amount[c] >= worth[k]:
+                level[c] = k
+        k = level[c] + 1
+        if k < len(need):
+            more[c] = max(need[k] - bought[c], 0)
+            spend[c] = max(worth[k] - amount[c], 0.0)
+        if level[c] >= 0:
+            # The level lasts until the newest purchases that hold it lose the oldest of them.
+            k, many, much = level[c], 0, 0.0
+            lasts[c] = instants[ends[c]] + window if ends[c] < ends[c + 1] else 0
+            for i in range(ends[c + 1] - 1, ends[c] - 1, -1):
+                many += counts[i]
+                much += values[i]
+                if many >= need[k] and much >= worth[k]:
+                    lasts[c] = instants[i] + window
+                    break
+    return level, bought, amount, more, spend, lasts

@@ -1,0 +1,244 @@
+"""The playbook as the marketing team writes it: its shape, and what is refused with its line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from features.errors import ConfigurationError
+from serving.actions.conditions import Bounds
+from serving.actions.toml_positions import line_of, places
+
+FILE = "playbook.toml"
+PREFERRED = "preferred"
+"""The channel that a customer uses most."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Words(_Part):
+    """What people read, in both languages."""
+
+    en: str = Field(min_length=1)
+    ja: str = Field(min_length=1)
+
+    def say(self, language: str) -> str:
+        return self.ja if language == "ja" else self.en
+
+
+class Touch(Words):
+    """A touch model: how many customers it can take, and how long it lets them rest."""
+
+    capacity: int | None = Field(default=None, ge=0)
+    cool_down_days: int = Field(default=0, ge=0, le=3650)
+    kinds: tuple[str, ...] = ()
+    """Contacts of these kinds start the cool-down."""
+
+
+class Level(Words):
+    """A level of a loyalty programme, held by purchases and their amount within the window."""
+
+    name: str = Field(min_length=1)
+    purchases: int = Field(ge=0)
+    amount: float = Field(ge=0)
+
+
+class Members(_Part):
+    """Who is in a loyalty programme: those whose attribute has this value."""
+
+    attribute: str
+    value: str
+
+
+class Programme(_Part):
+    """A loyalty programme."""
+
+    name: str = Field(min_length=1)
+    window_days: int = Field(ge=1, le=3650)
+    levels: tuple[Level, ...] = Field(min_length=1)
+    members: Members | None = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Programme:
+        for lower, higher in zip(self.levels, self.levels[1:], strict=False):
+            if higher.purchases < lower.purchases or higher.amount < lower.amount:
+                raise ValueError(
+                    f"the level '{higher.name}' asks for less than '{lower.name}' before it: "
+                    "write levels from the lowest to the highest"
+                )
+        return self
+
+
+class Stages(_Part):
+    """What makes a nurture stage."""
+
+    returned_days: int = Field(default=90, ge=1, le=3650)
+    considering_leaving: Bounds = Bounds(rank_high=0.1)
+    onboarding_days: int = Field(default=60, ge=0, le=3650)
+
+
+class When(_Part):
+    """The conditions of a rule; None asks for nothing."""
+
+    probability: Bounds | None = None
+    value: Bounds | None = None
+    tier: tuple[str, ...] | None = None
+    movement: tuple[str, ...] | None = None
+    attitude: tuple[str, ...] | None = None
+    stage: tuple[str, ...] | None = None
+    loyalty: tuple[str, ...] | None = None
+    reason: tuple[str, ...] | None = None
+    channel: tuple[str, ...] | None = None
+    inquiry: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            return said
+        alone = {name for name in cls.model_fields if name not in ("probability", "value")}
+        return {k: [v] if k in alone and isinstance(v, str) else v for k, v in said.items()}
+
+
+class Rule(_Part):
+    """Whom it is for, and what is done, or why nothing is."""
+
+    name: str = Field(min_length=1)
+    when: When = When()
+    touch: str | None = None
+    action: str | None = None
+    channel: str | None = None
+    owner: str | None = None
+    deadline_days: int | None = Field(default=None, ge=0, le=3650)
+    hold_back: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Rule:
+        done = {
+            name: getattr(self, name) for name in ("touch", "action", "channel", "owner", "deadline_days")
+        }
+        if self.hold_back is None:
+            lacking = [name for name, said in done.items() if said is None]
+            if lacking:
+                raise ValueError(f"it says no {lacking[0]}: add one, or a hold_back")
+        elif any(said is not None for said in done.values()):
+            raise ValueError("it both acts and holds back: keep one of the two")
+        return self
+
+    @property
+    def outcome(self) -> tuple[Any, ...]:
+        """All that it decides."""
+        return self.touch, self.action, self.channel, self.owner, self.deadline_days, self.hold_back
+
+
+class Playbook(_Part):
+    """Everything a playbook can say."""
+
+    do_not_contact: str | None = None
+    stages: Stages = Stages()
+    touch: dict[str, Touch] = Field(default_factory=dict)
+    actions: dict[str, Words] = Field(default_factory=dict)
+    owners: dict[str, Words] = Field(default_factory=dict)
+    hold_back: dict[str, Words] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    loyalty: tuple[Programme, ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A playbook with the text it came from, for refusals that name a line."""
+
+    playbook: Playbook
+    name: str
+    text: str
+
+    def refusal(self, place: Sequence[str | int], wrong: str) -> ConfigurationError:
+        """An error that names the line of a place."""
+        line = line_of(places(self.text), place)
+        return ConfigurationError(f"cannot use {self.name}, line {line}: {wrong}", field=f"line {line}")
+
+
+def default_text() -> str:
+    """The playbook that comes with Kizuna."""
+    return files("serving.actions").joinpath(FILE).read_text(encoding="utf-8")
+
+
+def read(file: Path | None) -> Written:
+    """The playbook in a file, or the one that comes with Kizuna."""
+    if file is None:
+        return parse(default_text(), "the default playbook")
+    try:
+        return parse(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"cannot use {file}: there is no such file. Write one with `kizuna playbook {file}`, or leave "
+            "--playbook out."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"cannot use {file}: it is not UTF-8. Save it as UTF-8.") from None
+
+
+def parse(text: str, name: str) -> Written:
+    """A playbook from its text; raises `ConfigurationError` with the line of what does not fit."""
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
+        ) from None
+    try:
+        written = Written(Playbook.model_validate(said), name, text)
+    except ValidationError as error:
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        line = line_of(places(text), first["loc"])
+        raise ConfigurationError(
+            f"cannot use {name}, line {line}: {_explained(first)}", field=f"line {line}"
+        ) from None
+    _check_names(written)
+    return written
+
+
+def _explained(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
+    if error["type"] == "extra_forbidden":
+        return f"there is no key `{key}` in a playbook. Remove it, or correct its spelling."
+    if error["type"] == "missing":
+        return f"`{key}` is missing. Add it."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"`{key}` does not fit: {message}."
+
+
+def _check_names(written: Written) -> None:
+    """Every touch, action, owner and reason that a rule names is declared, and no name is given twice."""
+    playbook = written.playbook
+    known: dict[str, Sequence[str]] = {
+        "touch": tuple(playbook.touch),
+        "action": tuple(playbook.actions),
+        "owner": tuple(playbook.owners),
+        "hold_back": tuple(playbook.hold_back),
+    }
+    first: dict[str, int] = {}
+    for number, rule in enumerate(playbook.rules):
+        for part, names in known.items():
+            named = getattr(rule, part)
+            if named is not None and named not in names:
+                raise written.refusal(
+                    ("rules", number, part),
+                    f"the rule '{rule.name}' names the {part} '{named}', which is not declared. "
+                    f"Write one of {', '.join(names) or 'none'}, or declare it.",
+                )
+        if rule.name in first:
+            other = line_of(places(written.text), ("rules", first[rule.name], "name"))
+            raise written.refusal(
+                ("rules", number, "name"),
+                f"two rules are called '{rule.name}' (the other on line {other}). Give each its own name.",
+            )
+        first[rule.name] = number

@@ -1,0 +1,130 @@
+"""Which rule each customer falls under, whom there is room for, and why the others are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.timeline import DAY
+from serving.actions.customer_profiles import Portraits
+from serving.actions.playbook import Playbook, Rule
+from serving.actions.rule_validation import Vocabulary
+from serving.schemas.terms import (
+    ASKED_NOT_TO,
+    ATTITUDES,
+    COOLING_DOWN,
+    HELD_BACK,
+    INQUIRIES,
+    MOVEMENTS,
+    NO_ROOM,
+    NO_RULE,
+    NONE,
+    PLANNED,
+    STAGES,
+    UNMATCHED,
+)
+from serving.state.score_file import Scores
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """For every scored customer the rule that fits first, and what becomes of it."""
+
+    rule: NDArray[np.int16]
+    """The place of the rule in the playbook, `NO_RULE` where none fits."""
+    outcome: NDArray[np.int8]
+    """Positions in `OUTCOMES`."""
+    order: NDArray[np.int64]
+    """The customers in the order in which capacity was given: by value at risk, then those outside."""
+
+
+def plan(playbook: Playbook, vocabulary: Vocabulary, portraits: Portraits, scores: Scores) -> Plan:
+    """The first rule that fits each customer, then do-not-contact, cool-down and capacity.
+
+    Capacity is given in the order of the list; one who is left out takes none of it.
+    """
+    n = len(scores.answers)
+    rule = np.full(n, NO_RULE, dtype=np.int16)
+    for number, one in enumerate(playbook.rules):
+        free = np.flatnonzero(rule == NO_RULE)
+        rule[free[matches(one, vocabulary, portraits, scores)[free]]] = number
+    order = _order(scores)
+    outcome = np.full(n, PLANNED, dtype=np.int8)
+    touches = list(playbook.touch)
+    touch = np.array([*(touches.index(one.touch) if one.touch else -1 for one in playbook.rules), -1])[rule]
+    held = np.array([*(one.hold_back is not None for one in playbook.rules), False])[rule]
+    alone = portraits.table.column("do_not_contact").to_numpy()
+    for number, name in enumerate(touches):
+        mine = touch == number
+        days = playbook.touch[name].cool_down_days
+        if days:
+            last = pc.fill_null(portraits.table.column(f"contacted_{number}").cast(pa.int64()), 0).to_numpy()
+            outcome[mine & (last > scores.facts.as_of - days * DAY)] = COOLING_DOWN
+    outcome[alone] = ASKED_NOT_TO
+    outcome[held] = HELD_BACK
+    outcome[rule == NO_RULE] = UNMATCHED
+    for number, name in enumerate(touches):
+        room = playbook.touch[name].capacity
+        waiting = order[(touch[order] == number) & (outcome[order] == PLANNED)]
+        if room is not None:
+            outcome[waiting[room:]] = NO_ROOM
+    return Plan(rule, outcome, order)
+
+
+def matches(rule: Rule, vocabulary: Vocabulary, portraits: Portraits, scores: Scores) -> Flags:
+    """bool[n]: the customers for whom all of a rule's conditions hold."""
+    when, answers, table = rule.when, scores.answers, portraits.table
+    fits = np.ones(len(answers), dtype=np.bool_)
+    if when.probability is not None:
+        rank = table.column("probability_rank").to_numpy()
+        fits &= when.probability.hold(answers.churn_probability, rank)
+    if when.value is not None:
+        fits &= when.value.hold(answers.expected_value, table.column("value_rank").to_numpy())
+    if when.tier is not None:
+        fits &= np.isin(answers.tier, list(vocabulary.tier_numbers(when.tier)))
+    for column, words, asked in (
+        ("attitude", ATTITUDES, when.attitude),
+        ("stage", STAGES, when.stage),
+        ("inquiry", INQUIRIES, when.inquiry),
+        ("main_reason", portraits.reasons, when.reason),
+    ):
+        if asked is not None:
+            fits &= np.isin(
+                table.column(column).to_numpy(), [words.index(word) for word in asked if word in words]
+            )
+    if when.movement is not None:
+        fits &= np.isin(table.column("movement").to_numpy(), [MOVEMENTS[word] for word in when.movement])
+    if when.loyalty is not None:
+        fits &= np.isin(_levels(table, vocabulary), [_level(word, vocabulary) for word in when.loyalty])
+    if when.channel is not None:
+        channel = table.column("preferred_channel").cast(pa.string()).fill_null(NONE)
+        fits &= pc.is_in(channel, value_set=pa.array(when.channel)).to_numpy()
+    return fits
+
+
+def _level(word: str, vocabulary: Vocabulary) -> int:
+    return -1 if word == NONE else vocabulary.loyalty.index(word)
+
+
+def _levels(table: pa.Table, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """The place of each customer's level among the vocabulary's, -1 for none."""
+    programme = pc.fill_null(table.column("loyalty_programme"), -1).to_numpy().astype(np.int64)
+    level = pc.fill_null(table.column("loyalty_level"), -1).to_numpy().astype(np.int64)
+    found = np.full(len(level), -1, dtype=np.int64)
+    for number, names in enumerate(vocabulary.programmes):
+        for place, name in enumerate(names):
+            found[(programme == number) & (level == place)] = vocabulary.loyalty.index(name)
+    return found
+
+
+def _order(scores: Scores) -> NDArray[np.int64]:
+    listed = scores.by_value_at_risk if scores.facts.amounts else scores.by_churn_probability
+    others = np.ones(len(scores.answers), dtype=np.bool_)
+    others[listed] = False
+    return np.concatenate([listed, np.flatnonzero(others)])

@@ -1,0 +1,268 @@
+"""Which customers a rule is for, and which rules can never be for anybody.
+
+Conditions are sets of words, or bounds of a number. Cutting each number at every limit that any rule names
+leaves finitely many kinds of customer; a rule is judged by the kinds it covers, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.actions.conditions import Bounds
+from serving.actions.playbook import Rule, Stages, Written
+from serving.actions.toml_positions import line_of, places
+from serving.reports.behaviour_attitude import band
+from serving.schemas.terms import (
+    ATTITUDES,
+    CONSIDERING,
+    ESTABLISHED,
+    GROWING,
+    INQUIRIES,
+    LAPSED,
+    MOVEMENTS,
+    NONE,
+    ONBOARDING,
+    RETURNED,
+    STAGES,
+)
+
+Flags = NDArray[np.bool_]
+Fits = Callable[[object, object], bool]
+BANDS = ("low", "middle", "high")
+OTHER = "(other)"
+"""A channel that no rule names."""
+MOST_KINDS = 40_000_000
+"""Beyond so many kinds of customer, rules are compared two by two only."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that conditions may use in a project."""
+
+    tiers: tuple[str, ...]
+    reasons: tuple[str, ...]
+    """Indicators and `tenure`."""
+    channels: tuple[str, ...]
+    programmes: tuple[tuple[str, ...], ...]
+    """The levels of each loyalty programme."""
+
+    @property
+    def loyalty(self) -> tuple[str, ...]:
+        """Every level there is."""
+        return tuple(dict.fromkeys(name for levels in self.programmes for name in levels))
+
+    def words(self, condition: str) -> tuple[str, ...]:
+        """The words of a condition."""
+        return {
+            "tier": (*BANDS, *self.tiers),
+            "movement": tuple(MOVEMENTS),
+            "attitude": ATTITUDES,
+            "stage": STAGES,
+            "loyalty": (*self.loyalty, NONE),
+            "reason": (*self.reasons, NONE),
+            "channel": (*self.channels, NONE),
+            "inquiry": INQUIRIES,
+        }[condition]
+
+    def tier_numbers(self, words: Sequence[str]) -> set[int]:
+        """The tiers that words stand for: names, or a third of all."""
+        return {
+            number
+            for number, name in enumerate(self.tiers)
+            if name in words or BANDS[band(number, len(self.tiers))] in words
+        }
+
+
+WORDS = ("tier", "movement", "attitude", "stage", "loyalty", "reason", "channel", "inquiry")
+NUMBERS = ("probability", "value")
+
+
+def check(written: Written, vocabulary: Vocabulary) -> None:
+    """Refuse, with its line, an unknown word, a rule that can never match, and rules that contradict."""
+    rules = written.playbook.rules
+    for number, rule in enumerate(rules):
+        for condition in WORDS:
+            for word in getattr(rule.when, condition) or ():
+                known = vocabulary.words(condition)
+                if word not in known:
+                    raise written.refusal(
+                        ("rules", number, "when", condition),
+                        f"`when.{condition}` of the rule '{rule.name}' names '{word}', which there is not. "
+                        f"Write one of {', '.join(known)}.",
+                    )
+    space = _Space.of(rules, written.playbook.stages, vocabulary)
+    covered = [space.covers(rule) for rule in rules]
+    _refuse_pairs(written, covered)
+    if space.size > MOST_KINDS:
+        return
+    left = space.possible()
+    for number, (rule, parts) in enumerate(zip(rules, covered, strict=True)):
+        mine = space.spread(parts) & space.possible()
+        if not mine.any():
+            raise written.refusal(
+                ("rules", number),
+                f"the rule '{rule.name}' can never match: its conditions exclude each other. Loosen one.",
+            )
+        if not (mine & left).any():
+            takers = [
+                other.name
+                for other, theirs in zip(rules[:number], covered, strict=False)
+                if (space.spread(theirs) & mine).any()
+            ]
+            raise written.refusal(
+                ("rules", number),
+                f"the rule '{rule.name}' can never match: everyone it is for is taken by the rules before it "
+                f"({', '.join(takers)}). Move it up, or remove it.",
+            )
+        left &= ~mine
+
+
+def _refuse_pairs(written: Written, covered: Sequence[Mapping[str, Flags]]) -> None:
+    rules, lines = written.playbook.rules, places(written.text)
+    for number, parts in enumerate(covered):
+        for earlier in range(number):
+            if all(np.array_equal(parts[name], covered[earlier][name]) for name in parts):
+                other, line = rules[earlier], line_of(lines, ("rules", earlier))
+                said = "says the same as" if other.outcome == rules[number].outcome else "contradicts"
+                raise written.refusal(
+                    ("rules", number),
+                    f"the rule '{rules[number].name}' {said} '{other.name}' on line {line}: both are for "
+                    "the same customers. Keep one of them.",
+                )
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Every kind of customer that the rules can tell apart: an axis for each condition that is used."""
+
+    vocabulary: Vocabulary
+    stages: Stages
+    axes: Mapping[str, list[object]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(rules: Sequence[Rule], stages: Stages, vocabulary: Vocabulary) -> _Space:
+        axes: dict[str, list[object]] = {}
+        used = {name for rule in rules for name in (*WORDS, *NUMBERS) if getattr(rule.when, name) is not None}
+        for name in NUMBERS:
+            bounds = [getattr(rule.when, name) for rule in rules if getattr(rule.when, name) is not None]
+            if name == "probability" and ("stage" in used or bounds):
+                bounds.append(stages.considering_leaving)
+            if bounds:
+                floor, roof = (0.0, 1.0) if name == "probability" else (-np.inf, np.inf)
+                axes[name] = _pieces([b.low for b in bounds] + [b.high for b in bounds], floor, roof)
+                axes[f"{name} rank"] = _pieces(
+                    [b.rank_low for b in bounds] + [b.rank_high for b in bounds], 0.0, 1.0
+                )
+        everything: dict[str, tuple[object, ...]] = {
+            "tier": tuple(range(len(vocabulary.tiers))),
+            "movement": (*MOVEMENTS, NONE),
+            "channel": (*vocabulary.channels, OTHER, NONE),
+        }
+        for name in WORDS:
+            if name in used or (name == "movement" and "stage" in used):
+                axes[name] = list(everything.get(name, vocabulary.words(name)))
+        return _Space(vocabulary, stages, axes)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod([len(axis) for axis in self.axes.values()], dtype=np.float64)) if self.axes else 1
+
+    def covers(self, rule: Rule) -> dict[str, Flags]:
+        """Along each axis, which pieces a rule is for."""
+        found: dict[str, Flags] = {}
+        for name, axis in self.axes.items():
+            number = name.removesuffix(" rank")
+            asked = getattr(rule.when, number)
+            if asked is None:
+                found[name] = np.ones(len(axis), dtype=np.bool_)
+            elif isinstance(asked, Bounds):
+                low, high = (
+                    (asked.rank_low, asked.rank_high) if name.endswith(" rank") else (asked.low, asked.high)
+                )
+                found[name] = np.array(
+                    [isinstance(at, float) and low <= at < high for at in axis], dtype=np.bool_
+                )
+            else:
+                words = self.vocabulary.tier_numbers(asked) if name == "tier" else set(asked)
+                found[name] = np.array([piece in words for piece in axis], dtype=np.bool_)
+        return found
+
+    def spread(self, parts: Mapping[str, Flags]) -> Flags:
+        """The kinds of customer where all parts hold."""
+        whole = np.ones([len(axis) for axis in self.axes.values()] or [1], dtype=np.bool_)
+        for place, name in enumerate(self.axes):
+            shape = [1] * whole.ndim
+            shape[place] = -1
+            whole &= parts[name].reshape(shape)
+        return whole
+
+    def possible(self) -> Flags:
+        """The kinds of customer that there can be."""
+        whole = np.ones([len(axis) for axis in self.axes.values()] or [1], dtype=np.bool_)
+        for one, other, fits in self._ties():
+            if one in self.axes and other in self.axes:
+                table = np.array(
+                    [[fits(a, b) for b in self.axes[other]] for a in self.axes[one]], dtype=np.bool_
+                )
+                first, second = list(self.axes).index(one), list(self.axes).index(other)
+                if first > second:
+                    table, first, second = table.T, second, first
+                shape = [1] * whole.ndim
+                shape[first], shape[second] = table.shape
+                whole &= table.reshape(shape)
+        return whole
+
+    def _ties(self) -> list[tuple[str, str, Fits]]:
+        """Pairs of axes and whether two of their pieces go together."""
+        leaving = self.stages.considering_leaving
+        ranked = (leaving.rank_low, leaving.rank_high) != (0.0, np.inf)
+        valued = (leaving.low, leaving.high) != (-np.inf, np.inf)
+        return [
+            ("probability", "probability rank", _both_known),
+            ("value", "value rank", _both_known),
+            ("probability", "movement", _both_known),
+            ("stage", "probability", _stage_fits(leaving.low, leaving.high, alone=valued and not ranked)),
+            (
+                "stage",
+                "probability rank",
+                _stage_fits(leaving.rank_low, leaving.rank_high, alone=ranked and not valued),
+            ),
+            ("stage", "movement", _stage_moves),
+        ]
+
+
+def _both_known(one: object, other: object) -> bool:
+    return (one == NONE) == (other == NONE)
+
+
+def _stage_fits(low: float, high: float, *, alone: bool) -> Fits:
+    """Whether a stage goes with a probability; `alone`: these bounds decide who considers leaving."""
+
+    def fits(stage: object, piece: object) -> bool:
+        number = STAGES.index(str(stage))
+        if not isinstance(piece, float):
+            return number in (LAPSED, ONBOARDING)
+        inside = low <= piece < high
+        if number == CONSIDERING:
+            return inside
+        return number == RETURNED or (number != LAPSED and not (alone and inside))
+
+    return fits
+
+
+def _stage_moves(stage: object, moved: object) -> bool:
+    number = STAGES.index(str(stage))
+    if number == LAPSED:
+        return moved == NONE
+    if number == GROWING:
+        return moved == "rising"
+    return number != ESTABLISHED or moved in ("steady", "falling")
+
+
+def _pieces(limits: Sequence[float], floor: float, roof: float) -> list[object]:
+    """The lower ends of the pieces between limits, and the piece of those of whom nothing is known."""
+    return [float(floor), *sorted({limit for limit in limits if floor < limit < roof}), NONE]

@@ -1,0 +1,261 @@
+"""What a personal approach can take up, per customer and from history alone, as a table of a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.events.history import MISSING
+from features.timeline import DAY, Timeline
+from serving.actions.item_similarity import Likeness
+from serving.reports.aggregates import Ints
+from serving.reports.event_index import Facts
+from serving.schemas.terms import ANSWERED, NO_INQUIRY, OPEN
+from training.labels.labelling import Churn
+
+LATELY = 90 * DAY
+YEAR = 365 * DAY
+HABIT = 180 * DAY
+"""How far back channel and hour are read off."""
+MOMENT = pa.timestamp("us", "UTC")
+YES = frozenset({"yes", "true", "1"})
+
+
+def last_of(facts: Facts, places: Ints) -> Ints:
+    """int64[customers]: the place of each customer's last one of these events, -1 for none."""
+    found = np.full(facts.history.customers, -1, dtype=np.int64)
+    found[facts.row[places]] = places
+    return found
+
+
+def buying(facts: Facts, as_of: int, likeness: Likeness) -> dict[str, pa.Array]:
+    """The year's favourite category, and the one that who still buys has not bought for 90 days."""
+    history = facts.history
+    at = _details(facts, _recent(facts, facts.of("purchase"), as_of - YEAR))
+    at = at[~(history.values[at] < 0)]
+    lately = history.instants[at] >= as_of - LATELY
+    likeness.add(
+        facts.row[at], history.details[at].astype(np.int64), history.detail_names, lately, history.customers
+    )
+    still = np.zeros(history.customers, dtype=np.bool_)
+    still[facts.row[at[lately]]] = True
+    return {
+        "favourite_category": _most(facts, at, np.ones(len(at)), 1),
+        "stopped_category": _most(facts, at, np.where(lately, -1e6, 1.0), 2, still),
+    }
+
+
+def using(facts: Facts, as_of: int, likeness: Likeness) -> None:
+    """Which features each customer used within the year: what was used at all is not suggested again."""
+    at = _details(facts, _recent(facts, facts.of("usage"), as_of - YEAR))
+    details = facts.history.details[at].astype(np.int64)
+    used = np.ones(len(at), dtype=np.bool_)
+    likeness.add(facts.row[at], details, facts.history.detail_names, used, facts.history.customers)
+
+
+def habits(facts: Facts, as_of: int) -> dict[str, pa.Array]:
+    """The channel used most in the last 180 days, and the local hour around which a customer is active."""
+    history, n = facts.history, facts.history.customers
+    at = _recent(facts, np.flatnonzero(facts.behaviour), as_of - HABIT)
+    channel = history.channels[at] if len(history.channels) else np.full(len(at), MISSING, np.int32)
+    midnights = facts.timeline.midnights
+    day = np.searchsorted(midnights, history.instants[at], side="right") - 1
+    hour = np.minimum((history.instants[at] - midnights[day]) // (DAY // 24), 23)
+    counts = np.bincount(facts.row[at] * 24 + hour, minlength=n * 24).reshape(n, 24)
+    around = 2 * counts + np.roll(counts, 1, axis=1) + np.roll(counts, -1, axis=1)
+    named = at[channel >= 0]
+    return {
+        "preferred_channel": _mode(facts, named, history.channels, history.channel_names),
+        "preferred_hour": pa.array(around.argmax(axis=1).astype(np.int8), mask=counts.sum(axis=1) == 0),
+    }
+
+
+def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa.Array]:
+    """Tenure, days to the next anniversary of the first start, and to the birthday where one is known."""
+    history, timeline = facts.history, facts.timeline
+    starts = facts.of_kinds(churn.started_by)
+    first = np.full(history.customers, -1, dtype=np.int64)
+    first[facts.row[starts][::-1]] = starts[::-1]
+    known = first >= 0
+    began = np.where(known, history.instants[np.maximum(first, 0)] if history.events else 0, as_of)
+    today = np.datetime64(timeline.local(as_of).date())
+    born = [_month_day(value) for value in facts.attribute(birthday)]
+    birth = np.array(["2000-01-01" if day is None else f"2000-{day}" for day in born], dtype="datetime64[D]")
+    no_birthday = np.array([day is None for day in born], dtype=np.bool_)
+    local = _local_days(began, timeline)
+    coming = _next(local, today)
+    years = (coming.astype("datetime64[Y]") - local.astype("datetime64[Y]")).astype(np.int32)
+    untold = ~known | (years == 0)
+    return {
+        "tenure_days": pa.array((as_of - began) / DAY, mask=~known),
+        "anniversary_in_days": pa.array((coming - today).astype(np.int32), mask=untold),
+        "anniversary_years": pa.array(years, mask=untold),
+        "birthday_in_days": pa.array((_next(birth, today) - today).astype(np.int32), mask=no_birthday),
+    }
+
+
+def without_uncertain_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
+    """Without those of a first time so soon after the record began that there may have been one before it.
+
+    When the record began is known only of all buckets together: with the first first time.
+    """
+    if churn.type == "contract" or not len(table):
+        return table
+    tenure = np.nan_to_num(table.column("tenure_days").to_numpy())
+    uncertain = pa.array(tenure > tenure.max() - churn.active_days)
+    for name in ("anniversary_in_days", "anniversary_years"):
+        place, kept = table.schema.get_field_index(name), table.column(name)
+        table = table.set_column(place, name, pc.if_else(uncertain, None, kept))
+    return table
+
+
+def said(facts: Facts) -> dict[str, pa.Array]:
+    """The last inquiry and whether it was answered, and the last answer to a survey."""
+    history = facts.history
+    asked, told = last_of(facts, facts.of("inquiry")), last_of(facts, facts.of("survey"))
+    there, answered = asked >= 0, np.zeros(history.customers, dtype=np.bool_)
+    answered[there] = history.values[asked[there]] >= 0
+    score = np.full(history.customers, np.nan)
+    score[told >= 0] = history.values[told[told >= 0]]
+    return {
+        "inquiry": pa.array(np.where(there, np.where(answered, ANSWERED, OPEN), NO_INQUIRY).astype(np.int8)),
+        "last_inquiry_topic": _text(asked, history.details, history.detail_names),
+        "last_inquiry_at": _moment(facts, asked),
+        "last_survey": _text(told, history.kinds, history.kind_names),
+        "last_survey_score": pa.array(score, from_pandas=True),
+        "last_survey_about": _text(told, history.details, history.detail_names),
+        "last_survey_at": _moment(facts, told),
+    }
+
+
+def reachable(facts: Facts, attribute: str | None, kinds: Sequence[tuple[str, ...]]) -> dict[str, pa.Array]:
+    """Who asked to be left alone, and when each customer was last contacted in each of these ways."""
+    alone = np.zeros(facts.history.customers, dtype=np.bool_)
+    if attribute:
+        alone = np.array([str(value).lower() in YES for value in facts.attribute(attribute)], dtype=np.bool_)
+    contacted = {
+        f"contacted_{number}": _moment(facts, last_of(facts, facts.of_kinds(of)))
+        for number, of in enumerate(kinds)
+    }
+    return {"do_not_contact": pa.array(alone)} | contacted
+
+
+def returned(facts: Facts, churn: Churn, since: int) -> NDArray[np.bool_]:
+    """bool[customers]: who had left, and came back at or after `since`."""
+    history = facts.history
+    found = np.zeros(history.customers, dtype=np.bool_)
+    starts = facts.of_kinds(churn.started_by)
+    if churn.type == "contract":
+        ends = last_of(facts, facts.of_kinds((*churn.ended_by, *churn.completed_by)))
+        after = starts[(history.instants[starts] >= since) & (ends[facts.row[starts]] >= 0)]
+        found[facts.row[after[after > ends[facts.row[after]]]]] = True
+        return found
+    starts = starts[~(history.values[starts] < 0)]
+    same = facts.row[starts[1:]] == facts.row[starts[:-1]]
+    when = history.instants[starts]
+    back = same & (when[1:] - when[:-1] >= churn.active_days * DAY) & (when[1:] >= since)
+    found[facts.row[starts[1:][back]]] = True
+    return found
+
+
+def _recent(facts: Facts, places: Ints, since: int) -> Ints:
+    return places[facts.history.instants[places] >= since]
+
+
+def _details(facts: Facts, places: Ints) -> Ints:
+    return places[facts.history.details[places] >= 0] if len(facts.history.details) else places[:0]
+
+
+def _most(
+    facts: Facts,
+    places: Ints,
+    weights: NDArray[np.float64],
+    least: int,
+    among: NDArray[np.bool_] | None = None,
+) -> pa.DictionaryArray:
+    """For each customer the detail with the largest sum of weights, if that is at least `least`."""
+    history, n = facts.history, facts.history.customers
+    used, codes = np.unique(history.details[places], return_inverse=True)
+    by_name = sorted(range(len(used)), key=lambda code: history.detail_names[used[code]])
+    names = [history.detail_names[used[code]] for code in by_name]
+    rank = np.empty(len(used), dtype=np.int64)
+    rank[by_name] = np.arange(len(used))
+    key, inverse = np.unique(facts.row[places] * max(len(used), 1) + rank[codes], return_inverse=True)
+    sums = np.bincount(inverse, weights=weights, minlength=len(key))
+    order = np.lexsort((key, -sums, key // max(len(used), 1)))
+    row = key[order] // max(len(used), 1)
+    first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]]) if len(row) else np.empty(0, np.int64)
+    best = np.full(n, -1, dtype=np.int64)
+    chosen = order[first]
+    best[row[first]] = np.where(sums[chosen] >= least, key[chosen] % max(len(used), 1), -1)
+    if among is not None:
+        best[~among] = -1
+    return _coded(best, names)
+
+
+def _mode(facts: Facts, places: Ints, codes: NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+    n, size = facts.history.customers, max(len(names), 1)
+    if not len(places):
+        return _coded(np.full(n, -1, dtype=np.int64), list(names))
+    by_name = np.argsort(np.array(names), kind="stable")
+    rank = np.empty(size, dtype=np.int64)
+    rank[by_name] = np.arange(size)
+    counts = np.bincount(facts.row[places] * size + rank[codes[places]], minlength=n * size).reshape(n, size)
+    best = np.where(counts.max(axis=1) > 0, counts.argmax(axis=1), -1)
+    return _coded(best, [names[code] for code in by_name.tolist()])
+
+
+def _text(places: Ints, codes: NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+    found = np.full(len(places), -1, dtype=np.int64)
+    if len(codes):
+        found[places >= 0] = codes[places[places >= 0]]
+    return _coded(found, list(names))
+
+
+def _moment(facts: Facts, places: Ints) -> pa.Array:
+    when = np.zeros(len(places), dtype=np.int64)
+    when[places >= 0] = facts.history.instants[places[places >= 0]]
+    return pa.array(when, MOMENT, mask=places < 0)
+
+
+def _coded(codes: Ints, names: list[str]) -> pa.DictionaryArray:
+    indices = pa.array(codes.astype(np.int32), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
+
+
+def _local_days(instants: Ints, timeline: Timeline) -> NDArray[np.datetime64]:
+    first = date(1969, 12, 31)
+    day = np.searchsorted(timeline.midnights, instants, side="right") - 1
+    return np.datetime64(first) + day
+
+
+def _next(days: NDArray[np.datetime64], today: np.datetime64) -> NDArray[np.datetime64]:
+    """The next day of the same month and day, today included; 29 February may be 1 March."""
+    month = days.astype("datetime64[M]")
+    of_year = (month - days.astype("datetime64[Y]")).astype(np.int64)
+    of_month = (days - month).astype(np.int64)
+
+    def in_year(year: np.datetime64) -> NDArray[np.datetime64]:
+        found: NDArray[np.datetime64] = (year.astype("datetime64[M]") + of_year).astype(
+            "datetime64[D]"
+        ) + of_month
+        return found
+
+    year = today.astype("datetime64[Y]")
+    this, following = in_year(year), in_year(year + 1)
+    return np.where(this >= today, this, following)
+
+
+def _month_day(value: str | None) -> str | None:
+    """`MM-DD` of a birthday written as MM-DD or YYYY-MM-DD, None where it is neither."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value if len(value) == 10 else f"2000-{value}").isoformat()[5:]
+    except ValueError:
+        return None

@@ -1,0 +1,81 @@
+"""The prediction service on BentoML; the one module that imports it.
+
+Start it with `kizuna serve`. The project folder comes in the environment variable KIZUNA_PROJECT.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import bentoml
+import orjson
+from starlette.responses import Response
+
+from features.errors import KizunaError
+from serving.api.app import Gate
+from serving.api.errors import body
+from serving.api.routes import ENDPOINTS, Caller, Endpoint
+from serving.api.startup import desk
+from serving.schemas.requests import (
+    AtRiskPageRequest,
+    ExplainRequest,
+    PredictRequest,
+    ReportRequest,
+    ScoreRequest,
+)
+
+
+def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
+    """A call of the API as BentoML's client and pages know it; the gate answers it before BentoML does."""
+    known: Endpoint = ENDPOINTS[path]
+
+    def decorated(method: Callable[..., Any]) -> Any:
+        @functools.wraps(method)
+        def answered(_: Predictions, request: Any, /) -> Response:
+            try:
+                status, said = 200, known.answer(desk(), Caller(), request)
+            except KizunaError as error:
+                status, said = error.status, body(error.code, error.message, error.field)
+            return Response(
+                orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json"
+            )
+
+        return bentoml.api(answered, route=path, output_spec=known.reply)
+
+    return decorated
+
+
+class Predictions:
+    """Who is drifting away, how sure we are, and why."""
+
+    @endpoint("/v1/score")
+    def score(self, request: ScoreRequest, /) -> None:
+        """The stored scores of these customers at the newest as-of date."""
+
+    @endpoint("/v1/at_risk")
+    def at_risk(self, request: AtRiskPageRequest, /) -> None:
+        """Whom to approach first, and why."""
+
+    @endpoint("/v1/explain")
+    def explain(self, request: ExplainRequest, /) -> None:
+        """One customer's score and reasons, and what changed since the scores before."""
+
+    @endpoint("/v1/report")
+    def report(self, request: ReportRequest, /) -> None:
+        """How customers are engaged: every measure with its interval, against before and last year."""
+
+    @endpoint("/v1/predict")
+    def predict(self, request: PredictRequest, /) -> None:
+        """Scores from the events sent, or with `append` from all that is stored with them."""
+
+
+SERVICE: Any = bentoml.service(
+    name="kizuna",
+    threads=4,
+    traffic={"timeout": 60},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)(Predictions)
+SERVICE.add_asgi_middleware(Gate, desk=desk)

@@ -1,0 +1,87 @@
+"""Compile all kernels into the cache on disk: `python -m serving.cli.warmup`, run by `make`.
+
+A shop of a few made-up customers is ingested, learned, scored, asked about and reported, in a folder that is
+deleted afterwards. What nobody waits for here, somebody would wait for at their first call.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from features.catalog.definitions import FeatureSettings, indicators
+from features.event_store import EventStore
+from features.timeline import DAY, Timeline
+from serving.reports.compute import Question, take
+from serving.schemas.requests import PredictRequest
+from serving.scoring.batch import score
+from serving.scoring.live import beside_stored, predict
+from serving.state.active_model import Champion
+from serving.state.score_file import load, save
+from training.bundle.lightgbm_models import Settings
+from training.bundle.tiers import TierSettings
+from training.labels.labelling import Churn, ChurnSettings
+from training.train import Plan, learn
+
+CUSTOMERS, DAYS = 150, 200
+UTC = Timeline("UTC")
+FIRST = UTC.instant("2024-01-01")
+LAST = FIRST + DAYS * DAY
+
+
+def warm() -> None:
+    """Go the way of every command once."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a shop of nobody has little to say
+        state = Path(folder)
+        store = EventStore(state, buckets=1)
+        for part in (_purchases(0), _purchases(1), _purchases(0).slice(0, 50)):
+            store.add(part, source="made up", timeline=UTC, now=LAST)
+        store = EventStore(state)
+        plan = Plan(
+            timeline=UTC,
+            indicators=indicators({}),
+            features=FeatureSettings.model_validate({"windows": [7, 30]}),
+            churn=ChurnSettings.model_validate({"active_days": 40, "horizon_days": 20}),
+            tiers=TierSettings.model_validate({}),
+            contacts=10,
+            models=Settings(trees=5, threads=1),
+        )
+        bundle, _ = learn(store, plan, until=None)
+        champion = Champion("0", bundle)
+        answers, facts = score(store, champion, LAST, LAST)
+        kept = load(state / save(state, answers, facts))
+        for keys in (answers.key, kept.answers.key):  # that of a file cannot be written
+            kept.rows(keys)
+        event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
+        for events in ([event, event | {"value": 2.0}], [event, event]):
+            sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
+            predict(champion, PredictRequest.model_validate(sent), LAST, "en")
+        beside_stored(champion, PredictRequest.model_validate(sent), LAST, "en", store)
+        churn = Churn.of(plan.churn, plan.indicators)
+        take(store, Question(plan.indicators, churn, UTC, 3, LAST, bundle))
+
+
+def _purchases(seed: int) -> pa.Table:
+    draw = np.random.default_rng(seed)
+    count = 12 * CUSTOMERS
+    when = FIRST + (draw.random(count) * DAYS * DAY).astype(np.int64)
+    return pa.table(
+        {
+            "customer_id": [f"c{n}" for n in draw.integers(0, CUSTOMERS, count)],
+            "occurred_at": pa.array(when, pa.timestamp("us", "UTC")),
+            "kind": draw.choice(["purchase", "login", "nps"], count),
+            "value": np.round(draw.random(count) * 10),
+            "channel": draw.choice(["web", "store"], count),
+            "detail": draw.choice(["a", "b", "c"], count),
+            "recorded_at": pa.array(when + DAY // 24, pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+if __name__ == "__main__":
+    warm()

@@ -1,1 +1,0 @@
-"""How customers are engaged, who stands where, and what suits each of them."""

@@ -1,0 +1,230 @@
+"""A project: what its `kizuna.toml` says, checked, with the folder that holds it.
+
+Each room declares the shape of its own part; this module puts them together, reads the file and says
+which key is wrong and what to write instead. Only `cli.py` and `service.py` read it and pass values on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from features.catalog.definitions import (
+    ATTRIBUTE,
+    FeatureSettings,
+    Indicator,
+    IndicatorSettings,
+    catalog,
+    indicators,
+)
+from features.errors import ConfigurationError
+from features.ingestion.sources import Attribute, Source
+from features.timeline import Timeline
+from serving.api.rate_limit import ServiceSettings
+from serving.integrations.crm_columns import ColumnMap, Webhook
+from training.bundle.tiers import TierSettings
+from training.labels.labelling import Churn, ChurnSettings
+
+FILE = "kizuna.toml"
+Language = Literal["en", "ja"]
+
+
+class CapacitySettings(BaseModel):
+    """`[capacity]`: what the people who act on the list can do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contacts: int = Field(default=500, ge=1, description="how many customers can be approached per list")
+
+
+class Settings(BaseModel):
+    """Everything a `kizuna.toml` can say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timezone: str = Field(default="UTC", description="the project's calendar, an IANA name")
+    language: Language = Field(
+        default="en", description="the language of lists and reasons unless asked otherwise"
+    )
+    state: str = Field(
+        default="state", min_length=1, description="the folder of events, scores, lists and kizuna.db"
+    )
+    tracking_uri: str = Field(
+        "sqlite:///mlruns/mlflow.db", min_length=1, description="where MLflow keeps runs and models"
+    )
+    sources: tuple[Source, ...] = Field(default=(), description="queries that give events")
+    attributes: tuple[Attribute, ...] = Field(
+        (), description="queries that say what is known about a customer besides events, and since when"
+    )
+    indicators: dict[str, IndicatorSettings] = Field(
+        default_factory=dict, description="which kinds of event measure which side of engagement"
+    )
+    features: FeatureSettings = Field(default_factory=lambda: FeatureSettings.model_validate({}))
+    churn: ChurnSettings = Field(default_factory=lambda: ChurnSettings.model_validate({}))
+    tiers: TierSettings = Field(default_factory=lambda: TierSettings.model_validate({}))
+    capacity: CapacitySettings = Field(default_factory=lambda: CapacitySettings.model_validate({}))
+    records: str = Field(
+        "",
+        description="the database of keys, saved lists and audit, such as postgresql://user@host/name; "
+        "kizuna.db in the state folder when empty",
+    )
+    crm: dict[str, ColumnMap] = Field(
+        default_factory=dict, description="files for other systems; salesforce and hubspot are there already"
+    )
+    webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told of changes")
+    service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a `kizuna.toml`, and what it says."""
+
+    folder: Path
+    settings: Settings
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(self.settings.timezone)
+
+    @cached_property
+    def churn(self) -> Churn:
+        return Churn.of(self.settings.churn, self.indicators)
+
+    @cached_property
+    def indicators(self) -> tuple[Indicator, ...]:
+        return indicators(self.settings.indicators)
+
+    @property
+    def state(self) -> Path:
+        """The folder of events, scores and records."""
+        return self.folder / self.settings.state
+
+    @property
+    def scores(self) -> Path:
+        """The folder of the score files."""
+        return self.state / "scores"
+
+    @property
+    def records(self) -> str:
+        """The URL of the database that holds the records."""
+        return self.settings.records or f"sqlite:///{self.state / 'kizuna.db'}"
+
+
+def read(folder: Path) -> Project:
+    """The project of this folder, with `${NAME}` filled in from the environment."""
+    folder = folder.resolve()
+    file = folder / FILE
+    if not file.is_file():
+        raise ConfigurationError(
+            f"cannot open a project in {folder}: there is no {FILE} there. "
+            "Run `kizuna init` to write one, or name the folder that holds it with `kizuna -C FOLDER`."
+        )
+    try:
+        words = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read {file}: it is not valid TOML ({error}). Put that place right."
+        ) from None
+    try:
+        project = Project(folder, Settings.model_validate(fill_in(words, os.environ, file)))
+    except ValidationError as error:
+        # A misspelt key often makes another one missing: speak of the misspelt one.
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        raise ConfigurationError(f"cannot use {file}: {explain(first)}", field=dotted(first["loc"])) from None
+    _refuse_repeated_names(project)
+    try:
+        project.timeline, project.churn  # noqa: B018 (made once here, so that a bad zone or indicator is met)
+        kinds = [kind for indicator in project.indicators for kind in indicator.kinds]
+        kinds += [ATTRIBUTE + attribute.name for attribute in project.settings.attributes]
+        catalog(project.indicators, project.settings.features, kinds)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"cannot use {file}: {error.message}") from None
+    return project
+
+
+def fill_in(value: Any, environment: Mapping[str, str], file: Path) -> Any:
+    """The same value with every `${NAME}` in its texts replaced from the environment."""
+    if isinstance(value, dict):
+        return {key: fill_in(inner, environment, file) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [fill_in(inner, environment, file) for inner in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in environment:
+            raise ConfigurationError(
+                f"cannot use {file}: it refers to ${{{name}}}, but the environment has no variable {name}. "
+                f"Set it, for example with `export {name}=…`."
+            )
+        return environment[name]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", replace, value)
+
+
+def explain(error: ErrorDetails) -> str:
+    """What one validation error says, with the key and what to write instead."""
+    location, kind = error["loc"], error["type"]
+    key = dotted(location)
+    if kind == "extra_forbidden":
+        known = known_keys(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"Write `{near[0]}` instead" if near else f"The keys there are {', '.join(known)}"
+        return f"there is no key `{key}`. {hint}."
+    if kind == "missing":
+        return f"the key `{key}` is missing. Add a line `{location[-1]} = …`."
+    message = error["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be", "write").replace("valid tuple", "list")
+    if not message.startswith("write"):
+        return f"`{key}` does not fit: {message}."
+    return f"`{key}` cannot be {shown(error['input'])}: {message}."
+
+
+def dotted(location: Sequence[str | int]) -> str:
+    """How people write a place in the file: `sources[2].query`, counting from 1."""
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def known_keys(location: Sequence[str | int]) -> list[str]:
+    """The keys the file may have at this place."""
+    shape: Any = Settings
+    for part in location:
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            field = shape.model_fields.get(str(part))
+            shape = field.annotation if field else None
+        else:  # an item of a list or a table of named parts: their last argument is its shape
+            shape = next((a for a in reversed(get_args(shape)) if isinstance(a, type)), None)
+    return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
+
+
+def shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _refuse_repeated_names(project: Project) -> None:
+    for part, names in (
+        ("sources", [source.name for source in project.settings.sources]),
+        ("attributes", [attribute.name for attribute in project.settings.attributes]),
+        ("webhooks", [webhook.name for webhook in project.settings.webhooks]),
+    ):
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise ConfigurationError(
+                    f'cannot use {project.folder / FILE}: `{part}[{place + 1}].name` is "{name}", which an '
+                    "earlier one has already. Give it a name of its own.",
+                    field=f"{part}[{place + 1}].name",
+                )

@@ -1,0 +1,123 @@
+"""Where sums are gathered, bucket by bucket, until a measure can be read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.reports.kernels import NOTHING, customers, totals
+from training.statistics import ratio, wilson
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Cuts = Mapping[str, tuple[Ints, Sequence[str]]]
+"""By cut, the group of each row as a code (-1: none), and the groups' names."""
+
+WHOLE = "all"
+"""The cut that everything belongs to, in its one group with the empty name."""
+N, Y, X, YY, XY, XX, CUSTOMERS = range(7)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval, the units behind it and how many customers they come from."""
+
+    value: float
+    low: float | None
+    high: float | None
+    units: int
+    customers: int
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What a measure is read off as Σy ÷ Σx: n units, each of one span and one customer of the bucket."""
+
+    span: Ints
+    row: Ints
+    y: Floats
+    x: Floats | None = None
+    """1 where absent."""
+    alone: bool = False
+    """Whether a customer has at most one unit in a span and group."""
+
+
+@dataclass
+class Board:
+    """Sums [spans, 7] by measure, cut and group: units, Σy, Σx, Σy², Σxy, Σx², customers."""
+
+    spans: int
+    sums: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], Ints] = field(default_factory=dict)
+    """[spans]: how much was not counted, by measure and reason."""
+    _shared: set[tuple[str, str]] = field(default_factory=set)
+    """Cuts whose groups are all divided by the whole's Σx."""
+
+    def add(self, measure: str, units: Units, cuts: Cuts) -> None:
+        """Add units to the whole and to their groups."""
+        codes = np.zeros(len(units.span), np.int64)
+        self.add_groups(measure, units, WHOLE, codes, ("",))
+        for cut, (codes, names) in cuts.items():
+            self.add_groups(measure, units, cut, codes, names)
+
+    def add_groups(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
+        """Add units to the groups of one cut; a code of -1 belongs to none."""
+        kept = codes >= 0
+        if not kept.all():
+            units, codes = _taken(units, kept), codes[kept]
+        if not len(codes):
+            return
+        table = self._table(units, codes, len(names))
+        for group in np.flatnonzero(table[:, :, N].any(axis=1)).tolist():
+            key = (measure, cut, names[group])
+            self.sums[key] = self.sums[key] + table[group] if key in self.sums else table[group]
+
+    def add_shares(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
+        """Add what groups contribute to the whole: each is divided by all that the whole is divided by."""
+        self._shared.add((measure, cut))
+        self.add_groups(measure, units, cut, codes, names)
+
+    def leave_out(self, measure: str, reason: str, span: Ints) -> None:
+        """Note what was not counted, and when it happened."""
+        known = self.left_out.setdefault((measure, reason), np.zeros(self.spans, np.int64))
+        known += np.bincount(span, minlength=self.spans)
+
+    def groups(self, measure: str) -> list[tuple[str, str]]:
+        """The cuts and groups of a measure, the whole first."""
+        found = [(cut, group) for name, cut, group in self.sums if name == measure and cut != WHOLE]
+        return [(WHOLE, ""), *sorted(found)]
+
+    def estimate(
+        self, measure: str, interval: str, span: int, cut: str = WHOLE, group: str = ""
+    ) -> Estimate | None:
+        """The figure of a span, None where there is nothing to read it off."""
+        sums = self.sums.get((measure, cut, group))
+        if sums is None:
+            return None
+        n, y, x, yy, xy, xx, behind = sums[span].tolist()
+        if (measure, cut) in self._shared:
+            xy = y
+            n, _, x, _, _, xx, behind = self.sums[(measure, WHOLE, "")][span].tolist()
+        if x == 0:
+            return None
+        if interval == "none":
+            return Estimate(y, None, None, int(n), int(behind))
+        limits = wilson(y / x, x) if interval == "wilson" else ratio(n, y, x, yy, xy, xx)
+        low, high = limits if limits else (None, None)
+        return Estimate(y / x, low, high, int(n), int(behind))
+
+    def _table(self, units: Units, codes: Ints, groups: int) -> Floats:
+        """[groups, spans, 7]."""
+        size = groups * self.spans
+        at = codes * self.spans + units.span
+        sums = totals(at, units.y, NOTHING if units.x is None else units.x, size)
+        behind = sums[:, N] if units.alone else customers(at, units.row, size)
+        return np.column_stack([sums, behind]).reshape(groups, self.spans, 7)
+
+
+def _taken(units: Units, kept: NDArray[np.bool_]) -> Units:
+    x = None if units.x is None else units.x[kept]
+    return Units(units.span[kept], units.row[kept], units.y[kept], x, units.alone)

@@ -1,0 +1,28 @@
+"""What a project's report is asked for: its churn, its calendar, and the tiers of its champion."""
+
+from __future__ import annotations
+
+from features.errors import DataError
+from features.event_store import EventStore
+from serving.project.settings import Project
+from serving.reports.compute import Question
+from serving.state.active_model import in_use
+from serving.state.database import Records
+
+
+def ask(project: Project, store: EventStore, records: Records, months: int, now: int) -> Question:
+    """A question about the last whole months before the first midnight after the newest event."""
+    newest = store.newest()
+    if newest is None:
+        raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
+    champion = in_use(records, project.state) if records.champion() is not None else None
+    return Question(
+        project.indicators,
+        project.churn,
+        project.timeline,
+        months,
+        project.timeline.as_of_after(newest, now),
+        None if champion is None else champion.bundle,
+        None if champion is None else champion.version,
+        newest,
+    )

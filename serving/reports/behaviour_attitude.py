@@ -1,0 +1,71 @@
+"""Two axes side by side, never blended: what customers do (their tier) and what they say (their attitude)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from serving.presentation.lists import tier_name
+from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
+from training.statistics import ratio, wilson
+
+if TYPE_CHECKING:
+    from serving.reports.compute import Survey
+
+LOW, MIDDLE, HIGH = range(3)
+CELLS = {
+    (HIGH, "promoter"): ("active and recommending", "利用も評価も高いファン"),
+    (HIGH, "passive"): ("active, not yet won over", "よく使うが評価は中立"),
+    (HIGH, "detractor"): ("active but unhappy", "よく使うが不満あり"),
+    (HIGH, "unknown"): ("active, never asked or answered", "よく使うが声は未確認"),
+    (MIDDLE, "promoter"): ("recommending, room to grow", "評価が高く利用拡大の余地あり"),
+    (MIDDLE, "passive"): ("in the middle of both", "利用・評価とも中位"),
+    (MIDDLE, "detractor"): ("unhappy and undecided", "不満があり様子見"),
+    (MIDDLE, "unknown"): ("moderate, never asked or answered", "利用は中位、声は未確認"),
+    (LOW, "promoter"): ("content but fading", "満足しているが利用が減少"),
+    (LOW, "passive"): ("fading without a word", "評価は中立で利用が減少"),
+    (LOW, "detractor"): ("unhappy and leaving", "不満があり離れつつある"),
+    (LOW, "unknown"): ("silent and fading", "声がないまま利用が減少"),
+}
+"""A name for each third of the tiers and each attitude."""
+
+
+def band(tier: int, tiers: int) -> int:
+    """The third of the tiers that a tier lies in; the middle takes what does not divide."""
+    side = max(tiers // 3, 1) if tiers % 3 != 2 else (tiers + 1) // 3
+    return LOW if tier < side else HIGH if tier >= tiers - side else MIDDLE
+
+
+def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
+    """What people call a cell."""
+    english, japanese = CELLS[band(tier, tiers), attitude]
+    return japanese if language == "ja" else english
+
+
+def axes(survey: Survey, language: str) -> list[dict[str, Any]]:
+    """Every cell: how many are in it now, and what became of those who were in it when the period began."""
+    names, found = survey.tiers, survey.movements
+    said = []
+    for tier in range(len(names)):
+        for number, attitude in enumerate(ATTITUDES):
+            size, lost, spent, squares = found.then.get((tier, number), (0.0, 0.0, 0.0, 0.0))
+            churn = None if not size else lost / size
+            low, high = wilson(lost / size, size) if size else (None, None)
+            limits = ratio(size, spent, size, squares, spent, size) if size else None
+            said.append(
+                {
+                    "tier": names[tier],
+                    "tier_words": tier_name(names[tier], language),
+                    "attitude": attitude,
+                    "attitude_words": ATTITUDE_WORDS[attitude][language == "ja"],
+                    "words": cell_name(tier, len(names), attitude, language),
+                    "customers": found.now.get((tier, number), 0),
+                    "customers_at_start": int(size),
+                    "churn_rate": churn,
+                    "churn_rate_low": low,
+                    "churn_rate_high": high,
+                    "value_per_customer": spent / size if size else None,
+                    "value_low": limits[0] if limits else None,
+                    "value_high": limits[1] if limits else None,
+                }
+            )
+    return said

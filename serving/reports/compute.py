@@ -1,0 +1,143 @@
+"""Walks the store once and gathers everything a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from features.catalog.definitions import Indicator
+from features.event_store import EventStore
+from features.events.history import History
+from features.timeline import Timeline
+from serving.reports.aggregates import Board
+from serving.reports.bucket_view import View
+from serving.reports.customer_metrics import Movements, Standings, edges, follow
+from serving.reports.event_index import MOST_GROUPS, Facts
+from serving.reports.event_metrics import count
+from serving.reports.periods import Calendar, Periods, periods
+from serving.reports.social_metrics import Posts
+from training.bundle.model_bundle import Bundle
+from training.labels.labelling import Churn, ChurnSettings
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a report is asked for."""
+
+    indicators: tuple[Indicator, ...]
+    churn: Churn
+    timeline: Timeline
+    months: int
+    as_of: int
+    bundle: Bundle | None = None
+    """The champion, for its tiers."""
+    model_version: str | None = None
+    newest: int | None = None
+    """The newest event."""
+
+    @property
+    def contract(self) -> Churn:
+        """What a running contract is, whatever decides churn."""
+        if self.churn.type == "contract":
+            return self.churn
+        return Churn.of(ChurnSettings.model_validate({"type": "contract"}), self.indicators)
+
+
+@dataclass
+class Inputs:
+    """How many events of each kind there are, and how many say something in `value` and in `detail`."""
+
+    counts: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, history: History) -> None:
+        size = len(history.kind_names)
+        there = np.bincount(history.kinds, minlength=size)
+        valued = np.bincount(history.kinds[~np.isnan(history.values)], minlength=size)
+        detailed = np.bincount(history.kinds[history.details >= 0], minlength=size)
+        for kind, *numbers in zip(history.kind_names, there, valued, detailed, strict=True):
+            known = self.counts.setdefault(kind, [0, 0, 0])
+            self.counts[kind] = [a + int(b) for a, b in zip(known, numbers, strict=True)]
+
+    def of(self, kinds: Sequence[str]) -> tuple[int, int, int]:
+        """Events, those with a value, those with a detail."""
+        found = [self.counts.get(kind, [0, 0, 0]) for kind in kinds]
+        events, valued, detailed = (sum(counts[place] for counts in found) for place in range(3))
+        return events, valued, detailed
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What was found: sums by month and by period, movements between tiers, and which inputs there are."""
+
+    question: Question
+    periods: Periods
+    months: Board
+    wholes: Board
+    movements: Movements
+    inputs: Inputs
+    data_version: str
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        return self.question.bundle.tiers.names if self.question.bundle else ()
+
+
+def take(
+    store: EventStore, question: Question, progress: Callable[[str, float], None] | None = None
+) -> Survey:
+    """Count everything; memory holds a bucket at a time."""
+    store = store.pinned()
+    when = periods(question.as_of, store.oldest() or 0, question.months, question.timeline)
+    calendars = (when.months, when.wholes)
+    boards = (Board(len(when.months)), Board(len(when.wholes)))
+    posts = tuple(Posts(len(calendar)) for calendar in calendars)
+    movements, inputs = Movements(), Inputs()
+    too_many: set[str] = set()
+    indicators = {indicator.name: indicator for indicator in question.indicators}
+    for done, history in enumerate(store.histories(until=question.as_of)):
+        if progress:
+            progress("counting", done / len(store.buckets))
+        if not history.events:
+            continue
+        facts = Facts(history, indicators, question.timeline)
+        inputs.add(history)
+        segments = {name: found for name, found in facts.segments().items() if found is not None}
+        too_many |= set(facts.segments()) - set(segments)
+        standings = Standings(facts, question.churn, question.contract, question.bundle)
+        standings.prepare(edges(*calendars), _tier_edges(when))
+        views = [View(facts, *both, segments) for both in zip(calendars, boards, strict=True)]
+        with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
+            list(pool.map(partial(_count, standings=standings), views, posts))
+        movements.add(facts, standings, when.period)
+    for board, seen in zip(boards, posts, strict=True):
+        seen.settle(board)
+        _drop_segments(board, too_many)
+    return Survey(question, when, boards[0], boards[1], movements, inputs, store.version)
+
+
+def _count(view: View, posts: Posts, *, standings: Standings) -> None:
+    count(view)
+    follow(view, standings)
+    posts.add(view)
+
+
+def _tier_edges(when: Periods) -> list[int]:
+    """The ends of the period's months, and where the compared periods begin and end."""
+    shown = Calendar(when.months.spans[-when.count :])
+    return edges(shown, when.wholes)
+
+
+def _drop_segments(board: Board, too_many: set[str]) -> None:
+    """An attribute with more values than people can read is no segment, nor is one with a single value."""
+    groups: dict[str, set[str]] = {}
+    for _, cut, group in board.sums:
+        if cut.startswith("segment:"):
+            groups.setdefault(cut, set()).add(group)
+    for cut, names in groups.items():
+        if not 2 <= len(names) <= MOST_GROUPS or cut.removeprefix("segment:") in too_many:
+            for key in [key for key in board.sums if key[1] == cut]:
+                del board.sums[key]

@@ -1,0 +1,135 @@
+"""What is read off events alone: attitude, use, inquiries, spending, community, social media, campaigns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.timeline import DAY
+from serving.reports.aggregates import Ints, Units
+from serving.reports.bucket_view import Picked, View
+from serving.reports.kernels import answered, days
+
+DETRACTOR, PROMOTER, BEST = 6, 9, 10
+SATISFIED, FULLY = 4, 5
+SELF_SERVICE = 7 * DAY
+"""How long before an inquiry self-service counts."""
+PROMPT_MINUTES = 24 * 60
+
+
+def count(view: View) -> None:
+    """Add everything that a bucket's events say to the board."""
+    _customers(view)
+    _attitude(view)
+    _use(view)
+    _inquiries(view)
+    _spending(view)
+    _taking_part(view)
+    _responses(view)
+
+
+def _customers(view: View) -> None:
+    whose = view.active
+    units = Units(whose % view.spans, whose // view.spans, np.ones(len(whose)), alone=True)
+    view.board.add("active_customers", units, view.cut(units.row))
+
+
+def _attitude(view: View) -> None:
+    for measure, lowest, highest in (("nps", 0, BEST), ("csat", 1, FULLY)):
+        answers = view.pick(view.facts.of_kinds((measure,)))
+        score = view.facts.history.values[answers.places]
+        fits = (score >= lowest) & (score <= highest) & (score == np.floor(score))
+        view.board.leave_out(measure, "no_value", answers.span[np.isnan(score)])
+        view.board.leave_out(measure, "off_scale", answers.span[~fits & ~np.isnan(score)])
+        score = score[fits]
+        y = (
+            100.0 * (score >= PROMOTER) - 100.0 * (score <= DETRACTOR)
+            if measure == "nps"
+            else (score >= SATISFIED).astype(np.float64)
+        )
+        view.per_event(measure, answers.where(fits), y, ("channel", "place", "detail"))
+
+
+def _use(view: View) -> None:
+    history = view.facts.history
+    uses = view.pick(view.facts.of("usage"))
+    if not len(uses.places):
+        return
+    day = days(history.instants[uses.places], view.facts.timeline.midnights)
+    first = np.searchsorted(
+        view.facts.timeline.midnights, [span.start for span in view.calendar.spans], side="right"
+    )
+    since = day - first[uses.span]
+    view.per_customer("active_days", uses, ("channel",), thing=(since, int(since.max()) + 1))
+    minutes = np.nan_to_num(history.values[uses.places])
+    view.per_customer("active_minutes", uses, ("channel",), weights=minutes)
+    features = uses.where(history.details[uses.places] >= 0)
+    if len(features.places):
+        which = history.details[features.places].astype(np.int64)
+        view.per_customer("feature_breadth", features, ("channel",), thing=(which, int(which.max()) + 1))
+
+
+def _inquiries(view: View) -> None:
+    history = view.facts.history
+    asked = view.pick(view.facts.of("inquiry"))
+    everywhere = ("channel", "place", "detail")
+    view.per_active("inquiries_per_100", asked, everywhere, scale=100.0)
+    minutes = history.values[asked.places]
+    answered = minutes >= 0
+    view.board.leave_out("answer_minutes", "no_answer", asked.span[~answered])
+    view.per_event("answer_minutes", asked.where(answered), minutes[answered], everywhere)
+    prompt = (answered & (minutes <= PROMPT_MINUTES)).astype(np.float64)
+    view.per_event("answered_rate", asked, prompt, everywhere)
+    helped = view.facts.of("content")
+    if len(helped) and len(asked.places):
+        before = np.searchsorted(helped, asked.places) - 1
+        last = helped[np.maximum(before, 0)]
+        own = (before >= 0) & (view.facts.row[last] == asked.row)
+        recent = own & (history.instants[asked.places] - history.instants[last] <= SELF_SERVICE)
+        view.per_event("self_service_rate", asked, recent.astype(np.float64), ("channel", "detail"))
+
+
+def _spending(view: View) -> None:
+    history = view.facts.history
+    money = view.pick(view.facts.of("purchase"))
+    if not len(money.places):
+        return
+    amount = history.values[money.places]
+    refund = np.array([name == "refund" for name in history.kind_names])[history.kinds[money.places]] | (
+        amount < 0
+    )
+    bought = money.where(~refund)
+    view.per_customer("repeat_rate", bought, ("channel", "place"), at_least=2)
+    paid = ~np.isnan(amount[~refund])
+    view.board.leave_out("order_value", "no_value", bought.span[~paid])
+    view.per_event("order_value", bought.where(paid), amount[~refund][paid], ("channel", "place"))
+    named = bought.where(history.details[bought.places] >= 0)
+    if len(named.places):
+        which = history.details[named.places].astype(np.int64)
+        view.per_customer(
+            "categories_per_customer", named, ("channel", "place"), thing=(which, int(which.max()) + 1)
+        )
+    view.per_active("value_per_customer", money, weights=np.nan_to_num(amount))
+
+
+def _taking_part(view: View) -> None:
+    facts = view.facts
+    view.per_active("community_participation", view.pick(facts.of("community")), once=True)
+    view.per_active("referral_rate", view.pick(facts.of_kinds(("referral_made",))), once=True)
+    view.per_active("mentions_per_100", view.pick(facts.of_kinds(("mention",))), scale=100.0)
+    view.per_active("customer_posts_per_100", view.pick(facts.of_kinds(("ugc_post",))), scale=100.0)
+
+
+def _responses(view: View) -> None:
+    sent, back = view.pick(view.facts.of("campaign")), view.pick(view.facts.of("response"))
+    if not len(sent.places):
+        return
+    details = view.facts.history.details
+
+    def parts(events: Picked) -> tuple[Ints, Ints, Ints]:
+        """Customer and span, the campaign (0 where it has no name), and the place in the history."""
+        which = details[events.places].astype(np.int64) + 1
+        return events.row * view.spans + events.span, which, events.places
+
+    size = len(view.facts.history.detail_names) + 1
+    first, answer = answered(*parts(sent), *parts(back), size)
+    view.per_event("response_rate", sent.where(first), answer, ("channel",))

@@ -1,0 +1,146 @@
+"""One customer's answer, in batch and online: who they are at an as-of date, their risk, value and reasons.
+
+`answer` is the one function behind `kizuna score`, `kizuna backtest` and `/v1/predict`; what differs is
+only where the history comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.engine.snapshot import snapshot
+from features.errors import DataError, ModelError
+from features.event_store import EventStore
+from features.events.history import MISSING, History
+from features.events.validation import ATTRIBUTE
+from features.timeline import DAY, Timeline, in_history
+from serving.scoring.segments import Attributes
+from serving.state.active_model import Champion
+from serving.state.score_file import REASONS, Answers, Facts
+from training.bundle.model_bundle import Bundle
+from training.explanation.reasons import Ranked, rank
+from training.labels.labelling import IN_COHORT, UNKNOWN, statuses
+
+
+def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> Answers:
+    """What is said about every customer of a history, in its order.
+
+    A customer outside the cohort gets a status and a tier, and no probability; one of whom nothing was
+    known yet gets the status -1.
+    """
+    status = statuses(history, bundle.churn, as_of)
+    dates = np.full(history.customers, as_of, dtype=np.int64)
+    timeline = Timeline(bundle.timezone)
+    rows = snapshot(history, bundle.catalog, timeline, history.keys, dates, bundle.priors, threads=threads)
+    inside = status == IN_COHORT
+    matrix = rows.matrix if (whole := inside.all()) else rows.matrix[inside]
+    probability, tiers, expected = np.empty(0), np.empty(0, np.int8), None
+    nobody = np.empty((0, REASONS))
+    ranked = Ranked(nobody.astype(np.int64), nobody, nobody)
+    if len(matrix):
+        said = bundle.predict(matrix, threads=threads)
+        probability, expected = said.churn_probability, said.expected_value
+        tiers = said.tier_probabilities.argmax(axis=1).astype(np.int8)
+        ranked = rank(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
+
+    def of_all(found: NDArray[Any], nothing: float) -> NDArray[Any]:
+        """What was found for those inside, and nothing for the others."""
+        if whole:
+            return found
+        every = np.full((len(inside), *found.shape[1:]), nothing, dtype=found.dtype)
+        every[inside] = found
+        return every
+
+    probability = of_all(probability, np.nan)
+    expected = np.full(len(inside), np.nan) if expected is None else of_all(expected, np.nan)
+    return Answers(
+        key=history.keys,
+        status=status,
+        churn_probability=probability,
+        tier=bundle.tiers.tier(bundle.tiers.index(rows)),
+        predicted_tier=of_all(tiers, -1),
+        expected_value=expected,
+        value_at_risk=probability * expected,
+        reason_features=of_all(ranked.columns.astype(np.int16), -1),
+        reason_values=of_all(ranked.values, np.nan),
+        reason_contributions=of_all(ranked.contributions, 0.0),
+    )
+
+
+def rehearse(bundle: Bundle) -> None:
+    """Answer for one made-up customer, so that the first real one does not wait and a bad bundle is found."""
+    as_of, none = 20_000 * DAY, np.full(1, MISSING, dtype=np.int32)
+    history = History(
+        keys=np.zeros(1, dtype=np.int64),
+        offsets=np.array([0, 1]),
+        instants=np.array([as_of - DAY]),
+        recorded=np.empty(0, dtype=np.int64),
+        kinds=np.zeros(1, dtype=np.int32),
+        values=np.ones(1),
+        channels=none,
+        places=none,
+        details=none,
+        kind_names=bundle.churn.started_by[:1],
+    )
+    said = answer(bundle, history, as_of, threads=1)
+    if not 0.0 < said.churn_probability[0] < 1.0:
+        raise ModelError(
+            f"cannot use the bundle {bundle.fingerprint}: it says {said.churn_probability[0]} where a "
+            "probability belongs. Train again with `kizuna train`."
+        )
+
+
+def score(
+    store: EventStore,
+    champion: Champion,
+    as_of: int,
+    now: int,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[Answers, Facts]:
+    """Answers for every customer known at the as-of date, computed bucket by bucket."""
+    store = store.pinned()
+    bundle, parts, seen = champion.bundle, [], []
+    attributes = Attributes()
+    for done, history in enumerate(store.histories()):
+        if progress:
+            progress("scoring", done / len(store.buckets))
+        said = replace(answer(bundle, history, as_of), attributes=attributes.of(history, as_of))
+        parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
+        seen.append(newest(history, as_of))
+    answers = Answers.joined(parts)
+    if not (answers.status == IN_COHORT).any():
+        timeline = Timeline(bundle.timezone)
+        last = store.newest()
+        ends = f" The newest event is of {timeline.local(last).date()}." if last is not None else ""
+        raise DataError(
+            f"cannot score as of {timeline.name(as_of)}: no customer then could still leave.{ends} "
+            "Ingest newer events with `kizuna ingest`, or give another date with --as-of."
+        )
+    facts = Facts(
+        as_of=as_of,
+        model_version=champion.version,
+        fingerprint=bundle.fingerprint,
+        data_version=store.version,
+        newest=max((instant for instant in seen if instant is not None), default=None),
+        evidence=bundle.evidence,
+        amounts=bundle.models.value is not None,
+        tiers=bundle.tiers.names,
+        scored_at=now,
+        attributes=attributes.values,
+    )
+    return answers, facts
+
+
+def newest(history: History, as_of: int) -> int | None:
+    """The newest event known before the as-of date; what is known about a customer is no event."""
+    attribute = [name.startswith(ATTRIBUTE) for name in history.kind_names]
+    past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
+    if any(attribute):
+        past &= ~np.array(attribute)[history.kinds]
+    instants = history.instants[past]
+    return int(instants.max()) if len(instants) else None

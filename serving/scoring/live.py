@@ -1,0 +1,245 @@
+"""Live scoring: events sent with a request become a history, and go the way of every other history.
+
+Alone, they are the history. With `stored` they come on top of what the store has, with `append` they are
+first kept there: the history is what the store has then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from features.catalog.definitions import Catalog
+from features.errors import DataError, UsageError
+from features.event_store import EventStore, Receipt
+from features.events.history import History
+from features.events.validation import ATTRIBUTE, whole
+from features.ingestion.fast_path import attribute, plain_history
+from features.ingestion.in_memory import SENT, as_events, history
+from features.storage.customer_ids import Customers
+from features.timeline import EARLIEST, Timeline
+from serving.lists.customer_view import Reply, unknown, with_status
+from serving.schemas.requests import EventRequest, LiveCustomer, PredictRequest
+from serving.scoring.batch import answer, newest
+from serving.state.active_model import Champion
+
+Sent = tuple[LiveCustomer, str, EventRequest]
+"""A row that was sent: whose, where in the request, and what it says."""
+
+
+def predict(champion: Champion, request: PredictRequest, now: int, language: str) -> Reply:
+    """What is said about the customers of a request, from their events alone."""
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    sent = history_of(request.customers, timeline, as_of, now)
+    rows: dict[str, int] = {}
+    for customer in request.customers:
+        rows.setdefault(customer.customer_id, len(rows))
+    return _said(champion, request, sent, as_of, rows, champion.bundle.data_version, language)
+
+
+def beside_stored(
+    champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore
+) -> Reply:
+    """What is said about the customers of a request from all that is stored and sent; nothing is kept.
+
+    The answer is the one `append` would give, attributes that were sent apart: they hold for this answer.
+    """
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    sent = _checked(request.customers, timeline, as_of, now)
+    names = pa.array([customer.customer_id for customer in request.customers], pa.string())
+    store = store.pinned()
+    keys = np.unique(store.customers.keys(names))
+    events = [sent]
+    if len(known := keys[keys >= 0]):
+        there = store.history_of(known.tolist(), event_ids=True)
+        events.insert(0, as_events(there, store.customers.names(there.keys)))
+    people = Customers()
+    places = people.assign(names)
+    every = history(pa.concat_tables(events), people)
+    rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))
+    return _said(champion, request, every, as_of, rows, store.version, language)
+
+
+def append(champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore) -> Reply:
+    """What is said about the customers of a request from all that is known, once their events are kept.
+
+    Sending the same request again keeps nothing twice. What is refused keeps nothing at all.
+    """
+    timeline = Timeline(champion.bundle.timezone)
+    as_of = _as_of(request, timeline, now)
+    for number, customer in enumerate(request.customers):
+        if customer.attributes:
+            raise UsageError(
+                f"cannot append attributes of customer '{customer.customer_id}': only events are kept. "
+                "Leave the attributes out; those that are stored are used.",
+                field=f"customers[{number}].attributes",
+            )
+    events = _checked(request.customers, timeline, as_of, now)
+    receipt = store.add(events, source=SENT, timeline=timeline, now=now) if events.num_rows else None
+    if receipt is not None and receipt.quarantined:
+        raise DataError(
+            f"cannot append {receipt.quarantined} of the events: their event_id names another kind of event "
+            "from another source. The others were kept; give these an event_id of their own.",
+            field="customers",
+        )
+    names = [customer.customer_id for customer in request.customers]
+    keys = store.customers.keys(pa.array(names, pa.string()))
+    known = np.unique(keys[keys >= 0])
+    try:
+        stored = store.history_of(known.tolist())
+    except DataError:  # nothing was ever ingested, and no event was sent
+        stored = history(events, Customers())
+    places = np.searchsorted(stored.keys, keys)
+    rows = {name: int(at) for name, at, key in zip(names, places, keys, strict=True) if key >= 0}
+    said = _said(champion, request, stored, as_of, rows, store.version, language)
+    return said | {"appended": _appended(receipt)}
+
+
+def _said(
+    champion: Champion,
+    request: PredictRequest,
+    known: History,
+    as_of: int,
+    rows: dict[str, int],
+    data_version: str,
+    language: str,
+) -> Reply:
+    bundle = champion.bundle
+    timeline = Timeline(bundle.timezone)
+    answers = answer(bundle, known, as_of, threads=1)
+    fresh = newest(known, as_of)
+    names = [customer.customer_id for customer in request.customers]
+    places = [rows[name] for name in names if name in rows]
+    # Mostly the customers asked for are those of the history, in its order.
+    chosen = answers if places == list(range(len(answers))) else answers.take(np.array(places, np.int64))
+    said = with_status(bundle, chosen, [name for name in names if name in rows], language)
+    customers = [next(said) if name in rows else unknown(name) for name in names]
+    return {
+        "as_of": timeline.name(as_of),
+        "model_version": champion.version,
+        "data_version": data_version,
+        "freshness": None if fresh is None else timeline.name(fresh),
+        "evidence": bundle.evidence,
+        "customers": customers,
+        "ignored_kinds": ignored_kinds(request.customers, bundle.catalog),
+        "appended": None,
+    }
+
+
+def _appended(receipt: Receipt | None) -> dict[str, int]:
+    names = ("new", "already_there", "corrected", "erased")
+    return {name: 0 if receipt is None else getattr(receipt, name) for name in names}
+
+
+def _as_of(request: PredictRequest, timeline: Timeline, now: int) -> int:
+    if request.as_of is None:
+        return now
+    try:
+        as_of = timeline.instant(request.as_of)
+    except UsageError as error:
+        raise UsageError(error.message, field="as_of") from None
+    if as_of > now:
+        raise UsageError(
+            f"cannot predict as of {request.as_of}: it has not come yet. "
+            "Give a date in the past, or none at all.",
+            field="as_of",
+        )
+    if as_of <= EARLIEST:
+        raise UsageError(
+            f"cannot predict as of {request.as_of}: no event is before 1970. Give a later date.",
+            field="as_of",
+        )
+    return as_of
+
+
+def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> History:
+    """The history the store would have of what was sent; the first customer has the key 0.
+
+    What is sent is an ingest: the same rules say which rows are events, which event a repeated `event_id`
+    names, and which of two at one instant is first. Raises `UsageError` for a row that is no event, or
+    not before the as-of date.
+    """
+    plain = plain_history(customers, timeline, as_of, now)
+    if plain is not None:
+        return plain
+    events = _checked(customers, timeline, as_of, now)
+    people = Customers()
+    people.assign(pa.array([customer.customer_id for customer in customers], pa.string()))
+    return history(events, people)
+
+
+def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> pa.Table:
+    """What was sent as events (`EVENT_SCHEMA`), by the rules of an ingest."""
+    sent: list[Sent] = []
+    for number, customer in enumerate(customers):
+        place = f"customers[{number}]"
+        sent += [(customer, f"{place}.events[{at}]", event) for at, event in enumerate(customer.events)]
+        sent += [
+            (customer, f"{place}.attributes.{name}", attribute(name, value, as_of))
+            for name, value in customer.attributes.items()
+        ]
+
+    def moments(name: str) -> pa.Array:
+        instants = [_instant(row, name, timeline) for row in sent]
+        return pa.array(instants, pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+    texts = {
+        name: pa.array([event.get(name) for *_, event in sent], pa.string())
+        for name in ("kind", "channel", "place", "detail", "event_id")
+    }
+    table = pa.table(
+        {
+            "customer_id": pa.array([customer.customer_id for customer, *_ in sent], pa.string()),
+            "occurred_at": moments("occurred_at"),
+            "value": pa.array([event.get("value") for *_, event in sent], pa.float64()),
+            "recorded_at": moments("recorded_at"),
+            **texts,
+        }
+    )
+    events, refusal = whole(table, timeline, now, SENT)
+    if refusal is not None:
+        raise _refused(sent[refusal.row], refusal.column, f"{refusal.reason}. Correct it, or leave it out.")
+    late = np.flatnonzero(events.column("occurred_at").cast(pa.int64()).to_numpy() >= as_of)
+    if len(late):
+        reason = (
+            f"it is not before the as-of date {timeline.name(as_of)}. Leave it out, or give a later as_of."
+        )
+        raise _refused(sent[late[0]], "occurred_at", reason)
+    return events
+
+
+def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[str, int]:
+    """Kinds of event that no feature of the catalogue reads, and how many of each were sent."""
+    sent = [event["kind"] for customer in customers for event in customer.events]
+    sent += [ATTRIBUTE + name for customer in customers for name in customer.attributes]
+    ignored = sorted(set(sent) - catalog.kinds)
+    counts = Counter(sent) if ignored else {}
+    return {kind: counts[kind] for kind in ignored}
+
+
+def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:
+    moment = sent[2].get(column)
+    if not isinstance(moment, str):
+        return None
+    try:
+        # A bare number could be seconds, milliseconds or a day: a moment has its dashes.
+        if moment[4:5] != "-":
+            raise UsageError(f"'{moment}' is no moment: write it like 2017-11-15T09:30:00+09:00")
+        return timeline.instant(moment)
+    except UsageError as error:
+        raise _refused(sent, column, error.message) from None
+
+
+def _refused(sent: Sent, column: str, reason: str) -> UsageError:
+    customer, place, event = sent
+    return UsageError(
+        f"cannot use {place} of customer '{customer.customer_id}' "
+        f"({event['kind']} of {event['occurred_at']}): "
+        f"{reason}",
+        field=f"{place.partition('.')[0] if column == 'customer_id' else place}.{column}",
+    )

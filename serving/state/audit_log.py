@@ -1,0 +1,90 @@
+"""Who asked the service for whom: customers by key.
+
+A service at work is asked thousands of times a second. A row therefore holds the calls of one caller and
+action between two looks of the service: writing a row for each call would hold answers up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, RowMapping, String, Table, insert, select
+
+from serving.state.database import TABLES, Records
+
+CALLS = Table(
+    "calls",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("newest_at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("at", LargeBinary, nullable=False),
+    Column("customers", LargeBinary, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+)
+"""Of each call when it was (eight bytes, microseconds UTC) and how many customers it asked for (four bytes);
+the customer keys of all calls one after the other (eight bytes each). Rows written in one step share
+`newest_at`, the instant of their newest call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One call that asked for customers, by their keys; -1 for one who is not known."""
+
+    at: int
+    who: str
+    action: str
+    keys: NDArray[np.int64]
+
+
+def note(records: Records, asked: Sequence[Asked]) -> None:
+    """Write down who asked for whom, in one step."""
+    calls: dict[tuple[str, str], list[Asked]] = {}
+    for one in asked:
+        calls.setdefault((one.who, one.action), []).append(one)
+    newest_at = max(one.at for one in asked)
+    rows = [
+        {
+            "newest_at": newest_at,
+            "who": who,
+            "action": action,
+            "calls": len(own),
+            "at": np.array([one.at for one in own], "<i8").tobytes(),
+            "customers": np.array([len(one.keys) for one in own], "<i4").tobytes(),
+            "keys": np.concatenate([one.keys for one in own]).astype("<i8").tobytes(),
+        }
+        for (who, action), own in calls.items()
+    ]
+    with records.writing() as connection:
+        connection.execute(insert(CALLS), rows)
+
+
+def newest(records: Records, *, customer: int | None = None, limit: int = 100) -> list[Asked]:
+    """The newest calls that asked for customers; of one customer, those that asked for them."""
+    found: list[Asked] = []
+    with records.writing() as connection:
+        rows = connection.execution_options(yield_per=100).execute(select(CALLS).order_by(CALLS.c.id.desc()))
+        for _, together in groupby(rows.mappings(), key=lambda row: row["newest_at"]):
+            calls = [call for row in together for call in _calls(row, customer)]
+            found += sorted(calls, key=lambda call: call.at, reverse=True)
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def _calls(row: RowMapping, customer: int | None) -> Iterator[Asked]:
+    """The calls of a row, those for one customer if one is given, newest first."""
+    keys = np.frombuffer(row["keys"], "<i8").astype(np.int64)
+    if customer is not None and customer not in keys:
+        return
+    moments = np.frombuffer(row["at"], "<i8").tolist()
+    ends = np.cumsum(np.frombuffer(row["customers"], "<i4"))
+    for at, own in reversed(list(zip(moments, np.split(keys, ends[:-1]), strict=True))):
+        if customer is None or customer in own:
+            yield Asked(at, row["who"], row["action"], own)

@@ -1,0 +1,219 @@
+"""Scores: what was said about every known customer at one as-of date, as one immutable Arrow file.
+
+Rows are sorted by customer key and memory-mapped, so a million of them cost no memory until they are read.
+A file names no customer; `features/storage/customer_ids.py` knows whom a key stands for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.errors import ModelError
+from features.events.validation import ATTRIBUTE
+from serving.state.atomic_write import in_one_step
+from training.labels.labelling import IN_COHORT
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+REASONS = 3
+"""How many reasons are kept for a customer."""
+
+FEW = 8
+"""Customers of whom it is faster to read number by number than to take all columns of all."""
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.int64()),
+        ("status", pa.int8()),
+        ("churn_probability", pa.float64()),
+        ("tier", pa.int8()),
+        ("predicted_tier", pa.int8()),
+        ("expected_value", pa.float64()),
+        ("value_at_risk", pa.float64()),
+        ("reason_features", pa.list_(pa.int16(), REASONS)),
+        ("reason_values", pa.list_(pa.float64(), REASONS)),
+        ("reason_contributions", pa.list_(pa.float64(), REASONS)),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What is said about n customers; row i of every array is the customer `key[i]`."""
+
+    key: Ints
+    status: NDArray[np.int8]
+    """Position in `STATUSES`, -1 for a customer of whom nothing was known."""
+    churn_probability: Floats
+    """NaN outside the cohort."""
+    tier: NDArray[np.int8]
+    predicted_tier: NDArray[np.int8]
+    """-1 outside the cohort."""
+    expected_value: Floats
+    """What the customer would spend over the horizon if they stayed; NaN where not known."""
+    value_at_risk: Floats
+    reason_features: NDArray[np.int16]
+    """[n, 3], positions in the bundle's columns, the most important first; -1 for no further reason."""
+    reason_values: Floats
+    reason_contributions: Floats
+    attributes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+    """Where each customer's last known value of an attribute stands in `Facts.attributes`, -1 for none."""
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def take(self, rows: Ints) -> Answers:
+        attributes = {name: codes[rows] for name, codes in self.attributes.items()}
+        return Answers(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
+
+    def told(self, rows: Ints | None = None) -> Iterator[Sequence[Any]]:
+        """What is said about each customer, or those of these rows, as plain numbers: the columns from
+        `status` on."""
+        whole = self if rows is None or len(rows) <= FEW else self.take(rows)
+        columns = [getattr(whole, name) for name in SCHEMA.names[1:]]
+        if whole is not self or rows is None:
+            return zip(*(column.tolist() for column in columns), strict=True)
+        return ([column[row].tolist() for column in columns] for row in rows.tolist())
+
+    def table(self) -> pa.Table:
+        """The same as Arrow, in the columns of `SCHEMA`, then one for each attribute."""
+        table = pa.table([_column(getattr(self, one.name), one.type) for one in SCHEMA], schema=SCHEMA)
+        for name, codes in self.attributes.items():
+            table = table.append_column(ATTRIBUTE + name, pa.array(codes))
+        return table
+
+    @staticmethod
+    def joined(parts: list[Answers]) -> Answers:
+        """All parts, sorted by customer key."""
+        names = sorted({name for part in parts for name in part.attributes})
+        none = [np.full(len(part), -1, dtype=np.int32) for part in parts]
+        attributes = {
+            name: np.concatenate([p.attributes.get(name, n) for p, n in zip(parts, none, strict=True)])
+            for name in names
+        }
+        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
+        whole = Answers(**columns, attributes=attributes)
+        return whole.take(np.argsort(whole.key, kind="stable"))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where scores came from. Instants in microseconds UTC."""
+
+    as_of: int
+    model_version: str
+    fingerprint: str
+    data_version: str
+    newest: int | None
+    """The newest event behind them."""
+    evidence: str
+    amounts: bool
+    """Whether events carry amounts, so that there is a value at risk."""
+    tiers: tuple[str, ...]
+    """Names, lowest first."""
+    scored_at: int
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that each attribute has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The answers of one file, and where they came from."""
+
+    answers: Answers
+    facts: Facts
+
+    def row(self, key: int) -> int | None:
+        """Where this customer is, None when they were not known at the as-of date."""
+        place = int(np.searchsorted(self.answers.key, key))
+        return place if place < len(self.answers) and self.answers.key[place] == key else None
+
+    def rows(self, keys: Ints) -> Ints:
+        """int64[n]: where each of these customers is, -1 for those who were not known."""
+        from features.ingestion.fast_path_kernels import places  # compiled: not needed to read what a score says
+
+        return np.asarray(places(self.answers.key, keys))
+
+    @cached_property
+    def cohort(self) -> Ints:
+        """The rows of the customers who can still leave."""
+        return np.flatnonzero(self.answers.status == IN_COHORT)
+
+    @cached_property
+    def by_value_at_risk(self) -> Ints:
+        return self._ranked(self.answers.value_at_risk)
+
+    @cached_property
+    def by_churn_probability(self) -> Ints:
+        return self._ranked(self.answers.churn_probability)
+
+    def _ranked(self, measure: Floats) -> Ints:
+        """The cohort's rows, the largest measure first, ties by customer key."""
+        ranked: Ints = self.cohort[np.argsort(-measure[self.cohort], kind="stable")]
+        return ranked
+
+
+def save(folder: Path, answers: Answers, facts: Facts) -> str:
+    """Write a score file in one step and return its name; a file half-written is never seen."""
+    stamp = np.datetime64(facts.as_of, "us").astype("datetime64[s]").item().strftime("%Y%m%dT%H%M%SZ")
+    name = f"{stamp}-model{facts.model_version}-data{facts.data_version}.arrow"
+    table = answers.table().replace_schema_metadata({"facts": json.dumps(asdict(facts))})
+    folder.mkdir(parents=True, exist_ok=True)
+    with in_one_step(folder / name) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
+        writer.write_table(table, max_chunksize=max(table.num_rows, 1))
+    return name
+
+
+def load(file: Path) -> Scores:
+    """The scores of a file, memory-mapped."""
+    try:
+        with pa.memory_map(str(file)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        facts: dict[str, Any] = json.loads(table.schema.metadata[b"facts"])
+        columns = {name: _array(table.column(name)) for name in SCHEMA.names}
+        attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        raise ModelError(
+            f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."
+        ) from None
+    values = {name: tuple(known) for name, known in facts.get("attributes", {}).items()}
+    told = {**facts, "tiers": tuple(facts["tiers"]), "attributes": values}
+    return Scores(Answers(**columns, attributes=attributes), Facts(**told))
+
+
+def without(file: Path, key: int) -> bool:
+    """Rewrite a score file without this customer; says whether they were in it."""
+    scores = load(file)
+    row = scores.row(key)
+    if row is None:
+        return False
+    kept = np.delete(np.arange(len(scores.answers)), row)
+    save(file.parent, scores.answers.take(kept), scores.facts)
+    return True
+
+
+def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    if values.ndim == 1:
+        return pa.array(values, kind)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind.value_type), type=kind)
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column without a copy."""
+    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if not pa.types.is_fixed_size_list(values.type):
+        flat: NDArray[Any] = values.to_numpy(zero_copy_only=True)
+        return flat
+    numbers: NDArray[Any] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
+    return numbers.reshape(-1, REASONS)

@@ -1,0 +1,188 @@
+"""`kizuna models`: which there are, and putting one in the champion's place by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serving.cli.context import Call
+from serving.cli.main import main
+from serving.state.active_model import in_use
+from tests.experiments import prepare
+from tests.training.trained import bundle, like
+from training.registry.promotion import PROMOTIONS, Decision, champion_before, decisions, record
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with three trained versions: the first two were champions, the third was refused."""
+    (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
+    prepare(tmp_path)
+    call = Call(tmp_path)
+    tracking = call.tracking()
+    for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
+        made = like(bundle(), data_version=f"events-{number}")
+        with tracking.run(f"run {number}") as run:
+            run.log_metrics(
+                {"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.41, "lift_at_capacity": 4.0}
+            )
+            run.tag(
+                {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
+            )
+            version = tracking.register(run, made)
+        decision = Decision(not refusals, refusals, (), {})
+        record(
+            call.project.state / PROMOTIONS, decision, decided_at="2024-05-01", version=version, run=run.id
+        )
+        if decision.promoted:
+            tracking.promote(version)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(["-C", str(folder), *arguments])
+    said = capsys.readouterr()
+    return int(end.value.code or 0), said.out, said.err
+
+
+def champion(folder: Path) -> str | None:
+    return Call(folder).tracking().champion_version()
+
+
+def test_the_list_shows_every_version_and_what_the_gates_said(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, shop, "models", "list")
+    assert code == 0
+    assert out.splitlines() == [
+        "    3  until 2024-03-01  auc 0.830, log loss 0.410",
+        "       refused: leak: 'x' knows the future",
+        "*   2  until 2024-02-01  auc 0.820, log loss 0.410",
+        "    1  until 2024-01-01  auc 0.810, log loss 0.410",
+        "* is the champion",
+    ]
+    held = json.loads(run(capsys, shop, "--json", "models", "list")[1])["models"]
+    assert [(one["version"], one["champion"]) for one in held] == [("3", False), ("2", True), ("1", False)]
+    assert held[0]["refusals"] == ["leak: 'x' knows the future"]
+    assert held[1]["figures"] == {"auc": 0.82, "log_loss": 0.41, "lift_at_capacity": 4.0}
+
+
+def test_before_the_first_training_the_list_is_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kizuna.toml").write_text("")
+    code, out, _ = run(capsys, tmp_path, "models", "list")
+    assert (code, out) == (0, "There is no model yet. Train one with `kizuna train`.\n")
+    code, _, err = run(capsys, tmp_path, "models", "rollback")
+    assert (code, err) == (
+        2,
+        "cannot roll back: there is no champion yet. `kizuna models list` shows every version, and "
+        "`kizuna models promote VERSION` takes any of them.\n",
+    )
+
+
+def test_a_refused_version_can_be_promoted_by_hand_and_the_log_says_so(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, shop, "models", "promote", "3")
+    assert code == 0
+    assert out == (
+        "Model 3 is now the champion. `kizuna score` scores with it; until then the service answers with the "
+        "model and scores it has.\n"
+    )
+    assert champion(shop) == "3"
+    last = decisions(shop / "state" / PROMOTIONS)[-1]
+    assert (last["action"], last["version"], last["promoted"]) == ("promote", "3", True)
+    assert last["warnings"] == ["by hand: no gate was asked"]
+
+
+def test_rolling_back_goes_to_the_champion_before_and_then_further(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, shop, "models", "promote", "3")
+    answers = [json.loads(run(capsys, shop, "--json", "models", "rollback")[1]) for _ in range(2)]
+    assert [(one["champion"], one["action"]) for one in answers] == [("2", "rollback"), ("1", "rollback")]
+    assert champion(shop) == "1"
+    code, _, err = run(capsys, shop, "models", "rollback")
+    assert (code, err) == (
+        2,
+        "cannot roll back: version 1 is the first champion. `kizuna models list` shows every version, and "
+        "`kizuna models promote VERSION` takes any of them.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("9", "there is no such model. Choose one of 1, 2, 3; see `kizuna models list`."),
+        ("two", "there is no such model. Choose one of 1, 2, 3; see `kizuna models list`."),
+        ("2", "it is the champion already."),
+    ],
+)
+def test_what_cannot_be_promoted_is_refused_in_a_sentence(
+    shop: Path, capsys: pytest.CaptureFixture[str], version: str, said: str
+) -> None:
+    before = (shop / "state" / PROMOTIONS).read_bytes()
+    code, _, err = run(capsys, shop, "models", "promote", version)
+    assert (code, err) == (2, f"cannot promote version {version}: {said}\n")
+    assert champion(shop) == "2"
+    assert (shop / "state" / PROMOTIONS).read_bytes() == before
+
+
+def test_a_version_whose_files_are_gone_does_not_become_the_champion(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = Call(shop).tracking().bundle_of("1").parent.parent
+    shutil.rmtree(files)
+    code, _, err = run(capsys, shop, "models", "rollback")
+    assert (code, err) == (
+        5,
+        f"cannot fetch version 1 of 'churn': its files are not at {files.as_uri()}. "
+        "Put them back, or train again with `kizuna train`.\n",
+    )
+    assert champion(shop) == "2"
+
+
+def test_the_next_score_uses_the_promoted_version(own_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from training.bundle.model_bundle import Bundle
+
+    call = Call(own_shop)
+    tracking, made = call.tracking(), Bundle.load(own_shop / "bundle")
+    for one in (made, like(made, data_version="newer")):
+        with tracking.run("run") as trained:
+            tracking.register(trained, one)
+    tracking.promote("1")
+    assert run(capsys, own_shop, "models", "promote", "2")[0] == 0
+    with call.records() as records:
+        assert in_use(records, call.project.state).version == "1"
+    assert run(capsys, own_shop, "score", "--as-of", "2025-02-01")[0] == 0
+    with call.records() as records:
+        assert in_use(records, call.project.state).version == "2"
+
+
+def line(version: str, action: str = "train", *, promoted: bool = True) -> dict[str, object]:
+    return {"version": version, "action": action, "promoted": promoted}
+
+
+def test_the_champion_before_is_read_off_the_log() -> None:
+    log = [line("1"), line("2", promoted=False), line("3"), line("4")]
+    assert champion_before(log, "4") == "3"
+    log.append(line("3", "rollback"))
+    assert champion_before(log, "3") == "1"
+    assert champion_before([*log, line("5")], "5") == "3"
+    assert champion_before([*log, line("1", "rollback")], "1") is None
+    assert champion_before([line("1"), line("2")], "9") == "2"
+    assert champion_before([], None) is None
+
+
+def test_a_line_of_the_log_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
+    log = tmp_path / PROMOTIONS
+    record(log, Decision(True, (), (), {}), decided_at="2024-05-01", version="1")
+    with log.open("a") as file:
+        file.write('{"version": "2", "prom')
+    assert [one["version"] for one in decisions(log)] == ["1"]

@@ -1,0 +1,98 @@
+"""A bento carries the champion and starts on its own, from its own code, with the project's keys."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.cli.context import Call
+from tests.serving.running import COMMAND
+
+COMPILED = 300
+"""Seconds after which a first start must have compiled; a busy machine took a hundred."""
+LIVE = {
+    "customers": [
+        {"customer_id": "x", "events": [{"occurred_at": "2025-01-05T10:00:00Z", "kind": "purchase"}]}
+    ],
+    "as_of": "2025-02-01",
+}
+
+
+def ask(port: int, key: str | None, path: str, body: Any, seconds: float = 30) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    try:
+        connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_path: Path) -> None:
+    with Call(own_shop).records() as records:
+        key = records.add_key("crm", ("score",), 0)
+        gone = records.add_key("gone", ("score",), 0)
+        records.revoke_key("gone", 1)
+    bento = tmp_path / "bento"
+    done = subprocess.run(
+        [*COMMAND, "-C", str(own_shop), "--json", "package", "--output", str(bento)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"folder": str(bento), "model_version": "1"}
+    kept = {path.relative_to(bento / "src").parts[0] for path in (bento / "src").rglob("*")}
+    assert kept <= {"features", "training", "serving", "project", "bentofile.yaml"}
+    assert not list(bento.rglob("*.parquet")) + list(bento.rglob("*.arrow")), "no event, score or customer"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA")}
+    environment |= {
+        "BENTOML_HOME": str(tmp_path / "home"),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "OTEL_SDK_DISABLED": "true",
+    }
+    at = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", "serve", str(bento), *at]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + COMPILED
+        while True:
+            try:
+                if ask(port, None, "/healthz", None, COMPILED)[0] == 200:
+                    break
+            except OSError:
+                said = (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline, said
+                assert process.poll() is None, said
+                time.sleep(0.2)
+        status, said = ask(port, key, "/v1/predict", LIVE)
+        assert (status, said["model_version"]) == (200, "1")
+        assert 0 < said["customers"][0]["churn_probability"] < 1
+        assert ask(port, None, "/v1/predict", LIVE)[1]["error"]["code"] == "no_key"
+        assert ask(port, gone, "/v1/predict", LIVE)[0] == 401
+        status, said = ask(port, key, "/v1/score", {"customer_ids": ["c0003"]})
+        assert (status, said["error"]["code"]) == (403, "wrong_scope")
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)

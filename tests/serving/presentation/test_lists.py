@@ -1,0 +1,134 @@
+"""The list as people read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.cli.context import Call
+from serving.lists.ranking import Choice
+from serving.lists.score_reader import Replies
+from serving.presentation.lists import as_csv, as_json, harmless, show, show_explanation
+
+
+@pytest.fixture(scope="module")
+def replies(scored_shop: Path) -> Replies:
+    call = Call(scored_shop)
+    with call.records() as records:
+        return Replies.current(records, call.project, call.store)
+
+
+def shown(
+    reply: dict[str, Any],
+    language: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    show(reply, language)
+    return capsys.readouterr().out
+
+
+def test_csv_opens_right_in_excel(replies: Replies) -> None:
+    text = as_csv(replies.at_risk(Choice(limit=3), "ja"), "ja")
+    assert text.encode("utf-8").startswith(b"\xef\xbb\xbf")
+    head, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    assert (
+        ",".join(head)
+        == "順位,顧客ID,離反確率,エンゲージメント,次期予測,期待購買額,リスク金額,理由1,理由2,理由3"
+    )
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert all(row[3] in {"休眠", "離反予備", "ライト", "アクティブ", "ファン"} for row in rows)
+    assert all("リスク" in row[7] for row in rows)
+    assert text.count("\r\n") == 4
+
+
+def test_csv_holds_the_digits_of_json(replies: Replies) -> None:
+    listed = replies.at_risk(Choice(limit=5), "en")
+    rows = csv.DictReader(io.StringIO(as_csv(listed, "en").removeprefix("\ufeff")))
+    said = json.loads(as_json(listed))["customers"]
+    assert [float(row["churn_probability"]) for row in rows] == [one["churn_probability"] for one in said]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
+def test_what_a_spreadsheet_would_run_is_made_harmless(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+    assert harmless("c=1") == "c=1"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_the_table_fits_its_terminal_and_loses_no_reason(
+    replies: Replies,
+    language: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from rich.cells import cell_len
+
+    listed = replies.at_risk(Choice(limit=4), language)
+    text = shown(listed, language, width, monkeypatch, capsys)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    together = "".join(text.split())
+    for customer in listed["customers"]:
+        assert customer["customer_id"] in together
+    if width >= 160:
+        return
+    for reason in listed["customers"][0]["reasons"]:
+        assert "".join(reason["sentence"].split()) in together
+
+
+def test_markup_in_a_customer_id_is_text(
+    replies: Replies, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = replies.at_risk(Choice(limit=1), "en")
+    listed["customers"][0]["customer_id"] = "[red]x[/red]"
+    assert "[red]x[/red]" in shown(listed, "en", 160, monkeypatch, capsys)
+
+
+def test_reasons_differ_between_customers_and_are_never_empty(replies: Replies) -> None:
+    listed = replies.at_risk(Choice(), "en")["customers"]
+    sentences = [tuple(reason["sentence"] for reason in one["reasons"]) for one in listed]
+    assert all(sentences)
+    assert len(set(sentences)) > len(sentences) / 2
+    assert all(0 < one["churn_probability"] < 1 for one in listed)
+    assert all(one["value_at_risk"] == one["churn_probability"] * one["expected_value"] for one in listed)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["Risk of leaving", "Why", "Since 2025-01-01"]), ("ja", ["離反確率", "理由", "2025-01-01から"])],
+)
+def test_one_customer_is_explained_in_both_languages(
+    replies: Replies, scored_shop: Path, language: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = replies.at_risk(Choice(limit=1), language)["customers"][0]["customer_id"]
+    show_explanation(replies.explain(name, language, Call(scored_shop).store), language)
+    text = capsys.readouterr().out
+    for word in (name, *words):
+        assert word in text
+
+
+def test_without_earlier_scores_it_says_so(
+    replies: Replies, scored_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Replies(replies.scores, replies.bundle, replies.customers, replies.timeline)
+    name = first.at_risk(Choice(limit=1), "en")["customers"][0]["customer_id"]
+    show_explanation(first.explain(name, "en", Call(scored_shop).store), "en")
+    assert "There are no earlier scores of this customer to compare with yet." in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_is_told_what_each_place_means(
+    replies: Replies, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(replies.at_risk(Choice(limit=3), "en"), "en", 79, monkeypatch, capsys).splitlines()
+    assert [line.strip() for line in lines if line.startswith("#")] == [
+        "#  Customer  Risk  At stake  Engagement → Next"
+    ]

@@ -1,0 +1,151 @@
+"""What a report says of input that is odd: the answer is stated, not guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.serving.reports.small import figure, said, store, survey
+
+
+def test_a_survey_answer_outside_its_scale_is_left_out_and_counted(tmp_path: Path) -> None:
+    found = survey(
+        store(
+            tmp_path,
+            """
+            ann 2024-08-01T09:00:00 visit
+            ann 2024-10-01T09:00:00 nps 10
+            bob 2024-10-02T09:00:00 nps 3
+            cat 2024-10-03T09:00:00 nps 11
+            dan 2024-10-04T09:00:00 nps 7.5
+            eve 2024-10-05T09:00:00 nps -
+            ann 2024-11-01T09:00:00 csat 5
+            bob 2024-11-01T09:00:00 csat 0
+            """,
+        )
+    )
+    nps = said(found, "nps")
+    assert nps["figure"]["value"] == 0  # one promoter, one detractor
+    assert nps["figure"]["units"] == 2
+    assert {one["reason"]: one["count"] for one in nps["left_out"]} == {"off_scale": 2, "no_value": 1}
+    assert [one["words"] for one in said(found, "nps", "ja")["left_out"]] == ["値のないもの", "尺度外の回答"]
+    csat = said(found, "csat")
+    assert (csat["figure"]["value"], csat["figure"]["units"]) == (1.0, 1)
+
+
+def test_a_post_with_a_reach_of_0_or_none_has_no_rate_and_its_reactions_are_counted(tmp_path: Path) -> None:
+    found = survey(
+        store(
+            tmp_path,
+            """
+            ann 2024-08-01T09:00:00 visit
+            ann 2024-10-01T09:00:00 like    100 social - post-1
+            bob 2024-10-01T10:00:00 share   100 social - post-1
+            ann 2024-10-02T09:00:00 like      0 social - post-2
+            bob 2024-10-03T09:00:00 comment   - social - post-3
+            cat 2024-10-03T09:00:00 comment  50 social
+            """,
+        )
+    )
+    rate = said(found, "social_engagement_rate")
+    assert rate["figure"]["value"] == 0.02
+    assert rate["figure"]["units"] == 1
+    assert {one["reason"]: one["count"] for one in rate["left_out"]} == {"zero_reach": 1, "no_reach": 2}
+
+
+def test_an_inquiry_without_an_answer_is_an_inquiry_but_has_no_answer_time(tmp_path: Path) -> None:
+    found = survey(
+        store(
+            tmp_path,
+            """
+            ann 2024-08-01T09:00:00 visit
+            ann 2024-10-01T09:00:00 ticket_opened 60 phone agent-1 billing
+            bob 2024-10-02T09:00:00 ticket_opened  - email agent-1 login
+            """,
+        )
+    )
+    assert said(found, "answer_minutes")["figure"]["value"] == 60
+    assert [(one["reason"], one["count"]) for one in said(found, "answer_minutes")["left_out"]] == [
+        ("no_answer", 1)
+    ]
+    assert said(found, "answered_rate")["figure"]["value"] == 0.5
+    assert said(found, "inquiries_per_100")["figure"]["value"] == 100
+
+
+def test_a_contract_renewed_before_it_started_makes_a_customer_from_the_renewal_on(tmp_path: Path) -> None:
+    kept = store(
+        tmp_path,
+        """
+        ann 2024-08-01T09:00:00 renewed 500
+        ann 2024-11-01T09:00:00 started 500
+        bob 2024-08-02T09:00:00 started 500
+        bob 2024-10-20T09:00:00 cancelled 500
+        cat 2024-08-01T09:00:00 visit
+        """,
+    )
+    found = survey(kept, type="contract")
+    assert said(found, "retention_rate")["figure"]["value"] == 0.5
+    assert said(found, "retention_rate")["figure"]["customers"] == 2
+    assert said(found, "churned_value_rate")["figure"]["value"] == 0.5
+
+
+def test_a_refund_takes_back_value_but_is_no_order_and_makes_nobody_active(tmp_path: Path) -> None:
+    found = survey(
+        store(
+            tmp_path,
+            """
+            ann 2024-09-20T09:00:00 purchase 900
+            ann 2024-10-01T09:00:00 refund  -900
+            bob 2024-10-02T09:00:00 purchase 500
+            bob 2024-10-03T09:00:00 purchase 700
+            """,
+        )
+    )
+    assert said(found, "active_customers")["figure"]["value"] == 1
+    assert said(found, "value_per_customer")["figure"]["value"] == 300
+    assert said(found, "order_value")["figure"]["value"] == 600
+    assert said(found, "repeat_rate")["figure"]["value"] == 1.0
+
+
+def test_a_measure_without_its_inputs_says_which_events_it_needs(tmp_path: Path) -> None:
+    found = survey(store(tmp_path, "ann 2024-08-01T09:00:00 purchase\nann 2024-10-01T09:00:00 purchase"))
+    assert said(found, "nps")["missing_input"] == "needs events of nps"
+    assert said(found, "order_value")["missing_input"] == "needs purchase with a value: the amount"
+    assert (
+        said(found, "categories_per_customer")["missing_input"]
+        == "needs purchase with a detail: the category"
+    )
+    assert said(found, "self_service_rate")["missing_input"] == (
+        "needs events of ticket_opened, chat, call, complaint"
+    )
+    assert said(found, "nps", "ja")["missing_input"] == "nps のイベントが必要です"
+    assert said(found, "order_value", "ja")["missing_input"] == "purchase に value（金額）が必要です"
+    assert said(found, "tier_share")["missing_input"] == (
+        "needs a champion model: run `kizuna train`, then `kizuna score`"
+    )
+    assert said(found, "repeat_rate")["missing_input"] is None
+
+
+def test_an_attribute_with_a_value_for_everyone_is_no_segment(tmp_path: Path) -> None:
+    rows = "\n".join(
+        f"c{n:02} 2024-10-{n % 28 + 1:02}T09:00:00 {kind} - - - {detail}"
+        for n in range(30)
+        for kind, detail in (
+            ("visit", "-"),
+            ("attribute.birthday", f"01-{n:02}"),
+            ("attribute.region", "east" if n % 2 else "west"),
+        )
+    )
+    found = survey(store(tmp_path, rows + "\nc00 2024-08-01T09:00:00 visit"))
+    cuts = {cut for cut, _ in found.wholes.groups("active_customers")}
+    assert cuts == {"all", "segment:region"}
+    east = figure(found, "active_customers", "segment:region", "east")
+    assert east is not None
+    assert east.customers == 15
+
+
+def test_an_event_learned_of_after_the_report_is_not_in_it(tmp_path: Path) -> None:
+    kept = store(
+        tmp_path,
+        "ann 2024-08-01T09:00:00 visit\nann 2024-10-01T09:00:00 visit\nbob 2024-12-31T23:00:00 visit",
+    )
+    assert said(survey(kept, as_of="2024-12-01"), "active_customers")["figure"]["value"] == 1

@@ -1,0 +1,343 @@
+"""Report and plan of a scored shop, through the command as people use it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from serving.actions.plan_file import FOLDER, load
+from serving.cli.context import Call
+from serving.cli.main import main
+from serving.lists.score_reader import Replies
+from serving.reports.asking import ask
+from serving.reports.compute import take
+from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
+from serving.scoring.batch import answer
+from tests.serving.running import serving
+from training.labels.labelling import IN_COHORT
+
+
+def run(folder: Path, *words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["-C", str(folder), *words])
+    return int(ended.value.code or 0)
+
+
+def said(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> dict[str, Any]:
+    assert run(folder, "--json", *words) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_tier_shares_and_flow_are_those_that_scoring_gives_on_the_same_dates(scored_shop: Path) -> None:
+    call = Call(scored_shop)
+    with call.records() as records:
+        found = take(call.store, ask(call.project, call.store, records, 3, call.now))
+        bundle = Replies.current(records, call.project, call.store).bundle
+    flow: Counter[tuple[int, int]] = Counter()
+    sizes: Counter[int] = Counter()
+    for history in call.store.histories():
+        both = []
+        for edge in (found.periods.period.start, found.periods.period.end):
+            scored = answer(bundle, history, edge)
+            both.append(np.where(scored.status == IN_COHORT, scored.tier, -1).tolist())
+        flow.update(zip(*both, strict=True))
+        sizes.update(both[1])
+    assert found.movements.flow == flow
+    del sizes[-1]
+    for number, name in enumerate(found.tiers):
+        share = found.wholes.estimate("tier_share", "wilson", found.periods.current, "tier", name)
+        assert share is not None
+        assert share.value == pytest.approx(sizes[number] / sizes.total())
+    assert sum(found.movements.now.values()) == sizes.total()
+
+
+def test_the_two_axes_hold_everyone_and_are_named_in_both_languages(
+    scored_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english, japanese = (said(capsys, scored_shop, "report", "--language", one) for one in ("en", "ja"))
+    cells = english["axes"]
+    assert len(cells) == 20
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", cell["words"]) for cell in japanese["axes"])
+    assert all(cell["words"].isascii() for cell in cells)
+    then = sum(cell["customers_at_start"] for cell in cells)
+    leavers = sum(
+        round(cell["churn_rate"] * cell["customers_at_start"]) for cell in cells if cell["churn_rate"]
+    )
+    (churn,) = [m["figure"] for m in english["measures"] if m["name"] == "churn_rate"]
+    assert then == churn["customers"]
+    assert leavers == round(churn["value"] * churn["customers"])
+
+
+class Balanced(HTMLParser):
+    """Checks that every element that is opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.charts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br", "link"):
+            self.open.append(tag)
+        self.charts += tag == "svg"
+        assert not any(name in ("src", "href") for name, _ in attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_report_as_a_page_stands_alone_with_a_chart_for_each_measure(
+    scored_shop: Path, tmp_path: Path, language: str
+) -> None:
+    file = tmp_path / "report.html"
+    assert run(scored_shop, "report", "--months", "6", "--output", str(file), "--language", language) == 0
+    page = Balanced()
+    page.feed(file.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.charts > 8
+    assert ("リピート率" in file.read_text(encoding="utf-8")) == (language == "ja")
+
+
+def test_the_report_as_csv_and_json_says_the_same_figures(
+    scored_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.csv"
+    assert run(scored_shop, "report", "--output", str(file)) == 0
+    rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+    capsys.readouterr()
+    answer_ = said(capsys, scored_shop, "report")
+    (repeat,) = [m for m in answer_["measures"] if m["name"] == "repeat_rate"]
+    whole = [row for row in rows if row["measure"] == "repeat_rate" and row["cut"] == "all"]
+    assert [row["span"] for row in whole] == [answer_["period"], *(m["month"] for m in repeat["by_month"])]
+    assert float(whole[0]["value"]) == repeat["figure"]["value"]
+    assert {row["measure"] for row in rows} == {m["name"] for m in answer_["measures"]}
+
+
+def test_a_report_into_a_file_of_another_kind_is_refused(
+    scored_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.docx"
+    assert run(scored_shop, "report", "--output", str(file)) == 2
+    assert capsys.readouterr().err.endswith(
+        f"cannot tell in which format to write {file}: its name ends in none of .html, .csv and .json. "
+        "Give it one of these endings.\n"
+    )
+    assert not file.exists()
+
+
+def test_the_plan_says_stage_action_hooks_and_rule_for_everyone_on_the_list(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = said(capsys, own_shop, "at-risk", "--limit", "20")["customers"]
+    planned = said(capsys, own_shop, "plan", "--limit", "20")["customers"]
+    assert [one["customer_id"] for one in planned] == [one["customer_id"] for one in listed]
+    assert [one["churn_probability"] for one in planned] == [one["churn_probability"] for one in listed]
+    for one in planned:
+        assert one["stage"]
+        assert one["rule"]
+        assert (one["outcome"] == "planned") == (one["left_out_because"] is None)
+        assert one["hooks"]["favourite_category"] in ("food", "toys", "books")
+        assert one["hook_sentences"]
+    japanese = said(capsys, own_shop, "plan", "--limit", "20", "--language", "ja")["customers"]
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", one["action_words"] or "見送り") for one in japanese)
+
+
+def test_the_plan_can_be_cut_and_the_rank_stays_that_of_the_list(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everyone = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+    for name in ("touch", "action", "stage", "outcome"):
+        wanted = Counter(one[name] for one in everyone if one[name]).most_common()[-1][0]
+        cut = said(capsys, own_shop, "plan", "--limit", "500", f"--{name}", wanted)["customers"]
+        expected = [(one["rank"], one["customer_id"]) for one in everyone if one[name] == wanted]
+        assert [(one["rank"], one["customer_id"]) for one in cut] == expected
+        assert cut
+    has = {
+        "stopped_category": lambda hooks: hooks["stopped_category"] is not None,
+        "favourite_category": lambda hooks: hooks["favourite_category"] is not None,
+        "unanswered_inquiry": lambda hooks: (
+            bool(hooks["last_inquiry"]) and not hooks["last_inquiry"]["answered"]
+        ),
+        "last_survey": lambda hooks: hooks["last_survey"] is not None,
+        "anniversary": lambda hooks: (
+            bool(hooks["anniversary"])
+            and (date.fromisoformat(hooks["anniversary"]["on"]) - date.fromisoformat(hooks["today"])).days
+            <= 30
+        ),
+    }
+    for hook, there in has.items():
+        cut = said(capsys, own_shop, "plan", "--limit", "500", "--hook", hook)["customers"]
+        expected = [one["customer_id"] for one in everyone if there(one["hooks"])]
+        assert [one["customer_id"] for one in cut] == expected, hook
+    channel = next(one["action_channel"] for one in everyone if one["action_channel"])
+    cut = said(capsys, own_shop, "plan", "--limit", "500", "--channel", channel)["customers"]
+    assert {one["action_channel"] for one in cut} == {channel}
+
+
+def test_the_plan_as_csv_opens_in_a_spreadsheet(own_shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plan.csv"
+    assert run(own_shop, "plan", "--limit", "5", "--output", str(file), "--language", "ja") == 0
+    rows = list(csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+    assert rows[0][:4] == ["順位", "顧客ID", "離反確率", "リスク金額"]
+    assert len(rows) == 6
+    assert all(len(row) == len(rows[0]) for row in rows)
+
+
+def test_the_projects_own_playbook_is_used_and_a_wrong_one_leaves_the_plan_as_it_was(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(own_shop, "playbook") == 0
+    own = own_shop / "playbook.toml"
+    text = own.read_text(encoding="utf-8")
+    own.write_text(text.replace('name = "everyone-else"', 'name = "all-the-others"'), encoding="utf-8")
+    capsys.readouterr()
+    planned = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+    assert "all-the-others" in {one["rule"] for one in planned}
+    (kept,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    before = kept.read_bytes()
+    own.write_text(text.replace('when.stage = "onboarding"', 'when.stage = "fresh"'), encoding="utf-8")
+    assert run(own_shop, "plan") == 3
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(
+        r"line \d+: `when\.stage` of the rule 'newcomer' names 'fresh', which there is not", error
+    )
+    assert kept.read_bytes() == before
+    assert run(own_shop, "playbook") == 2
+    assert "it is there already" in capsys.readouterr().err
+
+
+def test_a_plan_is_kept_with_the_playbook_that_made_it(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = said(capsys, own_shop, "plan", "--limit", "3")["customers"]
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    kept = load(file)
+    names = Call(own_shop).store.customers.names(kept.keys[kept.order[:3]]).to_pylist()
+    assert names == [one["customer_id"] for one in planned]
+    assert kept.rule_of(int(kept.table.column("rule")[int(kept.order[0])].as_py())).name == planned[0]["rule"]
+
+
+def test_an_erased_customer_is_in_no_plan_and_the_others_stay(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = said(capsys, own_shop, "plan", "--limit", "10")["customers"]
+    gone = before[0]["customer_id"]
+    key = int(Call(own_shop).store.customers.keys(pa.array([gone]))[0])
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    assert load(file).rows(np.array([key]))[0] >= 0
+    assert "plans" in said(capsys, own_shop, "erase", gone)["checked"]
+    assert load(file).rows(np.array([key]))[0] == -1
+    assert len(load(file).keys) == len(Call(own_shop).store.customers.names(load(file).keys).drop_null())
+
+
+def test_an_unknown_touch_is_refused_with_those_there_are(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(own_shop, "at-risk", "--touch", "hug") == 2
+    assert capsys.readouterr().err == (
+        "cannot cut the list by touch_models: no plan was made for these scores. Run `kizuna plan` first.\n"
+    )
+    for command in ("plan", "at-risk"):
+        assert run(own_shop, command, "--touch", "hug") == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            "cannot list the touch model 'hug': there is none of that name. "
+            "There are high, low, tech, community."
+        )
+
+
+def test_once_planned_the_list_and_the_explanation_carry_the_plan(
+    own_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = said(capsys, own_shop, "at-risk", "--limit", "5")
+    assert all(one["plan"] is None for one in before["customers"])
+    planned = said(capsys, own_shop, "plan", "--limit", "5")["customers"]
+    listed = said(capsys, own_shop, "at-risk", "--limit", "5")["customers"]
+    parts = ("stage", "touch", "action", "action_channel", "rule", "hooks")
+    assert [[one["plan"][part] for part in parts] for one in listed] == [
+        [one[part] for part in parts] for one in planned
+    ]
+    first = listed[0]["customer_id"]
+    assert said(capsys, own_shop, "explain", first)["customer"]["plan"]["rule"] == planned[0]["rule"]
+    assert run(own_shop, "explain", first, "--language", "ja") == 0
+    assert "次のアクション" in capsys.readouterr().out
+    file = tmp_path / "list.csv"
+    assert run(own_shop, "at-risk", "--limit", "5", "--output", str(file), "--language", "ja") == 0
+    rows = list(csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+    assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+    assert all(len(row) == len(rows[0]) for row in rows)
+
+
+def test_a_plan_for_older_scores_is_not_shown_beside_new_ones(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, own_shop, "plan")
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    file.rename(file.with_name("another.arrow"))
+    assert all(one["plan"] is None for one in said(capsys, own_shop, "at-risk")["customers"])
+
+
+def test_the_list_shows_on_the_terminal_what_to_do(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = said(capsys, own_shop, "plan", "--limit", "1", "--outcome", "planned")["customers"]
+    assert run(own_shop, "at-risk", "--outcome", "planned", "--limit", "1") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"→ {planned[0]['action_words'].split()[0]}" in shown
+
+
+def test_the_service_notices_a_plan_and_cuts_its_list_by_it(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(own_shop) as running:
+        status, answer_ = running.post("/v1/at_risk", {"stages": ["growing"]})
+        assert (status, answer_["error"]["field"]) == (422, "stages")
+        everyone = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+        planned = [one for one in everyone if one["status"] == "cohort"]
+        first = planned[0]
+
+        def noticed() -> bool:
+            return bool(running.post("/v1/at_risk", {"limit": 1})[1]["customers"][0]["plan"])
+
+        running.wait_for(noticed)
+        status, whole = running.post("/v1/at_risk", {"limit": 500})
+        AtRiskReply.model_validate(whole)
+        assert [one["plan"]["rule"] for one in whole["customers"]] == [one["rule"] for one in planned]
+        for field, part in (
+            ("stages", "stage"),
+            ("touch_models", "touch"),
+            ("actions", "action"),
+            ("channels", "action_channel"),
+            ("outcomes", "outcome"),
+        ):
+            wanted = Counter(one[part] for one in planned if one[part]).most_common()[-1][0]
+            cut = running.post("/v1/at_risk", {"limit": 500, field: [wanted]})[1]["customers"]
+            expected = [one["customer_id"] for one in planned if one[part] == wanted]
+            assert [one["customer_id"] for one in cut] == expected
+            assert {one["plan"][part] for one in cut} == {wanted}
+            status, file = running.send("GET", f"/v1/at_risk.csv?{field}={wanted}&language=ja")
+            rows = list(csv.reader(io.StringIO(file.decode("utf-8-sig"))))
+            assert [row[1] for row in rows[1:]] == expected
+            assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+        status, explained = running.post("/v1/explain", {"customer_id": first["customer_id"]})
+        ExplainReply.model_validate(explained)
+        assert explained["customer"]["plan"]["hooks"] == first["hooks"]
+        status, scored = running.post("/v1/score", {"customer_ids": [first["customer_id"], "nobody"]})
+        assert [one["plan"] and one["plan"]["rule"] for one in scored["customers"]] == [first["rule"], None]
+        status, refused = running.post("/v1/at_risk", {"actions": ["hug"]})
+        assert (status, refused["error"]["field"]) == (422, "actions")
+        status, report = running.post("/v1/report", {"months": 6, "language": "ja"})
+        ReportReply.model_validate(report)
+        assert report == said(capsys, own_shop, "report", "--months", "6", "--language", "ja")
+        assert running.post("/v1/report", {"months": 5})[0] == 422
