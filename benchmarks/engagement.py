@@ -27,14 +27,14 @@ from features.catalog.definitions import indicators
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
-from serving.actions.customer_profiles import portraits
-from serving.actions.plan_file import Origin, keep
+from serving.actions.customer_profiles import customer_profiles
+from serving.actions.plan_file import PlanOrigin, save
 from serving.actions.playbook import read
-from serving.actions.rule_matching import plan
-from serving.actions.rule_validation import Vocabulary, check
-from serving.reports.compute import Question, take
+from serving.actions.rule_matching import match_rules
+from serving.actions.rule_validation import RuleVocabulary, validate_rules
+from serving.reports.compute import ReportRequestData, compute_report
 from serving.reports.report import reply
-from serving.state.score_file import Answers, Facts, Scores
+from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from training.labels.labelling import Churn, ChurnSettings
 
 TIERS = ("dormant", "cooling", "casual", "engaged", "devoted")
@@ -48,7 +48,7 @@ def drawn_scores(customers: int, as_of: int) -> Scores:
     draw = np.random.default_rng(0)
     probability, value = 0.4 * draw.random(customers), draw.lognormal(8, 1, customers)
     tier, following = (draw.integers(0, len(TIERS), customers).astype(np.int8) for _ in range(2))
-    answers = Answers(
+    answers = ScoreTable(
         key=np.arange(customers),
         status=np.zeros(customers, np.int8),
         churn_probability=probability,
@@ -62,12 +62,12 @@ def drawn_scores(customers: int, as_of: int) -> Scores:
     )
     facts: dict[str, Any] = {"model_version": "1", "fingerprint": "", "data_version": "", "newest": None}
     facts |= {"evidence": "normal", "amounts": True, "tiers": TIERS, "scored_at": as_of}
-    return Scores(answers, Facts(as_of=as_of, **facts))
+    return Scores(answers, ScoreMetadata(as_of=as_of, **facts))
 
 
 def report(store: EventStore, as_of: int) -> None:
     """The report over twelve months."""
-    reply(take(store, Question(INDICATORS, CHURN, UTC, 12, as_of)), "en")
+    reply(compute_report(store, ReportRequestData(INDICATORS, CHURN, UTC, 12, as_of)), "en")
 
 
 def planned(store: EventStore, as_of: int) -> None:
@@ -77,18 +77,18 @@ def planned(store: EventStore, as_of: int) -> None:
         timezone="UTC", churn=CHURN, catalog=plain_features(), priors=Priors(), typical={}
     )
     written = read(None)
-    seen = portraits(store, scores, bundle, written.playbook, INDICATORS)
+    seen = customer_profiles(store, scores, bundle, written.playbook, INDICATORS)
     reasons = (*(one.name for one in INDICATORS), "tenure")
     levels = tuple(tuple(level.name for level in one.levels) for one in written.playbook.loyalty)
-    words = Vocabulary(TIERS, reasons, (), levels)
-    check(written, words)
+    words = RuleVocabulary(TIERS, reasons, (), levels)
+    validate_rules(written, words)
     with tempfile.TemporaryDirectory() as folder:
-        made_plan = plan(written.playbook, words, seen, scores)
-        keep(
+        made_plan = match_rules(written.playbook, words, seen, scores)
+        save(
             Path(folder) / "plan.arrow",
             seen,
             made_plan,
-            Origin(written.text, as_of, TIERS, seen.reasons, "UTC"),
+            PlanOrigin(written.text, as_of, TIERS, seen.reasons, "UTC"),
         )
 
 

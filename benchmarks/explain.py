@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from training.bundle.lightgbm_models import Settings, fit_churn
+from training.bundle.lightgbm_models import TreeParameters, fit_churn
 from training.bundle.shap_values import TOLERANCE, Explainer
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ def made_up(n: int, seed: int) -> tuple[Floats, NDArray[np.bool_]]:
     return matrix, churned
 
 
-def measure(customers: int, repeats: int, settings: Settings) -> dict[str, float | str | int]:
+def measure(customers: int, repeats: int, settings: TreeParameters) -> dict[str, float | str | int]:
     """Seconds of both, their ratio, and the largest difference of any contribution."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The set_(bad|over|under) function", PendingDeprecationWarning)
@@ -91,12 +91,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--customers", type=int, default=100_000)
     arguments.add_argument("--repeats", type=int, default=3)
-    arguments.add_argument("--trees", type=int, default=Settings().trees)
-    arguments.add_argument("--leaves", type=int, default=Settings().leaves)
-    arguments.add_argument("--depth", type=int, default=Settings().depth)
+    arguments.add_argument("--trees", type=int, default=TreeParameters().trees)
+    arguments.add_argument("--leaves", type=int, default=TreeParameters().leaves)
+    arguments.add_argument("--depth", type=int, default=TreeParameters().depth)
     arguments.add_argument("--json", action="store_true")
     told = arguments.parse_args()
-    settings = Settings(trees=told.trees, leaves=told.leaves, depth=told.depth)
+    settings = TreeParameters(trees=told.trees, leaves=told.leaves, depth=told.depth)
     found = measure(told.customers, told.repeats, settings)
     if told.json:
         print(json.dumps(found))

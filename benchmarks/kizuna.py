@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks import events
 from features.catalog.definitions import Catalog
-from features.engine.compiled_catalog import Program
+from features.engine.compiled_catalog import CompiledCatalog
 from features.engine.snapshot import Snapshot, snapshot
 from features.event_store import EventStore
 from features.events.history import History
@@ -27,7 +27,7 @@ Reading = Callable[[Sequence[int]], list[pa.Table]]
 
 def forms(folder: Path, catalog: Catalog, dates: Sequence[int]) -> dict[str, Form]:
     """Buckets one after the other on all cores, or as many at a time as there are cores."""
-    columns = Program.of(catalog).event_columns
+    columns = CompiledCatalog.of(catalog).event_columns
 
     def some(buckets: Sequence[int], at_a_time: int, threads: int) -> list[Snapshot]:
         store = EventStore(folder).pinned()
@@ -61,7 +61,7 @@ def pairs(history: History, dates: Sequence[int]) -> tuple[NDArray[np.int64], ND
 
 def reading(folder: Path, catalog: Catalog) -> dict[str, Reading]:
     """The needed columns of all events, in memory, and nothing made of them."""
-    names = ["key", "occurred_at", "recorded_at", "kind", *sorted(Program.of(catalog).event_columns)]
+    names = ["key", "occurred_at", "recorded_at", "kind", *sorted(CompiledCatalog.of(catalog).event_columns)]
     coded = [name for name in TEXTS if name in names]
     files = events.files(folder)
 

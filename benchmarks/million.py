@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, plan_growth
 from features.storage.delta_table import Lake
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.state.database import ScoreFile
 from serving.state.score_file import load, save
 
@@ -21,7 +21,7 @@ MANY = 1_000_000
 def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
     """Copy the project without its events, and give it this many customers; returns their names."""
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns("events", "customers", "scores"))
-    with Call(project).records() as records:
+    with CliContext(project).records() as records:
         current = records.scores()
     if current is None:
         raise SystemExit("score the project first: kizuna score")
@@ -37,7 +37,7 @@ def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
         expected_value=expected,
         value_at_risk=probability * expected,
     )
-    call = Call(folder)
+    call = CliContext(folder)
     facts = replace(scores.facts, scored_at=scores.facts.scored_at + 1)
     file = save(call.project.scores, answers, facts)
     names = [f"customer-{number:08d}" for number in range(many)]

@@ -13,7 +13,7 @@ from collections.abc import Callable  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks import events  # noqa: E402
-from features.engine.compiled_catalog import Program, Selection  # noqa: E402
+from features.engine.compiled_catalog import CompiledCatalog, StreamSelection  # noqa: E402
 from features.engine.evaluate import compute  # noqa: E402
 from features.engine.snapshot import snapshot  # noqa: E402
 from features.timeline import SECOND, Timeline, from_instant  # noqa: E402
@@ -60,8 +60,8 @@ def measure() -> dict[str, float]:
     begun = time.perf_counter()
     row()
     first = time.perf_counter() - begun
-    history, program = history_of([one], timeline, int(as_of[0]), int(as_of[0])), Program.of(catalog)
-    selection = Selection.of(catalog, history)
+    history, program = history_of([one], timeline, int(as_of[0]), int(as_of[0])), CompiledCatalog.of(catalog)
+    selection = StreamSelection.of(catalog, history)
 
     def kernel() -> None:
         compute(history, program, selection, timeline, keys, as_of, threads=1)

@@ -24,13 +24,13 @@ from benchmarks.machine import machine
 from features.engine.snapshot import snapshot
 from features.event_store import EventStore
 from serving.project.settings import Project, read
-from training.backtest import LookBack, look_back
-from training.data.dataset import Rows, dataset, survey
-from training.data.splits import calendar
-from training.evaluation.metrics import METRICS, Outcomes, judge
+from training.backtest import BacktestResult, backtest_with_bundle
+from training.data.dataset import LabelledRows, data_extent, dataset
+from training.data.splits import temporal_splits
+from training.evaluation.metrics import METRICS, TestOutcomes, churn_metrics
 from training.fitting.baselines import baselines
 from training.labels.labelling import label
-from training.train import Plan, company_kinds
+from training.train import TrainingConfig, company_kinds
 from training.tuning import Tuning
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ HEADLINES = ("auc", "average_precision", "log_loss", "brier", "expected_calibrat
 class Answer:
     """What was said on one date, by the model and by its rivals, and what happened."""
 
-    rows: Rows
+    rows: LabelledRows
     said: Floats
     before_calibration: Floats
     rivals: Mapping[str, Floats]
@@ -62,7 +62,7 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
     answers = [answer(project, store, date, tune) for date in past.dates]
     churned = np.concatenate([one.rows.churned for one in answers])
     keys = np.concatenate([one.rows.keys for one in answers])
-    outcomes = Outcomes(
+    outcomes = TestOutcomes(
         churned,
         np.unique(keys, return_inverse=True)[1].astype(np.int64),
         np.concatenate([one.rows.as_of for one in answers]),
@@ -74,8 +74,10 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
         for name in answers[0].rivals
         if name in shared
     }
-    found = judge(np.concatenate([one.said for one in answers]), rivals, outcomes)
-    raw = judge(np.concatenate([one.before_calibration for one in answers]), {}, outcomes, resamples=1)
+    found = churn_metrics(np.concatenate([one.said for one in answers]), rivals, outcomes)
+    raw = churn_metrics(
+        np.concatenate([one.before_calibration for one in answers]), {}, outcomes, resamples=1
+    )
     return {
         "dates": list(past.dates),
         "rows": len(churned),
@@ -97,7 +99,10 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
             | dict(
                 zip(
                     METRICS,
-                    [judge(one.said, {}, _alone(one, outcomes.contacts), resamples=1)[m] for m in METRICS],
+                    [
+                        churn_metrics(one.said, {}, _alone(one, outcomes.contacts), resamples=1)[m]
+                        for m in METRICS
+                    ],
                     strict=True,
                 )
             )
@@ -126,7 +131,7 @@ def made(past: Past, data: Path, folder: Path) -> tuple[Project, EventStore, flo
 def answer(project: Project, store: EventStore, date: str, tune: int | None = None) -> Answer:
     """Look back to a date, and let what happened afterwards judge it."""
     as_of, settings = project.timeline.instant(date), project.settings
-    plan = Plan(
+    plan = TrainingConfig(
         project.timeline,
         project.indicators,
         settings.features,
@@ -136,7 +141,7 @@ def answer(project: Project, store: EventStore, date: str, tune: int | None = No
     )
     began = time.perf_counter()
     tuning = None if tune is None else Tuning(tune, project.state / f"tuning-{date}.db")
-    looked = look_back(store, plan, as_of, tuning=tuning)
+    looked = backtest_with_bundle(store, plan, as_of, tuning=tuning)
     seconds = time.perf_counter() - began
     asked, said, raw = _judged(looked, store, project, as_of)
     return Answer(
@@ -156,7 +161,9 @@ def answer(project: Project, store: EventStore, date: str, tune: int | None = No
     )
 
 
-def _judged(looked: LookBack, store: EventStore, project: Project, as_of: int) -> tuple[Rows, Floats, Floats]:
+def _judged(
+    looked: BacktestResult, store: EventStore, project: Project, as_of: int
+) -> tuple[LabelledRows, Floats, Floats]:
     """The rows that were scored, with the labels that only the whole record has, and what was said."""
     bundle = looked.bundle
     newest = store.newest()
@@ -170,7 +177,7 @@ def _judged(looked: LookBack, store: EventStore, project: Project, as_of: int) -
         dates = np.full(len(keys), as_of, dtype=np.int64)
         matrix[mine] = snapshot(past, bundle.catalog, project.timeline, keys, dates, bundle.priors).matrix
     nothing = np.zeros(len(looked.keys))
-    rows = Rows(
+    rows = LabelledRows(
         looked.keys,
         np.zeros(len(looked.keys), dtype=np.uint64),
         np.full(len(looked.keys), as_of, dtype=np.int64),
@@ -185,16 +192,16 @@ def _judged(looked: LookBack, store: EventStore, project: Project, as_of: int) -
     return rows, said.churn_probability, 1.0 / (1.0 + np.exp(-said.margin))
 
 
-def _known(looked: LookBack, store: EventStore, plan: Plan, as_of: int) -> Rows:
+def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_of: int) -> LabelledRows:
     """Every labelled row that was known on the date: what the baselines learn from."""
     bundle = looked.bundle
-    past = survey(store, as_of, bundle.churn, plan.timeline, company_kinds(plan.indicators))
-    dates = calendar(past.first, past.newest, bundle.churn, plan.timeline).labelled
+    past = data_extent(store, as_of, bundle.churn, plan.timeline, company_kinds(plan.indicators))
+    dates = temporal_splits(past.first, past.newest, bundle.churn, plan.timeline).labelled
     return dataset(store, bundle.catalog, bundle.churn, plan.timeline, bundle.priors, dates, past, as_of)
 
 
-def _alone(one: Answer, contacts: int) -> Outcomes:
-    return Outcomes(one.rows.churned, np.arange(len(one.rows)), one.rows.as_of, contacts)
+def _alone(one: Answer, contacts: int) -> TestOutcomes:
+    return TestOutcomes(one.rows.churned, np.arange(len(one.rows)), one.rows.as_of, contacts)
 
 
 def _with_intervals(found: Mapping[str, float], prefix: str) -> Iterator[tuple[str, list[float]]]:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import events, kizuna
 from benchmarks.contender import peak_memory_mb
-from features.engine.compiled_catalog import Program
+from features.engine.compiled_catalog import CompiledCatalog
 from features.engine.evaluate import warm
 from features.engine.snapshot import Snapshot
 from features.event_store import EventStore
@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 32_768
 def stream(store: EventStore, dates: list[int], folder: Path) -> dict[str, float]:
     """Write a Parquet file of feature rows for each bucket; says the seconds of each part of the work."""
     catalog = events.rich_features()
-    columns = Program.of(catalog).event_columns
+    columns = CompiledCatalog.of(catalog).event_columns
     folder.mkdir(parents=True)
     spent = {"wait_for_reading_s": 0.0, "compute_s": 0.0, "wait_for_writing_s": 0.0}
     counts = {"rows": 0, "events": 0}

@@ -30,8 +30,8 @@ from benchmarks.million import MANY, fill
 from benchmarks.visitors import Visit, request, visit
 from features.engine.snapshot import snapshot
 from features.timeline import Timeline, from_instant
-from serving.cli.context import Call
-from serving.lists.score_reader import Replies
+from serving.cli.context import CliContext
+from serving.lists.score_reader import ScoreReader
 from serving.schemas.requests import LiveCustomer
 from serving.scoring.live import history_of
 
@@ -46,9 +46,9 @@ def prepare(project: Path, folder: Path) -> dict[str, list[bytes]]:
     (folder / "project").mkdir()
     shutil.copy(project / "kizuna.toml", folder / "project")
     shutil.copytree(project / "state", folder / "project" / "state")
-    call = Call(folder / "project")
+    call = CliContext(folder / "project")
     with call.records() as records:
-        replies = Replies.current(records, call.project, call.store)
+        replies = ScoreReader.current(records, call.project, call.store)
     facts = replies.scores.facts
     keys = replies.scores.answers.key[replies.scores.cohort][:CUSTOMERS]
     names = replies.customers.names(keys).to_pylist()

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serving import kizuna, memory, started
-from serving.cli.context import Call
-from serving.lists.score_reader import Replies
+from serving.cli.context import CliContext
+from serving.lists.score_reader import ScoreReader
 from serving.scoring.batch import score
 from serving.state.active_model import adopt, in_use
 from serving.state.database import ScoreFile
@@ -36,12 +36,12 @@ class Truth:
     """What the batch says, for each version that was ever in use."""
 
     def __init__(self, folder: Path) -> None:
-        self.call = Call(folder)
+        self.call = CliContext(folder)
         self.right: dict[tuple[str, str], dict[str, Any]] = {}
         self.swaps = 0
         with self.call.records() as records:
             self.champion = in_use(records, self.call.project.state)
-            current = Replies.current(records, self.call.project, self.call.store)
+            current = ScoreReader.current(records, self.call.project, self.call.store)
         keys = current.scores.answers.key[:: max(1, len(current.scores.answers) // ASKED)]
         self.names = current.customers.names(keys).to_pylist()
         self.as_of = current.scores.facts.as_of
@@ -58,10 +58,10 @@ class Truth:
             answers, facts = score(call.store, champion, as_of, call.now)
             name = save(project.scores, answers, facts)
             kept = ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now)
-            self._note(Replies.of_file(records, project, call.store, kept))
+            self._note(ScoreReader.of_file(records, project, call.store, kept))
             records.use_scores(kept)
 
-    def _note(self, replies: Replies) -> None:
+    def _note(self, replies: ScoreReader) -> None:
         for one in self.names:
             said = replies.of([one], "en")
             self.right[said["model_version"], one] = said

@@ -29,13 +29,13 @@ from features.event_store import EventStore
 from serving.project.settings import Project
 from training.bundle.lightgbm_models import slots, tier_settings, value_settings
 from training.bundle.tiers import tier_scale
-from training.data.dataset import Rows, dataset, survey
+from training.data.dataset import LabelledRows, data_extent, dataset
 from training.data.priors import learn_priors
-from training.data.splits import calendar
-from training.fitting.pipeline import Recipe, thinned
+from training.data.splits import temporal_splits
+from training.fitting.pipeline import TrainingPipeline, thinned
 from training.labels.labelling import Churn
 from training.registry.mlflow_tracking import Tracking
-from training.train import Plan, company_kinds, train
+from training.train import TrainingConfig, company_kinds, train
 
 REPEAT = 3
 
@@ -64,9 +64,9 @@ def training(name: str, data: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def _plan(project: Project) -> Plan:
+def _plan(project: Project) -> TrainingConfig:
     settings = project.settings
-    return Plan(
+    return TrainingConfig(
         project.timeline,
         project.indicators,
         settings.features,
@@ -76,7 +76,7 @@ def _plan(project: Project) -> Plan:
     )
 
 
-def _whole(store: EventStore, plan: Plan, folder: Path) -> tuple[float, float]:
+def _whole(store: EventStore, plan: TrainingConfig, folder: Path) -> tuple[float, float]:
     """Seconds of `kizuna train`, and how many of them LightGBM trained."""
     spent, real = 0.0, lightgbm.train
 
@@ -97,19 +97,21 @@ def _whole(store: EventStore, plan: Plan, folder: Path) -> tuple[float, float]:
     return whole, spent
 
 
-def _prepared(store: EventStore, plan: Plan) -> tuple[Recipe, Rows]:
+def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline, LabelledRows]:
     """The recipe and the rows that the delivered models are fitted on."""
     churn, timeline = Churn.of(plan.churn, plan.indicators), plan.timeline
-    past = survey(store, None, churn, timeline, company_kinds(plan.indicators))
-    dates = calendar(past.first, past.newest, churn, timeline)
+    past = data_extent(store, None, churn, timeline, company_kinds(plan.indicators))
+    dates = temporal_splits(past.first, past.newest, churn, timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
     priors = learn_priors(store.histories(), features, timeline, dates.every[0])
     rows = dataset(store, features, churn, timeline, priors, dates.every, past, None)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
-    return Recipe(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(dates.labelled)
+    return TrainingPipeline(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(
+        dates.labelled
+    )
 
 
-def _bare(recipe: Recipe, rows: Rows) -> None:
+def _bare(recipe: TrainingPipeline, rows: LabelledRows) -> None:
     """The same three models by LightGBM alone."""
     stayed, names = rows.where(~rows.churned), list(slots(rows.columns))
     tiers = len(recipe.tiers.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.reports.behaviour_attitude import CELLS
-from serving.reports.metric_definitions import MEASURES, REASONS, Need
+from serving.reports.metric_definitions import MEASURES, REASONS, RequiredInput
 from serving.schemas.terms import OUTCOME_WORDS, STAGE_WORDS
 
 INTERVALS = {
@@ -84,7 +84,7 @@ def measures_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _need(need: Need) -> str:
+def _need(need: RequiredInput) -> str:
     said = f"events of {need.indicator}" if need.indicator else f"events of {', '.join(need.kinds)}"
     said = {
         "events of churn started": "events that make a customer one ([churn])",

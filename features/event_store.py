@@ -22,22 +22,22 @@ import pyarrow.parquet as pq
 
 from features.errors import ConfigurationError, DataError, UsageError
 from features.events.history import History
-from features.events.validation import NO_CUSTOMER, Tally, sift
+from features.events.validation import NO_CUSTOMER, ValidationCounts, validate_rows
 from features.ingestion import quarantine
 from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
 from features.ingestion.merge import Ingestion
-from features.ingestion.quarantine import QUARANTINE_SCHEMA, Refusals
-from features.ingestion.sources import Attribute, Feed, Source
-from features.ingestion.staging import Arrivals
+from features.ingestion.quarantine import QUARANTINE_SCHEMA, QuarantineWriter
+from features.ingestion.sources import Attribute, Source, SourceReader
+from features.ingestion.staging import StagingArea
 from features.privacy import erasure
 from features.privacy.erasure import ErasureReceipt
-from features.privacy.suppression_list import Erased
+from features.privacy.suppression_list import SuppressionList
 from features.storage import history_reader
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, load, plan_growth
-from features.storage.delta_table import File, Lake, Snapshot, turn
+from features.storage.delta_table import File, Lake, TableVersion, turn
 from features.storage.history_reader import ALL_COLUMNS
 from features.storage.sorted_run import RUN_SCHEMA
-from features.storage.string_dictionary import Vocabulary
+from features.storage.string_dictionary import StringDictionary
 from features.timeline import Timeline
 
 BUCKETS = 16
@@ -78,7 +78,7 @@ class EventStore:
         self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
         self._known: tuple[int, Customers] = (-1, Customers())
         self._facts: dict[str, dict[str, str]] = {}
-        self._pinned: Snapshot | None = None
+        self._pinned: TableVersion | None = None
         self.buckets = tuple(range(buckets))
 
     @property
@@ -115,14 +115,14 @@ class EventStore:
                 )
         with self._writing(progress) as run:
             marks: dict[str, Any] = self._events.record().get("watermarks", {})
-            erased = Erased(self.folder)
+            erased = SuppressionList(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
                 tallies = []
                 for number, source in enumerate(every):
-                    tally = Tally(source.name)
+                    tally = ValidationCounts(source.name)
                     tallies.append(tally)
                     clock = Timeline(source.timezone) if source.timezone else timeline
-                    feed = Feed(source, folder, marks.get(source.name))
+                    feed = SourceReader(source, folder, marks.get(source.name))
                     with ThreadPoolExecutor(1) as pool:  # the next batch is read while one is taken in
                         taken: Future[None] | None = None
                         for batch in feed:
@@ -131,10 +131,12 @@ class EventStore:
                                 progress(said, 0.5 * number / len(every))
                             rows, left_out = erased.without(batch, arrivals.customers)
                             tally.erased += left_out
-                            good, refused = sift(rows, clock, now, tally)
+                            good, refused = validate_rows(rows, clock, now, tally)
                             if taken is not None:
                                 taken.result()
-                            taken = pool.submit(arrivals.take_in, erased.unsaid(good), source.name)
+                            taken = pool.submit(
+                                arrivals.take_in, erased.blank_suppressed_ids(good), source.name
+                            )
                             refusals.add(refused)
                         if taken is not None:
                             taken.result()
@@ -148,14 +150,14 @@ class EventStore:
         """Keep events that came some other way than through a source's query."""
         with self._writing(None) as run:
             marks = self._events.record().get("watermarks", {})
-            erased = Erased(self.folder)
+            erased = SuppressionList(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
-                tally = Tally(source)
+                tally = ValidationCounts(source)
                 rows, tally.erased = erased.without(table, arrivals.customers)
-                good, refused = sift(rows, timeline, now, tally)
+                good, refused = validate_rows(rows, timeline, now, tally)
                 if tally.rows or not tally.erased:
                     tally.verdict()
-                arrivals.take_in(erased.unsaid(good), source)
+                arrivals.take_in(erased.blank_suppressed_ids(good), source)
                 refusals.add(refused)
                 return self._bring_in(run, arrivals, refusals, [tally], marks, now, None)[0]
 
@@ -249,14 +251,14 @@ class EventStore:
                 self._events,
                 self._customers,
                 self._quarantine,
-                Erased(self.folder),
+                SuppressionList(self.folder),
                 run,
             )
 
     def readmit(self, customer_id: str) -> None:
         """Let rows of an erased customer in again; raises `UsageError` where none are kept out."""
         with self._writing(None):
-            if not Erased(self.folder).discard(customer_id):
+            if not SuppressionList(self.folder).discard(customer_id):
                 raise UsageError(
                     f"cannot readmit customer '{customer_id}': they are not among the erased. "
                     "Check the identifier."
@@ -273,20 +275,20 @@ class EventStore:
                 lake.forget_the_past()
 
     @contextmanager
-    def _arrivals(self, run: str) -> Iterator[tuple[Arrivals, Refusals]]:
+    def _arrivals(self, run: str) -> Iterator[tuple[StagingArea, QuarantineWriter]]:
         folder = self.folder / f"arriving-{run}"
         try:
-            arrivals = Arrivals(folder, len(self.buckets), load(self._customers), Vocabulary())
-            yield arrivals, Refusals(folder / "refused.parquet")
+            arrivals = StagingArea(folder, len(self.buckets), load(self._customers), StringDictionary())
+            yield arrivals, QuarantineWriter(folder / "refused.parquet")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _bring_in(
         self,
         run: str,
-        arrivals: Arrivals,
-        refusals: Refusals,
-        tallies: Sequence[Tally],
+        arrivals: StagingArea,
+        refusals: QuarantineWriter,
+        tallies: Sequence[ValidationCounts],
         marks: dict[str, Any],
         now: int,
         progress: Progress | None,
@@ -312,7 +314,7 @@ class EventStore:
                 record={"watermarks": marks},
             )
 
-        def receipt(tally: Tally) -> Receipt:
+        def receipt(tally: ValidationCounts) -> Receipt:
             new, there, corrected, refused = (
                 change.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
             )
@@ -322,20 +324,20 @@ class EventStore:
 
         return [receipt(tally) for tally in tallies]
 
-    def _read(self, snapshot: Snapshot, bucket: int, **how: Any) -> History:
+    def _read(self, snapshot: TableVersion, bucket: int, **how: Any) -> History:
         files = snapshot.by_bucket.get(bucket, ())
         return history_reader.history([self._events.path(file) for file in files], **how)
 
-    def _version_read(self) -> Snapshot:
-        return self._pinned or self._events.snapshot() or Snapshot(-1)
+    def _version_read(self) -> TableVersion:
+        return self._pinned or self._events.snapshot() or TableVersion(-1)
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self) -> TableVersion:
         snapshot = self._version_read()
         if not snapshot.files:
             raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
         return snapshot
 
-    def _said(self, fact: str, snapshot: Snapshot) -> list[int]:
+    def _said(self, fact: str, snapshot: TableVersion) -> list[int]:
         """What each file says of itself, where it says something."""
         return [int(said) for file in snapshot.files if (said := self._fact(file, fact))]
 

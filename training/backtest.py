@@ -14,7 +14,7 @@ from features.errors import DataError
 from features.event_store import EventStore
 from training.bundle.model_bundle import Bundle
 from training.labels.labelling import cohort
-from training.train import Plan, Progress, learn, silent
+from training.train import Progress, TrainingConfig, learn, silent
 
 if TYPE_CHECKING:
     from training.tuning import Tuning
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, eq=False)
-class LookBack:
+class BacktestResult:
     """The model of a past date, and what it said of the cohort then."""
 
     bundle: Bundle
@@ -41,23 +41,25 @@ class LookBack:
     """`SCHEMA`, by customer id."""
 
 
-def backtest(store: EventStore, plan: Plan, as_of: int, progress: Progress | None = None) -> pa.Table:
+def backtest(
+    store: EventStore, plan: TrainingConfig, as_of: int, progress: Progress | None = None
+) -> pa.Table:
     """One row of `SCHEMA` for each customer of the cohort at the as-of date, by customer id.
 
     Events that occurred or were recorded at or after the date do not exist for it. No gate is asked and
     nothing is registered. `expected_value` is null where events carry no amounts.
     """
-    return look_back(store, plan, as_of, progress).table
+    return backtest_with_bundle(store, plan, as_of, progress).table
 
 
-def look_back(
+def backtest_with_bundle(
     store: EventStore,
-    plan: Plan,
+    plan: TrainingConfig,
     as_of: int,
     progress: Progress | None = None,
     *,
     tuning: Tuning | None = None,
-) -> LookBack:
+) -> BacktestResult:
     """The table of `backtest`, with the model that said it, searched for before the date if so asked."""
     tell = progress or silent
     bundle, _ = learn(
@@ -92,4 +94,4 @@ def look_back(
     tell("looked back", 1.0)
     table = pa.concat_tables(parts)
     order = table.column("customer_id").to_numpy(zero_copy_only=False).argsort(kind="stable")
-    return LookBack(bundle, np.concatenate(every)[order], table.take(pa.array(order)))
+    return BacktestResult(bundle, np.concatenate(every)[order], table.take(pa.array(order)))

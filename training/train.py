@@ -19,20 +19,20 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import Settings
+from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings, tier_scale
-from training.data.dataset import Rows, Survey, dataset, survey
+from training.data.dataset import DataExtent, LabelledRows, data_extent, dataset
 from training.data.priors import learn_priors
-from training.data.splits import Calendar, a_year_before, calendar
+from training.data.splits import TemporalSplits, a_year_before, temporal_splits
 from training.evaluation.champion_comparison import present
-from training.evaluation.evaluate import Evidence, deliver, examine
+from training.evaluation.evaluate import Evaluation, calibrate_for_delivery, evaluate_models
 from training.evaluation.metrics import METRICS
-from training.fitting.pipeline import Recipe
+from training.fitting.pipeline import TrainingPipeline
 from training.labels.labelling import Churn, ChurnSettings
 from training.registry.model_card.card import summary
-from training.registry.promotion import PROMOTIONS, decide, record
-from training.registry.run_artifacts import keep, keep_trials
+from training.registry.promotion import PROMOTIONS, decide_promotion, log_promotion
+from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
 
 if TYPE_CHECKING:
     from training.registry.mlflow_tracking import Tracking
@@ -45,7 +45,7 @@ FEW = 25
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingConfig:
     """What a project wants learned."""
 
     timeline: Timeline
@@ -55,11 +55,11 @@ class Plan:
     tiers: TierSettings
     contacts: int
     seed: int = 0
-    models: Settings = field(default_factory=Settings)
+    models: TreeParameters = field(default_factory=TreeParameters)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrainingResult:
     """What became of a training: the model's version, and whether it earned to be the champion."""
 
     promoted: bool
@@ -77,14 +77,14 @@ class Verdict:
 
 def train(
     store: EventStore,
-    plan: Plan,
+    plan: TrainingConfig,
     tracking: Tracking,
     *,
     now: int,
     until: int | None = None,
     tuning: Tuning | None = None,
     progress: Progress | None = None,
-) -> Verdict:
+) -> TrainingResult:
     """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it.
 
     `now` is the moment that the promotion log names. The log is written first: the alias never moves
@@ -100,21 +100,25 @@ def train(
     if champion is not None and champion.same:
         tell("trained", 1.0)
         run_id = tracking.run_of(champion.version)
-        return Verdict(False, champion.version, run_id, (), (), _headline(bundle), bundle, unchanged=True)
-    decision = decide(bundle, evidence, champion)
+        return TrainingResult(
+            False, champion.version, run_id, (), (), _headline(bundle), bundle, unchanged=True
+        )
+    decision = decide_promotion(bundle, evidence, champion)
     again = None if decision.promoted else tracking.version_of(bundle.fingerprint)
     if again is not None:  # refused before, and now once more
         tell("trained", 1.0)
         told = (decision.refusals, decision.warnings)
-        return Verdict(False, again, tracking.run_of(again), *told, _headline(bundle), bundle, unchanged=True)
+        return TrainingResult(
+            False, again, tracking.run_of(again), *told, _headline(bundle), bundle, unchanged=True
+        )
     tell("keeping the run", 0.8)
     until_day = plan.timeline.local(bundle.trained_until).date()
     with tracking.run(f"until {until_day}{'' if tuning is None else ', tuned'}") as run:
-        keep(run, bundle, evidence, decision, store_version=store.version)
+        upload_run_artifacts(run, bundle, evidence, decision, store_version=store.version)
         if tuning is not None:
-            keep_trials(tracking, run, tuning)
+            upload_tuning_trials(tracking, run, tuning)
         number = tracking.register(run, bundle, description=summary(bundle, decision))
-    record(
+    log_promotion(
         store.folder / PROMOTIONS,
         decision,
         decided_at=plan.timeline.name(now),
@@ -126,7 +130,7 @@ def train(
     if decision.promoted:
         tracking.promote(number)
     tell("trained", 1.0)
-    return Verdict(
+    return TrainingResult(
         promoted=decision.promoted,
         version=number,
         run_id=run.id,
@@ -139,12 +143,12 @@ def train(
 
 def learn(
     store: EventStore,
-    plan: Plan,
+    plan: TrainingConfig,
     *,
     until: int | None,
     tuning: Tuning | None = None,
     progress: Progress | None = None,
-) -> tuple[Bundle, Evidence]:
+) -> tuple[Bundle, Evaluation]:
     """Learn from what was known before `until`, and judge it on dates later than those that taught.
 
     The data counts as covered until its newest event before `until`, not until `until` itself: deleting
@@ -156,8 +160,8 @@ def learn(
     tell("looking through the events", 0.0)
     store = store.pinned()  # an ingest meanwhile changes nothing here
     churn = Churn.of(plan.churn, plan.indicators)
-    past = survey(store, until, churn, plan.timeline, company_kinds(plan.indicators))
-    dates = calendar(past.first, past.newest, churn, plan.timeline)
+    past = data_extent(store, until, churn, plan.timeline, company_kinds(plan.indicators))
+    dates = temporal_splits(past.first, past.newest, churn, plan.timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
 
     tell("computing features", 0.05)
@@ -170,12 +174,12 @@ def learn(
     settings = replace(plan.models, seed=plan.seed)
     if tuning is not None:
         settings = tuning(settings, rows.on(dates.fit), churn, lambda words, _: tell(words, 0.2))
-    recipe = Recipe(settings, features, churn, scale, books=priors.code_book)
+    recipe = TrainingPipeline(settings, features, churn, scale, books=priors.code_book)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
-        recipe, evidence = examine(recipe, rows, dates, plan.contacts)
+        recipe, evidence = evaluate_models(recipe, rows, dates, plan.contacts)
 
     tell("fitting on every labelled date", 0.6)
-    models, calibration = deliver(recipe, evidence, rows, dates)
+    models, calibration = calibrate_for_delivery(recipe, evidence, rows, dates)
     bundle = Bundle(
         timezone=plan.timeline.timezone,
         catalog=features,
@@ -207,7 +211,7 @@ def silent(_words: str, _share: float) -> None:
     """Progress that nobody watches."""
 
 
-def _settled(dates: Calendar, rows: Rows, churn: Churn, timeline: Timeline) -> Calendar:
+def _settled(dates: TemporalSplits, rows: LabelledRows, churn: Churn, timeline: Timeline) -> TemporalSplits:
     """The calendar, cross-fitted by customer instead when a role has too few churners or stayers.
 
     Raises `DataError` when nobody could leave, nobody left, or everybody did.
@@ -240,7 +244,7 @@ def company_kinds(indicators: Sequence[Indicator]) -> frozenset[str]:
     return frozenset(kind for one in indicators for kind in one.kinds) - own
 
 
-def _typical(rows: Rows, features: Catalog) -> dict[str, float]:
+def _typical(rows: LabelledRows, features: Catalog) -> dict[str, float]:
     """The cohort's median of each feature on the newest dates; of details, the most frequent."""
     typical = {}
     for place, column in enumerate(features.columns):
@@ -256,7 +260,11 @@ def _mode(x: NDArray[np.float64]) -> float:
 
 
 def _described(
-    plan: Plan, recipe: Recipe, dates: Calendar, past: Survey, calibration: Calibration
+    plan: TrainingConfig,
+    recipe: TrainingPipeline,
+    dates: TemporalSplits,
+    past: DataExtent,
+    calibration: Calibration,
 ) -> dict[str, Any]:
     """How this bundle was made, in plain data."""
     name = plan.timeline.name

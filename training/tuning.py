@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from features.errors import UsageError
 from features.timeline import DAY
-from training.bundle.lightgbm_models import Settings, fit_churn
-from training.data.dataset import Rows, mixed
-from training.evaluation.metrics import METRICS, Measure, Outcomes
+from training.bundle.lightgbm_models import TreeParameters, fit_churn
+from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.evaluation.metrics import METRICS, TestOutcomes, WeightedMetrics
 from training.labels.labelling import Churn
 
 if TYPE_CHECKING:
@@ -52,19 +52,19 @@ SPACE = {
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """One tried setting. Instants in microseconds UTC."""
 
     number: int
     state: str
     """`finished`, `pruned` or `failed`."""
-    settings: Settings
+    settings: TreeParameters
     losses: tuple[float, ...]
     """The mean log loss after each split; shorter where the trial was pruned."""
     started: int
     ended: int
 
-    def clearly_beats(self, other: Trial) -> bool:
+    def clearly_beats(self, other: TuningTrial) -> bool:
         """Whether its loss is less by more than the standard error of the difference over the splits.
 
         One split alone says nothing of that.
@@ -87,7 +87,7 @@ class Tuning:
 
     count: int
     storage: Path
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[TuningTrial] = field(default_factory=list)
     split_by: str = ""
     """`time`, or `customers` where the history is too short."""
 
@@ -99,7 +99,9 @@ class Tuning:
                 field="tune",
             )
 
-    def __call__(self, settings: Settings, rows: Rows, churn: Churn, progress: Progress) -> Settings:
+    def __call__(
+        self, settings: TreeParameters, rows: LabelledRows, churn: Churn, progress: Progress
+    ) -> TreeParameters:
         """The settings given, or clearly better ones, on the rows that fit."""
         import optuna
 
@@ -138,7 +140,7 @@ class Tuning:
         return self.chosen or settings
 
     @property
-    def chosen(self) -> Settings | None:
+    def chosen(self) -> TreeParameters | None:
         """The settings of the best trial, None where those given are as good."""
         finished = [trial for trial in self.trials if trial.state == "finished"]
         best = min(finished, key=lambda trial: trial.losses[-1], default=None)
@@ -161,7 +163,7 @@ class Tuning:
         }
 
 
-def splits(rows: Rows, churn: Churn) -> tuple[str, list[tuple[Rows, Rows]]]:
+def splits(rows: LabelledRows, churn: Churn) -> tuple[str, list[tuple[LabelledRows, LabelledRows]]]:
     """What each trial fits on and is judged on, the latest dates first.
 
     A block of later dates is as long as a horizon, or a fifth of the dates where that is less.
@@ -169,11 +171,11 @@ def splits(rows: Rows, churn: Churn) -> tuple[str, list[tuple[Rows, Rows]]]:
     parts = list(_by_time(rows, churn))
     if parts:
         return "time", parts
-    fold = mixed(rows.hashes) % np.uint64(SPLITS)
+    fold = shuffled_by_customer(rows.hashes) % np.uint64(SPLITS)
     return "customers", [(rows.where(fold != one), rows.where(fold == one)) for one in range(SPLITS)]
 
 
-def _by_time(rows: Rows, churn: Churn) -> Iterator[tuple[Rows, Rows]]:
+def _by_time(rows: LabelledRows, churn: Churn) -> Iterator[tuple[LabelledRows, LabelledRows]]:
     dates = np.unique(rows.as_of)
     reach = churn.horizon.reach * DAY
     block = min(churn.horizon.days * DAY, max(1, (dates[-1] - dates[0]) // 5)) if len(dates) else 1
@@ -187,7 +189,7 @@ def _by_time(rows: Rows, churn: Churn) -> Iterator[tuple[Rows, Rows]]:
         end -= block
 
 
-def study_name(settings: Settings, rows: Rows, churn: Churn) -> str:
+def study_name(settings: TreeParameters, rows: LabelledRows, churn: Churn) -> str:
     """The same for the same rows, question and search; another for anything else."""
     facts = {
         "space": SPACE,
@@ -201,7 +203,9 @@ def study_name(settings: Settings, rows: Rows, churn: Churn) -> str:
     return "churn-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _tried(trial: optuna.Trial, settings: Settings, parts: Sequence[tuple[Rows, Rows]]) -> float:
+def _tried(
+    trial: optuna.Trial, settings: TreeParameters, parts: Sequence[tuple[LabelledRows, LabelledRows]]
+) -> float:
     """The mean log loss over the splits; stopped early where the median of the others is better."""
     import optuna
 
@@ -218,9 +222,9 @@ def _tried(trial: optuna.Trial, settings: Settings, parts: Sequence[tuple[Rows, 
     return float(np.mean(losses))
 
 
-def _log_loss(said: NDArray[np.float64], rows: Rows) -> float:
+def _log_loss(said: NDArray[np.float64], rows: LabelledRows) -> float:
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    measure = Measure(said, Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
+    measure = WeightedMetrics(said, TestOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
     return float(measure(np.ones(len(rows)))[METRICS.index("log_loss")])
 
 
@@ -234,11 +238,11 @@ def _suggested(trial: optuna.Trial) -> dict[str, Any]:
     return found
 
 
-def _settings(found: dict[str, Any], settings: Settings) -> Settings:
+def _settings(found: dict[str, Any], settings: TreeParameters) -> TreeParameters:
     return replace(settings, **found | {"leaves": min(found["leaves"], 2 ** found["depth"])})
 
 
-def _given(settings: Settings) -> dict[str, Any]:
+def _given(settings: TreeParameters) -> dict[str, Any]:
     """The settings given, as far as the search reaches."""
     held = asdict(settings)
     return {name: min(max(held[name], low), high) for name, (low, high) in SPACE.items()}
@@ -252,10 +256,10 @@ def _finished(study: optuna.Study) -> bool:
     return any(one.state.name == "COMPLETE" for one in study.get_trials(deepcopy=False))
 
 
-def _trial(one: optuna.trial.FrozenTrial, settings: Settings) -> Trial:
+def _trial(one: optuna.trial.FrozenTrial, settings: TreeParameters) -> TuningTrial:
     states = {"COMPLETE": "finished", "PRUNED": "pruned"}
     whole = set(SPACE) <= set(one.params)
-    return Trial(
+    return TuningTrial(
         number=one.number,
         state=states.get(one.state.name, "failed"),
         settings=_settings(one.params, settings) if whole else settings,

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.catalog.aggregates import AGGREGATES, CALENDAR, Aggregate
-from features.catalog.display_names import INDICATOR_WORDS, Words, kind_words, narrowed
+from features.catalog.display_names import INDICATOR_WORDS, DisplayName, kind_words, narrowed
 from features.catalog.settings import FeatureEntry, FeatureSettings, Operation
 from features.errors import ConfigurationError
 
@@ -92,7 +92,7 @@ class Stream:
     places: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     amounts: bool = False
-    words: Words = field(default_factory=Words)
+    words: DisplayName = field(default_factory=DisplayName)
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,8 @@ class Catalog:
         return Catalog(
             tuple(Indicator(**frozen(record)) for record in data["indicators"]),
             tuple(
-                Stream(**{**frozen(record), "words": Words(**record["words"])}) for record in data["streams"]
+                Stream(**{**frozen(record), "words": DisplayName(**record["words"])})
+                for record in data["streams"]
             ),
             tuple(Derived(**r) if "operation" in r else Feature(**r) for r in data["features"]),
         )
@@ -337,7 +338,7 @@ def _defaults(
             features += _kind_family(indicator, part, settings.windows)
     for kind in sorted(kind for kind in kinds if kind.startswith(ATTRIBUTE)):
         name = kind.removeprefix(ATTRIBUTE)
-        words = Words(name, name, name, name, name, name, "value", name, name, "値")
+        words = DisplayName(name, name, name, name, name, name, "value", name, name, "値")
         streams.append(Stream(f"profile_{name}", "profile", (kind,), words=words))
         features += [Feature(f"profile_{name}_{a}", f"profile_{name}", a) for a in ("last", "last_detail")]
     if settings.calendar:
@@ -349,7 +350,7 @@ def _defaults(
 _CALENDAR = Stream(CALENDAR, CALENDAR, ())
 
 
-def _words(indicator: Indicator) -> Words:
+def _words(indicator: Indicator) -> DisplayName:
     return INDICATOR_WORDS.get(indicator.name) or kind_words(indicator.name)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Words:
+class DisplayName:
     """The words for one stream of events."""
 
     one: str = "event"
@@ -23,12 +23,14 @@ class Words:
     ja_details: str = "内容"
 
 
-def _amount(one: str, many: str, ja: str, count: str, ja_value: str, detail: tuple[str, str, str]) -> Words:
-    return Words(one, many, ja, count, "amount", ja_value, "amount", *detail)
+def _amount(
+    one: str, many: str, ja: str, count: str, ja_value: str, detail: tuple[str, str, str]
+) -> DisplayName:
+    return DisplayName(one, many, ja, count, "amount", ja_value, "amount", *detail)
 
 
-def _minutes(one: str, many: str, ja: str, count: str, detail: tuple[str, str, str]) -> Words:
-    return Words(one, many, ja, count, "minutes", f"{ja}時間（分）", "minutes", *detail)
+def _minutes(one: str, many: str, ja: str, count: str, detail: tuple[str, str, str]) -> DisplayName:
+    return DisplayName(one, many, ja, count, "minutes", f"{ja}時間（分）", "minutes", *detail)
 
 
 INDICATOR_WORDS = {
@@ -49,7 +51,7 @@ INDICATOR_WORDS = {
         "コンテンツ閲覧回数",
         ("title", "titles", "タイトル"),
     ),
-    "inquiry": Words(
+    "inquiry": DisplayName(
         "inquiry",
         "inquiries",
         "問い合わせ",
@@ -61,7 +63,7 @@ INDICATOR_WORDS = {
         "topics",
         "用件",
     ),
-    "survey": Words(
+    "survey": DisplayName(
         "survey answer",
         "survey answers",
         "アンケート回答",
@@ -73,7 +75,7 @@ INDICATOR_WORDS = {
         "touchpoints",
         "対象",
     ),
-    "social": Words(
+    "social": DisplayName(
         "social media action",
         "social media actions",
         "SNSでの反応",
@@ -82,10 +84,10 @@ INDICATOR_WORDS = {
         "リーチ",
         "reach",
     ),
-    "community": Words(
+    "community": DisplayName(
         "community activity", "community activities", "コミュニティ参加", "コミュニティ参加回数"
     ),
-    "referral": Words("referral", "referrals and reviews", "紹介・口コミ", "紹介・口コミの件数"),
+    "referral": DisplayName("referral", "referrals and reviews", "紹介・口コミ", "紹介・口コミの件数"),
     "response": _amount(
         "response to a campaign",
         "responses to campaigns",
@@ -94,7 +96,7 @@ INDICATOR_WORDS = {
         "施策経由の金額",
         ("campaign", "campaigns", "施策"),
     ),
-    "campaign": Words(
+    "campaign": DisplayName(
         "campaign contact",
         "campaign contacts",
         "施策接触",
@@ -169,11 +171,11 @@ _KINDS = {
 }
 
 
-def kind_words(kind: str, like: Words | None = None) -> Words:
+def kind_words(kind: str, like: DisplayName | None = None) -> DisplayName:
     """The words for one kind of event, with the value and detail words of the stream it is part of."""
     plain = kind.replace("_", " ")
     one, many, ja, count = _KINDS.get(kind, (plain, f"{plain} events", f"「{kind}」", f"「{kind}」の回数"))
-    words = replace(like or Words(), one=one, many=many, ja=ja, count=count)
+    words = replace(like or DisplayName(), one=one, many=many, ja=ja, count=count)
     return (
         replace(words, ja_value=f"{ja}時間（分）")
         if words.ja_value.endswith("時間（分）") and like and like.value == "minutes"
@@ -181,7 +183,7 @@ def kind_words(kind: str, like: Words | None = None) -> Words:
     )
 
 
-def narrowed(words: Words, to: Sequence[str]) -> Words:
+def narrowed(words: DisplayName, to: Sequence[str]) -> DisplayName:
     """The words for some of a stream's events: those of a channel, a place or a detail."""
     if not to:
         return words

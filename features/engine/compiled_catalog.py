@@ -33,7 +33,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class CompiledCatalog:
     """What to compute: columns grouped by family of aggregates and by stream, windows ascending."""
 
     windows: tuple[int, ...]
@@ -69,7 +69,7 @@ class Program:
     """The columns of an event, besides its kind and instant, that some feature reads."""
 
     @staticmethod
-    def of(catalog: Catalog) -> Program:
+    def of(catalog: Catalog) -> CompiledCatalog:
         """The program of a catalogue."""
         plain = [feature for feature in catalog.features if isinstance(feature, Feature)]
         span = {feature.name: AGGREGATES[feature.aggregate].span for feature in plain}
@@ -95,7 +95,7 @@ class Program:
         for family, number, _, operation, *_ in rows:
             tiles[number, operation + 1 :] += family == TILES
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
-        return Program(
+        return CompiledCatalog(
             windows,
             edges(0, windows)[1:],
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
@@ -182,7 +182,7 @@ def _event_columns(catalog: Catalog, plain: list[Feature]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
+class StreamSelection:
     """Which streams take an event of each kind, and which channels, places and details they take."""
 
     starts: Ints
@@ -198,12 +198,12 @@ class Selection:
     details: Flags
 
     @staticmethod
-    def of(catalog: Catalog, history: History) -> Selection:
+    def of(catalog: Catalog, history: History) -> StreamSelection:
         """The selection of a catalogue's streams in the codes of a history."""
         names = (history.channel_names, history.place_names, history.detail_names)
         chosen = _chosen(catalog)
         tables = [_table(known, wanted) for known, wanted in zip(names, chosen, strict=True)]
-        return Selection(
+        return StreamSelection(
             *_takers(catalog, history.kind_names),
             np.ascontiguousarray(np.array([row for row, _ in tables]).T),
             *(allowed for _, allowed in tables),

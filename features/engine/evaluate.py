@@ -12,7 +12,7 @@ import numpy as np
 
 from features import array_pool
 from features.catalog.definitions import Catalog
-from features.engine.compiled_catalog import Ints, Matrix, Program, Selection
+from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
 from features.engine.kernel import walk
 from features.events.history import History
 from features.timeline import Timeline
@@ -23,8 +23,8 @@ WORTH_A_THREAD = 30_000
 
 def compute(
     history: History,
-    program: Program,
-    selection: Selection,
+    program: CompiledCatalog,
+    selection: StreamSelection,
     timeline: Timeline,
     keys: Ints,
     as_of: Ints,
@@ -59,7 +59,7 @@ def compute(
 
 def _fill(
     history: History,
-    program: Program,
+    program: CompiledCatalog,
     customers: Ints,
     moments: Ints,
     inputs: tuple[Any, ...],
@@ -81,7 +81,7 @@ def _fill(
         list(pool.map(lambda a, b: walk(a, b, customers, moments, *inputs, matrix), cuts[:-1], cuts[1:]))
 
 
-def _calendar(date: datetime, program: Program) -> list[float]:
+def _calendar(date: datetime, program: CompiledCatalog) -> list[float]:
     """What the local date says, for each calendar column."""
     said = {
         "month": date.month,
@@ -131,7 +131,7 @@ def _events(history: History) -> tuple[Any, ...]:
     return (*writable, (len(history.detail_names), len(history.channel_names), len(history.place_names)))
 
 
-def _choices(selection: Selection) -> tuple[Any, ...]:
+def _choices(selection: StreamSelection) -> tuple[Any, ...]:
     return (
         selection.starts,
         selection.streams,
@@ -143,7 +143,7 @@ def _choices(selection: Selection) -> tuple[Any, ...]:
     )
 
 
-def _columns(program: Program, timeline: Timeline) -> tuple[Any, ...]:
+def _columns(program: CompiledCatalog, timeline: Timeline) -> tuple[Any, ...]:
     return (
         program.reach,
         timeline.midnights,
@@ -166,5 +166,7 @@ def warm() -> None:
         none, np.zeros(1, dtype=np.int64), none, none, codes, np.empty(0), codes, codes, codes, ()
     )
     catalog = Catalog((), (), ())
-    selection = Selection.of(catalog, history)
-    compute(history, Program.of(catalog), selection, Timeline(), np.zeros(1, dtype=np.int64), none[:0])
+    selection = StreamSelection.of(catalog, history)
+    compute(
+        history, CompiledCatalog.of(catalog), selection, Timeline(), np.zeros(1, dtype=np.int64), none[:0]
+    )

@@ -31,7 +31,17 @@ import numba
 import numpy as np
 from numba.extending import intrinsic
 
-from features.engine.simd import both_ways, four, four_at, lesser, mixed, put, spread, turned, where_positive
+from features.engine.simd import (
+    blend,
+    both_ways,
+    four,
+    four_at,
+    minimum4,
+    scatter4,
+    select_positive4,
+    store4,
+    transpose4,
+)
 from features.events.history import MISSING
 from features.timeline import DAY
 
@@ -71,7 +81,7 @@ _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
 LANES_DIGEST = "bdb5baeb340008c0"
 """First digits of the SHA-256 of `features/engine/simd.py`; writing them here compiles this file anew."""
 LANES = 5
-"""Numbers that say where four windows of an operation go: see `Program.lanes`."""
+"""Numbers that say where four windows of an operation go: see `CompiledCatalog.lanes`."""
 _COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
     np.uintp(LANES * operation) for operation in (_COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, ON_TILES)
 )
@@ -606,8 +616,8 @@ def _say_tiles(  # type: ignore[no-untyped-def]
 ):
     """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
-    Four windows at a time (`Program.lanes`). Fills the rows with what is said without events first. Extremes
-    from the newest event before the date to each place are kept in the middle two of `extremes`, the highest
+    Four windows at a time (`CompiledCatalog.lanes`). First fills the rows with the value without events.
+    Extremes from the newest event before the date to each place are kept in the middle two of `extremes`, the highest
     with its sign turned; the next date of a customer goes on from there.
     """
     S, streams, width = len(tiles), _U(edges.shape[1]), _U(edges.shape[2])
@@ -652,13 +662,13 @@ def _say_tiles(  # type: ignore[no-untyped-def]
                         p -= _U(1)
                         held = four_at(extremes, _U(4) * p)
                         value = extremes[_U(4) * p + _U(3)]
-                        m = lesser(both_ways(value), m)
-                        put(extremes, _U(4) * p, mixed(held, m))
+                        m = minimum4(both_ways(value), m)
+                        store4(extremes, _U(4) * p, blend(held, m))
                     if until > far:
                         for p in range(far, until):
                             held = four_at(extremes, _U(4) * p)
                             # Mixed, as "store where lesser" alone becomes a store that is ten times as slow.
-                            put(extremes, _U(4) * p, mixed(held, lesser(m, held)))
+                            store4(extremes, _U(4) * p, blend(held, minimum4(m, held)))
                     reached[s, 0], reached[s, 1] = far, stop
                 end, adds = _U(4) * stop, tiles[s, _SUM] < tiles[s, _MEAN + 1]
                 last = sums[_U(4) * (stop - _U(has)) + _U(1)] + 1.0
@@ -667,37 +677,37 @@ def _say_tiles(  # type: ignore[no-untyped-def]
                     if lanes[group + _ANY] == NO_LANES:
                         continue
                     k = own + _U(lanes[group + _ANY + _U(1)])
-                    place, day, head, tail = turned(sums, flat, k)
+                    place, day, head, tail = transpose4(sums, flat, k)
                     count = four(np.float64(stop)) - place
                     if lanes[group + _COUNTS] != NO_LANES:
-                        spread(line, here, lanes, group + _COUNTS, count)
+                        scatter4(line, here, lanes, group + _COUNTS, count)
                     if lanes[group + _DAYS] != NO_LANES:
-                        different = where_positive(count, four(last) - day, nothing)
-                        spread(line, here, lanes, group + _DAYS, different)
+                        different = select_positive4(count, four(last) - day, nothing)
+                        scatter4(line, here, lanes, group + _DAYS, different)
                     if adds:
                         more, less = _less(four(sums[end + _U(2)]), four(sums[end + _U(3)]), head, tail)
                         if lanes[group + _SUMS] != NO_LANES:
                             total = more + less
                             if not no_refunds:
                                 q = taken + _U(lanes[group + _ANY + _U(1)])
-                                head, tail = turned(sums, flat, q)[2:]
+                                head, tail = transpose4(sums, flat, q)[2:]
                                 q = _U(4) * refunded
                                 gone, rest = _less(four(sums[q + _U(2)]), four(sums[q + _U(3)]), head, tail)
                                 total, rest = _less(more, less, -gone, -rest)
                                 total = total + rest
-                            spread(line, here, lanes, group + _SUMS, total)
+                            scatter4(line, here, lanes, group + _SUMS, total)
                         if lanes[group + _MEANS] != NO_LANES:
-                            valued = four(extremes[end]) - turned(extremes, flat, k)[0]
-                            spread(line, here, lanes, group + _MEANS, (more + less) / valued)
+                            valued = four(extremes[end]) - transpose4(extremes, flat, k)[0]
+                            scatter4(line, here, lanes, group + _MEANS, (more + less) / valued)
                     if extreme and lanes[group + _MINS] + lanes[group + _MAXS] != 2 * NO_LANES:
-                        known, low, high, _ = turned(extremes, flat, k)
+                        known, low, high, _ = transpose4(extremes, flat, k)
                         valued = four(extremes[end]) - known
                         if lanes[group + _MINS] != NO_LANES:
-                            least = where_positive(valued, low, none)
-                            spread(line, here, lanes, group + _MINS, least)
+                            least = select_positive4(valued, low, none)
+                            scatter4(line, here, lanes, group + _MINS, least)
                         if lanes[group + _MAXS] != NO_LANES:
-                            most = where_positive(valued, -high, none)
-                            spread(line, here, lanes, group + _MAXS, most)
+                            most = select_positive4(valued, -high, none)
+                            scatter4(line, here, lanes, group + _MAXS, most)
 
 
 @_compiled

@@ -70,7 +70,7 @@ def four_at(_, array, place):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def put(_, array, place, numbers):  # type: ignore[no-untyped-def]
+def store4(_, array, place, numbers):  # type: ignore[no-untyped-def]
     """Writes four numbers into an array float64[n], from `place` on."""
 
     def generate(context, builder, sig, arguments):  # type: ignore[no-untyped-def]
@@ -82,7 +82,7 @@ def put(_, array, place, numbers):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def spread(_, array, begin, columns, place, numbers):  # type: ignore[no-untyped-def]
+def scatter4(_, array, begin, columns, place, numbers):  # type: ignore[no-untyped-def]
     """Writes four numbers into an array float64[n], each into its column from `begin` on.
 
     `columns`, int64[m], has at `place` the column of the first where the others follow it, else a number
@@ -114,7 +114,7 @@ def spread(_, array, begin, columns, place, numbers):  # type: ignore[no-untyped
 
 
 @intrinsic
-def turned(_, array, places, place):  # type: ignore[no-untyped-def]
+def transpose4(_, array, places, place):  # type: ignore[no-untyped-def]
     """Four records of four numbers each, rows for columns: the first of each, the second of each, and so on.
 
     `array` is float64[4 n]; which records stands in `places`, uint32[m], from `place` on.
@@ -145,7 +145,7 @@ def turned(_, array, places, place):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def mixed(_, one, other):  # type: ignore[no-untyped-def]
+def blend(_, one, other):  # type: ignore[no-untyped-def]
     """The outer lanes of `one` and the two in the middle of `other`."""
 
     def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
@@ -168,7 +168,7 @@ def both_ways(_, number):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def lesser(_, one, other):  # type: ignore[no-untyped-def]
+def minimum4(_, one, other):  # type: ignore[no-untyped-def]
     """In each lane `one` where it is less, else `other`: also where either is no number."""
 
     def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
@@ -178,7 +178,7 @@ def lesser(_, one, other):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def where_positive(_, tested, then, otherwise):  # type: ignore[no-untyped-def]
+def select_positive4(_, tested, then, otherwise):  # type: ignore[no-untyped-def]
     """In each lane `then` where `tested` is above 0, else `otherwise`."""
 
     def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]

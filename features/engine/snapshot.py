@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from features.catalog.definitions import Catalog
-from features.engine.compiled_catalog import Ints, Matrix, Program, Selection
+from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
 from features.engine.evaluate import compute
 from features.events.history import History
 from features.timeline import Timeline
@@ -67,7 +67,7 @@ def snapshot(
     A customer without events before the date gets the row of one without events.
     """
     known = priors or Priors()
-    program, selection = _program(catalog), Selection.of(catalog, history)
+    program, selection = _program(catalog), StreamSelection.of(catalog, history)
     matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers, threads=threads)
     for place, column in program.details:
         book = known.code_book.get(column, ())
@@ -83,7 +83,7 @@ def texts(
 ) -> dict[str, list[str | None]]:
     """The detail features of the same pairs as text, None where there is none."""
     program = _program(catalog)
-    matrix = compute(history, program, Selection.of(catalog, history), timeline, keys, as_of)
+    matrix = compute(history, program, StreamSelection.of(catalog, history), timeline, keys, as_of)
     names = history.detail_names
     return {
         column: [None if np.isnan(code) else names[int(code)] for code in matrix[:, place]]
@@ -91,14 +91,14 @@ def texts(
     }
 
 
-_PROGRAMS: WeakKeyDictionary[Catalog, Program] = WeakKeyDictionary()
+_PROGRAMS: WeakKeyDictionary[Catalog, CompiledCatalog] = WeakKeyDictionary()
 
 
-def _program(catalog: Catalog) -> Program:
+def _program(catalog: Catalog) -> CompiledCatalog:
     """The catalogue's program, made once: online, making it would cost more than running it."""
     program = _PROGRAMS.get(catalog)
     if program is None:
-        program = _PROGRAMS[catalog] = Program.of(catalog)
+        program = _PROGRAMS[catalog] = CompiledCatalog.of(catalog)
     return program
 
 

@@ -62,7 +62,7 @@ _REASONS = tuple(_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RejectedRow:
     """A row that is no event: its position, the column at fault and the reason."""
 
     row: int
@@ -71,7 +71,7 @@ class Refusal:
 
 
 @dataclass
-class Tally:
+class ValidationCounts:
     """What became of the rows of one source so far, to tell a bad row from a bad source."""
 
     source: str
@@ -110,13 +110,15 @@ def check(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[p
     Raises `DataError` when it is not single rows that are wrong but the whole: a missing column, a
     column of the wrong type, no rows, or times that are all impossible.
     """
-    tally = Tally(source)
-    split = sift(table, timeline, now, tally)
+    tally = ValidationCounts(source)
+    split = validate_rows(table, timeline, now, tally)
     tally.verdict()
     return split
 
 
-def sift(table: pa.Table, timeline: Timeline, now: int, tally: Tally) -> tuple[pa.Table, pa.Table]:
+def validate_rows(
+    table: pa.Table, timeline: Timeline, now: int, tally: ValidationCounts
+) -> tuple[pa.Table, pa.Table]:
     """As `check`, for one batch of a source; the tally gathers what its verdict needs in the end."""
     events, reason = _examined(table, timeline, now, tally)
     bad = reason != 0
@@ -130,18 +132,18 @@ def sift(table: pa.Table, timeline: Timeline, now: int, tally: Tally) -> tuple[p
     return events.filter(pa.array(~bad)), refused
 
 
-def whole(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, Refusal | None]:
+def whole(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, RejectedRow | None]:
     """Rows that must all be events (`EVENT_SCHEMA`), and the first that is none by the rules of `check`."""
-    events, reason = _examined(table, timeline, now, Tally(source))
+    events, reason = _examined(table, timeline, now, ValidationCounts(source))
     if not reason.any():
         return events, None
     row = int(np.flatnonzero(reason)[0])
     why = _REASONS[reason[row]]
-    return events, Refusal(row, _COLUMNS[why], why)
+    return events, RejectedRow(row, _COLUMNS[why], why)
 
 
 def _examined(
-    table: pa.Table, timeline: Timeline, now: int, tally: Tally
+    table: pa.Table, timeline: Timeline, now: int, tally: ValidationCounts
 ) -> tuple[pa.Table, NDArray[np.int8]]:
     """Every row in the columns of an event, and why it is none: a place in `_REASONS`, 0 for nothing."""
     source, rows = tally.source, table.num_rows

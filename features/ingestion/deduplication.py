@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.storage.hashing import Words
-from features.storage.sorted_run import Rows
+from features.storage.sorted_run import RunRows
 from features.timeline import ALWAYS
 
 NEW, ALREADY_THERE, CORRECTED, REFUSED = range(4)
@@ -20,18 +20,18 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Claims:
+class EventIdClaims:
     """Rows that lay claim to event ids, with the fingerprints of the ids and of what they say."""
 
-    rows: Rows
+    rows: RunRows
     ids: tuple[Words, Words]
     says: tuple[Words, Words]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, where: NDArray[np.int64] | Flags) -> Claims:
-        return Claims(
+    def take(self, where: NDArray[np.int64] | Flags) -> EventIdClaims:
+        return EventIdClaims(
             self.rows.take(where),
             (self.ids[0][where], self.ids[1][where]),
             (self.says[0][where], self.says[1][where]),
@@ -39,7 +39,7 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
+class DeduplicationResult:
     """Which rows stay, the fates of those that arrived, and for the refused, the row that was first."""
 
     stored_stay: Flags
@@ -49,7 +49,7 @@ class Judgement:
     """Counts into the stored rows followed by those that arrived."""
 
 
-def judge(stored: Claims | None, arrived: Claims) -> Judgement:
+def deduplicate(stored: EventIdClaims | None, arrived: EventIdClaims) -> DeduplicationResult:
     """Decide over rows in the store and rows in their order of arrival.
 
     The same content is there already. Other content is a correction, unless both rows say when they
@@ -72,7 +72,7 @@ def judge(stored: Claims | None, arrived: Claims) -> Judgement:
         column("kinds"),
         column("sources"),
     )
-    return Judgement(stay[:before], stay[before:], fates[before:], rivals[before:])
+    return DeduplicationResult(stay[:before], stay[before:], fates[before:], rivals[before:])
 
 
 @numba.njit(cache=True, nogil=True)

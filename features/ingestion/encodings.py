@@ -18,7 +18,7 @@ from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-igno
 ENCODINGS = ("cp932", "shift_jis", "euc_jp")
 
 
-class Recoded(AbstractFileSystem):  # type: ignore[misc,unused-ignore]
+class RecodedFileSystem(AbstractFileSystem):  # type: ignore[misc,unused-ignore]
     """The files of a folder in one encoding, seen as UTF-8."""
 
     cachable = False

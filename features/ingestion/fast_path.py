@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from features.events.history import MISSING, Codes, History
 from features.events.validation import ATTRIBUTE, LARGEST
-from features.ingestion.fast_path_kernels import IN_ORDER, ODD, look, moments
+from features.ingestion.fast_path_kernels import IN_ORDER, ODD, check_rows, parse_timestamps
 from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
 from serving.schemas.requests import EventRequest, LiveCustomer
@@ -50,7 +50,7 @@ class _Sent:
         return _Sent(self.keys[order], self.instants[order], recorded, self.values[order], codes, ids)
 
 
-def plain_history(
+def fast_history(
     customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int
 ) -> History | None:
     """The history of a request that holds nothing odd, None for any other; the first customer is key 0."""
@@ -90,7 +90,7 @@ def plain_history(
         tuple(ids),
     )
     refund, latest = coded[0][1].get("refund", MISSING), min(as_of - 1, now)
-    found = look(sent.keys, instants, sent.values, sent.codes[0], refund, EARLIEST, latest, LARGEST)
+    found = check_rows(sent.keys, instants, sent.values, sent.codes[0], refund, EARLIEST, latest, LARGEST)
     if found == ODD:
         return None
     ordered = sent if found == IN_ORDER else _ordered(sent, tuple(people), texts)
@@ -152,7 +152,7 @@ def _learned(column: Sequence[str | None], timeline: Timeline) -> Instants:
 def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
     """The instants of moments, `_NO_MOMENT` where a text is not plainly one."""
     read = np.empty(len(texts), np.int64)
-    if moments(np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8), read):
+    if parse_timestamps(np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8), read):
         return read
     local = zone(timeline.timezone)
     return np.array([_instant(text, local) for text in texts], dtype=np.int64)

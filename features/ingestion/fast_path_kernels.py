@@ -12,7 +12,7 @@ _ZERO, _NEW_LINE = 48, 10
 
 
 @numba.njit(cache=True, nogil=True)
-def look(keys, instants, values, kinds, refund, earliest, latest, largest):  # type: ignore[no-untyped-def]
+def check_rows(keys, instants, values, kinds, refund, earliest, latest, largest):  # type: ignore[no-untyped-def]
     """`ODD` where a row is, else whether the rows are in the order of customer and instant, no two equal.
 
     Odd is an instant or a value out of bounds, and a refund (the kind of that code) that gives money.
@@ -31,7 +31,7 @@ def look(keys, instants, values, kinds, refund, earliest, latest, largest):  # t
 
 
 @numba.njit(cache=True, nogil=True)
-def places(known, keys):  # type: ignore[no-untyped-def]
+def key_positions(known, keys):  # type: ignore[no-untyped-def]
     """int64[n]: where each key stands among the known ones, which ascend; -1 where it does not."""
     said = np.full(len(keys), -1, np.int64)
     for row in range(len(keys)):
@@ -42,7 +42,7 @@ def places(known, keys):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def moments(text, said):  # type: ignore[no-untyped-def]
+def parse_timestamps(text, said):  # type: ignore[no-untyped-def]
     """Read lines like `2017-11-07T16:16:55.25+09:00` into `said`, microseconds UTC, one for each.
 
     False where one is written in any other way, and `said` means nothing: Python reads more than these, and

@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 
 from features.events.history import Codes, History
 from features.events.validation import EVENT_SCHEMA
-from features.ingestion.deduplication import Claims, judge
+from features.ingestion.deduplication import EventIdClaims, deduplicate
 from features.ingestion.staging import as_rows, with_ids
 from features.storage.customer_ids import Customers
 from features.storage.hashing import of_texts
 from features.storage.sorted_run import order
-from features.storage.string_dictionary import Vocabulary
+from features.storage.string_dictionary import StringDictionary
 from features.timeline import ALWAYS
 
 SENT = "sent"
 """The source of everything that is sent."""
 
 
-def history(events: pa.Table, customers: Customers) -> History:
+def history_of_events(events: pa.Table, customers: Customers) -> History:
     """The history of checked events (`EVENT_SCHEMA`) in the order in which they were sent.
 
     It has every customer known to `customers`, without events or with; those it does not know yet are
     added.
     """
-    vocabulary = Vocabulary()
+    vocabulary = StringDictionary()
     rows = as_rows(events, SENT, customers, vocabulary)
     says = rows.prints(customers.vocabulary.prints, vocabulary)
     rows, _ = with_ids(rows, *says)
-    rows = rows.take(judge(None, Claims(rows, of_texts(rows.ids), says)).arrived_stay)
+    rows = rows.take(deduplicate(None, EventIdClaims(rows, of_texts(rows.ids), says)).arrived_stay)
     rows = rows.take(order(rows.keys, rows.occurred, rows.ids))
     people = np.arange(len(customers))
     (kinds, kind_names), (channels, channel_names), (places, place_names), (details, detail_names) = (
@@ -85,7 +85,7 @@ def as_events(stored: History, names: pa.Array) -> pa.Table:
     )
 
 
-def _named(codes: Codes, vocabulary: Vocabulary) -> tuple[Codes, tuple[str, ...]]:
+def _named(codes: Codes, vocabulary: StringDictionary) -> tuple[Codes, tuple[str, ...]]:
     """Codes of a column of its own, and the texts they count into."""
     there: NDArray[np.bool_] = codes >= 0
     used, own = np.unique(codes[there], return_inverse=True)

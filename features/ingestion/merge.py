@@ -13,19 +13,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.validation import EVENT_SCHEMA, REFUSED_SCHEMA, as_json
-from features.ingestion.deduplication import REFUSED, Claims, Judgement, judge
-from features.ingestion.staging import Arrivals, Batch, tagged
+from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
+from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
-from features.storage.sorted_run import Rows, joined
+from features.storage.sorted_run import RunRows, joined
 from features.timeline import ALWAYS
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass
-class Change:
+class TableChange:
     """What an ingest does to the event table, and the fates of the rows that arrived."""
 
     added: list[File] = field(default_factory=list)
@@ -38,13 +38,13 @@ class Change:
 class Ingestion:
     """Brings what arrived into the table of events; `plan` writes files, the caller commits them."""
 
-    def __init__(self, lake: Lake, arrivals: Arrivals, run: str) -> None:
+    def __init__(self, lake: Lake, arrivals: StagingArea, run: str) -> None:
         self.lake, self.arrivals, self.run = lake, arrivals, run
         self.vocabulary = arrivals.vocabulary
         self.people = arrivals.customers.vocabulary.prints
         snapshot = lake.snapshot()
         self.files = snapshot.by_bucket if snapshot else {}
-        self.change = Change()
+        self.change = TableChange()
         self._lost: dict[str, NDArray[np.int64]] = {}
         self._kept: dict[int, Flags] = {}
         self._contested = np.empty(0, np.uint64)
@@ -52,7 +52,7 @@ class Ingestion:
         """Files that hold none of the event ids given in this ingest."""
         self._lock = Lock()
 
-    def plan(self, progress: Callable[[float], None]) -> Change:
+    def plan(self, progress: Callable[[float], None]) -> TableChange:
         """Write the new files of every bucket that changes."""
         self._contested = self._find_contested()
         if len(self._contested):
@@ -108,7 +108,7 @@ class Ingestion:
                 origins.append((bucket, at, len(batch.rows)))
         sequence = np.argsort(np.concatenate(order), kind="stable")
         old, come = _together(stored) if stored else None, _together(arrived).take(sequence)
-        judgement = judge(old, come)
+        judgement = deduplicate(old, come)
         self._count(old, come, judgement)
         start = 0
         for name, at in places:
@@ -128,7 +128,7 @@ class Ingestion:
         fresh = None if batch is None else batch.rows.take(self._newcomers(bucket, batch))
         self._write(bucket, fresh)
 
-    def _newcomers(self, bucket: int, batch: Batch) -> Flags:
+    def _newcomers(self, bucket: int, batch: StagedBatch) -> Flags:
         """Which rows that arrived go into the table."""
         kept = self._kept.get(bucket, np.zeros(len(batch.rows), dtype=bool))
         mine = np.flatnonzero(~self._is_contested(batch.ids[0]))
@@ -145,7 +145,7 @@ class Ingestion:
                 stored.append(self._claims(sorted_run.read(path, self.vocabulary).take(at)))
                 places.append((file.path, at))
         old = _together(stored) if stored else None
-        judgement = judge(old, arrived)
+        judgement = deduplicate(old, arrived)
         self._count(old, arrived, judgement)
         start = 0
         for name, at in places:
@@ -154,7 +154,7 @@ class Ingestion:
         kept[mine] = judgement.arrived_stay
         return kept
 
-    def _may_know(self, file: File, batch: Batch) -> bool:
+    def _may_know(self, file: File, batch: StagedBatch) -> bool:
         """Whether a file may hold an id of the batch; a derived id includes when the event occurred."""
         if file.path not in self._unknown and not batch.nameless.all():
             return True
@@ -164,7 +164,7 @@ class Ingestion:
         first, last = sorted_run.span(self.lake.path(file))
         return bool(first <= occurred.max() and occurred.min() <= last)
 
-    def _write(self, bucket: int, fresh: Rows | None) -> None:
+    def _write(self, bucket: int, fresh: RunRows | None) -> None:
         files = self.files.get(bucket, [])
         parts = [fresh] if fresh is not None and len(fresh) else []
         merged = [file for file in files if file.path in self._lost]
@@ -190,8 +190,8 @@ class Ingestion:
             sorted_run.write(self.lake.folder / name, rows.take(place), self.vocabulary, self.people)
             self.change.added.append(self.lake.written(name, len(rows), bucket))
 
-    def _claims(self, rows: Rows) -> Claims:
-        return Claims(rows, of_texts(rows.ids), rows.prints(self.people, self.vocabulary))
+    def _claims(self, rows: RunRows) -> EventIdClaims:
+        return EventIdClaims(rows, of_texts(rows.ids), rows.prints(self.people, self.vocabulary))
 
     def _is_contested(self, prints: Words) -> Flags:
         if not len(self._contested):
@@ -202,11 +202,11 @@ class Ingestion:
         if len(at):
             self._lost[path] = np.concatenate([self._lost.get(path, np.empty(0, np.int64)), at])
 
-    def _count(self, old: Claims | None, come: Claims, judgement: Judgement) -> None:
+    def _count(self, old: EventIdClaims | None, come: EventIdClaims, judgement: DeduplicationResult) -> None:
         with self._lock:
             self._tally(old, come, judgement)
 
-    def _tally(self, old: Claims | None, come: Claims, judgement: Judgement) -> None:
+    def _tally(self, old: EventIdClaims | None, come: EventIdClaims, judgement: DeduplicationResult) -> None:
         tally = np.bincount(come.rows.sources.astype(np.int64) * 4 + judgement.fates)
         for number in np.flatnonzero(tally).tolist():
             source = self.vocabulary.texts[number // 4].as_py(), number % 4
@@ -216,7 +216,7 @@ class Ingestion:
             both = joined([claims.rows for claims in (old, come) if claims is not None])
             self.change.refused.append(self._refused(come.rows.take(at), both.take(judgement.rivals[at])))
 
-    def _refused(self, rows: Rows, rivals: Rows) -> pa.Table:
+    def _refused(self, rows: RunRows, rivals: RunRows) -> pa.Table:
         texts = self.vocabulary.texts
         mine, others = texts.take(pa.array(rows.sources)), texts.take(pa.array(rivals.sources))
         reasons = [
@@ -231,7 +231,7 @@ class Ingestion:
         )
 
 
-def as_table(rows: Rows, names: pa.Array, texts: pa.Array) -> pa.Table:
+def as_table(rows: RunRows, names: pa.Array, texts: pa.Array) -> pa.Table:
     """Rows as a table of events, as they came."""
 
     def text(codes: NDArray[np.int32]) -> pa.Array:
@@ -254,12 +254,12 @@ def as_table(rows: Rows, names: pa.Array, texts: pa.Array) -> pa.Table:
     )
 
 
-def _claims_of(batch: Batch) -> Claims:
-    return Claims(batch.rows, batch.ids, (batch.first, batch.second))
+def _claims_of(batch: StagedBatch) -> EventIdClaims:
+    return EventIdClaims(batch.rows, batch.ids, (batch.first, batch.second))
 
 
-def _together(parts: Sequence[Claims]) -> Claims:
-    return Claims(
+def _together(parts: Sequence[EventIdClaims]) -> EventIdClaims:
+    return EventIdClaims(
         joined([part.rows for part in parts]),
         (np.concatenate([part.ids[0] for part in parts]), np.concatenate([part.ids[1] for part in parts])),
         (np.concatenate([part.says[0] for part in parts]), np.concatenate([part.says[1] for part in parts])),

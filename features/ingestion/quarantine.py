@@ -24,7 +24,7 @@ QUARANTINE_SCHEMA = pa.schema(
 MOST_FILES = 16
 
 
-class Refusals:
+class QuarantineWriter:
     """The refused rows of one ingest, on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class Refusals:
 
 
 def plan(
-    lake: Lake, refusals: Refusals, customers: Customers, now: int, run: str
+    lake: Lake, refusals: QuarantineWriter, customers: Customers, now: int, run: str
 ) -> tuple[list[File], list[File]]:
     """The files that the quarantine gains and loses; a row that is there already is not kept twice."""
     if not refusals.close():

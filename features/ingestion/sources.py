@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import ConfigurationError, DataError
 from features.events.validation import ATTRIBUTE
-from features.ingestion.encodings import ENCODINGS, Recoded
+from features.ingestion.encodings import ENCODINGS, RecodedFileSystem
 
 BATCH = 1_000_000
 """Rows read from a source at a time."""
@@ -61,7 +61,7 @@ class Attribute(Query):
     """What is known about a customer besides events, and since when: `[[attributes]]`."""
 
 
-class Feed:
+class SourceReader:
     """The rows of one query, in batches; with a watermark, only those from it on."""
 
     def __init__(self, source: Source | Attribute, folder: Path, since: Watermark | None = None) -> None:
@@ -120,7 +120,7 @@ def _run(
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-")))
             for encoding in ENCODINGS:
                 if f"{encoding}://" in query:
-                    files = Recoded(encoding, folder, scratch)
+                    files = RecodedFileSystem(encoding, folder, scratch)
                     database.register_filesystem(files)
                     stack.callback(files.close)
         try:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from features.events.history import Codes
 from features.storage.customer_ids import Customers
 from features.storage.hashing import Words, as_ids, numbered, of_texts
-from features.storage.sorted_run import Rows, Rowset
-from features.storage.string_dictionary import Vocabulary, large
+from features.storage.sorted_run import Rowset, RunRows
+from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS
 
 _COLUMNS = pa.schema(
@@ -35,10 +35,12 @@ _COLUMNS = pa.schema(
 )
 
 
-class Arrivals:
+class StagingArea:
     """Rows of one ingest, spread over one file per bucket, so that memory holds a bucket at a time."""
 
-    def __init__(self, folder: Path, buckets: int, customers: Customers, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, folder: Path, buckets: int, customers: Customers, vocabulary: StringDictionary
+    ) -> None:
         self.folder, self.buckets = folder, buckets
         self.customers, self.vocabulary = customers, vocabulary
         self.count = 0
@@ -79,7 +81,7 @@ class Arrivals:
         for writer in self._writers.values():
             writer.close()
 
-    def bucket(self, bucket: int) -> Batch | None:
+    def bucket(self, bucket: int) -> StagedBatch | None:
         """The rows that arrived for a bucket, or None."""
         if bucket not in self._writers:
             return None
@@ -87,8 +89,8 @@ class Arrivals:
             table = pa.ipc.open_stream(stream).read_all()
         arrays = {name: table.column(name).to_numpy() for name in _COLUMNS.names if name != "ids"}
         first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
-        rows, nameless = with_ids(Rows(**arrays, ids=large(table.column("ids"))), first, second)
-        return Batch(rows, first, second, arrival, nameless)
+        rows, nameless = with_ids(RunRows(**arrays, ids=large(table.column("ids"))), first, second)
+        return StagedBatch(rows, first, second, arrival, nameless)
 
     def across(self) -> Words:
         """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
@@ -110,18 +112,18 @@ class Arrivals:
         return self.folder / f"{bucket}.arrows"
 
 
-class Batch:
+class StagedBatch:
     """What arrived for one bucket: the rows, what they say (fingerprints) and when they came."""
 
     def __init__(
-        self, rows: Rows, first: Words, second: Words, arrival: Rowset, nameless: NDArray[np.bool_]
+        self, rows: RunRows, first: Words, second: Words, arrival: Rowset, nameless: NDArray[np.bool_]
     ) -> None:
         self.rows, self.first, self.second = rows, first, second
         self.arrival, self.nameless = arrival, nameless
         self.ids = of_texts(rows.ids)
 
 
-def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Vocabulary) -> Rows:
+def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: StringDictionary) -> RunRows:
     """Checked events of a source as arrays; new customers and texts are added to what is known."""
 
     def coded(name: str) -> Codes:
@@ -134,7 +136,7 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Voc
 
     codes = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
     named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
-    return Rows(
+    return RunRows(
         keys=customers.assign(events.column("customer_id")),
         occurred=events.column("occurred_at").cast(pa.int64()).to_numpy(),
         recorded=events.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
@@ -145,7 +147,7 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Voc
     )
 
 
-def with_ids(rows: Rows, first: Words, second: Words) -> tuple[Rows, NDArray[np.bool_]]:
+def with_ids(rows: RunRows, first: Words, second: Words) -> tuple[RunRows, NDArray[np.bool_]]:
     """Rows in order of arrival with an id for each, and which came without one.
 
     Such an id is derived from what the row says (its fingerprints) and its ordinal among its equals.

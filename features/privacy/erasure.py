@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from features.errors import DataError, UnknownCustomer
 from features.ingestion.quarantine import QUARANTINE_SCHEMA, names
-from features.privacy.suppression_list import Erased
+from features.privacy.suppression_list import SuppressionList
 from features.storage import sorted_run
 from features.storage.customer_ids import Customers, as_table
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import as_ids, of_texts
-from features.storage.sorted_run import Rows
-from features.storage.string_dictionary import Vocabulary
+from features.storage.sorted_run import RunRows
+from features.storage.string_dictionary import StringDictionary
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def erase(
     events: Lake,
     people: Lake,
     quarantine: Lake,
-    erased: Erased,
+    erased: SuppressionList,
     run: str,
 ) -> ErasureReceipt:
     """Remove a customer from the three tables and all their past, and note that they stay out."""
@@ -52,7 +52,7 @@ def erase(
     if key < 0 and refused is None:
         raise UnknownCustomer(customer_id)
     erased.add(customer_id)  # first: an erasure that breaks off is to be run again, never forgotten
-    vocabulary = Vocabulary()
+    vocabulary = StringDictionary()
     added, removed, lost, mentions = [], [], 0, 0
     snapshot = events.snapshot()
     for file in snapshot.files if snapshot else ():
@@ -119,7 +119,7 @@ def _without_refused(
     return (added, removed, lost) if removed else None
 
 
-def _blank(rows: Rows, customer_id: str, vocabulary: Vocabulary) -> tuple[Rows, int]:
+def _blank(rows: RunRows, customer_id: str, vocabulary: StringDictionary) -> tuple[RunRows, int]:
     """Rows of others in which this customer's id is no longer said, and how many said it."""
     code = int(vocabulary.codes(pa.array([customer_id]))[0])
     columns = {name: getattr(rows, name) for name in ("channels", "places", "details")}
@@ -132,7 +132,7 @@ def _blank(rows: Rows, customer_id: str, vocabulary: Vocabulary) -> tuple[Rows, 
     if same.any():
         ids = pc.if_else(pa.array(same), as_ids(*of_texts(ids)), ids)
     arrays: dict[str, Any] = {name: getattr(rows, name) for name in rows.__slots__}
-    return Rows(**{**arrays, **columns, "ids": ids}), int((said | same).sum())
+    return RunRows(**{**arrays, **columns, "ids": ids}), int((said | same).sum())
 
 
 def _inspect(lake: Lake, customer_id: str, key: int) -> Iterator[tuple[str, bool]]:

@@ -21,7 +21,7 @@ FILE = "erased.json"
 MENTIONS = ("channel", "place", "detail")
 
 
-class Erased:
+class SuppressionList:
     """The erased customers of a store; whoever changes the list holds the store's lock."""
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Erased:
         kept = rows.filter(stay)
         return kept, rows.num_rows - kept.num_rows
 
-    def unsaid(self, events: pa.Table) -> pa.Table:
+    def blank_suppressed_ids(self, events: pa.Table) -> pa.Table:
         """Checked events of others in which no erased customer's id is a channel, a place or a detail."""
         for name in MENTIONS if self._hashes else ():
             column = events.column(name)

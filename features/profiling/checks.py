@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
 from features.events.validation import ATTRIBUTE, NO_CUSTOMER
-from features.profiling.profile import MINUTES, Inventory, Side, gaps
+from features.profiling.profile import MINUTES, DataProfile, IndicatorProfile, gaps
 from features.timeline import Timeline
 
 FEW = 100
@@ -25,7 +25,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Oddity:
+class CheckFinding:
     """One thing that wants a look."""
 
     name: str
@@ -34,9 +34,9 @@ class Oddity:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def oddities(inventory: Inventory, timeline: Timeline) -> tuple[Oddity, ...]:
+def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding, ...]:
     """Everything that wants a look, what spoils most first."""
-    found: list[Oddity] = []
+    found: list[CheckFinding] = []
     for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
     for short in (_refused, _unnamed, _shared, _no_amounts):
@@ -50,12 +50,12 @@ def indicator_words(name: str) -> tuple[str, str]:
     return words.many, words.ja
 
 
-def _date(place: int, inventory: Inventory, timeline: Timeline) -> str:
+def _date(place: int, inventory: DataProfile, timeline: Timeline) -> str:
     midnights = timeline.midnights
     return timeline.local(int(midnights[inventory.first_day + place])).date().isoformat()
 
 
-def _stray_dates(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
+def _stray_dates(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
     """A few events far from all others stretch the record, and make everyone look gone."""
     days, total = inventory.days, inventory.events
     if total < FEW or len(days) < 20:
@@ -65,7 +65,7 @@ def _stray_dates(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
     if len(days) - 1 - late > 0.1 * len(days):
         strays, since = int(total - so_far[late]), _date(late, inventory, timeline)
         last = _date(len(days) - 1, inventory, timeline)
-        yield Oddity(
+        yield CheckFinding(
             "sparse_end",
             f"99% of the events lie before {since}, but {strays:,} follow until {last}: nearly everyone "
             f"looks gone there. Leave them out of the query if they are wrong, or use `--until {since}`.",
@@ -77,7 +77,7 @@ def _stray_dates(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
     if early > 0.1 * len(days):
         strays, since = int(so_far[early - 1]), _date(early, inventory, timeline)
         start = _date(0, inventory, timeline)
-        yield Oddity(
+        yield CheckFinding(
             "sparse_start",
             f"99% of the events lie after {since}, but {strays:,} come before, from {start} on: "
             "are these dates right? As-of dates there know nearly nothing.",
@@ -87,7 +87,7 @@ def _stray_dates(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
         )
 
 
-def _gaps(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
+def _gaps(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
     """Days without any event where there should be many: a failed export, or a closed shop."""
     for side in inventory.sides:
         found = gaps(side.days) if side.indicator.origin == "customer" else []
@@ -105,7 +105,7 @@ def _gaps(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
         spans_ja = "、".join(f"{gap['from']}〜{gap['until']}（{gap['days']}日）" for gap in listed[:SHOWN])
         more = len(listed) - SHOWN
         many, ja = indicator_words(side.indicator.name)
-        yield Oddity(
+        yield CheckFinding(
             "gap",
             f"No {many} at all on {spans}{f' and {more} more spans' if more > 0 else ''}: "
             "was the shop closed, or is an export missing?",
@@ -115,7 +115,7 @@ def _gaps(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
         )
 
 
-def _day_only(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
+def _day_only(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFinding]:
     """Times that are days in disguise: most at one minute of the day."""
     for side in inventory.sides:
         minute, share = _favourite(side)
@@ -124,7 +124,7 @@ def _day_only(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
         clock = f"{minute // 60:02}:{minute % 60:02}"
         many, ja = indicator_words(side.indicator.name)
         other = "" if minute == 0 else " (a day of another time zone?)"
-        yield Oddity(
+        yield CheckFinding(
             "day_only",
             f"{share:.0%} of the {many} are at exactly {clock}{other}: they seem to be days without a time. "
             "Where that is so, let `recorded_at` say the end of the day, when they were known.",
@@ -135,7 +135,7 @@ def _day_only(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
         )
 
 
-def _favourite(side: Side) -> tuple[int, float | None]:
+def _favourite(side: IndicatorProfile) -> tuple[int, float | None]:
     """The minute of the day that has most events, and its share when that is no accident."""
     minute = int(side.minutes.argmax())
     others = int(np.delete(side.minutes, minute).max())
@@ -144,7 +144,7 @@ def _favourite(side: Side) -> tuple[int, float | None]:
     return minute, share if told else None
 
 
-def _wrong_zone(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
+def _wrong_zone(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
     """People sleep; where the quiet hours are not at night, the clock is probably of another zone."""
     hours = np.zeros(24)
     for side in inventory.sides:
@@ -160,7 +160,7 @@ def _wrong_zone(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
     start, end = (f"{int(hour % 24):02}:00" for hour in (quiet - 3, quiet + 3))
     shift = round((quiet - 3 + 12) % 24 - 12)
     ahead = f"{abs(shift)} hours {'ahead of' if shift > 0 else 'behind'}"
-    yield Oddity(
+    yield CheckFinding(
         "wrong_zone",
         f"Customers are quietest from {start} to {end} ({timeline.timezone}), as if this clock ran about "
         f"{ahead} theirs: are the stamps of another zone? Set `timezone` of the source (or of the project).",
@@ -183,7 +183,7 @@ def _quiet(hours: NDArray[np.float64]) -> float | None:
     return float(np.angle(turn) / (2 * np.pi) * 24 % 24)
 
 
-def _one_instant(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
+def _one_instant(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
     """Many customers at one instant: the moment of a migration, not of what they did."""
     for side in inventory.sides:
         share = side.crowd / side.events
@@ -191,7 +191,7 @@ def _one_instant(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
             continue
         moment = timeline.local(side.crowded).isoformat(sep=" ", timespec="seconds")
         many, ja = indicator_words(side.indicator.name)
-        yield Oddity(
+        yield CheckFinding(
             "one_instant",
             f"{share:.0%} of the {many} ({side.crowd:,}) are at the same instant, {moment}: "
             "is that when they were loaded rather than when they happened?",
@@ -201,14 +201,14 @@ def _one_instant(inventory: Inventory, timeline: Timeline) -> Iterator[Oddity]:
         )
 
 
-def _lines(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
+def _lines(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFinding]:
     """Rows that are lines of one receipt rather than events."""
     for side in inventory.sides:
         share = side.together / side.events
         if side.events < FEW or share < 0.3 or _favourite(side)[1] is not None:
             continue
         many, ja = indicator_words(side.indicator.name)
-        yield Oddity(
+        yield CheckFinding(
             "lines",
             f"{share:.0%} of the {many} share customer and instant with another of their kind: they seem to "
             "be lines of one receipt. Group them in the source's query, so that counts count occasions.",
@@ -218,10 +218,10 @@ def _lines(inventory: Inventory, _timeline: Timeline) -> Iterator[Oddity]:
         )
 
 
-def _refused(inventory: Inventory) -> Iterator[Oddity]:
+def _refused(inventory: DataProfile) -> Iterator[CheckFinding]:
     anonymous = inventory.share(inventory.without_customer)
     if anonymous >= 0.01:
-        yield Oddity(
+        yield CheckFinding(
             "without_customer",
             f"{anonymous:.1%} of the rows ({inventory.without_customer:,}) name no customer and stay out: "
             "can they be joined to one?",
@@ -234,7 +234,7 @@ def _refused(inventory: Inventory) -> Iterator[Oddity]:
         others = [one for one in inventory.refused if one.reason != NO_CUSTOMER]
         english = "; ".join(f"{one.rows:,} in '{one.source}': {one.reason}" for one in others[:SHOWN])
         japanese = "、".join(f"「{one.source}」{one.rows:,}行：{one.reason}" for one in others[:SHOWN])
-        yield Oddity(
+        yield CheckFinding(
             "quarantined",
             f"{inventory.share(rest):.1%} of the rows ({rest:,}) are refused for what they say: {english}.",
             f"内容の問題で隔離された行が{inventory.share(rest):.1%}（{rest:,}行）あります。{japanese}。",
@@ -247,12 +247,12 @@ def _refused(inventory: Inventory) -> Iterator[Oddity]:
         )
 
 
-def _unnamed(inventory: Inventory) -> Iterator[Oddity]:
+def _unnamed(inventory: DataProfile) -> Iterator[CheckFinding]:
     unnamed = [k for k in inventory.kinds if not k.indicators and not k.name.startswith(ATTRIBUTE)]
     if unnamed:
         names = ", ".join(f"'{kind.name}' ({kind.events:,})" for kind in unnamed[:SHOWN])
         more = "" if len(unnamed) <= SHOWN else f" … ({len(unnamed) - SHOWN})"
-        yield Oddity(
+        yield CheckFinding(
             "unnamed_kind",
             f"No indicator names the kinds {names}{more}, so no feature sees their events. "
             "Add them to the `kinds` of an `[indicators.NAME]`.",
@@ -262,10 +262,10 @@ def _unnamed(inventory: Inventory) -> Iterator[Oddity]:
         )
 
 
-def _shared(inventory: Inventory) -> Iterator[Oddity]:
+def _shared(inventory: DataProfile) -> Iterator[CheckFinding]:
     share = inventory.busiest_events / inventory.events
     if inventory.customers >= 50 and inventory.events >= FEW and share >= 0.05:
-        yield Oddity(
+        yield CheckFinding(
             "shared_customer",
             f"{share:.0%} of all events belong to one customer, '{inventory.busiest}': is that a guest or "
             "test account? Leave it out of the query.",
@@ -275,11 +275,11 @@ def _shared(inventory: Inventory) -> Iterator[Oddity]:
         )
 
 
-def _no_amounts(inventory: Inventory) -> Iterator[Oddity]:
+def _no_amounts(inventory: DataProfile) -> Iterator[CheckFinding]:
     side = inventory.side("purchase")
     valued = sum(kind.valued for kind in inventory.kinds if "purchase" in kind.indicators)
     if side is not None and valued < 0.5 * side.events:
-        yield Oddity(
+        yield CheckFinding(
             "no_amounts",
             f"Only {valued / side.events:.0%} of the purchases carry an amount, so the value at risk will be "
             "missing or too small: give `value` in the source's query.",

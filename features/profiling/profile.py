@@ -32,7 +32,7 @@ CANDIDATES = 1_000
 
 
 @dataclass(frozen=True)
-class Kind:
+class KindProfile:
     """One kind of event."""
 
     name: str
@@ -48,7 +48,7 @@ class Kind:
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class IndicatorProfile:
     """The events of one indicator: one side of engagement."""
 
     indicator: Indicator
@@ -71,7 +71,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Refused:
+class QuarantineReason:
     """Rows of one source that are no events, for one reason; a row that came twice counts once."""
 
     source: str
@@ -80,7 +80,7 @@ class Refused:
 
 
 @dataclass(frozen=True, eq=False)
-class Inventory:
+class DataProfile:
     """What the store holds before `until`, or altogether."""
 
     version: str
@@ -97,11 +97,11 @@ class Inventory:
     """Customers with a single event."""
     busiest: str
     busiest_events: int
-    kinds: tuple[Kind, ...]
+    kinds: tuple[KindProfile, ...]
     """Most frequent first."""
-    sides: tuple[Side, ...]
+    sides: tuple[IndicatorProfile, ...]
     """In the order in which indicators are declared."""
-    refused: tuple[Refused, ...]
+    refused: tuple[QuarantineReason, ...]
 
     @property
     def span(self) -> float:
@@ -120,19 +120,19 @@ class Inventory:
         """Such a part of all rows that came, kept or refused."""
         return rows / (self.events + self.attributes + self.quarantined)
 
-    def side(self, indicator: str) -> Side | None:
+    def side(self, indicator: str) -> IndicatorProfile | None:
         """The events of an indicator, if there are any."""
         return next((one for one in self.sides if one.indicator.name == indicator), None)
 
 
-def take(
+def profile_events(
     store: EventStore,
     indicators: Sequence[Indicator],
     timeline: Timeline,
     *,
     until: int | None = None,
     progress: Callable[[str, float], None] | None = None,
-) -> Inventory:
+) -> DataProfile:
     """Look through the store; events at or after `until` do not exist.
 
     Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
@@ -243,11 +243,11 @@ class _Counts:
                     row if old is None else np.r_[old[:4] + row[:4], min(old[4], row[4]), max(old[5], row[5])]
                 )
 
-    def inventory(self, store: EventStore) -> Inventory:
+    def inventory(self, store: EventStore) -> DataProfile:
         kinds = [self._kind(name, row) for name, row in self.kinds.items()]
         done = [kind for kind in kinds if not kind.name.startswith(ATTRIBUTE)]
         name = store.customers.names(np.array([self.busiest])).to_pylist()[0]
-        return Inventory(
+        return DataProfile(
             version=store.version,
             customers=self.customers,
             events=sum(kind.events for kind in done),
@@ -264,15 +264,15 @@ class _Counts:
             refused=refused(store),
         )
 
-    def _kind(self, name: str, row: Ints) -> Kind:
+    def _kind(self, name: str, row: Ints) -> KindProfile:
         named = tuple(one.name for one in self.indicators if name in one.kinds)
         events, customers, valued, negative, first, newest = row.tolist()
-        return Kind(name, named, events, customers, valued, negative, first, newest)
+        return KindProfile(name, named, events, customers, valued, negative, first, newest)
 
-    def _side(self, indicator: Indicator) -> Side:
+    def _side(self, indicator: Indicator) -> IndicatorProfile:
         tally = self.tallies[indicator.name]
         crowded, crowd = max(tally.instants.items(), key=lambda pair: (pair[1], -pair[0]))
-        return Side(
+        return IndicatorProfile(
             indicator=indicator,
             kinds=tuple(kind for kind in indicator.kinds if kind in self.kinds),
             events=int(tally.days.sum()),
@@ -286,7 +286,7 @@ class _Counts:
         )
 
 
-def refused(store: EventStore) -> tuple[Refused, ...]:
+def refused(store: EventStore) -> tuple[QuarantineReason, ...]:
     """How many rows of which source lie in the quarantine for which reason, most first."""
     lake = Lake(store.folder / "quarantine", QUARANTINE_SCHEMA)
     snapshot = lake.snapshot()
@@ -296,7 +296,7 @@ def refused(store: EventStore) -> tuple[Refused, ...]:
         grouped = rows.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist()
         counts.update({(row["source"], row["reason"]): row["count_all"] for row in grouped})
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(Refused(source, reason, rows) for (source, reason), rows in ordered)
+    return tuple(QuarantineReason(source, reason, rows) for (source, reason), rows in ordered)
 
 
 def _nothing(until: int | None, timeline: Timeline) -> DataError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulation.moments import Happenings, Scene, constant, joined, liked
+from features.simulation.moments import EventRows, SimulationContext, constant, joined, liked
 from features.simulation.world import (
     ARTICLES,
     CATEGORIES,
@@ -23,7 +23,7 @@ from features.simulation.world import (
 )
 
 
-def usage(scene: Scene) -> Happenings:
+def usage(scene: SimulationContext) -> EventRows:
     """Visits and features used, with minutes."""
     draw, crowd = scene.draw, scene.crowd
     visits = scene.moments(3.6)
@@ -32,12 +32,12 @@ def usage(scene: Scene) -> Happenings:
     breadth = np.where(when >= crowd.adopted[who], np.maximum(crowd.breadth[who], 5), crowd.breadth[who])
     app = (np.array([0, 1, 1]), ("web", "app"))
     return joined(
-        Happenings(*visits, {
+        EventRows(*visits, {
             "kind": constant("visit", len(visits[0])),
             "minutes": _minutes(scene, len(visits[0]), 6.0),
             "channel": (app[0][draw.integers(0, 3, len(visits[0]))], app[1]),
         }),
-        Happenings(who, when, {
+        EventRows(who, when, {
             "kind": constant("feature_used", len(who)),
             "minutes": _minutes(scene, len(who), 4.0),
             "channel": (app[0][draw.integers(0, 3, len(who))], app[1]),
@@ -46,7 +46,7 @@ def usage(scene: Scene) -> Happenings:
     )  # fmt: skip
 
 
-def orders(scene: Scene) -> Happenings:
+def orders(scene: SimulationContext) -> EventRows:
     """Purchases in named stores and online, and refunds of some of them."""
     draw, crowd = scene.draw, scene.crowd
     who, when = scene.moments(0.95)
@@ -57,7 +57,7 @@ def orders(scene: Scene) -> Happenings:
     amount = np.round(PRICES[category] * draw.lognormal(0.0, 0.35, len(who)) / 10) * 10
     how = draw.choice(3, len(who), p=[0.4, 0.35, 0.25])
     store = np.where(how == 0, (crowd.region[who] * 6 + draw.integers(0, 6, len(who))) % len(STORES), -1)
-    bought = Happenings(who, when, {
+    bought = EventRows(who, when, {
         "kind": constant("purchase", len(who)),
         "amount": amount,
         "channel": (how, ("store", "web", "app")),
@@ -67,7 +67,7 @@ def orders(scene: Scene) -> Happenings:
     return joined(bought, _refunds(scene, bought.where(draw.random(len(who)) < 0.04)))
 
 
-def _refunds(scene: Scene, bought: Happenings) -> Happenings:
+def _refunds(scene: SimulationContext, bought: EventRows) -> EventRows:
     delay = ((1 + 13 * scene.draw.random(len(bought))) * DAY).astype(np.int64) // MINUTE * MINUTE
     when = bought.when + delay
     columns = {
@@ -75,11 +75,11 @@ def _refunds(scene: Scene, bought: Happenings) -> Happenings:
         "kind": constant("refund", len(bought)),
         "amount": -np.asarray(bought.columns["amount"]),
     }
-    returned = Happenings(bought.who, when, columns)
+    returned = EventRows(bought.who, when, columns)
     return returned.where(when < scene.span.end)
 
 
-def content(scene: Scene, inquiries: tuple[Rows, Times, Rows]) -> Happenings:
+def content(scene: SimulationContext, inquiries: tuple[Rows, Times, Rows]) -> EventRows:
     """Articles, FAQ pages, tutorials and chatbot questions; some before an inquiry, on its topic."""
     draw = scene.draw
     asked, opened, topic = inquiries
@@ -102,11 +102,11 @@ def content(scene: Scene, inquiries: tuple[Rows, Times, Rows]) -> Happenings:
             "minutes": _minutes(scene, len(who), minutes),
             "title": (title, titles),
         }
-        parts.append(Happenings(who, when, columns))
+        parts.append(EventRows(who, when, columns))
     return joined(*parts)
 
 
-def social(scene: Scene) -> Happenings:
+def social(scene: SimulationContext) -> EventRows:
     """Likes, comments and shares of the service's posts, mentions and posts of their own, with reach."""
     draw, crowd, span = scene.draw, scene.crowd, scene.span
     parts = []
@@ -124,7 +124,7 @@ def social(scene: Scene) -> Happenings:
                 "kind": constant(kind, len(who)),
                 "reach": np.round(draw.lognormal(5.0, 1.0, len(who))),
             }
-            parts.append(Happenings(who, when, columns))
+            parts.append(EventRows(who, when, columns))
             continue
         post = np.searchsorted(span.posts, when, side="right") - 1 - draw.integers(0, 2, len(who))
         kept = post >= 0
@@ -133,11 +133,11 @@ def social(scene: Scene) -> Happenings:
             "reach": span.reach[post[kept]],
             "post": (post[kept], posts),
         }
-        parts.append(Happenings(who[kept], when[kept], columns))
+        parts.append(EventRows(who[kept], when[kept], columns))
     return joined(*parts)
 
 
-def community(scene: Scene) -> Happenings:
+def community(scene: SimulationContext) -> EventRows:
     """Posts and replies in the community, events attended, referrals made and reviews written."""
     draw, crowd = scene.draw, scene.crowd
     happy = np.where(crowd.temper > 8.5, 1.8, 0.5)
@@ -153,9 +153,9 @@ def community(scene: Scene) -> Happenings:
         columns = {"kind": constant(kind, len(who))}
         if words:
             columns["about"] = (draw.integers(0, len(words), len(who)), words)
-        parts.append(Happenings(who, when, columns))
+        parts.append(EventRows(who, when, columns))
     return joined(*parts)
 
 
-def _minutes(scene: Scene, count: int, typical: float) -> Floats:
+def _minutes(scene: SimulationContext, count: int, typical: float) -> Floats:
     return np.round(scene.draw.lognormal(np.log(typical), 0.7, count), 1)

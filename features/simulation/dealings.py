@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from features.simulation.hazards import SLOW_MINUTES
-from features.simulation.moments import Happenings, Scene, constant, joined, moments
-from features.simulation.people import DRIVES_AWAY, HELPS, NEVER, People
+from features.simulation.moments import EventRows, SimulationContext, constant, joined, moments
+from features.simulation.people import DRIVES_AWAY, HELPS, NEVER, SimulatedCustomers
 from features.simulation.world import (
     AGENTS,
     DAY,
@@ -17,8 +17,8 @@ from features.simulation.world import (
     SLOW_AGENTS,
     TOPICS,
     Floats,
+    RecordPeriod,
     Rows,
-    Span,
     Times,
 )
 
@@ -26,7 +26,7 @@ KINDS = ("ticket_opened", "chat", "call", "complaint")
 CHANNELS = ("email", "chat", "phone", "phone")
 
 
-def inquiries(draw: np.random.Generator, crowd: People, span: Span) -> Happenings:
+def inquiries(draw: np.random.Generator, crowd: SimulatedCustomers, span: RecordPeriod) -> EventRows:
     """Every inquiry customers would make if they stayed, with topic, agent and minutes to the answer."""
     who, when = moments(draw, crowd, 0.16, span)
     count = len(who)
@@ -38,7 +38,7 @@ def inquiries(draw: np.random.Generator, crowd: People, span: Span) -> Happening
         slow, SLOW_MINUTES * (1.2 + draw.exponential(2.0, count)), quick * draw.lognormal(0.0, 0.6, count)
     )
     answered = (draw.random(count) > 0.03) & (when + (minutes * MINUTE).astype(np.int64) < span.end)
-    return Happenings(who, when, {
+    return EventRows(who, when, {
         "kind": (kind, KINDS),
         "channel": (kind, CHANNELS),
         "topic": (draw.choice(len(TOPICS), count, p=[0.22, 0.24, 0.14, 0.2, 0.12, 0.08]), TOPICS),
@@ -47,14 +47,14 @@ def inquiries(draw: np.random.Generator, crowd: People, span: Span) -> Happening
     })  # fmt: skip
 
 
-def slow_answers(asked: Happenings) -> tuple[Rows, Times]:
+def slow_answers(asked: EventRows) -> tuple[Rows, Times]:
     """Whose inquiry was answered late or never, and from when that weighs."""
     minutes = np.asarray(asked.columns["minutes"])
     late = ~(minutes <= SLOW_MINUTES)
     return asked.who[late], asked.when[late] + SLOW_MINUTES * MINUTE
 
 
-def contacts(draw: np.random.Generator, crowd: People, span: Span) -> Happenings:
+def contacts(draw: np.random.Generator, crowd: SimulatedCustomers, span: RecordPeriod) -> EventRows:
     """Every personal contact the service would make: coupons and calls, whomever they hit."""
     parts = []
     for kind, rate, cost in (("coupon_sent", 0.16, 300.0), ("call_made", 0.1, 800.0)):
@@ -68,7 +68,7 @@ def contacts(draw: np.random.Generator, crowd: People, span: Span) -> Happenings
             f"{kind.split('_')[0]}-{np.datetime64(m, 'M')}"
             for m in range(int(month.min(initial=0)), int(month.max(initial=0)) + 1)
         )
-        parts.append(Happenings(who, when, {
+        parts.append(EventRows(who, when, {
             "kind": constant(kind, len(who)),
             "channel": constant("phone" if kind == "call_made" else "app", len(who)),
             "campaign": (month - month.min(initial=0), names),
@@ -77,7 +77,7 @@ def contacts(draw: np.random.Generator, crowd: People, span: Span) -> Happenings
     return joined(*parts)
 
 
-def mailings(scene: Scene) -> Happenings:
+def mailings(scene: SimulationContext) -> EventRows:
     """The newsletter of every month, a push message in every other, and a greeting on the last day."""
     draw, crowd, span = scene.draw, scene.crowd, scene.span
     everyone = np.arange(len(crowd))
@@ -102,11 +102,11 @@ def mailings(scene: Scene) -> Happenings:
     return joined(*parts)
 
 
-def _mailing(scene: Scene, who: Rows, at: int, kind: str, campaign: str) -> Happenings:
+def _mailing(scene: SimulationContext, who: Rows, at: int, kind: str, campaign: str) -> EventRows:
     when = at + scene.draw.integers(0, 60, len(who)) * MINUTE
     kept = scene.alive(who, when)
     who, when = who[kept], when[kept]
-    return Happenings(who, when, {
+    return EventRows(who, when, {
         "kind": constant(kind, len(who)),
         "channel": constant("email" if kind == "email_sent" else "app", len(who)),
         "campaign": constant(campaign, len(who)),
@@ -114,7 +114,7 @@ def _mailing(scene: Scene, who: Rows, at: int, kind: str, campaign: str) -> Happ
     })  # fmt: skip
 
 
-def responses(scene: Scene, sent: Happenings) -> Happenings:
+def responses(scene: SimulationContext, sent: EventRows) -> EventRows:
     """Clicks on newsletters and coupons redeemed, within days of what was sent."""
     draw, crowd = scene.draw, scene.crowd
     codes, names = sent.columns["kind"]
@@ -135,11 +135,11 @@ def responses(scene: Scene, sent: Happenings) -> Happenings:
         "campaign": back.columns["campaign"],
         "amount": np.where(coupon, 500.0, np.nan),
     }
-    answered = Happenings(back.who, when, columns)
+    answered = EventRows(back.who, when, columns)
     return answered.where(scene.alive(back.who, when))
 
 
-def surveys(scene: Scene, asked: Happenings) -> Happenings:
+def surveys(scene: SimulationContext, asked: EventRows) -> EventRows:
     """Answers on a scale of 0 to 10 (would you recommend us) and of 1 to 5 (were you satisfied)."""
     draw, crowd, span = scene.draw, scene.crowd, scene.span
     parts = []
@@ -152,7 +152,7 @@ def surveys(scene: Scene, asked: Happenings) -> Happenings:
     mood = _mood(scene, who, when)
     answered = crowd.answers[who] & (draw.random(len(who)) < np.where(mood < 6.5, 0.65, 0.35))
     first = ((when - crowd.start[who]) < 60 * DAY)[answered]
-    parts.append(Happenings(who[answered], when[answered], {
+    parts.append(EventRows(who[answered], when[answered], {
         "kind": constant("nps", int(answered.sum())),
         "score": np.clip(np.round(mood[answered]), 0, 10),
         "touchpoint": (np.where(first, 0, 1), ("onboarding", "relationship")),
@@ -164,13 +164,13 @@ def surveys(scene: Scene, asked: Happenings) -> Happenings:
     mood = _mood(scene, there.who, there.when) / 2 - np.where(minutes > SLOW_MINUTES, 1.6, 0.0)
     answered = crowd.answers[there.who] & (draw.random(len(there)) < np.where(mood < 3, 0.6, 0.3))
     answered &= scene.alive(there.who, when)
-    parts.append(Happenings(there.who[answered], when[answered], {
+    parts.append(EventRows(there.who[answered], when[answered], {
         "kind": constant("csat", int(answered.sum())),
         "score": np.clip(np.round(mood[answered]), 1, 5),
         "touchpoint": constant("support", int(answered.sum())),
     }))  # fmt: skip
     who, when = scene.moments(np.where(crowd.answers, 0.12, 0.0))
-    parts.append(Happenings(who, when, {
+    parts.append(EventRows(who, when, {
         "kind": constant("csat", len(who)),
         "score": np.clip(np.round(_mood(scene, who, when) / 2), 1, 5),
         "touchpoint": (draw.integers(0, 2, len(who)), ("checkout", "app")),
@@ -178,14 +178,14 @@ def surveys(scene: Scene, asked: Happenings) -> Happenings:
     return joined(*parts)
 
 
-def _mood(scene: Scene, who: Rows, when: Times) -> Floats:
+def _mood(scene: SimulationContext, who: Rows, when: Times) -> Floats:
     """Satisfaction at a time, in points of the 0–10 question: the causes of leaving spoil it."""
     strain = np.log(scene.strain(who, when)) if len(who) else np.empty(0)
     mood: Floats = scene.crowd.temper[who] - 1.5 * strain + scene.draw.normal(0, 1.1, len(who))
     return mood
 
 
-def contracts(scene: Scene) -> Happenings:
+def contracts(scene: SimulationContext) -> EventRows:
     """Contracts started, renewed each year, upgraded or downgraded once, and cancelled."""
     draw, crowd, lives, span = scene.draw, scene.crowd, scene.lives, scene.span
     n = len(crowd)
@@ -215,7 +215,7 @@ def contracts(scene: Scene) -> Happenings:
     when = np.concatenate([row[1] for row in rows])
     kind = np.repeat([row[2] for row in rows], [len(row[0]) for row in rows])
     plan = crowd.plan[who] + np.where(when >= after[who], step[who], 0)
-    return Happenings(who, when, {
+    return EventRows(who, when, {
         "kind": (kind, ("started", "renewed", "upgraded", "downgraded", "cancelled")),
         "plan": (plan, PLANS),
         "fee": FEES[plan],

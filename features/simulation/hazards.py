@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.simulation.people import DRIVES_AWAY, HELPS, NEVER, People
-from features.simulation.world import DAY, Flags, Floats, Rows, Span, Times
+from features.simulation.people import DRIVES_AWAY, HELPS, NEVER, SimulatedCustomers
+from features.simulation.world import DAY, Flags, Floats, RecordPeriod, Rows, Times
 
 CAUSES = ("slow_answers", "falling_use", "unused_features", "unwelcome_contact")
 SLOW, FALLING, UNUSED, UNWELCOME, WELCOME = range(5)
@@ -28,7 +28,7 @@ _SHIFT = 2**46
 
 
 @dataclass(frozen=True, eq=False)
-class Causes:
+class CausePeriods:
     """Spans during which a cause is at work, one row each."""
 
     who: Rows
@@ -38,7 +38,7 @@ class Causes:
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class HazardPath:
     """The hazard of every customer from their start to the end of the record, one row per change."""
 
     who: Rows
@@ -74,7 +74,7 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
-class Lives:
+class Lifetimes:
     """When each customer is one: `[start, left)`, and for some `[back, left_again)`."""
 
     start: Times
@@ -89,7 +89,9 @@ class Lives:
         return alive
 
 
-def causes(crowd: People, slow: tuple[Rows, Times], contacts: tuple[Rows, Times], span: Span) -> Causes:
+def draw_causes(
+    crowd: SimulatedCustomers, slow: tuple[Rows, Times], contacts: tuple[Rows, Times], span: RecordPeriod
+) -> CausePeriods:
     """Every cause at work: slow answers and contacts given by customer and time, the rest from traits."""
     everyone, narrow = np.arange(len(crowd)), np.flatnonzero(crowd.breadth <= 2)
     effect = crowd.effect[contacts[0]]
@@ -112,10 +114,10 @@ def causes(crowd: People, slow: tuple[Rows, Times], contacts: tuple[Rows, Times]
     end = np.concatenate([part[2] for part in parts])
     cause = np.concatenate([np.full(len(part[0]), part[3]) for part in parts])
     kept = (start < span.end) & (start < end)
-    return Causes(who[kept], start[kept], np.minimum(end[kept], span.end), cause[kept])
+    return CausePeriods(who[kept], start[kept], np.minimum(end[kept], span.end), cause[kept])
 
 
-def path(crowd: People, at_work: Causes, span: Span) -> Path:
+def hazard_path(crowd: SimulatedCustomers, at_work: CausePeriods, span: RecordPeriod) -> HazardPath:
     """The hazard of every customer, changed by the causes at work."""
     everyone = np.arange(len(crowd))
     factor = np.log(FACTORS[at_work.cause])
@@ -134,10 +136,12 @@ def path(crowd: People, at_work: Causes, span: Span) -> Path:
     who, when, end = who[lasting], when[lasting], end[lasting]
     hazard = np.minimum(np.exp(np.round(level[lasting], 9)), HIGHEST)
     gathered = np.cumsum(hazard * (end - when) / DAY)
-    return Path(who, when, end, hazard, gathered, span.start)
+    return HazardPath(who, when, end, hazard, gathered, span.start)
 
 
-def lives(draw: np.random.Generator, crowd: People, risk: Path, span: Span) -> Lives:
+def draw_lifetimes(
+    draw: np.random.Generator, crowd: SimulatedCustomers, risk: HazardPath, span: RecordPeriod
+) -> Lifetimes:
     """When each customer leaves, and when some come back and perhaps leave again."""
     everyone = np.arange(len(crowd))
     left = risk.reached(everyone, risk.until(everyone, crowd.start) + draw.exponential(1.0, len(crowd)))
@@ -147,4 +151,4 @@ def lives(draw: np.random.Generator, crowd: People, risk: Path, span: Span) -> L
     back = np.where(back < span.end - DAY, back, NEVER)
     again = np.where(back < NEVER, back, crowd.start)
     left_again = risk.reached(everyone, risk.until(everyone, again) + draw.exponential(1.0, len(crowd)))
-    return Lives(crowd.start, left, back, np.where(back < NEVER, left_again, NEVER))
+    return Lifetimes(crowd.start, left, back, np.where(back < NEVER, left_again, NEVER))

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.simulation.hazards import Lives, Path
-from features.simulation.people import People
-from features.simulation.world import DAY, HOUR, Flags, Floats, Rows, Span, Times
+from features.simulation.hazards import HazardPath, Lifetimes
+from features.simulation.people import SimulatedCustomers
+from features.simulation.world import DAY, HOUR, Flags, Floats, RecordPeriod, Rows, Times
 
 Column = NDArray[Any] | tuple[NDArray[np.int64], tuple[str, ...]]
 """Numbers, or codes with the names they stand for (-1: absent)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Happenings:
+class EventRows:
     """Rows of one outside table: who, when, and further columns."""
 
     who: Rows
@@ -28,8 +28,8 @@ class Happenings:
     def __len__(self) -> int:
         return len(self.who)
 
-    def where(self, kept: Flags | Rows) -> Happenings:
-        return Happenings(
+    def where(self, kept: Flags | Rows) -> EventRows:
+        return EventRows(
             self.who[kept],
             self.when[kept],
             {
@@ -40,14 +40,14 @@ class Happenings:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class SimulationContext:
     """What the streams of events are drawn from."""
 
     draw: np.random.Generator
-    crowd: People
-    lives: Lives
-    risk: Path
-    span: Span
+    crowd: SimulatedCustomers
+    lives: Lifetimes
+    risk: HazardPath
+    span: RecordPeriod
 
     def alive(self, who: Rows, when: Times) -> Flags:
         """Customers at a time within the record."""
@@ -75,7 +75,12 @@ class Scene:
 
 
 def moments(
-    draw: np.random.Generator, crowd: People, rate: float | Floats, span: Span, *, steady: bool = False
+    draw: np.random.Generator,
+    crowd: SimulatedCustomers,
+    rate: float | Floats,
+    span: RecordPeriod,
+    *,
+    steady: bool = False,
 ) -> tuple[Rows, Times]:
     """Who and when from each customer's start to the end of the record, whether or not they have left."""
     rates = np.broadcast_to(rate, len(crowd)) * (1.0 if steady else crowd.frequency)
@@ -95,7 +100,7 @@ def liked(draw: np.random.Generator, order: NDArray[np.int64], who: Rows, breadt
     return chosen
 
 
-def joined(*parts: Happenings) -> Happenings:
+def joined(*parts: EventRows) -> EventRows:
     """Several tables as one; a column that one of them lacks is absent there."""
     names = dict.fromkeys(name for part in parts for name in part.columns)
     columns: dict[str, Column] = {}
@@ -118,7 +123,7 @@ def joined(*parts: Happenings) -> Happenings:
                     for part, column in zip(parts, given, strict=True)
                 ]
             )
-    return Happenings(
+    return EventRows(
         np.concatenate([part.who for part in parts]), np.concatenate([part.when for part in parts]), columns
     )
 

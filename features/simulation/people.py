@@ -17,7 +17,7 @@ from features.simulation.world import (
     REGIONS,
     Flags,
     Floats,
-    Span,
+    RecordPeriod,
     Times,
 )
 
@@ -28,7 +28,7 @@ NEVER = np.iinfo(np.int64).max // 4
 
 
 @dataclass(frozen=True, eq=False)
-class People:
+class SimulatedCustomers:
     """n customers; every array has a row for each."""
 
     numbers: NDArray[np.int64]
@@ -76,7 +76,9 @@ class People:
         return len(self.numbers)
 
 
-def people(draw: np.random.Generator, first: int, count: int, span: Span) -> People:
+def draw_customers(
+    draw: np.random.Generator, first: int, count: int, span: RecordPeriod
+) -> SimulatedCustomers:
     """The customers with the numbers `first` to `first + count - 1`."""
     early = draw.random(count) < 0.35
     month = 30 * DAY
@@ -91,7 +93,7 @@ def people(draw: np.random.Generator, first: int, count: int, span: Span) -> Peo
     fading = start + ((30 + draw.exponential(200, count)) * DAY).astype(np.int64)
     recovers = draw.random(count) < 0.4
     tires = draw.random(count) < 0.25
-    return People(
+    return SimulatedCustomers(
         numbers=np.arange(first, first + count),
         start=start,
         frequency=draw.gamma(2.5, 1 / 2.5, count) + 0.05,

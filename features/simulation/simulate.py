@@ -10,18 +10,18 @@ import numpy as np
 
 from features.errors import UsageError
 from features.simulation import behaviour, dealings, tables
-from features.simulation.hazards import causes, lives, path
-from features.simulation.moments import Happenings, Scene, joined
-from features.simulation.people import people
+from features.simulation.hazards import draw_causes, draw_lifetimes, hazard_path
+from features.simulation.moments import EventRows, SimulationContext, joined
+from features.simulation.people import draw_customers
 from features.simulation.project import TEXT
-from features.simulation.world import TIMEZONE, Span, span
+from features.simulation.world import TIMEZONE, RecordPeriod, record_period
 
 CHUNK = 10_000
 """Customers made at a time; part of what a seed stands for."""
 
 
 @dataclass(frozen=True)
-class Written:
+class SimulationSummary:
     """What a simulation left behind."""
 
     folder: Path
@@ -40,7 +40,7 @@ def simulate(
     months: int,
     seed: int,
     progress: Callable[[str, float], None] | None = None,
-) -> Written:
+) -> SimulationSummary:
     """Write `kizuna.toml`, `data/` and `truth/`; the same numbers give the same files, byte for byte.
 
     Memory holds one chunk of customers at a time. Raises `UsageError` where a project is there already.
@@ -51,7 +51,7 @@ def simulate(
             f"cannot simulate into {folder}: there is a kizuna.toml already. "
             "Name a folder that is new or empty."
         )
-    covered = span(months, seed)
+    covered = record_period(months, seed)
     with tables.Tables(folder / "data") as data, tables.Tables(folder / "truth") as truth:
         for chunk, first in enumerate(range(0, customers, CHUNK)):
             if progress:
@@ -60,28 +60,28 @@ def simulate(
             _chunk(draw, first, min(CHUNK, customers - first), covered, data, truth)
     file.write_text(TEXT, encoding="utf-8")
     events = sum(rows for name, rows in data.rows.items() if name != "profiles")
-    return Written(folder, customers, events, data.rows, tables.record(covered))
+    return SimulationSummary(folder, customers, events, data.rows, tables.record(covered))
 
 
 def _chunk(
     draw: np.random.Generator,
     first: int,
     count: int,
-    covered: Span,
+    covered: RecordPeriod,
     data: tables.Tables,
     truth: tables.Tables,
 ) -> None:
-    crowd = people(draw, first, count, covered)
+    crowd = draw_customers(draw, first, count, covered)
     asked = dealings.inquiries(draw, crowd, covered)
     approached = dealings.contacts(draw, crowd, covered)
-    at_work = causes(crowd, dealings.slow_answers(asked), (approached.who, approached.when), covered)
-    risk = path(crowd, at_work, covered)
-    when = lives(draw, crowd, risk, covered)
-    scene = Scene(draw, crowd, when, risk, covered)
+    at_work = draw_causes(crowd, dealings.slow_answers(asked), (approached.who, approached.when), covered)
+    risk = hazard_path(crowd, at_work, covered)
+    when = draw_lifetimes(draw, crowd, risk, covered)
+    scene = SimulationContext(draw, crowd, when, risk, covered)
     asked, approached = (part.where(scene.alive(part.who, part.when)) for part in (asked, approached))
     sent = joined(approached, dealings.mailings(scene))
     topics = np.asarray(asked.columns["topic"][0])
-    streams: dict[str, Happenings] = {
+    streams: dict[str, EventRows] = {
         "orders": behaviour.orders(scene),
         "usage": behaviour.usage(scene),
         "content": behaviour.content(scene, (asked.who, asked.when, topics)),

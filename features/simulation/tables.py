@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.simulation.hazards import CAUSES, WELCOME, Causes, Lives
-from features.simulation.hazards import Path as RiskPath
-from features.simulation.moments import Column, Happenings
-from features.simulation.people import EFFECTS, People
-from features.simulation.world import AGE_BANDS, DAY, HOUR, MINUTE, OFFSET_HOURS, REGIONS, Span, Times
+from features.simulation.hazards import CAUSES, WELCOME, CausePeriods, Lifetimes
+from features.simulation.hazards import HazardPath as RiskPath
+from features.simulation.moments import Column, EventRows
+from features.simulation.people import EFFECTS, SimulatedCustomers
+from features.simulation.world import AGE_BANDS, DAY, HOUR, MINUTE, OFFSET_HOURS, REGIONS, RecordPeriod, Times
 
 LOCAL = pa.timestamp("us")
 UTC = pa.timestamp("us", "UTC")
@@ -49,12 +49,12 @@ class Tables:
         self.rows[name] = self.rows.get(name, 0) + table.num_rows
 
 
-def names(crowd: People) -> pa.Array:
+def names(crowd: SimulatedCustomers) -> pa.Array:
     """The customers' ids."""
     return pa.array([f"c{number:07}" for number in crowd.numbers.tolist()])
 
 
-def rows(happenings: Happenings, ids: pa.Array, first: int) -> pa.Table:
+def rows(happenings: EventRows, ids: pa.Array, first: int) -> pa.Table:
     """Rows of an outside table in time order, numbered from `first`."""
     ordered = happenings.where(np.lexsort((happenings.who, happenings.when)))
     columns: dict[str, pa.Array] = {
@@ -66,11 +66,11 @@ def rows(happenings: Happenings, ids: pa.Array, first: int) -> pa.Table:
     return pa.table(columns)
 
 
-def tickets(asked: Happenings, ids: pa.Array, first: int) -> pa.Table:
+def tickets(asked: EventRows, ids: pa.Array, first: int) -> pa.Table:
     """Inquiries, with the moment of their answer: before it, nobody knows how long it takes."""
     minutes = np.asarray(asked.columns["minutes"])
     answered = asked.when + (np.nan_to_num(minutes) * MINUTE).astype(np.int64)
-    both = Happenings(asked.who, asked.when, {**asked.columns, "answered_at": answered})
+    both = EventRows(asked.who, asked.when, {**asked.columns, "answered_at": answered})
     table = rows(both, ids, first)
     known = pa.array(
         table.column("answered_at").to_numpy(), LOCAL, mask=np.isnan(table.column("minutes").to_numpy())
@@ -78,7 +78,7 @@ def tickets(asked: Happenings, ids: pa.Array, first: int) -> pa.Table:
     return table.set_column(table.schema.get_field_index("answered_at"), "answered_at", known)
 
 
-def profiles(crowd: People, ids: pa.Array) -> pa.Table:
+def profiles(crowd: SimulatedCustomers, ids: pa.Array) -> pa.Table:
     """What is known about customers since they joined."""
     birthday = np.datetime64("2023-01-01") + crowd.birthday
     return pa.table({
@@ -101,7 +101,7 @@ def hazard_truth(risk: RiskPath, ids: pa.Array) -> pa.Table:
     })  # fmt: skip
 
 
-def cause_truth(at_work: Causes, lives: Lives, ids: pa.Array) -> pa.Table:
+def cause_truth(at_work: CausePeriods, lives: Lifetimes, ids: pa.Array) -> pa.Table:
     """`customer_id, from, cause`: what began to drive a customer away while they were one."""
     real = lives.during(at_work.who, at_work.start) & (at_work.cause != WELCOME)
     who, start, cause = at_work.who[real], at_work.start[real], at_work.cause[real]
@@ -113,7 +113,7 @@ def cause_truth(at_work: Causes, lives: Lives, ids: pa.Array) -> pa.Table:
     })  # fmt: skip
 
 
-def contact_truth(made: Happenings, crowd: People, ids: pa.Array) -> pa.Table:
+def contact_truth(made: EventRows, crowd: SimulatedCustomers, ids: pa.Array) -> pa.Table:
     """`customer_id, at, effect`: what a personal contact did."""
     order = np.lexsort((made.when, made.who))
     who = made.who[order]
@@ -144,7 +144,7 @@ def _coded(codes: NDArray[np.int64], words: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, once.dictionary)
 
 
-def record(span: Span) -> Mapping[str, str]:
+def record(span: RecordPeriod) -> Mapping[str, str]:
     """The first and the last day of the record."""
     first, last = (str(np.datetime64(at, "us"))[:10] for at in (span.start, span.end - DAY))
     return {"from": first, "until": last}

@@ -56,7 +56,7 @@ EVENTS = ("tasting_evening", "cooking_class", "online_meetup", "maker_visit")
 
 
 @dataclass(frozen=True)
-class Span:
+class RecordPeriod:
     """The time that the record covers: `[start, end)`, whole months, and its posts."""
 
     start: int
@@ -77,7 +77,7 @@ def local(day: date) -> int:
     return (datetime.combine(day, datetime.min.time()) - datetime(1970, 1, 1)).days * DAY  # noqa: DTZ001
 
 
-def span(months: int, seed: int) -> Span:
+def record_period(months: int, seed: int) -> RecordPeriod:
     """The last `months` months up to and with the last day, with the posts of that time."""
     after = LAST_DAY.year * 12 + LAST_DAY.month
     starts = [date((after - back) // 12, (after - back) % 12 + 1, 1) for back in range(months, 0, -1)]
@@ -85,4 +85,4 @@ def span(months: int, seed: int) -> Span:
     end = local(LAST_DAY) + DAY
     draw = np.random.default_rng([seed, 1])
     times = np.arange(begins[0] + 12 * HOUR, end, 3 * DAY, dtype=np.int64)
-    return Span(begins[0], end, begins, times, np.round(draw.lognormal(10.0, 0.6, len(times))))
+    return RecordPeriod(begins[0], end, begins, times, np.round(draw.lognormal(10.0, 0.6, len(times))))

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.storage.delta_table import File, Lake
-from features.storage.string_dictionary import Vocabulary, large
+from features.storage.string_dictionary import StringDictionary, large
 
 CUSTOMERS_SCHEMA = pa.schema([("key", pa.int64()), ("customer_id", pa.string())])
 MOST_FILES = 16
@@ -18,7 +18,7 @@ class Customers:
     """Customer ids and their keys 0, 1, 2, …, given in order of first sight and never given again."""
 
     def __init__(self, names: pa.Array | None = None) -> None:
-        self.vocabulary = Vocabulary(names)
+        self.vocabulary = StringDictionary(names)
 
     def __len__(self) -> int:
         """How many keys were ever given."""

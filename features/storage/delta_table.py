@@ -42,7 +42,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class TableVersion:
     """What a table holds at one version."""
 
     version: int
@@ -71,9 +71,9 @@ class Lake:
         )
         self._buckets = buckets
         self._table: DeltaTable | None = None
-        self._latest: Snapshot | None = None
+        self._latest: TableVersion | None = None
 
-    def snapshot(self) -> Snapshot | None:
+    def snapshot(self) -> TableVersion | None:
         """The newest version, or None where there is no table yet."""
         if self._table is None:
             if not DeltaTable.is_deltatable(str(self.folder)):
@@ -93,7 +93,7 @@ class Lake:
             counts = actions.column("num_records").to_pylist()
             files = tuple(File(*row) for row in zip(paths, counts, sizes, buckets, strict=True))
             configuration = dict(self._table.metadata().configuration)
-            self._latest = Snapshot(version, files, configuration)
+            self._latest = TableVersion(version, files, configuration)
         return self._latest
 
     def record(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import MISSING, History
-from features.storage.run_reader import Excerpt, Texts, excerpt, stretches
+from features.storage.run_reader import RunColumns, Texts, read_columns, stretches
 from features.storage.sorted_run import Rowset, interleave, order
 from features.timeline import ALWAYS, Instants, in_history
 
@@ -27,7 +27,7 @@ def history(
     wanted: Rowset | None = None,
 ) -> History:
     """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are."""
-    parts = [part for path in paths if len(part := excerpt(path, columns, wanted))]
+    parts = [part for path in paths if len(part := read_columns(path, columns, wanted))]
     instants, recorded = _instants(parts), _recorded(parts)
     keys, offsets, places = _arrangement(parts, instants)
     if until is not None:
@@ -74,7 +74,7 @@ def history(
     )
 
 
-def _arrangement(parts: Sequence[Excerpt], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:
+def _arrangement(parts: Sequence[RunColumns], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:
     """The customers, where each one's events begin, and which row comes at each place (None: as they lie)."""
     if len(parts) == 1 and parts[0].ours:
         return parts[0].keys, parts[0].starts, None
@@ -91,11 +91,11 @@ def _arrangement(parts: Sequence[Excerpt], instants: Instants) -> tuple[Rowset, 
     return keys, starts, places
 
 
-def _instants(parts: Sequence[Excerpt]) -> Instants:
+def _instants(parts: Sequence[RunColumns]) -> Instants:
     return _joined([part.instants for part in parts], np.int64)
 
 
-def _recorded(parts: Sequence[Excerpt]) -> Instants:
+def _recorded(parts: Sequence[RunColumns]) -> Instants:
     """When the company learned of each event; empty when all were known at once."""
     if not any(len(part.recorded) for part in parts):
         return np.empty(0, np.int64)
@@ -103,7 +103,7 @@ def _recorded(parts: Sequence[Excerpt]) -> Instants:
     return _joined(said, np.int64)
 
 
-def _together(parts: Sequence[Excerpt], name: str) -> Texts:
+def _together(parts: Sequence[RunColumns], name: str) -> Texts:
     """A text column of several excerpts in codes of one list."""
     texts = [part.texts[name] for part in parts if name in part.texts]
     if len(texts) < 2:
@@ -116,7 +116,7 @@ def _together(parts: Sequence[Excerpt], name: str) -> Texts:
     return np.concatenate(columns), tuple(known)
 
 
-def _ids(parts: Sequence[Excerpt]) -> pa.Array:
+def _ids(parts: Sequence[RunColumns]) -> pa.Array:
     return pa.concat_arrays([pa.array([], pa.large_string()), *(part.ids() for part in parts)])
 
 

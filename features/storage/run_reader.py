@@ -27,7 +27,7 @@ _PADDING, _HEADER = 8, 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Excerpt:
+class RunColumns:
     """Events of one run, by customer; a column that nobody asked for is empty."""
 
     path: Path
@@ -57,7 +57,7 @@ class Excerpt:
         return ids if self.rows is None else ids.take(pa.array(self.rows))
 
 
-def excerpt(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -> Excerpt:
+def read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -> RunColumns:
     """Keys, instants, kinds and those `columns` of a run; of the customers `wanted` (ascending), or all."""
     footer = pq.read_metadata(path)
     groups = tuple(range(footer.num_row_groups))
@@ -77,7 +77,9 @@ def _may_hold(group: Any, wanted: Rowset) -> bool:
     return bool(first < len(wanted) and wanted[first] <= range_.max)
 
 
-def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> Excerpt | None:
+def _from_pages(
+    path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]
+) -> RunColumns | None:
     """An excerpt of a run that Kizuna wrote, None when its pages are not as Kizuna lays them out."""
     if b"kizuna.digest" not in (footer.metadata or {}) or not groups:
         return None
@@ -151,7 +153,7 @@ def _from_pages(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
     if len(said) < len(texts):
         return None
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
-    return Excerpt(path, keys, starts, instants, recorded, values.view(np.float64), said, groups, None)
+    return RunColumns(path, keys, starts, instants, recorded, values.view(np.float64), said, groups, None)
 
 
 def _span(chunk: Any) -> tuple[int, int]:
@@ -160,7 +162,7 @@ def _span(chunk: Any) -> tuple[int, int]:
     return begin, chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0
 
 
-def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> Excerpt:
+def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> RunColumns:
     """An excerpt of any run, in whatever way it is laid out."""
     texts = [name for name in TEXTS if name == "kind" or name in columns]
     names = ["key", "occurred_at", "recorded_at", *texts, *(columns & {"value"})]
@@ -177,7 +179,7 @@ def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
             return np.empty(0, np.int32), ()
         return chunk.indices.fill_null(MISSING).to_numpy(), tuple(chunk.dictionary.to_pylist())
 
-    return Excerpt(
+    return RunColumns(
         path,
         keys,
         starts,
@@ -199,7 +201,7 @@ def stretches(keys: Rowset) -> tuple[Rowset, Rowset]:
     return keys[starts], np.append(starts, len(keys)).astype(np.int64)
 
 
-def _only(whole: Excerpt, wanted: Rowset) -> Excerpt:
+def _only(whole: RunColumns, wanted: Rowset) -> RunColumns:
     """The part of an excerpt that some customers have."""
     there = np.flatnonzero(np.isin(whole.keys, wanted, assume_unique=whole.ours))
     lengths = np.diff(whole.starts)[there]
@@ -209,7 +211,7 @@ def _only(whole: Excerpt, wanted: Rowset) -> Excerpt:
     def those(column: NDArray[Any]) -> NDArray[Any]:
         return column[rows] if len(column) else column
 
-    return Excerpt(
+    return RunColumns(
         whole.path,
         whole.keys[there],
         starts,

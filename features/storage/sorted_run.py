@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from features.events.history import Codes
 from features.events.validation import ATTRIBUTE
 from features.storage.hashing import Words, buffers, digest, of_events, of_texts
-from features.storage.string_dictionary import Vocabulary, large
+from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS, Instants
 
 Rowset = NDArray[np.int64]
@@ -46,7 +46,7 @@ RUN_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class RunRows:
     """Events as arrays; the five text columns are codes of one vocabulary, -1 where absent."""
 
     keys: Rowset
@@ -64,13 +64,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def take(self, where: Rowset | NDArray[np.bool_]) -> Rows:
+    def take(self, where: Rowset | NDArray[np.bool_]) -> RunRows:
         """The rows at these positions, or where a mask says so."""
         at = np.flatnonzero(where) if where.dtype == np.bool_ else where
         arrays = {name: getattr(self, name)[at] for name in _NUMERIC}
-        return Rows(**arrays, ids=self.ids.take(pa.array(at)))
+        return RunRows(**arrays, ids=self.ids.take(pa.array(at)))
 
-    def prints(self, people: tuple[Words, Words], vocabulary: Vocabulary) -> tuple[Words, Words]:
+    def prints(self, people: tuple[Words, Words], vocabulary: StringDictionary) -> tuple[Words, Words]:
         """The fingerprints of what the events say; `people` are those of the customers, by key."""
         columns = (self.kinds, self.channels, self.places, self.details)
         first, second = of_events(
@@ -79,18 +79,18 @@ class Rows:
         return first, second
 
 
-_NUMERIC = tuple(column.name for column in fields(Rows))[:-1]
+_NUMERIC = tuple(column.name for column in fields(RunRows))[:-1]
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[RunRows]) -> RunRows:
     """Several sets of rows as one."""
     if len(parts) == 1:
         return parts[0]
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _NUMERIC}
-    return Rows(**arrays, ids=pa.concat_arrays([part.ids for part in parts]))
+    return RunRows(**arrays, ids=pa.concat_arrays([part.ids for part in parts]))
 
 
-def write(path: Path, rows: Rows, vocabulary: Vocabulary, people: tuple[Words, Words]) -> None:
+def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple[Words, Words]) -> None:
     """Write rows, already in order, as a run that says its digest and its first and last engagement."""
     texts = vocabulary.texts
     engagement = ~_starts_with(texts, ATTRIBUTE)[rows.kinds]
@@ -142,7 +142,7 @@ def write(path: Path, rows: Rows, vocabulary: Vocabulary, people: tuple[Words, W
     )
 
 
-def read(path: Path, vocabulary: Vocabulary) -> Rows:
+def read(path: Path, vocabulary: StringDictionary) -> RunRows:
     """All rows of a run."""
     table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
 
@@ -160,7 +160,7 @@ def read(path: Path, vocabulary: Vocabulary) -> Rows:
             codes[table.column(name).is_null().to_numpy()] = -1
         return codes
 
-    return Rows(
+    return RunRows(
         table.column("key").to_numpy(),
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
         table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),

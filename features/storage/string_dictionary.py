@@ -14,7 +14,7 @@ from features.storage.hashing import Words, of_texts
 UNKNOWN = -1
 
 
-class Vocabulary:
+class StringDictionary:
     """A growing list of distinct texts that finds the code of a text in constant time."""
 
     def __init__(self, texts: pa.Array | None = None) -> None:

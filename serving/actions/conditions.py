@@ -19,7 +19,7 @@ _RANKED = re.compile(rf"^(top|bottom)\s+{_NUMBER}\s*%$")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class NumberCondition:
     """`[low, high)` of a number, or of its rank among the customers who can still leave (0 = highest)."""
 
     low: float = -math.inf
@@ -28,23 +28,27 @@ class Bounds:
     rank_high: float = math.inf
 
     @staticmethod
-    def of(text: object) -> Bounds:
+    def of(text: object) -> NumberCondition:
         """What a text asks for; `>` and `<=` differ from `>=` and `<` by the smallest step."""
         said = str(text).strip()
         if match := _COMPARED.match(said):
             number = float(match[2])
             after = math.nextafter(number, math.inf)
             return {
-                ">=": Bounds(low=number),
-                ">": Bounds(low=after),
-                "<": Bounds(high=number),
-                "<=": Bounds(high=after),
+                ">=": NumberCondition(low=number),
+                ">": NumberCondition(low=after),
+                "<": NumberCondition(high=number),
+                "<=": NumberCondition(high=after),
             }[match[1]]
         if match := _BETWEEN.match(said):
-            return Bounds(low=float(match[1]), high=float(match[2]))
+            return NumberCondition(low=float(match[1]), high=float(match[2]))
         if match := _RANKED.match(said):
             share = float(match[2]) / 100
-            return Bounds(rank_high=share) if match[1] == "top" else Bounds(rank_low=round(1 - share, 12))
+            return (
+                NumberCondition(rank_high=share)
+                if match[1] == "top"
+                else NumberCondition(rank_low=round(1 - share, 12))
+            )
         raise ValueError(f"'{said}' is no condition: write it like >= 0.2, 0.1 to 0.3, or top 10%")
 
     def hold(self, values: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -54,8 +58,8 @@ class Bounds:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def made(said: object) -> Bounds:
-            return said if isinstance(said, Bounds) else Bounds.of(said)
+        def made(said: object) -> NumberCondition:
+            return said if isinstance(said, NumberCondition) else NumberCondition.of(said)
 
         return core_schema.no_info_plain_validator_function(made)
 

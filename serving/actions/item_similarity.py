@@ -21,7 +21,7 @@ AT_ONCE = 50_000
 
 
 @dataclass
-class Likeness:
+class ItemSimilarity:
     """Who used what, gathered bucket by bucket."""
 
     items: dict[str, int] = field(default_factory=dict)

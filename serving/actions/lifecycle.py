@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.actions.playbook import Stages
+from serving.actions.playbook import StageRules
 from serving.schemas.terms import (
     CONSIDERING,
     ESTABLISHED,
@@ -27,7 +27,7 @@ def movement(tier: NDArray[np.int8], predicted: NDArray[np.int8]) -> NDArray[np.
 
 
 def stages(
-    rules: Stages,
+    rules: StageRules,
     status: NDArray[np.int8],
     tenure_days: Floats,
     came_back: NDArray[np.bool_],

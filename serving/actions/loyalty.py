@@ -11,13 +11,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from serving.actions.playbook import Programme
-from serving.reports.event_index import Facts
+from serving.actions.playbook import LoyaltyProgramme
+from serving.reports.event_index import EventIndex
 
 NO_LEVEL = -1
 
 
-def loyalty(facts: Facts, programmes: Sequence[Programme], as_of: int) -> dict[str, pa.Array]:
+def loyalty(facts: EventIndex, programmes: Sequence[LoyaltyProgramme], as_of: int) -> dict[str, pa.Array]:
     """The columns of every customer: programme and level, what the next one takes, until when this one lasts.
 
     Refunds take back from the amount. A customer in two programmes counts in the one joined last. Without new
@@ -54,7 +54,7 @@ def loyalty(facts: Facts, programmes: Sequence[Programme], as_of: int) -> dict[s
     }
 
 
-def _standing(facts: Facts, programme: Programme, as_of: int):  # type: ignore[no-untyped-def]
+def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int):  # type: ignore[no-untyped-def]
     history, window = facts.history, programme.window_days * DAY
     at = facts.of("purchase")
     at = at[(history.instants[at] >= as_of - window) & (history.instants[at] < as_of)]

@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
 from features.timeline import Timeline
-from serving.actions.playbook import PREFERRED, Playbook, Programme, parse
+from serving.actions.playbook import PREFERRED, LoyaltyProgramme, Playbook, parse
 from serving.schemas.terms import HOOKS, NO_RULE, OPEN, OUTCOMES, SOON, STAGES
 from serving.state.atomic_write import in_one_step
 
 if TYPE_CHECKING:
-    from serving.actions.customer_profiles import Portraits
-    from serving.actions.rule_matching import Plan
+    from serving.actions.customer_profiles import CustomerProfiles
+    from serving.actions.rule_matching import ActionPlan
 
 FOLDER = "plans"
 """Beside the folder of the scores."""
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class StoredPlan:
     """A plan read back: rows in the order of the scores, and the playbook that made it."""
 
     table: pa.Table
@@ -65,12 +65,12 @@ class Kept:
     def rule_of(self, number: int) -> Any:
         return None if number == NO_RULE else self.playbook.rules[number]
 
-    def programme_of(self, number: int | None) -> Programme | None:
+    def programme_of(self, number: int | None) -> LoyaltyProgramme | None:
         return None if number is None else self.playbook.loyalty[number]
 
 
 @dataclass(frozen=True)
-class Origin:
+class PlanOrigin:
     """What a plan was made with."""
 
     playbook: str
@@ -81,7 +81,7 @@ class Origin:
     timezone: str
 
 
-def keep(file: Path, portraits: Portraits, plan: Plan, origin: Origin) -> None:
+def save(file: Path, portraits: CustomerProfiles, plan: ActionPlan, origin: PlanOrigin) -> None:
     """Write a plan in one step, in the place of an earlier one for the same scores."""
     place = np.empty(len(plan.order), dtype=np.int64)
     place[plan.order] = np.arange(len(plan.order))
@@ -92,7 +92,7 @@ def keep(file: Path, portraits: Portraits, plan: Plan, origin: Origin) -> None:
     _write(file, table.replace_schema_metadata({"origin": json.dumps(asdict(origin))}))
 
 
-def forget(folder: Path, key: int) -> None:
+def delete_customer(folder: Path, key: int) -> None:
     """Rewrite every plan without this customer; one that cannot be read is deleted."""
     for file in [*folder.glob("*.arrow"), *folder.glob(".*.arrow")]:
         try:
@@ -121,12 +121,12 @@ def _write(file: Path, table: pa.Table) -> None:
         writer.write_table(table)
 
 
-def find(file: Path) -> Kept | None:
+def find(file: Path) -> StoredPlan | None:
     """The plan made for a score file, None where none was made."""
     return load(file) if file.is_file() else None
 
 
-def load(file: Path) -> Kept:
+def load(file: Path) -> StoredPlan:
     """A plan that was kept."""
     try:
         with pa.memory_map(str(file)) as source:
@@ -134,7 +134,7 @@ def load(file: Path) -> Kept:
         origin = json.loads(table.schema.metadata[b"origin"])
         playbook = parse(origin["playbook"], str(file)).playbook
         tiers, reasons = tuple(origin["tiers"]), tuple(origin["reasons"])
-        return Kept(table, playbook, origin["as_of"], tiers, reasons, Timeline(origin["timezone"]))
+        return StoredPlan(table, playbook, origin["as_of"], tiers, reasons, Timeline(origin["timezone"]))
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the plan in {file}: the file is damaged. Run `kizuna plan` again."
@@ -142,7 +142,7 @@ def load(file: Path) -> Kept:
 
 
 @dataclass(frozen=True)
-class Cut:
+class PlanFilter:
     """What is wanted of a plan, by name; empty asks for nothing."""
 
     stages: Collection[str] = ()
@@ -157,14 +157,14 @@ class Cut:
         return any(vars(self).values())
 
 
-def chosen(kept: Kept, cut: Cut) -> NDArray[np.int64]:
+def rows_matching(kept: StoredPlan, cut: PlanFilter) -> NDArray[np.int64]:
     """The rows that are wanted, in the order of the list."""
     order = kept.order
-    rows: NDArray[np.int64] = order[wanted(kept, cut)[order]]
+    rows: NDArray[np.int64] = order[mask_matching(kept, cut)[order]]
     return rows
 
 
-def wanted(kept: Kept, cut: Cut) -> NDArray[np.bool_]:
+def mask_matching(kept: StoredPlan, cut: PlanFilter) -> NDArray[np.bool_]:
     """bool[n]: which rows fit; raises `UsageError` for a name that nothing has."""
     rules, book = kept.playbook.rules, kept.playbook
     rule = kept.table.column("rule").to_numpy()
@@ -196,7 +196,7 @@ def wanted(kept: Kept, cut: Cut) -> NDArray[np.bool_]:
     return fits
 
 
-def _hooked(kept: Kept, hook: str) -> NDArray[np.bool_]:
+def _hooked(kept: StoredPlan, hook: str) -> NDArray[np.bool_]:
     """bool[n]: for whom there is this to take up."""
     if hook == "unanswered_inquiry":
         inquiry = kept.table.column("inquiry").to_numpy()

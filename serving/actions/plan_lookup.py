@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from serving.actions.plan_file import FOLDER, Cut, Kept, find, wanted
+from serving.actions.plan_file import FOLDER, PlanFilter, StoredPlan, find, mask_matching
 from serving.actions.plan_text import entries
 from serving.presentation.lists import Column
 from serving.project.settings import Project
@@ -29,12 +29,12 @@ COLUMNS = (
 HOOKS = ("hooks", "話題")
 
 
-def plan_of(project: Project, scores: str) -> Kept | None:
+def plan_of(project: Project, scores: str) -> StoredPlan | None:
     """The plan made for a score file, None where `kizuna plan` has not made one."""
     return find(project.state / FOLDER / scores)
 
 
-def plans(kept: Kept | None, keys: NDArray[np.int64], language: str) -> Iterator[Reply | None]:
+def plan_entries(kept: StoredPlan | None, keys: NDArray[np.int64], language: str) -> Iterator[Reply | None]:
     """What the plan says of each customer; None of those it does not have."""
     if kept is None:
         yield from (None for _ in range(len(keys)))
@@ -45,7 +45,7 @@ def plans(kept: Kept | None, keys: NDArray[np.int64], language: str) -> Iterator
         yield next(said) if row >= 0 else None
 
 
-def cut_to(kept: Kept | None, keys: NDArray[np.int64], cut: Cut) -> NDArray[np.bool_]:
+def planned_mask(kept: StoredPlan | None, keys: NDArray[np.int64], cut: PlanFilter) -> NDArray[np.bool_]:
     """bool[n]: whose plan fits; raises `UsageError` where there is none to cut by."""
     if kept is None:
         field = next(name for name, asked in vars(cut).items() if asked)
@@ -54,7 +54,7 @@ def cut_to(kept: Kept | None, keys: NDArray[np.int64], cut: Cut) -> NDArray[np.b
             field=field,
         )
     rows = kept.rows(keys)
-    return np.append(wanted(kept, cut), False)[rows]
+    return np.append(mask_matching(kept, cut), False)[rows]
 
 
 def columns(language: str) -> list[Column]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import kind_words
-from serving.actions.plan_file import Kept
+from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.schemas.terms import (
     ANSWERED,
@@ -38,14 +38,14 @@ CHANNEL_WORDS = {
 }
 
 
-def entries(kept: Kept, rows: Sequence[int] | NDArray[np.int64], language: str) -> list[Reply]:
+def entries(kept: StoredPlan, rows: Sequence[int] | NDArray[np.int64], language: str) -> list[Reply]:
     """What the plan says of these rows, in their order."""
     columns = [name for name in kept.table.column_names if name != "key"]
     table = {name: kept.column(name, rows) for name in columns}
     return [entry(kept, {name: table[name][at] for name in columns}, language) for at in range(len(rows))]
 
 
-def entry(kept: Kept, row: Reply, language: str) -> Reply:
+def entry(kept: StoredPlan, row: Reply, language: str) -> Reply:
     """What the plan says of one customer, with the hooks."""
     rule, playbook = kept.rule_of(row["rule"]), kept.playbook
     today = kept.timeline.local(kept.as_of).date()
@@ -77,7 +77,7 @@ def entry(kept: Kept, row: Reply, language: str) -> Reply:
     }
 
 
-def hooks(kept: Kept, row: Reply, language: str) -> Reply:
+def hooks(kept: StoredPlan, row: Reply, language: str) -> Reply:
     """What a personal approach can take up; None where the history says nothing."""
     local, today = kept.timeline.local, kept.timeline.local(kept.as_of).date()
 
@@ -121,7 +121,7 @@ def hooks(kept: Kept, row: Reply, language: str) -> Reply:
     }
 
 
-def _loyalty(kept: Kept, row: Reply, language: str, until: str | None) -> Reply | None:
+def _loyalty(kept: StoredPlan, row: Reply, language: str, until: str | None) -> Reply | None:
     programme = kept.programme_of(row["loyalty_programme"])
     if programme is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.errors import ConfigurationError
-from serving.actions.conditions import Bounds
+from serving.actions.conditions import NumberCondition
 from serving.actions.toml_positions import line_of, places
 
 FILE = "playbook.toml"
@@ -24,7 +24,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Words(_Part):
+class BilingualText(_Part):
     """What people read, in both languages."""
 
     en: str = Field(min_length=1)
@@ -34,7 +34,7 @@ class Words(_Part):
         return self.ja if language == "ja" else self.en
 
 
-class Touch(Words):
+class TouchModel(BilingualText):
     """A touch model: how many customers it can take, and how long it lets them rest."""
 
     capacity: int | None = Field(default=None, ge=0)
@@ -43,7 +43,7 @@ class Touch(Words):
     """Contacts of these kinds start the cool-down."""
 
 
-class Level(Words):
+class LoyaltyLevel(BilingualText):
     """A level of a loyalty programme, held by purchases and their amount within the window."""
 
     name: str = Field(min_length=1)
@@ -51,23 +51,23 @@ class Level(Words):
     amount: float = Field(ge=0)
 
 
-class Members(_Part):
+class LoyaltyMembers(_Part):
     """Who is in a loyalty programme: those whose attribute has this value."""
 
     attribute: str
     value: str
 
 
-class Programme(_Part):
+class LoyaltyProgramme(_Part):
     """A loyalty programme."""
 
     name: str = Field(min_length=1)
     window_days: int = Field(ge=1, le=3650)
-    levels: tuple[Level, ...] = Field(min_length=1)
-    members: Members | None = None
+    levels: tuple[LoyaltyLevel, ...] = Field(min_length=1)
+    members: LoyaltyMembers | None = None
 
     @model_validator(mode="after")
-    def _ascending(self) -> Programme:
+    def _ascending(self) -> LoyaltyProgramme:
         for lower, higher in zip(self.levels, self.levels[1:], strict=False):
             if higher.purchases < lower.purchases or higher.amount < lower.amount:
                 raise ValueError(
@@ -77,19 +77,19 @@ class Programme(_Part):
         return self
 
 
-class Stages(_Part):
+class StageRules(_Part):
     """What makes a nurture stage."""
 
     returned_days: int = Field(default=90, ge=1, le=3650)
-    considering_leaving: Bounds = Bounds(rank_high=0.1)
+    considering_leaving: NumberCondition = NumberCondition(rank_high=0.1)
     onboarding_days: int = Field(default=60, ge=0, le=3650)
 
 
-class When(_Part):
+class RuleConditions(_Part):
     """The conditions of a rule; None asks for nothing."""
 
-    probability: Bounds | None = None
-    value: Bounds | None = None
+    probability: NumberCondition | None = None
+    value: NumberCondition | None = None
     tier: tuple[str, ...] | None = None
     movement: tuple[str, ...] | None = None
     attitude: tuple[str, ...] | None = None
@@ -108,11 +108,11 @@ class When(_Part):
         return {k: [v] if k in alone and isinstance(v, str) else v for k, v in said.items()}
 
 
-class Rule(_Part):
+class PlaybookRule(_Part):
     """Whom it is for, and what is done, or why nothing is."""
 
     name: str = Field(min_length=1)
-    when: When = When()
+    when: RuleConditions = RuleConditions()
     touch: str | None = None
     action: str | None = None
     channel: str | None = None
@@ -121,7 +121,7 @@ class Rule(_Part):
     hold_back: str | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Rule:
+    def _says_something(self) -> PlaybookRule:
         done = {
             name: getattr(self, name) for name in ("touch", "action", "channel", "owner", "deadline_days")
         }
@@ -143,17 +143,17 @@ class Playbook(_Part):
     """Everything a playbook can say."""
 
     do_not_contact: str | None = None
-    stages: Stages = Stages()
-    touch: dict[str, Touch] = Field(default_factory=dict)
-    actions: dict[str, Words] = Field(default_factory=dict)
-    owners: dict[str, Words] = Field(default_factory=dict)
-    hold_back: dict[str, Words] = Field(default_factory=dict)
-    rules: tuple[Rule, ...] = Field(min_length=1)
-    loyalty: tuple[Programme, ...] = ()
+    stages: StageRules = StageRules()
+    touch: dict[str, TouchModel] = Field(default_factory=dict)
+    actions: dict[str, BilingualText] = Field(default_factory=dict)
+    owners: dict[str, BilingualText] = Field(default_factory=dict)
+    hold_back: dict[str, BilingualText] = Field(default_factory=dict)
+    rules: tuple[PlaybookRule, ...] = Field(min_length=1)
+    loyalty: tuple[LoyaltyProgramme, ...] = ()
 
 
 @dataclass(frozen=True)
-class Written:
+class PlaybookFile:
     """A playbook with the text it came from, for refusals that name a line."""
 
     playbook: Playbook
@@ -171,7 +171,7 @@ def default_text() -> str:
     return files("serving.actions").joinpath(FILE).read_text(encoding="utf-8")
 
 
-def read(file: Path | None) -> Written:
+def read(file: Path | None) -> PlaybookFile:
     """The playbook in a file, or the one that comes with Kizuna."""
     if file is None:
         return parse(default_text(), "the default playbook")
@@ -186,7 +186,7 @@ def read(file: Path | None) -> Written:
         raise ConfigurationError(f"cannot use {file}: it is not UTF-8. Save it as UTF-8.") from None
 
 
-def parse(text: str, name: str) -> Written:
+def parse(text: str, name: str) -> PlaybookFile:
     """A playbook from its text; raises `ConfigurationError` with the line of what does not fit."""
     try:
         said = tomllib.loads(text)
@@ -195,7 +195,7 @@ def parse(text: str, name: str) -> Written:
             f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
         ) from None
     try:
-        written = Written(Playbook.model_validate(said), name, text)
+        written = PlaybookFile(Playbook.model_validate(said), name, text)
     except ValidationError as error:
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         line = line_of(places(text), first["loc"])
@@ -216,7 +216,7 @@ def _explained(error: Any) -> str:
     return f"`{key}` does not fit: {message}."
 
 
-def _check_names(written: Written) -> None:
+def _check_names(written: PlaybookFile) -> None:
     """Every touch, action, owner and reason that a rule names is declared, and no name is given twice."""
     playbook = written.playbook
     known: dict[str, Sequence[str]] = {

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from serving.actions.customer_profiles import Portraits
-from serving.actions.playbook import Playbook, Rule
-from serving.actions.rule_validation import Vocabulary
+from serving.actions.customer_profiles import CustomerProfiles
+from serving.actions.playbook import Playbook, PlaybookRule
+from serving.actions.rule_validation import RuleVocabulary
 from serving.schemas.terms import (
     ASKED_NOT_TO,
     ATTITUDES,
@@ -33,7 +33,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ActionPlan:
     """For every scored customer the rule that fits first, and what becomes of it."""
 
     rule: NDArray[np.int16]
@@ -44,7 +44,9 @@ class Plan:
     """The customers in the order in which capacity was given: by value at risk, then those outside."""
 
 
-def plan(playbook: Playbook, vocabulary: Vocabulary, portraits: Portraits, scores: Scores) -> Plan:
+def match_rules(
+    playbook: Playbook, vocabulary: RuleVocabulary, portraits: CustomerProfiles, scores: Scores
+) -> ActionPlan:
     """The first rule that fits each customer, then do-not-contact, cool-down and capacity.
 
     Capacity is given in the order of the list; one who is left out takes none of it.
@@ -74,10 +76,12 @@ def plan(playbook: Playbook, vocabulary: Vocabulary, portraits: Portraits, score
         waiting = order[(touch[order] == number) & (outcome[order] == PLANNED)]
         if room is not None:
             outcome[waiting[room:]] = NO_ROOM
-    return Plan(rule, outcome, order)
+    return ActionPlan(rule, outcome, order)
 
 
-def matches(rule: Rule, vocabulary: Vocabulary, portraits: Portraits, scores: Scores) -> Flags:
+def matches(
+    rule: PlaybookRule, vocabulary: RuleVocabulary, portraits: CustomerProfiles, scores: Scores
+) -> Flags:
     """bool[n]: the customers for whom all of a rule's conditions hold."""
     when, answers, table = rule.when, scores.answers, portraits.table
     fits = np.ones(len(answers), dtype=np.bool_)
@@ -108,11 +112,11 @@ def matches(rule: Rule, vocabulary: Vocabulary, portraits: Portraits, scores: Sc
     return fits
 
 
-def _level(word: str, vocabulary: Vocabulary) -> int:
+def _level(word: str, vocabulary: RuleVocabulary) -> int:
     return -1 if word == NONE else vocabulary.loyalty.index(word)
 
 
-def _levels(table: pa.Table, vocabulary: Vocabulary) -> NDArray[np.int64]:
+def _levels(table: pa.Table, vocabulary: RuleVocabulary) -> NDArray[np.int64]:
     """The place of each customer's level among the vocabulary's, -1 for none."""
     programme = pc.fill_null(table.column("loyalty_programme"), -1).to_numpy().astype(np.int64)
     level = pc.fill_null(table.column("loyalty_level"), -1).to_numpy().astype(np.int64)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.actions.conditions import Bounds
-from serving.actions.playbook import Rule, Stages, Written
+from serving.actions.conditions import NumberCondition
+from serving.actions.playbook import PlaybookFile, PlaybookRule, StageRules
 from serving.actions.toml_positions import line_of, places
 from serving.reports.behaviour_attitude import band
 from serving.schemas.terms import (
@@ -40,7 +40,7 @@ MOST_KINDS = 40_000_000
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class RuleVocabulary:
     """The words that conditions may use in a project."""
 
     tiers: tuple[str, ...]
@@ -81,7 +81,7 @@ WORDS = ("tier", "movement", "attitude", "stage", "loyalty", "reason", "channel"
 NUMBERS = ("probability", "value")
 
 
-def check(written: Written, vocabulary: Vocabulary) -> None:
+def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
     """Refuse, with its line, an unknown word, a rule that can never match, and rules that contradict."""
     rules = written.playbook.rules
     for number, rule in enumerate(rules):
@@ -121,7 +121,7 @@ def check(written: Written, vocabulary: Vocabulary) -> None:
         left &= ~mine
 
 
-def _refuse_pairs(written: Written, covered: Sequence[Mapping[str, Flags]]) -> None:
+def _refuse_pairs(written: PlaybookFile, covered: Sequence[Mapping[str, Flags]]) -> None:
     rules, lines = written.playbook.rules, places(written.text)
     for number, parts in enumerate(covered):
         for earlier in range(number):
@@ -139,12 +139,12 @@ def _refuse_pairs(written: Written, covered: Sequence[Mapping[str, Flags]]) -> N
 class _Space:
     """Every kind of customer that the rules can tell apart: an axis for each condition that is used."""
 
-    vocabulary: Vocabulary
-    stages: Stages
+    vocabulary: RuleVocabulary
+    stages: StageRules
     axes: Mapping[str, list[object]] = field(default_factory=dict)
 
     @staticmethod
-    def of(rules: Sequence[Rule], stages: Stages, vocabulary: Vocabulary) -> _Space:
+    def of(rules: Sequence[PlaybookRule], stages: StageRules, vocabulary: RuleVocabulary) -> _Space:
         axes: dict[str, list[object]] = {}
         used = {name for rule in rules for name in (*WORDS, *NUMBERS) if getattr(rule.when, name) is not None}
         for name in NUMBERS:
@@ -171,7 +171,7 @@ class _Space:
     def size(self) -> int:
         return int(np.prod([len(axis) for axis in self.axes.values()], dtype=np.float64)) if self.axes else 1
 
-    def covers(self, rule: Rule) -> dict[str, Flags]:
+    def covers(self, rule: PlaybookRule) -> dict[str, Flags]:
         """Along each axis, which pieces a rule is for."""
         found: dict[str, Flags] = {}
         for name, axis in self.axes.items():
@@ -179,7 +179,7 @@ class _Space:
             asked = getattr(rule.when, number)
             if asked is None:
                 found[name] = np.ones(len(axis), dtype=np.bool_)
-            elif isinstance(asked, Bounds):
+            elif isinstance(asked, NumberCondition):
                 low, high = (
                     (asked.rank_low, asked.rank_high) if name.endswith(" rank") else (asked.low, asked.high)
                 )

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from features.events.history import MISSING
 from features.timeline import DAY, Timeline
-from serving.actions.item_similarity import Likeness
+from serving.actions.item_similarity import ItemSimilarity
 from serving.reports.aggregates import Ints
-from serving.reports.event_index import Facts
+from serving.reports.event_index import EventIndex
 from serving.schemas.terms import ANSWERED, NO_INQUIRY, OPEN
 from training.labels.labelling import Churn
 
@@ -26,14 +26,16 @@ MOMENT = pa.timestamp("us", "UTC")
 YES = frozenset({"yes", "true", "1"})
 
 
-def last_of(facts: Facts, places: Ints) -> Ints:
+def last_of(facts: EventIndex, places: Ints) -> Ints:
     """int64[customers]: the place of each customer's last one of these events, -1 for none."""
     found = np.full(facts.history.customers, -1, dtype=np.int64)
     found[facts.row[places]] = places
     return found
 
 
-def buying(facts: Facts, as_of: int, likeness: Likeness) -> dict[str, pa.Array]:
+def favourite_and_stopped_category(
+    facts: EventIndex, as_of: int, likeness: ItemSimilarity
+) -> dict[str, pa.Array]:
     """The year's favourite category, and the one that who still buys has not bought for 90 days."""
     history = facts.history
     at = _details(facts, _recent(facts, facts.of("purchase"), as_of - YEAR))
@@ -50,7 +52,7 @@ def buying(facts: Facts, as_of: int, likeness: Likeness) -> dict[str, pa.Array]:
     }
 
 
-def using(facts: Facts, as_of: int, likeness: Likeness) -> None:
+def add_feature_use(facts: EventIndex, as_of: int, likeness: ItemSimilarity) -> None:
     """Which features each customer used within the year: what was used at all is not suggested again."""
     at = _details(facts, _recent(facts, facts.of("usage"), as_of - YEAR))
     details = facts.history.details[at].astype(np.int64)
@@ -58,7 +60,7 @@ def using(facts: Facts, as_of: int, likeness: Likeness) -> None:
     likeness.add(facts.row[at], details, facts.history.detail_names, used, facts.history.customers)
 
 
-def habits(facts: Facts, as_of: int) -> dict[str, pa.Array]:
+def preferred_channel_and_hour(facts: EventIndex, as_of: int) -> dict[str, pa.Array]:
     """The channel used most in the last 180 days, and the local hour around which a customer is active."""
     history, n = facts.history, facts.history.customers
     at = _recent(facts, np.flatnonzero(facts.behaviour), as_of - HABIT)
@@ -75,7 +77,9 @@ def habits(facts: Facts, as_of: int) -> dict[str, pa.Array]:
     }
 
 
-def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa.Array]:
+def tenure_and_anniversaries(
+    facts: EventIndex, as_of: int, churn: Churn, birthday: str
+) -> dict[str, pa.Array]:
     """Tenure, days to the next anniversary of the first start, and to the birthday where one is known."""
     history, timeline = facts.history, facts.timeline
     starts = facts.of_kinds(churn.started_by)
@@ -99,7 +103,7 @@ def dates(facts: Facts, as_of: int, churn: Churn, birthday: str) -> dict[str, pa
     }
 
 
-def without_uncertain_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
+def drop_left_censored_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
     """Without those of a first time so soon after the record began that there may have been one before it.
 
     When the record began is known only of all buckets together: with the first first time.
@@ -114,7 +118,7 @@ def without_uncertain_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
     return table
 
 
-def said(facts: Facts) -> dict[str, pa.Array]:
+def last_inquiry_and_survey(facts: EventIndex) -> dict[str, pa.Array]:
     """The last inquiry and whether it was answered, and the last answer to a survey."""
     history = facts.history
     asked, told = last_of(facts, facts.of("inquiry")), last_of(facts, facts.of("survey"))
@@ -133,7 +137,9 @@ def said(facts: Facts) -> dict[str, pa.Array]:
     }
 
 
-def reachable(facts: Facts, attribute: str | None, kinds: Sequence[tuple[str, ...]]) -> dict[str, pa.Array]:
+def contact_permission_and_recency(
+    facts: EventIndex, attribute: str | None, kinds: Sequence[tuple[str, ...]]
+) -> dict[str, pa.Array]:
     """Who asked to be left alone, and when each customer was last contacted in each of these ways."""
     alone = np.zeros(facts.history.customers, dtype=np.bool_)
     if attribute:
@@ -145,7 +151,7 @@ def reachable(facts: Facts, attribute: str | None, kinds: Sequence[tuple[str, ..
     return {"do_not_contact": pa.array(alone)} | contacted
 
 
-def returned(facts: Facts, churn: Churn, since: int) -> NDArray[np.bool_]:
+def has_returned(facts: EventIndex, churn: Churn, since: int) -> NDArray[np.bool_]:
     """bool[customers]: who had left, and came back at or after `since`."""
     history = facts.history
     found = np.zeros(history.customers, dtype=np.bool_)
@@ -163,16 +169,16 @@ def returned(facts: Facts, churn: Churn, since: int) -> NDArray[np.bool_]:
     return found
 
 
-def _recent(facts: Facts, places: Ints, since: int) -> Ints:
+def _recent(facts: EventIndex, places: Ints, since: int) -> Ints:
     return places[facts.history.instants[places] >= since]
 
 
-def _details(facts: Facts, places: Ints) -> Ints:
+def _details(facts: EventIndex, places: Ints) -> Ints:
     return places[facts.history.details[places] >= 0] if len(facts.history.details) else places[:0]
 
 
 def _most(
-    facts: Facts,
+    facts: EventIndex,
     places: Ints,
     weights: NDArray[np.float64],
     least: int,
@@ -198,7 +204,9 @@ def _most(
     return _coded(best, names)
 
 
-def _mode(facts: Facts, places: Ints, codes: NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+def _mode(
+    facts: EventIndex, places: Ints, codes: NDArray[np.int32], names: Sequence[str]
+) -> pa.DictionaryArray:
     n, size = facts.history.customers, max(len(names), 1)
     if not len(places):
         return _coded(np.full(n, -1, dtype=np.int64), list(names))
@@ -217,7 +225,7 @@ def _text(places: Ints, codes: NDArray[np.int32], names: Sequence[str]) -> pa.Di
     return _coded(found, list(names))
 
 
-def _moment(facts: Facts, places: Ints) -> pa.Array:
+def _moment(facts: EventIndex, places: Ints) -> pa.Array:
     when = np.zeros(len(places), dtype=np.int64)
     when[places >= 0] = facts.history.instants[places[places >= 0]]
     return pa.array(when, MOMENT, mask=places < 0)

@@ -24,12 +24,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from features.errors import KizunaError
-from serving.api.errors import Refusal, body, internal, reshaped
+from serving.api.errors import RequestRefused, error_body, internal, reshaped
 from serving.api.front import FRONT
-from serving.api.live_state import Desk
-from serving.api.metrics import Gauges
+from serving.api.live_state import ServiceState
+from serving.api.metrics import ServiceMetrics
 from serving.api.openapi import document
-from serving.api.rate_limit import Pace
+from serving.api.rate_limit import RateLimiter
 from serving.api.routes import CSV, ENDPOINTS, Caller, Endpoint, csv
 from serving.schemas.requests import Shape, WholeListRequest
 
@@ -59,14 +59,14 @@ log = logging.getLogger("kizuna.gate")
 class Gate:
     """An ASGI application before another; `desk` gives the project."""
 
-    def __init__(self, app: App, desk: Callable[[], Desk], patience: float = PATIENCE) -> None:
+    def __init__(self, app: App, desk: Callable[[], ServiceState], patience: float = PATIENCE) -> None:
         self.app = app
         self._desk = desk
         self._patience = patience
         # A bug is answered in the one shape, then raised for the log of whoever runs the gate.
         self._guarded = ServerErrorMiddleware(self._answer, handler=_bug)
-        self._gauges = Gauges()
-        self._pace = Pace()
+        self._gauges = ServiceMetrics()
+        self._pace = RateLimiter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -95,23 +95,23 @@ class Gate:
                 await self._page(desk, caller, scope, receive, send)
             else:
                 await self.app(scope, receive, _Reshaper(send))
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             await answer(send, refusal.status, refusal.said, *refusal.headers)
         except KizunaError as error:
-            await answer(send, error.status, body(error.code, error.message, error.field))
+            await answer(send, error.status, error_body(error.code, error.message, error.field))
         except UNAVAILABLE as error:
             log.error("a call could not be answered: %s", type(error).__name__)
             words = "cannot answer now: the disk or the database does not. Try again in a moment."
-            await answer(send, 503, body("unavailable", words))
+            await answer(send, 503, error_body("unavailable", words))
 
-    def _let_in(self, desk: Desk, scope: Message, path: str) -> Caller:
+    def _let_in(self, desk: ServiceState, scope: Message, path: str) -> Caller:
         """Whose request this is; refuses one without a valid key, with too little scope, or too fast."""
         if not desk.keys_needed or path in OPEN:
             return Caller()
         word, _, text = _header(scope, b"authorization").partition(" ")
         key = desk.key(text.strip()) if word.lower() == "bearer" and text else None
         if key is None:
-            raise Refusal(
+            raise RequestRefused(
                 401,
                 "no_key",
                 "cannot let this request in: send a valid key as `Authorization: Bearer KEY`.",
@@ -119,7 +119,7 @@ class Gate:
             )
         wait = self._pace.wait(key.id, desk.project.settings.service.requests_per_second)
         if wait > 0:
-            raise Refusal(
+            raise RequestRefused(
                 429,
                 "too_fast",
                 f"cannot take so many requests from the key '{key.name}': "
@@ -133,15 +133,21 @@ class Gate:
         return caller
 
     async def _call(
-        self, desk: Desk, caller: Caller, endpoint: Endpoint, scope: Message, receive: Receive, send: Send
+        self,
+        desk: ServiceState,
+        caller: Caller,
+        endpoint: Endpoint,
+        scope: Message,
+        receive: Receive,
+        send: Send,
     ) -> None:
         if scope["method"] != "POST":
-            raise Refusal(405, "wrong_method", f"cannot {scope['method']} {endpoint.path}: send POST.")
+            raise RequestRefused(405, "wrong_method", f"cannot {scope['method']} {endpoint.path}: send POST.")
         content = await _body(scope, receive, desk.project.settings.service.body_mb * 2**20)
 
         def work() -> bytes:
             reply = endpoint.answer(desk, caller, _read(endpoint.request, content))
-            self._gauges.said(reply)
+            self._gauges.count_customers(reply)
             return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
 
         stores = b'"append"' in content or b'"stored"' in content
@@ -157,16 +163,18 @@ class Gate:
         try:
             return await asyncio.wait_for(loop.run_in_executor(self._threads, work), self._patience)
         except TimeoutError:
-            raise Refusal(
+            raise RequestRefused(
                 503,
                 "too_slow",
                 f"cannot answer within {self._patience:g} s. Ask for fewer customers at a time.",
             ) from None
 
-    async def _page(self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
+    async def _page(
+        self, desk: ServiceState, caller: Caller, scope: Message, receive: Receive, send: Send
+    ) -> None:
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
-            raise Refusal(405, "wrong_method", f"cannot {scope['method']} {path}: send GET.")
+            raise RequestRefused(405, "wrong_method", f"cannot {scope['method']} {path}: send GET.")
         if path == CSV:
             await self._file(desk, caller, scope, receive, send)
         elif path == "/readyz":
@@ -181,7 +189,9 @@ class Gate:
         else:
             await answer(send, 200, {"alive": True})
 
-    async def _file(self, desk: Desk, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
+    async def _file(
+        self, desk: ServiceState, caller: Caller, scope: Message, receive: Receive, send: Send
+    ) -> None:
         """The list as a file, made while it is sent; one who hangs up stops the work."""
         asked: dict[str, Any] = {}
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
@@ -194,7 +204,7 @@ class Gate:
         try:
             request = WholeListRequest.model_validate(asked)
         except ValidationError as error:
-            raise Refusal.of(error) from None
+            raise RequestRefused.of(error) from None
         lines = await self._elsewhere(lambda: csv(desk, caller, request))
         first = await self._elsewhere(lambda: _part(lines))
         name = b'attachment; filename="at_risk.csv"'
@@ -250,7 +260,7 @@ async def _bug(_: Request, __: Exception) -> Response:
     return JSONResponse(said, status)
 
 
-def ready(desk: Desk) -> dict[str, Any]:
+def ready(desk: ServiceState) -> dict[str, Any]:
     """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
     replies, champion = desk.replies(), desk.champion()
     said = {"ready": True, **replies.source(), "champion": champion.version}
@@ -273,7 +283,7 @@ def _read(shape: type[Shape], content: bytes) -> Shape:
     try:
         return shape.model_validate_json(content)
     except ValidationError as error:
-        raise Refusal.of(error) from None
+        raise RequestRefused.of(error) from None
 
 
 async def _body(scope: Message, receive: Receive, most: int) -> bytes:
@@ -281,7 +291,7 @@ async def _body(scope: Message, receive: Receive, most: int) -> bytes:
     kind = _header(scope, b"content-type").partition(";")[0].strip().lower()
     if kind != "application/json":
         sent = f"'{kind}'" if kind else "nothing"
-        raise Refusal(
+        raise RequestRefused(
             415,
             "not_json",
             f"cannot read a body of type {sent}: send JSON with `Content-Type: application/json`.",
@@ -293,7 +303,7 @@ async def _body(scope: Message, receive: Receive, most: int) -> bytes:
             break
         content += message.get("body", b"")
         if len(content) > most:
-            raise Refusal(
+            raise RequestRefused(
                 413,
                 "too_large",
                 f"cannot take a body of more than {most // 2**20} MB: send fewer customers at a time.",

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from features.errors import KizunaError
 from serving.api.app import Gate
-from serving.api.errors import body
+from serving.api.errors import error_body
 from serving.api.routes import ENDPOINTS, Caller, Endpoint
 from serving.api.startup import desk
 from serving.schemas.requests import (
@@ -33,11 +33,11 @@ def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
 
     def decorated(method: Callable[..., Any]) -> Any:
         @functools.wraps(method)
-        def answered(_: Predictions, request: Any, /) -> Response:
+        def answered(_: PredictionService, request: Any, /) -> Response:
             try:
                 status, said = 200, known.answer(desk(), Caller(), request)
             except KizunaError as error:
-                status, said = error.status, body(error.code, error.message, error.field)
+                status, said = error.status, error_body(error.code, error.message, error.field)
             return Response(
                 orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json"
             )
@@ -47,7 +47,7 @@ def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
     return decorated
 
 
-class Predictions:
+class PredictionService:
     """Who is drifting away, how sure we are, and why."""
 
     @endpoint("/v1/score")
@@ -77,5 +77,5 @@ SERVICE: Any = bentoml.service(
     traffic={"timeout": 60},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
-)(Predictions)
+)(PredictionService)
 SERVICE.add_asgi_middleware(Gate, desk=desk)

@@ -21,7 +21,7 @@ class _Line(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
-def keep() -> None:
+def configure_logging() -> None:
     """Write every logger's lines in this shape: our own from `info` on, others' from `warning` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())

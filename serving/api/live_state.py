@@ -24,17 +24,17 @@ from features.event_store import EventStore
 from serving.actions.plan_file import FOLDER
 from serving.actions.plan_lookup import plan_of
 from serving.lists.customer_view import Reply
-from serving.lists.score_reader import Replies
+from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
-from serving.scoring.batch import rehearse
+from serving.scoring.batch import smoke_test
 from serving.state import audit_log
-from serving.state.active_model import Champion, in_use
-from serving.state.audit_log import Asked
-from serving.state.database import Key, Records, digest
+from serving.state.active_model import ActiveModel, in_use
+from serving.state.audit_log import AccessRecord
+from serving.state.database import ApiKey, Database, digest
 from serving.state.score_file import Ints, Scores
 
 if TYPE_CHECKING:
-    from serving.reports.compute import Survey
+    from serving.reports.compute import ReportData
 
 log = logging.getLogger("kizuna.desk")
 
@@ -53,32 +53,32 @@ BROKEN = (KizunaError, OSError, SQLAlchemyError, ValueError, KeyError, TypeError
 """What a file, a bundle or a database can throw at whoever reads it."""
 
 
-class Desk:
+class ServiceState:
     """The open project of a service."""
 
     def __init__(self, folder: Path, clock: Callable[[], int], *, keys_needed: bool) -> None:
         self.keys_needed = keys_needed
         self.clock = clock
         self.project = read(folder)
-        self.records = Records(self.project.records)
+        self.records = Database(self.project.records)
         self.trouble: str | None = None
         """Why newer scores or a newer champion are not in use."""
         self.swaps, self.refusals = 0, 0
-        self._replies: Replies | None = None
-        self._pages: dict[tuple[str, int], Replies] = {}
+        self._replies: ScoreReader | None = None
+        self._pages: dict[tuple[str, int], ScoreReader] = {}
         self._file: tuple[str, int] | None = None
         self._plan: tuple[str, int] | None = None
-        self._surveys: dict[int, tuple[object, Survey]] = {}
+        self._surveys: dict[int, tuple[object, ReportData]] = {}
         self._counting = threading.Lock()
-        self._champion: Champion | None = None
+        self._champion: ActiveModel | None = None
         self._pointer: tuple[str, str] | None = None
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, ApiKey] = {}
         self._used: dict[int, int] = {}
-        self._asked: list[Asked] = []
+        self._asked: list[AccessRecord] = []
         self._waiting = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self.look()
+        self.refresh()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def close(self) -> None:
@@ -86,10 +86,10 @@ class Desk:
         if self._over.is_set():
             return
         self._over.set()
-        self.look()
+        self.refresh()
         self.records.close()
 
-    def replies(self) -> Replies:
+    def replies(self) -> ScoreReader:
         """The scores in use."""
         if self._replies is None:
             raise ModelError(
@@ -103,7 +103,7 @@ class Desk:
         """The scores in use, None before anything was scored."""
         return None if self._replies is None else self._replies.scores
 
-    def replies_from(self, file: str) -> Replies:
+    def replies_from(self, file: str) -> ScoreReader:
         """The scores of the file that a cursor names: those in use, or earlier ones."""
         replies = self._replies
         if replies is not None and replies.file == file:
@@ -118,12 +118,12 @@ class Desk:
                     "Leave the cursor out to start again.",
                     field="cursor",
                 )
-            found = Replies.of_file(self.records, self.project, self.store(), kept)
+            found = ScoreReader.of_file(self.records, self.project, self.store(), kept)
             with self._lock:
                 self._pages = dict([*self._pages.items(), (version, found)][-2:])
         return found
 
-    def champion(self) -> Champion:
+    def champion(self) -> ActiveModel:
         """The model in use."""
         if self._champion is None:
             raise ModelError(
@@ -138,8 +138,8 @@ class Desk:
     def report(self, months: int, language: str) -> Reply:
         """How customers are engaged; counted again when the data or the champion is another."""
         # Only who asks for a report waits for its code.
-        from serving.reports.asking import ask
-        from serving.reports.compute import take
+        from serving.reports.asking import report_inputs
+        from serving.reports.compute import compute_report
         from serving.reports.report import reply
 
         with self._counting:
@@ -147,7 +147,9 @@ class Desk:
             seen = store.version, self._pointer
             known = self._surveys.get(months)
             if known is None or known[0] != seen:
-                survey = take(store, ask(self.project, store, self.records, months, self.clock()))
+                survey = compute_report(
+                    store, report_inputs(self.project, store, self.records, months, self.clock())
+                )
                 known = self._surveys[months] = seen, survey
         return reply(known[1], language)
 
@@ -155,7 +157,7 @@ class Desk:
         """The language asked for, or the project's."""
         return asked or self.project.settings.language
 
-    def key(self, text: str) -> Key | None:
+    def key(self, text: str) -> ApiKey | None:
         """The valid key this text is, if any; notes that it was used."""
         given = digest(text)
         key = self._keys.get(given)
@@ -166,14 +168,14 @@ class Desk:
             self._used[key.id] = now
         return key
 
-    def asked(self, who: str, action: str, keys: Ints = NOBODY) -> None:
+    def record_access(self, who: str, action: str, keys: Ints = NOBODY) -> None:
         """Keep for the audit log who asked for whom; written with the next look."""
         with self._lock:
             if self._waiting < MOST_WAITING:
                 self._waiting += len(keys) + 1
-                self._asked.append(Asked(self.clock(), who, action, keys))
+                self._asked.append(AccessRecord(self.clock(), who, action, keys))
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Use what is new, and write down what waits; what fails now is tried again with the next look."""
         troubles = []
         for step in (self._write, self._read_keys, self._load_champion, self._load_scores, self._load_plan):
@@ -191,7 +193,7 @@ class Desk:
 
     def _watch(self) -> None:
         while not self._over.wait(NOTICE):
-            self.look()
+            self.refresh()
 
     def _read_keys(self) -> None:
         if self.keys_needed:
@@ -202,7 +204,7 @@ class Desk:
         pointer = self.records.champion()
         if pointer is not None and pointer != self._pointer:
             champion = in_use(self.records, self.project.state)
-            rehearse(champion.bundle)
+            smoke_test(champion.bundle)
             self._champion, self._pointer = champion, pointer
             self._changed("champion", champion.version)
 
@@ -213,7 +215,7 @@ class Desk:
         # Erasing a customer rewrites a file under its name: the moment of writing tells.
         file = current.file, _written(self.project.scores / current.file)
         if file != self._file:
-            replies = Replies.of_file(self.records, self.project, self.store(), current)
+            replies = ScoreReader.of_file(self.records, self.project, self.store(), current)
             replies.rehearse()
             self._replies, self._file = replies, file
             self._changed("scores", current.file)
@@ -241,7 +243,7 @@ class Desk:
             used, self._used = self._used, {}
         try:
             if asked:
-                audit_log.note(self.records, asked)
+                audit_log.record_accesses(self.records, asked)
             for key, at in used.items():
                 self.records.key_used(key, at)
         except SQLAlchemyError:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from serving.api.live_state import Desk
+from serving.api.live_state import ServiceState
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 MOST_COUNTED = 1_000
 """Customers of one answer whose tiers are counted; of more, the first are."""
 
 
-class Gauges:
+class ServiceMetrics:
     """Counters of one worker."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Gauges:
         self._of(self._requests, path, str(status)).inc()
         self._of(self._seconds, path).observe(seconds)
 
-    def said(self, reply: dict[str, Any]) -> None:
+    def count_customers(self, reply: dict[str, Any]) -> None:
         """Count the customers of an answer by tier."""
         customers = reply.get("customers") or ([reply["customer"]] if "customer" in reply else [])
         model = reply["model_version"]
@@ -47,7 +47,7 @@ class Gauges:
         for tier, count in Counter(one["tier"] for one in customers[:MOST_COUNTED]).items():
             self._of(self._scores, tier or "none", model).inc(count)
 
-    def text(self, desk: Desk) -> bytes:
+    def text(self, desk: ServiceState) -> bytes:
         """Everything in Prometheus' own words; of all workers together."""
         import os
 
@@ -69,7 +69,7 @@ class Gauges:
         return child
 
 
-def _lines(desk: Desk) -> list[str]:
+def _lines(desk: ServiceState) -> list[str]:
     """What this worker has in use."""
     said = [_gauge("kizuna_trouble", "1 while something new cannot be used", int(desk.trouble is not None))]
     said.append(_gauge("kizuna_swaps", "New scores and champions taken into use by this worker", desk.swaps))

@@ -22,7 +22,7 @@ class ServiceSettings(BaseModel):
     body_mb: int = Field(default=32, ge=1, le=1024, description="the largest body of a request, in MB")
 
 
-class Pace:
+class RateLimiter:
     """A bucket of allowances for each key, refilled steadily; counts for one worker."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

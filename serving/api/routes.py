@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 
 from features.errors import KizunaError, UsageError
-from serving.actions.plan_file import Cut
+from serving.actions.plan_file import PlanFilter
 from serving.actions.plan_lookup import columns
-from serving.api.live_state import Desk
+from serving.api.live_state import ServiceState
 from serving.integrations.crm_columns import column_map
 from serving.integrations.crm_columns import lines as mapped_lines
 from serving.lists.customer_view import Reply
-from serving.lists.ranking import Choice, Cursor
+from serving.lists.ranking import Cursor, ListFilter
 from serving.presentation.lists import csv_lines
 from serving.schemas.requests import (
     AtRiskPageRequest,
@@ -63,23 +63,23 @@ class Endpoint:
     """What a key must open for it."""
     request: type[Shape]
     reply: type[Shape]
-    answer: Callable[[Desk, Caller, Any], Reply]
+    answer: Callable[[ServiceState, Caller, Any], Reply]
     at_once: int = 0
     """A body of at most so many bytes is answered faster than another thread could be asked to."""
 
 
-def score(desk: Desk, caller: Caller, request: ScoreRequest) -> Reply:
+def score(desk: ServiceState, caller: Caller, request: ScoreRequest) -> Reply:
     """The stored scores of these customers at the newest as-of date."""
     replies = desk.replies()
     keys = replies.keys(request.customer_ids)
-    desk.asked(caller.name, "score", keys)
+    desk.record_access(caller.name, "score", keys)
     return replies.of(request.customer_ids, desk.language(request.language), keys)
 
 
-def at_risk(desk: Desk, caller: Caller, request: AtRiskPageRequest) -> Reply:
+def at_risk(desk: ServiceState, caller: Caller, request: AtRiskPageRequest) -> Reply:
     """Whom to approach first, and why."""
     choice = chosen(request, request.limit or desk.project.settings.capacity.contacts)
-    desk.asked(caller.name, "at_risk")
+    desk.record_access(caller.name, "at_risk")
     cursor = None if request.cursor is None else Cursor.read(request.cursor)
     if cursor is not None and cursor.choice != choice.fingerprint:
         raise UsageError(
@@ -91,14 +91,14 @@ def at_risk(desk: Desk, caller: Caller, request: AtRiskPageRequest) -> Reply:
     return replies.page(choice, desk.language(request.language), cursor)
 
 
-def explain(desk: Desk, caller: Caller, request: ExplainRequest) -> Reply:
+def explain(desk: ServiceState, caller: Caller, request: ExplainRequest) -> Reply:
     """One customer's score and reasons, and what changed since the scores before."""
     replies = desk.replies()
-    desk.asked(caller.name, "explain", replies.keys([request.customer_id]))
+    desk.record_access(caller.name, "explain", replies.keys([request.customer_id]))
     return replies.explain(request.customer_id, desk.language(request.language), desk.store())
 
 
-def live(desk: Desk, caller: Caller, request: PredictRequest) -> Reply:
+def live(desk: ServiceState, caller: Caller, request: PredictRequest) -> Reply:
     """Scores from the events sent, or with `stored` or `append` from all that is stored with them."""
     champion, language = desk.champion(), desk.language(request.language)
     if not (request.append or request.stored):
@@ -110,20 +110,20 @@ def live(desk: Desk, caller: Caller, request: PredictRequest) -> Reply:
     store, how = desk.store(), append if request.append else beside_stored
     reply = how(champion, request, desk.clock(), language, store)
     names = pa.array([one.customer_id for one in request.customers], pa.large_string())
-    desk.asked(caller.name, "append" if request.append else "predict", store.customers.keys(names))
+    desk.record_access(caller.name, "append" if request.append else "predict", store.customers.keys(names))
     return reply
 
 
-def report(desk: Desk, caller: Caller, request: ReportRequest) -> Reply:
+def report(desk: ServiceState, caller: Caller, request: ReportRequest) -> Reply:
     """How customers are engaged: every measure with its interval, against before and last year."""
-    desk.asked(caller.name, "report")
+    desk.record_access(caller.name, "report")
     return desk.report(request.months, desk.language(request.language))
 
 
-def csv(desk: Desk, caller: Caller, request: WholeListRequest) -> Iterator[str]:
+def csv(desk: ServiceState, caller: Caller, request: WholeListRequest) -> Iterator[str]:
     """The list as a file, line by line; what cannot be is refused before the first."""
     language, replies = desk.language(request.language), desk.replies()
-    desk.asked(caller.name, "at_risk.csv")
+    desk.record_access(caller.name, "at_risk.csv")
     listed = replies.listed(chosen(request, request.limit), language)
     if request.columns is None:
         return csv_lines(listed, language, () if replies.plan is None else columns(language))
@@ -131,9 +131,9 @@ def csv(desk: Desk, caller: Caller, request: WholeListRequest) -> Iterator[str]:
     return mapped_lines(listed, mapped, replies.source())
 
 
-def chosen(request: AtRiskRequest, limit: int | None) -> Choice:
+def chosen(request: AtRiskRequest, limit: int | None) -> ListFilter:
     """What a request wants of the list."""
-    return Choice(
+    return ListFilter(
         limit=limit,
         min_probability=request.min_probability,
         tiers=request.tiers,
@@ -141,7 +141,7 @@ def chosen(request: AtRiskRequest, limit: int | None) -> Choice:
         min_value_at_risk=request.min_value_at_risk,
         indicators=request.indicators,
         segment=request.segment,
-        cut=Cut(
+        cut=PlanFilter(
             stages=request.stages,
             touch_models=request.touch_models,
             actions=request.actions,

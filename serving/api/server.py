@@ -13,7 +13,7 @@ import tempfile
 import serving.state.audit_log  # noqa: F401 (its table)
 from features.errors import UsageError
 from serving.project.settings import Project
-from serving.state.database import Records
+from serving.state.database import Database
 
 BACKLOG = 2048
 
@@ -22,7 +22,7 @@ def run(project: Project, host: str, port: int, workers: int) -> None:
     """Serve until stopped. Refuses another machine's reach without keys, and a port that is taken."""
     keys_needed = not is_loopback(host)
     # Opening the records makes every table that was imported, before several workers would at once.
-    with Records(project.records) as records:
+    with Database(project.records) as records:
         if keys_needed and not records.any_key():
             raise UsageError(
                 f"cannot serve on {host}: others can reach that address, and there is no API key. "

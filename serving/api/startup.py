@@ -15,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from serving.api.app import Gate
-from serving.api.json_logging import keep
-from serving.api.live_state import Desk
-from training.bundle.light_imports import bare
+from serving.api.json_logging import configure_logging
+from serving.api.live_state import ServiceState
+from training.bundle.light_imports import without_pandas_and_sklearn
 
 KEYS = "KIZUNA_KEYS"
 PROJECT = "KIZUNA_PROJECT"
-PACKAGED = Path(__file__).parent.parent / "project"
+PACKAGED = Path(__file__).parents[2] / "project"
 """The project of a bento that `kizuna package` made."""
 
 SWITCH = 0.0005
@@ -38,9 +38,9 @@ def now() -> int:
 
 
 @functools.cache
-def desk() -> Desk:
+def desk() -> ServiceState:
     """The project that this process serves."""
-    with bare():  # the first request shall not wait for these
+    with without_pandas_and_sklearn():  # the first request shall not wait for these
         import lightgbm  # noqa: F401
         import pyarrow.dataset  # noqa: F401
 
@@ -48,13 +48,13 @@ def desk() -> Desk:
     keys = os.environ.get(KEYS)
     if PROJECT not in os.environ and PACKAGED.is_dir():
         # Nobody knows at which address a bento is served: keys are needed unless that is switched off.
-        return Desk(PACKAGED, now, keys_needed=keys != "off")
-    return Desk(Path(os.environ.get(PROJECT, ".")), now, keys_needed=keys == "needed")
+        return ServiceState(PACKAGED, now, keys_needed=keys != "off")
+    return ServiceState(Path(os.environ.get(PROJECT, ".")), now, keys_needed=keys == "needed")
 
 
 def application() -> Gate:
     """The service as an ASGI application, for uvicorn: the gate first, BentoML behind it."""
-    keep()
+    configure_logging()
     desk()
     sys.setswitchinterval(SWITCH)
     # What was made until now stays: looking through it again and again would make single answers slow.

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from features.errors import DataError, ModelError
 from features.event_store import EventStore
-from serving.actions.plan_file import FOLDER, forget
-from serving.state.database import Records
+from serving.actions.plan_file import FOLDER, delete_customer
+from serving.state.database import Database
 from serving.state.score_file import load, without
 
 
-def erase(store: EventStore, scores: Path, records: Records, customer_id: str, now: int) -> dict[str, Any]:
+def erase(store: EventStore, scores: Path, records: Database, customer_id: str, now: int) -> dict[str, Any]:
     """Remove every trace and say where was looked; scores go first, while the key is still known.
 
     A score file that cannot be read, and one that a broken run left unfinished, cannot be looked through:
@@ -30,7 +30,7 @@ def erase(store: EventStore, scores: Path, records: Records, customer_id: str, n
         except ModelError:
             deleted += _delete([file])
     if key >= 0:
-        forget(scores.parent / FOLDER, key)
+        delete_customer(scores.parent / FOLDER, key)
     receipt = store.erase(customer_id)
     left = (
         [file.name for file in files if file.exists() and load(file).row(key) is not None] if key >= 0 else []

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import UnknownCustomer
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 if TYPE_CHECKING:
-    from serving.state.database import Key
+    from serving.state.database import ApiKey
 
 
 @click.command()
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @click.pass_obj
-def serve(call: Call, host: str, port: int, workers: int) -> None:
+def serve(call: CliContext, host: str, port: int, workers: int) -> None:
     """Run the prediction service.
 
     \b
@@ -34,7 +34,7 @@ def serve(call: Call, host: str, port: int, workers: int) -> None:
 @click.command()
 @click.argument("customer")
 @click.pass_obj
-def erase(call: Call, customer: str) -> None:
+def erase(call: CliContext, customer: str) -> None:
     """Remove every trace of CUSTOMER and print a receipt."""
     from serving.application.erase import erase as remove
 
@@ -53,11 +53,11 @@ def erase(call: Call, customer: str) -> None:
 @click.argument("customer", required=False)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many calls.")
 @click.pass_obj
-def audit(call: Call, customer: str | None, limit: int) -> None:
+def audit(call: CliContext, customer: str | None, limit: int) -> None:
     """Who asked the service for whom: the newest calls, or those that asked for CUSTOMER."""
     import pyarrow as pa
 
-    from serving.state.audit_log import newest
+    from serving.state.audit_log import newest_accesses
 
     key = None
     if customer is not None:
@@ -65,7 +65,7 @@ def audit(call: Call, customer: str | None, limit: int) -> None:
         if key < 0:
             raise UnknownCustomer(customer)
     with call.records() as records:
-        asked = newest(records, customer=key, limit=limit)
+        asked = newest_accesses(records, customer=key, limit=limit)
     when = call.project.timeline.local
     rows = [
         {
@@ -92,7 +92,7 @@ def keys() -> None:
     help="What the key opens: read, score, write, admin. May be repeated.",
 )  # fmt: skip
 @click.pass_obj
-def add_key(call: Call, name: str, scopes: tuple[str, ...]) -> None:
+def add_key(call: CliContext, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key called NAME; it is shown once."""
     with call.records() as records:
         key = records.add_key(name, scopes, call.now)
@@ -106,7 +106,7 @@ def add_key(call: Call, name: str, scopes: tuple[str, ...]) -> None:
 
 @keys.command("list")
 @click.pass_obj
-def list_keys(call: Call) -> None:
+def list_keys(call: CliContext) -> None:
     """Every key there is or was, without the keys themselves."""
     with call.records() as records:
         held = records.keys()
@@ -115,7 +115,7 @@ def list_keys(call: Call) -> None:
         local = call.project.timeline.local
         return None if instant is None else local(instant).isoformat(timespec="seconds")
 
-    def use(key: Key) -> str:
+    def use(key: ApiKey) -> str:
         if key.revoked_at:
             return f"{'revoked' if key.revoked_at <= call.now else 'opens until'} {day(key.revoked_at)}"
         return f"last used {day(key.last_used_at) or 'never'}"
@@ -144,7 +144,7 @@ def list_keys(call: Call) -> None:
     help="How long the old one still opens.",
 )
 @click.pass_obj
-def rotate_key(call: Call, name: str, hours: float) -> None:
+def rotate_key(call: CliContext, name: str, hours: float) -> None:
     """Make a new key called NAME; the old one goes on for a while, so that nobody is locked out."""
     with call.records() as records:
         key = records.rotate_key(name, call.now, round(hours * 3_600_000_000))
@@ -159,7 +159,7 @@ def rotate_key(call: Call, name: str, hours: float) -> None:
 @keys.command("revoke")
 @click.argument("name")
 @click.pass_obj
-def revoke_key(call: Call, name: str) -> None:
+def revoke_key(call: CliContext, name: str) -> None:
     """Let the key called NAME open nothing any more."""
     with call.records() as records:
         records.revoke_key(name, call.now)

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from serving.cli.context import LANGUAGES, OUTPUT, Call, parquet
+from serving.cli.context import LANGUAGES, OUTPUT, CliContext, parquet
 
 
 @click.command()
 @click.option("--until", metavar="DATE", help="Events at or after this day do not exist.")
 @click.option("--language", type=LANGUAGES, help="The language of the findings [language].")
 @click.pass_obj
-def doctor(call: Call, until: str | None, language: str | None) -> None:
+def doctor(call: CliContext, until: str | None, language: str | None) -> None:
     """Is there enough data, is it sound, and what should churn mean on it?"""
-    from features.profiling.checks import oddities
-    from features.profiling.profile import take
+    from features.profiling.checks import run_checks
+    from features.profiling.profile import profile_events
     from serving.presentation.doctor import reply, show
     from training.diagnosis.candidates import diagnose
     from training.diagnosis.recommendation import recommend
@@ -25,7 +25,7 @@ def doctor(call: Call, until: str | None, language: str | None) -> None:
     language = language or project.settings.language
     end = None if until is None else call.instant(until)
     with call.progress() as report:
-        inventory = take(call.store, project.indicators, timeline, until=end, progress=report)
+        inventory = profile_events(call.store, project.indicators, timeline, until=end, progress=report)
         diagnosis = diagnose(
             call.store,
             inventory,
@@ -36,7 +36,7 @@ def doctor(call: Call, until: str | None, language: str | None) -> None:
             progress=report,
         )
     advice = recommend(diagnosis, inventory)
-    answer = reply(inventory, oddities(inventory, timeline), diagnosis, advice, timeline, language)
+    answer = reply(inventory, run_checks(inventory, timeline), diagnosis, advice, timeline, language)
     if call.json:
         call.say(answer)
     else:
@@ -47,7 +47,7 @@ def doctor(call: Call, until: str | None, language: str | None) -> None:
 @click.option("--as-of", required=True, metavar="DATE", help="The day for which the features are computed.")
 @click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
 @click.pass_obj
-def features(call: Call, as_of: str, output: Path) -> None:
+def features(call: CliContext, as_of: str, output: Path) -> None:
     """Write one row of features for every customer of the cohort.
 
     \b
@@ -78,7 +78,7 @@ def features(call: Call, as_of: str, output: Path) -> None:
 @click.option("--as-of", required=True, metavar="DATE", help="The day on which it would have been said.")
 @click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
 @click.pass_obj
-def backtest(call: Call, as_of: str, output: Path) -> None:
+def backtest(call: CliContext, as_of: str, output: Path) -> None:
     """What would have been said on that day, by a model that knew only what was known then.
 
     \b

@@ -19,9 +19,9 @@ from serving.cli.progress import progress
 if TYPE_CHECKING:
     from features.event_store import EventStore
     from serving.project.settings import Project
-    from serving.state.database import Records
+    from serving.state.database import Database
     from training.registry.mlflow_tracking import Tracking
-    from training.train import Plan
+    from training.train import TrainingConfig
 
 LANGUAGES = click.Choice(["en", "ja"])
 FORMATS = click.Choice(["table", "csv", "json"])
@@ -62,7 +62,7 @@ def parquet(output: Path) -> Path:
 
 
 @dataclass
-class Call:
+class CliContext:
     """One call of the command: where the project is, and how to answer."""
 
     folder: Path = field(default_factory=Path.cwd)
@@ -80,17 +80,17 @@ class Call:
 
         return EventStore(self.project.state)
 
-    def records(self) -> Records:
-        from serving.state.database import Records
+    def records(self) -> Database:
+        from serving.state.database import Database
 
-        return Records(self.project.records)
+        return Database(self.project.records)
 
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingConfig:
         """What the recipe of training is made of."""
-        from training.train import Plan
+        from training.train import TrainingConfig
 
         settings = self.project.settings
-        return Plan(
+        return TrainingConfig(
             timeline=self.project.timeline,
             indicators=self.project.indicators,
             features=settings.features,

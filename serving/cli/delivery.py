@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from serving.cli.context import LANGUAGES, OUTPUT, Call
+from serving.cli.context import LANGUAGES, OUTPUT, CliContext
 
 
 @click.command()
@@ -16,7 +16,7 @@ from serving.cli.context import LANGUAGES, OUTPUT, Call
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [all].")
 @click.option("--language", type=LANGUAGES, help="The language of the reasons [language].")
 @click.pass_obj
-def export(call: Call, columns: str, output: Path, limit: int | None, language: str | None) -> None:
+def export(call: CliContext, columns: str, output: Path, limit: int | None, language: str | None) -> None:
     """Write the list in the COLUMNS of another system: salesforce, hubspot, or a map of kizuna.toml.
 
     \b
@@ -24,15 +24,15 @@ def export(call: Call, columns: str, output: Path, limit: int | None, language: 
       kizuna export salesforce --output churn.csv
     """
     from serving.integrations.crm_columns import column_map, lines
-    from serving.lists.ranking import Choice
-    from serving.lists.score_reader import Replies
+    from serving.lists.ranking import ListFilter
+    from serving.lists.score_reader import ScoreReader
     from serving.state.atomic_write import in_one_step
 
     settings = call.project.settings
     mapped = column_map(columns, settings.crm)
     with call.records() as records:
-        replies = Replies.current(records, call.project, call.store)
-    listed = replies.listed(Choice(limit), language or settings.language)
+        replies = ScoreReader.current(records, call.project, call.store)
+    listed = replies.listed(ListFilter(limit), language or settings.language)
     with in_one_step(output) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         for line in lines(listed, mapped, replies.source()):
             file.write(line)
@@ -43,7 +43,7 @@ def export(call: Call, columns: str, output: Path, limit: int | None, language: 
 @click.option("--wait", default=0.0, show_default=True, help="Seconds to go on trying what is not taken.")
 @click.option("--dead", is_flag=True, help="Try once more what nobody took.")
 @click.pass_obj
-def notify(call: Call, wait: float, dead: bool) -> None:
+def notify(call: CliContext, wait: float, dead: bool) -> None:
     """Tell the webhooks of kizuna.toml what changed between the last two scorings.
 
     Run it after `kizuna score`. Running it twice tells nothing twice; what is not taken waits, and is tried

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from features.errors import UsageError
-from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.schemas.terms import HOOKS, OUTCOMES, STAGES
 
 if TYPE_CHECKING:
-    from serving.actions.plan_file import Cut
+    from serving.actions.plan_file import PlanFilter
 
 CUTS = {
     "stages": click.option(
@@ -42,9 +42,9 @@ def cuts(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def cut(*arguments: Any, **options: Any) -> None:
-        from serving.actions.plan_file import Cut
+        from serving.actions.plan_file import PlanFilter
 
-        asked = Cut(**{name: options.pop(name) for name in CUTS})
+        asked = PlanFilter(**{name: options.pop(name) for name in CUTS})
         command(*arguments, cut=asked, **options)
 
     for option in reversed(CUTS.values()):
@@ -59,7 +59,7 @@ def cuts(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--output", type=OUTPUT, help="Write to this file: .html, .csv or .json by its ending.")
 @click.option("--language", type=LANGUAGES, help="The language of names and formulas [language].")
 @click.pass_obj
-def report(call: Call, months: str, output: Path | None, language: str | None) -> None:
+def report(call: CliContext, months: str, output: Path | None, language: str | None) -> None:
     """How customers are engaged: every measure with its interval, against before and last year.
 
     \b
@@ -68,15 +68,17 @@ def report(call: Call, months: str, output: Path | None, language: str | None) -
       kizuna report --months 3 --output report.csv --language ja
       kizuna --json report
     """
-    from serving.reports.asking import ask
-    from serving.reports.compute import take
+    from serving.reports.asking import report_inputs
+    from serving.reports.compute import compute_report
     from serving.reports.formats import rendered, show
     from serving.reports.report import reply
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
     with call.records() as records, call.progress() as progress:
-        survey = take(call.store, ask(call.project, call.store, records, int(months), call.now), progress)
+        survey = compute_report(
+            call.store, report_inputs(call.project, call.store, records, int(months), call.now), progress
+        )
     answer = reply(survey, language)
     if output is not None:
         content = rendered(answer, output, language)
@@ -100,10 +102,10 @@ def report(call: Call, months: str, output: Path | None, language: str | None) -
 @click.option("--language", type=LANGUAGES, help="The language of actions and hooks [language].")
 @click.pass_obj
 def plan(
-    call: Call,
+    call: CliContext,
     limit: int | None,
     playbook: Path | None,
-    cut: Cut,
+    cut: PlanFilter,
     shape: str | None,
     output: Path | None,
     language: str | None,
@@ -115,9 +117,9 @@ def plan(
       kizuna plan --limit 20 --language ja
       kizuna plan --touch high --outcome planned --format csv --output calls.csv
     """
-    from serving.actions.plan_file import chosen
-    from serving.application.make_plan import chosen_playbook, make
-    from serving.lists.score_reader import Replies
+    from serving.actions.plan_file import rows_matching
+    from serving.application.make_plan import chosen_playbook, make_plan
+    from serving.lists.score_reader import ScoreReader
     from serving.presentation.plan import as_csv, as_json, reply, show
     from serving.state.atomic_write import in_one_step
 
@@ -126,9 +128,9 @@ def plan(
     shape = list_format(shape, output, as_json=call.json)
     written = chosen_playbook(project, playbook)
     with call.records() as records, call.progress() as progress:
-        kept = make(project, call.store, records, written, progress)
-        replies = Replies.current(records, project, call.store)
-    answer = reply(kept, replies, chosen(kept, cut), limit or settings.capacity.contacts, language)
+        kept = make_plan(project, call.store, records, written, progress)
+        replies = ScoreReader.current(records, project, call.store)
+    answer = reply(kept, replies, rows_matching(kept, cut), limit or settings.capacity.contacts, language)
     if shape == "table":
         show(answer, language)
         return
@@ -144,7 +146,7 @@ def plan(
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
-def playbook(call: Call, file: Path | None) -> None:
+def playbook(call: CliContext, file: Path | None) -> None:
     """Write the default playbook to FILE [playbook.toml in the project folder], to edit it."""
     from serving.actions.playbook import FILE, default_text
 

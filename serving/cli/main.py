@@ -15,7 +15,7 @@ import click
 from features.errors import KizunaError, UsageError
 from serving.cli.admin import audit, erase, keys, serve
 from serving.cli.analysis import backtest, doctor, features
-from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, Call, list_format
+from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import cuts, plan, playbook, report
 from serving.cli.models import models
@@ -24,7 +24,7 @@ from serving.cli.readmission import readmit
 from serving.cli.simulate import simulate
 
 if TYPE_CHECKING:
-    from serving.actions.plan_file import Cut
+    from serving.actions.plan_file import PlanFilter
     from serving.lists.ranking import Order
 
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.version_option(package_name="kizuna")
 @click.pass_obj
-def kizuna(call: Call, folder: Path | None) -> None:
+def kizuna(call: CliContext, folder: Path | None) -> None:
     """Who is drifting away, how sure we are, why, and what to do.
 
     \b
@@ -63,7 +63,7 @@ def kizuna(call: Call, folder: Path | None) -> None:
 @kizuna.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_obj
-def init(call: Call, folder: Path | None) -> None:
+def init(call: CliContext, folder: Path | None) -> None:
     """Write a commented kizuna.toml into FOLDER (or the project folder)."""
     from serving.project.template import write
 
@@ -73,7 +73,7 @@ def init(call: Call, folder: Path | None) -> None:
 
 @kizuna.command()
 @click.pass_obj
-def ingest(call: Call) -> None:
+def ingest(call: CliContext) -> None:
     """Run the sources into the event store; doing it twice changes nothing."""
     project, settings = call.project, call.project.settings
     if not settings.sources:
@@ -112,12 +112,12 @@ def ingest(call: Call) -> None:
     "--tune", metavar="TRIALS", type=click.IntRange(1), help="Try so many settings of the trees first."
 )
 @click.pass_obj
-def train(call: Call, until: str | None, tune: int | None) -> None:
+def train(call: CliContext, until: str | None, tune: int | None) -> None:
     """Learn from the past; the result becomes the champion if it passes the gates.
 
     A search with --tune that is stopped goes on where it was when it is started again.
     """
-    from serving.presentation.training import reply, said
+    from serving.presentation.training import reply, summary_lines
     from training.train import train as learn
     from training.tuning import Tuning
 
@@ -132,7 +132,7 @@ def train(call: Call, until: str | None, tune: int | None) -> None:
             tuning=tuning,
             progress=report,
         )
-    call.say(reply(verdict), *said(verdict))
+    call.say(reply(verdict), *summary_lines(verdict))
 
 
 @kizuna.command()
@@ -140,7 +140,7 @@ def train(call: Call, until: str | None, tune: int | None) -> None:
     "--as-of", metavar="DATE", help="The day to answer for [the first midnight after the newest event]."
 )
 @click.pass_obj
-def score(call: Call, as_of: str | None) -> None:
+def score(call: CliContext, as_of: str | None) -> None:
     """Score every customer with the champion."""
     from serving.scoring.batch import score as score_all
     from serving.state.active_model import adopt, no_champion
@@ -190,10 +190,10 @@ def score(call: Call, as_of: str | None) -> None:
 @click.option("--language", type=LANGUAGES, help="The language of headers, tiers and reasons [language].")
 @click.pass_obj
 def at_risk(
-    call: Call,
+    call: CliContext,
     limit: int | None,
     order_by: Order | None,
-    cut: Cut,
+    cut: PlanFilter,
     shape: str | None,
     output: Path | None,
     language: str | None,
@@ -208,8 +208,8 @@ def at_risk(
       kizuna --json at-risk --limit 100
     """
     from serving.actions.plan_lookup import columns
-    from serving.lists.ranking import Choice
-    from serving.lists.score_reader import Replies
+    from serving.lists.ranking import ListFilter
+    from serving.lists.score_reader import ScoreReader
     from serving.presentation.lists import as_csv, as_json, show
     from serving.state.atomic_write import in_one_step
 
@@ -217,8 +217,8 @@ def at_risk(
     language = language or settings.language
     shape = list_format(shape, output, as_json=call.json)
     with call.records() as records:
-        replies = Replies.current(records, call.project, call.store)
-    wanted = Choice(limit or settings.capacity.contacts, order_by=order_by, cut=cut)
+        replies = ScoreReader.current(records, call.project, call.store)
+    wanted = ListFilter(limit or settings.capacity.contacts, order_by=order_by, cut=cut)
     listed = replies.at_risk(wanted, language)
     if shape == "table":
         show(listed, language)
@@ -240,15 +240,17 @@ def at_risk(
 @click.argument("customer")
 @click.option("--language", type=LANGUAGES, help="The language of tiers and reasons [language].")
 @click.pass_obj
-def explain(call: Call, customer: str, language: str | None) -> None:
+def explain(call: CliContext, customer: str, language: str | None) -> None:
     """One customer: score, reasons, and what changed since the scores before."""
-    from serving.lists.score_reader import Replies
+    from serving.lists.score_reader import ScoreReader
     from serving.presentation.lists import show_explanation
     from serving.presentation.plan import show_plan
 
     language = language or call.project.settings.language
     with call.records() as records:
-        answer = Replies.current(records, call.project, call.store).explain(customer, language, call.store)
+        answer = ScoreReader.current(records, call.project, call.store).explain(
+            customer, language, call.store
+        )
     if call.json:
         call.say(answer)
     else:
@@ -283,7 +285,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     With --json the same error is also one JSON object on standard output. Anything else is a bug and
     keeps its traceback.
     """
-    call = Call()
+    call = CliContext()
     try:
         code = kizuna.main(arguments, prog_name="kizuna", standalone_mode=False, obj=call)
     except KizunaError as error:
@@ -300,7 +302,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _refuse(call: Call, code: str, message: str, field: str | None) -> None:
+def _refuse(call: CliContext, code: str, message: str, field: str | None) -> None:
     click.echo(message, err=True)
     if call.json:
         _print_error(code, message, field)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 if TYPE_CHECKING:
-    from training.registry.mlflow_tracking import Registered, Tracking
+    from training.registry.mlflow_tracking import RegisteredModel, Tracking
 
 FIGURES = ("auc", "log_loss", "expected_calibration_error", "lift_at_capacity")
 BY_HAND = "by hand: no gate was asked"
@@ -22,14 +22,14 @@ def models() -> None:
 
 @models.command("list")
 @click.pass_obj
-def list_models(call: Call) -> None:
+def list_models(call: CliContext) -> None:
     """Every trained version, the newest first, and what the gates said of it."""
-    from training.registry.promotion import PROMOTIONS, decisions
+    from training.registry.promotion import PROMOTIONS, promotion_log
 
     held = call.tracking().registered()
     trained = {
         line["version"]: line
-        for line in decisions(call.project.state / PROMOTIONS)
+        for line in promotion_log(call.project.state / PROMOTIONS)
         if line.get("action", "train") == "train"
     }
     local = call.project.timeline.local
@@ -55,7 +55,7 @@ def list_models(call: Call) -> None:
 @models.command()
 @click.argument("version")
 @click.pass_obj
-def promote(call: Call, version: str) -> None:
+def promote(call: CliContext, version: str) -> None:
     """Make VERSION the champion, whatever the gates said; the promotion log says that it was by hand."""
     from features.errors import UsageError
 
@@ -80,15 +80,15 @@ def promote(call: Call, version: str) -> None:
 
 @models.command()
 @click.pass_obj
-def rollback(call: Call) -> None:
+def rollback(call: CliContext) -> None:
     """Put the champion before the present one back in its place."""
     from features.errors import UsageError
-    from training.registry.promotion import PROMOTIONS, champion_before, decisions
+    from training.registry.promotion import PROMOTIONS, champion_before, promotion_log
 
     tracking = call.tracking()
     held = {one.version: one for one in tracking.registered()}
     present = next((one.version for one in held.values() if one.champion), None)
-    earlier = champion_before(decisions(call.project.state / PROMOTIONS), present)
+    earlier = champion_before(promotion_log(call.project.state / PROMOTIONS), present)
     if earlier is None or earlier not in held:
         where = "there is no champion yet"
         if present is not None:
@@ -102,16 +102,16 @@ def rollback(call: Call) -> None:
     _install(call, tracking, held[earlier], action="rollback")
 
 
-def _install(call: Call, tracking: Tracking, chosen: Registered, *, action: str) -> None:
+def _install(call: CliContext, tracking: Tracking, chosen: RegisteredModel, *, action: str) -> None:
     """Log the decision, then move the alias; a bundle that is lost or damaged changes nothing."""
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import PROMOTIONS, Decision, record
+    from training.registry.promotion import PROMOTIONS, GateDecision, log_promotion
 
     bundle = Bundle.load(tracking.bundle_of(chosen.version))
     timeline = call.project.timeline
-    record(
+    log_promotion(
         call.project.state / PROMOTIONS,
-        Decision(
+        GateDecision(
             True, (), (BY_HAND,), {name: chosen.figures[name] for name in FIGURES if name in chosen.figures}
         ),
         decided_at=timeline.name(call.now),

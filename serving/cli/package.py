@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 ROOMS = ("features", "training", "serving")
 NOT_NEEDED = ("mlflow", "shap", "matplotlib", "woodelf-explainer", "rich")
@@ -30,7 +30,7 @@ ENTRY = "serving.api.bentoml_service:SERVICE"
     "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write."
 )
 @click.pass_obj
-def package(call: Call, output: Path) -> None:
+def package(call: CliContext, output: Path) -> None:
     """Write the champion as a bento that starts on its own.
 
     \b
@@ -60,17 +60,17 @@ def package(call: Call, output: Path) -> None:
     )
 
 
-def lay_out(call: Call, folder: Path) -> str:
+def lay_out(call: CliContext, folder: Path) -> str:
     """Put what the bento is made of into a folder; returns the champion's version."""
     from serving.project.settings import FILE
     from serving.state.active_model import in_use
-    from serving.state.database import Records
+    from serving.state.database import Database
 
     project = call.project
     with call.records() as records:
         champion = in_use(records, project.state)
         keys = records.keys()
-    code = Path(__file__).parent.parent
+    code = Path(__file__).parents[2]
     for room in ROOMS:
         shutil.copytree(code / room, folder / room, ignore=shutil.ignore_patterns("__pycache__", "*.nb*"))
     inside = folder / "project"
@@ -82,7 +82,7 @@ def lay_out(call: Call, folder: Path) -> str:
     )
     home = f"{champion.version}-{champion.bundle.fingerprint}"
     champion.bundle.save(inside / "state" / "bundles" / home)
-    with Records(f"sqlite:///{inside / 'state' / 'kizuna.db'}") as records:
+    with Database(f"sqlite:///{inside / 'state' / 'kizuna.db'}") as records:
         records.use_champion(champion.version, champion.bundle.fingerprint, call.now)
         records.take_keys(key for key in keys if key.opens(call.now))
     needed = [one.partition(";")[0].strip() for one in requires("kizuna") or () if "extra ==" not in one]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 
 @click.command()
 @click.argument("customer")
 @click.pass_obj
-def readmit(call: Call, customer: str) -> None:
+def readmit(call: CliContext, customer: str) -> None:
     """Let rows of CUSTOMER, who was erased, in again with the next ingest."""
     call.store.readmit(customer)
     with call.records() as records:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 
 @click.command()
@@ -17,7 +17,7 @@ from serving.cli.context import Call
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @click.pass_obj
-def simulate(call: Call, folder: Path, customers: int, months: int, seed: int) -> None:
+def simulate(call: CliContext, folder: Path, customers: int, months: int, seed: int) -> None:
     """Write a project of a simulated subscription service, with the truth about it apart.
 
     \b

@@ -16,16 +16,16 @@ import pyarrow as pa
 from features.catalog.definitions import FeatureSettings, indicators
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
-from serving.reports.compute import Question, take
+from serving.reports.compute import ReportRequestData, compute_report
 from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score
 from serving.scoring.live import beside_stored, predict
-from serving.state.active_model import Champion
+from serving.state.active_model import ActiveModel
 from serving.state.score_file import load, save
-from training.bundle.lightgbm_models import Settings
+from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.tiers import TierSettings
 from training.labels.labelling import Churn, ChurnSettings
-from training.train import Plan, learn
+from training.train import TrainingConfig, learn
 
 CUSTOMERS, DAYS = 150, 200
 UTC = Timeline("UTC")
@@ -42,17 +42,17 @@ def warm() -> None:
         for part in (_purchases(0), _purchases(1), _purchases(0).slice(0, 50)):
             store.add(part, source="made up", timeline=UTC, now=LAST)
         store = EventStore(state)
-        plan = Plan(
+        plan = TrainingConfig(
             timeline=UTC,
             indicators=indicators({}),
             features=FeatureSettings.model_validate({"windows": [7, 30]}),
             churn=ChurnSettings.model_validate({"active_days": 40, "horizon_days": 20}),
             tiers=TierSettings.model_validate({}),
             contacts=10,
-            models=Settings(trees=5, threads=1),
+            models=TreeParameters(trees=5, threads=1),
         )
         bundle, _ = learn(store, plan, until=None)
-        champion = Champion("0", bundle)
+        champion = ActiveModel("0", bundle)
         answers, facts = score(store, champion, LAST, LAST)
         kept = load(state / save(state, answers, facts))
         for keys in (answers.key, kept.answers.key):  # that of a file cannot be written
@@ -63,7 +63,7 @@ def warm() -> None:
             predict(champion, PredictRequest.model_validate(sent), LAST, "en")
         beside_stored(champion, PredictRequest.model_validate(sent), LAST, "en", store)
         churn = Churn.of(plan.churn, plan.indicators)
-        take(store, Question(plan.indicators, churn, UTC, 3, LAST, bundle))
+        compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
 
 
 def _purchases(seed: int) -> pa.Table:

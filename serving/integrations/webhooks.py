@@ -19,7 +19,7 @@ import numpy as np
 
 from features.storage.customer_ids import Customers
 from serving.integrations.crm_columns import Webhook
-from serving.scoring.score_changes import Change, plain
+from serving.scoring.score_changes import ScoreChange, plain
 from serving.state.outbox import Outbox
 
 AT_ONCE = 100
@@ -34,7 +34,7 @@ SECOND = 1_000_000
 def enlist(
     outbox: Outbox,
     webhook: Webhook,
-    found: Sequence[Change],
+    found: Sequence[ScoreChange],
     about: Mapping[str, Any],
     between: str,
     now: int,

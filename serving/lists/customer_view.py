@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from serving.state.score_file import Answers, Ints
+from serving.state.score_file import Ints, ScoreTable
 from training.bundle.model_bundle import Bundle
-from training.explanation.reasons import reason, sentence
+from training.explanation.reasons import reason_of, sentence
 from training.labels.labelling import STATUSES, UNKNOWN
 
 Reply = dict[str, Any]
@@ -45,7 +45,7 @@ class _Reasons:
         return said
 
     def _said(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reply:
-        why = reason(bundle, column, value, contribution)
+        why = reason_of(bundle, column, value, contribution)
         return {
             "feature": why.feature,
             "indicator": why.indicator,
@@ -61,13 +61,13 @@ _REASONS: WeakKeyDictionary[Bundle, dict[str, _Reasons]] = WeakKeyDictionary()
 
 
 def entries(
-    bundle: Bundle, answers: Answers, names: Iterable[str], language: str, rows: Ints | None = None
+    bundle: Bundle, answers: ScoreTable, names: Iterable[str], language: str, rows: Ints | None = None
 ) -> Iterator[Reply]:
     """Each customer as the list shows them, or those of these rows; `names` are theirs, in order."""
     tiers = bundle.tiers.names
     words = _REASONS.setdefault(bundle, {})
     reasons = words.setdefault(language, _Reasons(language))
-    for name, told in zip(names, answers.told(rows), strict=True):
+    for name, told in zip(names, answers.iter_rows(rows), strict=True):
         _, probability, tier, predicted, expected, at_risk, features, values, contributions = told
         yield {
             "customer_id": name,
@@ -85,7 +85,7 @@ def entries(
 
 
 def with_status(
-    bundle: Bundle, answers: Answers, names: Iterable[str], language: str, rows: Ints | None = None
+    bundle: Bundle, answers: ScoreTable, names: Iterable[str], language: str, rows: Ints | None = None
 ) -> Iterator[Reply]:
     """Each customer, with what they are at the as-of date: cohort, lapsed, new or unknown."""
     said = entries(bundle, answers, names, language, rows)

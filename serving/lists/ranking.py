@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from serving.actions.plan_file import Cut
+from serving.actions.plan_file import PlanFilter
 from serving.state.score_file import Scores
 
 Order = Literal["value_at_risk", "churn_probability"]
@@ -25,7 +25,7 @@ AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
-class Choice:
+class ListFilter:
     """Which customers are wanted: everyone of the cohort unless something is asked."""
 
     limit: int | None = None
@@ -39,7 +39,7 @@ class Choice:
     """What the main reason is about; empty means anything."""
     segment: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Values of attributes; a customer must have one of those named, for each attribute."""
-    cut: Cut = field(default_factory=Cut)
+    cut: PlanFilter = field(default_factory=PlanFilter)
     """What the plan must say."""
 
     @property
@@ -82,7 +82,7 @@ class Cursor:
 
 def at_risk(
     scores: Scores,
-    choice: Choice,
+    choice: ListFilter,
     subjects: Sequence[str] = (),
     planned: NDArray[np.bool_] | None = None,
 ) -> Rows:
@@ -95,7 +95,7 @@ def at_risk(
 
 def page(
     scores: Scores,
-    choice: Choice,
+    choice: ListFilter,
     subjects: Sequence[str] = (),
     start: int = 0,
     planned: NDArray[np.bool_] | None = None,
@@ -128,7 +128,7 @@ class _Filter:
     """Which rows fit a choice; what the choice names is looked up once."""
 
     def __init__(
-        self, scores: Scores, choice: Choice, subjects: Sequence[str], planned: NDArray[np.bool_] | None
+        self, scores: Scores, choice: ListFilter, subjects: Sequence[str], planned: NDArray[np.bool_] | None
     ) -> None:
         self.answers = scores.answers
         self.planned = planned

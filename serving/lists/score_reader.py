@@ -16,18 +16,18 @@ from features.errors import ModelError, UnknownCustomer
 from features.event_store import EventStore
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
-from serving.actions.plan_file import Kept
-from serving.actions.plan_lookup import cut_to, plan_of, plans
+from serving.actions.plan_file import StoredPlan
+from serving.actions.plan_lookup import plan_entries, plan_of, planned_mask
 from serving.lists.customer_view import Reply, entries, number, unknown, with_status
-from serving.lists.ranking import Choice, Cursor, Rows, at_risk, page
+from serving.lists.ranking import Cursor, ListFilter, Rows, at_risk, page
 from serving.project.settings import Project
 from serving.scoring.explained_changes import what_changed
 from serving.state.active_model import load
-from serving.state.database import Records, ScoreFile
-from serving.state.score_file import Facts, Ints, Scores
+from serving.state.database import Database, ScoreFile
+from serving.state.score_file import Ints, ScoreMetadata, Scores
 from serving.state.score_file import load as load_scores
 from training.bundle.model_bundle import Bundle
-from training.explanation.reasons import reason
+from training.explanation.reasons import reason_of
 from training.labels.labelling import IN_COHORT, STATUSES
 
 AT_ONCE = 1_000
@@ -35,7 +35,7 @@ AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, eq=False)
-class Replies:
+class ScoreReader:
     """The scores in use, with the bundle that made them and the names of the customers."""
 
     scores: Scores
@@ -46,11 +46,11 @@ class Replies:
     """The file of the newest scores of an earlier as-of date; read when an explanation asks for it."""
     file: str = ""
     """The name of the score file."""
-    plan: Kept | None = None
+    plan: StoredPlan | None = None
     """What `kizuna plan` made for these scores."""
 
     @staticmethod
-    def current(records: Records, project: Project, store: EventStore) -> Replies:
+    def current(records: Database, project: Project, store: EventStore) -> ScoreReader:
         """From the scores in use."""
         current = records.scores()
         if current is None:
@@ -58,15 +58,15 @@ class Replies:
                 "cannot answer: nothing has been scored yet. Run `kizuna score` first "
                 "(after `kizuna train`, where no model was trained either)."
             )
-        return Replies.of_file(records, project, store, current)
+        return ScoreReader.of_file(records, project, store, current)
 
     @staticmethod
-    def of_file(records: Records, project: Project, store: EventStore, kept: ScoreFile) -> Replies:
+    def of_file(records: Database, project: Project, store: EventStore, kept: ScoreFile) -> ScoreReader:
         """From the scores of one file."""
         scores = load_scores(project.scores / kept.file)
         earlier = records.scores_before(kept.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
-        return Replies(
+        return ScoreReader(
             scores,
             champion.bundle,
             store.customers,
@@ -92,11 +92,11 @@ class Replies:
         for ranking in ranked:
             list(self._in_words(ranking[:1], "en"))
 
-    def at_risk(self, choice: Choice, language: str) -> Reply:
+    def at_risk(self, choice: ListFilter, language: str) -> Reply:
         """The list."""
         return self.source() | {"customers": list(self.listed(choice, language))}
 
-    def page(self, choice: Choice, language: str, cursor: Cursor | None = None) -> Reply:
+    def page(self, choice: ListFilter, language: str, cursor: Cursor | None = None) -> Reply:
         """A part of the list that goes on where the cursor says, and the cursor of the next part."""
         start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
         rows, more = page(self.scores, choice, self.subjects, start, self._planned(choice))
@@ -104,20 +104,20 @@ class Replies:
         customers = list(self._in_words(rows, language, rank))
         return self.source() | {"customers": customers, "next_cursor": after}
 
-    def listed(self, choice: Choice, language: str) -> Iterator[Reply]:
+    def listed(self, choice: ListFilter, language: str) -> Iterator[Reply]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
         rows = at_risk(self.scores, choice, self.subjects, self._planned(choice))
         return self._in_words(rows, language)
 
-    def _planned(self, choice: Choice) -> NDArray[np.bool_] | None:
-        return cut_to(self.plan, self.scores.answers.key, choice.cut) if choice.cut else None
+    def _planned(self, choice: ListFilter) -> NDArray[np.bool_] | None:
+        return planned_mask(self.plan, self.scores.answers.key, choice.cut) if choice.cut else None
 
     def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[Reply]:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
             said = entries(self.bundle, chosen, names, language)
-            planned = plans(self.plan, chosen.key, language)
+            planned = plan_entries(self.plan, chosen.key, language)
             for place, (one, plan) in enumerate(zip(said, planned, strict=True), rank + start + 1):
                 yield {"rank": place} | one | {"plan": plan}
 
@@ -125,7 +125,7 @@ class Replies:
     def subjects(self) -> tuple[str, ...]:
         """What each column of the bundle is about: its indicator, or tenure."""
         columns = range(len(self.bundle.catalog.columns))
-        return tuple(reason(self.bundle, column, math.nan, 1.0).indicator for column in columns)
+        return tuple(reason_of(self.bundle, column, math.nan, 1.0).indicator for column in columns)
 
     def keys(self, customer_ids: Sequence[str]) -> Ints:
         """The customers' keys, -1 for those who are not known."""
@@ -138,7 +138,7 @@ class Replies:
         """
         keys = self.keys(customer_ids) if keys is None else keys
         customers = self.scored(customer_ids, language, keys)
-        for one, plan in zip(customers, plans(self.plan, keys, language), strict=True):
+        for one, plan in zip(customers, plan_entries(self.plan, keys, language), strict=True):
             one["plan"] = plan
         return self.source() | {"customers": customers}
 
@@ -163,7 +163,7 @@ class Replies:
             )
         answers = self.scores.answers
         (customer,) = with_status(self.bundle, answers, [customer_id], language, np.array([row]))
-        (customer["plan"],) = plans(self.plan, np.array([key]), language)
+        (customer["plan"],) = plan_entries(self.plan, np.array([key]), language)
         reply = self.source() | {"customer": customer}
         before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)
@@ -193,7 +193,7 @@ class Replies:
         return source(self.scores.facts, self.timeline)
 
 
-def source(facts: Facts, timeline: Timeline) -> Reply:
+def source(facts: ScoreMetadata, timeline: Timeline) -> Reply:
     """Where an answer came from: date, model, data, its newest event and how good the evidence is."""
     return {
         "as_of": timeline.name(facts.as_of),

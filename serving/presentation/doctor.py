@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from features.profiling.checks import Oddity
-    from features.profiling.profile import Inventory
+    from features.profiling.checks import CheckFinding
+    from features.profiling.profile import DataProfile
     from features.timeline import Timeline
-    from training.diagnosis.candidates import Candidate, Diagnosis, Unfit
-    from training.diagnosis.recommendation import Recommendation
+    from training.diagnosis.candidates import ChurnCandidate, Diagnosis, InfeasibleCandidate
+    from training.diagnosis.recommendation import ChurnRecommendation
     from training.labels.labelling import Churn
 
 Reply = Mapping[str, Any]
 
 
 def reply(
-    inventory: Inventory,
-    found: Sequence[Oddity],
+    inventory: DataProfile,
+    found: Sequence[CheckFinding],
     diagnosis: Diagnosis,
-    advice: Recommendation,
+    advice: ChurnRecommendation,
     timeline: Timeline,
     language: str,
 ) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def reply(
     }
 
 
-def _data(inventory: Inventory, timeline: Timeline) -> dict[str, Any]:
+def _data(inventory: DataProfile, timeline: Timeline) -> dict[str, Any]:
     def day(instant: int) -> str:
         return timeline.local(instant).date().isoformat()
 
@@ -110,7 +110,7 @@ def _meaning(churn: Churn) -> dict[str, Any]:
     }
 
 
-def _candidate(one: Candidate, timeline: Timeline) -> dict[str, Any]:
+def _candidate(one: ChurnCandidate, timeline: Timeline) -> dict[str, Any]:
     def role(dates: Sequence[int]) -> dict[str, Any]:
         days = [timeline.local(date).date().isoformat() for date in dates]
         return {"dates": len(days), "first": days[0], "last": days[-1]}
@@ -136,7 +136,7 @@ def _candidate(one: Candidate, timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _unfit(one: Unfit) -> dict[str, Any]:
+def _unfit(one: InfeasibleCandidate) -> dict[str, Any]:
     return {
         **_meaning(one.churn),
         "configured": one.configured,

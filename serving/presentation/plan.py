@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
-from serving.actions.plan_file import Kept
+from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import entries
-from serving.lists.score_reader import Replies
+from serving.lists.score_reader import ScoreReader
 from serving.presentation.lists import (
     BOM,
     add_action,
@@ -58,7 +58,9 @@ COLUMNS = (
 )
 
 
-def reply(kept: Kept, replies: Replies, rows: NDArray[np.int64], limit: int, language: str) -> Reply:
+def reply(
+    kept: StoredPlan, replies: ScoreReader, rows: NDArray[np.int64], limit: int, language: str
+) -> Reply:
     """The first customers of these rows with their scores, actions and hooks, and how all of them fare."""
     shown = rows[:limit]
     said = entries(kept, shown, language)

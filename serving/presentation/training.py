@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.train import Verdict
+    from training.train import TrainingResult
 
 COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
 BASELINES = {
@@ -19,7 +19,7 @@ BASELINES = {
 }
 
 
-def reply(verdict: Verdict) -> dict[str, Any]:
+def reply(verdict: TrainingResult) -> dict[str, Any]:
     """What became of a training, as plain data."""
     return {
         "promoted": verdict.promoted,
@@ -33,7 +33,7 @@ def reply(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def said(verdict: Verdict) -> Iterator[str]:
+def summary_lines(verdict: TrainingResult) -> Iterator[str]:
     """What became of a training, as lines."""
     if verdict.unchanged:
         rest = "It is refused again." if verdict.refusals else "It stays the champion."

@@ -33,7 +33,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class MetricUnits:
     """What a measure is read off as Σy ÷ Σx: n units, each of one span and one customer of the bucket."""
 
     span: Ints
@@ -46,7 +46,7 @@ class Units:
 
 
 @dataclass
-class Board:
+class MetricSums:
     """Sums [spans, 7] by measure, cut and group: units, Σy, Σx, Σy², Σxy, Σx², customers."""
 
     spans: int
@@ -56,14 +56,16 @@ class Board:
     _shared: set[tuple[str, str]] = field(default_factory=set)
     """Cuts whose groups are all divided by the whole's Σx."""
 
-    def add(self, measure: str, units: Units, cuts: Cuts) -> None:
+    def add(self, measure: str, units: MetricUnits, cuts: Cuts) -> None:
         """Add units to the whole and to their groups."""
         codes = np.zeros(len(units.span), np.int64)
         self.add_groups(measure, units, WHOLE, codes, ("",))
         for cut, (codes, names) in cuts.items():
             self.add_groups(measure, units, cut, codes, names)
 
-    def add_groups(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
+    def add_groups(
+        self, measure: str, units: MetricUnits, cut: str, codes: Ints, names: Sequence[str]
+    ) -> None:
         """Add units to the groups of one cut; a code of -1 belongs to none."""
         kept = codes >= 0
         if not kept.all():
@@ -75,7 +77,9 @@ class Board:
             key = (measure, cut, names[group])
             self.sums[key] = self.sums[key] + table[group] if key in self.sums else table[group]
 
-    def add_shares(self, measure: str, units: Units, cut: str, codes: Ints, names: Sequence[str]) -> None:
+    def add_shares(
+        self, measure: str, units: MetricUnits, cut: str, codes: Ints, names: Sequence[str]
+    ) -> None:
         """Add what groups contribute to the whole: each is divided by all that the whole is divided by."""
         self._shared.add((measure, cut))
         self.add_groups(measure, units, cut, codes, names)
@@ -109,7 +113,7 @@ class Board:
         low, high = limits if limits else (None, None)
         return Estimate(y / x, low, high, int(n), int(behind))
 
-    def _table(self, units: Units, codes: Ints, groups: int) -> Floats:
+    def _table(self, units: MetricUnits, codes: Ints, groups: int) -> Floats:
         """[groups, spans, 7]."""
         size = groups * self.spans
         at = codes * self.spans + units.span
@@ -118,6 +122,6 @@ class Board:
         return np.column_stack([sums, behind]).reshape(groups, self.spans, 7)
 
 
-def _taken(units: Units, kept: NDArray[np.bool_]) -> Units:
+def _taken(units: MetricUnits, kept: NDArray[np.bool_]) -> MetricUnits:
     x = None if units.x is None else units.x[kept]
-    return Units(units.span[kept], units.row[kept], units.y[kept], x, units.alone)
+    return MetricUnits(units.span[kept], units.row[kept], units.y[kept], x, units.alone)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from features.errors import DataError
 from features.event_store import EventStore
 from serving.project.settings import Project
-from serving.reports.compute import Question
+from serving.reports.compute import ReportRequestData
 from serving.state.active_model import in_use
-from serving.state.database import Records
+from serving.state.database import Database
 
 
-def ask(project: Project, store: EventStore, records: Records, months: int, now: int) -> Question:
+def report_inputs(
+    project: Project, store: EventStore, records: Database, months: int, now: int
+) -> ReportRequestData:
     """A question about the last whole months before the first midnight after the newest event."""
     newest = store.newest()
     if newest is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
     champion = in_use(records, project.state) if records.champion() is not None else None
-    return Question(
+    return ReportRequestData(
         project.indicators,
         project.churn,
         project.timeline,

@@ -9,7 +9,7 @@ from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
 from training.statistics import ratio, wilson
 
 if TYPE_CHECKING:
-    from serving.reports.compute import Survey
+    from serving.reports.compute import ReportData
 
 LOW, MIDDLE, HIGH = range(3)
 CELLS = {
@@ -41,7 +41,7 @@ def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
     return japanese if language == "ja" else english
 
 
-def axes(survey: Survey, language: str) -> list[dict[str, Any]]:
+def axes(survey: ReportData, language: str) -> list[dict[str, Any]]:
     """Every cell: how many are in it now, and what became of those who were in it when the period began."""
     names, found = survey.tiers, survey.movements
     said = []

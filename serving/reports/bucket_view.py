@@ -9,16 +9,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.reports.aggregates import WHOLE, Board, Cuts, Floats, Ints, Units
-from serving.reports.event_index import Facts
+from serving.reports.aggregates import WHOLE, Cuts, Floats, Ints, MetricSums, MetricUnits
+from serving.reports.event_index import EventIndex
 from serving.reports.kernels import gathered, merged
-from serving.reports.periods import Calendar
+from serving.reports.periods import PeriodCalendar
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Picked:
+class PickedEvents:
     """Events of one sort that lie within spans, oldest first by customer."""
 
     places: Ints
@@ -26,18 +26,18 @@ class Picked:
     span: Ints
     row: Ints
 
-    def where(self, kept: Ints | Flags) -> Picked:
+    def where(self, kept: Ints | Flags) -> PickedEvents:
         """Some of these events."""
-        return Picked(self.places[kept], self.span[kept], self.row[kept])
+        return PickedEvents(self.places[kept], self.span[kept], self.row[kept])
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class BucketView:
     """A bucket's facts, the calendar they are counted by, and the board they are counted on."""
 
-    facts: Facts
-    calendar: Calendar
-    board: Board
+    facts: EventIndex
+    calendar: PeriodCalendar
+    board: MetricSums
     segments: Cuts
 
     @property
@@ -52,11 +52,11 @@ class View:
     def _span(self) -> Ints:
         return self.calendar.place(self.facts.history.instants)
 
-    def pick(self, places: Ints) -> Picked:
+    def pick(self, places: Ints) -> PickedEvents:
         """Of these events those within a span."""
         span = self._span[places]
         places = places[span >= 0]
-        return Picked(places, self._span[places], self.facts.row[places])
+        return PickedEvents(places, self._span[places], self.facts.row[places])
 
     @cached_property
     def active(self) -> Ints:
@@ -86,15 +86,15 @@ class View:
         """All of them in one group."""
         return np.zeros(events, np.int64), ("",)
 
-    def per_event(self, measure: str, events: Picked, y: Floats, by: Sequence[str]) -> None:
+    def per_event(self, measure: str, events: PickedEvents, y: Floats, by: Sequence[str]) -> None:
         """One unit per event."""
         cuts = dict(self.cut(events.row)) | {cut: self.event_cut(cut, events.places) for cut in by}
-        self.board.add(measure, Units(events.span, events.row, y), cuts)
+        self.board.add(measure, MetricUnits(events.span, events.row, y), cuts)
 
     def per_customer(
         self,
         measure: str,
-        events: Picked,
+        events: PickedEvents,
         by: Sequence[str],
         *,
         weights: Floats | None = None,
@@ -121,7 +121,7 @@ class View:
             if at_least:
                 y = (y >= at_least).astype(np.float64)
             whose = key // len(names)
-            units = Units(whose % self.spans, whose // self.spans, y, alone=True)
+            units = MetricUnits(whose % self.spans, whose // self.spans, y, alone=True)
             if cut == WHOLE:
                 self.board.add(measure, units, self.cut(units.row))
             else:
@@ -130,7 +130,7 @@ class View:
     def per_active(
         self,
         measure: str,
-        events: Picked,
+        events: PickedEvents,
         by: Sequence[str] = (),
         *,
         weights: Floats | None = None,
@@ -146,7 +146,7 @@ class View:
         y = np.ones(len(y)) if once else scale * y
         # A refund alone is money, but makes nobody active.
         everyone, amounts, active = merged(self.active, key, y)
-        units = Units(everyone % self.spans, everyone // self.spans, amounts, active, alone=True)
+        units = MetricUnits(everyone % self.spans, everyone // self.spans, amounts, active, alone=True)
         self.board.add(measure, units, self.cut(units.row))
         for cut in by:
             codes, names = self.event_cut(cut, events.places)
@@ -155,7 +155,7 @@ class View:
                 continue
             key, y = gathered(cell[kept], codes[kept], len(names), None if weights is None else weights[kept])
             whose = key // len(names)
-            units = Units(
+            units = MetricUnits(
                 whose % self.spans, whose // self.spans, np.ones(len(y)) if once else scale * y, alone=True
             )
             self.board.add_shares(measure, units, cut, key % len(names), names)

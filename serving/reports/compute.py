@@ -13,19 +13,19 @@ from features.catalog.definitions import Indicator
 from features.event_store import EventStore
 from features.events.history import History
 from features.timeline import Timeline
-from serving.reports.aggregates import Board
-from serving.reports.bucket_view import View
-from serving.reports.customer_metrics import Movements, Standings, edges, follow
-from serving.reports.event_index import MOST_GROUPS, Facts
+from serving.reports.aggregates import MetricSums
+from serving.reports.bucket_view import BucketView
+from serving.reports.customer_metrics import CustomerStatusCache, Movements, edges, follow
+from serving.reports.event_index import MOST_GROUPS, EventIndex
 from serving.reports.event_metrics import count
-from serving.reports.periods import Calendar, Periods, periods
+from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
 from training.bundle.model_bundle import Bundle
 from training.labels.labelling import Churn, ChurnSettings
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportRequestData:
     """What a report is asked for."""
 
     indicators: tuple[Indicator, ...]
@@ -48,7 +48,7 @@ class Question:
 
 
 @dataclass
-class Inputs:
+class InputCounts:
     """How many events of each kind there are, and how many say something in `value` and in `detail`."""
 
     counts: dict[str, list[int]] = field(default_factory=dict)
@@ -70,15 +70,15 @@ class Inputs:
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class ReportData:
     """What was found: sums by month and by period, movements between tiers, and which inputs there are."""
 
-    question: Question
+    question: ReportRequestData
     periods: Periods
-    months: Board
-    wholes: Board
+    months: MetricSums
+    wholes: MetricSums
     movements: Movements
-    inputs: Inputs
+    inputs: InputCounts
     data_version: str
 
     @property
@@ -86,16 +86,16 @@ class Survey:
         return self.question.bundle.tiers.names if self.question.bundle else ()
 
 
-def take(
-    store: EventStore, question: Question, progress: Callable[[str, float], None] | None = None
-) -> Survey:
+def compute_report(
+    store: EventStore, question: ReportRequestData, progress: Callable[[str, float], None] | None = None
+) -> ReportData:
     """Count everything; memory holds a bucket at a time."""
     store = store.pinned()
     when = periods(question.as_of, store.oldest() or 0, question.months, question.timeline)
     calendars = (when.months, when.wholes)
-    boards = (Board(len(when.months)), Board(len(when.wholes)))
+    boards = (MetricSums(len(when.months)), MetricSums(len(when.wholes)))
     posts = tuple(Posts(len(calendar)) for calendar in calendars)
-    movements, inputs = Movements(), Inputs()
+    movements, inputs = Movements(), InputCounts()
     too_many: set[str] = set()
     indicators = {indicator.name: indicator for indicator in question.indicators}
     for done, history in enumerate(store.histories(until=question.as_of)):
@@ -103,23 +103,23 @@ def take(
             progress("counting", done / len(store.buckets))
         if not history.events:
             continue
-        facts = Facts(history, indicators, question.timeline)
+        facts = EventIndex(history, indicators, question.timeline)
         inputs.add(history)
         segments = {name: found for name, found in facts.segments().items() if found is not None}
         too_many |= set(facts.segments()) - set(segments)
-        standings = Standings(facts, question.churn, question.contract, question.bundle)
+        standings = CustomerStatusCache(facts, question.churn, question.contract, question.bundle)
         standings.prepare(edges(*calendars), _tier_edges(when))
-        views = [View(facts, *both, segments) for both in zip(calendars, boards, strict=True)]
+        views = [BucketView(facts, *both, segments) for both in zip(calendars, boards, strict=True)]
         with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
             list(pool.map(partial(_count, standings=standings), views, posts))
         movements.add(facts, standings, when.period)
     for board, seen in zip(boards, posts, strict=True):
         seen.settle(board)
         _drop_segments(board, too_many)
-    return Survey(question, when, boards[0], boards[1], movements, inputs, store.version)
+    return ReportData(question, when, boards[0], boards[1], movements, inputs, store.version)
 
 
-def _count(view: View, posts: Posts, *, standings: Standings) -> None:
+def _count(view: BucketView, posts: Posts, *, standings: CustomerStatusCache) -> None:
     count(view)
     follow(view, standings)
     posts.add(view)
@@ -127,11 +127,11 @@ def _count(view: View, posts: Posts, *, standings: Standings) -> None:
 
 def _tier_edges(when: Periods) -> list[int]:
     """The ends of the period's months, and where the compared periods begin and end."""
-    shown = Calendar(when.months.spans[-when.count :])
+    shown = PeriodCalendar(when.months.spans[-when.count :])
     return edges(shown, when.wholes)
 
 
-def _drop_segments(board: Board, too_many: set[str]) -> None:
+def _drop_segments(board: MetricSums, too_many: set[str]) -> None:
     """An attribute with more values than people can read is no segment, nor is one with a single value."""
     groups: dict[str, set[str]] = {}
     for _, cut, group in board.sums:

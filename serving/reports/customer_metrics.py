@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.engine.snapshot import snapshot
 from features.timeline import DAY, Timeline, in_history
-from serving.reports.aggregates import Floats, Ints, Units
-from serving.reports.bucket_view import View
-from serving.reports.event_index import Facts
+from serving.reports.aggregates import Floats, Ints, MetricUnits
+from serving.reports.bucket_view import BucketView
+from serving.reports.event_index import EventIndex
 from serving.reports.event_metrics import BEST, DETRACTOR, PROMOTER
 from serving.reports.kernels import window_sums
-from serving.reports.periods import Calendar, Span
+from serving.reports.periods import PeriodCalendar, TimeSpan
 from serving.schemas.terms import ATTITUDES, UNKNOWN
 from training.bundle.model_bundle import Bundle
 from training.labels.labelling import Churn, cohorts
@@ -29,10 +29,10 @@ OUTSIDE = -1
 
 
 @dataclass
-class Standings:
+class CustomerStatusCache:
     """What a bucket's customers were at each edge, computed when first asked."""
 
-    facts: Facts
+    facts: EventIndex
     churn: Churn
     contract: Churn
     """What a running contract is, for measures of contracts."""
@@ -58,7 +58,7 @@ class Standings:
             tier = scale.tier(scale.index(rows))
             self._tiers[edge] = np.where(self._there[False, edge], tier, OUTSIDE).astype(np.int8)
 
-    def there(self, edge: int, *, contract: bool = False) -> NDArray[np.bool_]:
+    def is_active(self, edge: int, *, contract: bool = False) -> NDArray[np.bool_]:
         """bool[customers]: who is a customer (or has a running contract)."""
         return self._there[contract, edge]
 
@@ -66,7 +66,7 @@ class Standings:
         """int8[customers]: the tier of each customer, `OUTSIDE` where they are none; None without a model."""
         return self._tiers.get(edge)
 
-    def worth(self, edge: int) -> Floats:
+    def value_at(self, edge: int) -> Floats:
         """float64[customers]: the contract's recurring amount, or the purchases of the active days before."""
         history, facts = self.facts.history, self.facts
         worth = np.zeros(history.customers)
@@ -85,7 +85,7 @@ class Standings:
         return self._worth[edge]
 
 
-def attitude(facts: Facts, edge: int) -> NDArray[np.int8]:
+def attitude(facts: EventIndex, edge: int) -> NDArray[np.int8]:
     """int8[customers]: positions in `ATTITUDES`, by the last answer from 0 to 10 within a year."""
     history = facts.history
     at = facts.of_kinds(("nps",))
@@ -98,21 +98,21 @@ def attitude(facts: Facts, edge: int) -> NDArray[np.int8]:
     return found
 
 
-def follow(view: View, standings: Standings) -> None:
+def follow(view: BucketView, standings: CustomerStatusCache) -> None:
     """Add retention, churn, upgrades and tiers of every span to the board."""
     upgrades = view.pick(view.facts.of_kinds(("upgraded",)))
     for number, span in enumerate(view.calendar.spans):
-        start, end = standings.there(span.start), standings.there(span.end)
+        start, end = standings.is_active(span.start), standings.is_active(span.end)
         rows = np.flatnonzero(start)
         stayed = end[rows].astype(np.float64)
-        worth = np.maximum(standings.worth(span.start)[rows], 0.0)
+        worth = np.maximum(standings.value_at(span.start)[rows], 0.0)
         for measure, y, x in (
             ("retention_rate", stayed, None),
             ("churn_rate", 1.0 - stayed, None),
             ("churned_value_rate", (1.0 - stayed) * worth, worth),
         ):
             view.board.add(measure, _units(number, rows, y, x), view.cut(rows))
-        rows = np.flatnonzero(standings.there(span.start, contract=True))
+        rows = np.flatnonzero(standings.is_active(span.start, contract=True))
         moved = np.isin(rows, upgrades.row[upgrades.span == number]).astype(np.float64)
         view.board.add("upgrade_rate", _units(number, rows, moved), view.cut(rows))
         tier = standings.tier(span.end)
@@ -120,15 +120,15 @@ def follow(view: View, standings: Standings) -> None:
             _tiers(view, number, tier, standings.bundle.tiers.names)
 
 
-def _tiers(view: View, number: int, tier: NDArray[np.int8], names: Sequence[str]) -> None:
+def _tiers(view: BucketView, number: int, tier: NDArray[np.int8], names: Sequence[str]) -> None:
     rows = np.flatnonzero(tier >= 0)
     whole = _units(number, rows, np.ones(len(rows)))
     view.board.add("tier_share", whole, {})
     view.board.add_shares("tier_share", whole, "tier", tier[rows].astype(np.int64), names)
 
 
-def _units(span: int, rows: Ints, y: Floats, x: Floats | None = None) -> Units:
-    return Units(np.full(len(rows), span, dtype=np.int64), rows, y, x, alone=True)
+def _units(span: int, rows: Ints, y: Floats, x: Floats | None = None) -> MetricUnits:
+    return MetricUnits(np.full(len(rows), span, dtype=np.int64), rows, y, x, alone=True)
 
 
 @dataclass
@@ -142,7 +142,7 @@ class Movements:
     then: dict[tuple[int, int], Floats] = field(default_factory=dict)
     """By tier and attitude at the start: customers, those lost, spending in the period and its square."""
 
-    def add(self, facts: Facts, standings: Standings, period: Span) -> None:
+    def add(self, facts: EventIndex, standings: CustomerStatusCache, period: TimeSpan) -> None:
         """Add a bucket's customers."""
         before, after = standings.tier(period.start), standings.tier(period.end)
         if before is None or after is None:
@@ -160,20 +160,20 @@ class Movements:
             self.then[key] = self.then.get(key, np.zeros(4)) + sums
 
 
-def _spent(facts: Facts, period: Span) -> Floats:
+def _spent(facts: EventIndex, period: TimeSpan) -> Floats:
     history = facts.history
     at = facts.of("purchase")
     at = at[(history.instants[at] >= period.start) & (history.instants[at] < period.end)]
     return _sum(facts, at)
 
 
-def _sum(facts: Facts, at: Ints) -> Floats:
+def _sum(facts: EventIndex, at: Ints) -> Floats:
     """float64[customers]: the values of these events."""
     amounts = np.nan_to_num(facts.history.values[at])
     return np.bincount(facts.row[at], weights=amounts, minlength=facts.history.customers).astype(np.float64)
 
 
-def edges(*calendars: Calendar) -> list[int]:
+def edges(*calendars: PeriodCalendar) -> list[int]:
     """Every start and end of their spans."""
     return sorted(
         {edge for calendar in calendars for span in calendar.spans for edge in (span.start, span.end)}

@@ -19,7 +19,7 @@ MOST_GROUPS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class EventIndex:
     """A bucket's history, with what every count needs."""
 
     history: History

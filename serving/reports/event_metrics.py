@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from features.timeline import DAY
-from serving.reports.aggregates import Ints, Units
-from serving.reports.bucket_view import Picked, View
-from serving.reports.kernels import answered, days
+from serving.reports.aggregates import Ints, MetricUnits
+from serving.reports.bucket_view import BucketView, PickedEvents
+from serving.reports.kernels import days, first_contact_and_response
 
 DETRACTOR, PROMOTER, BEST = 6, 9, 10
 SATISFIED, FULLY = 4, 5
@@ -16,7 +16,7 @@ SELF_SERVICE = 7 * DAY
 PROMPT_MINUTES = 24 * 60
 
 
-def count(view: View) -> None:
+def count(view: BucketView) -> None:
     """Add everything that a bucket's events say to the board."""
     _customers(view)
     _attitude(view)
@@ -27,13 +27,13 @@ def count(view: View) -> None:
     _responses(view)
 
 
-def _customers(view: View) -> None:
+def _customers(view: BucketView) -> None:
     whose = view.active
-    units = Units(whose % view.spans, whose // view.spans, np.ones(len(whose)), alone=True)
+    units = MetricUnits(whose % view.spans, whose // view.spans, np.ones(len(whose)), alone=True)
     view.board.add("active_customers", units, view.cut(units.row))
 
 
-def _attitude(view: View) -> None:
+def _attitude(view: BucketView) -> None:
     for measure, lowest, highest in (("nps", 0, BEST), ("csat", 1, FULLY)):
         answers = view.pick(view.facts.of_kinds((measure,)))
         score = view.facts.history.values[answers.places]
@@ -49,7 +49,7 @@ def _attitude(view: View) -> None:
         view.per_event(measure, answers.where(fits), y, ("channel", "place", "detail"))
 
 
-def _use(view: View) -> None:
+def _use(view: BucketView) -> None:
     history = view.facts.history
     uses = view.pick(view.facts.of("usage"))
     if not len(uses.places):
@@ -68,7 +68,7 @@ def _use(view: View) -> None:
         view.per_customer("feature_breadth", features, ("channel",), thing=(which, int(which.max()) + 1))
 
 
-def _inquiries(view: View) -> None:
+def _inquiries(view: BucketView) -> None:
     history = view.facts.history
     asked = view.pick(view.facts.of("inquiry"))
     everywhere = ("channel", "place", "detail")
@@ -88,7 +88,7 @@ def _inquiries(view: View) -> None:
         view.per_event("self_service_rate", asked, recent.astype(np.float64), ("channel", "detail"))
 
 
-def _spending(view: View) -> None:
+def _spending(view: BucketView) -> None:
     history = view.facts.history
     money = view.pick(view.facts.of("purchase"))
     if not len(money.places):
@@ -111,7 +111,7 @@ def _spending(view: View) -> None:
     view.per_active("value_per_customer", money, weights=np.nan_to_num(amount))
 
 
-def _taking_part(view: View) -> None:
+def _taking_part(view: BucketView) -> None:
     facts = view.facts
     view.per_active("community_participation", view.pick(facts.of("community")), once=True)
     view.per_active("referral_rate", view.pick(facts.of_kinds(("referral_made",))), once=True)
@@ -119,17 +119,17 @@ def _taking_part(view: View) -> None:
     view.per_active("customer_posts_per_100", view.pick(facts.of_kinds(("ugc_post",))), scale=100.0)
 
 
-def _responses(view: View) -> None:
+def _responses(view: BucketView) -> None:
     sent, back = view.pick(view.facts.of("campaign")), view.pick(view.facts.of("response"))
     if not len(sent.places):
         return
     details = view.facts.history.details
 
-    def parts(events: Picked) -> tuple[Ints, Ints, Ints]:
+    def parts(events: PickedEvents) -> tuple[Ints, Ints, Ints]:
         """Customer and span, the campaign (0 where it has no name), and the place in the history."""
         which = details[events.places].astype(np.int64) + 1
         return events.row * view.spans + events.span, which, events.places
 
     size = len(view.facts.history.detail_names) + 1
-    first, answer = answered(*parts(sent), *parts(back), size)
+    first, answer = first_contact_and_response(*parts(sent), *parts(back), size)
     view.per_event("response_rate", sent.where(first), answer, ("channel",))

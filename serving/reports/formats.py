@@ -8,7 +8,7 @@ from typing import Any
 
 from features.errors import UsageError
 from serving.reports.csv import as_csv
-from serving.reports.html import page, said, said_change
+from serving.reports.html import format_change, format_figure, page
 
 Reply = dict[str, Any]
 
@@ -61,7 +61,7 @@ def show(answer: Reply, language: str) -> None:
 
 
 def _cells(figure: Reply, unit: str) -> list[str]:
-    say = said(unit)
+    say = format_figure(unit)
     if figure["value"] is None:
         return ["–"] * 5
     interval = "" if figure["low"] is None else f"{say(figure['low'])} – {say(figure['high'])}"
@@ -70,5 +70,5 @@ def _cells(figure: Reply, unit: str) -> list[str]:
         say(figure["value"]),
         interval,
         f"{figure['customers']:,}",
-        *("–" if change is None else said_change(unit)(change["change"]) for change in changes),
+        *("–" if change is None else format_change(unit)(change["change"]) for change in changes),
     ]

@@ -78,7 +78,7 @@ def page(report: Reply, language: str) -> str:
     return "".join(parts)
 
 
-def said(unit: str) -> Callable[[float], str]:
+def format_figure(unit: str) -> Callable[[float], str]:
     """How a number of this unit is written."""
 
     def say(value: float) -> str:
@@ -91,14 +91,14 @@ def said(unit: str) -> Callable[[float], str]:
     return say
 
 
-def said_change(unit: str) -> Callable[[float], str]:
+def format_change(unit: str) -> Callable[[float], str]:
     """How the difference of two such numbers is written: of shares in points, with its sign."""
 
     def say(by: float) -> str:
         if unit in ("share", "score"):
             points = by * 100 if unit == "share" else by
             return f"{points:+.2f} pt" if abs(points) < 0.1 else f"{points:+.1f} pt"
-        return f"{'+' if by > 0 else ''}{said(unit)(by)}"
+        return f"{'+' if by > 0 else ''}{format_figure(unit)(by)}"
 
     return say
 
@@ -109,7 +109,7 @@ def _compared(report: Reply, word: Callable[[str], str]) -> str:
 
 
 def _card(measure: Reply, word: Callable[[str], str]) -> str:
-    figure, say = measure["figure"], said(measure["unit"])
+    figure, say = measure["figure"], format_figure(measure["unit"])
     interval = "" if figure["low"] is None else f"{say(figure['low'])} – {say(figure['high'])} · "
     deltas = "".join(
         _delta(measure, figure[f"against_{name}"], word(name)) for name in ("previous", "last_year")
@@ -124,14 +124,14 @@ def _delta(measure: Reply, change: Reply | None, name: str) -> str:
     if change is None:
         return ""
     by = change["change"]
-    text = said_change(measure["unit"])(by)
+    text = format_change(measure["unit"])(by)
     sure = "low" in change and (change["low"] > 0 or change["high"] < 0)
     css = ("good" if (by > 0) != measure["falling_is_good"] else "bad") if sure else "soft"
     return f'<div class="delta"><span class="soft">{name}</span><span class="{css}">{text}</span></div>'
 
 
 def _section(measure: Reply, word: Callable[[str], str]) -> str:
-    say, months = said(measure["unit"]), measure["by_month"]
+    say, months = format_figure(measure["unit"]), measure["by_month"]
     chart = ""
     if months:
         before = [None if m["against_last_year"] is None else m["against_last_year"]["value"] for m in months]
@@ -191,7 +191,8 @@ def _cell(cell: Reply, word: Callable[[str], str]) -> str:
     facts = (
         ""
         if rate is None
-        else f"{word('churn')} {rate:.1%} · {word('value')} {said('amount')(cell['value_per_customer'])}"
+        else f"{word('churn')} {rate:.1%} · {word('value')} "
+        f"{format_figure('amount')(cell['value_per_customer'])}"
     )
     return (
         f'<td style="background:rgba(180,35,24,{shade:.2f})">'

@@ -120,7 +120,7 @@ def merged(some, keys, numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def answered(cell, which, place, back_cell, back_which, back_place, size):  # type: ignore[no-untyped-def]
+def first_contact_and_response(cell, which, place, back_cell, back_which, back_place, size):  # type: ignore[no-untyped-def]
     """The places of what was sent first in each cell, of each sort, and 1 where an answer came after it.
 
     Cells ascend; sorts are numbers below `size`.

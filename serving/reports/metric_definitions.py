@@ -14,7 +14,7 @@ Interval = Literal["wilson", "ratio", "none"]
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredInput:
     """An input: events of any of these kinds, or of an indicator, perhaps with a value or a detail."""
 
     kinds: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MetricDefinition:
     """One measure; the texts say what is counted, and whose definition that is."""
 
     name: str
@@ -37,7 +37,7 @@ class Measure:
     formula: str
     formula_ja: str
     source: str
-    needs: tuple[Need, ...]
+    needs: tuple[RequiredInput, ...]
     cuts: tuple[str, ...] = ()
     """Besides segments: `channel`, `place`, `detail`."""
     falling_is_good: bool = False
@@ -53,52 +53,53 @@ REACH = "Engagement rate by reach (ERR): engagements ÷ reach of the post, as in
 NIELSEN = "Nielsen, J. (2006), Participation inequality; community participation as in CMX reports"
 SAAS = "SaaS Metrics Standards Board (saasmetricsboard.com): customer and revenue retention"
 
-PURCHASE = Need(indicator="purchase")
-USAGE = Need(indicator="usage")
-INQUIRY = Need(indicator="inquiry")
-CONTENT = Need(indicator="content")
-STARTED = Need(indicator="contract started")
-CUSTOMER = Need(indicator="churn started")
+PURCHASE = RequiredInput(indicator="purchase")
+USAGE = RequiredInput(indicator="usage")
+INQUIRY = RequiredInput(indicator="inquiry")
+CONTENT = RequiredInput(indicator="content")
+STARTED = RequiredInput(indicator="contract started")
+CUSTOMER = RequiredInput(indicator="churn started")
 REACTIONS = ("like", "comment", "share")
 
 MEASURES = (
-    Measure(
+    MetricDefinition(
         "active_customers", "Active customers", "アクティブ顧客数", "count", "none",
         "customers with at least one event of their own doing (surveys and refunds are none)",
         "期間中に本人の行動（アンケート回答と返品を除く）が1件以上あった顧客の数",
         DAU, (),
     ),
-    Measure(
+    MetricDefinition(
         "nps", "NPS", "NPS（推奨度）", "score", "ratio",
         "share of answers 9–10 (promoters) less share of answers 0–6 (detractors), × 100",
         "推奨者（9〜10点）の割合 − 批判者（0〜6点）の割合（×100）",
-        REICHHELD, (Need(("nps",), value="the answer from 0 to 10"),), ("channel", "place", "detail"),
+        REICHHELD, (RequiredInput(("nps",), value="the answer from 0 to 10"),),
+        ("channel", "place", "detail"),
     ),
-    Measure(
+    MetricDefinition(
         "csat", "CSAT", "顧客満足度（CSAT）", "share", "wilson",
         "answers 4–5 ÷ all answers, on a scale of 1 to 5",
         "5段階評価で4〜5と回答した件数 ÷ 全回答数",
-        ISO, (Need(("csat",), value="the answer from 1 to 5"),), ("channel", "place", "detail"),
+        ISO, (RequiredInput(("csat",), value="the answer from 1 to 5"),), ("channel", "place", "detail"),
     ),
-    Measure(
+    MetricDefinition(
         "repeat_rate", "Repeat rate", "リピート率", "share", "wilson",
         "customers with at least two purchases in the period ÷ customers with at least one",
         "期間中に2回以上購入した顧客 ÷ 1回以上購入した顧客",
         FARRIS, (PURCHASE,), ("channel", "place"),
     ),
-    Measure(
+    MetricDefinition(
         "retention_rate", "Retention rate", "継続率", "share", "wilson",
         "customers at the start of the period who still are at its end ÷ customers at its start",
         "期首の顧客のうち期末も顧客である人数 ÷ 期首の顧客数",
         SAAS, (CUSTOMER,),
     ),
-    Measure(
+    MetricDefinition(
         "churn_rate", "Churn rate", "解約率（離反率）", "share", "wilson",
         "customers at the start of the period who no longer are at its end ÷ customers at its start",
         "期首の顧客のうち期末までに離反した人数 ÷ 期首の顧客数",
         SAAS, (CUSTOMER,), falling_is_good=True,
     ),
-    Measure(
+    MetricDefinition(
         "churned_value_rate", "Churn rate by value", "解約率（金額ベース）", "share", "ratio",
         "value of the customers lost in the period ÷ value of the customers at its start; the value is the "
         "recurring amount of the contract, or, without contracts, the purchases of the active days before",
@@ -106,45 +107,45 @@ MEASURES = (
         "（契約は月額・年額、契約がなければ判定期間内の購買金額）",
         SAAS, (CUSTOMER,), falling_is_good=True,
     ),
-    Measure(
+    MetricDefinition(
         "active_days", "Active days per user", "利用日数（利用者1人あたり）", "days", "ratio",
         "different local days with use of site or app ÷ customers who used it",
         "サイト・アプリを利用した延べ日数 ÷ 利用した顧客数",
         DAU, (USAGE,), ("channel",),
     ),
-    Measure(
+    MetricDefinition(
         "active_minutes", "Minutes per user", "利用時間（利用者1人あたり・分）", "minutes", "ratio",
         "minutes of use of site or app ÷ customers who used it",
         "サイト・アプリの利用時間の合計（分） ÷ 利用した顧客数",
-        DAU, (Need(indicator="usage", value="minutes"),), ("channel",),
+        DAU, (RequiredInput(indicator="usage", value="minutes"),), ("channel",),
     ),
-    Measure(
+    MetricDefinition(
         "feature_breadth", "Features per user", "利用機能数（利用者1人あたり）", "count", "ratio",
         "different features used ÷ customers who used any",
         "利用した機能の種類数の合計 ÷ 機能を1つ以上利用した顧客数",
-        DAU, (Need(indicator="usage", detail="the feature"),), ("channel",),
+        DAU, (RequiredInput(indicator="usage", detail="the feature"),), ("channel",),
     ),
-    Measure(
+    MetricDefinition(
         "inquiries_per_100", "Inquiries per 100 customers", "問い合わせ件数（顧客100人あたり）",
         "count", "ratio",
         "inquiries × 100 ÷ active customers; by channel, agent and topic, of all active customers",
         "問い合わせ件数 × 100 ÷ アクティブ顧客数（チャネル・担当・用件別も分母は全アクティブ顧客）",
         HDI, (INQUIRY,), ("channel", "place", "detail"), falling_is_good=True,
     ),
-    Measure(
+    MetricDefinition(
         "answer_minutes", "Minutes to answer", "問い合わせの平均回答時間（分）", "minutes", "ratio",
         "minutes to answer ÷ answered inquiries",
         "回答までの時間の合計（分） ÷ 回答済みの問い合わせ件数",
-        HDI, (Need(indicator="inquiry", value="minutes to answer"),), ("channel", "place", "detail"),
+        HDI, (RequiredInput(indicator="inquiry", value="minutes to answer"),), ("channel", "place", "detail"),
         falling_is_good=True,
     ),
-    Measure(
+    MetricDefinition(
         "answered_rate", "Answered within a day", "24時間以内の回答率", "share", "wilson",
         "inquiries answered within 24 hours ÷ all inquiries; one without an answer is not answered",
         "24時間以内に回答した件数 ÷ 全問い合わせ件数（未回答は回答なしとして分母に含む）",
-        HDI, (Need(indicator="inquiry", value="minutes to answer"),), ("channel", "place", "detail"),
+        HDI, (RequiredInput(indicator="inquiry", value="minutes to answer"),), ("channel", "place", "detail"),
     ),
-    Measure(
+    MetricDefinition(
         "self_service_rate", "Self-service before an inquiry", "問い合わせ前の自己解決行動率",
         "share", "wilson",
         "inquiries before which the same customer used articles, FAQ, tutorials or the chatbot within 7 days "
@@ -152,81 +153,81 @@ MEASURES = (
         "直前7日間に記事・FAQ・チュートリアル・チャットボットを利用していた問い合わせ ÷ 全問い合わせ",
         HDI, (INQUIRY, CONTENT), ("channel", "detail"),
     ),
-    Measure(
+    MetricDefinition(
         "community_participation", "Community participation", "コミュニティ参加率", "share", "wilson",
         "customers with any community post, reply or event ÷ active customers",
         "コミュニティに投稿・返信・イベント参加した顧客 ÷ アクティブ顧客数",
-        NIELSEN, (Need(indicator="community"),),
+        NIELSEN, (RequiredInput(indicator="community"),),
     ),
-    Measure(
+    MetricDefinition(
         "social_engagement_rate", "Social engagement rate", "SNSエンゲージメント率", "share", "ratio",
         "likes, comments and shares ÷ reach, over all posts whose reach is known and above zero",
         "いいね・コメント・シェアの合計 ÷ リーチの合計（リーチが判明している投稿のみ）",
-        REACH, (Need(REACTIONS, value="the reach of the post", detail="the post"),), ("detail",),
+        REACH, (RequiredInput(REACTIONS, value="the reach of the post", detail="the post"),), ("detail",),
     ),
-    Measure(
+    MetricDefinition(
         "social_engagement_per_post", "Social engagement rate per post", "SNSエンゲージメント率（投稿平均）",
         "share", "ratio",
         "mean over posts of likes, comments and shares ÷ reach",
         "投稿ごとの（いいね・コメント・シェア ÷ リーチ）の平均",
-        REACH, (Need(REACTIONS, value="the reach of the post", detail="the post"),),
+        REACH, (RequiredInput(REACTIONS, value="the reach of the post", detail="the post"),),
     ),
-    Measure(
+    MetricDefinition(
         "mentions_per_100", "Mentions per 100 customers", "SNSでの言及（顧客100人あたり）", "count", "ratio",
         "mentions × 100 ÷ active customers", "言及の件数 × 100 ÷ アクティブ顧客数",
-        MASB, (Need(("mention",)),),
+        MASB, (RequiredInput(("mention",)),),
     ),
-    Measure(
+    MetricDefinition(
         "customer_posts_per_100", "Posts by customers per 100", "顧客による投稿（顧客100人あたり）",
         "count", "ratio",
         "posts by customers about the service × 100 ÷ active customers",
         "顧客が発信した投稿（UGC）の件数 × 100 ÷ アクティブ顧客数",
-        MASB, (Need(("ugc_post",)),),
+        MASB, (RequiredInput(("ugc_post",)),),
     ),
-    Measure(
+    MetricDefinition(
         "response_rate", "Response rate to campaigns", "施策反応率", "share", "wilson",
         "customers contacted by a campaign who responded to it within the same period ÷ customers contacted, "
         "over all campaigns",
         "施策に反応した件数 ÷ 施策の対象となった件数（顧客×施策、同じ期間内の反応）",
         FARRIS,
         (
-            Need(indicator="campaign", detail="the campaign"),
-            Need(indicator="response", detail="the campaign"),
+            RequiredInput(indicator="campaign", detail="the campaign"),
+            RequiredInput(indicator="response", detail="the campaign"),
         ),
         ("channel",),
     ),
-    Measure(
+    MetricDefinition(
         "referral_rate", "Referral rate", "紹介率", "share", "wilson",
         "customers who referred somebody ÷ active customers",
         "紹介をした顧客 ÷ アクティブ顧客数",
-        FARRIS, (Need(("referral_made",)),),
+        FARRIS, (RequiredInput(("referral_made",)),),
     ),
-    Measure(
+    MetricDefinition(
         "order_value", "Order value", "平均購買単価（1回あたり）", "amount", "ratio",
         "amounts of purchases ÷ purchases; refunds are none",
         "購買金額の合計 ÷ 購買回数（返品・返金は含まない）",
-        FARRIS, (Need(indicator="purchase", value="the amount"),), ("channel", "place"),
+        FARRIS, (RequiredInput(indicator="purchase", value="the amount"),), ("channel", "place"),
     ),
-    Measure(
+    MetricDefinition(
         "categories_per_customer", "Categories per customer", "購買カテゴリ数（購買者1人あたり）",
         "count", "ratio",
         "different categories bought ÷ customers who bought",
         "購買したカテゴリの種類数の合計 ÷ 購買した顧客数",
-        FARRIS, (Need(indicator="purchase", detail="the category"),), ("channel", "place"),
+        FARRIS, (RequiredInput(indicator="purchase", detail="the category"),), ("channel", "place"),
     ),
-    Measure(
+    MetricDefinition(
         "upgrade_rate", "Upgrade rate", "アップグレード率", "share", "wilson",
         "customers with a contract at the start of the period who upgraded in it ÷ customers with one",
         "期首の契約者のうち期中に上位プランへ変更した人数 ÷ 期首の契約者数",
-        SAAS, (STARTED, Need(("upgraded",))),
+        SAAS, (STARTED, RequiredInput(("upgraded",))),
     ),
-    Measure(
+    MetricDefinition(
         "value_per_customer", "Value per customer", "顧客単価（アクティブ顧客1人あたり）", "amount", "ratio",
         "amounts of purchases less refunds ÷ active customers",
         "購買金額の合計（返品・返金を差引） ÷ アクティブ顧客数",
-        FARRIS, (Need(indicator="purchase", value="the amount"),),
+        FARRIS, (RequiredInput(indicator="purchase", value="the amount"),),
     ),
-    Measure(
+    MetricDefinition(
         "tier_share", "Tier share", "エンゲージメント階層の構成比", "share", "wilson",
         "customers in a tier at the end of the period ÷ all customers then, by the tiers of the champion",
         "期末時点の各階層の顧客数 ÷ 期末の全顧客数（採用中モデルの階層基準）",

@@ -13,7 +13,7 @@ from features.timeline import Instants, Timeline
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """A stretch of time `[start, end)`, with the name people know it by."""
 
     name: str
@@ -24,10 +24,10 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Calendar:
+class PeriodCalendar:
     """Spans that do not overlap, oldest first, and where each event lies."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[TimeSpan, ...]
 
     def __len__(self) -> int:
         return len(self.spans)
@@ -45,9 +45,9 @@ class Calendar:
 class Periods:
     """What is compared: each month, and the period with the one before and the same one last year."""
 
-    months: Calendar
+    months: PeriodCalendar
     """The months of the period and, for comparison, those of the twelve months before it."""
-    wholes: Calendar
+    wholes: PeriodCalendar
     count: int
     """Months in the period."""
     current: int
@@ -56,7 +56,7 @@ class Periods:
     """Places in `wholes`."""
 
     @property
-    def period(self) -> Span:
+    def period(self) -> TimeSpan:
         return self.wholes.spans[self.current]
 
 
@@ -70,9 +70,9 @@ def periods(as_of: int, oldest: int, months: int, timeline: Timeline) -> Periods
     first_day = timeline.local(oldest).date()
     known = first_day.year * 12 + first_day.month - 1
 
-    def span(month: int, length: int) -> Span:
+    def span(month: int, length: int) -> TimeSpan:
         name = _name(month) if length == 1 else f"{_name(month)} – {_name(month + length - 1)}"
-        return Span(name, _start(month, timeline), _start(month + length, timeline), month >= known)
+        return TimeSpan(name, _start(month, timeline), _start(month + length, timeline), month >= known)
 
     if last <= known:
         raise DataError(
@@ -81,9 +81,9 @@ def periods(as_of: int, oldest: int, months: int, timeline: Timeline) -> Periods
         )
     begin = last - months
     starts = sorted({begin, begin - months, begin - 12})
-    wholes = Calendar(tuple(span(start, months) for start in starts))
+    wholes = PeriodCalendar(tuple(span(start, months) for start in starts))
     return Periods(
-        months=Calendar(tuple(span(month, 1) for month in range(begin - 12, last))),
+        months=PeriodCalendar(tuple(span(month, 1) for month in range(begin - 12, last))),
         wholes=wholes,
         count=months,
         current=starts.index(begin),

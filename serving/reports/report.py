@@ -8,9 +8,9 @@ from typing import Any
 from serving.presentation.lists import tier_name
 from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import axes
-from serving.reports.compute import Survey
+from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
-from serving.reports.metric_definitions import MEASURES, REASONS, Measure, Need
+from serving.reports.metric_definitions import MEASURES, REASONS, MetricDefinition, RequiredInput
 
 Reply = dict[str, Any]
 
@@ -23,7 +23,7 @@ CUTS = {
 }
 
 
-def reply(survey: Survey, language: str) -> Reply:
+def reply(survey: ReportData, language: str) -> Reply:
     """The report in one language."""
     when, timeline, newest = survey.periods, survey.question.timeline, survey.question.newest
     return {
@@ -41,7 +41,7 @@ def reply(survey: Survey, language: str) -> Reply:
     }
 
 
-def missing(survey: Survey, measure: Measure, language: str) -> str | None:
+def missing(survey: ReportData, measure: MetricDefinition, language: str) -> str | None:
     """Which events a measure needs and the record does not have, None where it has all."""
     for need in measure.needs:
         kinds = kinds_of(survey, need)
@@ -84,7 +84,7 @@ _VALUES = {
 }
 
 
-def kinds_of(survey: Survey, need: Need) -> tuple[str, ...]:
+def kinds_of(survey: ReportData, need: RequiredInput) -> tuple[str, ...]:
     """The kinds of event that an input means in this project."""
     question = survey.question
     if need.indicator == "churn started":
@@ -111,7 +111,7 @@ def change(now: Estimate | None, then: Estimate | None) -> Reply | None:
     return difference
 
 
-def _measure(survey: Survey, measure: Measure, language: str) -> Reply:
+def _measure(survey: ReportData, measure: MetricDefinition, language: str) -> Reply:
     lacks = missing(survey, measure, language)
     said: Reply = {
         "name": measure.name,
@@ -150,7 +150,7 @@ def _measure(survey: Survey, measure: Measure, language: str) -> Reply:
     }
 
 
-def _order(survey: Survey, cut: str, group: str) -> tuple[str, int, str]:
+def _order(survey: ReportData, cut: str, group: str) -> tuple[str, int, str]:
     """Tiers from the lowest to the highest, all else by name."""
     return cut, survey.tiers.index(group) if cut == "tier" else 0, group
 
@@ -160,7 +160,7 @@ def cut_words(cut: str, language: str) -> str:
     return cut.removeprefix("segment:") if cut.startswith("segment:") else _word(language, *CUTS[cut])
 
 
-def _period(survey: Survey, measure: Measure, cut: str, group: str) -> Reply:
+def _period(survey: ReportData, measure: MetricDefinition, cut: str, group: str) -> Reply:
     when = survey.periods
 
     def of(place: int) -> Estimate | None:
@@ -170,7 +170,7 @@ def _period(survey: Survey, measure: Measure, cut: str, group: str) -> Reply:
     return _figure(of(when.current), of(when.previous), of(when.last_year))
 
 
-def _months(survey: Survey, measure: Measure, cut: str, group: str) -> list[Reply]:
+def _months(survey: ReportData, measure: MetricDefinition, cut: str, group: str) -> list[Reply]:
     spans, board = survey.periods.months.spans, survey.months
 
     def of(place: int) -> Estimate | None:
@@ -190,7 +190,7 @@ def _figure(now: Estimate | None, before: Estimate | None, last_year: Estimate |
     }
 
 
-def _flow(survey: Survey, language: str) -> list[Reply]:
+def _flow(survey: ReportData, language: str) -> list[Reply]:
     names = {number: tier_name(name, language) for number, name in enumerate(survey.tiers)}
     names[OUTSIDE] = _word(language, "no customer", "非顧客")
     return [
@@ -200,7 +200,7 @@ def _flow(survey: Survey, language: str) -> list[Reply]:
     ]
 
 
-def _named(survey: Survey, place: int) -> str | None:
+def _named(survey: ReportData, place: int) -> str | None:
     span = survey.periods.wholes.spans[place]
     return span.name if span.covered else None
 

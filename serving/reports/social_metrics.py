@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from serving.reports.aggregates import CUSTOMERS, WHOLE, Board, Floats, Units
-from serving.reports.bucket_view import View
+from serving.reports.aggregates import CUSTOMERS, WHOLE, Floats, MetricSums, MetricUnits
+from serving.reports.bucket_view import BucketView
 from serving.reports.metric_definitions import REACTIONS
 
 MOST_POSTS = 50
@@ -27,7 +27,7 @@ class Posts:
     def __post_init__(self) -> None:
         self.customers = np.zeros(self.spans)
 
-    def add(self, view: View) -> None:
+    def add(self, view: BucketView) -> None:
         """Add a bucket's reactions."""
         history = view.facts.history
         events = view.pick(view.facts.of_kinds(REACTIONS))
@@ -51,7 +51,7 @@ class Posts:
             before = self.found.get(at, (0, 0, UNKNOWN_REACH))
             self.found[at] = (before[0] + n, before[1] + who, max(before[2], r))
 
-    def settle(self, board: Board) -> None:
+    def settle(self, board: MetricSums) -> None:
         """Put the rates of posts on the board; a post without reach has none, and is counted as left out."""
         for (span, post), (count, _, most) in self.found.items():
             if not post or most <= 0:
@@ -65,9 +65,9 @@ class Posts:
         n = np.array([self.found[key][0] for key in shown], dtype=np.float64)
         reach = np.array([self.found[key][2] for key in shown])
         row = np.arange(len(shown))
-        units = Units(spans, row, n, reach, alone=True)
+        units = MetricUnits(spans, row, n, reach, alone=True)
         board.add("social_engagement_rate", units, {})
-        board.add("social_engagement_per_post", Units(spans, row, n / reach, alone=True), {})
+        board.add("social_engagement_per_post", MetricUnits(spans, row, n / reach, alone=True), {})
         names = sorted({post for _, post in shown})
         total = dict.fromkeys(names, 0.0)
         for (_, post), reacted in zip(shown, n.tolist(), strict=True):

@@ -9,7 +9,7 @@ from pydantic import Field
 from serving.schemas.requests import Shape
 
 
-class Source(Shape):
+class Provenance(Shape):
     """Where an answer came from."""
 
     as_of: str = Field(description="the instant for which the answer holds")
@@ -55,7 +55,7 @@ class Inquiry(Shape):
     answered: bool
 
 
-class Survey(Shape):
+class SurveyAnswer(Shape):
     kind: str
     score: float | None
     about: str | None
@@ -95,7 +95,7 @@ class Hooks(Shape):
     anniversary: Anniversary | None
     birthday: str | None
     last_inquiry: Inquiry | None
-    last_survey: Survey | None
+    last_survey: SurveyAnswer | None
     loyalty: Loyalty | None
     today: str
 
@@ -136,7 +136,7 @@ class PlannedCustomer(ScoredCustomer, Planned):
     pass
 
 
-class ScoreReply(Source):
+class ScoreReply(Provenance):
     customers: list[PlannedCustomer]
 
 
@@ -151,13 +151,13 @@ class Appended(Shape):
     )
 
 
-class PredictReply(Source):
+class PredictReply(Provenance):
     customers: list[ScoredCustomer]
     appended: Appended | None = Field(description="null unless `append` was asked for")
     ignored_kinds: dict[str, int] = Field(description="kinds of event the model does not know, and how many")
 
 
-class AtRiskReply(Source):
+class AtRiskReply(Provenance):
     customers: list[ListedCustomer]
     next_cursor: str | None = Field(description="for the next page; null on the last one")
 
@@ -198,7 +198,7 @@ class Previous(Shape):
     tier: str
 
 
-class ExplainReply(Source):
+class ExplainReply(Provenance):
     customer: PlannedCustomer
     previous: Previous | None = Field(description="the scores before; null when there are none yet")
     changes: list[Change]

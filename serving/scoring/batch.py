@@ -19,15 +19,15 @@ from features.event_store import EventStore
 from features.events.history import MISSING, History
 from features.events.validation import ATTRIBUTE
 from features.timeline import DAY, Timeline, in_history
-from serving.scoring.segments import Attributes
-from serving.state.active_model import Champion
-from serving.state.score_file import REASONS, Answers, Facts
+from serving.scoring.segments import SegmentAttributes
+from serving.state.active_model import ActiveModel
+from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable
 from training.bundle.model_bundle import Bundle
-from training.explanation.reasons import Ranked, rank
+from training.explanation.reasons import RankedReasons, rank_reasons
 from training.labels.labelling import IN_COHORT, UNKNOWN, statuses
 
 
-def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> Answers:
+def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> ScoreTable:
     """What is said about every customer of a history, in its order.
 
     A customer outside the cohort gets a status and a tier, and no probability; one of whom nothing was
@@ -41,12 +41,12 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
     matrix = rows.matrix if (whole := inside.all()) else rows.matrix[inside]
     probability, tiers, expected = np.empty(0), np.empty(0, np.int8), None
     nobody = np.empty((0, REASONS))
-    ranked = Ranked(nobody.astype(np.int64), nobody, nobody)
+    ranked = RankedReasons(nobody.astype(np.int64), nobody, nobody)
     if len(matrix):
         said = bundle.predict(matrix, threads=threads)
         probability, expected = said.churn_probability, said.expected_value
         tiers = said.tier_probabilities.argmax(axis=1).astype(np.int8)
-        ranked = rank(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
+        ranked = rank_reasons(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
 
     def of_all(found: NDArray[Any], nothing: float) -> NDArray[Any]:
         """What was found for those inside, and nothing for the others."""
@@ -58,7 +58,7 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
 
     probability = of_all(probability, np.nan)
     expected = np.full(len(inside), np.nan) if expected is None else of_all(expected, np.nan)
-    return Answers(
+    return ScoreTable(
         key=history.keys,
         status=status,
         churn_probability=probability,
@@ -72,7 +72,7 @@ def answer(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) ->
     )
 
 
-def rehearse(bundle: Bundle) -> None:
+def smoke_test(bundle: Bundle) -> None:
     """Answer for one made-up customer, so that the first real one does not wait and a bad bundle is found."""
     as_of, none = 20_000 * DAY, np.full(1, MISSING, dtype=np.int32)
     history = History(
@@ -87,7 +87,7 @@ def rehearse(bundle: Bundle) -> None:
         details=none,
         kind_names=bundle.churn.started_by[:1],
     )
-    said = answer(bundle, history, as_of, threads=1)
+    said = score_customers(bundle, history, as_of, threads=1)
     if not 0.0 < said.churn_probability[0] < 1.0:
         raise ModelError(
             f"cannot use the bundle {bundle.fingerprint}: it says {said.churn_probability[0]} where a "
@@ -97,22 +97,22 @@ def rehearse(bundle: Bundle) -> None:
 
 def score(
     store: EventStore,
-    champion: Champion,
+    champion: ActiveModel,
     as_of: int,
     now: int,
     progress: Callable[[str, float], None] | None = None,
-) -> tuple[Answers, Facts]:
+) -> tuple[ScoreTable, ScoreMetadata]:
     """Answers for every customer known at the as-of date, computed bucket by bucket."""
     store = store.pinned()
     bundle, parts, seen = champion.bundle, [], []
-    attributes = Attributes()
+    attributes = SegmentAttributes()
     for done, history in enumerate(store.histories()):
         if progress:
             progress("scoring", done / len(store.buckets))
-        said = replace(answer(bundle, history, as_of), attributes=attributes.of(history, as_of))
+        said = replace(score_customers(bundle, history, as_of), attributes=attributes.of(history, as_of))
         parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
         seen.append(newest(history, as_of))
-    answers = Answers.joined(parts)
+    answers = ScoreTable.joined(parts)
     if not (answers.status == IN_COHORT).any():
         timeline = Timeline(bundle.timezone)
         last = store.newest()
@@ -121,7 +121,7 @@ def score(
             f"cannot score as of {timeline.name(as_of)}: no customer then could still leave.{ends} "
             "Ingest newer events with `kizuna ingest`, or give another date with --as-of."
         )
-    facts = Facts(
+    facts = ScoreMetadata(
         as_of=as_of,
         model_version=champion.version,
         fingerprint=bundle.fingerprint,

@@ -9,8 +9,8 @@ from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.lists.customer_view import Reply
 from training.bundle.model_bundle import Bundle
-from training.explanation.change_events import Occasion, Occasions, occasions
-from training.explanation.reasons import Change, change_sentence, changes
+from training.explanation.change_events import EventBehindChange, EventsBehindChange, events_behind_change
+from training.explanation.reasons import FeatureChange, change_sentence, changed_features
 
 
 def what_changed(
@@ -22,15 +22,17 @@ def what_changed(
     zone = Timeline(bundle.timezone)
     matrix = snapshot(history, bundle.catalog, zone, keys, dates, bundle.priors, threads=1).matrix
     parts = bundle.contributions(matrix, threads=1)
-    moved = changes(bundle, (matrix[0], parts[0]), (matrix[1], parts[1]))
+    moved = changed_features(bundle, (matrix[0], parts[0]), (matrix[1], parts[1]))
     said = []
     for change in moved:
-        behind = occasions(bundle.catalog, history, change.after.feature, then, now)
+        behind = events_behind_change(bundle.catalog, history, change.after.feature, then, now)
         said.append(_said(bundle, change, behind, timeline, language))
     return said
 
 
-def _said(bundle: Bundle, change: Change, behind: Occasions, timeline: Timeline, language: str) -> Reply:
+def _said(
+    bundle: Bundle, change: FeatureChange, behind: EventsBehindChange, timeline: Timeline, language: str
+) -> Reply:
     after = change.after
     return {
         "feature": after.feature,
@@ -46,7 +48,7 @@ def _said(bundle: Bundle, change: Change, behind: Occasions, timeline: Timeline,
     }
 
 
-def _event(one: Occasion, timeline: Timeline) -> Reply:
+def _event(one: EventBehindChange, timeline: Timeline) -> Reply:
     return {
         "role": one.role,
         "occurred_at": timeline.name(one.instant),

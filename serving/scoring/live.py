@@ -17,20 +17,20 @@ from features.errors import DataError, UsageError
 from features.event_store import EventStore, Receipt
 from features.events.history import History
 from features.events.validation import ATTRIBUTE, whole
-from features.ingestion.fast_path import attribute, plain_history
-from features.ingestion.in_memory import SENT, as_events, history
+from features.ingestion.fast_path import attribute, fast_history
+from features.ingestion.in_memory import SENT, as_events, history_of_events
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
 from serving.lists.customer_view import Reply, unknown, with_status
 from serving.schemas.requests import EventRequest, LiveCustomer, PredictRequest
-from serving.scoring.batch import answer, newest
-from serving.state.active_model import Champion
+from serving.scoring.batch import newest, score_customers
+from serving.state.active_model import ActiveModel
 
 Sent = tuple[LiveCustomer, str, EventRequest]
 """A row that was sent: whose, where in the request, and what it says."""
 
 
-def predict(champion: Champion, request: PredictRequest, now: int, language: str) -> Reply:
+def predict(champion: ActiveModel, request: PredictRequest, now: int, language: str) -> Reply:
     """What is said about the customers of a request, from their events alone."""
     timeline = Timeline(champion.bundle.timezone)
     as_of = _as_of(request, timeline, now)
@@ -42,7 +42,7 @@ def predict(champion: Champion, request: PredictRequest, now: int, language: str
 
 
 def beside_stored(
-    champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore
+    champion: ActiveModel, request: PredictRequest, now: int, language: str, store: EventStore
 ) -> Reply:
     """What is said about the customers of a request from all that is stored and sent; nothing is kept.
 
@@ -60,12 +60,14 @@ def beside_stored(
         events.insert(0, as_events(there, store.customers.names(there.keys)))
     people = Customers()
     places = people.assign(names)
-    every = history(pa.concat_tables(events), people)
+    every = history_of_events(pa.concat_tables(events), people)
     rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))
     return _said(champion, request, every, as_of, rows, store.version, language)
 
 
-def append(champion: Champion, request: PredictRequest, now: int, language: str, store: EventStore) -> Reply:
+def append(
+    champion: ActiveModel, request: PredictRequest, now: int, language: str, store: EventStore
+) -> Reply:
     """What is said about the customers of a request from all that is known, once their events are kept.
 
     Sending the same request again keeps nothing twice. What is refused keeps nothing at all.
@@ -93,7 +95,7 @@ def append(champion: Champion, request: PredictRequest, now: int, language: str,
     try:
         stored = store.history_of(known.tolist())
     except DataError:  # nothing was ever ingested, and no event was sent
-        stored = history(events, Customers())
+        stored = history_of_events(events, Customers())
     places = np.searchsorted(stored.keys, keys)
     rows = {name: int(at) for name, at, key in zip(names, places, keys, strict=True) if key >= 0}
     said = _said(champion, request, stored, as_of, rows, store.version, language)
@@ -101,7 +103,7 @@ def append(champion: Champion, request: PredictRequest, now: int, language: str,
 
 
 def _said(
-    champion: Champion,
+    champion: ActiveModel,
     request: PredictRequest,
     known: History,
     as_of: int,
@@ -111,7 +113,7 @@ def _said(
 ) -> Reply:
     bundle = champion.bundle
     timeline = Timeline(bundle.timezone)
-    answers = answer(bundle, known, as_of, threads=1)
+    answers = score_customers(bundle, known, as_of, threads=1)
     fresh = newest(known, as_of)
     names = [customer.customer_id for customer in request.customers]
     places = [rows[name] for name in names if name in rows]
@@ -164,13 +166,13 @@ def history_of(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int
     names, and which of two at one instant is first. Raises `UsageError` for a row that is no event, or
     not before the as-of date.
     """
-    plain = plain_history(customers, timeline, as_of, now)
+    plain = fast_history(customers, timeline, as_of, now)
     if plain is not None:
         return plain
     events = _checked(customers, timeline, as_of, now)
     people = Customers()
     people.assign(pa.array([customer.customer_id for customer in customers], pa.string()))
-    return history(events, people)
+    return history_of_events(events, people)
 
 
 def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int) -> pa.Table:

@@ -12,7 +12,7 @@ from serving.state.score_file import Scores
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """What happened to one customer."""
 
     key: int
@@ -22,7 +22,7 @@ class Change:
     after: str | float
 
 
-def changes(before: Scores, after: Scores, *, tier_falls: bool, limit: float | None) -> Iterator[Change]:
+def changes(before: Scores, after: Scores, *, tier_falls: bool, limit: float | None) -> Iterator[ScoreChange]:
     """The changes between two scorings, by customer key.
 
     Someone who had no probability before, such as one who came back, crosses a limit from below.
@@ -35,14 +35,14 @@ def changes(before: Scores, after: Scores, *, tier_falls: bool, limit: float | N
         names, old = after.facts.tiers, np.where(known, before.answers.tier[places], -1)
         for row in np.flatnonzero(known & (after.answers.tier < old)).tolist():
             was, is_ = names[old[row]], names[after.answers.tier[row]]
-            yield Change(int(after.answers.key[row]), "tier_fell", was, is_)
+            yield ScoreChange(int(after.answers.key[row]), "tier_fell", was, is_)
     if limit is not None:
         crossed = (now >= limit) & ~(then >= limit)
         for row in np.flatnonzero(crossed).tolist():
             was_ = None if np.isnan(then[row]) else float(then[row])
-            yield Change(int(after.answers.key[row]), "risk_crossed", was_, float(now[row]))
+            yield ScoreChange(int(after.answers.key[row]), "risk_crossed", was_, float(now[row]))
 
 
-def plain(change: Change) -> dict[str, Any]:
+def plain(change: ScoreChange) -> dict[str, Any]:
     """As it is kept and sent, but for the customer's name."""
     return {"key": change.key, "kind": change.kind, "before": change.before, "after": change.after}

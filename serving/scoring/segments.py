@@ -13,7 +13,7 @@ MOST_VALUES = 1_000
 """An attribute with more values than this makes no segments."""
 
 
-class Attributes:
+class SegmentAttributes:
     """The values of attributes seen so far; histories may come bucket by bucket."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ModelError
-from serving.state.database import Records
+from serving.state.database import Database
 from training.bundle.model_bundle import Bundle
 
 REMEDY = (
@@ -16,14 +16,14 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class Champion:
+class ActiveModel:
     """The model that answers, with its version in the registry."""
 
     version: str
     bundle: Bundle
 
 
-def adopt(records: Records, state: Path, version: str, folder: Path, now: int) -> Champion:
+def adopt(records: Database, state: Path, version: str, folder: Path, now: int) -> ActiveModel:
     """Copy this bundle into the project and make it the one in use; a damaged one changes nothing."""
     bundle = Bundle.load(folder)
     home = _home(state, version, bundle.fingerprint)
@@ -33,10 +33,10 @@ def adopt(records: Records, state: Path, version: str, folder: Path, now: int) -
         bundle.save(home)
     if records.champion() != (version, bundle.fingerprint):
         records.use_champion(version, bundle.fingerprint, now)
-    return Champion(version, bundle)
+    return ActiveModel(version, bundle)
 
 
-def in_use(records: Records, state: Path) -> Champion:
+def in_use(records: Database, state: Path) -> ActiveModel:
     """The champion this project scores with."""
     pointer = records.champion()
     if pointer is None:
@@ -44,7 +44,7 @@ def in_use(records: Records, state: Path) -> Champion:
     return load(state, *pointer)
 
 
-def load(state: Path, version: str, fingerprint: str) -> Champion:
+def load(state: Path, version: str, fingerprint: str) -> ActiveModel:
     """A bundle that was in use, now or earlier."""
     home = _home(state, version, fingerprint)
     bundle = Bundle.load(home, remedy=REMEDY)
@@ -53,7 +53,7 @@ def load(state: Path, version: str, fingerprint: str) -> Champion:
             f"the bundle at {home} is not the one that was put there: its fingerprint is "
             f"{bundle.fingerprint}. {REMEDY}"
         )
-    return Champion(version, bundle)
+    return ActiveModel(version, bundle)
 
 
 def no_champion() -> ModelError:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, RowMapping, String, Table, insert, select
 
-from serving.state.database import TABLES, Records
+from serving.state.database import TABLES, Database
 
 CALLS = Table(
     "calls",
@@ -34,7 +34,7 @@ the customer keys of all calls one after the other (eight bytes each). Rows writ
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AccessRecord:
     """One call that asked for customers, by their keys; -1 for one who is not known."""
 
     at: int
@@ -43,9 +43,9 @@ class Asked:
     keys: NDArray[np.int64]
 
 
-def note(records: Records, asked: Sequence[Asked]) -> None:
+def record_accesses(records: Database, asked: Sequence[AccessRecord]) -> None:
     """Write down who asked for whom, in one step."""
-    calls: dict[tuple[str, str], list[Asked]] = {}
+    calls: dict[tuple[str, str], list[AccessRecord]] = {}
     for one in asked:
         calls.setdefault((one.who, one.action), []).append(one)
     newest_at = max(one.at for one in asked)
@@ -65,9 +65,11 @@ def note(records: Records, asked: Sequence[Asked]) -> None:
         connection.execute(insert(CALLS), rows)
 
 
-def newest(records: Records, *, customer: int | None = None, limit: int = 100) -> list[Asked]:
+def newest_accesses(
+    records: Database, *, customer: int | None = None, limit: int = 100
+) -> list[AccessRecord]:
     """The newest calls that asked for customers; of one customer, those that asked for them."""
-    found: list[Asked] = []
+    found: list[AccessRecord] = []
     with records.writing() as connection:
         rows = connection.execution_options(yield_per=100).execute(select(CALLS).order_by(CALLS.c.id.desc()))
         for _, together in groupby(rows.mappings(), key=lambda row: row["newest_at"]):
@@ -78,7 +80,7 @@ def newest(records: Records, *, customer: int | None = None, limit: int = 100) -
     return found[:limit]
 
 
-def _calls(row: RowMapping, customer: int | None) -> Iterator[Asked]:
+def _calls(row: RowMapping, customer: int | None) -> Iterator[AccessRecord]:
     """The calls of a row, those for one customer if one is given, newest first."""
     keys = np.frombuffer(row["keys"], "<i8").astype(np.int64)
     if customer is not None and customer not in keys:
@@ -87,4 +89,4 @@ def _calls(row: RowMapping, customer: int | None) -> Iterator[Asked]:
     ends = np.cumsum(np.frombuffer(row["customers"], "<i4"))
     for at, own in reversed(list(zip(moments, np.split(keys, ends[:-1]), strict=True))):
         if customer is None or customer in own:
-            yield Asked(at, row["who"], row["action"], own)
+            yield AccessRecord(at, row["who"], row["action"], own)

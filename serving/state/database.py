@@ -94,7 +94,7 @@ class ScoreFile:
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """An API key as it is kept: never the key itself, only what it opens."""
 
     id: int
@@ -111,7 +111,7 @@ class Key:
         return self.revoked_at is None or self.revoked_at > now
 
 
-class Records:
+class Database:
     """The database of a project; tables are made where they are missing."""
 
     def __init__(self, url: str) -> None:
@@ -137,7 +137,7 @@ class Records:
     def close(self) -> None:
         self._engine.dispose()
 
-    def __enter__(self) -> Records:
+    def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,7 +213,7 @@ class Records:
             )
         return key
 
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[ApiKey]:
         """Every key there is or was, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(KEYS).order_by(KEYS.c.id)).mappings()
@@ -223,7 +223,7 @@ class Records:
         """Whether there is a key in use."""
         return self._newest(select(KEYS.c.id).where(KEYS.c.revoked_at.is_(None))) is not None
 
-    def key(self, text: str) -> Key | None:
+    def key(self, text: str) -> ApiKey | None:
         """The valid key this text is, if any."""
         given = digest(text)
         with self._engine.connect() as connection:
@@ -236,7 +236,7 @@ class Records:
         with self.writing() as connection:
             connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(last_used_at=now))
 
-    def take_keys(self, keys: Iterable[Key]) -> None:
+    def take_keys(self, keys: Iterable[ApiKey]) -> None:
         """Add keys of another project's records, by their hashes."""
         names = ("name", "hash", "created_at", "revoked_at")
         rows = [
@@ -292,8 +292,8 @@ def _score_file(row: RowMapping | None) -> ScoreFile | None:
     return ScoreFile(**{name: row[name] for name in ScoreFile.__dataclass_fields__})
 
 
-def _key(row: RowMapping) -> Key:
-    return Key(
+def _key(row: RowMapping) -> ApiKey:
+    return ApiKey(
         row["id"],
         row["name"],
         tuple(row["scopes"].split()),

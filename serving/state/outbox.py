@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from serving.state.database import TABLES, Records
+from serving.state.database import TABLES, Database
 
 OUTBOX = Table(
     "outbox",
@@ -43,7 +43,7 @@ class Delivery:
 class Outbox:
     """The deliveries of a project."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Database) -> None:
         self._records = records
 
     def put(self, key: str, webhook: str, content: str, now: int) -> bool:

@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ScoreTable:
     """What is said about n customers; row i of every array is the customer `key[i]`."""
 
     key: Ints
@@ -73,11 +73,11 @@ class Answers:
     def __len__(self) -> int:
         return len(self.key)
 
-    def take(self, rows: Ints) -> Answers:
+    def take(self, rows: Ints) -> ScoreTable:
         attributes = {name: codes[rows] for name, codes in self.attributes.items()}
-        return Answers(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
+        return ScoreTable(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
 
-    def told(self, rows: Ints | None = None) -> Iterator[Sequence[Any]]:
+    def iter_rows(self, rows: Ints | None = None) -> Iterator[Sequence[Any]]:
         """What is said about each customer, or those of these rows, as plain numbers: the columns from
         `status` on."""
         whole = self if rows is None or len(rows) <= FEW else self.take(rows)
@@ -94,7 +94,7 @@ class Answers:
         return table
 
     @staticmethod
-    def joined(parts: list[Answers]) -> Answers:
+    def joined(parts: list[ScoreTable]) -> ScoreTable:
         """All parts, sorted by customer key."""
         names = sorted({name for part in parts for name in part.attributes})
         none = [np.full(len(part), -1, dtype=np.int32) for part in parts]
@@ -103,12 +103,12 @@ class Answers:
             for name in names
         }
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
-        whole = Answers(**columns, attributes=attributes)
+        whole = ScoreTable(**columns, attributes=attributes)
         return whole.take(np.argsort(whole.key, kind="stable"))
 
 
 @dataclass(frozen=True)
-class Facts:
+class ScoreMetadata:
     """Where scores came from. Instants in microseconds UTC."""
 
     as_of: int
@@ -131,8 +131,8 @@ class Facts:
 class Scores:
     """The answers of one file, and where they came from."""
 
-    answers: Answers
-    facts: Facts
+    answers: ScoreTable
+    facts: ScoreMetadata
 
     def row(self, key: int) -> int | None:
         """Where this customer is, None when they were not known at the as-of date."""
@@ -141,9 +141,11 @@ class Scores:
 
     def rows(self, keys: Ints) -> Ints:
         """int64[n]: where each of these customers is, -1 for those who were not known."""
-        from features.ingestion.fast_path_kernels import places  # compiled: not needed to read what a score says
+        from features.ingestion.fast_path_kernels import (
+            key_positions,
+        )  # compiled: not needed to read what a score says
 
-        return np.asarray(places(self.answers.key, keys))
+        return np.asarray(key_positions(self.answers.key, keys))
 
     @cached_property
     def cohort(self) -> Ints:
@@ -164,7 +166,7 @@ class Scores:
         return ranked
 
 
-def save(folder: Path, answers: Answers, facts: Facts) -> str:
+def save(folder: Path, answers: ScoreTable, facts: ScoreMetadata) -> str:
     """Write a score file in one step and return its name; a file half-written is never seen."""
     stamp = np.datetime64(facts.as_of, "us").astype("datetime64[s]").item().strftime("%Y%m%dT%H%M%SZ")
     name = f"{stamp}-model{facts.model_version}-data{facts.data_version}.arrow"
@@ -189,7 +191,7 @@ def load(file: Path) -> Scores:
         ) from None
     values = {name: tuple(known) for name, known in facts.get("attributes", {}).items()}
     told = {**facts, "tiers": tuple(facts["tiers"]), "attributes": values}
-    return Scores(Answers(**columns, attributes=attributes), Facts(**told))
+    return Scores(ScoreTable(**columns, attributes=attributes), ScoreMetadata(**told))
 
 
 def without(file: Path, key: int) -> bool:

@@ -11,13 +11,13 @@ import numpy as np
 from features.catalog.definitions import catalog
 from features.engine.snapshot import Snapshot, snapshot
 from features.timeline import DAY
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.scoring.batch import score
 from serving.state.active_model import adopt
 from serving.state.database import ScoreFile
 from serving.state.score_file import save
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value
+from training.bundle.lightgbm_models import LightGBMModels, TreeParameters, fit_churn, fit_tier, fit_value
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import tier_scale
 from training.data.priors import learn_priors
@@ -86,7 +86,7 @@ def lay_out(folder: Path, seed: int = 1) -> None:
 
 def ingest(folder: Path) -> None:
     """Read the shop's tables into its store."""
-    call = Call(folder)
+    call = CliContext(folder)
     settings = call.project.settings
     call.store.ingest(
         settings.sources, settings.attributes, folder=folder, timeline=call.project.timeline, now=call.now
@@ -95,7 +95,7 @@ def ingest(folder: Path) -> None:
 
 def learned(folder: Path) -> Bundle:
     """A bundle fitted on five as-of dates, in about a second."""
-    call = Call(folder)
+    call = CliContext(folder)
     project, store = call.project, call.store
     churn, timeline = project.churn, project.timeline
     dates = [timeline.instant(f"2024-{month:02d}-01") for month in (7, 8, 9, 10, 11)]
@@ -116,7 +116,7 @@ def learned(folder: Path) -> Bundle:
     whole = Snapshot(keys, instants, features.columns, matrix)
     scale = tier_scale(project.settings.tiers, whole, features, churn)
     tiers = scale.tier(scale.index(whole))
-    grown = Settings(trees=30, rate=0.1, threads=1)
+    grown = TreeParameters(trees=30, rate=0.1, threads=1)
     names = features.columns
     return Bundle(
         timezone=timeline.timezone,
@@ -124,7 +124,7 @@ def learned(folder: Path) -> Bundle:
         priors=priors,
         churn=churn,
         tiers=scale,
-        models=Models(
+        models=LightGBMModels(
             fit_churn(grown, matrix, churned, names).model_to_string(),
             fit_tier(grown, matrix, tiers, len(scale.names), names).model_to_string(),
             fit_value(grown, 1.5, matrix, spend, names).model_to_string(),
@@ -145,7 +145,7 @@ def learned(folder: Path) -> Bundle:
 
 def score_all(folder: Path, bundle: Path, version: str = "1", dates: tuple[str, ...] = DATES) -> None:
     """Adopt a bundle and score on these dates, the last one being current."""
-    call = Call(folder)
+    call = CliContext(folder)
     project = call.project
     with call.records() as records:
         champion = adopt(records, project.state, version, bundle, call.now)

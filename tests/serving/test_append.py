@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from features.errors import UsageError
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.schemas.requests import PredictRequest
-from serving.scoring.batch import answer, score
+from serving.scoring.batch import score, score_customers
 from serving.scoring.live import append, beside_stored
-from serving.state.active_model import Champion
-from serving.state.audit_log import newest
+from serving.state.active_model import ActiveModel
+from serving.state.audit_log import newest_accesses
 from serving.state.score_file import SCHEMA
 from tests.serving.running import serving
 from training.bundle.model_bundle import Bundle
@@ -52,8 +52,8 @@ SENT = {
 
 
 def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Path) -> None:
-    call = Call(own_shop)
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    call = CliContext(own_shop)
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     request, store = PredictRequest.model_validate(SENT), call.store
     before = store.events
     said = append(champion, request, call.now, "en", store)
@@ -72,7 +72,7 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
         row = int(np.flatnonzero(batch.key == key)[0])
         probability = batch.churn_probability[row]
         assert live["churn_probability"] == (None if np.isnan(probability) else probability)
-        alone = answer(champion.bundle, store.history_of([key]), as_of, threads=1)
+        alone = score_customers(champion.bundle, store.history_of([key]), as_of, threads=1)
         for name in SCHEMA.names:
             assert getattr(alone, name)[0].tobytes() == getattr(batch, name)[row].tobytes(), name
     again = append(champion, request, call.now, "en", store)
@@ -82,8 +82,8 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
 
 
 def test_beside_what_is_stored_the_answer_is_that_of_appending_and_nothing_is_kept(own_shop: Path) -> None:
-    call = Call(own_shop)
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    call = CliContext(own_shop)
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     stored = call.store.history_of([int(call.store.customers.keys(pa.array(["c0006"]))[0])], event_ids=True)
     corrected = {
         "occurred_at": "2025-01-20",
@@ -108,8 +108,8 @@ def test_beside_what_is_stored_the_answer_is_that_of_appending_and_nothing_is_ke
 
 
 def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:
-    call = Call(own_shop)
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    call = CliContext(own_shop)
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     late = {**EVENTS[0], "occurred_at": "2025-02-11"}
     bad = PredictRequest.model_validate(
         {**SENT, "customers": [{"customer_id": "c0006", "events": [*EVENTS, late]}]}
@@ -131,7 +131,7 @@ def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:
 
 
 def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path) -> None:
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         score_only = {"authorization": "Bearer " + records.add_key("scorer", ("score",), 0)}
         writer = {"authorization": "Bearer " + records.add_key("crm", ("score", "write"), 0)}
     with serving(own_shop, "--host", "0.0.0.0") as running:
@@ -145,14 +145,16 @@ def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path
         assert (first[0], first[1]["appended"]["new"]) == (200, 5)
         assert (again[0], again[1]["appended"]["new"]) == (200, 0)
         assert first[1]["customers"] == again[1]["customers"]
-    with Call(own_shop).records() as records:
-        key = int(Call(own_shop).store.customers.vocabulary.texts.to_pylist().index("brand-new"))
-        assert [(one.who, one.action) for one in newest(records, customer=key)] == [("crm", "append")] * 2
+    with CliContext(own_shop).records() as records:
+        key = int(CliContext(own_shop).store.customers.vocabulary.texts.to_pylist().index("brand-new"))
+        assert [(one.who, one.action) for one in newest_accesses(records, customer=key)] == [
+            ("crm", "append")
+        ] * 2
 
 
 def test_events_of_an_erased_customer_are_left_out_and_counted(own_shop: Path) -> None:
-    call = Call(own_shop)
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    call = CliContext(own_shop)
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     call.store.erase("c0006")
     request = PredictRequest.model_validate({**SENT, "customers": [SENT["customers"][0]]})
     before = call.store.events

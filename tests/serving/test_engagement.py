@@ -17,13 +17,13 @@ import pyarrow as pa
 import pytest
 
 from serving.actions.plan_file import FOLDER, load
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.cli.main import main
-from serving.lists.score_reader import Replies
-from serving.reports.asking import ask
-from serving.reports.compute import take
+from serving.lists.score_reader import ScoreReader
+from serving.reports.asking import report_inputs
+from serving.reports.compute import compute_report
 from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
-from serving.scoring.batch import answer
+from serving.scoring.batch import score_customers
 from tests.serving.running import serving
 from training.labels.labelling import IN_COHORT
 
@@ -40,16 +40,16 @@ def said(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> dict[
 
 
 def test_tier_shares_and_flow_are_those_that_scoring_gives_on_the_same_dates(scored_shop: Path) -> None:
-    call = Call(scored_shop)
+    call = CliContext(scored_shop)
     with call.records() as records:
-        found = take(call.store, ask(call.project, call.store, records, 3, call.now))
-        bundle = Replies.current(records, call.project, call.store).bundle
+        found = compute_report(call.store, report_inputs(call.project, call.store, records, 3, call.now))
+        bundle = ScoreReader.current(records, call.project, call.store).bundle
     flow: Counter[tuple[int, int]] = Counter()
     sizes: Counter[int] = Counter()
     for history in call.store.histories():
         both = []
         for edge in (found.periods.period.start, found.periods.period.end):
-            scored = answer(bundle, history, edge)
+            scored = score_customers(bundle, history, edge)
             both.append(np.where(scored.status == IN_COHORT, scored.tier, -1).tolist())
         flow.update(zip(*both, strict=True))
         sizes.update(both[1])
@@ -224,7 +224,7 @@ def test_a_plan_is_kept_with_the_playbook_that_made_it(
     planned = said(capsys, own_shop, "plan", "--limit", "3")["customers"]
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
     kept = load(file)
-    names = Call(own_shop).store.customers.names(kept.keys[kept.order[:3]]).to_pylist()
+    names = CliContext(own_shop).store.customers.names(kept.keys[kept.order[:3]]).to_pylist()
     assert names == [one["customer_id"] for one in planned]
     assert kept.rule_of(int(kept.table.column("rule")[int(kept.order[0])].as_py())).name == planned[0]["rule"]
 
@@ -234,12 +234,14 @@ def test_an_erased_customer_is_in_no_plan_and_the_others_stay(
 ) -> None:
     before = said(capsys, own_shop, "plan", "--limit", "10")["customers"]
     gone = before[0]["customer_id"]
-    key = int(Call(own_shop).store.customers.keys(pa.array([gone]))[0])
+    key = int(CliContext(own_shop).store.customers.keys(pa.array([gone]))[0])
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
     assert load(file).rows(np.array([key]))[0] >= 0
     assert "plans" in said(capsys, own_shop, "erase", gone)["checked"]
     assert load(file).rows(np.array([key]))[0] == -1
-    assert len(load(file).keys) == len(Call(own_shop).store.customers.names(load(file).keys).drop_null())
+    assert len(load(file).keys) == len(
+        CliContext(own_shop).store.customers.names(load(file).keys).drop_null()
+    )
 
 
 def test_an_unknown_touch_is_refused_with_those_there_are(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from serving.api.rate_limit import Pace
-from serving.cli.context import Call
+from serving.api.rate_limit import RateLimiter
+from serving.cli.context import CliContext
 from tests.serving.running import serving
 
 
 def test_a_key_has_two_seconds_of_burst_then_its_rate() -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = RateLimiter(lambda: now[0])
     assert [pace.wait(1, 5.0) for _ in range(10)] == [0.0] * 10
     assert pace.wait(1, 5.0) == 0.2
     assert pace.wait(2, 5.0) == 0.0, "another key has its own"
@@ -23,7 +23,7 @@ def test_a_key_has_two_seconds_of_burst_then_its_rate() -> None:
 def test_a_key_that_asks_too_fast_gets_429_and_may_ask_again(own_shop: Path) -> None:
     toml = own_shop / "kizuna.toml"
     toml.write_text(toml.read_text() + "\n[service]\nrequests_per_second = 3\n")
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         bearer = {"authorization": "Bearer " + records.add_key("crm", ("read",), 0)}
     with serving(own_shop, "--host", "0.0.0.0") as running:
         said = [running.post("/v1/score", {"customer_ids": ["c0003"]}, bearer) for _ in range(12)]
@@ -40,7 +40,7 @@ def test_a_key_that_asks_too_fast_gets_429_and_may_ask_again(own_shop: Path) -> 
 
 
 def test_a_key_is_changed_without_locking_anybody_out(own_shop: Path) -> None:
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     with call.records() as records:
         old = records.add_key("crm", ("read",), call.now)
     with call.records() as records, serving(own_shop, "--host", "0.0.0.0") as running:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import UsageError
-from serving.lists.ranking import Choice, Cursor, at_risk, page
+from serving.lists.ranking import Cursor, ListFilter, at_risk, page
 from serving.state.score_file import Scores
 from tests.serving.running import serving
 from tests.serving.shop import score_all
@@ -32,10 +32,10 @@ def test_pages_joined_are_the_whole_list(
 ) -> None:
     scores = Scores(answers(n), FACTS)
     filters = {"min_probability": least, "tiers": tiers, "indicators": indicators}
-    whole = at_risk(scores, Choice(**filters), SUBJECTS)
+    whole = at_risk(scores, ListFilter(**filters), SUBJECTS)
     joined, place = [], 0
     while place is not None:
-        rows, place = page(scores, Choice(limit, **filters), SUBJECTS, place)
+        rows, place = page(scores, ListFilter(limit, **filters), SUBJECTS, place)
         assert len(rows) <= limit
         joined += rows.tolist()
     assert joined == whole.tolist()
@@ -43,11 +43,11 @@ def test_pages_joined_are_the_whole_list(
 
 def test_a_list_by_main_reason_has_only_customers_whose_first_reason_it_is() -> None:
     scores = Scores(answers(500), FACTS)
-    rows = at_risk(scores, Choice(indicators=("inquiry",)), SUBJECTS)
+    rows = at_risk(scores, ListFilter(indicators=("inquiry",)), SUBJECTS)
     assert len(rows)
     assert set(scores.answers.reason_features[rows, 0]) <= {4, 5, 6}
     with pytest.raises(UsageError) as refused:
-        at_risk(scores, Choice(indicators=("weather",)), SUBJECTS)
+        at_risk(scores, ListFilter(indicators=("weather",)), SUBJECTS)
     assert refused.value.message == (
         "cannot list the indicator 'weather': there is none of that name. "
         "The indicators are purchase, inquiry, tenure."
@@ -111,9 +111,9 @@ def test_a_page_of_a_million_stops_early() -> None:
     """Not a clock but the work: a short page looks at one stretch of the ranking."""
     some = answers(200_000)
     scores = Scores(some, FACTS)
-    rows, place = page(scores, Choice(limit=100), SUBJECTS)
+    rows, place = page(scores, ListFilter(limit=100), SUBJECTS)
     assert (len(rows), place) == (100, 100)
-    nobody, end = page(scores, Choice(limit=100, min_probability=1.0), SUBJECTS)
+    nobody, end = page(scores, ListFilter(limit=100, min_probability=1.0), SUBJECTS)
     assert (len(nobody), end) == (0, None)
     assert np.isfinite(some.value_at_risk[rows]).all()
 

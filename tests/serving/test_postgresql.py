@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.cli.context import Call
-from serving.lists.ranking import Choice, Cursor
-from serving.state.audit_log import Asked, newest, note
-from serving.state.database import Records
+from serving.cli.context import CliContext
+from serving.lists.ranking import Cursor, ListFilter
+from serving.state.audit_log import AccessRecord, newest_accesses, record_accesses
+from serving.state.database import Database
 from serving.state.outbox import Outbox
 from tests.serving.running import serving
 from tests.serving.shop import score_all
 
 
 @dataclass
-class Database:
+class PostgresServer:
     """A PostgreSQL server that can be stopped and started."""
 
     programs: Path
@@ -52,7 +52,7 @@ class Database:
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
+def database() -> Iterator[PostgresServer]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("PostgreSQL's server is not installed")
@@ -62,7 +62,7 @@ def database() -> Iterator[Database]:
     place = Path(tempfile.mkdtemp(prefix="kizuna-records-"))
     if os.geteuid() == 0:
         shutil.chown(place, "postgres")
-    server = Database(found[-1].parent, place, port)
+    server = PostgresServer(found[-1].parent, place, port)
     server.run("initdb", "-D", f"{place}/data", "-U", "kizuna", "--auth=trust", "-E", "UTF8", "--no-sync")
     server.start()
     try:
@@ -73,19 +73,19 @@ def database() -> Iterator[Database]:
 
 
 @pytest.mark.slow
-def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Database) -> None:
-    with Records(database.url) as records:
+def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: PostgresServer) -> None:
+    with Database(database.url) as records:
         key = records.add_key("crm", ("read", "score"), 1)
         records.note("somebody", "erase", 2, customer=3)
-        note(records, [Asked(4, "crm", "score", np.array([5, -1]))])
-        assert [one.keys.tolist() for one in newest(records, customer=5)] == [[5, -1]]
+        record_accesses(records, [AccessRecord(4, "crm", "score", np.array([5, -1]))])
+        assert [one.keys.tolist() for one in newest_accesses(records, customer=5)] == [[5, -1]]
         assert Outbox(records).put("k", "crm", "{}", 0)
         assert not Outbox(records).put("k", "crm", "{}", 0)
         assert [one.key for one in Outbox(records).due(1)] == ["k"]
     toml = own_shop / "kizuna.toml"
     pace = "\n[service]\nrequests_per_second = 100000\n"
     toml.write_text(f'records = "{database.url}"\n' + toml.read_text() + pace)
-    assert Call(own_shop).project.records == database.url
+    assert CliContext(own_shop).project.records == database.url
     score_all(own_shop, own_shop / "bundle", "2")
     bearer = {"authorization": f"Bearer {key}"}
     live = {"customers": [{"customer_id": "x", "events": []}], "as_of": "2025-02-01"}
@@ -109,7 +109,7 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
                 told = [running.ready().get("trouble") for _ in range(4)]
             assert told == [words] * 4
             # Only what the database alone knows cannot be answered: which scores an older page was of.
-            page = {"cursor": str(Cursor("older.arrow", 0, 0, Choice().fingerprint))}
+            page = {"cursor": str(Cursor("older.arrow", 0, 0, ListFilter().fingerprint))}
             status, said = running.post("/v1/at_risk", page, bearer)
             assert (status, said["error"]["code"]) == (503, "unavailable")
             assert said["error"]["message"] == (
@@ -124,6 +124,6 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Dat
         check_calls()
         score_all(own_shop, own_shop / "bundle", "3")
         running.wait_for(lambda: all(running.ready()["model_version"] == "3" for _ in range(4)))
-    with Records(database.url) as records:
-        asked = [one for one in newest(records, limit=10_000) if one.action == "score"]
+    with Database(database.url) as records:
+        asked = [one for one in newest_accesses(records, limit=10_000) if one.action == "score"]
         assert len(asked) >= 6, "what was asked while the database was away is written down too"

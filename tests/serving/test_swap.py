@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from serving.cli.context import Call
-from serving.lists.score_reader import Replies
+from serving.cli.context import CliContext
+from serving.lists.score_reader import ScoreReader
 from tests.serving.running import COMMAND, Server, serving
 from tests.serving.shop import DATES, score_all
 
 
 def answers_of(folder: Path, names: list[str]) -> dict[str, Any]:
     """What the batch says of these customers, with where it came from."""
-    call = Call(folder)
+    call = CliContext(folder)
     with call.records() as records:
-        return Replies.current(records, call.project, call.store).of(names, "en")
+        return ScoreReader.current(records, call.project, call.store).of(names, "en")
 
 
 def listen(running: Server, names: list[str], heard: list[Any], over: threading.Event) -> None:
@@ -55,7 +55,7 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
     live = {"customers": [{"customer_id": "x", "events": []}], "as_of": "2025-02-01"}
     with serving(own_shop) as running:
         assert running.post("/v1/predict", live)[1]["model_version"] == "1"
-        call = Call(own_shop)
+        call = CliContext(own_shop)
         with call.records() as records:
             version, fingerprint = records.champion() or ("", "")
             home = own_shop / "state" / "bundles" / f"9-{fingerprint}"
@@ -72,7 +72,7 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
         metrics = running.send("GET", "/metrics")[1].decode()
         assert "kizuna_trouble 1\n" in metrics
         assert "kizuna_refusals 1\n" in metrics
-        with Call(own_shop).records() as records:
+        with CliContext(own_shop).records() as records:
             records.use_champion("1", fingerprint, call.now)
         running.wait_for(lambda: "trouble" not in running.ready())
         assert "kizuna_trouble 0\n" in running.send("GET", "/metrics")[1].decode()
@@ -81,7 +81,7 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
 def test_a_damaged_score_file_is_refused_and_the_old_one_goes_on(own_shop: Path) -> None:
     with serving(own_shop) as running:
         before = running.post("/v1/score", {"customer_ids": ["c0003"]})
-        with Call(own_shop).records() as records:
+        with CliContext(own_shop).records() as records:
             current = records.scores()
             assert current is not None
             whole = (own_shop / "state" / "scores" / current.file).read_bytes()

@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.training.trained import bundle, outcome, rows
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import Rows
-from training.evaluation.metrics import Outcomes, judge
+from training.data.dataset import LabelledRows
+from training.evaluation.metrics import TestOutcomes, churn_metrics
 
 N = 3_000
 LATER = 1_520_000_000_000_000
@@ -21,7 +21,7 @@ class Shown:
     """The part of the evidence that gates look at."""
 
     figures: Mapping[str, float]
-    rows: Rows
+    rows: LabelledRows
     probability: np.ndarray
     sample: np.ndarray
     level: str = "normal"
@@ -45,9 +45,11 @@ def shown(
         "recency": np.full(N, 0.4),
         "overdue": np.full(N, 0.45),
     }
-    figures = judge(probability, rivals, Outcomes(churned, keys, later, 300), resamples=5)
+    figures = churn_metrics(probability, rivals, TestOutcomes(churned, keys, later, 300), resamples=5)
     figures |= {"base_rate": float(churned.mean()), "drift": 0.001, "test_customers": N / 2} | changed
     nothing = np.zeros((N, 0))
     columns = bundle().catalog.columns
-    there = Rows(keys, keys.astype(np.uint64), later, matrix, churned, np.zeros(N), nothing, columns, ())
+    there = LabelledRows(
+        keys, keys.astype(np.uint64), later, matrix, churned, np.zeros(N), nothing, columns, ()
+    )
     return Shown(figures, there, probability, matrix[:500], level)

@@ -13,10 +13,10 @@ from features.catalog.definitions import FeatureSettings, indicators
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from tests.training.worlds import ORIGIN
-from training.bundle.lightgbm_models import Settings
+from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.tiers import TierSettings
 from training.labels.labelling import ChurnSettings
-from training.train import Plan
+from training.train import TrainingConfig
 
 UTC = Timeline("UTC")
 NOW = UTC.instant("2026-01-01")
@@ -73,15 +73,15 @@ def shop(
     return Shop(table, rates)
 
 
-def plan(*, threads: int = 1, **churn: object) -> Plan:
+def plan(*, threads: int = 1, **churn: object) -> TrainingConfig:
     """Churn is no purchase for twenty days, among those with one in the last forty; few, quick trees."""
     settings = {"active_days": 40, "horizon_days": HORIZON} | churn
-    return Plan(
+    return TrainingConfig(
         timeline=UTC,
         indicators=indicators({}),
         features=FeatureSettings(windows=(7, 30, 90)),
         churn=ChurnSettings.model_validate(settings),
         tiers=TierSettings(),
         contacts=30,
-        models=Settings(trees=60, rate=0.08, depth=4, leaves=10, threads=threads),
+        models=TreeParameters(trees=60, rate=0.08, depth=4, leaves=10, threads=threads),
     )

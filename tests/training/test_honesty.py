@@ -12,15 +12,15 @@ from features.event_store import EventStore
 from features.timeline import DAY
 from tests.training.simulated import HORIZON, NOW, UTC, plan, shop
 from tests.training.worlds import day
-from training.backtest import look_back
+from training.backtest import backtest_with_bundle
 from training.bundle.model_bundle import Bundle
-from training.evaluation.evaluate import Evidence
+from training.evaluation.evaluate import Evaluation
 from training.labels.labelling import Churn, label
-from training.registry.promotion import decide
+from training.registry.promotion import decide_promotion
 from training.train import learn
 
 
-def learned(folder: Path, **settings: object) -> tuple[Bundle, Evidence]:
+def learned(folder: Path, **settings: object) -> tuple[Bundle, Evaluation]:
     return learn(EventStore(folder), plan(**settings), until=None)  # type: ignore[arg-type]
 
 
@@ -46,7 +46,7 @@ def test_calibrated_probabilities_are_within_their_stated_error_of_the_known_one
 def test_what_was_said_before_the_future_came_agrees_with_it(tmp_path: Path) -> None:
     there = shop(800, 300, seed=9)
     store = there.store(tmp_path / "state")
-    looked = look_back(store, plan(), day(260))
+    looked = backtest_with_bundle(store, plan(), day(260))
     said = looked.table.column("churn_probability").to_numpy()
     numbers = [int(name[1:]) for name in looked.table.column("customer_id").to_pylist()]
     known = there.churn_probability()[numbers]
@@ -89,7 +89,7 @@ def test_a_planted_leak_is_caught_by_the_alarm(tmp_path: Path) -> None:
     there = shop(300, 300, seed=2)
     store = there.store(tmp_path / "state")
     honest, evidence = learned(tmp_path / "state")
-    assert not any(one.startswith("leak") for one in decide(honest, evidence, None).warnings)
+    assert not any(one.startswith("leak") for one in decide_promotion(honest, evidence, None).warnings)
     instants = there.events.column("occurred_at").cast(pa.int64()).to_numpy()
     names = np.array(there.events.column("customer_id").to_pylist())
     order = np.lexsort((instants, names))
@@ -110,7 +110,7 @@ def test_a_planted_leak_is_caught_by_the_alarm(tmp_path: Path) -> None:
     )
     store.add(leak, source="leak", timeline=UTC, now=NOW)
     bundle, evidence = learned(tmp_path / "state")
-    (warning,) = (one for one in decide(bundle, evidence, None).warnings if one.startswith("leak"))
+    (warning,) = (one for one in decide_promotion(bundle, evidence, None).warnings if one.startswith("leak"))
     assert "'campaign_" in warning
     assert "it seems to know the future" in warning
 

@@ -17,22 +17,22 @@ from features.catalog.definitions import FeatureSettings
 from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import DAY
-from serving.presentation.training import reply, said
+from serving.presentation.training import reply, summary_lines
 from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import dataset, survey
-from training.data.splits import calendar
-from training.evaluation.evaluate import Evidence, examine
-from training.fitting.pipeline import Recipe
+from training.data.dataset import data_extent, dataset
+from training.data.splits import temporal_splits
+from training.evaluation.evaluate import Evaluation, evaluate_models
+from training.fitting.pipeline import TrainingPipeline
 from training.registry.mlflow_tracking import Tracking
-from training.registry.promotion import decide
+from training.registry.promotion import decide_promotion
 from training.train import company_kinds, learn, train
 
 
 @lru_cache(maxsize=1)
-def learned() -> tuple[Shop, EventStore, Bundle, Evidence]:
+def learned() -> tuple[Shop, EventStore, Bundle, Evaluation]:
     """One shop, its store, and what was learned of it; shared because it takes seconds."""
     there = shop()
     store = there.store(Path(mkdtemp()) / "state")
@@ -98,20 +98,20 @@ def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Pat
 
 def test_shuffled_outcomes_cannot_be_learned() -> None:
     _, store, bundle, _ = learned()
-    past = survey(store, None, bundle.churn, UTC)
-    dates = calendar(past.first, past.newest, bundle.churn, UTC)
+    past = data_extent(store, None, bundle.churn, UTC)
+    dates = temporal_splits(past.first, past.newest, bundle.churn, UTC)
     rows = dataset(store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     mixed_up = replace(rows, churned=np.random.default_rng(1).permutation(rows.churned))
-    recipe = Recipe(plan().models, bundle.catalog, bundle.churn, bundle.tiers)
-    figures = examine(recipe, mixed_up, dates, 30)[1].figures
+    recipe = TrainingPipeline(plan().models, bundle.catalog, bundle.churn, bundle.tiers)
+    figures = evaluate_models(recipe, mixed_up, dates, 30)[1].figures
     assert figures["auc_low"] < 0.5 < figures["auc_high"]
     assert figures["log_loss"] > figures["baseline/base_rate/log_loss"] - 0.005
 
 
 def test_many_numbers_are_thinned_evenly_over_the_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     _, store, bundle, _ = learned()
-    past = survey(store, None, bundle.churn, UTC)
-    dates = calendar(past.first, past.newest, bundle.churn, UTC)
+    past = data_extent(store, None, bundle.churn, UTC)
+    dates = temporal_splits(past.first, past.newest, bundle.churn, UTC)
     read = (store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     every = dataset(*read)
     most = past.customers * len(dates.labelled) * len(bundle.catalog.columns) // 2
@@ -202,7 +202,7 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     assert (again.promoted, again.unchanged) == (False, True)
     assert (again.version, again.run_id) == (first.version, first.run_id)
     assert (again.refusals, again.warnings) == ((), ())
-    assert next(said(again)) == (
+    assert next(summary_lines(again)) == (
         "Nothing is new: the same data and settings gave model 1 again, byte for byte. It stays the champion."
     )
     assert reply(again)["unchanged"] is True
@@ -213,10 +213,10 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     assert (second.unchanged, third.unchanged) == (False, True)
     assert third.version == second.version == "2"
     assert third.refusals == second.refusals != ()
-    assert next(said(third)) == (
+    assert next(summary_lines(third)) == (
         "Nothing is new: the same data and settings gave model 2 again, byte for byte. It is refused again."
     )
-    assert "  To use it all the same: `kizuna models promote 2`." in list(said(second))
+    assert "  To use it all the same: `kizuna models promote 2`." in list(summary_lines(second))
     assert (tracking.champion() or ("",))[0] == "1"
 
 
@@ -228,11 +228,15 @@ def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp
         "kind": ["email_sent"] * 50,
     }
     store.add(pa.table(campaign), source="campaign", timeline=UTC, now=NOW)
-    past = survey(EventStore(tmp_path / "state"), None, INACTIVITY, UTC, company_kinds(plan().indicators))
+    past = data_extent(
+        EventStore(tmp_path / "state"), None, INACTIVITY, UTC, company_kinds(plan().indicators)
+    )
     assert past.newest == day(250)
     assert day(239) < past.acted < day(240)
     bundle, evidence = learn(EventStore(tmp_path / "state"), plan(), until=None)
-    (warning,) = (one for one in decide(bundle, evidence, None).warnings if one.startswith("coverage"))
+    (warning,) = (
+        one for one in decide_promotion(bundle, evidence, None).warnings if one.startswith("coverage")
+    )
     assert warning == (
         f"coverage: the customers' own events end on 2024-08-27, {(past.newest - past.acted) / DAY:.1f} days "
         "before the company's, which end on 2024-09-07, so the last dates can look as if everybody left. "

@@ -17,16 +17,16 @@ from tests.training.judged import shown
 from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
 from training import tuning
-from training.bundle.lightgbm_models import Settings
-from training.data.dataset import Rows
-from training.registry.run_artifacts import keep_trials
+from training.bundle.lightgbm_models import TreeParameters
+from training.data.dataset import LabelledRows
+from training.registry.run_artifacts import upload_tuning_trials
 from training.train import learn
-from training.tuning import SPACE, Trial, Tuning, splits, study_name
+from training.tuning import SPACE, Tuning, TuningTrial, splits, study_name
 
-QUICK = Settings(trees=60, threads=1)
+QUICK = TreeParameters(trees=60, threads=1)
 
 
-def rows(days: int = 150) -> Rows:
+def rows(days: int = 150) -> LabelledRows:
     """Rows of the small bundle, on a date every ten days."""
     seen = shown().rows
     date = np.arange(len(seen)) * (days // 10) // len(seen) * 10
@@ -73,11 +73,11 @@ def test_the_best_trial_is_at_least_as_good_as_the_settings_given(tmp_path: Path
 
 
 def test_the_best_of_many_trials_is_taken_where_it_is_clearly_better_than_the_settings_given() -> None:
-    def trial(number: int, *of_each_split: float, state: str = "finished") -> Trial:
+    def trial(number: int, *of_each_split: float, state: str = "finished") -> TuningTrial:
         means = np.cumsum(of_each_split) / np.arange(1, len(of_each_split) + 1)
-        return Trial(number, state, replace(QUICK, trees=100 + number), tuple(means.tolist()), 0, 0)
+        return TuningTrial(number, state, replace(QUICK, trees=100 + number), tuple(means.tolist()), 0, 0)
 
-    def taken(*trials: Trial) -> Settings | None:
+    def taken(*trials: TuningTrial) -> TreeParameters | None:
         return Tuning(1, Path("tuning.db"), list(trials)).chosen
 
     given = trial(0, 0.50, 0.60, 0.55)
@@ -148,7 +148,7 @@ def test_every_trial_is_a_run_nested_below_the_one_that_used_the_best(tmp_path: 
     search(QUICK, rows(), CHURN, silent)
     tracking = experiments(tmp_path)
     with tracking.run("parent") as run:
-        keep_trials(tracking, run, search)
+        upload_tuning_trials(tracking, run, search)
     found = run.client.search_runs([run.experiment], order_by=["start_time"])
     nested = [one for one in found if one.data.tags.get("mlflow.parentRunId") == run.id]
     assert [one.info.run_name for one in nested] == ["trial 0", "trial 1", "trial 2"]

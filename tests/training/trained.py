@@ -12,7 +12,7 @@ from features.catalog.definitions import Catalog, FeatureSettings, catalog, indi
 from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value
+from training.bundle.lightgbm_models import LightGBMModels, TreeParameters, fit_churn, fit_tier, fit_value
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings, tier_scale
 from training.labels.labelling import Churn
@@ -78,12 +78,12 @@ def bundle(*, amounts: bool = True) -> Bundle:
     names = columns().columns
     matrix = rows(2_000)
     churned = outcome(matrix)
-    grown = Settings(trees=25, rate=0.1, threads=1)
+    grown = TreeParameters(trees=25, rate=0.1, threads=1)
     stamps = np.zeros(len(matrix), dtype=np.int64)
     scale = tier_scale(TierSettings(), Snapshot(stamps, stamps, names, matrix), columns(), CHURN)
     index = scale.index(Snapshot(stamps, stamps, names, matrix))
     spend = np.where(churned, 0.0, np.random.default_rng(2).exponential(50, len(matrix)))
-    models = Models(
+    models = LightGBMModels(
         fit_churn(grown, matrix, churned, names).model_to_string(),
         fit_tier(grown, matrix, scale.tier(index), len(scale.names), names).model_to_string(),
         fit_value(grown, 1.5, matrix, spend, names).model_to_string() if amounts else None,

@@ -122,7 +122,7 @@ def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class CalibrationTrial:
     """What one way to calibrate said of dates later than it was fitted on, beside what happened."""
 
     losses: Mapping[str, Floats]
@@ -131,12 +131,16 @@ class Trial:
     """int64[n]: rows of one customer are not independent."""
 
 
-def trial(said: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]) -> Trial:
+def calibration_trial(
+    said: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]
+) -> CalibrationTrial:
     """The log loss of each method's probabilities."""
-    return Trial({method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in said.items()}, customers)
+    return CalibrationTrial(
+        {method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in said.items()}, customers
+    )
 
 
-def choose(trials: Sequence[Trial], *, season: bool) -> tuple[Shape, bool, dict[str, float]]:
+def choose(trials: Sequence[CalibrationTrial], *, season: bool) -> tuple[Shape, bool, dict[str, float]]:
     """The shape for dates to come, whether their level is the season's, and each one's mean log loss.
 
     Where there is a year before (`season`), it is taken unless leaving it out was better; a shape must be
@@ -158,7 +162,7 @@ def choose(trials: Sequence[Trial], *, season: bool) -> tuple[Shape, bool, dict[
     return shape, season and not _better(trials, "identity", SEASON), means
 
 
-def _better(trials: Sequence[Trial], method: str, than: str) -> bool:
+def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
     """Whether a method had a lower log loss in every trial of both, and over all beyond chance."""
     gains, error = [], 0.0
     for one in trials:

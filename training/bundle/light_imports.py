@@ -23,7 +23,7 @@ class _Absent(MetaPathFinder):
 
 
 @contextmanager
-def bare() -> Iterator[None]:
+def without_pandas_and_sklearn() -> Iterator[None]:
     """Make them look absent to what is imported inside, where they are not loaded already."""
     absent = _Absent()
     sys.meta_path.insert(0, absent)

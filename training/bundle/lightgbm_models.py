@@ -31,7 +31,7 @@ HELD = 100
 
 
 @dataclass(frozen=True)
-class Models:
+class LightGBMModels:
     """LightGBM model texts; no value model where events carry no amounts."""
 
     churn: str
@@ -40,7 +40,7 @@ class Models:
 
 
 @dataclass(frozen=True)
-class Settings:
+class TreeParameters:
     """How the trees of one model are grown."""
 
     trees: int = 150
@@ -87,18 +87,18 @@ def slots(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"f{at}_{hashlib.sha256(name.encode()).hexdigest()[:8]}" for at, name in enumerate(columns))
 
 
-def tier_settings(settings: Settings) -> Settings:
+def tier_settings(settings: TreeParameters) -> TreeParameters:
     """One tree per tier and round: fewer rounds, taken in larger steps."""
     return replace(settings, trees=max(1, settings.trees // 4), rate=settings.rate * 3)
 
 
-def value_settings(settings: Settings) -> Settings:
+def value_settings(settings: TreeParameters) -> TreeParameters:
     """Amounts are noisier than churn: fewer trees."""
     return replace(settings, trees=max(1, settings.trees * 2 // 3))
 
 
 def fit_churn(
-    settings: Settings,
+    settings: TreeParameters,
     matrix: Floats,
     churned: NDArray[np.bool_],
     columns: Sequence[str],
@@ -130,7 +130,7 @@ def date_levels(churned: NDArray[np.bool_], as_of: NDArray[np.int64]) -> tuple[F
 
 
 def fit_margin(
-    settings: Settings, matrix: Floats, margin: Floats, read: Sequence[int], columns: Sequence[str]
+    settings: TreeParameters, matrix: Floats, margin: Floats, read: Sequence[int], columns: Sequence[str]
 ) -> lightgbm.Booster:
     """Log-odds that are a sum over the columns `read`, repeated by trees of one split each."""
     import lightgbm
@@ -145,7 +145,7 @@ def fit_margin(
 
 
 def fit_tier(
-    settings: Settings, matrix: Floats, tier: NDArray[np.int8], tiers: int, columns: Sequence[str]
+    settings: TreeParameters, matrix: Floats, tier: NDArray[np.int8], tiers: int, columns: Sequence[str]
 ) -> lightgbm.Booster:
     """The probability of each tier in the next period."""
     objective = {"objective": "multiclass", "num_class": tiers}
@@ -153,7 +153,7 @@ def fit_tier(
 
 
 def fit_value(
-    settings: Settings, power: float, matrix: Floats, value: Floats, columns: Sequence[str]
+    settings: TreeParameters, power: float, matrix: Floats, value: Floats, columns: Sequence[str]
 ) -> lightgbm.Booster:
     """Spend over the horizon: heavy-tailed, often zero; a net refund counts as none."""
     objective = {"objective": "tweedie", "tweedie_variance_power": power}
@@ -161,7 +161,7 @@ def fit_value(
 
 
 def _grow(
-    settings: Settings,
+    settings: TreeParameters,
     objective: dict[str, Any],
     matrix: Floats,
     target: Floats,

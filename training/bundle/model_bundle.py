@@ -25,12 +25,12 @@ from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors
 from features.errors import ModelError
 from training.bundle.calibration import Calibration
-from training.bundle.light_imports import bare
-from training.bundle.lightgbm_models import Models, slots
+from training.bundle.light_imports import without_pandas_and_sklearn
+from training.bundle.lightgbm_models import LightGBMModels, slots
 from training.bundle.shap_values import Explainer
-from training.bundle.single_row import Kind, OneRow
+from training.bundle.single_row import Kind, SingleRowPredictor
 from training.bundle.tiers import TierScale
-from training.bundle.tree_inference import Forest
+from training.bundle.tree_inference import TreeEnsemble
 from training.labels.labelling import Churn
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Bundle:
     priors: Priors
     churn: Churn
     tiers: TierScale
-    models: Models
+    models: LightGBMModels
     calibration: Calibration
     typical: Mapping[str, float]
     base_rate: float
@@ -88,7 +88,9 @@ class Bundle:
 
     def __post_init__(self) -> None:
         keep = self.models
-        tidy = Models(canonical(keep.churn), canonical(keep.tier), keep.value and canonical(keep.value))
+        tidy = LightGBMModels(
+            canonical(keep.churn), canonical(keep.tier), keep.value and canonical(keep.value)
+        )
         object.__setattr__(self, "models", tidy)
         for name in ("typical", "figures"):
             finite = {key: float(x) for key, x in sorted(getattr(self, name).items()) if math.isfinite(x)}
@@ -128,10 +130,10 @@ class Bundle:
         """What each model says of one row, in the order of the models."""
         kinds: dict[str, Kind] = {"churn": "raw", "tier": "normal", "value": "normal"}
         models = [(booster, kinds[name]) for name, booster in self._boosters.items()]
-        forest = Forest.of(models)
+        forest = TreeEnsemble.of(models)
         if forest is not None:
             return forest
-        alone = [OneRow(booster, kind) for booster, kind in models]
+        alone = [SingleRowPredictor(booster, kind) for booster, kind in models]
         return lambda row: [one(row) for one in alone]
 
     def contributions(self, matrix: Floats, *, threads: int = 0) -> Floats:
@@ -235,7 +237,7 @@ class Bundle:
         content = {key: read[key](value) if key in read else value for key, value in facts.items()}
         del content["format"], content["models"]
         bundle = Bundle(
-            models=Models(files["churn.txt"], files["tier.txt"], files.get("value.txt")), **content
+            models=LightGBMModels(files["churn.txt"], files["tier.txt"], files.get("value.txt")), **content
         )
         for name, text in bundle._texts.items():
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
@@ -250,7 +252,7 @@ class Bundle:
 
     @cached_property
     def _boosters(self) -> dict[str, Booster]:
-        with bare():
+        with without_pandas_and_sklearn():
             from lightgbm import Booster  # reading a bundle's words needs no LightGBM
 
         return {name: Booster(model_str=text) for name, text in self._texts.items()}

@@ -42,7 +42,7 @@ class _Split(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
+class PathTable:
     """All ways through all trees of a booster, and what each adds to each feature's contribution."""
 
     starts: Ints
@@ -85,7 +85,7 @@ class Ways:
         return said
 
     @staticmethod
-    def of(booster: Booster) -> Ways | None:
+    def of(booster: Booster) -> PathTable | None:
         """The ways of a booster with one tree a round; None where a tree is too large or of another kind."""
         trees = []
         for tree in booster.dump_model()["tree_info"]:
@@ -101,7 +101,7 @@ class Ways:
         ]
         every = [split for tree in trees for split in tree]
         sizes = np.cumsum([0, *(table.size for table in tables)])
-        return Ways(
+        return PathTable(
             starts=np.cumsum([0, *map(len, trees)]),
             features=np.array([split.feature for split in every], dtype=np.int64),
             thresholds=np.array([split.threshold for split in every]),

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.bundle.path_lookup import Ways
-from training.bundle.single_row import OneRow
-from training.bundle.tree_inference import made_up
+from training.bundle.path_lookup import PathTable
+from training.bundle.single_row import SingleRowPredictor
+from training.bundle.tree_inference import sample_rows
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -53,7 +53,7 @@ class Explainer:
             return self._exact(matrix, threads) if self._ways is None else self._ways(matrix, threads)
         values = self._fast(matrix)
         sample = np.unique(np.linspace(0, len(matrix) - 1, SAMPLE).astype(np.int64))
-        gap = self.apart(matrix[sample], values[sample])
+        gap = self.largest_difference(matrix[sample], values[sample])
         if gap <= TOLERANCE:
             return values
         log.warning(
@@ -69,14 +69,14 @@ class Explainer:
         margin = self.booster.predict(matrix, raw_score=True, num_threads=1)
         return float(np.max(np.abs(values.sum(axis=1) - margin), initial=0.0))
 
-    def apart(self, matrix: Floats, values: Floats) -> float:
+    def largest_difference(self, matrix: Floats, values: Floats) -> float:
         """The largest distance of any contribution from `pred_contrib`, or of a row's sum from the model."""
         exact = self._exact(matrix, 1)
         return max(float(np.max(np.abs(values - exact), initial=0.0)), self.gap(matrix, values))
 
     def fast_gap(self, matrix: Floats) -> float:
         """How far the explanation of large batches lies from that of small ones on these rows."""
-        return self.apart(matrix, self._fast(matrix))
+        return self.largest_difference(matrix, self._fast(matrix))
 
     def _exact(self, matrix: Floats, threads: int) -> Floats:
         if len(matrix) == 1:
@@ -104,12 +104,12 @@ class Explainer:
         return values
 
     @cached_property
-    def _ways(self) -> Ways | None:
+    def _ways(self) -> PathTable | None:
         """None for trees that are too large, or where a way is not what LightGBM says."""
-        ways = Ways.of(self.booster)
+        ways = PathTable.of(self.booster)
         if ways is None:
             return None
-        rows = made_up(ways.features, ways.thresholds, SAMPLE, self.booster.num_feature())
+        rows = sample_rows(ways.features, ways.thresholds, SAMPLE, self.booster.num_feature())
         gap = float(np.max(np.abs(ways(rows) - self._exact(rows, 1))))
         if gap <= TOLERANCE:
             return ways
@@ -117,8 +117,8 @@ class Explainer:
         return None
 
     @cached_property
-    def _single(self) -> OneRow:
-        return OneRow(self.booster, "contributions")
+    def _single(self) -> SingleRowPredictor:
+        return SingleRowPredictor(self.booster, "contributions")
 
     @cached_property
     def _woodelf(self) -> Any:

@@ -24,7 +24,7 @@ _FLOAT64 = 1
 _EVERY_TREE = -1
 
 
-class OneRow:
+class SingleRowPredictor:
     """One kind of prediction of one booster for one row at a time; safe to call from several threads."""
 
     def __init__(self, booster: Booster, kind: Kind) -> None:

@@ -49,7 +49,7 @@ class TierSettings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Part:
+class TierPart:
     """One column of the index, or several of which it counts those above zero."""
 
     side: Side
@@ -69,7 +69,7 @@ class TierScale:
     names: tuple[str, ...]
     cuts: tuple[float, ...]
     """The lowest index of each tier but the first, ascending."""
-    parts: tuple[Part, ...]
+    parts: tuple[TierPart, ...]
 
     def index(self, snapshot: Snapshot) -> Floats:
         """float64[n]: the engagement index, 0..100, of each row: the mean over sides of the weighted mean
@@ -114,7 +114,9 @@ class TierScale:
     @staticmethod
     def from_json(d: dict[str, Any]) -> TierScale:
         lists = ("columns", "at", "rank")
-        parts = tuple(Part(**{**part, **{name: tuple(part[name]) for name in lists}}) for part in d["parts"])
+        parts = tuple(
+            TierPart(**{**part, **{name: tuple(part[name]) for name in lists}}) for part in d["parts"]
+        )
         return TierScale(tuple(d["names"]), tuple(d["cuts"]), parts)
 
 
@@ -177,11 +179,11 @@ def _window(catalog: Catalog, horizon_days: int) -> int:
     return min(windows, key=lambda days: (abs(math.log(days / horizon_days)), days), default=0)
 
 
-def _part(side: Side, columns: tuple[str, ...], raw: Floats, weight: float) -> Part:
+def _part(side: Side, columns: tuple[str, ...], raw: Floats, weight: float) -> TierPart:
     ordered = np.sort(raw)
     at = np.unique(np.quantile(ordered, GRID, method="nearest"))
     rank = (np.searchsorted(ordered, at, "left") + np.searchsorted(ordered, at, "right")) / (2 * len(ordered))
-    return Part(side, columns, weight, tuple(map(float, at)), tuple(map(float, rank)))
+    return TierPart(side, columns, weight, tuple(map(float, at)), tuple(map(float, rank)))
 
 
 def _raw(columns: tuple[str, ...], matrix: Floats, names: tuple[str, ...]) -> Floats:
@@ -193,7 +195,7 @@ def _raw(columns: tuple[str, ...], matrix: Floats, names: tuple[str, ...]) -> Fl
     return positive
 
 
-def _sides_of(parts: tuple[Part, ...]) -> tuple[Side, ...]:
+def _sides_of(parts: tuple[TierPart, ...]) -> tuple[Side, ...]:
     return tuple(dict.fromkeys(part.side for part in parts))
 
 

@@ -46,7 +46,7 @@ class _OfAnotherKind(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Forest:
+class TreeEnsemble:
     """What boosters of one width say about a row."""
 
     trees: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Forest:
         return [said[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
     @staticmethod
-    def of(boosters: Sequence[tuple[Booster, Kind]]) -> Forest | None:
+    def of(boosters: Sequence[tuple[Booster, Kind]]) -> TreeEnsemble | None:
         """The trees of these boosters and the kind of prediction wanted of each.
 
         None where one is of another kind, or where it does not answer as LightGBM does.
@@ -84,7 +84,7 @@ class Forest:
                     leaves.append(values)
         except _OfAnotherKind:
             return None
-        forest = Forest(
+        forest = TreeEnsemble(
             np.array(trees, dtype=np.int64).reshape(-1, 3),
             np.concatenate([np.empty(0, SPLIT), *splits]),
             np.concatenate([np.empty(0), *leaves]),
@@ -95,14 +95,14 @@ class Forest:
     def is_lightgbm(self, boosters: Sequence[tuple[Booster, Kind]]) -> bool:
         """Whether made-up rows are answered with LightGBM's bits."""
         width = boosters[0][0].num_feature()
-        rows = made_up(self.splits["feature"], self.splits["threshold"], EXAMPLES, width)
+        rows = sample_rows(self.splits["feature"], self.splits["threshold"], EXAMPLES, width)
         said = np.array([np.concatenate(self(row)) for row in rows])
         exact = [booster.predict(rows, raw_score=kind == "raw", num_threads=1) for booster, kind in boosters]
         whole = np.column_stack([np.asarray(one).reshape(EXAMPLES, -1) for one in exact])
         return said.tobytes() == whole.tobytes()
 
 
-def made_up(features: NDArray[Any], thresholds: Floats, rows: int, width: int) -> Floats:
+def sample_rows(features: NDArray[Any], thresholds: Floats, rows: int, width: int) -> Floats:
     """float64[rows, width]: rows that go many ways, with values at, just above and far from the thresholds of
     their features, and with none."""
     draw = np.random.default_rng(0)

@@ -22,8 +22,8 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History
 from features.timeline import ALWAYS, DAY, Timeline
-from training.labels.labelling import Churn, cohorts, label
 from training.bundle.tiers import index_columns
+from training.labels.labelling import Churn, cohorts, label
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
@@ -38,7 +38,7 @@ ARRAYS = ("keys", "hashes", "as_of", "matrix", "churned", "value", "after")
 
 
 @dataclass(frozen=True)
-class Survey:
+class DataExtent:
     """What a past holds: its extent, its kinds of event, and a digest of its content."""
 
     first: int
@@ -53,7 +53,7 @@ class Survey:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """Customers of the cohort at as-of dates: what was known, and what became of them."""
 
     keys: NDArray[np.int64]
@@ -71,12 +71,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledRows:
         """The chosen rows."""
         arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ARRAYS}
         return replace(self, **arrays)
 
-    def on(self, dates: Collection[int]) -> Rows:
+    def on(self, dates: Collection[int]) -> LabelledRows:
         """The rows of these as-of dates."""
         return self.where(np.isin(self.as_of, list(dates)))
 
@@ -90,13 +90,13 @@ class Rows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
-def survey(
+def data_extent(
     store: EventStore,
     until: int | None,
     churn: Churn,
     timeline: Timeline,
     company: Collection[str] = frozenset(),
-) -> Survey:
+) -> DataExtent:
     """Look through everything before `until`; `company` names the kinds that are the company's own doing.
 
     Raises `DataError` when there is nothing.
@@ -127,7 +127,7 @@ def survey(
             f"cannot train: nobody can leave, because no event is of a kind that [churn] counts on "
             f"({', '.join(churn.started_by)}). The kinds there are: {', '.join(sorted(kinds))}."
         )
-    return Survey(
+    return DataExtent(
         first, newest, acted, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}"
     )
 
@@ -139,9 +139,9 @@ def dataset(
     timeline: Timeline,
     priors: Priors,
     dates: Sequence[int],
-    past: Survey,
+    past: DataExtent,
     until: int | None,
-) -> Rows:
+) -> LabelledRows:
     """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`."""
     most = min(MOST_ROWS, MOST_NUMBERS // max(1, len(catalog.columns)))
     share = min(1.0, most / max(1, past.customers * len(dates)))
@@ -165,7 +165,7 @@ def dataset(
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
-    every = Rows(columns=catalog.columns, after_columns=after.columns, **arrays)
+    every = LabelledRows(columns=catalog.columns, after_columns=after.columns, **arrays)
     names = store.customers.names(every.keys)
     order = pc.sort_indices(
         pa.table({"name": names, "as_of": every.as_of}),
@@ -179,7 +179,7 @@ def matrix_of(
     catalog: Catalog,
     timeline: Timeline,
     priors: Priors,
-    rows: Rows,
+    rows: LabelledRows,
     until: int | None,
 ) -> Floats:
     """float64[n, f]: the features of another catalogue for the same customers and dates."""
@@ -196,10 +196,12 @@ def matrix_of(
 def customer_hashes(store: EventStore, keys: NDArray[np.int64]) -> Hashes:
     """uint64[n]: a well-mixed hash of each customer id."""
     names = store.customers.names(keys).to_pylist()
-    return mixed(np.array([zlib.crc32((name or "").encode()) for name in names], dtype=np.uint64))
+    return shuffled_by_customer(
+        np.array([zlib.crc32((name or "").encode()) for name in names], dtype=np.uint64)
+    )
 
 
-def mixed(x: Hashes) -> Hashes:
+def shuffled_by_customer(x: Hashes) -> Hashes:
     """SplitMix64: every bit of the input reaches every bit of the output."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -216,9 +218,9 @@ def _rows(
     timeline: Timeline,
     priors: Priors,
     dates: Sequence[int],
-    past: Survey,
+    past: DataExtent,
     share: float,
-) -> Rows:
+) -> LabelledRows:
     known = cohorts(history, churn, dates)
     keys = np.concatenate(known)
     as_of = np.repeat(np.array(dates, dtype=np.int64), [len(one) for one in known])
@@ -226,10 +228,12 @@ def _rows(
     keys, as_of = keys[order], as_of[order]
     mine = hashes[np.searchsorted(history.keys, keys)]
     if share < 1.0:
-        kept = mixed(mine ^ mixed(as_of.astype(np.uint64))) < np.uint64(int(share * 2**64))
+        kept = shuffled_by_customer(mine ^ shuffled_by_customer(as_of.astype(np.uint64))) < np.uint64(
+            int(share * 2**64)
+        )
         keys, as_of, mine = keys[kept], as_of[kept], mine[kept]
     labels = label(history, churn, keys, as_of, past.newest, timeline)
-    return Rows(
+    return LabelledRows(
         keys=keys,
         hashes=mine,
         as_of=as_of,
@@ -258,7 +262,9 @@ def _content(history: History, hashes: Hashes) -> int:
         return table[codes]
 
     known = history.recorded if len(history.recorded) else np.full(history.events, ALWAYS)
-    events = mixed(np.repeat(hashes, np.diff(history.offsets)) + history.instants.astype(np.uint64))
+    events = shuffled_by_customer(
+        np.repeat(hashes, np.diff(history.offsets)) + history.instants.astype(np.uint64)
+    )
     for column in (
         texts(history.kind_names, history.kinds),
         texts(history.channel_names, history.channels),
@@ -268,7 +274,7 @@ def _content(history: History, hashes: Hashes) -> int:
         _turn(history),
         np.where(np.isnan(history.values), -0.0, history.values).view(np.uint64),
     ):
-        events = mixed(events + column)
+        events = shuffled_by_customer(events + column)
     return int(events.sum(dtype=np.uint64))
 
 

@@ -24,7 +24,7 @@ PULL = 1.0
 
 
 @dataclass(frozen=True)
-class Population:
+class MbgNbdParameters:
     """The four numbers of a population; time in days."""
 
     r: float
@@ -33,7 +33,7 @@ class Population:
     b: float
 
 
-def fit_population(active_days: Floats, since_first: Floats, since_last: Floats) -> Population | None:
+def fit_mbg_nbd(active_days: Floats, since_first: Floats, since_last: Floats) -> MbgNbdParameters | None:
     """The population that makes these customers' visits likeliest; None where too few came back.
 
     float64[n] each: days with a visit (1 or more), days since the first and since the last one.
@@ -62,4 +62,4 @@ def fit_population(active_days: Floats, since_first: Floats, since_last: Floats)
     bounds = [(start - WIDEST, start + WIDEST) for start in begin]
     found = minimize(loss, begin, method="L-BFGS-B", bounds=bounds)
     r, alpha, a, b = (float(value) for value in np.exp(found.x))
-    return Population(r, alpha * unit, a, b)
+    return MbgNbdParameters(r, alpha * unit, a, b)

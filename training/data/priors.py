@@ -12,7 +12,7 @@ from features.catalog.definitions import Catalog, Feature, Stream, family
 from features.engine.snapshot import Priors, snapshot
 from features.events.history import History
 from features.timeline import Timeline, in_history
-from training.data.mbg_nbd import fit_population
+from training.data.mbg_nbd import fit_mbg_nbd
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def _numbers(rhythm: Floats) -> Iterator[tuple[str, float]]:
     if again.any():
         yield "gap_mean", float(gap[again].mean())
         yield "gap_weight", _weight(gap, spread, count - 1.0)
-    population = fit_population(active_days, since_first, since_last)
+    population = fit_mbg_nbd(active_days, since_first, since_last)
     if population is not None:
         for name in ("r", "alpha", "a", "b"):
             yield f"mbg_{name}", getattr(population, name)

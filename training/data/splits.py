@@ -39,7 +39,7 @@ NEAR_A_YEAR = (300, 430)
 
 
 @dataclass(frozen=True)
-class Calendar:
+class TemporalSplits:
     """The as-of dates of each role, ascending; with `evidence: low` every role has all of `labelled`."""
 
     fit: tuple[int, ...]
@@ -54,7 +54,7 @@ class Calendar:
     """The local midnight where the data ends: what the delivered model is asked about."""
 
 
-def calendar(first: int, covered_until: int, churn: Churn, timeline: Timeline) -> Calendar:
+def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Timeline) -> TemporalSplits:
     """The calendar of a history from its `first` event to `covered_until`.
 
     Raises `DataError` naming the dates that are needed when not one date has both enough history and a
@@ -78,9 +78,9 @@ def calendar(first: int, covered_until: int, churn: Churn, timeline: Timeline) -
         )
     labelled = _whole(dates, whole)
     if roles is None:
-        return Calendar(labelled, labelled, labelled, labelled, "low", dates, answers)
+        return TemporalSplits(labelled, labelled, labelled, labelled, "low", dates, answers)
     fit, calibrate, test = roles
-    return Calendar(_whole(fit, whole), calibrate, test, labelled, "normal", dates, answers)
+    return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, "normal", dates, answers)
 
 
 def a_year_before(asked: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:

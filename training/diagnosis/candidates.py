@@ -20,9 +20,9 @@ from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History
-from features.profiling.profile import Inventory
+from features.profiling.profile import DataProfile
 from features.timeline import DAY, Horizon, Timeline
-from training.data.splits import PER_HORIZON, Calendar, calendar
+from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
 from training.labels.labelling import Churn, ChurnSettings, cohort, label
 
 HORIZONS = (7, 14, 30, 60, 90, 180, 365)
@@ -39,7 +39,7 @@ RECENCY = "silence_days_since_last"
 
 
 @dataclass(frozen=True)
-class Foresight:
+class LeadTimeAuc:
     """How well plain recency ranks those who leave, so many days before the horizon begins."""
 
     lead_days: int
@@ -48,13 +48,13 @@ class Foresight:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ChurnCandidate:
     """One meaning of churn, and what the past says about it."""
 
     churn: Churn
     configured: bool
     """Whether it is what `[churn]` says now."""
-    calendar: Calendar
+    calendar: TemporalSplits
     """The as-of dates that training would use."""
     measured: tuple[int, ...]
     """The as-of dates behind the figures."""
@@ -70,7 +70,7 @@ class Candidate:
     """The share of those called gone who were active within `watched_days` after; None where unknown."""
     watched_days: int | None
     """The same for every candidate, so that they can be compared."""
-    foresight: tuple[Foresight, ...]
+    foresight: tuple[LeadTimeAuc, ...]
 
     @property
     def days(self) -> int:
@@ -78,7 +78,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Unfit:
+class InfeasibleCandidate:
     """A meaning of churn for which the record is too short."""
 
     churn: Churn
@@ -91,15 +91,15 @@ class Unfit:
 class Diagnosis:
     """Every candidate, shortest horizon first, contract before inactivity; and those that do not fit."""
 
-    candidates: tuple[Candidate, ...]
-    unfit: tuple[Unfit, ...]
+    candidates: tuple[ChurnCandidate, ...]
+    unfit: tuple[InfeasibleCandidate, ...]
     customers: int
     """Customers looked at."""
 
 
 def diagnose(
     store: EventStore,
-    inventory: Inventory,
+    inventory: DataProfile,
     indicators: Sequence[Indicator],
     settings: ChurnSettings,
     timeline: Timeline,
@@ -115,9 +115,11 @@ def diagnose(
     for churn, configured in candidates(inventory, indicators, settings):
         first = min((kind.first for kind in inventory.kinds if kind.name in churn.started_by), default=None)
         try:
-            dates = calendar(inventory.newest if first is None else first, inventory.newest, churn, timeline)
+            dates = temporal_splits(
+                inventory.newest if first is None else first, inventory.newest, churn, timeline
+            )
         except DataError:
-            unfit.append(Unfit(churn, configured, churn.active_days + churn.horizon.reach))
+            unfit.append(InfeasibleCandidate(churn, configured, churn.active_days + churn.horizon.reach))
         else:
             deeds = silent if churn.type == "contract" else churn.started_by
             reach = (inventory.first if first is None else first, inventory.newest)
@@ -137,7 +139,7 @@ def diagnose(
 
 
 def candidates(
-    inventory: Inventory, indicators: Sequence[Indicator], settings: ChurnSettings
+    inventory: DataProfile, indicators: Sequence[Indicator], settings: ChurnSettings
 ) -> list[tuple[Churn, bool]]:
     """The meanings worth trying, and whether each is the configured one.
 
@@ -183,7 +185,7 @@ def _contract(held: Collection[str], settings: ChurnSettings) -> ChurnSettings |
     return ChurnSettings.model_validate(chosen)
 
 
-def _active_indicators(inventory: Inventory, settings: ChurnSettings) -> tuple[str, ...]:
+def _active_indicators(inventory: DataProfile, settings: ChurnSettings) -> tuple[str, ...]:
     sides = [
         side
         for side in inventory.sides
@@ -199,7 +201,7 @@ def _active_indicators(inventory: Inventory, settings: ChurnSettings) -> tuple[s
     return (max(sides, key=lambda side: (side.customers, side.events)).indicator.name,)
 
 
-def _deeds(inventory: Inventory) -> tuple[str, ...]:
+def _deeds(inventory: DataProfile) -> tuple[str, ...]:
     """The kinds by which a customer of a contract is heard of: all that customers do but sign and end."""
     return tuple(
         dict.fromkeys(
@@ -217,7 +219,7 @@ class _Measure:
 
     churn: Churn
     configured: bool
-    calendar: Calendar
+    calendar: TemporalSplits
     deeds: tuple[str, ...]
     """The kinds whose silence is measured."""
     follow: int
@@ -300,11 +302,11 @@ class _Measure:
             for side in (0, 1):
                 self.recency[place, side] += np.bincount(steps[left == side], minlength=BINS)
 
-    def candidate(self, scale: float) -> Candidate:
+    def candidate(self, scale: float) -> ChurnCandidate:
         """What the counts say."""
         rates = self.churned[self.cohorts > 0] / self.cohorts[self.cohorts > 0]
         everyone = int(self.cohorts.sum())
-        return Candidate(
+        return ChurnCandidate(
             churn=self.churn,
             configured=self.configured,
             calendar=self.calendar,
@@ -317,7 +319,7 @@ class _Measure:
             came_back=self.returned / self.gone if self.gone else None,
             watched_days=self.follow if self.gone else None,
             foresight=tuple(
-                Foresight(lead, ranked)
+                LeadTimeAuc(lead, ranked)
                 for lead, counts in zip(self.leads, self.recency, strict=True)
                 if (ranked := auc(*counts)) is not None
             ),

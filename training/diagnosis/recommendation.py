@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from features.profiling.checks import indicator_words
-from features.profiling.profile import Inventory
-from training.diagnosis.candidates import Candidate, Diagnosis
+from features.profiling.profile import DataProfile
+from training.diagnosis.candidates import ChurnCandidate, Diagnosis
 from training.labels.labelling import Churn
 
 ENOUGH = 30
@@ -25,17 +25,17 @@ USUAL_ACTIVE_DAYS = 90
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class ChurnRecommendation:
     """What to write in `[churn]`, and why; nothing where the record allows none."""
 
-    candidate: Candidate | None
+    candidate: ChurnCandidate | None
     block: str | None
     """TOML, ready to be pasted."""
     english: tuple[str, ...]
     japanese: tuple[str, ...]
 
 
-def recommend(diagnosis: Diagnosis, inventory: Inventory) -> Recommendation:
+def recommend(diagnosis: Diagnosis, inventory: DataProfile) -> ChurnRecommendation:
     """Choose among the candidates."""
     chosen = choose(diagnosis.candidates)
     if chosen is None:
@@ -51,10 +51,10 @@ def recommend(diagnosis: Diagnosis, inventory: Inventory) -> Recommendation:
         if pair is not None:
             english.append(pair[0])
             japanese.append(pair[1])
-    return Recommendation(chosen, block(chosen.churn), tuple(english), tuple(japanese))
+    return ChurnRecommendation(chosen, block(chosen.churn), tuple(english), tuple(japanese))
 
 
-def choose(candidates: Sequence[Candidate]) -> Candidate | None:
+def choose(candidates: Sequence[ChurnCandidate]) -> ChurnCandidate | None:
     """The candidate to recommend; a sound one if there is any."""
     for kind in ("contract", "inactivity"):
         mine = [one for one in candidates if one.churn.type == kind]
@@ -68,7 +68,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate | None:
     return min(possible, key=lambda one: (-min(one.churned, ENOUGH), _loss(one)), default=None)
 
 
-def is_sound(one: Candidate) -> bool:
+def is_sound(one: ChurnCandidate) -> bool:
     """Whether a model of it can be fitted, calibrated and tested on different days."""
     return (
         one.calendar.evidence == "normal"
@@ -78,7 +78,7 @@ def is_sound(one: Candidate) -> bool:
     )
 
 
-def _loss(one: Candidate) -> tuple[float, int]:
+def _loss(one: ChurnCandidate) -> tuple[float, int]:
     return (1.0 if one.came_back is None else one.came_back, one.days)
 
 
@@ -100,7 +100,7 @@ def _doing(churn: Churn) -> tuple[str, str]:
     return " or ".join(word for word, _ in words), "・".join(word for _, word in words)
 
 
-def _meaning(one: Candidate) -> str:
+def _meaning(one: ChurnCandidate) -> str:
     churn, many = one.churn, _doing(one.churn)[0]
     figures = f"of {one.cohort:,.0f} such customers {one.churned:,.0f} ({one.base_rate:.1%}) leave"
     lead = f", from {churn.horizon.lead_days} days on" if churn.horizon.lead_days else ""
@@ -116,7 +116,7 @@ def _meaning(one: Candidate) -> str:
     )
 
 
-def _meaning_ja(one: Candidate) -> str:
+def _meaning_ja(one: ChurnCandidate) -> str:
     churn, many = one.churn, _doing(one.churn)[1]
     figures = (
         f"平均的な基準日では対象{one.cohort:,.0f}名のうち{one.churned:,.0f}名"
@@ -135,7 +135,7 @@ def _meaning_ja(one: Candidate) -> str:
     )
 
 
-def _came_back(one: Candidate) -> tuple[str, str] | None:
+def _came_back(one: ChurnCandidate) -> tuple[str, str] | None:
     if one.came_back is None:
         return (
             "Whether they come back cannot be said: too little of the record follows.",
@@ -155,7 +155,7 @@ def _came_back(one: Candidate) -> tuple[str, str] | None:
     )
 
 
-def _foresight(one: Candidate) -> tuple[str, str] | None:
+def _foresight(one: ChurnCandidate) -> tuple[str, str] | None:
     if not one.foresight:
         if one.churn.type == "contract":
             return (
@@ -174,7 +174,7 @@ def _foresight(one: Candidate) -> tuple[str, str] | None:
     return english + "; a model has to beat that.", japanese + "です。モデルはこれを上回る必要があります。"
 
 
-def _evidence(one: Candidate) -> tuple[str, str]:
+def _evidence(one: ChurnCandidate) -> tuple[str, str]:
     dates = one.calendar
     if dates.evidence == "low":
         return (
@@ -190,7 +190,7 @@ def _evidence(one: Candidate) -> tuple[str, str]:
     )
 
 
-def _shorter(one: Candidate, candidates: Sequence[Candidate]) -> tuple[str, str] | None:
+def _shorter(one: ChurnCandidate, candidates: Sequence[ChurnCandidate]) -> tuple[str, str] | None:
     """Why not sooner: the next shorter horizon and what is wrong with it."""
     shorter = [c for c in candidates if c.churn.type == one.churn.type and c.days < one.days]
     if not shorter or one.came_back is None:
@@ -204,7 +204,7 @@ def _shorter(one: Candidate, candidates: Sequence[Candidate]) -> tuple[str, str]
     )
 
 
-def _present(one: Candidate, diagnosis: Diagnosis) -> tuple[str, str] | None:
+def _present(one: ChurnCandidate, diagnosis: Diagnosis) -> tuple[str, str] | None:
     """What `[churn]` says now, where that is something else."""
     if one.configured:
         return ("That is what [churn] says already.", "現在の [churn] の設定どおりです。")
@@ -233,7 +233,7 @@ def _present(one: Candidate, diagnosis: Diagnosis) -> tuple[str, str] | None:
     return english + ".", japanese
 
 
-def _impossible(diagnosis: Diagnosis, inventory: Inventory) -> Recommendation:
+def _impossible(diagnosis: Diagnosis, inventory: DataProfile) -> ChurnRecommendation:
     needed = min((unfit.needed_days for unfit in diagnosis.unfit), default=None)
     have = int(inventory.span)
     if diagnosis.candidates:
@@ -257,4 +257,4 @@ def _impossible(diagnosis: Diagnosis, inventory: Inventory) -> Recommendation:
         japanese = (
             f"履歴が足りません。最短の期間でも{needed}日分のイベントが必要ですが、{have}日分しかありません。"
         )
-    return Recommendation(None, None, (english,), (japanese,))
+    return ChurnRecommendation(None, None, (english,), (japanese,))

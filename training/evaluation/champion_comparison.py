@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import Rows, matrix_of
-from training.evaluation.metrics import METRICS, Measure, Outcomes, calibration_noise
+from training.data.dataset import LabelledRows, matrix_of
+from training.evaluation.metrics import METRICS, TestOutcomes, WeightedMetrics, calibration_noise
 
 if TYPE_CHECKING:
     from features.event_store import EventStore
-    from training.evaluation.evaluate import Evidence
+    from training.evaluation.evaluate import Evaluation
     from training.registry.mlflow_tracking import Tracking
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,7 @@ RESAMPLES = 200
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionComparison:
     """The model that holds the place, as far as a candidate can be compared with it."""
 
     version: str
@@ -42,35 +42,37 @@ class Champion:
     candidate: Mapping[str, float] = field(default_factory=dict)
     """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
     asked for the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
-    apart: str = ""
+    not_comparable_reason: str = ""
     """Why it cannot be compared; empty where it can."""
     same: bool = False
     """Whether it is the candidate, byte for byte."""
 
 
 def present(
-    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evidence, until: int | None
-) -> Champion | None:
+    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evaluation, until: int | None
+) -> ChampionComparison | None:
     """The present champion, judged on the candidate's test rows where it has not learned from them.
 
     A champion whose files are lost or damaged is no reason to stop: training again is the way out.
     """
-    from training.registry.mlflow_tracking import Lost  # whoever made the tracking has waited for MLflow
+    from training.registry.mlflow_tracking import (
+        ModelFilesMissing,
+    )  # whoever made the tracking has waited for MLflow
 
     try:
         found = tracking.champion()
-    except Lost as lost:
-        return Champion(lost.version, (), {}, apart="is lost")
+    except ModelFilesMissing as lost:
+        return ChampionComparison(lost.version, (), {}, not_comparable_reason="is lost")
     if found is None:
         return None
     version, folder = found
     try:
         bundle = Bundle.load(folder)
     except ModelError:
-        return Champion(version, (), {}, apart="cannot be read")
+        return ChampionComparison(version, (), {}, not_comparable_reason="cannot be read")
     timeline = Timeline(bundle.timezone)
 
-    def says(rows: Rows) -> Floats:
+    def says(rows: LabelledRows) -> Floats:
         matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
         return bundle.predict(matrix).churn_probability
 
@@ -78,8 +80,12 @@ def present(
 
 
 def champion_on(
-    evidence: Evidence, candidate: Bundle, champion: Bundle, version: str, says: Callable[[Rows], Floats]
-) -> Champion:
+    evidence: Evaluation,
+    candidate: Bundle,
+    champion: Bundle,
+    version: str,
+    says: Callable[[LabelledRows], Floats],
+) -> ChampionComparison:
     """The champion on the test rows after everything it learned from; `says` gives its probabilities of rows.
 
     Where it learned from the test dates it has seen the answers, and one that decides churn by another rule
@@ -88,27 +94,30 @@ def champion_on(
     """
     columns = champion.catalog.columns
     if champion.fingerprint == candidate.fingerprint:
-        return Champion(version, columns, {}, same=True)
+        return ChampionComparison(version, columns, {}, same=True)
     if champion.churn != candidate.churn:
-        return Champion(version, columns, {}, apart="decides churn by another rule")
+        return ChampionComparison(version, columns, {}, not_comparable_reason="decides churn by another rule")
     if champion.data_version == candidate.data_version and _test(champion) == _test(candidate) is not None:
-        return Champion(version, columns, _recorded(champion), candidate=_recorded(candidate))
+        return ChampionComparison(version, columns, _recorded(champion), candidate=_recorded(candidate))
     later = evidence.rows.as_of >= champion.trained_until
     if not later.any():
-        return Champion(version, columns, {}, apart="learned from the test dates")
+        return ChampionComparison(version, columns, {}, not_comparable_reason="learned from the test dates")
     rows, mine = evidence.rows.where(later), evidence.probability[later]
     left, stayed = (len(np.unique(rows.keys[rows.churned == side])) for side in (True, False))
     if min(left, stayed) < FEW:
-        return Champion(
+        return ChampionComparison(
             version,
             columns,
             {},
-            apart=f"learned from the test dates but for those on which {left} left and {stayed} stayed",
+            not_comparable_reason="learned from the test dates but for those on which "
+            f"{left} left and {stayed} stayed",
         )
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    outcomes = Outcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+    outcomes = TestOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
     theirs = says(rows)
-    return Champion(version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes))
+    return ChampionComparison(
+        version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes)
+    )
 
 
 def _test(bundle: Bundle) -> list[str] | None:
@@ -123,16 +132,16 @@ def _recorded(bundle: Bundle) -> dict[str, float]:
     return found | {"rows": bundle.figures["test_rows"]}
 
 
-def _figures(probability: Floats, outcomes: Outcomes) -> dict[str, float]:
+def _figures(probability: Floats, outcomes: TestOutcomes) -> dict[str, float]:
     metrics = dict(
-        zip(METRICS, Measure(probability, outcomes)(np.ones(len(probability))).tolist(), strict=True)
+        zip(METRICS, WeightedMetrics(probability, outcomes)(np.ones(len(probability))).tolist(), strict=True)
     )
     return {name: metrics[name] for name in COMPARED}
 
 
-def _against(mine: Floats, theirs: Floats, outcomes: Outcomes) -> dict[str, float]:
+def _against(mine: Floats, theirs: Floats, outcomes: TestOutcomes) -> dict[str, float]:
     """The candidate's figures, and how much its log loss differs; customers are resampled."""
-    gap = Measure(mine, outcomes).loss - Measure(theirs, outcomes).loss
+    gap = WeightedMetrics(mine, outcomes).loss - WeightedMetrics(theirs, outcomes).loss
     sums, sizes = np.bincount(outcomes.customers, gap), np.bincount(outcomes.customers)
     weights = outcomes.resamples(RESAMPLES, seed=0)
     low, high = np.quantile((weights @ sums) / (weights @ sizes), [0.025, 0.975])

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from training.bundle.calibration import (
     SEASON,
     Calibration,
+    calibration_trial,
     choose,
     choose_method,
     fit_calibration,
     fit_level,
     fit_shape,
-    trial,
 )
-from training.bundle.lightgbm_models import Models
-from training.data.dataset import Rows, mixed
-from training.data.splits import Calendar, a_year_before
+from training.bundle.lightgbm_models import LightGBMModels
+from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.splits import TemporalSplits, a_year_before
 from training.evaluation.intervals import (
     population_intervals,
     reliability_intervals,
@@ -33,7 +33,7 @@ from training.evaluation.intervals import (
     value_intervals,
 )
 from training.evaluation.list_metrics import list_figures, quiet_days
-from training.evaluation.metrics import METRICS, Outcomes, judge
+from training.evaluation.metrics import METRICS, TestOutcomes, churn_metrics
 from training.evaluation.secondary_metrics import (
     as_before,
     populations,
@@ -43,13 +43,19 @@ from training.evaluation.secondary_metrics import (
     tier_figures,
     value_figures,
 )
-from training.fitting.pipeline import Foreseen, Recipe, best_value_power, cross_foresee, foresee
+from training.fitting.pipeline import (
+    HeldOutPredictions,
+    TrainingPipeline,
+    best_value_power,
+    cross_fit_predictions,
+    predict_held_out,
+)
 from training.fitting.seasonal_calibration import (
-    Said,
+    DatedPredictions,
     by_each,
     by_the_season,
+    dated_predictions,
     earlier_trial,
-    said_of,
     season_at,
     years_before,
 )
@@ -63,7 +69,7 @@ SAMPLE = 2_000
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Evaluation:
     """How good the models were on the test, and the arrays that plots are drawn from."""
 
     level: Level
@@ -71,7 +77,7 @@ class Evidence:
     calibration: Calibration
     value_scale: float
     base_rate: float
-    rows: Rows
+    rows: LabelledRows
     probability: Floats
     """float64[n], calibrated on earlier dates than the test's."""
     rivals: Mapping[str, Floats]
@@ -83,23 +89,27 @@ class Evidence:
     """float64[<=2000, f]: test rows."""
 
 
-def examine(recipe: Recipe, rows: Rows, dates: Calendar, contacts: int) -> tuple[Recipe, Evidence]:
+def evaluate_models(
+    recipe: TrainingPipeline, rows: LabelledRows, dates: TemporalSplits, contacts: int
+) -> tuple[TrainingPipeline, Evaluation]:
     """Fit, calibrate and test in time order; the recipe comes back with what the evidence chose."""
     known = rows.on(dates.fit)
     recipe, shapes = _shaped(recipe, known)
     if dates.evidence == "low":
-        said = cross_foresee(recipe, known)
+        said = cross_fit_predictions(recipe, known)
         return recipe, _verdict(recipe, "low", said, said, _cross_calibrated(said), shapes, contacts)
     level: Level = "low" if outcomes(known) < LOW_BELOW else "normal"
     recipe = replace(recipe, value_power=best_value_power(recipe, known, rows.on(dates.calibrate)))
     before = years_before(dates.test, dates, recipe.churn)
-    later = foresee(recipe, known, rows.on({*before, *dates.calibrate, *dates.test}))
-    calibrated = _calibrated(recipe, rows, dates, Said(later.rows, later.churn))
+    later = predict_held_out(recipe, known, rows.on({*before, *dates.calibrate, *dates.test}))
+    calibrated = _calibrated(recipe, rows, dates, DatedPredictions(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (dates.calibrate, dates.test))
     return recipe, _verdict(recipe, level, middle, last, calibrated, shapes, contacts)
 
 
-def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> tuple[Models, Calibration]:
+def calibrate_for_delivery(
+    recipe: TrainingPipeline, evidence: Evaluation, rows: LabelledRows, dates: TemporalSplits
+) -> tuple[LightGBMModels, Calibration]:
     """The models of every labelled date, and the map of what they say about the dates to come."""
     models = recipe.fit(rows.on(dates.labelled))
     if evidence.calibration.season:
@@ -107,7 +117,7 @@ def deliver(recipe: Recipe, evidence: Evidence, rows: Rows, dates: Calendar) -> 
     return models, evidence.calibration
 
 
-def _shaped(recipe: Recipe, known: Rows) -> tuple[Recipe, dict[str, float]]:
+def _shaped(recipe: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
     """The recipe with the shape that little data calls for, and the log loss of each shape tried."""
     if outcomes(known) >= CHOSEN_BELOW:
         return recipe, {}
@@ -115,7 +125,9 @@ def _shaped(recipe: Recipe, known: Rows) -> tuple[Recipe, dict[str, float]]:
     return replace(recipe, shape=shape), losses
 
 
-def _season(recipe: Recipe, model: str, shape: Calibration, rows: Rows, dates: Calendar) -> Calibration:
+def _season(
+    recipe: TrainingPipeline, model: str, shape: Calibration, rows: LabelledRows, dates: TemporalSplits
+) -> Calibration:
     """The delivered model at the level of one year before the date that is asked about.
 
     Where the year before has less history than the model's own dates, a model of all dates says how far that
@@ -126,14 +138,14 @@ def _season(recipe: Recipe, model: str, shape: Calibration, rows: Rows, dates: C
     threads, churn = recipe.settings.threads, recipe.churn
     before = rows.on(a_year_before(dates.answers, dates.every, churn))
     if dates.labelled == dates.every:
-        return season_at(said_of(model, before, threads), dates.answers, churn, shape) or shape
+        return season_at(dated_predictions(model, before, threads), dates.answers, churn, shape) or shape
     every = recipe.fit_churn(rows, levels=False)
-    wanted = season_at(Said(before, every(before)), dates.answers, churn, shape) or shape
+    wanted = season_at(DatedPredictions(before, every(before)), dates.answers, churn, shape) or shape
     newest = rows.on(dates.test)
-    return fit_level(shape, said_of(model, newest, threads).churn, wanted(every(newest)))
+    return fit_level(shape, dated_predictions(model, newest, threads).churn, wanted(every(newest)))
 
 
-def halves(rows: Rows) -> NDArray[np.bool_]:
+def halves(rows: LabelledRows) -> NDArray[np.bool_]:
     """bool[n]: one half of the customers."""
     return (rows.hashes & np.uint64(1)).astype(np.bool_)
 
@@ -147,7 +159,9 @@ class _Calibrated:
     losses: Mapping[str, float]
 
 
-def _calibrated(recipe: Recipe, rows: Rows, dates: Calendar, later: Said) -> _Calibrated:
+def _calibrated(
+    recipe: TrainingPipeline, rows: LabelledRows, dates: TemporalSplits, later: DatedPredictions
+) -> _Calibrated:
     """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
 
     The season's own level waits for the delivered model: it is by how much that one lies off.
@@ -163,7 +177,7 @@ def _calibrated(recipe: Recipe, rows: Rows, dates: Calendar, later: Said) -> _Ca
     if season:
         levelled = by_the_season(later, dates.test, churn, shaped)
         probability = np.where(np.isnan(levelled), probability, levelled)
-    trials.append(trial(said, judged.rows.churned, judged.rows.keys))
+    trials.append(calibration_trial(said, judged.rows.churned, judged.rows.keys))
     before = a_year_before(dates.answers, dates.every, churn)
     shape, season, losses = choose(trials, season=bool(before))
     # The delivered model has seen every labelled date; only these dates show how such a model errs later.
@@ -172,7 +186,7 @@ def _calibrated(recipe: Recipe, rows: Rows, dates: Calendar, later: Said) -> _Ca
     return _Calibrated(probability, replace(delivered, season=season), losses)
 
 
-def _cross_calibrated(said: Foreseen) -> _Calibrated:
+def _cross_calibrated(said: HeldOutPredictions) -> _Calibrated:
     """The same where one half of the customers must do for the other."""
     p, y, mine = said.churn, said.rows.churned, halves(said.rows)
     method, losses = choose_method(p, y, said.rows.as_of, mine)
@@ -183,19 +197,19 @@ def _cross_calibrated(said: Foreseen) -> _Calibrated:
 
 
 def _verdict(
-    recipe: Recipe,
+    recipe: TrainingPipeline,
     level: Level,
-    middle: Foreseen,
-    last: Foreseen,
+    middle: HeldOutPredictions,
+    last: HeldOutPredictions,
     calibrated: _Calibrated,
     shapes: Mapping[str, float],
     contacts: int,
-) -> Evidence:
+) -> Evaluation:
     rows, y, probability = last.rows, last.rows.churned, calibrated.probability
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
-    test = Outcomes(y, customers.astype(np.int64), rows.as_of, contacts)
-    figures = judge(probability, last.rivals, test, seed=recipe.settings.seed)
-    raw = judge(last.churn, {}, test, seed=recipe.settings.seed)
+    test = TestOutcomes(y, customers.astype(np.int64), rows.as_of, contacts)
+    figures = churn_metrics(probability, last.rivals, test, seed=recipe.settings.seed)
+    raw = churn_metrics(last.churn, {}, test, seed=recipe.settings.seed)
     figures |= {
         f"uncalibrated/{metric}{end}": raw[f"{metric}{end}"]
         for metric in METRICS
@@ -235,8 +249,10 @@ def _verdict(
                 for name, end in ends.items()
                 if name.removesuffix("_low").removesuffix("_high") in figures
             }
-    chosen = np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))), kind="stable")[:SAMPLE]
-    return Evidence(
+    chosen = np.argsort(
+        shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64))), kind="stable"
+    )[:SAMPLE]
+    return Evaluation(
         level=level,
         figures=figures,
         calibration=calibrated.calibration,
@@ -253,7 +269,7 @@ def _verdict(
     )
 
 
-def _scale(*parts: Foreseen) -> float:
+def _scale(*parts: HeldOutPredictions) -> float:
     """What makes the total right: spent ÷ foreseen, of those who stayed."""
     spent = sum(float(part.rows.value[~part.rows.churned].sum()) for part in parts)
     said = sum(float(part.value[~part.rows.churned].sum()) for part in parts if part.value is not None)

@@ -32,7 +32,7 @@ BINS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Outcomes:
+class TestOutcomes:
     """What happened to the customers of the test, and how many of them one list can hold."""
 
     churned: Flags
@@ -57,10 +57,10 @@ class Outcomes:
         )
 
 
-class Measure:
+class WeightedMetrics:
     """One model's probabilities on the test, ready to be weighed many times."""
 
-    def __init__(self, probability: Floats, outcomes: Outcomes) -> None:
+    def __init__(self, probability: Floats, outcomes: TestOutcomes) -> None:
         p, y = probability, outcomes.churned.astype(np.float64)
         self.p, self.y = p, y
         self.listed = outcomes.on_list(p)
@@ -100,10 +100,10 @@ class Measure:
         )
 
 
-def judge(
+def churn_metrics(
     model: Floats,
     rivals: Mapping[str, Floats],
-    outcomes: Outcomes,
+    outcomes: TestOutcomes,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -112,7 +112,9 @@ def judge(
 
     Names: `auc`, `auc_low`, …; `baseline/recency/auc`, …; `difference/recency/auc`, … (model − baseline).
     """
-    measures = {"": Measure(model, outcomes)} | {name: Measure(p, outcomes) for name, p in rivals.items()}
+    measures = {"": WeightedMetrics(model, outcomes)} | {
+        name: WeightedMetrics(p, outcomes) for name, p in rivals.items()
+    }
     ones = np.ones(len(model))
     weights = outcomes.resamples(resamples, seed)
     drawn = {name: np.empty((resamples, len(METRICS))) for name in measures}
@@ -134,13 +136,15 @@ def judge(
     return figures
 
 
-def calibration_noise(probability: Floats, outcomes: Outcomes, *, seed: int = 0, draws: int = 100) -> float:
+def calibration_noise(
+    probability: Floats, outcomes: TestOutcomes, *, seed: int = 0, draws: int = 100
+) -> float:
     """The calibration error that perfectly calibrated probabilities would show on a test of this size.
 
     Outcomes are drawn from the probabilities, one draw of luck per customer: the horizons of neighbouring
     as-of dates overlap, so a customer who leaves is seen to leave at most of them.
     """
-    measure = Measure(probability, outcomes)
+    measure = WeightedMetrics(probability, outcomes)
     generator = np.random.default_rng(seed)
     errors = np.empty(draws)
     for draw in range(draws):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import Rows
+from training.data.dataset import LabelledRows
 from training.evaluation.metrics import rank_correlation, weighted_kappa
 from training.labels.labelling import Churn
 
@@ -25,7 +25,7 @@ SMALLEST_SEGMENT = 100
 
 
 def populations(
-    earlier: Flags, earlier_said: Floats, rows: Rows, said: Floats, probability: Floats
+    earlier: Flags, earlier_said: Floats, rows: LabelledRows, said: Floats, probability: Floats
 ) -> dict[str, float]:
     """How many were judged, and how far the share that leaves lay off on each date.
 
@@ -82,7 +82,7 @@ def reliability_by_tier(now: Tiers, probability: Floats, churned: Flags, tiers: 
 
 
 def reliability_by_segment(
-    rows: Rows, probability: Floats, books: Mapping[str, Sequence[str]]
+    rows: LabelledRows, probability: Floats, books: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
     """The same for the most frequent values of each profile attribute."""
     figures: dict[str, float] = {}
@@ -91,7 +91,7 @@ def reliability_by_segment(
     return figures
 
 
-def segments(rows: Rows, books: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Flags]]:
+def segments(rows: LabelledRows, books: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Flags]]:
     """The most frequent values of each profile attribute, and the rows that have them."""
     for at, column in enumerate(rows.columns):
         named = PROFILE.fullmatch(column)
@@ -105,7 +105,7 @@ def segments(rows: Rows, books: Mapping[str, Sequence[str]]) -> Iterator[tuple[s
                 yield f"segment_{name}", mine
 
 
-def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
+def value_figures(rows: LabelledRows, said: Floats, churn: Churn) -> dict[str, float]:
     """Total, ranking, deciles and error of what the stayers would spend, against "as in the last period"."""
     stayed = ~rows.churned
     spent, foreseen = rows.value[stayed], said[stayed]
@@ -132,7 +132,7 @@ def value_figures(rows: Rows, said: Floats, churn: Churn) -> dict[str, float]:
     return figures
 
 
-def as_before(rows: Rows, churn: Churn) -> Floats | None:
+def as_before(rows: LabelledRows, churn: Churn) -> Floats | None:
     """What each customer spent in the window nearest to the horizon, scaled to it; None without amounts."""
     days = churn.horizon.days
     sums = [c for c in rows.columns if c.split("_sum_")[0] in churn.indicators and c.endswith("d")]

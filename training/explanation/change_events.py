@@ -23,7 +23,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Occasion:
+class EventBehindChange:
     """One event, and what became of it between the dates."""
 
     instant: int
@@ -39,22 +39,24 @@ class Occasion:
 
 
 @dataclass(frozen=True)
-class Occasions:
+class EventsBehindChange:
     """The events behind one change, the newest first, and how many there were."""
 
-    shown: tuple[Occasion, ...]
+    shown: tuple[EventBehindChange, ...]
     entered: int
     left: int
 
 
-def occasions(catalog: Catalog, history: History, column: str, then: int, now: int) -> Occasions:
+def events_behind_change(
+    catalog: Catalog, history: History, column: str, then: int, now: int
+) -> EventsBehindChange:
     """The events that this column counts now and did not then, and those it counts no more.
 
     The history is that of one customer.
     """
     feature = _first(catalog, column)
     if feature.aggregate == "days_since_first":  # only the clock moves it
-        return Occasions((), 0, 0)
+        return EventsBehindChange((), 0, 0)
     mine = _taken(catalog, history, feature)
     days = feature.days if AGGREGATES[feature.aggregate].span == "any" else None
     before, after = (mine & _within(history, days, as_of) for as_of in (then, now))
@@ -63,7 +65,7 @@ def occasions(catalog: Catalog, history: History, column: str, then: int, now: i
     if not shown:
         known = np.flatnonzero(mine & _within(history, None, now))
         shown = list(_named(history, known[-1:], "last"))
-    return Occasions(tuple(shown), len(entered), len(left))
+    return EventsBehindChange(tuple(shown), len(entered), len(left))
 
 
 def _first(catalog: Catalog, column: str) -> Feature:
@@ -101,10 +103,10 @@ def _among(codes: Codes, names: tuple[str, ...], wanted: tuple[str, ...]) -> Fla
     return np.isin(codes, [code for code, name in enumerate(names) if name in wanted])
 
 
-def _named(history: History, rows: NDArray[np.int64], role: Role) -> Iterator[Occasion]:
+def _named(history: History, rows: NDArray[np.int64], role: Role) -> Iterator[EventBehindChange]:
     for row in rows[::-1][:SHOWN].tolist():
         value = float(history.values[row]) if len(history.values) else math.nan
-        yield Occasion(
+        yield EventBehindChange(
             instant=int(history.instants[row]),
             kind=history.kind_names[history.kinds[row]],
             value=None if math.isnan(value) else value,

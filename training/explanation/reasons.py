@@ -17,12 +17,20 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Derived, Feature
 from training.explanation import kernels
-from training.explanation.text import Change, Direction, Reason, change_sentence, sentence
+from training.explanation.text import Direction, FeatureChange, FeatureReason, change_sentence, sentence
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
 
-__all__ = ["Change", "Ranked", "Reason", "change_sentence", "changes", "rank", "sentence"]
+__all__ = [
+    "FeatureChange",
+    "FeatureReason",
+    "RankedReasons",
+    "change_sentence",
+    "changed_features",
+    "rank_reasons",
+    "sentence",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -63,7 +71,7 @@ _AS_USUAL = 0.3
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedReasons:
     """The reasons of n customers as arrays [n, top]; a column of -1 stands for no further reason."""
 
     columns: Integers
@@ -71,9 +79,9 @@ class Ranked:
     values: Floats
 
 
-def rank(
+def rank_reasons(
     bundle: Bundle, matrix: Floats, contributions: Floats, *, top: int = 3, order: Order = "raising"
-) -> Ranked:
+) -> RankedReasons:
     """The reasons of float64[n, f] rows as arrays, from contributions float64[n, f + 1].
 
     `raising`: what raises the risk is preferred and comes first, then what lowers it, each by size;
@@ -93,17 +101,17 @@ def rank(
         MATERIAL,
         NOTHING,
     )
-    return Ranked(columns, sums, values)
+    return RankedReasons(columns, sums, values)
 
 
-def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
+def reason_of(bundle: Bundle, column: int, value: float, contribution: float) -> FeatureReason:
     """The reason that this column's value gives, with the contribution of all it speaks for."""
     catalog = bundle.catalog
     name = catalog.columns[column]
     direction: Direction = "raises" if contribution >= 0 else "lowers"
     detail = catalog.unit(name) == "detail"
     thing = _thing(catalog, name)
-    return Reason(
+    return FeatureReason(
         feature=name,
         indicator=thing,
         value=None if np.isnan(value) else value,
@@ -115,9 +123,9 @@ def reason(bundle: Bundle, column: int, value: float, contribution: float) -> Re
     )
 
 
-def changes(
+def changed_features(
     bundle: Bundle, before: tuple[Floats, Floats], after: tuple[Floats, Floats], *, top: int = 3
-) -> list[Change]:
+) -> list[FeatureChange]:
     """What moved one customer's risk between two as-of dates, largest first.
 
     `before` and `after` are the customer's feature row float64[f] and contributions float64[f + 1].
@@ -130,9 +138,9 @@ def changes(
     chosen = _choose(moved[None, :], weights[None, :], guide.things)
     columns, shifts = _order(chosen, top, "strongest")
     return [
-        Change(
-            before=reason(bundle, column, float(old[column]), float(old_parts[column])),
-            after=reason(bundle, column, float(new[column]), float(new_parts[column])),
+        FeatureChange(
+            before=reason_of(bundle, column, float(old[column]), float(old_parts[column])),
+            after=reason_of(bundle, column, float(new[column]), float(new_parts[column])),
             shift=float(shift),
         )
         for column, shift in zip(columns[0].tolist(), shifts[0].tolist(), strict=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.catalog.definitions import Catalog, Derived, Feature
-from features.catalog.display_names import Words
+from features.catalog.display_names import DisplayName
 
 Direction = Literal["raises", "lowers"]
 
@@ -26,7 +26,7 @@ def tier_words(tier: str, language: str) -> str:
 
 
 @dataclass(frozen=True)
-class Reason:
+class FeatureReason:
     """One line of why: a feature that speaks for its indicator, and which way the indicator pushes."""
 
     feature: str
@@ -45,16 +45,16 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Change:
+class FeatureChange:
     """One line of what moved the risk between two as-of dates."""
 
-    before: Reason
-    after: Reason
+    before: FeatureReason
+    after: FeatureReason
     shift: float
     """Log-odds by which all features of the indicator moved the risk."""
 
 
-def sentence(catalog: Catalog, reason: Reason, language: str) -> str:
+def sentence(catalog: Catalog, reason: FeatureReason, language: str) -> str:
     """The reason in one sentence, `en` or `ja`, with the value, the typical value and the direction."""
     raises = reason.direction == "raises"
     if language == "ja":
@@ -65,7 +65,7 @@ def sentence(catalog: Catalog, reason: Reason, language: str) -> str:
     return f"{fact[0].upper()}{fact[1:]}, which {'raises' if raises else 'lowers'} the risk."
 
 
-def change_sentence(catalog: Catalog, change: Change, language: str) -> str:
+def change_sentence(catalog: Catalog, change: FeatureChange, language: str) -> str:
     """The change in one sentence, `en` or `ja`: what it was, what it is, which way the risk went."""
     old, new = (quantity(catalog, reason, language) for reason in (change.before, change.after))
     if language == "ja":
@@ -75,7 +75,7 @@ def change_sentence(catalog: Catalog, change: Change, language: str) -> str:
     return f"The {_English(catalog, change.after).subject()} went from {old} to {new}, which {risk} the risk."
 
 
-def quantity(catalog: Catalog, reason: Reason, language: str) -> str:
+def quantity(catalog: Catalog, reason: FeatureReason, language: str) -> str:
     """The reason's value with its unit: "41 days", "3回"."""
     if reason.value is None or (catalog.unit(reason.feature) == "detail" and not reason.value_text):
         return "なし" if language == "ja" else "none"
@@ -93,7 +93,7 @@ def number(value: float) -> str:
 class _Sentence:
     """What both languages share: the feature's record and the words of its stream."""
 
-    def __init__(self, catalog: Catalog, reason: Reason) -> None:
+    def __init__(self, catalog: Catalog, reason: FeatureReason) -> None:
         self.catalog, self.reason = catalog, reason
         self.feature = catalog.feature_of[reason.feature]
         self.unit = catalog.unit(reason.feature)
@@ -102,7 +102,7 @@ class _Sentence:
             root = catalog.feature_of[root.first]
         self.root: Feature = root
         stream = catalog.stream_of[root.stream]
-        self.words: Words = stream.words
+        self.words: DisplayName = stream.words
         self.profile = stream.indicator == "profile"
 
     @property

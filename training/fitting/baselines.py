@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature
-from training.data.dataset import Rows
+from training.data.dataset import LabelledRows
 from training.labels.labelling import Churn
 
 Floats = NDArray[np.float64]
 
 
-def baselines(known: Rows, asked: Rows, catalog: Catalog, churn: Churn) -> Mapping[str, Floats]:
+def baselines(
+    known: LabelledRows, asked: LabelledRows, catalog: Catalog, churn: Churn
+) -> Mapping[str, Floats]:
     """Churn probabilities for the rows asked about, per baseline that the catalogue allows."""
     deciding = _deciding(catalog, churn)
     found: dict[str, Floats] = {"base_rate": np.full(len(asked), _rate(known.churned))}
@@ -47,7 +49,7 @@ def baselines(known: Rows, asked: Rows, catalog: Catalog, churn: Churn) -> Mappi
     return found
 
 
-def rfm_margin(rows: Rows, catalog: Catalog, churn: Churn) -> tuple[Floats, list[int]]:
+def rfm_margin(rows: LabelledRows, catalog: Catalog, churn: Churn) -> tuple[Floats, list[int]]:
     """The log-odds that logistic regression on RFM gives the rows it learned from, and the columns it read.
 
     Without such columns, or with all outcomes alike, everybody has the base rate.
@@ -87,14 +89,14 @@ def _present(catalog: Catalog, columns: Sequence[str]) -> list[str]:
     return [column for column in columns if column in catalog.columns]
 
 
-def _least(rows: Rows, columns: Sequence[str]) -> Floats:
+def _least(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     """The smallest number of the columns in each row, NaN where none has one."""
     chosen = rows.matrix[:, [rows.columns.index(column) for column in columns]]
     least: Floats = np.fmin.reduce(chosen, axis=1)
     return least
 
 
-def _silent(rows: Rows, columns: Sequence[str]) -> Floats:
+def _silent(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     """float64[n, 2]: the log-odds that nothing comes of any of them, and whether that is missing."""
     chances = rows.matrix[:, [rows.columns.index(column) for column in columns]]
     none = np.clip(np.nanprod(chances, axis=1), 1e-6, 1.0 - 1e-6)
@@ -108,7 +110,7 @@ def _shaped(x: Floats) -> Floats:
     return np.column_stack([bent, bent**2, np.isnan(x)])
 
 
-def _logs(rows: Rows, columns: Sequence[str]) -> Floats:
+def _logs(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     x = rows.matrix[:, [rows.columns.index(column) for column in columns]]
     return np.column_stack([np.log1p(np.maximum(np.nan_to_num(x), 0.0)), np.isnan(x)])
 

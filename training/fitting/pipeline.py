@@ -10,9 +10,9 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.bundle.lightgbm_models import VALUE_POWERS, Models, Settings, fit_tier, fit_value
+from training.bundle.lightgbm_models import VALUE_POWERS, LightGBMModels, TreeParameters, fit_tier, fit_value
 from training.bundle.tiers import TierScale
-from training.data.dataset import Rows, mixed
+from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import baselines
 from training.fitting.small_data import Shape, fit_shape_of
 from training.labels.labelling import Churn
@@ -27,10 +27,10 @@ LONGEST_STEP = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class TrainingPipeline:
     """Everything that fitting needs besides rows."""
 
-    settings: Settings
+    settings: TreeParameters
     catalog: Catalog
     churn: Churn
     tiers: TierScale
@@ -40,41 +40,43 @@ class Recipe:
     shape: Shape = "trees"
     """What the churn model is made of."""
 
-    def fit(self, known: Rows) -> Models:
+    def fit(self, known: LabelledRows) -> LightGBMModels:
         """The three models of these rows; no value model where nothing was spent."""
         few = thinned(known)
         churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
         tiers = len(self.tiers.names)
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns)
         value = self.fit_value(few, self.value_power)
-        return Models(churn.model_to_string(), tier.model_to_string(), value and value.model_to_string())
+        return LightGBMModels(
+            churn.model_to_string(), tier.model_to_string(), value and value.model_to_string()
+        )
 
-    def fit_churn(self, known: Rows, *, levels: bool = True) -> Callable[[Rows], Floats]:
+    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Callable[[LabelledRows], Floats]:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
         few = thinned(known)
         model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
         return lambda asked: model.predict(asked.matrix, num_threads=self.settings.threads)
 
-    def fit_value(self, known: Rows, power: float) -> Booster | None:
+    def fit_value(self, known: LabelledRows, power: float) -> Booster | None:
         """The value model of those who stayed; none where they spent nothing."""
         stayed = known.where(~known.churned)
         if not (stayed.value > 0).any():
             return None
         return fit_value(self.settings, power, stayed.matrix, stayed.value, stayed.columns)
 
-    def tier_now(self, rows: Rows) -> NDArray[np.int8]:
+    def tier_now(self, rows: LabelledRows) -> NDArray[np.int8]:
         return self.tiers.tier(self.tiers.index(rows.now))
 
-    def tier_next(self, rows: Rows) -> NDArray[np.int8]:
+    def tier_next(self, rows: LabelledRows) -> NDArray[np.int8]:
         """The tier at the end of the horizon, by the same scale."""
         return self.tiers.tier(self.tiers.index(rows.next))
 
 
 @dataclass(frozen=True, eq=False)
-class Foreseen:
+class HeldOutPredictions:
     """What was said about rows before their outcome was known."""
 
-    rows: Rows
+    rows: LabelledRows
     churn: Floats
     tier: Floats
     """float64[n, tiers]."""
@@ -83,9 +85,9 @@ class Foreseen:
     tier_unchanged: Floats
     """float64[n, tiers]: how often customers of the same tier were in each tier one period later."""
 
-    def where(self, chosen: NDArray[np.bool_]) -> Foreseen:
+    def where(self, chosen: NDArray[np.bool_]) -> HeldOutPredictions:
         """What was said about these rows alone."""
-        return Foreseen(
+        return HeldOutPredictions(
             self.rows.where(chosen),
             self.churn[chosen],
             self.tier[chosen],
@@ -95,7 +97,9 @@ class Foreseen:
         )
 
 
-def foresee(recipe: Recipe, known: Rows, asked: Rows) -> Foreseen:
+def predict_held_out(
+    recipe: TrainingPipeline, known: LabelledRows, asked: LabelledRows
+) -> HeldOutPredictions:
     """What models of the known rows say about the rows asked."""
     models = recipe.fit(known)
     threads = recipe.settings.threads
@@ -107,7 +111,7 @@ def foresee(recipe: Recipe, known: Rows, asked: Rows) -> Foreseen:
     moves = np.ones((len(recipe.tiers.names),) * 2)
     np.add.at(moves, (recipe.tier_now(known), recipe.tier_next(known)), 1.0)
     moves /= moves.sum(axis=1, keepdims=True)
-    return Foreseen(
+    return HeldOutPredictions(
         rows=asked,
         churn=said["churn"],
         tier=said["tier"],
@@ -117,13 +121,15 @@ def foresee(recipe: Recipe, known: Rows, asked: Rows) -> Foreseen:
     )
 
 
-def cross_foresee(recipe: Recipe, rows: Rows) -> Foreseen:
+def cross_fit_predictions(recipe: TrainingPipeline, rows: LabelledRows) -> HeldOutPredictions:
     """What models of the other folds' customers say about each fold."""
-    fold = mixed(rows.hashes) % np.uint64(FOLDS)
-    parts = [foresee(recipe, rows.where(fold != one), rows.where(fold == one)) for one in range(FOLDS)]
+    fold = shuffled_by_customer(rows.hashes) % np.uint64(FOLDS)
+    parts = [
+        predict_held_out(recipe, rows.where(fold != one), rows.where(fold == one)) for one in range(FOLDS)
+    ]
     back = np.argsort(np.concatenate([np.flatnonzero(fold == one) for one in range(FOLDS)]), kind="stable")
     values = [part.value for part in parts]
-    return Foreseen(
+    return HeldOutPredictions(
         rows=rows,
         churn=np.concatenate([part.churn for part in parts])[back],
         tier=np.concatenate([part.tier for part in parts])[back],
@@ -137,13 +143,13 @@ def cross_foresee(recipe: Recipe, rows: Rows) -> Foreseen:
     )
 
 
-def thinned(rows: Rows) -> Rows:
+def thinned(rows: LabelledRows) -> LabelledRows:
     """The rows of every second or third as-of date, the newest among them, where there are plenty."""
     step = min(LONGEST_STEP, -(-len(rows) // ENOUGH))
     return rows if step <= 1 else rows.on(np.unique(rows.as_of)[::-1][::step].tolist())
 
 
-def best_value_power(recipe: Recipe, known: Rows, middle: Rows) -> float:
+def best_value_power(recipe: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
     """The Tweedie power whose amounts are nearest to those of the calibration dates, once totals agree."""
     later, known = middle.where(~middle.churned), thinned(known)
     misses = {}

@@ -13,14 +13,22 @@ import numpy as np
 from lightgbm import Booster
 from numpy.typing import NDArray
 
-from training.bundle.calibration import SEASON, SHAPES, Calibration, Trial, fit_season, fit_shape, trial
-from training.data.dataset import Rows
-from training.data.splits import Calendar, a_year_before
+from training.bundle.calibration import (
+    SEASON,
+    SHAPES,
+    Calibration,
+    CalibrationTrial,
+    calibration_trial,
+    fit_season,
+    fit_shape,
+)
+from training.data.dataset import LabelledRows
+from training.data.splits import TemporalSplits, a_year_before
 from training.labels.labelling import Churn
 
 Floats = NDArray[np.float64]
 
-Fit = Callable[[Rows], Callable[[Rows], Floats]]
+Fit = Callable[[LabelledRows], Callable[[LabelledRows], Floats]]
 """Fits a churn model; what it says of other rows."""
 
 FEWEST_DATES = 2
@@ -28,18 +36,20 @@ FEWEST_DATES = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class DatedPredictions:
     """What one model said of rows; calibrations are fitted on some of its dates and judged on others."""
 
-    rows: Rows
+    rows: LabelledRows
     churn: Floats
 
-    def on(self, dates: Sequence[int]) -> Said:
+    def on(self, dates: Sequence[int]) -> DatedPredictions:
         chosen = np.isin(self.rows.as_of, list(dates))
-        return Said(self.rows.where(chosen), self.churn[chosen])
+        return DatedPredictions(self.rows.where(chosen), self.churn[chosen])
 
 
-def by_each(said: Said, latest: Sequence[int], judged: Sequence[int], churn: Churn) -> dict[str, Floats]:
+def by_each(
+    said: DatedPredictions, latest: Sequence[int], judged: Sequence[int], churn: Churn
+) -> dict[str, Floats]:
     """float64[n] for rows of the judged dates: each shape at the model's own level, and the season's level.
 
     The season is there only where a year before is among `said`; dates without one are NaN.
@@ -50,7 +60,7 @@ def by_each(said: Said, latest: Sequence[int], judged: Sequence[int], churn: Chu
     return found | ({} if np.isnan(season).all() else {SEASON: season})
 
 
-def by_the_season(said: Said, judged: Sequence[int], churn: Churn, shape: Calibration) -> Floats:
+def by_the_season(said: DatedPredictions, judged: Sequence[int], churn: Churn, shape: Calibration) -> Floats:
     """float64[n]: each judged date at the level of its own year before; NaN where there is none."""
     asked = said.on(judged)
     season = np.full(len(asked.rows), np.nan)
@@ -62,13 +72,15 @@ def by_the_season(said: Said, judged: Sequence[int], churn: Churn, shape: Calibr
     return season
 
 
-def season_at(said: Said, asked: int, churn: Churn, shape: Calibration) -> Calibration | None:
+def season_at(said: DatedPredictions, asked: int, churn: Churn, shape: Calibration) -> Calibration | None:
     """The map for a date, where the rows hold dates one year before it."""
     before = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
     return fit_season(shape, before.churn, before.rows.churned) if len(before.rows) else None
 
 
-def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial | None:
+def earlier_trial(
+    rows: LabelledRows, dates: TemporalSplits, churn: Churn, fit: Fit
+) -> CalibrationTrial | None:
     """A trial that ends where the test begins: fitted, calibrated and judged before any date of the test.
 
     None where the dates before are too few for it.
@@ -83,16 +95,16 @@ def earlier_trial(rows: Rows, dates: Calendar, churn: Churn, fit: Fit) -> Trial 
     if known.churned.all() or not known.churned.any():
         return None
     asked = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
-    said = Said(asked, fit(known)(asked))
+    said = DatedPredictions(asked, fit(known)(asked))
     judged = said.on(dates.calibrate).rows
-    return trial(by_each(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
+    return calibration_trial(by_each(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
 
 
-def years_before(asked: Sequence[int], dates: Calendar, churn: Churn) -> set[int]:
+def years_before(asked: Sequence[int], dates: TemporalSplits, churn: Churn) -> set[int]:
     """Every date with a label that lies one year before one of these."""
     return {before for date in asked for before in a_year_before(date, dates.every, churn)}
 
 
-def said_of(model: str, rows: Rows, threads: int) -> Said:
+def dated_predictions(model: str, rows: LabelledRows, threads: int) -> DatedPredictions:
     """What this LightGBM text says of rows."""
-    return Said(rows, Booster(model_str=model).predict(rows.matrix, num_threads=threads))
+    return DatedPredictions(rows, Booster(model_str=model).predict(rows.matrix, num_threads=threads))

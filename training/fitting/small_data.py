@@ -23,8 +23,8 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.bundle.lightgbm_models import Settings, fit_churn, fit_margin
-from training.data.dataset import Rows, mixed
+from training.bundle.lightgbm_models import TreeParameters, fit_churn, fit_margin
+from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import rfm_margin
 from training.labels.labelling import Churn
 
@@ -43,13 +43,19 @@ MOST_ROWS = 5_000
 """Rows that the choice is made on."""
 
 
-def outcomes(rows: Rows) -> int:
+def outcomes(rows: LabelledRows) -> int:
     """How many customers left, or how many stayed, whichever are fewer."""
     return min(len(np.unique(rows.keys[mine])) for mine in (rows.churned, ~rows.churned))
 
 
 def fit_shape_of(
-    shape: Shape, settings: Settings, known: Rows, catalog: Catalog, churn: Churn, *, levels: bool = True
+    shape: Shape,
+    settings: TreeParameters,
+    known: LabelledRows,
+    catalog: Catalog,
+    churn: Churn,
+    *,
+    levels: bool = True,
 ) -> Booster:
     """The churn model of this shape; all but the regression begin from the `levels` of the as-of dates."""
     dates = known.as_of if levels else None
@@ -88,11 +94,15 @@ def _halved(values: re.Match[str]) -> str:
 
 
 def choose_shape(
-    settings: Settings, rows: Rows, catalog: Catalog, churn: Churn
+    settings: TreeParameters, rows: LabelledRows, catalog: Catalog, churn: Churn
 ) -> tuple[Shape, dict[str, float]]:
     """The shape with the lowest log loss on customers it did not learn from, and each one's log loss."""
-    few = rows.where(np.argsort(mixed(rows.hashes ^ mixed(rows.as_of.astype(np.uint64))))[:MOST_ROWS])
-    fold = mixed(few.hashes) % np.uint64(FOLDS)
+    few = rows.where(
+        np.argsort(shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64))))[
+            :MOST_ROWS
+        ]
+    )
+    fold = shuffled_by_customer(few.hashes) % np.uint64(FOLDS)
     losses: dict[Shape, Floats] = {shape: np.full(len(few), np.nan) for shape in SHAPES}
     for one in np.unique(fold):
         known, asked = few.where(fold != one), few.where(fold == one)

@@ -75,7 +75,7 @@ _LONGEST = 6_000
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
-class Lost(ModelError):
+class ModelFilesMissing(ModelError):
     """The champion's files are not where MLflow says; training again does without them."""
 
     def __init__(self, version: str, location: str, *, champion: bool) -> None:
@@ -87,7 +87,7 @@ class Lost(ModelError):
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredModel:
     """A version in the registry."""
 
     version: str
@@ -268,7 +268,7 @@ class Tracking:
     def champion(self) -> tuple[str, Path] | None:
         """The champion's version and a local folder with its bundle; None when there is none yet.
 
-        Raises `ModelError` when MLflow cannot say, and `Lost` when the champion's files are gone.
+        Raises `ModelError` when MLflow cannot say, `ModelFilesMissing` when the champion's files are gone.
         """
         version = self.champion_version() if self._exists() else None
         return None if version is None else (version, self.bundle_of(version, champion=True))
@@ -285,17 +285,17 @@ class Tracking:
             raise _silent(error) from None
 
     def bundle_of(self, version: str, *, champion: bool = False) -> Path:
-        """A local folder with the bundle of a registered version; raises `Lost` when it is gone."""
+        """A local folder with the bundle of a registered version; `ModelFilesMissing` when it is gone."""
         location = self._client.get_model_version_download_uri(MODEL, version)
         try:
             local = Path(mlflow.artifacts.download_artifacts(artifact_uri=location, tracking_uri=self.uri))
         except (MlflowException, OSError):
             local = None
         if local is None or not (local / _BUNDLE).is_dir():
-            raise Lost(version, location, champion=champion)
+            raise ModelFilesMissing(version, location, champion=champion)
         return local / _BUNDLE
 
-    def registered(self) -> list[Registered]:
+    def registered(self) -> list[RegisteredModel]:
         """Every version there is, the newest first."""
         if not self._exists():
             return []
@@ -307,7 +307,9 @@ class Tracking:
                 when = int(held.creation_timestamp) * 1_000
                 mine = str(held.version) == champion
                 found.append(
-                    Registered(str(held.version), held.run_id, when, mine, dict(run.tags), dict(run.metrics))
+                    RegisteredModel(
+                        str(held.version), held.run_id, when, mine, dict(run.tags), dict(run.metrics)
+                    )
                 )
         except (MlflowException, SQLAlchemyError) as error:
             raise _silent(error) from None

@@ -21,7 +21,7 @@ from features.catalog.definitions import Catalog
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.evaluation.evaluate import Evidence
+    from training.evaluation.evaluate import Evaluation
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -34,7 +34,7 @@ POINTS = 400
 """Points a curve is drawn with, however many rows there are."""
 
 
-def drawn(bundle: Bundle, evidence: Evidence) -> dict[str, Figure]:
+def drawn(bundle: Bundle, evidence: Evaluation) -> dict[str, Figure]:
     """Every figure of a run, by the name it is kept under."""
     rows = evidence.rows
     sample = evidence.sample

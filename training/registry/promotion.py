@@ -22,8 +22,8 @@ from training.bundle.shap_values import TOLERANCE
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.evaluation.champion_comparison import Champion
-    from training.evaluation.evaluate import Evidence
+    from training.evaluation.champion_comparison import ChampionComparison
+    from training.evaluation.evaluate import Evaluation
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -47,7 +47,7 @@ LEAK_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """Whether the candidate becomes the champion, and why not; every sentence names its gate."""
 
     promoted: bool
@@ -59,14 +59,16 @@ class Decision:
     """The refusals, then the warnings, in Japanese."""
 
 
-class Said(NamedTuple):
+class BilingualMessage(NamedTuple):
     """What a gate has to say."""
 
     english: str
     japanese: str
 
 
-def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Decision:
+def decide_promotion(
+    bundle: Bundle, evidence: Evaluation, champion: ChampionComparison | None
+) -> GateDecision:
     """Put the candidate through every gate."""
     leak, suspect = strongest_alone(evidence.rows.matrix, evidence.rows.churned)
     gap = bundle.explainer.gap(evidence.sample, bundle.contributions(evidence.sample))
@@ -92,7 +94,7 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
     first = champion is None
     refusals = (*trivial, *(() if first else rest))
     warnings = (*(rest if first else ()), *_ahead(bundle), *_slow(fast), *_concerns(evidence, champion))
-    return Decision(
+    return GateDecision(
         not refusals,
         tuple(said.english for said in refusals),
         tuple(said.english for said in warnings),
@@ -101,7 +103,9 @@ def decide(bundle: Bundle, evidence: Evidence, champion: Champion | None) -> Dec
     )
 
 
-def record(log: Path, decision: Decision, *, decided_at: str, action: str = "train", **facts: str) -> None:
+def log_promotion(
+    log: Path, decision: GateDecision, *, decided_at: str, action: str = "train", **facts: str
+) -> None:
     """Append a decision to the promotion log (JSON lines), with its moment, version, run and the like.
 
     The action is `train`, or `promote` or `rollback` where somebody decided by hand.
@@ -112,7 +116,7 @@ def record(log: Path, decision: Decision, *, decided_at: str, action: str = "tra
         file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
 
 
-def decisions(log: Path) -> list[dict[str, Any]]:
+def promotion_log(log: Path) -> list[dict[str, Any]]:
     """Every line of the promotion log, oldest first; a line cut short by a crash is left out."""
     if not log.exists():
         return []
@@ -158,10 +162,10 @@ def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
     return best, column
 
 
-def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[Said]:
+def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[BilingualMessage]:
     mine, rival = figures["log_loss"], figures["baseline/base_rate/log_loss"]
     if not mine < rival:
-        yield Said(
+        yield BilingualMessage(
             f"base rate: log loss {mine:.4f} against {rival:.4f} of giving everyone the same probability, "
             f"worse by {mine - rival:.4f}",
             f"ベースレート：対数損失{mine:.4f}。全員に同じ確率を与えた場合の{rival:.4f}より"
@@ -169,11 +173,11 @@ def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[Said]:
         )
 
 
-def _beats_baselines(figures: Mapping[str, float]) -> Iterator[Said]:
+def _beats_baselines(figures: Mapping[str, float]) -> Iterator[BilingualMessage]:
     for name in TRIVIAL[1:]:
         mine, rival = figures["log_loss"], figures.get(f"baseline/{name}/log_loss")
         if rival is not None and not mine < rival:
-            yield Said(
+            yield BilingualMessage(
                 f"baseline: log loss {mine:.4f} against {rival:.4f} of {name} alone, "
                 f"worse by {mine - rival:.4f}",
                 f"単純な基準：対数損失{mine:.4f}。{_TRIVIAL_JA[name]}だけによる予測の{rival:.4f}より"
@@ -181,8 +185,8 @@ def _beats_baselines(figures: Mapping[str, float]) -> Iterator[Said]:
             )
 
 
-def _beats_champion(champion: Champion) -> Iterator[Said]:
-    if champion.apart:
+def _beats_champion(champion: ChampionComparison) -> Iterator[BilingualMessage]:
+    if champion.not_comparable_reason:
         return
     ours, theirs = champion.candidate, champion.figures
     worse = ours["log_loss"] - theirs["log_loss"]
@@ -191,7 +195,7 @@ def _beats_champion(champion: Champion) -> Iterator[Said]:
         there = low is not None and high is not None
         interval = f" (95% interval {low:+.4f} to {high:+.4f})" if there else ""
         ja = f"（95%信頼区間{low:+.4f}〜{high:+.4f}）" if there else ""
-        yield Said(
+        yield BilingualMessage(
             f"champion: log loss {ours['log_loss']:.4f} against {theirs['log_loss']:.4f} of version "
             f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f}{interval}",
             f"本番モデル：同じ{ours['rows']:,.0f}行での対数損失{ours['log_loss']:.4f}。"
@@ -200,7 +204,7 @@ def _beats_champion(champion: Champion) -> Iterator[Said]:
     error, noise = ours["expected_calibration_error"], ours["expected_calibration_error_noise"]
     rival = theirs["expected_calibration_error"]
     if error > max(rival, noise):
-        yield Said(
+        yield BilingualMessage(
             f"calibration: error {error:.4f} against {rival:.4f} of version {champion.version} "
             f"on the same rows, worse by {error - rival:.4f}, and chance explains {noise:.4f}",
             f"確率の正しさ：同じ行でのキャリブレーション誤差{error:.4f}。バージョン{champion.version}の"
@@ -208,9 +212,9 @@ def _beats_champion(champion: Champion) -> Iterator[Said]:
         )
 
 
-def _no_leak(auc: float, column: str) -> Iterator[Said]:
+def _no_leak(auc: float, column: str) -> Iterator[BilingualMessage]:
     if auc > TOO_GOOD:
-        yield Said(
+        yield BilingualMessage(
             f"leak: '{column}' alone reaches an AUC of {auc:.3f}, above {TOO_GOOD} by {auc - TOO_GOOD:.3f}; "
             "it seems to know the future. Check when its events are recorded.",
             f"リーク：「{column}」だけでAUCが{auc:.3f}に達し、上限{TOO_GOOD}を{auc - TOO_GOOD:.3f}上回る。"
@@ -218,13 +222,15 @@ def _no_leak(auc: float, column: str) -> Iterator[Said]:
         )
 
 
-def _features_present(bundle: Bundle, matrix: Floats, champion: Champion | None) -> Iterator[Said]:
+def _features_present(
+    bundle: Bundle, matrix: Floats, champion: ChampionComparison | None
+) -> Iterator[BilingualMessage]:
     used = bundle.used
     silent = [
         name for at, name in enumerate(bundle.catalog.columns) if used[at] and np.isnan(matrix[:, at]).all()
     ]
     if silent:
-        yield Said(
+        yield BilingualMessage(
             f"features: {len(silent)} of the {int(used.sum())} that the model reads say nothing "
             f"on the test dates, such as '{silent[0]}'",
             f"特徴量：モデルが使う{int(used.sum())}個のうち{len(silent)}個（「{silent[0]}」など）が、"
@@ -234,7 +240,7 @@ def _features_present(bundle: Bundle, matrix: Floats, champion: Champion | None)
         [] if champion is None else [name for name in champion.columns if name not in bundle.catalog.columns]
     )
     if champion is not None and gone:
-        yield Said(
+        yield BilingualMessage(
             f"features: {len(gone)} that version {champion.version} has are missing, such as '{gone[0]}'; "
             "is a source gone?",
             f"特徴量：バージョン{champion.version}にある{len(gone)}個（「{gone[0]}」など）がない。"
@@ -242,9 +248,9 @@ def _features_present(bundle: Bundle, matrix: Floats, champion: Champion | None)
         )
 
 
-def _additive(gap: float) -> Iterator[Said]:
+def _additive(gap: float) -> Iterator[BilingualMessage]:
     if not gap <= TOLERANCE:
-        yield Said(
+        yield BilingualMessage(
             f"explanation: contributions miss the model's log-odds by {gap:.2g}, above {TOLERANCE:.0e} by "
             f"{gap - TOLERANCE:.2g}",
             f"説明：寄与度の合計とモデルの対数オッズの差が{gap:.2g}あり、許容差{TOLERANCE:.0e}を"
@@ -252,9 +258,9 @@ def _additive(gap: float) -> Iterator[Said]:
         )
 
 
-def _slow(gap: float) -> Iterator[Said]:
+def _slow(gap: float) -> Iterator[BilingualMessage]:
     if not gap <= TOLERANCE:
-        yield Said(
+        yield BilingualMessage(
             f"explanation: that of large batches misses LightGBM's by {gap:.2g}, above {TOLERANCE:.0e}, so "
             "LightGBM explains them, which takes several times as long",
             f"説明：一括計算の寄与度がLightGBMのものと{gap:.2g}ずれ、許容差{TOLERANCE:.0e}を超える。"
@@ -262,7 +268,7 @@ def _slow(gap: float) -> Iterator[Said]:
         )
 
 
-def _ahead(bundle: Bundle) -> Iterator[Said]:
+def _ahead(bundle: Bundle) -> Iterator[BilingualMessage]:
     """Dates that only the company's own doing covers look as if everybody had left."""
     timeline = Timeline(bundle.timezone)
     acted = timeline.instant(bundle.settings["customers_until"])
@@ -270,7 +276,7 @@ def _ahead(bundle: Bundle) -> Iterator[Said]:
     if ahead > AHEAD * bundle.churn.horizon.days:
         until = timeline.name(timeline.midnight_after(acted + 1))
         ends = timeline.local(acted).date(), timeline.local(bundle.trained_until).date()
-        yield Said(
+        yield BilingualMessage(
             f"coverage: the customers' own events end on {ends[0]}, {ahead:.1f} days "
             f"before the company's, which end on {ends[1]}, so the last "
             "dates can look as if everybody left. Ingest what customers did since, or train with "
@@ -281,11 +287,11 @@ def _ahead(bundle: Bundle) -> Iterator[Said]:
         )
 
 
-def _concerns(evidence: Evidence, champion: Champion | None) -> Iterator[Said]:
+def _concerns(evidence: Evaluation, champion: ChampionComparison | None) -> Iterator[BilingualMessage]:
     """What people should know but no gate refuses."""
     figures = evidence.figures
     if evidence.level == "low":
-        yield Said(
+        yield BilingualMessage(
             "evidence: low, because there are too few dates, or too few customers who left or stayed, "
             "to test on later dates than those that taught",
             "根拠の強さ：低い。学習より後の日付で検証するには、基準日または離反・継続した顧客が少なすぎる。",
@@ -294,16 +300,16 @@ def _concerns(evidence: Evidence, champion: Champion | None) -> Iterator[Said]:
     people = max(figures.get("test_customers", 1.0), 1.0)
     chance = 2.0 * float(np.sqrt(rate * (1.0 - rate) / people))
     if abs(drift) > chance:
-        yield Said(
+        yield BilingualMessage(
             f"drift: {rate + drift:.1%} were expected to leave on the test dates and {rate:.1%} left, "
             f"{abs(drift) * 100:.1f} points {'fewer' if drift > 0 else 'more'}",
             f"ドリフト：検証日の離反率は予測{rate + drift:.1%}に対し実際{rate:.1%}で、"
             f"{abs(drift) * 100:.1f}ポイント{'低い' if drift > 0 else '高い'}。",
         )
-    if champion is not None and champion.apart:
-        yield Said(
-            f"champion: version {champion.version} {champion.apart}, so the two could not be compared; "
-            "the newer one is taken if nothing else is wrong",
+    if champion is not None and champion.not_comparable_reason:
+        yield BilingualMessage(
+            f"champion: version {champion.version} {champion.not_comparable_reason}, so the two could not be "
+            "compared; the newer one is taken if nothing else is wrong",
             f"本番モデル：バージョン{champion.version}とは同じ条件で比較できない。"
             "ほかに問題がなければ新しいモデルを採用する。",
         )

@@ -18,9 +18,9 @@ from training.registry.plots import drawn
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.evaluation.evaluate import Evidence
+    from training.evaluation.evaluate import Evaluation
     from training.registry.mlflow_tracking import Run, Tracking
-    from training.registry.promotion import Decision
+    from training.registry.promotion import GateDecision
     from training.tuning import Tuning
 
 ENVIRONMENT = (
@@ -39,7 +39,9 @@ GATES = ("strongest_feature_auc", "additivity_gap", "fast_explanation_gap")
 """What promotion looked at besides the run's own figures."""
 
 
-def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tags: str) -> None:
+def upload_run_artifacts(
+    run: Run, bundle: Bundle, evidence: Evaluation, decision: GateDecision, **tags: str
+) -> None:
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
     run.log_metrics({**bundle.figures, **gate_figures(decision)})
@@ -69,7 +71,7 @@ def keep(run: Run, bundle: Bundle, evidence: Evidence, decision: Decision, **tag
     )
 
 
-def keep_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
+def upload_tuning_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
     """Every trial of a search as a run nested below the one that used its best settings."""
     facts = tuning.facts
     run.log_parameters({"tuning": facts})
@@ -88,7 +90,7 @@ def keep_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
                 one.log_metrics({"tuning/log_loss": loss}, step=step)
 
 
-def _datasets(run: Run, bundle: Bundle, evidence: Evidence) -> None:
+def _datasets(run: Run, bundle: Bundle, evidence: Evaluation) -> None:
     """The events, and the rows of each role with its as-of dates; the test's with its columns."""
     calendar: dict[str, list[str]] = dict(bundle.settings.get("calendar", {}))
     run.log_dataset(
@@ -112,7 +114,7 @@ def _datasets(run: Run, bundle: Bundle, evidence: Evidence) -> None:
     )
 
 
-def gate_figures(decision: Decision) -> dict[str, float]:
+def gate_figures(decision: GateDecision) -> dict[str, float]:
     """What the gates looked at beyond the run's own figures."""
     return {
         f"gate/{name}": value
@@ -121,7 +123,7 @@ def gate_figures(decision: Decision) -> dict[str, float]:
     }
 
 
-def feature_table(bundle: Bundle, evidence: Evidence) -> str:
+def feature_table(bundle: Bundle, evidence: Evaluation) -> str:
     """Every feature as CSV: what it says, how typical customers stand, and how much it moves the risk."""
     catalog = bundle.catalog
     moved = np.abs(bundle.contributions(evidence.sample)[:, :-1]).mean(axis=0)

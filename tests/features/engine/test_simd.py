@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.engine import kernel, simd
-from features.engine.simd import both_ways, four, four_at, lesser, mixed, put, spread, turned, where_positive
+from features.engine.simd import (
+    blend,
+    both_ways,
+    four,
+    four_at,
+    minimum4,
+    scatter4,
+    select_positive4,
+    store4,
+    transpose4,
+)
 
 Fours = st.lists(st.floats(width=64), min_size=4, max_size=4).map(np.array)
 _U = np.uintp
@@ -21,14 +31,14 @@ _U = np.uintp
 @numba.njit(error_model="numpy")
 def _together(a, b, out):  # type: ignore[no-untyped-def]
     x, y = four_at(a, _U(0)), four_at(b, _U(0))
-    put(out, _U(0), x + y)
-    put(out, _U(4), x - y)
-    put(out, _U(8), x / y)
-    put(out, _U(12), -x)
-    put(out, _U(16), lesser(x, y))
-    put(out, _U(20), where_positive(x, y, four(3.0)))
-    put(out, _U(24), mixed(x, y))
-    put(out, _U(28), both_ways(a[0]))
+    store4(out, _U(0), x + y)
+    store4(out, _U(4), x - y)
+    store4(out, _U(8), x / y)
+    store4(out, _U(12), -x)
+    store4(out, _U(16), minimum4(x, y))
+    store4(out, _U(20), select_positive4(x, y, four(3.0)))
+    store4(out, _U(24), blend(x, y))
+    store4(out, _U(28), both_ways(a[0]))
 
 
 @numba.njit(error_model="numpy")
@@ -53,11 +63,11 @@ def test_four_numbers_are_computed_with_the_bits_of_one(a: np.ndarray, b: np.nda
 
 @numba.njit(error_model="numpy")
 def _turn(records, places, out):  # type: ignore[no-untyped-def]
-    first, second, third, fourth = turned(records, places, _U(1))
-    put(out, _U(0), first)
-    put(out, _U(4), second)
-    put(out, _U(8), third)
-    put(out, _U(12), fourth)
+    first, second, third, fourth = transpose4(records, places, _U(1))
+    store4(out, _U(0), first)
+    store4(out, _U(4), second)
+    store4(out, _U(8), third)
+    store4(out, _U(12), fourth)
 
 
 def test_four_records_are_turned_into_four_columns() -> None:
@@ -69,7 +79,7 @@ def test_four_records_are_turned_into_four_columns() -> None:
 
 @numba.njit(error_model="numpy")
 def _spread(line, columns, numbers):  # type: ignore[no-untyped-def]
-    spread(line, _U(2), columns, _U(1), four_at(numbers, _U(0)))
+    scatter4(line, _U(2), columns, _U(1), four_at(numbers, _U(0)))
 
 
 def test_numbers_go_into_columns_side_by_side_or_each_into_its_own() -> None:

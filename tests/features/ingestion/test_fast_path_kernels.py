@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.ingestion.fast_path_kernels import IN_ORDER, ODD, OUT_OF_ORDER, look, moments
+from features.ingestion.fast_path_kernels import IN_ORDER, ODD, OUT_OF_ORDER, check_rows, parse_timestamps
 from features.timeline import to_instant
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -20,7 +20,7 @@ MOMENTS = st.datetimes(FIRST, LAST, timezones=OFFSETS)
 def read(texts: list[str]) -> list[int] | None:
     said = np.empty(len(texts), np.int64)
     lines = np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8)
-    return said.tolist() if moments(lines, said) else None
+    return said.tolist() if parse_timestamps(lines, said) else None
 
 
 @given(st.lists(MOMENTS, min_size=1, max_size=5), st.sampled_from("T "))
@@ -73,7 +73,7 @@ def test_anything_else_is_left_to_python(text: str) -> None:
 def test_rows_are_odd_in_order_or_out_of_order() -> None:
     def found(keys: list[int], instants: list[int], values: list[float], kinds: list[int]) -> int:
         arrays = np.array(keys), np.array(instants), np.array(values), np.array(kinds, np.int32)
-        return int(look(*arrays, 1, 0, 100, 1e6))
+        return int(check_rows(*arrays, 1, 0, 100, 1e6))
 
     nan = float("nan")
     assert found([], [], [], []) == IN_ORDER

@@ -19,13 +19,13 @@ import pytest
 from pydantic import ValidationError
 
 from features.errors import ConfigurationError, DataError
-from features.ingestion.sources import Attribute, Feed, Source
+from features.ingestion.sources import Attribute, Source, SourceReader
 
 SELECT = "select c as customer_id, t as occurred_at, 'purchase' as kind, v as value, n as event_id from "
 
 
 def rows(source: Source | Attribute, folder: Path, since: str | int | None = None) -> list[dict[str, object]]:
-    return [row for batch in Feed(source, folder, since) for row in batch.to_pylist()]
+    return [row for batch in SourceReader(source, folder, since) for row in batch.to_pylist()]
 
 
 def source(query: str, **other: str) -> Source:
@@ -119,7 +119,7 @@ def test_an_attribute_must_say_since_when_it_is_known(folder):
 
 def test_a_watermark_lets_the_next_ingest_read_only_what_is_new(folder):
     orders = source(SELECT + "read_csv('data/*.csv') order by n", watermark="event_id")
-    first = Feed(orders, folder)
+    first = SourceReader(orders, folder)
     assert sum(batch.num_rows for batch in first) == 3
     assert first.watermark == 3
     (folder / "data/c.csv").write_text("c,t,v,n\nzoe,2024-05-09,1,4\n")
@@ -128,7 +128,7 @@ def test_a_watermark_lets_the_next_ingest_read_only_what_is_new(folder):
 
 def test_a_watermark_may_be_a_moment(folder):
     orders = source(SELECT.replace(" t ", " t::timestamp ") + "'data/*.csv'", watermark="occurred_at")
-    first = Feed(orders, folder)
+    first = SourceReader(orders, folder)
     list(first)
     assert first.watermark == "2024-05-03 00:00:00"
     assert [row["event_id"] for row in rows(orders, folder, first.watermark)] == [3]
@@ -168,7 +168,7 @@ def test_sqlite_is_read_through_a_connection(folder):
         ])  # fmt: skip
     database.close()
     orders = source(SELECT + "orders", connection="sqlite:///shop.db", watermark="event_id")
-    feed = Feed(orders, folder)
+    feed = SourceReader(orders, folder)
     found = [row for batch in feed for row in batch.to_pylist()]
     assert [(row["customer_id"], row["value"]) for row in found] == [
         ("ann", 3.5),
@@ -240,7 +240,7 @@ def test_postgresql_is_read_through_a_real_connection(postgresql, folder):
         ))  # fmt: skip
     engine.dispose()
     orders = source(SELECT + "orders order by t", connection=postgresql, watermark="occurred_at")
-    feed = Feed(orders, folder)
+    feed = SourceReader(orders, folder)
     tables = list(feed)
     assert sum(table.num_rows for table in tables) == 60_000
     assert len(tables) > 1  # streamed

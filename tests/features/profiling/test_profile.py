@@ -15,8 +15,8 @@ import pytest
 from features.catalog.definitions import IndicatorSettings, indicators
 from features.errors import DataError
 from features.event_store import EventStore
-from features.profiling.checks import Oddity, oddities
-from features.profiling.profile import Inventory, Refused, gaps, take
+from features.profiling.checks import CheckFinding, run_checks
+from features.profiling.profile import DataProfile, QuarantineReason, gaps, profile_events
 from features.timeline import Timeline
 
 UTC = Timeline()
@@ -39,13 +39,13 @@ def event(customer: str, when: str | datetime, kind: str = "purchase", **more: A
     return {"customer_id": customer, "occurred_at": moment, "kind": kind, **more}
 
 
-def examined(folder: Path, rows: Iterable[Row], timeline: Timeline = UTC) -> Inventory:
-    return take(stored(folder, rows, timeline), indicators({}), timeline)
+def examined(folder: Path, rows: Iterable[Row], timeline: Timeline = UTC) -> DataProfile:
+    return profile_events(stored(folder, rows, timeline), indicators({}), timeline)
 
 
-def found(folder: Path, rows: Iterable[Row], timeline: Timeline = UTC) -> dict[str, Oddity]:
+def found(folder: Path, rows: Iterable[Row], timeline: Timeline = UTC) -> dict[str, CheckFinding]:
     inventory = examined(folder, rows, timeline)
-    return {one.name: one for one in oddities(inventory, timeline)}
+    return {one.name: one for one in run_checks(inventory, timeline)}
 
 
 def daily(
@@ -135,7 +135,7 @@ def test_days_are_those_of_the_project(tmp_path: Path) -> None:
 
 def test_events_at_or_after_until_do_not_exist(tmp_path: Path) -> None:
     store = stored(tmp_path, [event("ann", "2024-05-01"), event("bob", "2024-05-08")])
-    inventory = take(store, indicators({}), UTC, until=UTC.instant("2024-05-08"))
+    inventory = profile_events(store, indicators({}), UTC, until=UTC.instant("2024-05-08"))
     assert (inventory.events, inventory.customers) == (1, 1)
     assert UTC.name(inventory.newest) == "2024-05-01"
     sentence = (
@@ -143,13 +143,13 @@ def test_events_at_or_after_until_do_not_exist(tmp_path: Path) -> None:
         "Ingest some with `kizuna ingest`."
     )
     with pytest.raises(DataError, match=f"^{re.escape(sentence)}$"):
-        take(store, indicators({}), UTC, until=UTC.instant("2024-05-01"))
+        profile_events(store, indicators({}), UTC, until=UTC.instant("2024-05-01"))
 
 
 def test_a_store_without_events_is_refused(tmp_path: Path) -> None:
     sentence = "cannot read events: nothing was ingested yet; run `kizuna ingest`"
     with pytest.raises(DataError, match=f"^{re.escape(sentence)}$"):
-        take(EventStore(tmp_path), indicators({}), UTC)
+        profile_events(EventStore(tmp_path), indicators({}), UTC)
     sentence = (
         "cannot examine the data: the store holds no event of a customer. Ingest some with `kizuna ingest`."
     )
@@ -238,10 +238,10 @@ def test_rows_without_customer_and_refused_rows_are_told_by_reason(tmp_path: Pat
     rows += [event("bob", f"2030-01-01 10:{n:02}:00") for n in range(40)]
     inventory = examined(tmp_path, rows)
     assert inventory.refused == (
-        Refused("orders", "customer_id is empty", 60),
-        Refused("orders", "occurred_at is in the future", 40),
+        QuarantineReason("orders", "customer_id is empty", 60),
+        QuarantineReason("orders", "occurred_at is in the future", 40),
     )
-    odd = {one.name: one for one in oddities(inventory, UTC)}
+    odd = {one.name: one for one in run_checks(inventory, UTC)}
     assert odd["without_customer"].english == (
         "6.0% of the rows (60) name no customer and stay out: can they be joined to one?"
     )
@@ -261,8 +261,8 @@ def test_kinds_that_no_indicator_names_are_told(tmp_path: Path) -> None:
         "Add them to the `kinds` of an `[indicators.NAME]`."
     )
     named = indicators({"purchase": IndicatorSettings(kinds=("purchase", "basket"))})  # type: ignore[call-arg]
-    inventory = take(EventStore(tmp_path / "state"), named, UTC)
-    assert oddities(inventory, UTC) == ()
+    inventory = profile_events(EventStore(tmp_path / "state"), named, UTC)
+    assert run_checks(inventory, UTC) == ()
 
 
 def test_a_shared_account_and_missing_amounts_are_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from features.errors import UsageError
 from features.simulation.simulate import simulate
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_causes_show_in_what_customers_do_and_say(service: Path) -> None:
 
 
 def test_every_indicator_is_there_and_the_product_takes_every_row_as_it_is(service: Path) -> None:
-    call = Call(service)
+    call = CliContext(service)
     project = call.project
     receipts = call.store.ingest(
         project.settings.sources,

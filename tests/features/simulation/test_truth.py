@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from features.simulation.simulate import simulate
-from serving.actions.customer_profiles import portraits
-from serving.actions.playbook import Rule, read
-from serving.actions.rule_matching import plan
-from serving.actions.rule_validation import Vocabulary
-from serving.cli.context import Call
-from serving.scoring.batch import answer
-from serving.state.score_file import Answers, Facts, Scores
+from serving.actions.customer_profiles import customer_profiles
+from serving.actions.playbook import PlaybookRule, read
+from serving.actions.rule_matching import match_rules
+from serving.actions.rule_validation import RuleVocabulary
+from serving.cli.context import CliContext
+from serving.scoring.batch import score_customers
+from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from training.bundle.model_bundle import Bundle
-from training.explanation.reasons import reason
+from training.explanation.reasons import reason_of
 from training.labels.labelling import IN_COHORT
 from training.train import learn
 
@@ -40,7 +40,7 @@ class Said:
     caused: dict[str, NDArray[np.bool_]]
     """Who has each cause, begun in the last 90 days; and, under `ever …`, who ever had it."""
     stated_error: float
-    planned: list[Rule]
+    planned: list[PlaybookRule]
     """The rules of the list's first 500 customers."""
 
 
@@ -48,13 +48,13 @@ class Said:
 def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     folder = tmp_path_factory.mktemp("service")
     simulate(folder, customers=5_000, months=24, seed=5)
-    call = Call(folder)
+    call = CliContext(folder)
     settings, timeline = call.project.settings, call.project.timeline
     call.store.ingest(settings.sources, settings.attributes, folder=folder, timeline=timeline, now=call.now)
     as_of = timeline.instant(DAY)
     bundle = learn(call.store, call.plan(), until=as_of)[0]
-    parts = [answer(bundle, history, as_of) for history in call.store.histories(until=as_of)]
-    answers = Answers.joined([part.take(np.flatnonzero(part.status == IN_COHORT)) for part in parts])
+    parts = [score_customers(bundle, history, as_of) for history in call.store.histories(until=as_of)]
+    answers = ScoreTable.joined([part.take(np.flatnonzero(part.status == IN_COHORT)) for part in parts])
     names = call.store.customers.names(answers.key)
     database = duckdb.connect(config={"file_search_path": str(folder)})
     database.execute("set TimeZone = 'Asia/Tokyo'")
@@ -78,20 +78,20 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
             """).fetchnumpy()["place"]
             caused[name] = np.isin(np.arange(len(names)), found)
     columns = range(len(bundle.catalog.columns))
-    about = np.array([*(reason(bundle, column, np.nan, 0.0).indicator for column in columns), "none"])
+    about = np.array([*(reason_of(bundle, column, np.nan, 0.0).indicator for column in columns), "none"])
     raising = np.where(answers.reason_contributions > 0, answers.reason_features, -1)
     stated = bundle.figures["expected_calibration_error_high"]
     scores = Scores(answers, facts(bundle, as_of))
     playbook = read(None).playbook
-    seen = portraits(call.store, scores, bundle, playbook, call.project.indicators)
+    seen = customer_profiles(call.store, scores, bundle, playbook, call.project.indicators)
     levels = tuple(tuple(level.name for level in one.levels) for one in playbook.loyalty)
-    made = plan(playbook, Vocabulary(bundle.tiers.names, seen.reasons, (), levels), seen, scores)
+    made = match_rules(playbook, RuleVocabulary(bundle.tiers.names, seen.reasons, (), levels), seen, scores)
     planned = [playbook.rules[number] for number in made.rule[made.order[:500]].tolist()]
     return Said(answers.churn_probability, np.asarray(true), about[raising], caused, stated, planned)
 
 
-def facts(bundle: Bundle, as_of: int) -> Facts:
-    return Facts(
+def facts(bundle: Bundle, as_of: int) -> ScoreMetadata:
+    return ScoreMetadata(
         as_of=as_of,
         model_version="1",
         fingerprint=bundle.fingerprint,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.storage import parquet_pages, run_reader, sorted_run
-from features.storage.run_reader import Excerpt, excerpt
-from features.storage.sorted_run import Rows
-from features.storage.string_dictionary import Vocabulary
+from features.storage.run_reader import RunColumns, read_columns
+from features.storage.sorted_run import RunRows
+from features.storage.string_dictionary import StringDictionary
 from features.timeline import ALWAYS
 
 COLUMNS = frozenset({"value", "channel", "place", "detail"})
@@ -22,7 +22,7 @@ COLUMNS = frozenset({"value", "channel", "place", "detail"})
 
 def run(folder: Path, events: int, customers: int, details: int, nulls: float, seed: int) -> Path:
     """A run as the store writes it."""
-    dice, vocabulary = np.random.default_rng(seed), Vocabulary()
+    dice, vocabulary = np.random.default_rng(seed), StringDictionary()
     names = pa.array([f"text {n}" for n in range(details + 5)])
     vocabulary.codes(names, grow=True)
     keys = np.sort(dice.integers(0, customers, events)) * 16
@@ -31,7 +31,7 @@ def run(folder: Path, events: int, customers: int, details: int, nulls: float, s
         drawn = dice.integers(first, last, events).astype(np.int32)
         return np.where(dice.random(events) < nulls, np.int32(-1), drawn)
 
-    rows = Rows(
+    rows = RunRows(
         keys,
         np.sort(dice.integers(0, 2**50, events)),
         np.where(dice.random(events) < nulls, dice.integers(0, 2**50, events), ALWAYS),
@@ -48,7 +48,7 @@ def run(folder: Path, events: int, customers: int, details: int, nulls: float, s
     return folder / "run.parquet"
 
 
-def said(part: Excerpt) -> dict[str, list[object]]:
+def said(part: RunColumns) -> dict[str, list[object]]:
     columns = {name: [(*names, None)[code] for code in codes] for name, (codes, names) in part.texts.items()}
     return {
         "key": np.repeat(part.keys, np.diff(part.starts)).tolist(),
@@ -59,7 +59,7 @@ def said(part: Excerpt) -> dict[str, list[object]]:
     }
 
 
-def by_arrow(path: Path) -> Excerpt:
+def by_arrow(path: Path) -> RunColumns:
     footer = pq.read_metadata(path)
     return run_reader._from_arrow(path, footer, tuple(range(footer.num_row_groups)), COLUMNS)
 
@@ -84,7 +84,7 @@ def test_stretches_and_codes_go_on_over_row_groups(tmp_path, monkeypatch):
     monkeypatch.setattr(sorted_run, "ROW_GROUP", 1000)
     path = run(tmp_path, 10_000, 7, 50, 0.1, 3)
     assert pq.read_metadata(path).num_row_groups == 10
-    found = excerpt(path, COLUMNS)
+    found = read_columns(path, COLUMNS)
     assert said(found) == said(by_arrow(path))
     assert found.keys.tolist() == [16 * n for n in range(7)]
 
@@ -101,7 +101,7 @@ def test_a_run_in_another_layout_is_read_all_the_same(tmp_path, layout):
     wanted = said(by_arrow(path))
     table = pq.read_table(path, read_dictionary=list(sorted_run.TEXTS), partitioning=None)
     pq.write_table(table.replace_schema_metadata({"kizuna.digest": "1"}), path, **layout)
-    assert said(excerpt(path, COLUMNS)) == wanted
+    assert said(read_columns(path, COLUMNS)) == wanted
 
 
 def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
@@ -114,7 +114,7 @@ def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
             broken[at] = dice.integers(0, 256)
         path.write_bytes(broken)
         try:
-            found = excerpt(path, COLUMNS)
+            found = read_columns(path, COLUMNS)
         except (OSError, pa.ArrowException, UnicodeDecodeError):
             continue
         assert len(found) == 3000
@@ -123,13 +123,13 @@ def test_a_damaged_page_is_an_error_and_no_crash(tmp_path):
 @pytest.mark.parametrize("bit", [42, 52, 62, 63])  # 51 days, 142 years, and no date at all
 def test_an_instant_that_lost_a_bit_is_damage(tmp_path, bit):
     path = run(tmp_path, 3000, 30, 300, 0.05, 5)  # an event every four days
-    whole, instants = bytearray(path.read_bytes()), excerpt(path, COLUMNS).instants
+    whole, instants = bytearray(path.read_bytes()), read_columns(path, COLUMNS).instants
     place = whole.index(instants[1500:1502].tobytes())  # they lie plain in the page
     moment = int.from_bytes(whole[place : place + 8], "little") ^ 1 << bit
     whole[place : place + 8] = moment.to_bytes(8, "little")
     path.write_bytes(whole)
     with pytest.raises(OSError, match="damaged: its events are not in order"):
-        excerpt(path, COLUMNS)
+        read_columns(path, COLUMNS)
 
 
 def test_the_order_of_events_is_that_within_customers():
@@ -180,7 +180,7 @@ def test_a_level_that_is_neither_yes_nor_no_is_no_page_of_ours():
 def test_only_the_wanted_customers_are_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(sorted_run, "ROW_GROUP", 500)
     path = run(tmp_path, 3000, 30, 300, 0.05, 5)
-    found, everyone = excerpt(path, COLUMNS, np.array([16, 17, 320])), said(excerpt(path, COLUMNS))
+    found, everyone = read_columns(path, COLUMNS, np.array([16, 17, 320])), said(read_columns(path, COLUMNS))
     rows = [row for row, key in enumerate(everyone["key"]) if key in (16, 320)]
     assert said(found) == {name: [column[row] for row in rows] for name, column in everyone.items()}
     assert found.ids().to_pylist() == [f"e{row}" for row in rows]

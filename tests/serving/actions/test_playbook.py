@@ -9,10 +9,10 @@ import pytest
 
 from features.errors import ConfigurationError
 from serving.actions.playbook import parse, read
-from serving.actions.rule_validation import Vocabulary, check
+from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.actions.toml_positions import line_of, places
 
-VOCABULARY = Vocabulary(
+VOCABULARY = RuleVocabulary(
     tiers=("dormant", "cooling", "casual", "engaged", "devoted"),
     reasons=("purchase", "usage", "inquiry", "tenure"),
     channels=("app", "phone"),
@@ -48,15 +48,15 @@ def rule(name: str, *conditions: str, action: str = "call") -> str:
 def refused(text: str, line: int, wrong: str) -> None:
     message = f"cannot use playbook.toml, line {line}: {wrong}"
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
-        check(parse(text, "playbook.toml"), VOCABULARY)
+        validate_rules(parse(text, "playbook.toml"), VOCABULARY)
 
 
 def accepted(*rules: str) -> None:
-    check(parse(HEAD + "".join(rules), "playbook.toml"), VOCABULARY)
+    validate_rules(parse(HEAD + "".join(rules), "playbook.toml"), VOCABULARY)
 
 
 def test_the_default_playbook_is_accepted_whatever_channels_a_project_has() -> None:
-    check(read(None), VOCABULARY)
+    validate_rules(read(None), VOCABULARY)
 
 
 def test_the_default_playbook_says_everything_in_both_languages() -> None:

@@ -7,13 +7,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
-from serving.actions.conditions import Bounds, ranks
-from serving.actions.customer_profiles import Portraits
+from serving.actions.conditions import NumberCondition, ranks
+from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.lifecycle import movement, stages
-from serving.actions.playbook import Playbook, Stages, parse
-from serving.actions.rule_matching import Plan, plan
+from serving.actions.playbook import Playbook, StageRules, parse
+from serving.actions.rule_matching import ActionPlan, match_rules
 from serving.schemas.terms import OUTCOMES, STAGES
-from serving.state.score_file import Answers, Facts, Scores
+from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from tests.serving.actions.test_playbook import HEAD, VOCABULARY, rule
 from training.labels.labelling import IN_COHORT
 
@@ -27,7 +27,7 @@ def scores(probability: list[float], value: list[float] | None = None) -> Scores
     v = np.full(len(p), 1000.0) if value is None else np.array(value)
     n = len(p)
     inside = ~np.isnan(p)
-    answers = Answers(
+    answers = ScoreTable(
         key=np.arange(n),
         status=np.where(inside, IN_COHORT, LAPSED).astype(np.int8),
         churn_probability=p,
@@ -41,10 +41,10 @@ def scores(probability: list[float], value: list[float] | None = None) -> Scores
     )
     facts = {"as_of": AS_OF, "model_version": "1", "fingerprint": "", "data_version": "", "newest": None}
     more = {"evidence": "normal", "amounts": True, "tiers": VOCABULARY.tiers, "scored_at": AS_OF}
-    return Scores(answers, Facts(**facts, **more))
+    return Scores(answers, ScoreMetadata(**facts, **more))
 
 
-def portraits(scored: Scores, **columns: list[object]) -> Portraits:
+def portraits(scored: Scores, **columns: list[object]) -> CustomerProfiles:
     """What is known of the scored customers besides; the same for all unless given."""
     n = len(scored.answers)
     usual: dict[str, object] = {
@@ -55,19 +55,19 @@ def portraits(scored: Scores, **columns: list[object]) -> Portraits:
     table["contacted_0"] = table["contacted_0"].cast(pa.timestamp("us", "UTC"))
     table["probability_rank"] = pa.array(ranks(scored.answers.churn_probability))
     table["value_rank"] = pa.array(ranks(scored.answers.expected_value))
-    return Portraits(pa.table(table), ("purchase", "usage", "inquiry", "tenure", "none"))
+    return CustomerProfiles(pa.table(table), ("purchase", "usage", "inquiry", "tenure", "none"))
 
 
-def made(text: str, scored: Scores, **columns: list[object]) -> tuple[Playbook, Plan]:
+def made(text: str, scored: Scores, **columns: list[object]) -> tuple[Playbook, ActionPlan]:
     playbook = parse(text, "playbook.toml").playbook
-    return playbook, plan(playbook, VOCABULARY, portraits(scored, **columns), scored)
+    return playbook, match_rules(playbook, VOCABULARY, portraits(scored, **columns), scored)
 
 
-def rules_of(playbook: Playbook, planned: Plan) -> list[str | None]:
+def rules_of(playbook: Playbook, planned: ActionPlan) -> list[str | None]:
     return [None if number < 0 else playbook.rules[number].name for number in planned.rule.tolist()]
 
 
-def outcomes(planned: Plan) -> list[str]:
+def outcomes(planned: ActionPlan) -> list[str]:
     return [OUTCOMES[number] for number in planned.outcome.tolist()]
 
 
@@ -136,7 +136,7 @@ def test_stages_are_tried_from_lapsed_to_established() -> None:
     moved = movement(tier, np.array([-1, 3, 3, 3, 3, 2, -1], np.int8))
     probability = np.array([np.nan, 0.9, 0.9, 0.1, 0.1, 0.1, np.nan])
     found = stages(
-        Stages(considering_leaving=Bounds.of(">= 0.5"), onboarding_days=60),
+        StageRules(considering_leaving=NumberCondition.of(">= 0.5"), onboarding_days=60),
         np.array([1, 0, 0, 0, 0, 0, 2], np.int8),
         np.array([500.0, 10, 10, 59.9, 60, 500, 500]),
         np.array([True, True, False, False, False, False, False]),

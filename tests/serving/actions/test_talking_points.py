@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from features.timeline import Timeline
 from serving.actions import talking_points
-from serving.actions.item_similarity import Likeness
+from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.loyalty import loyalty
-from serving.actions.playbook import Level, Members, Programme
+from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme
 from serving.reports.customer_metrics import attitude
-from serving.reports.event_index import Facts
+from serving.reports.event_index import EventIndex
 from serving.schemas.terms import ANSWERED, ATTITUDES, NO_INQUIRY, OPEN
 from tests.serving.reports.small import churn, facts
 
@@ -25,7 +25,7 @@ def column(found: dict[str, pa.Array], name: str) -> list[object]:
 
 
 def test_the_favourite_is_bought_most_and_the_stopped_one_not_for_90_days_by_who_still_buys() -> None:
-    found = talking_points.buying(
+    found = talking_points.favourite_and_stopped_category(
         facts("""
             customer  when        kind      value  detail
             ann       2024-03-01  purchase  10     tea
@@ -40,14 +40,14 @@ def test_the_favourite_is_bought_most_and_the_stopped_one_not_for_90_days_by_who
             dan       2023-12-01  purchase  10     wine
         """),
         AS_OF,
-        Likeness(),
+        ItemSimilarity(),
     )
     assert column(found, "favourite_category") == ["tea", "tea", "wine", None]
     assert column(found, "stopped_category") == ["tea", None, None, None]
 
 
 def test_the_channel_and_the_local_hour_are_those_of_the_last_180_days() -> None:
-    found = talking_points.habits(
+    found = talking_points.preferred_channel_and_hour(
         facts("""
             customer  when              kind      channel
             ann       2024-12-01T20:10  visit     app
@@ -64,7 +64,7 @@ def test_the_channel_and_the_local_hour_are_those_of_the_last_180_days() -> None
 
 
 def test_anniversary_and_birthday_come_next_and_a_leap_day_may_be_the_1st_of_march() -> None:
-    found = talking_points.dates(
+    found = talking_points.tenure_and_anniversaries(
         facts("""
             customer  when        kind                detail
             ann       2022-01-15  started             -
@@ -96,16 +96,16 @@ def test_a_first_purchase_soon_after_the_record_began_has_no_anniversary() -> No
         cat       2022-04-30  purchase    10
         dan       2021-01-01  email_sent  -
     """)
-    table = pa.table(talking_points.dates(shown, AS_OF, settings, "birthday"))
-    found = talking_points.without_uncertain_anniversaries(table, settings)
+    table = pa.table(talking_points.tenure_and_anniversaries(shown, AS_OF, settings, "birthday"))
+    found = talking_points.drop_left_censored_anniversaries(table, settings)
     assert column(found, "anniversary_years") == [None, None, 3, None]
     assert column(found, "anniversary_in_days") == [None, None, 119, None]
     assert column(found, "tenure_days") == column(table, "tenure_days")
-    assert talking_points.without_uncertain_anniversaries(table, churn(type="contract")) == table
+    assert talking_points.drop_left_censored_anniversaries(table, churn(type="contract")) == table
 
 
 def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_was_said() -> None:
-    found = talking_points.said(
+    found = talking_points.last_inquiry_and_survey(
         facts("""
             customer  when        kind           value  detail
             ann       2024-10-01  ticket_opened  30     billing
@@ -124,7 +124,7 @@ def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_
 
 
 def test_who_asked_to_be_left_alone_and_when_each_way_of_contact_was_last_used() -> None:
-    found = talking_points.reachable(
+    found = talking_points.contact_permission_and_recency(
         facts("""
             customer  when        kind              detail
             ann       2024-10-01  attribute.quiet   yes
@@ -155,7 +155,7 @@ def test_a_customer_has_returned_who_started_again_after_an_end_or_after_a_long_
         cat       2024-12-01  started
         dan       2024-11-10  cancelled
     """)
-    assert talking_points.returned(contract, churn(type="contract"), since).tolist() == [
+    assert talking_points.has_returned(contract, churn(type="contract"), since).tolist() == [
         True,
         False,
         False,
@@ -170,7 +170,7 @@ def test_a_customer_has_returned_who_started_again_after_an_end_or_after_a_long_
         cat       2024-01-01  purchase  5
         cat       2024-06-01  purchase  5
     """)
-    assert talking_points.returned(silence, churn(active_days=90), since).tolist() == [True, False, False]
+    assert talking_points.has_returned(silence, churn(active_days=90), since).tolist() == [True, False, False]
 
 
 def test_attitude_is_the_last_answer_within_a_year_on_the_scale() -> None:
@@ -198,7 +198,7 @@ def test_attitude_is_the_last_answer_within_a_year_on_the_scale() -> None:
 
 def used(pairs: list[tuple[int, str]], customers: int, recent: Callable[[int, str], bool]) -> list[object]:
     """What is recommended to each customer who used these things, gathered in two buckets."""
-    likeness = Likeness()
+    likeness = ItemSimilarity()
     for first, last in ((0, customers // 2), (customers // 2, customers)):
         mine = [(who - first, what) for who, what in pairs if first <= who < last]
         names = tuple(dict.fromkeys(what for _, what in mine))
@@ -229,13 +229,15 @@ def test_what_was_used_long_ago_may_be_recommended_again() -> None:
 
 
 LEVELS = (
-    Level(name="silver", en="Silver", ja="シルバー", purchases=2, amount=100),
-    Level(name="gold", en="Gold", ja="ゴールド", purchases=4, amount=300),
+    LoyaltyLevel(name="silver", en="Silver", ja="シルバー", purchases=2, amount=100),
+    LoyaltyLevel(name="gold", en="Gold", ja="ゴールド", purchases=4, amount=300),
 )
 
 
-def points(found: Facts, *programmes: Programme) -> dict[str, pa.Array]:
-    return loyalty(found, programmes or (Programme(name="points", window_days=365, levels=LEVELS),), AS_OF)
+def points(found: EventIndex, *programmes: LoyaltyProgramme) -> dict[str, pa.Array]:
+    return loyalty(
+        found, programmes or (LoyaltyProgramme(name="points", window_days=365, levels=LEVELS),), AS_OF
+    )
 
 
 def test_a_level_is_held_by_purchases_and_amount_until_the_oldest_one_needed_is_a_year_old() -> None:
@@ -265,9 +267,12 @@ def test_a_level_is_held_by_purchases_and_amount_until_the_oldest_one_needed_is_
 
 
 def test_a_customer_in_two_programmes_counts_in_the_one_joined_last_and_is_marked() -> None:
-    def programme(name: str, window: int) -> Programme:
-        return Programme(
-            name=name, window_days=window, levels=LEVELS, members=Members(attribute="programme", value=name)
+    def programme(name: str, window: int) -> LoyaltyProgramme:
+        return LoyaltyProgramme(
+            name=name,
+            window_days=window,
+            levels=LEVELS,
+            members=LoyaltyMembers(attribute="programme", value=name),
         )
 
     found = points(

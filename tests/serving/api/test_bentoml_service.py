@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 
 from features.timeline import from_instant
-from serving.cli.context import Call
-from serving.lists.ranking import Choice
-from serving.lists.score_reader import Replies
+from serving.cli.context import CliContext
+from serving.lists.ranking import ListFilter
+from serving.lists.score_reader import ScoreReader
 from serving.presentation.lists import as_csv
 from tests.serving import shop
 from tests.serving.running import COMMAND, Server, serving
@@ -33,15 +33,15 @@ def server(scored_shop: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def batch(scored_shop: Path) -> Replies:
-    call = Call(scored_shop)
+def batch(scored_shop: Path) -> ScoreReader:
+    call = CliContext(scored_shop)
     with call.records() as records:
-        return Replies.current(records, call.project, call.store)
+        return ScoreReader.current(records, call.project, call.store)
 
 
 def events_of(folder: Path, customer_id: str) -> dict[str, Any]:
     """A customer as a CRM system would send them: all events and attributes that are kept."""
-    call = Call(folder)
+    call = CliContext(folder)
     key = call.store.customers.keys(pa.array([customer_id]))[0]
     until = call.project.timeline.instant(shop.DATES[-1])
     history = call.store.history_of([key], until=until, event_ids=True)
@@ -65,8 +65,10 @@ def events_of(folder: Path, customer_id: str) -> dict[str, Any]:
     return {"customer_id": customer_id, "events": events, "attributes": attributes}
 
 
-def test_the_stored_score_is_the_row_of_the_batch_to_the_last_digit(server: Server, batch: Replies) -> None:
-    listed = batch.at_risk(Choice(limit=50), "en")["customers"]
+def test_the_stored_score_is_the_row_of_the_batch_to_the_last_digit(
+    server: Server, batch: ScoreReader
+) -> None:
+    listed = batch.at_risk(ListFilter(limit=50), "en")["customers"]
     status, said = server.post("/v1/score", {"customer_ids": [one["customer_id"] for one in listed]})
     assert status == 200
     assert [{**one, "status": None, "rank": None} for one in said["customers"]] == [
@@ -75,9 +77,9 @@ def test_the_stored_score_is_the_row_of_the_batch_to_the_last_digit(server: Serv
 
 
 def test_a_customer_sent_live_gets_the_row_of_the_batch_to_the_last_digit(
-    server: Server, batch: Replies, scored_shop: Path
+    server: Server, batch: ScoreReader, scored_shop: Path
 ) -> None:
-    listed = batch.at_risk(Choice(), "en")["customers"]
+    listed = batch.at_risk(ListFilter(), "en")["customers"]
     chosen = listed[:: max(1, len(listed) // 25)]
     sent = [events_of(scored_shop, one["customer_id"]) for one in chosen]
     status, said = server.post("/v1/predict", {"customers": sent, "as_of": shop.DATES[-1]})
@@ -113,10 +115,10 @@ def test_curl_gets_the_same_digits_as_the_command_line(server: Server, scored_sh
     assert f'"churn_probability":{first["churn_probability"]!r}' in curl.stdout
 
 
-def test_the_list_of_the_service_is_the_list_of_the_command_line(server: Server, batch: Replies) -> None:
+def test_the_list_of_the_service_is_the_list_of_the_command_line(server: Server, batch: ScoreReader) -> None:
     status, said = server.post("/v1/at_risk", {"limit": 10, "language": "ja"})
     assert said.pop("next_cursor")
-    assert (status, said) == (200, batch.at_risk(Choice(limit=10), "ja"))
+    assert (status, said) == (200, batch.at_risk(ListFilter(limit=10), "ja"))
     _, everyone = server.post("/v1/at_risk", {})
     assert len(everyone["customers"]) == 20, "the capacity of kizuna.toml is the default"
 
@@ -136,19 +138,19 @@ def test_the_list_can_be_narrowed_and_ordered(server: Server) -> None:
     assert {one["tier"] for one in said["customers"]} <= {"dormant", "cooling"}
 
 
-def test_the_whole_list_comes_as_a_file(server: Server, batch: Replies) -> None:
+def test_the_whole_list_comes_as_a_file(server: Server, batch: ScoreReader) -> None:
     status, content = server.send("GET", "/v1/at_risk.csv?language=ja")
-    assert (status, content.decode("utf-8")) == (200, as_csv(batch.at_risk(Choice(), "ja"), "ja"))
+    assert (status, content.decode("utf-8")) == (200, as_csv(batch.at_risk(ListFilter(), "ja"), "ja"))
     status, content = server.send("GET", "/v1/at_risk.csv?limit=3&tiers=casual&tiers=cooling")
-    chosen = batch.at_risk(Choice(limit=3, tiers=("casual", "cooling")), "en")
+    chosen = batch.at_risk(ListFilter(limit=3, tiers=("casual", "cooling")), "en")
     assert (status, content.decode("utf-8")) == (200, as_csv(chosen, "en"))
     for query, field in (("limit=0", "limit"), ("tiers=zork", "tiers"), ("zork=1", "zork")):
         status, content = server.send("GET", f"/v1/at_risk.csv?{query}")
         assert (status, json.loads(content)["error"]["field"]) == (422, field)
 
 
-def test_every_answer_says_where_it_came_from(server: Server, batch: Replies) -> None:
-    name = batch.at_risk(Choice(limit=1), "en")["customers"][0]["customer_id"]
+def test_every_answer_says_where_it_came_from(server: Server, batch: ScoreReader) -> None:
+    name = batch.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
     calls = {
         "/v1/score": {"customer_ids": [name]},
         "/v1/at_risk": {},
@@ -162,8 +164,8 @@ def test_every_answer_says_where_it_came_from(server: Server, batch: Replies) ->
         assert {"as_of", "data_version", "freshness"} <= said.keys()
 
 
-def test_an_explanation_says_what_changed_since_the_scores_before(server: Server, batch: Replies) -> None:
-    name = batch.at_risk(Choice(limit=1), "en")["customers"][0]["customer_id"]
+def test_an_explanation_says_what_changed_since_the_scores_before(server: Server, batch: ScoreReader) -> None:
+    name = batch.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
     status, said = server.post("/v1/explain", {"customer_id": name, "language": "en"})
     assert status == 200
     assert said["previous"]["as_of"] == shop.DATES[0]
@@ -375,7 +377,7 @@ def test_who_stops_the_service_with_ctrl_c_reads_one_word(scored_shop: Path) -> 
 
 
 def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         read = records.add_key("reader", ("read",), 0)
         old = records.add_key("old", ("read", "score"), 0)
         records.revoke_key("old", 1)
@@ -391,7 +393,7 @@ def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:
         assert running.send("GET", "/metrics")[0] == 401
         assert running.send("GET", "/healthz")[0] == 200
         assert running.send("GET", "/readyz")[0] == 200
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         assert records.keys()[0].last_used_at is not None
 
 

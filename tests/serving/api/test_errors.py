@@ -20,7 +20,7 @@ from features.events.validation import ATTRIBUTE
 from serving.api import app
 from serving.api.app import Gate
 from serving.api.errors import reshaped
-from serving.api.live_state import Desk
+from serving.api.live_state import ServiceState
 from serving.api.openapi import error_codes
 from serving.api.routes import WrongScope
 from serving.project.settings import read
@@ -43,7 +43,7 @@ def call(
     patience: float = app.PATIENCE,
 ) -> tuple[int, Any]:
     """Status and JSON of one call of a gate in this process; a bug goes on to whoever runs the gate."""
-    desk, sent = Desk(folder, clock, keys_needed=False), []
+    desk, sent = ServiceState(folder, clock, keys_needed=False), []
     scope = {
         "type": "http",
         "method": "POST",
@@ -68,10 +68,10 @@ def call(
 def codes_in_code() -> set[str]:
     """Every code that a refusal of the service is made with, and those of the errors it passes on."""
     found = {UsageError.code, DataError.code, UnknownCustomer.code, ModelError.code, WrongScope.code}
-    for file in (HERE.parents[2] / "serving").glob("*.py"):
+    for file in (HERE.parents[3] / "serving").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                place = {"Refusal": 1, "body": 0}.get(node.func.id)
+                place = {"RequestRefused": 1, "error_body": 0}.get(node.func.id)
                 said = None if place is None else node.args[place]
                 if isinstance(said, ast.Constant):
                     found.add(said.value)
@@ -82,7 +82,7 @@ def test_every_code_is_in_the_table_and_named_by_a_test() -> None:
     table = {code for _, code, _ in error_codes()}
     assert codes_in_code() - table == set()
     assert {"too_fast", "internal", "wrong_scope"} <= codes_in_code()
-    tests = "".join(file.read_text() for file in HERE.parent.glob("test_*.py"))
+    tests = "".join(file.read_text() for file in HERE.parents[1].rglob("test_*.py"))
     assert [code for code in table if f'"{code}"' not in tests] == []
 
 

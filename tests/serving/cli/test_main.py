@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.cli.main import main
 from tests.serving import shop
 from tests.serving.running import COMMAND
@@ -435,7 +435,7 @@ def test_score_takes_the_champion_of_the_registry(kizuna: Kizuna, own_shop: Path
     )
     assert content(own_shop / "state") == before
 
-    project = Call(own_shop).project
+    project = CliContext(own_shop).project
     tracking = Tracking(project.settings.tracking_uri, own_shop)
     with tracking.run("test") as run:
         version = tracking.register(run, Bundle.load(own_shop / "bundle"))

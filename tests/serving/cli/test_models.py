@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.state.active_model import in_use
 from tests.experiments import prepare
 from tests.training.trained import bundle, like
-from training.registry.promotion import PROMOTIONS, Decision, champion_before, decisions, record
+from training.registry.promotion import (
+    PROMOTIONS,
+    GateDecision,
+    champion_before,
+    log_promotion,
+    promotion_log,
+)
 
 
 @pytest.fixture
@@ -21,7 +27,7 @@ def shop(tmp_path: Path) -> Path:
     """A project with three trained versions: the first two were champions, the third was refused."""
     (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
     prepare(tmp_path)
-    call = Call(tmp_path)
+    call = CliContext(tmp_path)
     tracking = call.tracking()
     for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
         made = like(bundle(), data_version=f"events-{number}")
@@ -33,8 +39,8 @@ def shop(tmp_path: Path) -> Path:
                 {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
             )
             version = tracking.register(run, made)
-        decision = Decision(not refusals, refusals, (), {})
-        record(
+        decision = GateDecision(not refusals, refusals, (), {})
+        log_promotion(
             call.project.state / PROMOTIONS, decision, decided_at="2024-05-01", version=version, run=run.id
         )
         if decision.promoted:
@@ -51,7 +57,7 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tu
 
 
 def champion(folder: Path) -> str | None:
-    return Call(folder).tracking().champion_version()
+    return CliContext(folder).tracking().champion_version()
 
 
 def test_the_list_shows_every_version_and_what_the_gates_said(
@@ -96,7 +102,7 @@ def test_a_refused_version_can_be_promoted_by_hand_and_the_log_says_so(
         "model and scores it has.\n"
     )
     assert champion(shop) == "3"
-    last = decisions(shop / "state" / PROMOTIONS)[-1]
+    last = promotion_log(shop / "state" / PROMOTIONS)[-1]
     assert (last["action"], last["version"], last["promoted"]) == ("promote", "3", True)
     assert last["warnings"] == ["by hand: no gate was asked"]
 
@@ -137,7 +143,7 @@ def test_what_cannot_be_promoted_is_refused_in_a_sentence(
 def test_a_version_whose_files_are_gone_does_not_become_the_champion(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = Call(shop).tracking().bundle_of("1").parent.parent
+    files = CliContext(shop).tracking().bundle_of("1").parent.parent
     shutil.rmtree(files)
     code, _, err = run(capsys, shop, "models", "rollback")
     assert (code, err) == (
@@ -151,7 +157,7 @@ def test_a_version_whose_files_are_gone_does_not_become_the_champion(
 def test_the_next_score_uses_the_promoted_version(own_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from training.bundle.model_bundle import Bundle
 
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     tracking, made = call.tracking(), Bundle.load(own_shop / "bundle")
     for one in (made, like(made, data_version="newer")):
         with tracking.run("run") as trained:
@@ -182,7 +188,7 @@ def test_the_champion_before_is_read_off_the_log() -> None:
 
 def test_a_line_of_the_log_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
     log = tmp_path / PROMOTIONS
-    record(log, Decision(True, (), (), {}), decided_at="2024-05-01", version="1")
+    log_promotion(log, GateDecision(True, (), (), {}), decided_at="2024-05-01", version="1")
     with log.open("a") as file:
         file.write('{"version": "2", "prom')
-    assert [one["version"] for one in decisions(log)] == ["1"]
+    assert [one["version"] for one in promotion_log(log)] == ["1"]

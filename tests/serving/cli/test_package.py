@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from tests.serving.running import COMMAND
 
 COMPILED = 300
@@ -41,7 +41,7 @@ def ask(port: int, key: str | None, path: str, body: Any, seconds: float = 30) -
 
 @pytest.mark.slow
 def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_path: Path) -> None:
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         key = records.add_key("crm", ("score",), 0)
         gone = records.add_key("gone", ("score",), 0)
         records.revoke_key("gone", 1)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from features.errors import ConfigurationError
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.integrations.crm_columns import READY
-from serving.lists.ranking import Choice
-from serving.lists.score_reader import Replies
+from serving.lists.ranking import ListFilter
+from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
 from tests.serving.running import COMMAND, serving
 
-DOCS = Path(__file__).parents[2] / "docs" / "crm"
+DOCS = Path(__file__).parents[3] / "docs" / "crm"
 
 
 @pytest.mark.parametrize("name", sorted(READY))
@@ -31,10 +31,10 @@ def test_a_ready_map_is_written_and_its_page_names_every_column(
         check=True,
         capture_output=True,
     )
-    call = Call(scored_shop)
+    call = CliContext(scored_shop)
     with call.records() as records:
-        replies = Replies.current(records, call.project, call.store)
-    listed = replies.at_risk(Choice(), "en")
+        replies = ScoreReader.current(records, call.project, call.store)
+    listed = replies.at_risk(ListFilter(), "en")
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
     assert list(rows[0]) == list(READY[name].columns)
     theirs = {ours: column for column, ours in READY[name].columns.items()}

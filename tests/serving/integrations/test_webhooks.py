@@ -18,7 +18,7 @@ import pytest
 
 import serving.integrations.webhooks
 from features.errors import ConfigurationError
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.integrations.crm_columns import Webhook
 from serving.integrations.webhooks import ATTEMPTS, enlist, pause, send_due, signature
 from serving.project.settings import read
@@ -91,7 +91,7 @@ def hook(url: str) -> Webhook:
 
 @pytest.fixture
 def outbox(own_shop: Path) -> Iterator[Outbox]:
-    with Call(own_shop).records() as records:
+    with CliContext(own_shop).records() as records:
         yield Outbox(records)
 
 
@@ -99,7 +99,7 @@ def delivered(
     own_shop: Path, outbox: Outbox, webhook: Webhook, until: Callable[[], bool]
 ) -> list[dict[str, int]]:
     """Send what is due, letting the clock run ahead by an hour each time."""
-    call, hours, said = Call(own_shop), 0, []
+    call, hours, said = CliContext(own_shop), 0, []
     while not until():
         now = call.now + hours * 3_600_000_000
         said.append(send_due(outbox, {webhook.name: webhook}, call.store.customers, lambda now=now: now))
@@ -111,7 +111,7 @@ def delivered(
 def found(own_shop: Path) -> list[Any]:
     from serving.state.score_file import load
 
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     with call.records() as records:
         current = records.scores()
         assert current is not None
@@ -150,7 +150,7 @@ def test_a_receiver_that_fails_hangs_and_answers_late_gets_each_delivery_once(
     assert len(rounds) >= 2
     assert receiver.forged == 0
     said = [change for body in receiver.taken.values() for change in body["changes"]]
-    names = Call(own_shop).store.customers.names(np.array([one.key for one in some])).to_pylist()
+    names = CliContext(own_shop).store.customers.names(np.array([one.key for one in some])).to_pylist()
     assert [(one["customer_id"], one["kind"]) for one in said] == [
         (name, one.kind) for name, one in zip(names, some, strict=True)
     ]
@@ -181,7 +181,7 @@ def test_an_erased_customer_is_in_no_delivery_that_waits(
     own_shop: Path, outbox: Outbox, receiver: Receiver
 ) -> None:
     some = found(own_shop)[:2]
-    name = Call(own_shop).store.customers.names(np.array([some[0].key])).to_pylist()[0]
+    name = CliContext(own_shop).store.customers.names(np.array([some[0].key])).to_pylist()[0]
     enlist(outbox, hook(receiver.url), some, {}, "one\ntwo", 0)
     assert name not in outbox.all("waiting")[0].content
     subprocess.run([*COMMAND, "-C", str(own_shop), "erase", name], check=True, capture_output=True)

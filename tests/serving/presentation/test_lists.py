@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from serving.cli.context import Call
-from serving.lists.ranking import Choice
-from serving.lists.score_reader import Replies
+from serving.cli.context import CliContext
+from serving.lists.ranking import ListFilter
+from serving.lists.score_reader import ScoreReader
 from serving.presentation.lists import as_csv, as_json, harmless, show, show_explanation
 
 
 @pytest.fixture(scope="module")
-def replies(scored_shop: Path) -> Replies:
-    call = Call(scored_shop)
+def replies(scored_shop: Path) -> ScoreReader:
+    call = CliContext(scored_shop)
     with call.records() as records:
-        return Replies.current(records, call.project, call.store)
+        return ScoreReader.current(records, call.project, call.store)
 
 
 def shown(
@@ -35,8 +35,8 @@ def shown(
     return capsys.readouterr().out
 
 
-def test_csv_opens_right_in_excel(replies: Replies) -> None:
-    text = as_csv(replies.at_risk(Choice(limit=3), "ja"), "ja")
+def test_csv_opens_right_in_excel(replies: ScoreReader) -> None:
+    text = as_csv(replies.at_risk(ListFilter(limit=3), "ja"), "ja")
     assert text.encode("utf-8").startswith(b"\xef\xbb\xbf")
     head, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
     assert (
@@ -49,8 +49,8 @@ def test_csv_opens_right_in_excel(replies: Replies) -> None:
     assert text.count("\r\n") == 4
 
 
-def test_csv_holds_the_digits_of_json(replies: Replies) -> None:
-    listed = replies.at_risk(Choice(limit=5), "en")
+def test_csv_holds_the_digits_of_json(replies: ScoreReader) -> None:
+    listed = replies.at_risk(ListFilter(limit=5), "en")
     rows = csv.DictReader(io.StringIO(as_csv(listed, "en").removeprefix("\ufeff")))
     said = json.loads(as_json(listed))["customers"]
     assert [float(row["churn_probability"]) for row in rows] == [one["churn_probability"] for one in said]
@@ -65,7 +65,7 @@ def test_what_a_spreadsheet_would_run_is_made_harmless(text: str) -> None:
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_the_table_fits_its_terminal_and_loses_no_reason(
-    replies: Replies,
+    replies: ScoreReader,
     language: str,
     width: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -73,7 +73,7 @@ def test_the_table_fits_its_terminal_and_loses_no_reason(
 ) -> None:
     from rich.cells import cell_len
 
-    listed = replies.at_risk(Choice(limit=4), language)
+    listed = replies.at_risk(ListFilter(limit=4), language)
     text = shown(listed, language, width, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) <= width
     together = "".join(text.split())
@@ -86,15 +86,15 @@ def test_the_table_fits_its_terminal_and_loses_no_reason(
 
 
 def test_markup_in_a_customer_id_is_text(
-    replies: Replies, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    replies: ScoreReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = replies.at_risk(Choice(limit=1), "en")
+    listed = replies.at_risk(ListFilter(limit=1), "en")
     listed["customers"][0]["customer_id"] = "[red]x[/red]"
     assert "[red]x[/red]" in shown(listed, "en", 160, monkeypatch, capsys)
 
 
-def test_reasons_differ_between_customers_and_are_never_empty(replies: Replies) -> None:
-    listed = replies.at_risk(Choice(), "en")["customers"]
+def test_reasons_differ_between_customers_and_are_never_empty(replies: ScoreReader) -> None:
+    listed = replies.at_risk(ListFilter(), "en")["customers"]
     sentences = [tuple(reason["sentence"] for reason in one["reasons"]) for one in listed]
     assert all(sentences)
     assert len(set(sentences)) > len(sentences) / 2
@@ -107,28 +107,32 @@ def test_reasons_differ_between_customers_and_are_never_empty(replies: Replies) 
     [("en", ["Risk of leaving", "Why", "Since 2025-01-01"]), ("ja", ["離反確率", "理由", "2025-01-01から"])],
 )
 def test_one_customer_is_explained_in_both_languages(
-    replies: Replies, scored_shop: Path, language: str, words: list[str], capsys: pytest.CaptureFixture[str]
+    replies: ScoreReader,
+    scored_shop: Path,
+    language: str,
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    name = replies.at_risk(Choice(limit=1), language)["customers"][0]["customer_id"]
-    show_explanation(replies.explain(name, language, Call(scored_shop).store), language)
+    name = replies.at_risk(ListFilter(limit=1), language)["customers"][0]["customer_id"]
+    show_explanation(replies.explain(name, language, CliContext(scored_shop).store), language)
     text = capsys.readouterr().out
     for word in (name, *words):
         assert word in text
 
 
 def test_without_earlier_scores_it_says_so(
-    replies: Replies, scored_shop: Path, capsys: pytest.CaptureFixture[str]
+    replies: ScoreReader, scored_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = Replies(replies.scores, replies.bundle, replies.customers, replies.timeline)
-    name = first.at_risk(Choice(limit=1), "en")["customers"][0]["customer_id"]
-    show_explanation(first.explain(name, "en", Call(scored_shop).store), "en")
+    first = ScoreReader(replies.scores, replies.bundle, replies.customers, replies.timeline)
+    name = first.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
+    show_explanation(first.explain(name, "en", CliContext(scored_shop).store), "en")
     assert "There are no earlier scores of this customer to compare with yet." in capsys.readouterr().out
 
 
 def test_a_narrow_terminal_is_told_what_each_place_means(
-    replies: Replies, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    replies: ScoreReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = shown(replies.at_risk(Choice(limit=3), "en"), "en", 79, monkeypatch, capsys).splitlines()
+    lines = shown(replies.at_risk(ListFilter(limit=3), "en"), "en", 79, monkeypatch, capsys).splitlines()
     assert [line.strip() for line in lines if line.startswith("#")] == [
         "#  Customer  Risk  At stake  Engagement → Next"
     ]

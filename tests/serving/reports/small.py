@@ -11,8 +11,8 @@ from features.catalog.definitions import indicators
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.reports.aggregates import Estimate
-from serving.reports.compute import Question, Survey, take
-from serving.reports.event_index import Facts
+from serving.reports.compute import ReportData, ReportRequestData, compute_report
+from serving.reports.event_index import EventIndex
 from serving.reports.report import reply
 from tests.worlds import history, world
 from training.labels.labelling import Churn, ChurnSettings
@@ -42,23 +42,25 @@ def churn(**settings: Any) -> Churn:
     return Churn.of(ChurnSettings.model_validate(settings), INDICATORS)
 
 
-def survey(kept: EventStore, months: int = 3, as_of: str = "2025-01-01", **settings: Any) -> Survey:
+def survey(kept: EventStore, months: int = 3, as_of: str = "2025-01-01", **settings: Any) -> ReportData:
     """What a report finds in a store, for the months before the as-of date."""
-    return take(kept, Question(INDICATORS, churn(**settings), UTC, months, UTC.instant(as_of)))
+    return compute_report(
+        kept, ReportRequestData(INDICATORS, churn(**settings), UTC, months, UTC.instant(as_of))
+    )
 
 
-def figure(found: Survey, measure: str, cut: str = "all", group: str = "") -> Estimate | None:
+def figure(found: ReportData, measure: str, cut: str = "all", group: str = "") -> Estimate | None:
     """A measure's figure of the period."""
     return found.wholes.estimate(measure, "ratio", found.periods.current, cut, group)
 
 
-def said(found: Survey, measure: str, language: str = "en") -> dict[str, Any]:
+def said(found: ReportData, measure: str, language: str = "en") -> dict[str, Any]:
     """A measure as the report says it."""
     (one,) = [m for m in reply(found, language)["measures"] if m["name"] == measure]
     return dict(one)
 
 
-def facts(table: str) -> Facts:
+def facts(table: str) -> EventIndex:
     """The facts of a history written as in `tests.worlds`, customers in the order of their names."""
     events = history(world(table))
-    return Facts(events, {indicator.name: indicator for indicator in INDICATORS}, UTC)
+    return EventIndex(events, {indicator.name: indicator for indicator in INDICATORS}, UTC)

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from features.simulation.simulate import simulate
-from serving.cli.context import Call
-from serving.reports.compute import Question, Survey, take
-from serving.reports.metric_definitions import MEASURES, Measure
+from serving.cli.context import CliContext
+from serving.reports.compute import ReportData, ReportRequestData, compute_report
+from serving.reports.metric_definitions import MEASURES, MetricDefinition
 from tests.serving.reports import plain_sql
 
 SPANS = {
@@ -24,13 +24,13 @@ COUNTED = [measure for measure in MEASURES if measure.name != "tier_share"]
 
 @dataclass(frozen=True)
 class World:
-    survey: Survey
+    survey: ReportData
     sources: duckdb.DuckDBPyConnection
 
 
 def world(folder: Path, customers: int) -> World:
     simulate(folder, customers=customers, months=20, seed=11)
-    call = Call(folder)
+    call = CliContext(folder)
     project = call.project
     settings = project.settings
     call.store.ingest(
@@ -39,8 +39,8 @@ def world(folder: Path, customers: int) -> World:
     newest = call.store.newest()
     assert newest is not None
     as_of = project.timeline.as_of_after(newest, call.now)
-    question = Question(project.indicators, project.churn, project.timeline, 6, as_of)
-    return World(take(call.store, question), plain_sql.database(folder))
+    question = ReportRequestData(project.indicators, project.churn, project.timeline, 6, as_of)
+    return World(compute_report(call.store, question), plain_sql.database(folder))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world(tmp_path_factory.mktemp("service"), 1_500)
 
 
-def compare(world: World, measure: Measure, span: str, cut: str) -> int:
+def compare(world: World, measure: MetricDefinition, span: str, cut: str) -> int:
     """How many groups there were to compare."""
     periods, board = world.survey.periods, world.survey.wholes
     expected = plain_sql.figures(world.sources, measure.name, cut, *SPANS[span])
@@ -70,14 +70,14 @@ def compare(world: World, measure: Measure, span: str, cut: str) -> int:
 
 @pytest.mark.parametrize("measure", COUNTED, ids=lambda measure: measure.name)
 def test_a_measure_equals_plain_sql_over_the_period_and_those_it_is_compared_with(
-    small: World, measure: Measure
+    small: World, measure: MetricDefinition
 ) -> None:
     assert [compare(small, measure, span, "all") for span in SPANS] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("measure", COUNTED, ids=lambda measure: measure.name)
 def test_a_measure_equals_plain_sql_by_segment_channel_place_and_subject(
-    small: World, measure: Measure
+    small: World, measure: MetricDefinition
 ) -> None:
     social = measure.name.startswith("social_engagement")
     cuts = [*([] if social else ["segment:region", "segment:age_band"]), *measure.cuts]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from features.errors import DataError, ModelError
-from serving.cli.context import Call
-from serving.scoring.batch import answer, score
-from serving.state.active_model import Champion, adopt, in_use
+from serving.cli.context import CliContext
+from serving.scoring.batch import score, score_customers
+from serving.state.active_model import ActiveModel, adopt, in_use
 from serving.state.score_file import load
 from tests.serving import shop
 from training.bundle.model_bundle import Bundle
@@ -21,28 +21,28 @@ NUMBERS = ("churn_probability", "expected_value", "value_at_risk", "tier", "pred
 
 
 def test_a_customer_alone_gets_the_row_of_the_batch_bit_for_bit(scored_shop: Path) -> None:
-    call = Call(scored_shop)
+    call = CliContext(scored_shop)
     bundle = Bundle.load(scored_shop / "bundle")
     as_of = call.project.timeline.instant(shop.DATES[-1])
-    whole, _ = score(call.store, Champion("1", bundle), as_of, 0)
+    whole, _ = score(call.store, ActiveModel("1", bundle), as_of, 0)
     for row in range(0, len(whole), 7):
-        alone = answer(bundle, call.store.history_of([int(whole.key[row])]), as_of, threads=1)
+        alone = score_customers(bundle, call.store.history_of([int(whole.key[row])]), as_of, threads=1)
         for name in NUMBERS:
             assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes(), name
 
 
 def test_scoring_twice_gives_the_same_answers(scored_shop: Path) -> None:
-    call = Call(scored_shop)
+    call = CliContext(scored_shop)
     as_of = call.project.timeline.instant(shop.DATES[-1])
-    champion = Champion("1", Bundle.load(scored_shop / "bundle"))
+    champion = ActiveModel("1", Bundle.load(scored_shop / "bundle"))
     one, other = (score(call.store, champion, as_of, 0)[0].table() for _ in range(2))
     assert one.equals(other) or one.to_pandas().equals(other.to_pandas())
 
 
 def test_events_that_come_while_scores_are_made_wait_for_the_next_scores(own_shop: Path) -> None:
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     as_of = call.project.timeline.instant(shop.DATES[-1])
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     before, facts = score(call.store, champion, as_of, 0)
 
     def ingest_midway(_: str, share: float) -> None:
@@ -59,15 +59,15 @@ def test_events_that_come_while_scores_are_made_wait_for_the_next_scores(own_sho
 
 
 def test_events_after_the_date_change_nothing(own_shop: Path) -> None:
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     as_of = call.project.timeline.instant(shop.DATES[0])
-    champion = Champion("1", Bundle.load(own_shop / "bundle"))
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     before, _ = score(call.store, champion, as_of, 0)
     orders = own_shop / "data" / "orders.csv"
     late = [f"c{n:04d},2025-01-01 00:00:00,purchase,999,s1,toys,late{n}" for n in range(240)]
     orders.write_text(orders.read_text() + "\n".join(late) + "\n")
     shop.ingest(own_shop)
-    after, facts = score(Call(own_shop).store, champion, as_of, 0)
+    after, facts = score(CliContext(own_shop).store, champion, as_of, 0)
     assert after.table().to_pandas().equals(before.table().to_pandas())
     assert facts.newest is not None
     assert facts.newest < as_of
@@ -90,10 +90,10 @@ def test_those_outside_the_cohort_have_a_status_and_a_tier_and_no_probability(sc
 
 
 def test_when_nobody_can_leave_it_says_so(scored_shop: Path) -> None:
-    call = Call(scored_shop)
+    call = CliContext(scored_shop)
     as_of = call.project.timeline.instant("2025-12-01")
     with pytest.raises(DataError) as refused:
-        score(call.store, Champion("1", Bundle.load(scored_shop / "bundle")), as_of, 0)
+        score(call.store, ActiveModel("1", Bundle.load(scored_shop / "bundle")), as_of, 0)
     assert str(refused.value) == (
         "cannot score as of 2025-12-01: no customer then could still leave. The newest event is of "
         "2025-02-03. Ingest newer events with `kizuna ingest`, or give another date with --as-of."
@@ -101,8 +101,8 @@ def test_when_nobody_can_leave_it_says_so(scored_shop: Path) -> None:
 
 
 def test_a_damaged_champion_is_refused_and_the_one_before_goes_on(own_shop: Path) -> None:
-    project = Call(own_shop).project
-    with Call(own_shop).records() as records:
+    project = CliContext(own_shop).project
+    with CliContext(own_shop).records() as records:
         before = in_use(records, project.state)
         broken = Path(shutil.copytree(own_shop / "bundle", own_shop / "broken"))
         (broken / "churn.txt").write_text("nonsense")
@@ -114,7 +114,7 @@ def test_a_damaged_champion_is_refused_and_the_one_before_goes_on(own_shop: Path
 
 
 def test_adopting_the_same_champion_again_changes_nothing(own_shop: Path) -> None:
-    call = Call(own_shop)
+    call = CliContext(own_shop)
     with call.records() as records:
         first = adopt(records, call.project.state, "1", own_shop / "bundle", 5)
         assert in_use(records, call.project.state) == first

@@ -6,30 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from serving.cli.context import Call
+from serving.cli.context import CliContext
 from serving.cli.main import main
-from serving.lists.ranking import Choice
-from serving.lists.score_reader import Replies
+from serving.lists.ranking import ListFilter
+from serving.lists.score_reader import ScoreReader
 from serving.schemas.responses import ExplainReply
 from tests.serving import shop
 
 
 @pytest.fixture(scope="module")
-def replies(scored_shop: Path) -> Replies:
-    call = Call(scored_shop)
+def replies(scored_shop: Path) -> ScoreReader:
+    call = CliContext(scored_shop)
     with call.records() as records:
-        return Replies.current(records, call.project, call.store)
+        return ScoreReader.current(records, call.project, call.store)
 
 
-def explained(replies: Replies, scored_shop: Path) -> list[dict]:
+def explained(replies: ScoreReader, scored_shop: Path) -> list[dict]:
     """What is said of the twenty likeliest to leave."""
-    store = Call(scored_shop).store
-    listed = replies.at_risk(Choice(limit=20), "en")["customers"]
+    store = CliContext(scored_shop).store
+    listed = replies.at_risk(ListFilter(limit=20), "en")["customers"]
     return [replies.explain(one["customer_id"], "en", store) for one in listed]
 
 
 def test_every_change_names_events_of_its_indicator_before_the_newer_date(
-    replies: Replies, scored_shop: Path
+    replies: ScoreReader, scored_shop: Path
 ) -> None:
     changes = [change for reply in explained(replies, scored_shop) for change in reply["changes"]]
     assert len(changes) > 20
@@ -46,12 +46,12 @@ def test_every_change_names_events_of_its_indicator_before_the_newer_date(
     assert roles == {"entered", "left", "last"}
 
 
-def test_the_reply_has_the_published_shape(replies: Replies, scored_shop: Path) -> None:
+def test_the_reply_has_the_published_shape(replies: ScoreReader, scored_shop: Path) -> None:
     for reply in explained(replies, scored_shop):
         ExplainReply.model_validate(reply)
 
 
-def test_what_nobody_can_change_is_marked(replies: Replies, scored_shop: Path) -> None:
+def test_what_nobody_can_change_is_marked(replies: ScoreReader, scored_shop: Path) -> None:
     reasons = [reason for reply in explained(replies, scored_shop) for reason in reply["customer"]["reasons"]]
     for reason in reasons:
         given = reason["indicator"] in {"tenure", "profile", "calendar"}
@@ -62,7 +62,7 @@ def test_what_nobody_can_change_is_marked(replies: Replies, scored_shop: Path) -
 
 @pytest.mark.parametrize(("language", "words"), [("en", "no longer counted: "), ("ja", "期間外: ")])
 def test_the_command_shows_the_events_below_each_change(
-    replies: Replies, scored_shop: Path, capsys: pytest.CaptureFixture[str], language: str, words: str
+    replies: ScoreReader, scored_shop: Path, capsys: pytest.CaptureFixture[str], language: str, words: str
 ) -> None:
     name = next(
         reply["customer"]["customer_id"]

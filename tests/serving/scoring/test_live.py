@@ -14,14 +14,14 @@ from features.errors import UsageError
 from features.event_store import EventStore
 from features.events.history import History
 from features.events.validation import ATTRIBUTE
-from features.ingestion.fast_path import plain_history
-from features.ingestion.in_memory import history as sent_history
+from features.ingestion.fast_path import fast_history
+from features.ingestion.in_memory import history_of_events as sent_history
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline, from_instant
 from serving.schemas.requests import LiveCustomer, PredictRequest
-from serving.scoring.batch import answer
+from serving.scoring.batch import score_customers
 from serving.scoring.live import _checked, history_of, predict
-from serving.state.active_model import Champion
+from serving.state.active_model import ActiveModel
 from serving.state.score_file import SCHEMA
 from training.bundle.model_bundle import Bundle
 
@@ -112,14 +112,14 @@ def test_whatever_is_sent_gets_the_row_of_the_same_events_in_the_store(
     store = ingested(tmp_path_factory.mktemp("store"), sent, now)
     asked = [LiveCustomer.model_validate(one) for one in sent]
     kept = next(iter(store.histories(event_ids=True)))
-    theirs = answer(bundle, kept, AS_OF, threads=1)
+    theirs = score_customers(bundle, kept, AS_OF, threads=1)
     people = Customers()
     people.assign(pa.array([one["customer_id"] for one in sent]))
     ways = [sent_history(_checked(asked, UTC, AS_OF, now), people), history_of(asked, UTC, AS_OF, now)]
     for live in ways:
         for name in ("ann", "bob", "cid"):
             assert said(live, name) == said(kept, name) | ({} if len(live.event_ids) else {"event_id": []})
-        mine = answer(bundle, live, AS_OF, threads=1)
+        mine = score_customers(bundle, live, AS_OF, threads=1)
         for name in SCHEMA.names:
             assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), name
 
@@ -177,7 +177,7 @@ def test_a_row_that_is_no_event_is_refused_with_customer_position_and_reason(
 ) -> None:
     sent = request({"customer_id": "ann", "events": [EVENT, {**EVENT, **event}]})
     with pytest.raises(UsageError) as refused:
-        predict(Champion("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
     assert (refused.value.message, refused.value.field) == (sentence, field)
     assert refused.value.status == 422
 
@@ -201,7 +201,7 @@ def test_a_row_that_is_no_event_is_refused_with_customer_position_and_reason(
 def test_an_as_of_date_that_cannot_be_is_refused(bundle: Bundle, as_of: str, sentence: str) -> None:
     sent = request({"customer_id": "ann", "events": [], "attributes": {"plan": "gold"}}, as_of=as_of)
     with pytest.raises(UsageError) as refused:
-        predict(Champion("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
     assert (refused.value.message, refused.value.field) == (sentence, "as_of")
 
 
@@ -209,16 +209,16 @@ def test_freshness_is_the_newest_event_known_before_the_date(bundle: Bundle) -> 
     late = {**EVENT, "occurred_at": "2025-01-20", "recorded_at": "2025-03-01"}
     sent = request({"customer_id": "ann", "events": [EVENT, late], "attributes": {"plan": "gold"}})
     now = UTC.instant("2025-04-01")
-    assert predict(Champion("1", bundle), sent, now, "en")["freshness"] == "2025-01-05T10:00:00+00:00"
+    assert predict(ActiveModel("1", bundle), sent, now, "en")["freshness"] == "2025-01-05T10:00:00+00:00"
     alone = request({"customer_id": "ann", "events": [], "attributes": {"plan": "gold"}})
-    assert predict(Champion("1", bundle), alone, now, "en")["freshness"] is None
+    assert predict(ActiveModel("1", bundle), alone, now, "en")["freshness"] is None
 
 
 @pytest.mark.parametrize("text", ["1510704000", " 1510704000.5 ", "-5", "1.5e9", "20171115"])
 def test_a_bare_number_is_no_moment_even_as_text(bundle: Bundle, text: str) -> None:
     sent = request({"customer_id": "ann", "events": [{**EVENT, "occurred_at": text}]})
     with pytest.raises(UsageError) as refused:
-        predict(Champion("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
     assert refused.value.message == (
         f"cannot use customers[0].events[0] of customer 'ann' (purchase of {text}): "
         f"'{text}' is no moment: write it like 2017-11-15T09:30:00+09:00"
@@ -232,4 +232,4 @@ def test_what_is_sent_without_oddities_goes_the_short_way() -> None:
     given = [{**EVENT, "event_id": "b"}, {**EVENT, "event_id": "a"}]
     for events in (plain, given):
         asked = LiveCustomer.model_validate({"customer_id": "ann", "events": events})
-        assert plain_history([asked], UTC, AS_OF, UTC.instant("2025-04-01")) is not None
+        assert fast_history([asked], UTC, AS_OF, UTC.instant("2025-04-01")) is not None

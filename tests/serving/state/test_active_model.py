@@ -9,7 +9,7 @@ import pytest
 
 from features.errors import ModelError
 from serving.state.active_model import adopt, load
-from serving.state.database import Records
+from serving.state.database import Database
 from tests.training.trained import bundle
 
 REMEDY = (
@@ -46,7 +46,7 @@ def test_a_damaged_copy_is_fetched_again_by_scoring(tmp_path: Path) -> None:
 def test_scoring_refuses_a_damaged_copy_and_goes_on_once_it_is_gone(tmp_path: Path) -> None:
     put, artifact = bundle(), tmp_path / "artifact"
     put.save(artifact)
-    records = Records(f"sqlite:///{tmp_path / 'kizuna.db'}")
+    records = Database(f"sqlite:///{tmp_path / 'kizuna.db'}")
     home = tmp_path / "bundles" / f"1-{put.fingerprint}"
     adopt(records, tmp_path, "1", artifact, 0)
     with (home / "bundle.json").open("a", encoding="utf-8") as file:

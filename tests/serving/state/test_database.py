@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from features.errors import DataError, UsageError
-from serving.state.database import Records, ScoreFile
+from serving.state.database import Database, ScoreFile
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
-    with Records(f"sqlite:///{tmp_path}/state/kizuna.db") as opened:
+def records(tmp_path: Path) -> Iterator[Database]:
+    with Database(f"sqlite:///{tmp_path}/state/kizuna.db") as opened:
         yield opened
 
 
@@ -23,14 +23,14 @@ def scores(name: str, as_of: int) -> ScoreFile:
     return ScoreFile(name, as_of, "1", "data", 10, 99)
 
 
-def test_the_scores_in_use_are_the_ones_made_current_last(records: Records) -> None:
+def test_the_scores_in_use_are_the_ones_made_current_last(records: Database) -> None:
     assert records.scores() is None
     for name, as_of in (("new.arrow", 300), ("old.arrow", 100), ("middle.arrow", 200)):
         records.use_scores(scores(name, as_of))
     assert records.scores() == scores("middle.arrow", 200)
 
 
-def test_the_scores_before_are_the_newest_of_an_earlier_date(records: Records) -> None:
+def test_the_scores_before_are_the_newest_of_an_earlier_date(records: Database) -> None:
     for name, as_of in (("a", 100), ("b", 200), ("c", 200), ("d", 300)):
         records.use_scores(scores(name, as_of))
     found = records.scores_before(300)
@@ -39,14 +39,14 @@ def test_the_scores_before_are_the_newest_of_an_earlier_date(records: Records) -
     assert records.scores_before(100) is None
 
 
-def test_the_champion_in_use_is_the_last_one(records: Records) -> None:
+def test_the_champion_in_use_is_the_last_one(records: Database) -> None:
     assert records.champion() is None
     records.use_champion("1", "aaaaaaaaaaaa", 5)
     records.use_champion("2", "bbbbbbbbbbbb", 6)
     assert records.champion() == ("2", "bbbbbbbbbbbb")
 
 
-def test_a_key_opens_until_it_is_revoked_and_is_never_kept(records: Records, tmp_path: Path) -> None:
+def test_a_key_opens_until_it_is_revoked_and_is_never_kept(records: Database, tmp_path: Path) -> None:
     text = records.add_key("crm", ("score", "read"), now=7)
     key = records.key(text)
     assert key is not None
@@ -60,7 +60,7 @@ def test_a_key_opens_until_it_is_revoked_and_is_never_kept(records: Records, tmp
     assert records.add_key("crm", ("read",), now=9) != text, "the name is free again"
 
 
-def test_keys_that_cannot_be_are_refused(records: Records) -> None:
+def test_keys_that_cannot_be_are_refused(records: Database) -> None:
     with pytest.raises(
         UsageError, match=r"^cannot give a key the scope 'root': the scopes are read, score, "
     ):
@@ -80,7 +80,7 @@ def test_keys_that_cannot_be_are_refused(records: Records) -> None:
     )
 
 
-def test_several_may_write_at_once(records: Records) -> None:
+def test_several_may_write_at_once(records: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: records.use_scores(scores(str(n), n)), range(100)))
     found = [records.scores_before(as_of + 1) for as_of in range(100)]
@@ -90,14 +90,14 @@ def test_several_may_write_at_once(records: Records) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "kizuna.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(DataError) as refused:
-        Records(f"sqlite:///{tmp_path}/kizuna.db")
+        Database(f"sqlite:///{tmp_path}/kizuna.db")
     assert str(refused.value) == (
         f"cannot open the records at sqlite:///{tmp_path}/kizuna.db: file is not a database. "
         "Check that the database can be reached and written."
     )
 
 
-def test_readers_go_on_while_one_writes(records: Records, tmp_path: Path) -> None:
+def test_readers_go_on_while_one_writes(records: Database, tmp_path: Path) -> None:
     records.use_scores(scores("a", 1))
     writer = sqlite3.connect(tmp_path / "state" / "kizuna.db", isolation_level=None)
     writer.execute("begin immediate")

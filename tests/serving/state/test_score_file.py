@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ModelError, UsageError
-from serving.lists.ranking import Choice, at_risk
-from serving.state.score_file import SCHEMA, Answers, Facts, Scores, load, save, without
+from serving.lists.ranking import ListFilter, at_risk
+from serving.state.score_file import SCHEMA, ScoreMetadata, Scores, ScoreTable, load, save, without
 
-FACTS = Facts(
+FACTS = ScoreMetadata(
     as_of=1_738_368_000_000_000,
     model_version="3",
     fingerprint="0123456789ab",
@@ -28,14 +28,14 @@ FACTS = Facts(
 )
 
 
-def answers(n: int, seed: int = 0) -> Answers:
+def answers(n: int, seed: int = 0) -> ScoreTable:
     """n customers, two thirds of whom can still leave."""
     chance = np.random.default_rng(seed)
     status = chance.choice([0, 0, 1], n).astype(np.int8)
     inside = status == 0
     probability = np.where(inside, chance.random(n), np.nan)
     expected = np.where(inside, chance.gamma(2, 20, n), np.nan)
-    return Answers(
+    return ScoreTable(
         key=np.arange(n, dtype=np.int64) * 3,
         status=status,
         churn_probability=probability,
@@ -49,7 +49,7 @@ def answers(n: int, seed: int = 0) -> Answers:
     )
 
 
-def same(one: Answers, other: Answers) -> bool:
+def same(one: ScoreTable, other: ScoreTable) -> bool:
     return all(np.array_equal(getattr(one, n), getattr(other, n), equal_nan=True) for n in SCHEMA.names)
 
 
@@ -115,19 +115,19 @@ def test_erasing_takes_one_row_and_leaves_the_others_alone(tmp_path: Path) -> No
 def test_the_list_is_ordered_by_value_at_risk_with_ties_by_key(risk: list[float], limit: int) -> None:
     some = answers(len(risk))
     stake = np.array(risk)
-    changed = Answers(**{n: getattr(some, n) for n in SCHEMA.names} | {"value_at_risk": stake})
-    rows = at_risk(Scores(changed, FACTS), Choice(limit=limit))
+    changed = ScoreTable(**{n: getattr(some, n) for n in SCHEMA.names} | {"value_at_risk": stake})
+    rows = at_risk(Scores(changed, FACTS), ListFilter(limit=limit))
     inside = [row for row in range(len(risk)) if some.status[row] == 0]
     assert rows.tolist() == sorted(inside, key=lambda row: (-risk[row], some.key[row]))[:limit]
 
 
 def test_without_amounts_the_list_goes_by_probability() -> None:
-    facts = Facts(**{**vars(FACTS), "amounts": False})
+    facts = ScoreMetadata(**{**vars(FACTS), "amounts": False})
     scores = Scores(answers(100), facts)
-    found = scores.answers.churn_probability[at_risk(scores, Choice())]
+    found = scores.answers.churn_probability[at_risk(scores, ListFilter())]
     assert (np.diff(found) <= 0).all()
     with pytest.raises(UsageError) as refused:
-        at_risk(scores, Choice(order_by="value_at_risk"))
+        at_risk(scores, ListFilter(order_by="value_at_risk"))
     assert str(refused.value) == (
         "cannot order by value_at_risk: the events carry no amounts, so nobody's value is known. "
         "Order by churn_probability."
@@ -136,13 +136,13 @@ def test_without_amounts_the_list_goes_by_probability() -> None:
 
 def test_only_the_cohort_is_listed_and_filters_hold() -> None:
     scores = Scores(answers(300), FACTS)
-    everyone = at_risk(scores, Choice())
+    everyone = at_risk(scores, ListFilter())
     assert set(everyone) == set(scores.cohort)
-    rows = at_risk(scores, Choice(min_probability=0.4, tiers=("dormant", "casual")))
+    rows = at_risk(scores, ListFilter(min_probability=0.4, tiers=("dormant", "casual")))
     assert (scores.answers.churn_probability[rows] >= 0.4).all()
     assert set(scores.answers.tier[rows]) == {0, 2}
     with pytest.raises(UsageError) as refused:
-        at_risk(scores, Choice(tiers=("golden",)))
+        at_risk(scores, ListFilter(tiers=("golden",)))
     assert str(refused.value) == (
         "cannot list the tier 'golden': there is none of that name. The tiers are dormant, cooling, casual."
     )

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from training.bundle.calibration import (
     SHAPES,
     Calibration,
-    Trial,
+    CalibrationTrial,
+    calibration_trial,
     choose,
     choose_method,
     fit_calibration,
     fit_level,
     fit_season,
     fit_shape,
-    trial,
 )
 
 DRAW = np.random.default_rng(4)
@@ -123,11 +123,11 @@ def test_the_level_of_another_model_is_taken_over() -> None:
     assert abs(fit_level(Calibration(), mine, other)(mine).mean() - other.mean()) < 1e-6
 
 
-def trials(**said: np.ndarray) -> list[Trial]:
+def trials(**said: np.ndarray) -> list[CalibrationTrial]:
     customers = np.arange(len(TRUE)) // 4
     methods: dict[str, np.ndarray] = {"identity": TRUE}
     methods |= said
-    return [trial(methods, HAPPENED, customers)]
+    return [calibration_trial(methods, HAPPENED, customers)]
 
 
 def test_the_season_is_taken_unless_leaving_it_out_was_better() -> None:

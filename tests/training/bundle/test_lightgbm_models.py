@@ -11,7 +11,7 @@ from training.bundle.lightgbm_models import (
     HELD,
     LARGEST_LEAF,
     SMALLEST_LEAF,
-    Settings,
+    TreeParameters,
     date_levels,
     fit_churn,
     fit_tier,
@@ -24,7 +24,7 @@ COLUMNS = ("recent", "often", "noise")
 MATRIX = np.column_stack([DRAW.exponential(20, 3_000), DRAW.poisson(4, 3_000), DRAW.random(3_000)])
 CHURNED = DRAW.random(3_000) < 1 / (1 + np.exp(-(MATRIX[:, 0] - 25) / 10))
 SPENT = MATRIX[:, 1] * DRAW.lognormal(2.0, 0.5, 3_000) - 5.0
-SETTINGS = Settings(trees=60, rate=0.1, threads=1)
+SETTINGS = TreeParameters(trees=60, rate=0.1, threads=1)
 
 
 def test_the_same_rows_give_the_same_trees_whatever_the_threads() -> None:
@@ -117,7 +117,7 @@ def test_the_value_model_follows_the_amounts_and_never_says_less_than_nothing() 
 
 
 def test_leaves_grow_with_the_rows_within_bounds() -> None:
-    smallest = [Settings().parameters(rows)["min_data_in_leaf"] for rows in (100, 50_000, 10_000_000)]
+    smallest = [TreeParameters().parameters(rows)["min_data_in_leaf"] for rows in (100, 50_000, 10_000_000)]
     assert smallest == [SMALLEST_LEAF, 100, LARGEST_LEAF]
 
 

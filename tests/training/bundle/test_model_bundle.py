@@ -17,11 +17,18 @@ from hypothesis import strategies as st
 from features.catalog.definitions import Catalog, catalog, indicators
 from features.errors import ModelError
 from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
-from training.bundle.lightgbm_models import Models, Settings, fit_churn, fit_tier, fit_value, slots
+from training.bundle.lightgbm_models import (
+    LightGBMModels,
+    TreeParameters,
+    fit_churn,
+    fit_tier,
+    fit_value,
+    slots,
+)
 from training.bundle.model_bundle import Bundle, canonical
-from training.bundle.path_lookup import Ways
+from training.bundle.path_lookup import PathTable
 from training.bundle.shap_values import Explainer
-from training.bundle.tree_inference import made_up
+from training.bundle.tree_inference import sample_rows
 
 FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
 REMEDY = "Train again with `kizuna train`."
@@ -173,10 +180,10 @@ def test_names_with_spaces_colons_and_other_scripts_are_kept(tmp_path: Path) -> 
     odd = ("attribute.page view", "attribute.page_view", "attribute.app:open", "attribute.会員 ランク")
     wide = catalog(indicators({}), SETTINGS, (*KINDS, *odd))
     matrix = np.random.default_rng(4).poisson(4, (600, len(wide.columns))).astype(np.float64)
-    grown, stayed = Settings(trees=5, threads=1), matrix[:, 0] > 4
+    grown, stayed = TreeParameters(trees=5, threads=1), matrix[:, 0] > 4
     tier = np.clip(matrix[:, 1], 0, 4).astype(np.int8)
     names = bundle().tiers.names
-    models = Models(
+    models = LightGBMModels(
         fit_churn(grown, matrix, ~stayed, wide.columns).model_to_string(),
         fit_tier(grown, matrix, tier, len(names), wide.columns).model_to_string(),
         fit_value(grown, 1.5, matrix, matrix[:, 2], wide.columns).model_to_string(),
@@ -287,7 +294,7 @@ def large_trees() -> lightgbm.Booster:
 @pytest.mark.parametrize("small", [True, False])
 def test_fast_and_exact_contributions_agree_where_values_are_missing(small: bool) -> None:
     booster = lightgbm.Booster(model_str=bundle().models.churn) if small else large_trees()
-    assert (Ways.of(booster) is not None) == small
+    assert (PathTable.of(booster) is not None) == small
     matrix = rows(4_000, seed=9)
     matrix[:50] = np.nan
     matrix[50:60] = np.inf
@@ -322,9 +329,9 @@ def test_every_way_through_a_tree_is_explained_as_lightgbm_does(
         "num_threads": 1,
     }
     booster = lightgbm.train(how, lightgbm.Dataset(matrix, left), num_boost_round=10)
-    ways = Ways.of(booster)
+    ways = PathTable.of(booster)
     assert ways is not None
-    asked = np.concatenate([matrix, made_up(ways.features, ways.thresholds, 400, 4)])
+    asked = np.concatenate([matrix, sample_rows(ways.features, ways.thresholds, 400, 4)])
     exact = booster.predict(asked, pred_contrib=True, num_threads=1)
     assert np.abs(ways(asked) - exact).max() < 1e-12
 
@@ -344,11 +351,11 @@ def test_a_fast_explanation_that_misses_falls_back_and_says_so(
 def test_a_contribution_given_to_another_feature_is_noticed_though_the_sum_is_right() -> None:
     explainer, matrix = bundle().explainer, rows(40)
     values = explainer(matrix)
-    assert explainer.apart(matrix, values) < 1e-9
+    assert explainer.largest_difference(matrix, values) < 1e-9
     strongest = int(np.abs(values[:, :-1]).mean(axis=0).argmax())
     values[:, [strongest, strongest - 1]] = values[:, [strongest - 1, strongest]]
     assert explainer.gap(matrix, values) < 1e-9
-    assert explainer.apart(matrix, values) > 0.01
+    assert explainer.largest_difference(matrix, values) > 0.01
 
 
 def test_a_constant_model_is_explained_by_its_base_value() -> None:
@@ -362,7 +369,7 @@ def test_a_constant_model_is_explained_by_its_base_value() -> None:
         num_boost_round=2,
     )
     constant = like(
-        bundle(), models=Models(grown.model_to_string(), bundle().models.tier, bundle().models.value)
+        bundle(), models=LightGBMModels(grown.model_to_string(), bundle().models.tier, bundle().models.value)
     )
     for size in (5, 3_200):
         contributions = constant.contributions(rows(size))

@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from training.bundle.single_row import Kind, OneRow
+from training.bundle.single_row import Kind, SingleRowPredictor
 
 HOW: dict[Kind, dict[str, bool]] = {
     "normal": {},
@@ -42,13 +42,13 @@ def grown(matrix: np.ndarray, objective: str) -> lightgbm.Booster:
 def test_a_row_alone_is_the_row_among_many(matrix: np.ndarray, objective: str, kind: Kind) -> None:
     booster = grown(matrix, objective)
     many = booster.predict(matrix, num_threads=1, **HOW[kind]).reshape(len(matrix), -1)
-    one = OneRow(booster, kind)
+    one = SingleRowPredictor(booster, kind)
     assert np.array([one(row) for row in matrix]).tobytes() == many.tobytes()
 
 
 def test_threads_do_not_mix_their_rows(matrix: np.ndarray) -> None:
     booster = grown(matrix, "binary")
-    one, many = OneRow(booster, "raw"), booster.predict(matrix, raw_score=True, num_threads=1)
+    one, many = SingleRowPredictor(booster, "raw"), booster.predict(matrix, raw_score=True, num_threads=1)
     with ThreadPoolExecutor(4) as pool:
         said = list(pool.map(one, np.tile(matrix, (5, 1))))
     assert np.concatenate(said).tobytes() == np.tile(many, 5).tobytes()

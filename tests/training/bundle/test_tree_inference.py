@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.bundle.test_single_row import grown
 from training.bundle.single_row import Kind
-from training.bundle.tree_inference import Forest
+from training.bundle.tree_inference import TreeEnsemble
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ KINDS: tuple[tuple[str, Kind], ...] = (("binary", "raw"), ("multiclass", "normal
 def test_one_row_through_all_models_is_lightgbm(matrix: np.ndarray, missing: bool) -> None:
     learned = matrix if missing else np.nan_to_num(matrix)
     boosters = [(grown(learned, objective), kind) for objective, kind in KINDS]
-    forest = Forest.of(boosters)
+    forest = TreeEnsemble.of(boosters)
     assert forest is not None
     said = list(map(forest, matrix))
     for at, (booster, kind) in enumerate(boosters):
@@ -39,7 +39,7 @@ def test_one_row_through_all_models_is_lightgbm(matrix: np.ndarray, missing: boo
 
 def test_a_model_without_a_split_says_its_constant(matrix: np.ndarray) -> None:
     constant = grown(np.zeros_like(matrix), "binary")
-    forest = Forest.of([(constant, "raw")])
+    forest = TreeEnsemble.of([(constant, "raw")])
     assert forest is not None
     assert forest(matrix[0])[0].tobytes() == constant.predict(matrix[:1], raw_score=True).tobytes()
 
@@ -50,14 +50,14 @@ def test_categories_and_other_transformations_are_left_to_lightgbm(matrix: np.nd
     data = lightgbm.Dataset(whole, whole[:, 0] % 2, categorical_feature=[0])
     by_category = lightgbm.train(settings, data, 5)
     assert "num_cat=1" in by_category.model_to_string()
-    assert Forest.of([(by_category, "raw")]) is None
-    assert Forest.of([(grown(matrix, "binary"), "normal")]) is None
-    assert Forest.of([(grown(matrix, "binary"), "contributions")]) is None
+    assert TreeEnsemble.of([(by_category, "raw")]) is None
+    assert TreeEnsemble.of([(grown(matrix, "binary"), "normal")]) is None
+    assert TreeEnsemble.of([(grown(matrix, "binary"), "contributions")]) is None
 
 
 def test_one_other_last_digit_is_noticed(matrix: np.ndarray) -> None:
     boosters: list[tuple[lightgbm.Booster, Kind]] = [(grown(matrix, "binary"), "raw")]
-    forest = Forest.of(boosters)
+    forest = TreeEnsemble.of(boosters)
     assert forest is not None
     assert forest.is_lightgbm(boosters)
     assert not replace(forest, leaves=np.nextafter(forest.leaves, np.inf)).is_lightgbm(boosters)

@@ -10,7 +10,7 @@ import pytest
 from features.event_store import EventStore
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import INACTIVITY, day
-from training.data.dataset import survey
+from training.data.dataset import data_extent
 
 EVENTS = {
     "customer_id": ["ann", "ann", "ann", "bob", "bob"],
@@ -36,7 +36,7 @@ def digest(folder: Path, **changed: list[object]) -> str:
         {name: pa.array(column, types.get(name, pa.string())) for name, column in columns.items()}
     )
     store.add(table, source="shop", timeline=UTC, now=NOW)
-    return survey(EventStore(folder), None, INACTIVITY, UTC).digest
+    return data_extent(EventStore(folder), None, INACTIVITY, UTC).digest
 
 
 @pytest.mark.parametrize(

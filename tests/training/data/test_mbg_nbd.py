@@ -6,7 +6,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import betaln, gammaln
 
-from training.data.mbg_nbd import FEWEST, fit_population
+from training.data.mbg_nbd import FEWEST, fit_mbg_nbd
 
 R, ALPHA, A, B = 1.2, 30.0, 0.6, 3.0
 DAYS = 400.0
@@ -41,7 +41,7 @@ def silence(count, whole, since, days, r, alpha, a, b):  # type: ignore[no-untyp
 
 def test_the_population_is_found_again() -> None:
     count, whole, since, _ = visits(6_000)
-    found = fit_population(count, whole, since)
+    found = fit_mbg_nbd(count, whole, since)
     assert found is not None
     assert abs(found.r / found.alpha / (R / ALPHA) - 1) < 0.1
     assert abs(found.a / (found.a + found.b) - A / (A + B)) < 0.03
@@ -50,7 +50,7 @@ def test_the_population_is_found_again() -> None:
 
 def test_the_chance_of_silence_is_right_for_every_tenth_of_the_customers() -> None:
     count, whole, since, _ = visits(6_000)
-    found = fit_population(count, whole, since)
+    found = fit_mbg_nbd(count, whole, since)
     assert found is not None
     count, whole, since, again = visits(8_000, seed=1)
     said = silence(count, whole, since, 60, found.r, found.alpha, found.a, found.b)
@@ -61,7 +61,7 @@ def test_the_chance_of_silence_is_right_for_every_tenth_of_the_customers() -> No
 
 def test_customers_who_never_stop_have_a_small_chance_to() -> None:
     count, whole, since, _ = visits(3_000, stops=False)
-    found = fit_population(count, whole, since)
+    found = fit_mbg_nbd(count, whole, since)
     assert found is not None
     assert found.a / (found.a + found.b) < 0.01
 
@@ -87,7 +87,7 @@ def test_the_likelihood_is_that_of_the_process() -> None:
 
 def test_the_unit_of_time_does_not_matter() -> None:
     count, whole, since, _ = visits(1_000)
-    days, hours = fit_population(count, whole, since), fit_population(count, whole * 24, since * 24)
+    days, hours = fit_mbg_nbd(count, whole, since), fit_mbg_nbd(count, whole * 24, since * 24)
     assert days is not None
     assert hours is not None
     assert abs(hours.alpha / 24 / days.alpha - 1) < 1e-3
@@ -96,5 +96,5 @@ def test_the_unit_of_time_does_not_matter() -> None:
 
 def test_too_few_who_came_back_say_nothing() -> None:
     ones = np.ones(FEWEST * 2)
-    assert fit_population(ones, ones * 30, ones * 30) is None
-    assert fit_population(ones[:5], ones[:5], ones[:5]) is None
+    assert fit_mbg_nbd(ones, ones * 30, ones * 30) is None
+    assert fit_mbg_nbd(ones[:5], ones[:5], ones[:5]) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.errors import DataError
 from features.timeline import DAY, Horizon, Timeline
 from tests.training.worlds import INACTIVITY, day
-from training.data.splits import ALL_DATES, DENSE_DATES, FIT_DATES, a_year_before, calendar
+from training.data.splits import ALL_DATES, DENSE_DATES, FIT_DATES, a_year_before, temporal_splits
 
 UTC = Timeline("UTC")
 MONTHLY = replace(INACTIVITY, active_days=60, horizon=Horizon(30))
@@ -24,7 +24,7 @@ def test_no_label_of_a_role_reaches_into_the_next_role(
     churn = replace(INACTIVITY, active_days=active, horizon=Horizon(horizon, lead))
     if days <= active + horizon + lead + 1:
         return
-    found = calendar(day(0), day(days), churn, UTC)
+    found = temporal_splits(day(0), day(days), churn, UTC)
     reach = (horizon + lead) * DAY
     assert found.labelled[0] - active * DAY >= day(0)
     assert found.labelled[-1] + reach <= day(days)
@@ -41,7 +41,7 @@ def test_no_label_of_a_role_reaches_into_the_next_role(
 
 def test_dates_are_local_midnights_a_sixth_of_the_horizon_apart() -> None:
     tokyo = Timeline("Asia/Tokyo")
-    found = calendar(day(0), day(364.7), MONTHLY, tokyo)
+    found = temporal_splits(day(0), day(364.7), MONTHLY, tokyo)
     assert all(tokyo.local(date).hour == 0 for date in found.labelled)
     assert {b - a for a, b in zip(found.labelled, found.labelled[1:], strict=False)} == {5 * DAY}
     assert (len(found.fit), len(found.calibrate), len(found.test)) == (33, 6, 6)
@@ -49,23 +49,23 @@ def test_dates_are_local_midnights_a_sixth_of_the_horizon_apart() -> None:
 
 def test_dates_stay_at_midnight_when_the_clocks_change() -> None:
     berlin = Timeline("Europe/Berlin")
-    found = calendar(day(0), day(300), MONTHLY, berlin)
+    found = temporal_splits(day(0), day(300), MONTHLY, berlin)
     assert all(berlin.local(date).hour == 0 for date in found.labelled)
 
 
 def test_a_horizon_of_a_few_days_still_has_daily_dates() -> None:
-    found = calendar(day(0), day(60), replace(MONTHLY, active_days=10, horizon=Horizon(3)), UTC)
+    found = temporal_splits(day(0), day(60), replace(MONTHLY, active_days=10, horizon=Horizon(3)), UTC)
     assert found.labelled[1] - found.labelled[0] == DAY
 
 
 def test_too_little_history_for_three_roles_is_low_evidence_not_silence() -> None:
-    assert calendar(day(0), day(100), MONTHLY, UTC).evidence == "low"
-    assert calendar(day(0), day(200), MONTHLY, UTC).evidence == "normal"
+    assert temporal_splits(day(0), day(100), MONTHLY, UTC).evidence == "low"
+    assert temporal_splits(day(0), day(200), MONTHLY, UTC).evidence == "normal"
 
 
 def test_too_little_history_for_one_date_says_which_dates_are_needed() -> None:
     with pytest.raises(DataError) as refusal:
-        calendar(day(0), day(50), MONTHLY, UTC)
+        temporal_splits(day(0), day(50), MONTHLY, UTC)
     assert refusal.value.message == (
         "cannot train: churn within 30 days among those active in the last 60 days needs events from "
         "2024-01-01 until 2024-03-01, but they end on 2024-02-20. Ingest more history, or write a smaller "
@@ -74,7 +74,7 @@ def test_too_little_history_for_one_date_says_which_dates_are_needed() -> None:
 
 
 def test_two_years_of_a_short_horizon_lie_dense_at_the_end_and_wide_before() -> None:
-    found = calendar(day(0), day(800), MONTHLY, UTC)
+    found = temporal_splits(day(0), day(800), MONTHLY, UTC)
     gaps = [(b - a) // DAY for a, b in zip(found.every, found.every[1:], strict=False)]
     assert ALL_DATES - 2 <= len(found.every) <= ALL_DATES
     assert set(gaps[-(DENSE_DATES - 1) :]) == {5}
@@ -86,7 +86,7 @@ def test_two_years_of_a_short_horizon_lie_dense_at_the_end_and_wide_before() -> 
 def test_a_horizon_near_a_year_asks_on_the_same_day_of_the_year() -> None:
     yearly = replace(MONTHLY, active_days=365, horizon=Horizon(365))
     end = UTC.instant("2024-02-29")
-    found = calendar(UTC.instant("2018-05-01"), end + 10, yearly, UTC)
+    found = temporal_splits(UTC.instant("2018-05-01"), end + 10, yearly, UTC)
     assert [UTC.name(date) for date in found.every] == [
         "2020-02-28",
         "2021-02-28",
@@ -98,7 +98,7 @@ def test_a_horizon_near_a_year_asks_on_the_same_day_of_the_year() -> None:
 
 def test_dates_with_less_history_help_out_but_do_not_teach_where_others_fill_a_horizon() -> None:
     quarterly = replace(MONTHLY, active_days=365, horizon=Horizon(90))
-    found = calendar(day(0), day(647), quarterly, UTC)
+    found = temporal_splits(day(0), day(647), quarterly, UTC)
     assert found.evidence == "normal"
     assert found.labelled[0] >= day(365) > found.every[0] >= day(182)
     assert set(found.labelled) < set(found.every)

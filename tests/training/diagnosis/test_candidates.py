@@ -13,12 +13,12 @@ import pytest
 
 from features.catalog.definitions import indicators
 from features.event_store import EventStore
-from features.profiling.profile import Inventory, take
+from features.profiling.profile import DataProfile, profile_events
 from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import CONTRACT, INACTIVITY, day
-from training.data.splits import Calendar
-from training.diagnosis.candidates import Candidate, Diagnosis, Foresight, auc, diagnose
+from training.data.splits import TemporalSplits
+from training.diagnosis.candidates import ChurnCandidate, Diagnosis, LeadTimeAuc, auc, diagnose
 from training.diagnosis.recommendation import block, choose, recommend
 from training.labels.labelling import Churn, ChurnSettings
 
@@ -43,9 +43,9 @@ def store_of(folder: Path, events: Sequence[Event]) -> EventStore:
 
 def examined(
     folder: Path, events: Sequence[Event], **churn: object
-) -> tuple[EventStore, Inventory, Diagnosis]:
+) -> tuple[EventStore, DataProfile, Diagnosis]:
     store = store_of(folder, events)
-    inventory = take(store, INDICATORS, UTC)
+    inventory = profile_events(store, INDICATORS, UTC)
     settings = ChurnSettings.model_validate(churn)
     return store, inventory, diagnose(store, inventory, INDICATORS, settings, UTC)
 
@@ -158,8 +158,8 @@ def test_events_at_or_after_until_change_nothing(tmp_path: Path, rng: np.random.
     early = store_of(tmp_path / "early", [one for one in events if one[1] < 150])
     whole = store_of(tmp_path / "whole", events)
     settings, until = ChurnSettings.model_validate({}), day(150)
-    one = diagnose(early, take(early, INDICATORS, UTC), INDICATORS, settings, UTC)
-    held = take(whole, INDICATORS, UTC, until=until)
+    one = diagnose(early, profile_events(early, INDICATORS, UTC), INDICATORS, settings, UTC)
+    held = profile_events(whole, INDICATORS, UTC, until=until)
     two = diagnose(whole, held, INDICATORS, settings, UTC, until=until)
     assert one == two
 
@@ -261,12 +261,12 @@ def candidate(
     cohort: float = 1000.0,
     evidence: str = "normal",
     churn: Churn = INACTIVITY,
-) -> Candidate:
+) -> ChurnCandidate:
     dates = (day(100), day(101))
-    return Candidate(
+    return ChurnCandidate(
         churn=replace(churn, horizon=Horizon(days), active_days=2 * days),
         configured=False,
-        calendar=Calendar(dates, dates, dates, dates, evidence, dates, day(102)),  # type: ignore[arg-type]
+        calendar=TemporalSplits(dates, dates, dates, dates, evidence, dates, day(102)),  # type: ignore[arg-type]
         measured=dates,
         cohort=cohort,
         churned=cohort * base_rate,
@@ -275,7 +275,7 @@ def candidate(
         highest_rate=base_rate,
         came_back=came_back,
         watched_days=None if came_back is None else 90,
-        foresight=(Foresight(0, 0.7),),
+        foresight=(LeadTimeAuc(0, 0.7),),
     )
 
 
@@ -328,8 +328,8 @@ def test_auc_counts_ties_as_half() -> None:
     ("auc_now", "end"), [(0.7, "; a model has to beat that."), (0.33, ": silence alone tells little.")]
 )
 def test_silence_is_called_telling_only_where_it_is(tmp_path: Path, auc_now: float, end: str) -> None:
-    inventory = take(store_of(tmp_path, [("ann", 1.0, "purchase")]), INDICATORS, UTC)
-    one = replace(candidate(30), foresight=(Foresight(0, auc_now), Foresight(15, 0.31)))
+    inventory = profile_events(store_of(tmp_path, [("ann", 1.0, "purchase")]), INDICATORS, UTC)
+    one = replace(candidate(30), foresight=(LeadTimeAuc(0, auc_now), LeadTimeAuc(15, 0.31)))
     assert recommend(Diagnosis((one,), (), 1), inventory).english[2] == (
         f"The time since they were last heard of ranks them with an AUC of {auc_now:.2f}, "
         f"0.31 when asked 15 days earlier{end}"

@@ -9,13 +9,13 @@ import pytest
 
 from tests.training.judged import LATER, shown
 from tests.training.trained import bundle, like
-from training.data.dataset import Rows
+from training.data.dataset import LabelledRows
 from training.evaluation.champion_comparison import champion_on
 from training.labels.labelling import Churn
-from training.registry.promotion import decide
+from training.registry.promotion import decide_promotion
 
 
-def unasked(_: Rows) -> np.ndarray:
+def unasked(_: LabelledRows) -> np.ndarray:
     raise AssertionError("a champion that is not compared was asked")
 
 
@@ -29,7 +29,7 @@ def test_a_champion_that_learned_from_earlier_dates_is_judged_on_every_row() -> 
     fair = champion_on(
         evidence, newer(), bundle(), "3", lambda rows: bundle().predict(rows.matrix).churn_probability
     )
-    assert not fair.apart
+    assert not fair.not_comparable_reason
     assert fair.figures["log_loss"] == pytest.approx(evidence.figures["log_loss"])
     assert fair.candidate["log_loss"] == pytest.approx(evidence.figures["log_loss"])
     assert fair.candidate["rows"] == len(evidence.rows)
@@ -40,9 +40,9 @@ def test_a_champion_that_learned_from_some_test_dates_is_judged_on_the_later_one
     evidence = shown()
     half = np.arange(len(evidence.rows)) % 3 == 0
     evidence = replace(evidence, rows=replace(evidence.rows, as_of=np.where(half, LATER + 5, LATER - 5)))
-    asked: list[Rows] = []
+    asked: list[LabelledRows] = []
 
-    def says(rows: Rows) -> np.ndarray:
+    def says(rows: LabelledRows) -> np.ndarray:
         asked.append(rows)
         return np.clip(bundle().predict(rows.matrix).churn_probability + 0.1, 0.01, 0.99)
 
@@ -60,17 +60,25 @@ def test_a_champion_that_learned_from_some_test_dates_is_judged_on_the_later_one
 def test_a_champion_that_saw_every_test_date_or_answers_another_question_is_not_asked() -> None:
     evidence = shown()
     seen = like(bundle(), trained_until=LATER + 1)
-    assert champion_on(evidence, newer(), seen, "3", unasked).apart == "learned from the test dates"
+    assert (
+        champion_on(evidence, newer(), seen, "3", unasked).not_comparable_reason
+        == "learned from the test dates"
+    )
     other = Churn.from_json(bundle().churn.to_json() | {"active_days": 90})
     changed = like(bundle(), churn=other)
-    assert champion_on(evidence, newer(), changed, "3", unasked).apart == "decides churn by another rule"
+    assert (
+        champion_on(evidence, newer(), changed, "3", unasked).not_comparable_reason
+        == "decides churn by another rule"
+    )
 
 
 def test_too_few_customers_on_the_later_dates_are_no_comparison() -> None:
     evidence = shown()
     late = np.where(np.arange(len(evidence.rows)) < 30, LATER + 5, LATER - 5)
     evidence = replace(evidence, rows=replace(evidence.rows, as_of=late))
-    apart = champion_on(evidence, newer(), like(bundle(), trained_until=LATER), "3", unasked).apart
+    apart = champion_on(
+        evidence, newer(), like(bundle(), trained_until=LATER), "3", unasked
+    ).not_comparable_reason
     left = evidence.rows.churned[:30]
     keys = evidence.rows.keys[:30]
     assert apart == (
@@ -82,7 +90,7 @@ def test_too_few_customers_on_the_later_dates_are_no_comparison() -> None:
 def test_the_champion_again_is_recognised_by_its_bytes() -> None:
     again = champion_on(shown(), like(bundle()), bundle(), "3", unasked)
     assert again.same
-    assert not again.apart
+    assert not again.not_comparable_reason
 
 
 def test_a_champion_tested_on_the_same_dates_of_the_same_data_is_held_to_what_was_found_then() -> None:
@@ -94,9 +102,16 @@ def test_a_champion_tested_on_the_same_dates_of_the_same_data_is_held_to_what_wa
     champion = like(bundle(), figures=figures | {"log_loss": 0.4}, settings=settings, trained_until=LATER + 9)
     candidate = like(champion, figures=figures | {"log_loss": 0.5})
     held = champion_on(evidence, candidate, champion, "3", unasked)
-    assert (held.apart, held.figures["log_loss"], held.candidate["log_loss"]) == ("", 0.4, 0.5)
-    assert decide(candidate, evidence, held).refusals == (
+    assert (held.not_comparable_reason, held.figures["log_loss"], held.candidate["log_loss"]) == (
+        "",
+        0.4,
+        0.5,
+    )
+    assert decide_promotion(candidate, evidence, held).refusals == (
         "champion: log loss 0.5000 against 0.4000 of version 3 on the same 9 rows, worse by 0.1000",
     )
     grown = like(candidate, data_version="events-8")
-    assert champion_on(evidence, grown, champion, "3", unasked).apart == "learned from the test dates"
+    assert (
+        champion_on(evidence, grown, champion, "3", unasked).not_comparable_reason
+        == "learned from the test dates"
+    )

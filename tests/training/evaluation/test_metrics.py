@@ -17,10 +17,10 @@ from sklearn.metrics import (
 from training.evaluation.metrics import (
     COMPARED,
     METRICS,
-    Measure,
-    Outcomes,
+    TestOutcomes,
+    WeightedMetrics,
     calibration_noise,
-    judge,
+    churn_metrics,
     rank_correlation,
     weighted_kappa,
 )
@@ -28,9 +28,9 @@ from training.evaluation.metrics import (
 
 def outcomes(
     churned: list[bool] | np.ndarray, contacts: int = 3, dates: np.ndarray | None = None
-) -> Outcomes:
+) -> TestOutcomes:
     n = len(churned)
-    return Outcomes(
+    return TestOutcomes(
         np.asarray(churned, bool), np.arange(n), np.zeros(n, int) if dates is None else dates, contacts
     )
 
@@ -46,7 +46,7 @@ def test_weighted_figures_equal_those_of_repeated_rows(rows: list[tuple[float, b
     p, y, w = (np.array(column) for column in zip(*rows, strict=True))
     if y.all() or not y.any():
         return
-    found = dict(zip(METRICS, Measure(p, outcomes(y))(w.astype(float)), strict=True))
+    found = dict(zip(METRICS, WeightedMetrics(p, outcomes(y))(w.astype(float)), strict=True))
     again, said = np.repeat(y, w), np.repeat(p, w)
     assert found["auc"] == pytest.approx(roc_auc_score(again, said))
     assert found["average_precision"] == pytest.approx(average_precision_score(again, said))
@@ -58,7 +58,9 @@ def test_precision_and_lift_are_those_of_one_list_per_date() -> None:
     p = np.array([0.9, 0.8, 0.1, 0.7, 0.6, 0.5])
     y = [True, False, True, True, True, False]
     dates = np.array([0, 0, 0, 1, 1, 1])
-    found = dict(zip(METRICS, Measure(p, outcomes(y, contacts=1, dates=dates))(np.ones(6)), strict=True))
+    found = dict(
+        zip(METRICS, WeightedMetrics(p, outcomes(y, contacts=1, dates=dates))(np.ones(6)), strict=True)
+    )
     assert found["precision_at_capacity"] == 1.0
     assert found["lift_at_capacity"] == pytest.approx(1.0 / (4 / 6))
 
@@ -68,7 +70,7 @@ def test_the_interval_of_a_difference_is_narrower_than_those_of_its_sides() -> N
     truth = draw.random(3_000)
     y = draw.random(3_000) < truth
     near, far = np.clip(truth, 0.01, 0.99), np.clip(truth + draw.normal(0, 0.2, 3_000), 0.01, 0.99)
-    found = judge(near, {"far": far}, outcomes(y, 300))
+    found = churn_metrics(near, {"far": far}, outcomes(y, 300))
     width = found["auc_high"] - found["auc_low"]
     apart = found["difference/far/auc_high"] - found["difference/far/auc_low"]
     assert apart < width
@@ -81,9 +83,9 @@ def test_a_customer_seen_on_many_dates_counts_once_for_the_width_of_an_interval(
     draw = np.random.default_rng(2)
     p = draw.random(300)
     y = draw.random(300) < p
-    once = judge(p, {}, outcomes(y))
-    many = Outcomes(np.tile(y, 10), np.tile(np.arange(300), 10), np.repeat(np.arange(10), 300), 3)
-    ten_times = judge(np.tile(p, 10), {}, many)
+    once = churn_metrics(p, {}, outcomes(y))
+    many = TestOutcomes(np.tile(y, 10), np.tile(np.arange(300), 10), np.repeat(np.arange(10), 300), 3)
+    ten_times = churn_metrics(np.tile(p, 10), {}, many)
     assert ten_times["auc"] == pytest.approx(once["auc"])
     assert ten_times["auc_high"] - ten_times["auc_low"] == pytest.approx(once["auc_high"] - once["auc_low"])
 
@@ -93,7 +95,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     held = 0
     for _ in range(60):
         p = draw.beta(1, 3, 400)
-        found = judge(p, {}, outcomes(draw.random(400) < p), resamples=100)
+        found = churn_metrics(p, {}, outcomes(draw.random(400) < p), resamples=100)
         expected = float((p * (1 - p)).mean())
         held += found["brier_low"] <= expected <= found["brier_high"]
     assert held >= 50
@@ -104,7 +106,7 @@ def test_the_noise_of_the_calibration_error_is_what_perfect_probabilities_show()
     p = draw.beta(1, 4, 2_000)
     noise = calibration_noise(p, outcomes(np.zeros(2_000, bool)))
     errors = [
-        dict(zip(METRICS, Measure(p, outcomes(draw.random(2_000) < p))(np.ones(2_000)), strict=True))[
+        dict(zip(METRICS, WeightedMetrics(p, outcomes(draw.random(2_000) < p))(np.ones(2_000)), strict=True))[
             "expected_calibration_error"
         ]
         for _ in range(50)
@@ -113,7 +115,7 @@ def test_the_noise_of_the_calibration_error_is_what_perfect_probabilities_show()
 
 
 def test_outcomes_all_alike_give_no_figure_and_no_error() -> None:
-    assert np.isnan(Measure(np.array([0.1, 0.2]), outcomes([False, False]))(np.ones(2))).all()
+    assert np.isnan(WeightedMetrics(np.array([0.1, 0.2]), outcomes([False, False]))(np.ones(2))).all()
 
 
 def test_kappa_and_rank_correlation_are_the_textbook_ones() -> None:
@@ -130,7 +132,7 @@ def test_kappa_and_rank_correlation_are_the_textbook_ones() -> None:
 def test_every_figure_has_its_interval() -> None:
     draw = np.random.default_rng(7)
     p = draw.random(200)
-    found = judge(p, {"coin": np.full(200, 0.5)}, outcomes(draw.random(200) < p), resamples=20)
+    found = churn_metrics(p, {"coin": np.full(200, 0.5)}, outcomes(draw.random(200) < p), resamples=20)
     for metric in METRICS:
         assert found[f"{metric}_low"] <= found[metric] <= found[f"{metric}_high"] or metric.startswith(
             "expected"

@@ -9,7 +9,7 @@ import pytest
 
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY
-from training.data.dataset import Rows
+from training.data.dataset import LabelledRows
 from training.evaluation.secondary_metrics import (
     SMALLEST_SEGMENT,
     populations,
@@ -25,10 +25,10 @@ DRAW = np.random.default_rng(1)
 N = 1_000
 
 
-def rows(churned: np.ndarray | None = None, value: np.ndarray | None = None) -> Rows:
+def rows(churned: np.ndarray | None = None, value: np.ndarray | None = None) -> LabelledRows:
     matrix = np.column_stack([DRAW.exponential(50, N), np.repeat([0.0, 1.0, 2.0, np.nan], N // 4)])
     zeros = np.zeros(N)
-    return Rows(
+    return LabelledRows(
         np.arange(N), zeros.astype(np.uint64), np.repeat([10, 20], N // 2), matrix,
         zeros.astype(bool) if churned is None else churned, zeros if value is None else value,
         np.zeros((N, 0)), COLUMNS, (),

@@ -10,7 +10,7 @@ import pytest
 from features.catalog.definitions import FeatureSettings, catalog, indicators
 from features.events.history import History
 from tests.training.worlds import day, world
-from training.explanation.change_events import SHOWN, occasions
+from training.explanation.change_events import SHOWN, events_behind_change
 
 CATALOG = catalog(
     indicators({}), FeatureSettings(windows=(10, 30, 90)), {"purchase", "refund", "visit", "attribute.region"}
@@ -24,7 +24,7 @@ def ann(
 
 
 def said(history: History, column: str, then: float, now: float) -> list[tuple[float, str]]:
-    found = occasions(CATALOG, history, column, day(then), day(now))
+    found = events_behind_change(CATALOG, history, column, day(then), day(now))
     return [((one.instant - day(0)) / (day(1) - day(0)), one.role) for one in found.shown]
 
 
@@ -63,7 +63,7 @@ def test_time_as_a_customer_is_moved_by_the_clock_and_no_event() -> None:
 
 def test_many_events_are_counted_and_the_newest_named() -> None:
     history = ann(*[(16 + n / 4, "purchase", float(n)) for n in range(20)])
-    found = occasions(CATALOG, history, "purchase_count_10d", day(15), day(25))
+    found = events_behind_change(CATALOG, history, "purchase_count_10d", day(15), day(25))
     assert (found.entered, found.left, len(found.shown)) == (20, 0, SHOWN)
     assert [one.value for one in found.shown] == [19.0, 18.0, 17.0, 16.0, 15.0]
 
@@ -72,7 +72,7 @@ def test_an_event_brings_its_channel_place_and_detail_where_it_has_them() -> Non
     history = ann((20, "purchase", None))
     codes = np.array([0], dtype=np.int32)
     told = replace(history, channels=codes, details=codes, channel_names=("web",), detail_names=("toys",))
-    (one,) = occasions(CATALOG, told, "purchase_count_10d", day(15), day(25)).shown
+    (one,) = events_behind_change(CATALOG, told, "purchase_count_10d", day(15), day(25)).shown
     assert (one.kind, one.value, one.channel, one.place, one.detail) == (
         "purchase",
         None,
@@ -85,5 +85,5 @@ def test_an_event_brings_its_channel_place_and_detail_where_it_has_them() -> Non
 @pytest.mark.parametrize("column", CATALOG.columns)
 def test_every_feature_can_be_asked_for_its_events(column: str) -> None:
     history = ann((1, "purchase", 5.0), (12, "visit", 7.0), (22, "refund", -2.0))
-    found = occasions(CATALOG, history, column, day(15), day(25))
+    found = events_behind_change(CATALOG, history, column, day(15), day(25))
     assert len(found.shown) <= 3

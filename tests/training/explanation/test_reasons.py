@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from features.catalog.definitions import FeatureSettings, catalog, indicators
 from tests.training.trained import KINDS, bundle, columns, like, rows
 from training.explanation.reasons import (
-    Change,
+    FeatureChange,
+    FeatureReason,
     Order,
-    Reason,
     change_sentence,
-    changes,
-    rank,
-    reason,
+    changed_features,
+    rank_reasons,
+    reason_of,
     sentence,
 )
 from training.explanation.text import number
@@ -37,9 +37,11 @@ def said(
     *,
     text: str = "",
     contribution: float = 0.4,
-) -> Reason:
+) -> FeatureReason:
     direction = "raises" if contribution >= 0 else "lowers"
-    return Reason(feature, CATALOG.indicator_of(feature), value, text, typical, contribution, direction)
+    return FeatureReason(
+        feature, CATALOG.indicator_of(feature), value, text, typical, contribution, direction
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def said(
     ],
 )
 def test_a_reason_reads_naturally_in_both_languages(
-    given_reason: Reason, english: str, japanese: str
+    given_reason: FeatureReason, english: str, japanese: str
 ) -> None:
     assert sentence(CATALOG, given_reason, "en") == english
     assert sentence(CATALOG, given_reason, "ja") == japanese
@@ -186,12 +188,12 @@ def explained(n: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 def reasons(
     matrix: np.ndarray, contributions: np.ndarray, *, top: int = 3, order: Order = "raising"
-) -> list[list[Reason]]:
+) -> list[list[FeatureReason]]:
     """The reasons of each row, as they are read out of the ranked arrays."""
-    ranked = rank(bundle(), matrix, contributions, top=top, order=order)
+    ranked = rank_reasons(bundle(), matrix, contributions, top=top, order=order)
     return [
         [
-            reason(bundle(), int(column), float(value), float(contribution))
+            reason_of(bundle(), int(column), float(value), float(contribution))
             for column, value, contribution in zip(
                 ranked.columns[row], ranked.values[row], ranked.contributions[row], strict=True
             )
@@ -304,7 +306,7 @@ def test_a_value_like_everyone_elses_gives_way_to_one_that_stands_out() -> None:
 
 def test_a_detail_is_said_by_its_text_and_an_unknown_one_in_words() -> None:
     at = columns().columns.index("purchase_last_detail")
-    known, other, none = (reason(bundle(), at, value, 0.5) for value in (1.0, 3.0, math.nan))
+    known, other, none = (reason_of(bundle(), at, value, 0.5) for value in (1.0, 3.0, math.nan))
     assert (known.value_text, known.typical) == ("DRUG GM", None)
     assert (
         sentence(columns(), known, "en")
@@ -317,7 +319,7 @@ def test_a_detail_is_said_by_its_text_and_an_unknown_one_in_words() -> None:
 def test_fast_and_exact_contributions_give_the_same_reasons() -> None:
     matrix, exact = explained(400)
     noise = np.random.default_rng(0).normal(0, 1e-6, exact.shape)
-    before, after = rank(bundle(), matrix, exact), rank(bundle(), matrix, exact + noise)
+    before, after = rank_reasons(bundle(), matrix, exact), rank_reasons(bundle(), matrix, exact + noise)
     assert (before.columns == after.columns).all(axis=1).mean() > 0.97
 
 
@@ -329,7 +331,7 @@ def test_changes_name_what_moved_the_risk_between_two_dates() -> None:
     after[0, names.index("purchase_count_30d")] = 1.0
     after[0, names.index("purchase_days_since_last")] += 30.0
     parts = [bundle().contributions(row)[0] for row in (before, after)]
-    found = changes(bundle(), (before[0], parts[0]), (after[0], parts[1]))
+    found = changed_features(bundle(), (before[0], parts[0]), (after[0], parts[1]))
     assert found
     assert found[0].shift == pytest.approx(
         sum(
@@ -339,22 +341,24 @@ def test_changes_name_what_moved_the_risk_between_two_dates() -> None:
         )
     )
     assert all(change.before.value != change.after.value for change in found)
-    assert changes(bundle(), (before[0], parts[0]), (before[0], parts[0])) == []
+    assert changed_features(bundle(), (before[0], parts[0]), (before[0], parts[0])) == []
 
 
 def test_a_change_reads_naturally_in_both_languages() -> None:
-    moved = Change(said("purchase_count_30d", 6.0), said("purchase_count_30d", 1.0), 0.6)
+    moved = FeatureChange(said("purchase_count_30d", 6.0), said("purchase_count_30d", 1.0), 0.6)
     assert change_sentence(CATALOG, moved, "en") == (
         "The number of purchases in the last 30 days went from 6 to 1, which raised the risk."
     )
     assert change_sentence(CATALOG, moved, "ja") == (
         "直近30日の購買回数が6回から1回に変わり、離反リスクが高まりました。"
     )
-    older = Change(said("purchase_days_since_last", 3.0), said("purchase_days_since_last", 14.0), 0.2)
+    older = FeatureChange(said("purchase_days_since_last", 3.0), said("purchase_days_since_last", 14.0), 0.2)
     assert change_sentence(CATALOG, older, "en") == (
         "The time since the last purchase went from 3 days to 14 days, which raised the risk."
     )
-    appeared = Change(said("purchase_days_since_last", None), said("purchase_days_since_last", 3.0), -0.6)
+    appeared = FeatureChange(
+        said("purchase_days_since_last", None), said("purchase_days_since_last", 3.0), -0.6
+    )
     assert change_sentence(CATALOG, appeared, "ja") == (
         "最終購買からの日数がなしから3日に変わり、離反リスクが下がりました。"
     )
@@ -363,6 +367,6 @@ def test_a_change_reads_naturally_in_both_languages() -> None:
 def test_a_million_customers_are_ranked_without_a_loop_over_them() -> None:
     matrix, contributions = explained(2_000)
     many = np.tile(matrix, (10, 1)), np.tile(contributions, (10, 1))
-    ranked = rank(like(bundle()), *many)
+    ranked = rank_reasons(like(bundle()), *many)
     assert len(ranked.columns) == 20_000
     assert np.array_equal(ranked.columns[:2_000], ranked.columns[-2_000:])

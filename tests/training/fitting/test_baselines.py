@@ -9,14 +9,14 @@ import numpy as np
 from features.catalog.definitions import FeatureSettings, catalog, indicators
 from features.timeline import Horizon
 from tests.training.worlds import CONTRACT, INACTIVITY
-from training.data.dataset import Rows
+from training.data.dataset import LabelledRows
 from training.fitting.baselines import baselines
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit"), horizon_days=30)
 CHURN = replace(INACTIVITY, horizon=Horizon(30))
 
 
-def rows(n: int, seed: int) -> Rows:
+def rows(n: int, seed: int) -> LabelledRows:
     """Rows in which only the days since the last purchase, against 25, decide who leaves."""
     draw = np.random.default_rng(seed)
     matrix = draw.gamma(2.0, 3.0, (n, len(SHOP.columns)))
@@ -27,7 +27,7 @@ def rows(n: int, seed: int) -> Rows:
     matrix[:, silence] = np.where(draw.random(n) < 0.1, np.nan, 1 - np.exp(-days / 25))
     churned = draw.random(n) < 1 / (1 + np.exp(-(days - 25) / 8))
     zeros = np.zeros(n, dtype=np.int64)
-    return Rows(
+    return LabelledRows(
         np.arange(n), zeros.astype(np.uint64), zeros, matrix, churned, zeros.astype(float),
         np.zeros((n, 0)), SHOP.columns, (),
     )  # fmt: skip

@@ -13,23 +13,23 @@ from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC, plan
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.calibration import Calibration
-from training.data.dataset import Rows
-from training.fitting.seasonal_calibration import Said, by_each, season_at
+from training.data.dataset import LabelledRows
+from training.fitting.seasonal_calibration import DatedPredictions, by_each, season_at
 from training.train import learn
 
 CHURN = replace(INACTIVITY, horizon=Horizon(20))
 
 
-def said(rates: dict[float, float], p: float = 0.3, n: int = 2_000) -> Said:
+def said(rates: dict[float, float], p: float = 0.3, n: int = 2_000) -> DatedPredictions:
     """A model that says the same of everybody, and how many left on each day since the origin."""
     dates = np.repeat([day(n) for n in rates], n)
     churned = np.concatenate([np.arange(n) < rate * n for rate in rates.values()])
     zeros = np.zeros(len(dates))
-    rows = Rows(
+    rows = LabelledRows(
         np.arange(len(dates)), zeros.astype(np.uint64), dates, np.zeros((len(dates), 0)), churned, zeros,
         np.zeros((len(dates), 0)), (), (),
     )  # fmt: skip
-    return Said(rows, np.full(len(dates), p))
+    return DatedPredictions(rows, np.full(len(dates), p))
 
 
 def test_a_date_is_levelled_by_its_own_year_before() -> None:

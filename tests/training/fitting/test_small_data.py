@@ -12,19 +12,19 @@ from features.catalog.definitions import FeatureSettings, catalog, indicators
 from features.timeline import Horizon
 from tests.training.simulated import plan, shop
 from tests.training.worlds import INACTIVITY
-from training.bundle.lightgbm_models import Settings, fit_churn, fit_margin
+from training.bundle.lightgbm_models import TreeParameters, fit_churn, fit_margin
 from training.bundle.shap_values import TOLERANCE, Explainer
-from training.data.dataset import Rows, mixed
+from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import rfm_margin
 from training.fitting.small_data import SHAPES, Shape, choose_shape, fit_shape_of, outcomes
 from training.train import learn
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase",), horizon_days=30)
 CHURN = replace(INACTIVITY, horizon=Horizon(30))
-SETTINGS = Settings(threads=1)
+SETTINGS = TreeParameters(threads=1)
 
 
-def rows(n: int, seed: int, *, crossed: bool = False) -> Rows:
+def rows(n: int, seed: int, *, crossed: bool = False) -> LabelledRows:
     """Who leaves follows recency alone; or, crossed, whether recency and tenure are alike."""
     draw = np.random.default_rng(seed)
     matrix = draw.gamma(2.0, 3.0, (n, len(SHOP.columns)))
@@ -34,8 +34,10 @@ def rows(n: int, seed: int, *, crossed: bool = False) -> Rows:
     margin = 4.0 * np.where((days > 17) == (tenure > 140), 1, -1) if crossed else 1.5 * np.log1p(days) - 5.0
     churned = draw.random(n) < 1 / (1 + np.exp(-margin))
     keys = np.arange(n)
-    hashes, zeros = mixed(keys.astype(np.uint64)), np.zeros(n, dtype=np.int64)
-    return Rows(keys, hashes, zeros, matrix, churned, zeros.astype(float), np.zeros((n, 0)), SHOP.columns, ())
+    hashes, zeros = shuffled_by_customer(keys.astype(np.uint64)), np.zeros(n, dtype=np.int64)
+    return LabelledRows(
+        keys, hashes, zeros, matrix, churned, zeros.astype(float), np.zeros((n, 0)), SHOP.columns, ()
+    )
 
 
 def test_trees_of_one_split_repeat_the_regression() -> None:
@@ -109,6 +111,6 @@ def test_a_small_shop_says_low_evidence_and_what_it_chose(tmp_path: Path) -> Non
     assert evidence.figures["auc_high"] - evidence.figures["auc_low"] > 0.05
 
 
-def log_loss(shape: str, known: Rows, asked: Rows) -> float:
+def log_loss(shape: str, known: LabelledRows, asked: LabelledRows) -> float:
     p = fit_shape_of(shape, SETTINGS, known, SHOP, CHURN).predict(asked.matrix, num_threads=1)  # type: ignore[arg-type]
     return float(-np.log(np.where(asked.churned, p, 1 - p)).mean())

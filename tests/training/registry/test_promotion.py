@@ -12,8 +12,8 @@ import pytest
 from tests.training.judged import N, shown
 from tests.training.trained import bundle, like, outcome, rows
 from training.bundle.shap_values import Explainer
-from training.evaluation.champion_comparison import Champion
-from training.registry.promotion import Decision, decide, record, strongest_alone
+from training.evaluation.champion_comparison import ChampionComparison
+from training.registry.promotion import GateDecision, decide_promotion, log_promotion, strongest_alone
 
 
 class Crooked(Explainer):
@@ -36,14 +36,16 @@ class Hasty(Explainer):
 
 
 def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> None:
-    decision = decide(bundle(), shown(), None)
-    assert decision == Decision(True, (), (), decision.figures)
+    decision = decide_promotion(bundle(), shown(), None)
+    assert decision == GateDecision(True, (), (), decision.figures)
     assert decision.figures["additivity_gap"] < 1e-4
     assert 0.5 < decision.figures["strongest_feature_auc"] < 0.95
 
 
 def test_a_candidate_no_better_than_the_base_rate_is_refused_with_the_difference() -> None:
-    decision = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
+    decision = decide_promotion(
+        bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None
+    )
     assert not decision.promoted
     assert decision.refusals == (
         "base rate: log loss 0.6500 against 0.6400 of giving everyone the same probability, worse by 0.0100",
@@ -51,7 +53,7 @@ def test_a_candidate_no_better_than_the_base_rate_is_refused_with_the_difference
 
 
 def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
-    decision = decide(
+    decision = decide_promotion(
         bundle(), shown(level="low", **{"baseline/recency/log_loss": 0.1, "log_loss": 0.5}), None
     )
     assert decision.promoted
@@ -68,7 +70,11 @@ def test_the_first_champion_carries_what_else_is_wrong_as_warnings() -> None:
 
 def test_a_challenger_that_a_single_ratio_beats_is_refused() -> None:
     evidence = shown(**{"baseline/recency/log_loss": 0.1, "log_loss": 0.5})
-    decision = decide(bundle(), evidence, Champion("3", bundle().catalog.columns, {}, apart="is old"))
+    decision = decide_promotion(
+        bundle(),
+        evidence,
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+    )
     assert decision.refusals == (
         "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
     )
@@ -78,8 +84,10 @@ def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
     leaking = rows(N, seed=21)
     column = bundle().catalog.columns.index("purchase_sum_90d")
     leaking[:, column] = outcome(rows(N, seed=21), seed=22) + np.random.default_rng(0).normal(0, 0.1, N)
-    decision = decide(
-        bundle(), shown(matrix=leaking), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    decision = decide_promotion(
+        bundle(),
+        shown(matrix=leaking),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
     )
     assert not decision.promoted
     assert decision.refusals == (
@@ -105,9 +113,9 @@ def test_honest_features_raise_no_alarm_whichever_way_they_point() -> None:
     assert strongest_alone(matrix, np.zeros(N, dtype=bool)) == (0.5, 0)
 
 
-def rival(figures: Mapping[str, float], **candidate: float) -> Champion:
+def rival(figures: Mapping[str, float], **candidate: float) -> ChampionComparison:
     ours = {"rows": 1_200.0, "log_loss_difference_low": 0.0, "log_loss_difference_high": 0.02}
-    return Champion("3", bundle().catalog.columns, figures, candidate=ours | candidate)
+    return ChampionComparison("3", bundle().catalog.columns, figures, candidate=ours | candidate)
 
 
 def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> None:
@@ -117,7 +125,7 @@ def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> 
         expected_calibration_error=0.05,
         expected_calibration_error_noise=0.02,
     )
-    decision = decide(bundle(), shown(), champion)
+    decision = decide_promotion(bundle(), shown(), champion)
     assert decision.refusals == (
         "champion: log loss 0.4200 against 0.4100 of version 3 on the same 1,200 rows, worse by 0.0100 "
         "(95% interval +0.0000 to +0.0200)",
@@ -131,7 +139,7 @@ def test_a_challenger_worse_than_the_champion_on_the_same_dates_is_refused() -> 
 def test_a_fast_explanation_that_is_off_is_a_warning_because_the_exact_one_takes_its_place() -> None:
     slow = like(bundle())
     slow.__dict__["explainer"] = Hasty(bundle().explainer.booster)
-    decision = decide(slow, shown(), None)
+    decision = decide_promotion(slow, shown(), None)
     assert decision.promoted
     assert decision.warnings == (
         "explanation: that of large batches misses LightGBM's by 0.5, above 1e-04, so LightGBM explains "
@@ -146,22 +154,27 @@ def test_a_calibration_error_within_chance_is_no_reason_to_refuse() -> None:
         expected_calibration_error=0.019,
         expected_calibration_error_noise=0.02,
     )
-    assert decide(bundle(), shown(), champion).promoted
+    assert decide_promotion(bundle(), shown(), champion).promoted
 
 
 def test_an_explanation_that_does_not_add_up_is_refused() -> None:
     crooked = like(bundle())
     crooked.__dict__["explainer"] = Crooked(bundle().explainer.booster)
-    assert decide(crooked, shown(), Champion("3", bundle().catalog.columns, {}, apart="is old")).refusals == (
-        "explanation: contributions miss the model's log-odds by 0.5, above 1e-04 by 0.5",
-    )
+    assert decide_promotion(
+        crooked,
+        shown(),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+    ).refusals == ("explanation: contributions miss the model's log-odds by 0.5, above 1e-04 by 0.5",)
 
 
 def test_a_challenger_that_lost_features_is_refused() -> None:
-    champion = Champion(
-        "3", (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"), {}, apart="is old"
+    champion = ChampionComparison(
+        "3",
+        (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"),
+        {},
+        not_comparable_reason="is old",
     )
-    assert decide(bundle(), shown(), champion).refusals == (
+    assert decide_promotion(bundle(), shown(), champion).refusals == (
         "features: 2 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
     )
 
@@ -169,8 +182,10 @@ def test_a_challenger_that_lost_features_is_refused() -> None:
 def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -> None:
     matrix = rows(N, seed=21)
     matrix[:, bundle().catalog.columns.index("purchase_count_30d")] = np.nan
-    decision = decide(
-        bundle(), shown(matrix=matrix), Champion("3", bundle().catalog.columns, {}, apart="is old")
+    decision = decide_promotion(
+        bundle(),
+        shown(matrix=matrix),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
     )
     assert decision.refusals == (
         f"features: 1 of the {int(bundle().used.sum())} that the model reads say nothing on the test dates, "
@@ -179,7 +194,7 @@ def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -
 
 
 def test_drift_of_the_base_rate_is_a_warning_with_its_size() -> None:
-    decision = decide(bundle(), shown(base_rate=0.5, drift=0.12), None)
+    decision = decide_promotion(bundle(), shown(base_rate=0.5, drift=0.12), None)
     assert decision.promoted
     assert decision.warnings == (
         "drift: 62.0% were expected to leave on the test dates and 50.0% left, 12.0 points fewer",
@@ -190,7 +205,7 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
     short = like(
         bundle(), settings=dict(bundle().settings) | {"customers_until": "2017-12-22T09:00:00+00:00"}
     )
-    decision = decide(short, shown(), None)
+    decision = decide_promotion(short, shown(), None)
     assert decision.promoted
     assert decision.warnings == (
         "coverage: the customers' own events end on 2017-12-22, 9.6 days before the company's, which end on "
@@ -200,8 +215,10 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
 
 
 def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
-    champion = Champion("3", bundle().catalog.columns, {}, apart="learned from the test dates")
-    decision = decide(bundle(), shown(), champion)
+    champion = ChampionComparison(
+        "3", bundle().catalog.columns, {}, not_comparable_reason="learned from the test dates"
+    )
+    decision = decide_promotion(bundle(), shown(), champion)
     assert decision.promoted
     assert decision.warnings == (
         "champion: version 3 learned from the test dates, so the two could not be compared; "
@@ -211,9 +228,13 @@ def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
 
 def test_every_decision_is_one_line_of_the_promotion_log(tmp_path: Path) -> None:
     log = tmp_path / "state" / "promotions.jsonl"
-    refused = decide(bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None)
-    record(log, refused, decided_at="2018-01-01T00:00:00Z", version="1")
-    record(log, decide(bundle(), shown(), None), decided_at="2018-01-02T00:00:00Z", version="2")
+    refused = decide_promotion(
+        bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None
+    )
+    log_promotion(log, refused, decided_at="2018-01-01T00:00:00Z", version="1")
+    log_promotion(
+        log, decide_promotion(bundle(), shown(), None), decided_at="2018-01-02T00:00:00Z", version="2"
+    )
     first, second = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
     assert (first["version"], first["promoted"], first["refusals"]) == ("1", False, list(refused.refusals))
     assert (second["version"], second["promoted"]) == ("2", True)

@@ -14,17 +14,17 @@ from tests.experiments import experiments
 from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.bundle.calibration import Calibration
-from training.evaluation.evaluate import Evidence
-from training.registry.promotion import decide
-from training.registry.run_artifacts import environment, feature_table, keep
+from training.evaluation.evaluate import Evaluation
+from training.registry.promotion import decide_promotion
+from training.registry.run_artifacts import environment, feature_table, upload_run_artifacts
 
 
-def evidence() -> Evidence:
+def evidence() -> Evaluation:
     """Evidence of the small bundle on rows it has not seen."""
     seen = shown()
     said = bundle().predict(seen.rows.matrix)
     tiers = said.tier_probabilities.argmax(axis=1).astype(np.int8)
-    return Evidence(
+    return Evaluation(
         level="normal",
         figures=seen.figures,
         calibration=Calibration(),
@@ -48,7 +48,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory):
     found = evidence()
     judged = like(bundle(), figures=dict(found.figures), settings=bundle().settings | {"events": 9_000})
     with tracking.run("one") as run:
-        keep(run, judged, found, decide(judged, found, None), store_version="7")
+        upload_run_artifacts(run, judged, found, decide_promotion(judged, found, None), store_version="7")
     return run.client.get_run(run.id), Path(run.client.download_artifacts(run.id, ""))
 
 

@@ -13,12 +13,12 @@ from training.registry.model_card.text import English, Japanese
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import Decision
+    from training.registry.promotion import GateDecision
 
 Language = Literal["en", "ja"]
 
 
-def cards(bundle: Bundle, decision: Decision | None) -> dict[str, str]:
+def cards(bundle: Bundle, decision: GateDecision | None) -> dict[str, str]:
     """The card in both languages and both forms, by file name."""
     files = {}
     languages: tuple[Language, ...] = ("en", "ja")
@@ -29,7 +29,7 @@ def cards(bundle: Bundle, decision: Decision | None) -> dict[str, str]:
     return files
 
 
-def summary(bundle: Bundle, decision: Decision) -> str:
+def summary(bundle: Bundle, decision: GateDecision) -> str:
     """The verdict and the figures as Markdown, for MLflow's own pages."""
     writer = English(bundle, decision)
     lines = [*writer.verdict(), f"Predicts {writer.question()}.", writer.tested(), *writer.listed()]
@@ -37,7 +37,7 @@ def summary(bundle: Bundle, decision: Decision) -> str:
     return "\n".join(f"- {line}" for line in lines) + ("\n\n" + _table(table) if table else "") + "\n"
 
 
-def facts(bundle: Bundle, decision: Decision | None, language: Language) -> tuple[str, list[Section]]:
+def facts(bundle: Bundle, decision: GateDecision | None, language: Language) -> tuple[str, list[Section]]:
     """The title and the sections of the card."""
     title = "離反予測モデルのモデルカード" if language == "ja" else "Model card: who will leave"
     writer = Japanese(bundle, decision) if language == "ja" else English(bundle, decision)

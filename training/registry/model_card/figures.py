@@ -11,7 +11,7 @@ from training.registry.model_card.html import Chart, Mark
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import Decision
+    from training.registry.promotion import GateDecision
 
 METRICS: dict[str, tuple[str, str, int]] = {
     "auc": ("AUC", "AUC", 3),
@@ -38,7 +38,7 @@ class Writer:
 
     place: Literal[0, 1] = 0
 
-    def __init__(self, bundle: Bundle, decision: Decision | None) -> None:
+    def __init__(self, bundle: Bundle, decision: GateDecision | None) -> None:
         self.bundle, self.decision, self.figures = bundle, decision, bundle.figures
         self.timeline = Timeline(bundle.timezone)
         self.trained = f"{self.timeline.local(bundle.trained_until):%Y-%m-%d %H:%M}"

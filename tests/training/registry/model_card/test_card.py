@@ -11,7 +11,7 @@ from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.bundle.model_bundle import Bundle
 from training.registry.model_card.card import cards, facts, markdown, summary
-from training.registry.promotion import Decision, decide
+from training.registry.promotion import GateDecision, decide_promotion
 
 EVIDENCE = shown()
 
@@ -44,7 +44,7 @@ def judged() -> Bundle:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
-    return cards(judged(), decide(bundle(), EVIDENCE, None))
+    return cards(judged(), decide_promotion(bundle(), EVIDENCE, None))
 
 
 def numbers(text: str) -> list[str]:
@@ -109,7 +109,7 @@ def test_the_page_draws_the_model_beside_every_baseline(files: dict[str, str]) -
 
 
 def test_the_summary_holds_the_verdict_and_the_table() -> None:
-    text = summary(judged(), decide(bundle(), EVIDENCE, None))
+    text = summary(judged(), decide_promotion(bundle(), EVIDENCE, None))
     assert text.startswith(
         "- Became the champion.\n- Predicts the probability of no purchase in the 30 days "
     )
@@ -118,7 +118,7 @@ def test_the_summary_holds_the_verdict_and_the_table() -> None:
 
 def test_low_evidence_and_refusals_are_said(files: dict[str, str]) -> None:
     doubtful = like(judged(), evidence="low")
-    refused = Decision(False, ("base rate: worse by 0.0100",), (), {}, ("ベースレート：0.0100悪い。",))
+    refused = GateDecision(False, ("base rate: worse by 0.0100",), (), {}, ("ベースレート：0.0100悪い。",))
     told = cards(doubtful, refused)
     assert (
         "Evidence is low: there are too few dates, or too few customers who left or stayed, to judge it on "
