@@ -27,7 +27,7 @@ from serving.project.settings import Project, read
 from training.backtest import BacktestResult, backtest_with_bundle
 from training.data.dataset import LabelledRows, data_extent, dataset
 from training.data.splits import temporal_splits
-from training.evaluation.metrics import METRICS, TestOutcomes, churn_metrics
+from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.fitting.baselines import baselines
 from training.labels.labelling import label
 from training.train import TrainingConfig, company_kinds
@@ -62,7 +62,7 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
     answers = [answer(project, store, date, tune) for date in past.dates]
     churned = np.concatenate([one.rows.churned for one in answers])
     keys = np.concatenate([one.rows.keys for one in answers])
-    outcomes = TestOutcomes(
+    outcomes = HeldOutOutcomes(
         churned,
         np.unique(keys, return_inverse=True)[1].astype(np.int64),
         np.concatenate([one.rows.as_of for one in answers]),
@@ -200,8 +200,8 @@ def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_o
     return dataset(store, bundle.catalog, bundle.churn, plan.timeline, bundle.priors, dates, past, as_of)
 
 
-def _alone(one: Answer, contacts: int) -> TestOutcomes:
-    return TestOutcomes(one.rows.churned, np.arange(len(one.rows)), one.rows.as_of, contacts)
+def _alone(one: Answer, contacts: int) -> HeldOutOutcomes:
+    return HeldOutOutcomes(one.rows.churned, np.arange(len(one.rows)), one.rows.as_of, contacts)
 
 
 def _with_intervals(found: Mapping[str, float], prefix: str) -> Iterator[tuple[str, list[float]]]:

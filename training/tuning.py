@@ -27,7 +27,7 @@ from features.errors import UsageError
 from features.timeline import DAY
 from training.bundle.lightgbm_models import TreeParameters, fit_churn
 from training.data.dataset import LabelledRows, shuffled_by_customer
-from training.evaluation.metrics import METRICS, TestOutcomes, WeightedMetrics
+from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
 from training.labels.labelling import Churn
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def _tried(
 
 def _log_loss(said: NDArray[np.float64], rows: LabelledRows) -> float:
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    measure = WeightedMetrics(said, TestOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
+    measure = WeightedMetrics(said, HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
     return float(measure(np.ones(len(rows)))[METRICS.index("log_loss")])
 
 

@@ -78,7 +78,7 @@ _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range
 ALONE = (_SINCE_LAST, _SINCE_FIRST)
 """Operations on tiles that are not said of four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
-LANES_DIGEST = "bdb5baeb340008c0"
+LANES_DIGEST = "839414631b684b80"
 """First digits of the SHA-256 of `features/engine/simd.py`; writing them here compiles this file anew."""
 LANES = 5
 """Numbers that say where four windows of an operation go: see `CompiledCatalog.lanes`."""
@@ -617,8 +617,8 @@ def _say_tiles(  # type: ignore[no-untyped-def]
     """Counts, days, sums and extremes: differences between where a window ends and where it begins.
 
     Four windows at a time (`CompiledCatalog.lanes`). First fills the rows with the value without events.
-    Extremes from the newest event before the date to each place are kept in the middle two of `extremes`, the highest
-    with its sign turned; the next date of a customer goes on from there.
+    Extremes from the newest event before the date to each place are kept in the middle two of `extremes`, the
+    highest with its sign turned; the next date of a customer goes on from there.
     """
     S, streams, width = len(tiles), _U(edges.shape[1]), _U(edges.shape[2])
     whole, past, flat, line = width - _U(2), width - _U(1), edges.reshape(-1), matrix.reshape(-1)

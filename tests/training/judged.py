@@ -10,7 +10,7 @@ import numpy as np
 from tests.training.trained import bundle, outcome, rows
 from training.bundle.model_bundle import Bundle
 from training.data.dataset import LabelledRows
-from training.evaluation.metrics import TestOutcomes, churn_metrics
+from training.evaluation.metrics import HeldOutOutcomes, churn_metrics
 
 N = 3_000
 LATER = 1_520_000_000_000_000
@@ -45,7 +45,7 @@ def shown(
         "recency": np.full(N, 0.4),
         "overdue": np.full(N, 0.45),
     }
-    figures = churn_metrics(probability, rivals, TestOutcomes(churned, keys, later, 300), resamples=5)
+    figures = churn_metrics(probability, rivals, HeldOutOutcomes(churned, keys, later, 300), resamples=5)
     figures |= {"base_rate": float(churned.mean()), "drift": 0.001, "test_customers": N / 2} | changed
     nothing = np.zeros((N, 0))
     columns = bundle().catalog.columns

@@ -13,7 +13,7 @@ from features.errors import ModelError
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.data.dataset import LabelledRows, matrix_of
-from training.evaluation.metrics import METRICS, TestOutcomes, WeightedMetrics, calibration_noise
+from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics, calibration_noise
 
 if TYPE_CHECKING:
     from features.event_store import EventStore
@@ -113,7 +113,7 @@ def champion_on(
             f"{left} left and {stayed} stayed",
         )
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    outcomes = TestOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+    outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
     theirs = says(rows)
     return ChampionComparison(
         version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes)
@@ -132,14 +132,14 @@ def _recorded(bundle: Bundle) -> dict[str, float]:
     return found | {"rows": bundle.figures["test_rows"]}
 
 
-def _figures(probability: Floats, outcomes: TestOutcomes) -> dict[str, float]:
+def _figures(probability: Floats, outcomes: HeldOutOutcomes) -> dict[str, float]:
     metrics = dict(
         zip(METRICS, WeightedMetrics(probability, outcomes)(np.ones(len(probability))).tolist(), strict=True)
     )
     return {name: metrics[name] for name in COMPARED}
 
 
-def _against(mine: Floats, theirs: Floats, outcomes: TestOutcomes) -> dict[str, float]:
+def _against(mine: Floats, theirs: Floats, outcomes: HeldOutOutcomes) -> dict[str, float]:
     """The candidate's figures, and how much its log loss differs; customers are resampled."""
     gap = WeightedMetrics(mine, outcomes).loss - WeightedMetrics(theirs, outcomes).loss
     sums, sizes = np.bincount(outcomes.customers, gap), np.bincount(outcomes.customers)

@@ -33,7 +33,7 @@ from training.evaluation.intervals import (
     value_intervals,
 )
 from training.evaluation.list_metrics import list_figures, quiet_days
-from training.evaluation.metrics import METRICS, TestOutcomes, churn_metrics
+from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.evaluation.secondary_metrics import (
     as_before,
     populations,
@@ -207,7 +207,7 @@ def _verdict(
 ) -> Evaluation:
     rows, y, probability = last.rows, last.rows.churned, calibrated.probability
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
-    test = TestOutcomes(y, customers.astype(np.int64), rows.as_of, contacts)
+    test = HeldOutOutcomes(y, customers.astype(np.int64), rows.as_of, contacts)
     figures = churn_metrics(probability, last.rivals, test, seed=recipe.settings.seed)
     raw = churn_metrics(last.churn, {}, test, seed=recipe.settings.seed)
     figures |= {

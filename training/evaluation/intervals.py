@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import RESAMPLES, TestOutcomes
+from training.evaluation.metrics import RESAMPLES, HeldOutOutcomes
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int8]
 
 
-def population_intervals(probability: Floats, outcomes: TestOutcomes, *, seed: int = 0) -> dict[str, float]:
+def population_intervals(
+    probability: Floats, outcomes: HeldOutOutcomes, *, seed: int = 0
+) -> dict[str, float]:
     """`_low` and `_high` of `base_rate`, `mean_probability` and `drift`."""
     left = outcomes.churned.astype(np.float64)
     sums = _summed(outcomes, probability, left, np.ones(len(left)))
@@ -39,7 +41,7 @@ def tier_intervals(
     now: Integers,
     then: Integers,
     probability: Floats,
-    outcomes: TestOutcomes,
+    outcomes: HeldOutOutcomes,
     *,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -81,7 +83,7 @@ def tier_intervals(
 def reliability_intervals(
     groups: Iterable[tuple[str, NDArray[np.bool_]]],
     probability: Floats,
-    outcomes: TestOutcomes,
+    outcomes: HeldOutOutcomes,
     *,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -107,7 +109,7 @@ def reliability_intervals(
 
 
 def value_intervals(
-    said: Floats, spent: Floats, outcomes: TestOutcomes, *, name: str = "value", seed: int = 0
+    said: Floats, spent: Floats, outcomes: HeldOutOutcomes, *, name: str = "value", seed: int = 0
 ) -> dict[str, float]:
     """`_low` and `_high` of total, ranking, error and tenths of what those who stayed would spend.
 
@@ -155,12 +157,12 @@ def value_intervals(
     return _intervals(sums, figures, seed)
 
 
-def _summed(outcomes: TestOutcomes, *columns: Floats) -> Floats:
+def _summed(outcomes: HeldOutOutcomes, *columns: Floats) -> Floats:
     """float64[customers, columns]: what each customer's rows add to each sum."""
     return np.stack([np.bincount(outcomes.customers, column) for column in columns], axis=1)
 
 
-def _celled(outcomes: TestOutcomes, cell: NDArray[np.int64], cells: int) -> Floats:
+def _celled(outcomes: HeldOutOutcomes, cell: NDArray[np.int64], cells: int) -> Floats:
     """float64[customers, cells]: how many of each customer's rows lie in each cell."""
     size = int(outcomes.customers.max(initial=-1)) + 1
     counts = np.bincount(outcomes.customers * cells + cell, minlength=size * cells)

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from training.evaluation.metrics import RESAMPLES, TestOutcomes
+from training.evaluation.metrics import RESAMPLES, HeldOutOutcomes
 from training.labels.labelling import Churn
 
 Floats = NDArray[np.float64]
 
 
 def list_figures(
-    probability: Floats, outcomes: TestOutcomes, days_since_last: Floats, *, seed: int = 0
+    probability: Floats, outcomes: HeldOutOutcomes, days_since_last: Floats, *, seed: int = 0
 ) -> dict[str, float]:
     """`leavers_reached`, `leavers_reached_in_time`, `lead_days` and `list_stability` with `_low` and `_high`.
 
@@ -72,7 +72,7 @@ def _measured(weight: Floats, lead: Floats, leaver: Floats, kept: Floats, places
 
 
 def _lead(
-    listed: NDArray[np.bool_], outcomes: TestOutcomes, days_since_last: Floats
+    listed: NDArray[np.bool_], outcomes: HeldOutOutcomes, days_since_last: Floats
 ) -> tuple[Floats, Floats]:
     """For each customer: days from the first list to the last activity, NaN if none; and 1.0 for a leaver."""
     size = int(outcomes.customers.max(initial=-1)) + 1
@@ -86,7 +86,7 @@ def _lead(
     return lead, leaver.astype(np.float64)
 
 
-def _kept(listed: NDArray[np.bool_], outcomes: TestOutcomes) -> tuple[Floats, Floats]:
+def _kept(listed: NDArray[np.bool_], outcomes: HeldOutOutcomes) -> tuple[Floats, Floats]:
     """For each customer: how often they stay on the list of the next date, and how often they stand on one.
 
     Counted from the second date on, so that kept ÷ places is the share of a list that was on the one before.

@@ -32,7 +32,7 @@ BINS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class TestOutcomes:
+class HeldOutOutcomes:
     """What happened to the customers of the test, and how many of them one list can hold."""
 
     churned: Flags
@@ -60,7 +60,7 @@ class TestOutcomes:
 class WeightedMetrics:
     """One model's probabilities on the test, ready to be weighed many times."""
 
-    def __init__(self, probability: Floats, outcomes: TestOutcomes) -> None:
+    def __init__(self, probability: Floats, outcomes: HeldOutOutcomes) -> None:
         p, y = probability, outcomes.churned.astype(np.float64)
         self.p, self.y = p, y
         self.listed = outcomes.on_list(p)
@@ -103,7 +103,7 @@ class WeightedMetrics:
 def churn_metrics(
     model: Floats,
     rivals: Mapping[str, Floats],
-    outcomes: TestOutcomes,
+    outcomes: HeldOutOutcomes,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -137,7 +137,7 @@ def churn_metrics(
 
 
 def calibration_noise(
-    probability: Floats, outcomes: TestOutcomes, *, seed: int = 0, draws: int = 100
+    probability: Floats, outcomes: HeldOutOutcomes, *, seed: int = 0, draws: int = 100
 ) -> float:
     """The calibration error that perfectly calibrated probabilities would show on a test of this size.
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from features.errors import DataError
 from features.timeline import DAY, Horizon, Timeline
 from tests.training.worlds import INACTIVITY, day
-from training.data.splits import ALL_DATES, DENSE_DATES, FIT_DATES, a_year_before, temporal_splits
+from training.data.splits import (
+    ALL_DATES,
+    DENSE_DATES,
+    FIT_DATES,
+    PER_HORIZON,
+    a_year_before,
+    temporal_splits,
+)
 
 UTC = Timeline("UTC")
 MONTHLY = replace(INACTIVITY, active_days=60, horizon=Horizon(30))
@@ -26,7 +33,10 @@ def test_no_label_of_a_role_reaches_into_the_next_role(
         return
     found = temporal_splits(day(0), day(days), churn, UTC)
     reach = (horizon + lead) * DAY
-    assert found.labelled[0] - active * DAY >= day(0)
+    history = max(min(active, horizon + lead), active // 2)
+    whole = tuple(date for date in found.every if date - active * DAY >= day(0))
+    assert found.every[0] - history * DAY >= day(0)
+    assert found.labelled == (whole if len(whole) >= PER_HORIZON else found.every)
     assert found.labelled[-1] + reach <= day(days)
     assert list(found.labelled) == sorted(set(found.labelled))
     if found.evidence == "normal":

@@ -11,20 +11,20 @@ from training.evaluation.intervals import (
     tier_intervals,
     value_intervals,
 )
-from training.evaluation.metrics import TestOutcomes, rank_correlation, weighted_kappa
+from training.evaluation.metrics import HeldOutOutcomes, rank_correlation, weighted_kappa
 
 N, TIERS = 3_000, 4
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> TestOutcomes:
+def outcomes() -> HeldOutOutcomes:
     draw = np.random.default_rng(0)
-    return TestOutcomes(
+    return HeldOutOutcomes(
         draw.random(N) < 0.3, np.repeat(np.arange(N // 3), 3), np.tile(np.arange(3), N // 3), 100
     )
 
 
-def test_the_intervals_of_populations_hold_the_figures(outcomes: TestOutcomes) -> None:
+def test_the_intervals_of_populations_hold_the_figures(outcomes: HeldOutOutcomes) -> None:
     p = np.clip(np.random.default_rng(1).normal(0.35, 0.1, N), 0, 1)
     ends = population_intervals(p, outcomes)
     for name, value in {
@@ -36,7 +36,7 @@ def test_the_intervals_of_populations_hold_the_figures(outcomes: TestOutcomes) -
     assert 0.02 < ends["base_rate_high"] - ends["base_rate_low"] < 0.05
 
 
-def test_the_intervals_of_tiers_hold_the_figures(outcomes: TestOutcomes) -> None:
+def test_the_intervals_of_tiers_hold_the_figures(outcomes: HeldOutOutcomes) -> None:
     draw = np.random.default_rng(2)
     now = draw.integers(0, TIERS, N).astype(np.int8)
     then = np.where(draw.random(N) < 0.6, now, draw.integers(0, TIERS, N)).astype(np.int8)
@@ -55,7 +55,7 @@ def test_the_intervals_of_tiers_hold_the_figures(outcomes: TestOutcomes) -> None
     assert ends["tier/unchanged/log_loss_low"] == pytest.approx(np.log(4))
 
 
-def test_the_intervals_of_value_hold_the_figures(outcomes: TestOutcomes) -> None:
+def test_the_intervals_of_value_hold_the_figures(outcomes: HeldOutOutcomes) -> None:
     draw = np.random.default_rng(3)
     spent = draw.lognormal(3, 1, N) * (draw.random(N) < 0.7)
     said = spent * draw.lognormal(0, 0.5, N) + 5
@@ -73,7 +73,7 @@ def test_the_intervals_of_value_hold_the_figures(outcomes: TestOutcomes) -> None
     assert value_intervals(said, np.zeros(N), outcomes) == {}
 
 
-def test_the_intervals_of_groups_hold_what_was_said_and_what_happened(outcomes: TestOutcomes) -> None:
+def test_the_intervals_of_groups_hold_what_was_said_and_what_happened(outcomes: HeldOutOutcomes) -> None:
     p, mine = np.random.default_rng(4).random(N), np.arange(N) % 3 == 0
     ends = reliability_intervals(
         [("segment_plan-gold", mine), ("segment_plan-none", mine & False)], p, outcomes

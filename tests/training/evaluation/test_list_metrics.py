@@ -8,14 +8,16 @@ import pytest
 from features.timeline import DAY
 from tests.training.trained import CHURN
 from training.evaluation.list_metrics import list_figures, quiet_days
-from training.evaluation.metrics import TestOutcomes
+from training.evaluation.metrics import HeldOutOutcomes
 from training.labels.labelling import Churn
 
 
-def outcomes(rows: list[tuple[int, int, bool]], contacts: int = 1) -> TestOutcomes:
+def outcomes(rows: list[tuple[int, int, bool]], contacts: int = 1) -> HeldOutOutcomes:
     """Rows of (customer, day of the as-of date, whether they left)."""
     customers, days, left = (np.array(column) for column in zip(*rows, strict=True))
-    return TestOutcomes(left.astype(bool), customers.astype(np.int64), days.astype(np.int64) * DAY, contacts)
+    return HeldOutOutcomes(
+        left.astype(bool), customers.astype(np.int64), days.astype(np.int64) * DAY, contacts
+    )
 
 
 def test_lead_time_runs_from_the_first_list_to_the_last_thing_a_leaver_did() -> None:

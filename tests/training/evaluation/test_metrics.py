@@ -17,7 +17,7 @@ from sklearn.metrics import (
 from training.evaluation.metrics import (
     COMPARED,
     METRICS,
-    TestOutcomes,
+    HeldOutOutcomes,
     WeightedMetrics,
     calibration_noise,
     churn_metrics,
@@ -28,9 +28,9 @@ from training.evaluation.metrics import (
 
 def outcomes(
     churned: list[bool] | np.ndarray, contacts: int = 3, dates: np.ndarray | None = None
-) -> TestOutcomes:
+) -> HeldOutOutcomes:
     n = len(churned)
-    return TestOutcomes(
+    return HeldOutOutcomes(
         np.asarray(churned, bool), np.arange(n), np.zeros(n, int) if dates is None else dates, contacts
     )
 
@@ -84,7 +84,7 @@ def test_a_customer_seen_on_many_dates_counts_once_for_the_width_of_an_interval(
     p = draw.random(300)
     y = draw.random(300) < p
     once = churn_metrics(p, {}, outcomes(y))
-    many = TestOutcomes(np.tile(y, 10), np.tile(np.arange(300), 10), np.repeat(np.arange(10), 300), 3)
+    many = HeldOutOutcomes(np.tile(y, 10), np.tile(np.arange(300), 10), np.repeat(np.arange(10), 300), 3)
     ten_times = churn_metrics(np.tile(p, 10), {}, many)
     assert ten_times["auc"] == pytest.approx(once["auc"])
     assert ten_times["auc_high"] - ten_times["auc_low"] == pytest.approx(once["auc_high"] - once["auc_low"])
