@@ -6,12 +6,15 @@
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
     │   └── HorizonNotCovered
-    └── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
+    ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
+    └── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
 
 A message says what was asked, what is wrong and what to do, in one or two sentences.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class KizunaError(Exception):
@@ -85,3 +88,18 @@ class ModelError(KizunaError):
     exit_code = 5
     status = 503
     code = "no_model"
+
+
+class Forbidden(KizunaError):
+    """Somebody asked for what their role or the scopes of their key do not allow."""
+
+    exit_code = 2
+    status = 403
+    code = "wrong_scope"
+
+    def __init__(self, name: str, permission: str, scopes: Sequence[str] = ()) -> None:
+        needed = f"a key with the scope {' or '.join(repr(scope) for scope in scopes)}" if scopes else ""
+        super().__init__(
+            f"cannot let '{name}' do this: it takes the permission '{permission}'"
+            f"{f', which {needed} has' if needed else ''}. Ask an administrator for it."
+        )

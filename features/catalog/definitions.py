@@ -23,7 +23,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.catalog.aggregates import AGGREGATES, CALENDAR, Aggregate
-from features.catalog.display_names import INDICATOR_WORDS, DisplayName, kind_words, narrowed
+from features.catalog.display_names import (
+    INDICATOR_WORDS,
+    DisplayName,
+    in_language,
+    is_japanese,
+    kind_words,
+    narrowed,
+)
 from features.catalog.settings import FeatureEntry, FeatureSettings, Operation
 from features.errors import ConfigurationError
 
@@ -213,21 +220,21 @@ class Catalog:
     def meaning(self, column: str, language: str) -> str:
         """The feature in words, `en` or `ja`: "number of purchases in the last 30 days"."""
         feature = self.feature_of[column]
-        own = feature.japanese if language == "ja" else feature.english
+        own = in_language(language, feature.english, feature.japanese)
         if own:
             return own
         if isinstance(feature, Feature):
             return self._meaning(feature, language)
         first, second = self.meaning(feature.first, language), self.meaning(feature.second, language)
         english, japanese = _OPERATION_WORDS[feature.operation]
-        return (japanese if language == "ja" else english).format(first=first, second=second)
+        return in_language(language, english, japanese).format(first=first, second=second)
 
     def _meaning(self, feature: Feature, language: str) -> str:
         aggregate, words = AGGREGATES[feature.aggregate], self.stream_of[feature.stream].words
         if self.stream_of[feature.stream].indicator == "profile":
             return words.one
         template, window = aggregate.english, f" in the last {feature.days} days"
-        if language == "ja":
+        if is_japanese(language):
             template, window = aggregate.japanese, f"直近{feature.days}日の"
         return template.format(
             window="" if feature.days is None else window, days=feature.days, **asdict(words)

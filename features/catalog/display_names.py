@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def is_japanese(language: str) -> bool:
+    """Whether a language code means Japanese: the one place that compares language codes."""
+    return language == "ja"
+
+
+def in_language(language: str, english: T, japanese: U) -> T | U:
+    """The English or the Japanese one of two texts."""
+    return japanese if is_japanese(language) else english
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.display_names import in_language
 from features.errors import UsageError
 from serving.actions.plan_file import FOLDER, PlanFilter, StoredPlan, find, mask_matching
 from serving.actions.plan_text import entries
@@ -59,7 +60,7 @@ def planned_mask(kept: StoredPlan | None, keys: NDArray[np.int64], cut: PlanFilt
 
 def columns(language: str) -> list[Column]:
     """The columns that a list as CSV has for the plan."""
-    place = 2 if language == "ja" else 1
+    place = in_language(language, 1, 2)
 
     def part(name: str) -> Any:
         return lambda customer: _plan(customer).get(name) or ""
@@ -67,7 +68,7 @@ def columns(language: str) -> list[Column]:
     def hooks(customer: Mapping[str, Any]) -> str:
         return "; ".join(_plan(customer).get("hook_sentences", ()))
 
-    return [*((column[place], part(column[0])) for column in COLUMNS), (HOOKS[language == "ja"], hooks)]
+    return [*((column[place], part(column[0])) for column in COLUMNS), (in_language(language, *HOOKS), hooks)]
 
 
 def _plan(customer: Mapping[str, Any]) -> Mapping[str, Any]:

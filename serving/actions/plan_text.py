@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.display_names import kind_words
+from features.catalog.display_names import in_language, is_japanese, kind_words
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.schemas.terms import (
@@ -145,7 +145,7 @@ def _loyalty(kept: StoredPlan, row: Reply, language: str, until: str | None) -> 
 
 def sentences(said: Reply, language: str, most: int = 3) -> list[str]:
     """The hooks that matter most, each in one sentence."""
-    japanese = language == "ja"
+    japanese = is_japanese(language)
     found: list[str] = []
 
     def add(english: str, ja: str) -> None:
@@ -193,7 +193,7 @@ def sentences(said: Reply, language: str, most: int = 3) -> list[str]:
 
 def channel_words(channel: str | None, language: str) -> str:
     """A channel as people call it; names of one's own stay as they are."""
-    return CHANNEL_WORDS.get(channel or "", channel or "") if language == "ja" else channel or ""
+    return in_language(language, channel or "", CHANNEL_WORDS.get(channel or "", channel or ""))
 
 
 def _within(said: Reply, day: str) -> bool:
@@ -201,4 +201,4 @@ def _within(said: Reply, day: str) -> bool:
 
 
 def _pick(words: tuple[str, str], language: str) -> str:
-    return words[language == "ja"]
+    return in_language(language, *words)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
 from serving.actions.conditions import NumberCondition
 from serving.actions.toml_positions import line_of, places
@@ -31,7 +32,7 @@ class BilingualText(_Part):
     ja: str = Field(min_length=1)
 
     def say(self, language: str) -> str:
-        return self.ja if language == "ja" else self.en
+        return in_language(language, self.en, self.ja)
 
 
 class TouchModel(BilingualText):

@@ -36,7 +36,7 @@ def serve(call: CliContext, host: str, port: int, workers: int) -> None:
 @click.pass_obj
 def erase(call: CliContext, customer: str) -> None:
     """Remove every trace of CUSTOMER and print a receipt."""
-    from serving.application.erase import erase as remove
+    from serving.application.data.erase import erase as remove
 
     with call.records() as records:
         receipt = remove(call.store, call.project.scores, records, customer, call.now)

@@ -54,7 +54,7 @@ def features(call: CliContext, as_of: str, output: Path) -> None:
     Example:
       kizuna features --as-of 2017-10-01 --output features.parquet
     """
-    from serving.application.feature_export import cohort_features, write_parquet
+    from serving.application.data.feature_export import cohort_features, write_parquet
 
     project, output = call.project, parquet(output)
     with call.progress() as report:
@@ -85,7 +85,7 @@ def backtest(call: CliContext, as_of: str, output: Path) -> None:
     Example:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
-    from serving.application.feature_export import write_parquet
+    from serving.application.data.feature_export import write_parquet
     from training.backtest import backtest as look_back
 
     output = parquet(output)

@@ -118,7 +118,7 @@ def plan(
       kizuna plan --touch high --outcome planned --format csv --output calls.csv
     """
     from serving.actions.plan_file import rows_matching
-    from serving.application.make_plan import chosen_playbook, make_plan
+    from serving.application.lists.make_plan import chosen_playbook, make_plan
     from serving.lists.score_reader import ScoreReader
     from serving.presentation.plan import as_csv, as_json, reply, show
     from serving.state.atomic_write import in_one_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from features.catalog.display_names import in_language
 from serving.presentation.lists import NARROW, percent, word
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def reply(
         "recommendation": {
             "enough_data": advice.candidate is not None,
             "churn": None if advice.candidate is None else _meaning(advice.candidate.churn),
-            "sentences": list(advice.japanese if language == "ja" else advice.english),
+            "sentences": list(in_language(language, advice.english, advice.japanese)),
             "block": advice.block,
         },
     }

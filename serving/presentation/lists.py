@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from features.catalog.display_names import kind_words
+from features.catalog.display_names import in_language, kind_words
 from training.explanation.text import tier_words
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ BOM = "\ufeff"
 
 
 def word(language: str, english: str, japanese: str) -> str:
-    return japanese if language == "ja" else english
+    return in_language(language, english, japanese)
 
 
 def tier_name(tier: str | None, language: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
+from features.catalog.display_names import in_language, is_japanese
 from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import entries
 from serving.lists.score_reader import ScoreReader
@@ -86,7 +87,7 @@ def as_csv(answer: Reply, language: str) -> str:
     """A heading and one line per customer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([japanese if language == "ja" else name for name, japanese in COLUMNS])
+    writer.writerow([in_language(language, name, japanese) for name, japanese in COLUMNS])
     for customer in answer["customers"]:
         loyalty = customer["hooks"]["loyalty"] or {}
         cells = [
@@ -120,7 +121,7 @@ def show(answer: Reply, language: str) -> None:
     from rich.console import Console
     from rich.padding import Padding
 
-    japanese, console = language == "ja", Console(highlight=False)
+    japanese, console = is_japanese(language), Console(highlight=False)
     outcomes = "、" if japanese else ", "
     counted = outcomes.join(
         f"{OUTCOME_WORDS[name][japanese]} {count:,}" for name, count in answer["outcomes"].items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from features.catalog.display_names import in_language
 from serving.presentation.lists import tier_name
 from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
 from training.statistics import ratio, wilson
@@ -38,7 +39,7 @@ def band(tier: int, tiers: int) -> int:
 def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
     """What people call a cell."""
     english, japanese = CELLS[band(tier, tiers), attitude]
-    return japanese if language == "ja" else english
+    return in_language(language, english, japanese)
 
 
 def axes(survey: ReportData, language: str) -> list[dict[str, Any]]:
@@ -56,7 +57,7 @@ def axes(survey: ReportData, language: str) -> list[dict[str, Any]]:
                     "tier": names[tier],
                     "tier_words": tier_name(names[tier], language),
                     "attitude": attitude,
-                    "attitude_words": ATTITUDE_WORDS[attitude][language == "ja"],
+                    "attitude_words": in_language(language, *ATTITUDE_WORDS[attitude]),
                     "words": cell_name(tier, len(names), attitude, language),
                     "customers": found.now.get((tier, number), 0),
                     "customers_at_start": int(size),

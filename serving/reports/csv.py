@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from features.catalog.display_names import in_language
+
 BOM = "\ufeff"
 HEADERS = (
     ("measure", "指標"),
@@ -31,7 +33,7 @@ def as_csv(report: dict[str, Any], language: str) -> str:
     """A heading and the lines of every measure."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([japanese if language == "ja" else name for name, japanese in HEADERS])
+    writer.writerow([in_language(language, name, japanese) for name, japanese in HEADERS])
     for measure in report["measures"]:
         writer.writerows(_lines(measure, report["period"]))
     return BOM + text.getvalue()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from features.catalog.display_names import is_japanese
 from features.errors import UsageError
 from serving.reports.csv import as_csv
 from serving.reports.html import format_change, format_figure, page
@@ -34,7 +35,7 @@ def show(answer: Reply, language: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    japanese = language == "ja"
+    japanese = is_japanese(language)
     heads = ("指標", "値", "95%区間", "顧客数", "前期差", "前年同期差") if japanese else (
         "Measure", "Value", "95% interval", "Customers", "vs before", "vs last year",
     )  # fmt: skip

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from features.catalog.display_names import in_language
 from serving.reports.svg_charts import dots, line
 
 Reply = dict[str, Any]
@@ -55,7 +56,7 @@ def page(report: Reply, language: str) -> str:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
 
     def word(name: str) -> str:
-        return WORDS[name][language == "ja"]
+        return in_language(language, *WORDS[name])
 
     there = [m for m in report["measures"] if m["missing_input"] is None]
     glance = [m for name in GLANCE for m in there if m["name"] == name and m["figure"]["value"] is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from features.catalog.display_names import in_language
 from serving.presentation.lists import tier_name
 from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import axes
@@ -206,4 +207,4 @@ def _named(survey: ReportData, place: int) -> str | None:
 
 
 def _word(language: str, english: str, japanese: str) -> str:
-    return japanese if language == "ja" else english
+    return in_language(language, english, japanese)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.catalog.definitions import Catalog, Derived, Feature
-from features.catalog.display_names import DisplayName
+from features.catalog.display_names import DisplayName, in_language, is_japanese
 
 Direction = Literal["raises", "lowers"]
 
@@ -22,7 +22,7 @@ _TIERS = {
 
 def tier_words(tier: str, language: str) -> str:
     """A tier as people call it; names of one's own stay as they are."""
-    return _TIERS.get(tier, tier) if language == "ja" else tier
+    return in_language(language, tier, _TIERS.get(tier, tier))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FeatureChange:
 def sentence(catalog: Catalog, reason: FeatureReason, language: str) -> str:
     """The reason in one sentence, `en` or `ja`, with the value, the typical value and the direction."""
     raises = reason.direction == "raises"
-    if language == "ja":
+    if is_japanese(language):
         return _Japanese(catalog, reason).fact() + (
             "離反リスクを高めています。" if raises else "離反リスクを抑えています。"
         )
@@ -68,7 +68,7 @@ def sentence(catalog: Catalog, reason: FeatureReason, language: str) -> str:
 def change_sentence(catalog: Catalog, change: FeatureChange, language: str) -> str:
     """The change in one sentence, `en` or `ja`: what it was, what it is, which way the risk went."""
     old, new = (quantity(catalog, reason, language) for reason in (change.before, change.after))
-    if language == "ja":
+    if is_japanese(language):
         risk = "高まりました" if change.shift >= 0 else "下がりました"
         return f"{_Japanese(catalog, change.after).subject()}が{old}から{new}に変わり、離反リスクが{risk}。"
     risk = "raised" if change.shift >= 0 else "lowered"
@@ -78,8 +78,8 @@ def change_sentence(catalog: Catalog, change: FeatureChange, language: str) -> s
 def quantity(catalog: Catalog, reason: FeatureReason, language: str) -> str:
     """The reason's value with its unit: "41 days", "3回"."""
     if reason.value is None or (catalog.unit(reason.feature) == "detail" and not reason.value_text):
-        return "なし" if language == "ja" else "none"
-    words = _Japanese(catalog, reason) if language == "ja" else _English(catalog, reason)
+        return in_language(language, "none", "なし")
+    words = _Japanese(catalog, reason) if is_japanese(language) else _English(catalog, reason)
     return words.amount(reason.value)
 
 

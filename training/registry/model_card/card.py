@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from features.catalog.display_names import in_language, is_japanese
 from training.registry.model_card.html import Section, page
 from training.registry.model_card.text import English, Japanese
 
@@ -39,8 +40,8 @@ def summary(bundle: Bundle, decision: GateDecision) -> str:
 
 def facts(bundle: Bundle, decision: GateDecision | None, language: Language) -> tuple[str, list[Section]]:
     """The title and the sections of the card."""
-    title = "離反予測モデルのモデルカード" if language == "ja" else "Model card: who will leave"
-    writer = Japanese(bundle, decision) if language == "ja" else English(bundle, decision)
+    title = in_language(language, "Model card: who will leave", "離反予測モデルのモデルカード")
+    writer = Japanese(bundle, decision) if is_japanese(language) else English(bundle, decision)
     return title, list(writer.sections())
 
 

@@ -1,0 +1,90 @@
+"""The open project that every use case works on: settings, event store, database, clock and stored scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from features.errors import UsageError
+from features.event_store import EventStore
+from serving.lists.score_reader import ScoreReader
+from serving.project.settings import Project
+from serving.state.active_model import ActiveModel, in_use
+from serving.state.database import Database
+
+Clock = Callable[[], int]
+"""Now, in microseconds UTC."""
+Progress = Callable[[str, float], None]
+"""Called with the name of a step and the share of it that is done, 0 to 1."""
+
+
+class ScoreSource(Protocol):
+    """Where a use case finds the stored scores and the model in use."""
+
+    def current(self) -> ScoreReader:
+        """The scores in use; raises `ModelError` before anything was scored."""
+
+    def of_file(self, file: str) -> ScoreReader:
+        """The scores of one file, in use now or earlier; raises `UsageError` where they are gone."""
+
+    def active_model(self) -> ActiveModel:
+        """The model in use; raises `ModelError` before one was promoted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """An open project. Adapters make one; use cases take it and open nothing by themselves."""
+
+    project: Project
+    store: EventStore
+    database: Database
+    clock: Clock
+    scores: ScoreSource
+
+    def pinned(self) -> Workspace:
+        """The same project with its store held at the version of this moment.
+
+        Whatever belongs to one answer reads one version: a use case pins before its first read.
+        """
+        return replace(self, store=self.store.pinned())
+
+    def instant(self, date: str) -> int:
+        """The instant of a date as a person writes it; one that has not come yet is refused."""
+        instant = self.project.timeline.instant(date)
+        if instant > self.clock():
+            raise UsageError(
+                f"cannot use the date {date}: it has not come yet. Give a date in the past, or none at all."
+            )
+        return instant
+
+
+@dataclass(frozen=True, eq=False)
+class ScoresOnDisk:
+    """Reads the stored scores anew at every call: for the command line, jobs and notebooks."""
+
+    project: Project
+    store: EventStore
+    database: Database
+
+    def current(self) -> ScoreReader:
+        return ScoreReader.current(self.database, self.project, self.store)
+
+    def of_file(self, file: str) -> ScoreReader:
+        scores = self.database.score_file(file)
+        if scores is None or not (self.project.scores / file).is_file():
+            raise UsageError(
+                "cannot go on from this cursor: its scores are not kept any more. "
+                "Leave the cursor out to start again.",
+                field="cursor",
+            )
+        return ScoreReader.of_file(self.database, self.project, self.store, scores)
+
+    def active_model(self) -> ActiveModel:
+        return in_use(self.database, self.project.state)
+
+
+def open_workspace(project: Project, clock: Clock) -> Workspace:
+    """Open a project for one process; close its database when done."""
+    store, database = EventStore(project.state), Database(project.records)
+    return Workspace(project, store, database, clock, ScoresOnDisk(project, store, database))
