@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.errors import UsageError
 from features.event_store import EventStore
 from serving.lists.score_reader import ScoreReader
@@ -17,6 +20,13 @@ Clock = Callable[[], int]
 """Now, in microseconds UTC."""
 Progress = Callable[[str, float], None]
 """Called with the name of a step and the share of it that is done, 0 to 1."""
+
+
+AccessLog = Callable[[str, str, NDArray[np.int64]], None]
+"""Called with who asked, what they asked for and the keys of the customers, -1 for one who is not known."""
+
+NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+"""The keys of a call that names no customer."""
 
 
 class ScoreSource(Protocol):
@@ -32,6 +42,10 @@ class ScoreSource(Protocol):
         """The model in use; raises `ModelError` before one was promoted."""
 
 
+def _not_recorded(who: str, action: str, keys: NDArray[np.int64]) -> None:
+    """Who can run the command can read the files: their reading is not recorded."""
+
+
 @dataclass(frozen=True, eq=False)
 class Workspace:
     """An open project. Adapters make one; use cases take it and open nothing by themselves."""
@@ -41,6 +55,12 @@ class Workspace:
     database: Database
     clock: Clock
     scores: ScoreSource
+    record_access: AccessLog = _not_recorded
+    """Writes down who asked for whom; a service keeps it for `kizuna audit`."""
+
+    def language(self, requested: str | None) -> str:
+        """The language that was asked for, or the project's."""
+        return requested or self.project.settings.language
 
     def pinned(self) -> Workspace:
         """The same project with its store held at the version of this moment.

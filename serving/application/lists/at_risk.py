@@ -1,0 +1,80 @@
+"""The at-risk list: whole, a page at a time, or row by row for files of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from features.errors import UsageError
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import NOBODY, Workspace
+from serving.lists.customer_view import Reply
+from serving.lists.ranking import Cursor, ListFilter
+
+
+@dataclass(frozen=True, eq=False)
+class ListRows:
+    """The customers of a list one after the other, so that a list of any length fits in memory."""
+
+    source: Reply
+    """Where the scores came from."""
+    customers: Iterator[Reply]
+    planned: bool
+    """Whether there is a plan for these scores, so that rows say what to do."""
+
+
+@use_case("read_customer")
+def list_at_risk(
+    workspace: Workspace, actor: Actor, choice: ListFilter, language: str | None = None
+) -> ListRows:
+    """Whom to approach first, and why; the capacity [capacity.contacts] limits a list without a limit."""
+    workspace.record_access(actor.name, "at_risk", NOBODY)
+    reader = workspace.scores.current()
+    customers = reader.listed(_limited(workspace, choice), workspace.language(language))
+    return ListRows(reader.source(), customers, reader.plan is not None)
+
+
+@use_case("read_customer")
+def at_risk_page(
+    workspace: Workspace,
+    actor: Actor,
+    choice: ListFilter,
+    language: str | None = None,
+    cursor: str | None = None,
+) -> Reply:
+    """A page of the list, and the cursor of the next one.
+
+    With a cursor the page goes on in the scores of the page before, whatever was scored since. Raises
+    `UsageError` for a cursor of a list with other filters.
+    """
+    choice = _limited(workspace, choice)
+    workspace.record_access(actor.name, "at_risk", NOBODY)
+    position = None if cursor is None else Cursor.read(cursor)
+    if position is not None and position.choice != choice.fingerprint:
+        raise UsageError(
+            "cannot go on from this cursor: it belongs to a list with other filters. "
+            "Send the filters of the page before, or leave the cursor out to start again.",
+            field="cursor",
+        )
+    scores = workspace.scores
+    reader = scores.current() if position is None else scores.of_file(position.file)
+    return reader.page(choice, workspace.language(language), position)
+
+
+@use_case("read_customer")
+def whole_list(
+    workspace: Workspace, actor: Actor, choice: ListFilter, language: str | None = None
+) -> ListRows:
+    """The list as a file is made of it: everyone, unless the choice has a limit."""
+    reader = workspace.scores.current()
+    workspace.record_access(actor.name, "at_risk.csv", NOBODY)
+    return ListRows(
+        reader.source(), reader.listed(choice, workspace.language(language)), reader.plan is not None
+    )
+
+
+def _limited(workspace: Workspace, choice: ListFilter) -> ListFilter:
+    """A choice without a limit is limited by how many customers can be approached."""
+    if choice.limit is not None:
+        return choice
+    return replace(choice, limit=workspace.project.settings.capacity.contacts)

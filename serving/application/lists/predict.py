@@ -1,0 +1,31 @@
+"""Live scores: of events that are sent, alone or together with what is stored."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.lists.customer_view import Reply
+from serving.schemas.requests import PredictRequest
+from serving.scoring import live
+
+
+@use_case("predict")
+def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Reply:
+    """Scores from the events sent, or with `stored` or `append` from all that is stored with them.
+
+    `append` keeps the events first and needs the permission `append_events`; `stored` keeps nothing and
+    needs `read_customer`. Raises `ModelError` before a model was promoted.
+    """
+    champion = workspace.scores.active_model()
+    language, now = workspace.language(request.language), workspace.clock()
+    if not (request.append or request.stored):
+        return live.predict(champion, request, now, language)
+    actor.require("append_events" if request.append else "read_customer")
+    answer = live.append if request.append else live.beside_stored
+    reply = answer(champion, request, now, language, workspace.store)
+    names = pa.array([customer.customer_id for customer in request.customers], pa.large_string())
+    action = "append" if request.append else "predict"
+    workspace.record_access(actor.name, action, workspace.store.customers.keys(names))
+    return reply

@@ -1,0 +1,60 @@
+"""The engagement report: how customers are engaged, against the period before and the year before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import NOBODY, Progress, Workspace
+from serving.reports.asking import report_inputs
+from serving.reports.compute import ReportData, compute_report
+
+
+class ReportCache:
+    """The last report of each period, for a service: counted again when the data or the model is another.
+
+    One report is counted at a time.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._reports: dict[int, tuple[Hashable, ReportData]] = {}
+
+    def get(self, months: int, version: Hashable) -> ReportData | None:
+        """The report of these months if it is of this version."""
+        cached = self._reports.get(months)
+        return None if cached is None or cached[0] != version else cached[1]
+
+    def put(self, months: int, version: Hashable, report: ReportData) -> None:
+        self._reports[months] = version, report
+
+
+@use_case("read_report")
+def engagement_report(
+    workspace: Workspace,
+    actor: Actor,
+    months: int,
+    progress: Progress | None = None,
+    cache: ReportCache | None = None,
+) -> ReportData:
+    """The report over the last 3, 6 or 12 whole months.
+
+    Raises `DataError` where there are no events yet.
+    """
+    workspace.record_access(actor.name, "report", NOBODY)
+    if cache is None:
+        return _count(workspace.pinned(), months, progress)
+    with cache.lock:
+        workspace = workspace.pinned()
+        version = workspace.store.version, workspace.database.champion()
+        report = cache.get(months, version)
+        if report is None:
+            report = _count(workspace, months, progress)
+            cache.put(months, version, report)
+        return report
+
+
+def _count(workspace: Workspace, months: int, progress: Progress | None) -> ReportData:
+    inputs = report_inputs(workspace.project, workspace.store, workspace.database, months, workspace.clock())
+    return compute_report(workspace.store, inputs, progress)
