@@ -15,7 +15,7 @@ SEED = 20_240_229
 SKIPS = Path(__file__).parent / "skips.toml"
 
 settings.register_profile("tests", derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("fuzz", max_examples=20_000, deadline=None, print_blob=True)
+settings.register_profile("proof", max_examples=1_000, deadline=None, print_blob=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 

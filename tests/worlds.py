@@ -46,7 +46,7 @@ ALL_KINDS = (
 
 
 def at_least(examples: int) -> settings:
-    """So many examples, or as many as the profile asks for (`make fuzz`: 20,000)."""
+    """So many examples, or as many as the profile asks for (`make prove`: 1,000 for each seed)."""
     return settings(max_examples=max(examples, settings.default.max_examples))
 
 

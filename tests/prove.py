@@ -1,0 +1,174 @@
+"""Proofs that take hours: the same tests as in `make test`, with many seeds and more cases each.
+
+`make prove` runs every unit (a proof and a seed) that has not passed on the present code, one after another,
+and notes each in `build/proofs.jsonl`, so that a stopped run goes on where it was. `docs/proofs.md` is the
+table of what passed. In the background: `nohup make prove > build/prove.log 2>&1 &`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LOG = ROOT / "build" / "proofs.jsonl"
+TABLE = ROOT / "docs" / "proofs.md"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A test that is run once for each seed."""
+
+    name: str
+    claim: str
+    tests: tuple[str, ...]
+    code: tuple[str, ...]
+    """Files and folders that the claim is about: when one changes, the proof has to be run again."""
+    seeds: int
+    cases: int
+    """Generated cases, or kills, of one seed."""
+    environment: Mapping[str, str]
+    short_form: str
+    """What `make test` runs of it."""
+
+
+PROOFS = (
+    Proof(
+        "kernel",
+        "The compiled kernel equals the plain definitions, and what comes later changes nothing",
+        ("tests/features/engine/test_kernel.py", "tests/test_invariants.py"),
+        (
+            "features/engine",
+            "features/catalog",
+            "features/events",
+            "features/timeline.py",
+            "tests/reference.py",
+        ),
+        20,
+        1_000,
+        {"HYPOTHESIS_PROFILE": "proof"},
+        "500 histories for each invariant, one seed",
+    ),
+    Proof(
+        "killed ingests",
+        "After an ingest was killed at any instant every event is there exactly once",
+        ("tests/test_store_crash.py",),
+        ("features/event_store.py", "features/ingestion", "features/storage", "features/privacy"),
+        10,
+        30,
+        {"KIZUNA_PROOF_KILLS": "30"},
+        "three kills, one seed",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What became of one proof with one seed on one state of the code."""
+
+    proof: str
+    seed: int
+    code: str
+    passed: bool
+    seconds: float
+
+
+def digest(paths: tuple[str, ...]) -> str:
+    """The first digits of the SHA-256 of these files and of the Python files of these folders."""
+    found = hashlib.sha256()
+    for path in paths:
+        place = ROOT / path
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            found.update(str(file.relative_to(ROOT)).encode())
+            found.update(file.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def units() -> Iterator[Unit]:
+    """The units that were run, oldest first."""
+    if LOG.exists():
+        for line in LOG.read_text(encoding="utf-8").splitlines():
+            yield Unit(**json.loads(line))
+
+
+def run(proof: Proof, seed: int) -> Unit:
+    """Run one unit in a process of its own."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n0", f"--hypothesis-seed={seed}", *proof.tests],
+        cwd=ROOT,
+        env={**os.environ, **proof.environment, "KIZUNA_PROOF_SEED": str(seed)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    unit = Unit(
+        proof.name,
+        seed,
+        digest(proof.code),
+        passed=done.returncode == 0,
+        seconds=round(time.monotonic() - started, 1),
+    )
+    if not unit.passed:
+        sys.stdout.write(done.stdout)
+    return unit
+
+
+def table() -> str:
+    """The page of what was proved on the present code."""
+    lines = [
+        "# Proofs",
+        "",
+        "Tests with more seeds and cases than a test run has time for; `make prove` writes this page.",
+        "A unit is one seed; it counts for the state of the code whose digest stands beside it.",
+        "",
+        "| proof | claim | cases a seed | seeds passed | failed | minutes | code | in every test run |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    ran = list(units())
+    for proof in PROOFS:
+        code = digest(proof.code)
+        latest = {unit.seed: unit for unit in ran if unit.proof == proof.name and unit.code == code}
+        passed = sum(unit.passed for unit in latest.values())
+        minutes = sum(unit.seconds for unit in latest.values()) / 60
+        lines.append(
+            f"| {proof.name} | {proof.claim} | {proof.cases:,} | {passed} of {proof.seeds} "
+            f"| {len(latest) - passed} | {minutes:.0f} | `{code}` | {proof.short_form} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run what has not passed yet; 1 where a unit failed."""
+    LOG.parent.mkdir(exist_ok=True)
+    failed = 0
+    for proof in PROOFS:
+        code = digest(proof.code)
+        passed = {
+            unit.seed for unit in units() if (unit.proof, unit.code, unit.passed) == (proof.name, code, True)
+        }
+        for seed in range(1, proof.seeds + 1):
+            if seed in passed:
+                continue
+            unit = run(proof, seed)
+            with LOG.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(asdict(unit)) + "\n")
+            TABLE.write_text(table(), encoding="utf-8")
+            outcome = "passed" if unit.passed else "FAILED"
+            sys.stdout.write(f"{proof.name}, seed {seed}: {outcome} in {unit.seconds:.0f} s\n")
+            sys.stdout.flush()
+            failed += not unit.passed
+    TABLE.write_text(table(), encoding="utf-8")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
