@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import bentoml
 import orjson
+from pydantic import BaseModel, create_model
 from starlette.responses import Response
 
 from features.errors import KizunaError
@@ -25,6 +26,7 @@ from serving.schemas.requests import (
     ReportRequest,
     ScoreRequest,
 )
+from serving.schemas.responses import Answer
 
 
 def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
@@ -42,9 +44,17 @@ def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
                 orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json"
             )
 
-        return bentoml.api(answered, route=path, output_spec=known.reply)
+        return bentoml.api(answered, route=path, output_spec=_as_model(known.reply))
 
     return decorated
+
+
+def _as_model(shape: type[Answer]) -> type[BaseModel]:
+    """The same fields as a pydantic model: the only shape that BentoML publishes."""
+    fields: dict[str, Any] = {
+        name: (hint, ...) for name, hint in get_type_hints(shape, include_extras=True).items()
+    }
+    return create_model(shape.__name__, **fields)
 
 
 class PredictionService:

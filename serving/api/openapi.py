@@ -7,10 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 import orjson
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
-from serving.schemas.requests import WholeListRequest
+from serving.schemas.requests import Shape, WholeListRequest
 from serving.schemas.responses import ErrorReply
 
 REFERENCE = "#/components/schemas/{model}"
@@ -192,10 +192,13 @@ def document() -> bytes:
 
 def specification() -> dict[str, Any]:
     """The whole document."""
-    shapes = [shape for one in ENDPOINTS.values() for shape in (one.request, one.reply)]
-    modes = [("validation" if n % 2 == 0 else "serialization") for n in range(len(shapes))]
-    _, definitions = models_json_schema(
-        [*zip(shapes, modes, strict=True), (ErrorReply, "serialization"), (WholeListRequest, "validation")],  # type: ignore[list-item]
+    requests: list[type[Shape]] = [*(one.request for one in ENDPOINTS.values()), WholeListRequest]
+    replies = [*(one.reply for one in ENDPOINTS.values()), ErrorReply]
+    _, definitions = TypeAdapter.json_schemas(
+        [
+            *((shape.__name__, "validation", TypeAdapter(shape)) for shape in requests),
+            *((shape.__name__, "serialization", TypeAdapter(shape)) for shape in replies),
+        ],
         ref_template=REFERENCE,
     )
     schemas = definitions["$defs"]

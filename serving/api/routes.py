@@ -27,7 +27,14 @@ from serving.schemas.requests import (
     Shape,
     WholeListRequest,
 )
-from serving.schemas.responses import AtRiskReply, ExplainReply, PredictReply, ReportReply, ScoreReply
+from serving.schemas.responses import (
+    Answer,
+    AtRiskReply,
+    ExplainReply,
+    PredictReply,
+    ReportReply,
+    ScoreReply,
+)
 from serving.scoring.live import append, beside_stored, predict
 
 
@@ -62,7 +69,7 @@ class Endpoint:
     scope: str
     """What a key must open for it."""
     request: type[Shape]
-    reply: type[Shape]
+    reply: type[Answer]
     answer: Callable[[ServiceState, Caller, Any], Reply]
     at_once: int = 0
     """A body of at most so many bytes is answered faster than another thread could be asked to."""

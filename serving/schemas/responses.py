@@ -1,73 +1,107 @@
-"""The shapes of answers of the API."""
+"""The shapes of the answers of the API and of `kizuna --json`; they are built, published and checked.
+
+Each is a plain dataclass: pydantic publishes its JSON Schema, orjson writes its fields in their order.
+Rows of which an answer holds thousands are not frozen, and no class has slots: freezing costs 0.8 µs a row,
+and orjson writes 1,000 customers with their reasons in 0.7 ms without slots and in 2.7 ms with them.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
-from serving.schemas.requests import Shape
+CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Evidence = Literal["normal", "low"]
+CustomerStatus = Literal["cohort", "lapsed", "new", "unknown"]
 
 
-class Provenance(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Provenance:
     """Where an answer came from."""
 
-    as_of: str = Field(description="the instant for which the answer holds")
-    model_version: str = Field(description="the champion that said it")
-    data_version: str = Field(description="changes with every event that the store holds")
-    freshness: str | None = Field(description="the newest event behind the answer")
-    evidence: Literal["normal", "low"] = Field(description="low: learned from few who left or stayed")
+    as_of: Annotated[str, Field(description="the instant for which the answer holds")]
+    model_version: Annotated[str, Field(description="the version of the model that scored")]
+    data_version: Annotated[str, Field(description="changes with every event that the store holds")]
+    freshness: Annotated[str | None, Field(description="the newest event behind the answer")]
+    evidence: Annotated[Evidence, Field(description="low: learned from few who left or stayed")]
 
 
-class Reason(Shape):
+@with_config(CONFIG)
+@dataclass
+class Reason:
+    """What raises or lowers a customer's risk."""
+
     feature: str
     indicator: str
     value: float | str | None
-    typical: float | None = Field(description="the cohort's median")
+    typical: Annotated[float | None, Field(description="the cohort's median")]
     direction: Literal["raises", "lowers"]
-    actionable: bool = Field(
-        description="whether it can be changed; time as a customer, attributes and the season cannot"
-    )
+    actionable: Annotated[
+        bool,
+        Field(description="whether it can be changed; time as a customer, attributes and the season cannot"),
+    ]
     sentence: str
 
 
-class Customer(Shape):
-    """One customer; numbers are null outside the cohort."""
+ExpectedValue = Annotated[
+    float | None,
+    Field(description="what they would spend over the horizon if they stayed; null without amounts"),
+]
+
+
+@with_config(CONFIG)
+@dataclass
+class ScoredCustomer:
+    """One customer and what they are at the as-of date; numbers are null outside the cohort."""
 
     customer_id: str
+    status: CustomerStatus
     churn_probability: float | None
     tier: str | None
     predicted_tier: str | None
-    expected_value: float | None = Field(
-        description="what they would spend over the horizon if they stayed; null without amounts"
-    )
+    expected_value: ExpectedValue
     value_at_risk: float | None
     reasons: list[Reason]
 
 
-class ScoredCustomer(Customer):
-    status: Literal["cohort", "lapsed", "new", "unknown"]
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Inquiry:
+    """A customer's newest inquiry."""
 
-
-class Inquiry(Shape):
     topic: str | None
     on: str | None
     answered: bool
 
 
-class SurveyAnswer(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class SurveyAnswer:
+    """A customer's newest answer to a survey."""
+
     kind: str
     score: float | None
     about: str | None
     on: str | None
 
 
-class Anniversary(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Anniversary:
+    """The next anniversary of a customer's first event."""
+
     on: str | None
     years: int
 
 
-class Loyalty(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Loyalty:
     """A customer's place in a loyalty programme."""
 
     programme: str
@@ -79,11 +113,13 @@ class Loyalty(Shape):
     next_level_words: str | None
     purchases_to_next: int | None
     amount_to_next: float | None
-    lasts_until: str | None = Field(description="when the level is lost without another purchase")
+    lasts_until: Annotated[str | None, Field(description="when the level is lost without another purchase")]
     in_two_programmes: bool
 
 
-class Hooks(Shape):
+@with_config(CONFIG)
+@dataclass
+class Hooks:
     """What a personal approach can take up; null where the history says nothing."""
 
     favourite_category: str | None
@@ -100,14 +136,16 @@ class Hooks(Shape):
     today: str
 
 
-class PlannedAction(Shape):
+@with_config(CONFIG)
+@dataclass
+class PlannedAction:
     """What the playbook has in mind for a customer."""
 
     stage: str
     stage_words: str
     attitude: str
     attitude_words: str
-    rule: str | None = Field(description="the rule that decided")
+    rule: Annotated[str | None, Field(description="the rule that decided")]
     touch: str | None
     touch_words: str | None
     action: str | None
@@ -122,53 +160,99 @@ class PlannedAction(Shape):
     hook_sentences: list[str]
 
 
-class Planned(Shape):
-    plan: PlannedAction | None = Field(
-        description="what `kizuna plan` has in mind; null before it was run for these scores"
-    )
+Plan = Annotated[
+    PlannedAction | None,
+    Field(description="what `kizuna plan` has in mind; null before it was run for these scores"),
+]
 
 
-class ListedCustomer(Customer, Planned):
+@with_config(CONFIG)
+@dataclass
+class ListedCustomer:
+    """One customer of the list, with their place on it."""
+
     rank: int
+    customer_id: str
+    churn_probability: float | None
+    tier: str | None
+    predicted_tier: str | None
+    expected_value: ExpectedValue
+    value_at_risk: float | None
+    reasons: list[Reason]
+    plan: Plan
 
 
-class PlannedCustomer(ScoredCustomer, Planned):
-    pass
+@with_config(CONFIG)
+@dataclass
+class PlannedCustomer(ScoredCustomer):
+    """One customer with the stored score and the plan."""
+
+    plan: Plan
 
 
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class ScoreReply(Provenance):
+    """Stored scores, in the order asked."""
+
     customers: list[PlannedCustomer]
 
 
-class Appended(Shape):
-    """What became of the events that were sent to be kept."""
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Appended:
+    """What became of the events that were sent to be stored."""
 
     new: int
     already_there: int
-    corrected: int = Field(description="events that were known by their event_id and now say something else")
-    erased: int = Field(
-        description="events of erased customers, which are left out until they are readmitted"
-    )
+    corrected: Annotated[
+        int, Field(description="events that were known by their event_id and now say something else")
+    ]
+    erased: Annotated[
+        int, Field(description="events of erased customers, which are left out until they are readmitted")
+    ]
 
 
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class PredictReply(Provenance):
+    """Scores computed from the events sent."""
+
     customers: list[ScoredCustomer]
-    appended: Appended | None = Field(description="null unless `append` was asked for")
-    ignored_kinds: dict[str, int] = Field(description="kinds of event the model does not know, and how many")
+    ignored_kinds: Annotated[
+        dict[str, int], Field(description="kinds of event the model does not know, and how many")
+    ]
+    appended: Annotated[Appended | None, Field(description="null unless `append` was asked for")]
 
 
-class AtRiskReply(Provenance):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class ListReply(Provenance):
+    """The whole list, as `kizuna at-risk` prints it."""
+
     customers: list[ListedCustomer]
-    next_cursor: str | None = Field(description="for the next page; null on the last one")
 
 
-class ChangeEvent(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class AtRiskReply(ListReply):
+    """A page of the list."""
+
+    next_cursor: Annotated[str | None, Field(description="for the next page; null on the last one")]
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class ChangeEvent:
     """An event behind a change."""
 
-    role: Literal["entered", "left", "last"] = Field(
-        description="`entered` counts now and did not before, `left` has fallen out of the window, `last` is "
-        "the newest one where none entered and none left"
-    )
+    role: Annotated[
+        Literal["entered", "left", "last"],
+        Field(
+            description="`entered` counts now and did not before, `left` has fallen out of the window, "
+            "`last` is the newest one where none entered and none left"
+        ),
+    ]
     occurred_at: str
     kind: str
     value: float | None
@@ -177,7 +261,11 @@ class ChangeEvent(Shape):
     detail: str | None
 
 
-class Change(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Change:
+    """What moved a customer's risk between two as-of dates."""
+
     feature: str
     indicator: str
     before: float | str | None
@@ -185,12 +273,16 @@ class Change(Shape):
     direction: Literal["raised", "lowered"]
     actionable: bool
     sentence: str
-    entered: int = Field(description="how many events count now and did not before")
-    left: int = Field(description="how many events have fallen out of the window")
-    events: list[ChangeEvent] = Field(description="the newest of them, at most five of each role")
+    entered: Annotated[int, Field(description="how many events count now and did not before")]
+    left: Annotated[int, Field(description="how many events have fallen out of the window")]
+    events: Annotated[list[ChangeEvent], Field(description="the newest of them, at most five of each role")]
 
 
-class Previous(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Previous:
+    """A customer's score at the as-of date before."""
+
     as_of: str
     model_version: str
     status: Literal["cohort", "lapsed", "new"]
@@ -198,79 +290,131 @@ class Previous(Shape):
     tier: str
 
 
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class ExplainReply(Provenance):
+    """One customer's score and reasons, and what changed since the scores before."""
+
     customer: PlannedCustomer
-    previous: Previous | None = Field(description="the scores before; null when there are none yet")
+    previous: Annotated[Previous | None, Field(description="the scores before; null when there are none yet")]
     changes: list[Change]
 
 
-class Comparison(Shape):
+@dataclass
+class _Ranked:
+    rank: int
+
+
+# The fields of the last base come first: rank, score, plan.
+@dataclass
+class PlanEntry(PlannedAction, ScoredCustomer, _Ranked):
+    """One customer of the list that `kizuna plan` prints: place, score, action and hooks."""
+
+
+@dataclass(frozen=True)
+class PlanReply(Provenance):
+    """The list with actions, as `kizuna plan` prints it."""
+
+    customers: list[PlanEntry]
+    matching: int
+    outcomes: dict[str, int]
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Comparison:
     """How a figure differs from an earlier one."""
 
-    value: float = Field(description="the earlier figure")
+    value: Annotated[float, Field(description="the earlier figure")]
     change: float
-    low: float | None = Field(None, description="95 % interval of the change")
+    low: Annotated[float | None, Field(description="95 % interval of the change")] = None
     high: float | None = None
 
 
-class Figure(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Figure:
+    """A measure over one period, and how it differs from earlier ones."""
+
     value: float | None
-    low: float | None = Field(description="95 % interval")
+    low: Annotated[float | None, Field(description="95 % interval")]
     high: float | None
-    units: float | None = Field(description="how many of what is counted, as orders or answers")
+    units: Annotated[float | None, Field(description="how many of what is counted, as orders or answers")]
     customers: int | None
     against_previous: Comparison | None
     against_last_year: Comparison | None
 
 
-class MonthFigure(Figure):
+@dataclass(frozen=True)
+class _Month:
     month: str
 
 
-class Group(Shape):
-    cut: str = Field(description="what the groups are groups of: channel, place, a segment")
+# The fields of the last base come first: month, then the figure.
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class MonthFigure(Figure, _Month):
+    """A measure over one month."""
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Group:
+    """A measure over the customers or events of one group."""
+
+    cut: Annotated[str, Field(description="what the groups are groups of: channel, place, a segment")]
     cut_words: str
     group: str
     figure: Figure
     by_month: list[MonthFigure]
 
 
-class LeftOut(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class LeftOut:
+    """Why some of the data is not in a measure, and how much of it."""
+
     reason: str
     words: str
     count: int
 
 
-class MeasureReply(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class MeasureReply:
+    """One measure of the report."""
+
     name: str
     words: str
     formula: str
     source: str
     unit: str
     falling_is_good: bool
-    missing_input: str | None = Field(description="which events the measure needs and does not have")
+    missing_input: Annotated[
+        str | None, Field(description="which events the measure needs and does not have")
+    ]
     figure: Figure | None
     by_month: list[MonthFigure]
     groups: list[Group]
     left_out: list[LeftOut]
 
 
-class Flow(Shape):
-    """Customers who went from one tier to another within the period."""
-
-    from_: str = Field(alias="from")
-    to: str
-    customers: int
+# `from` is no name of Python's, so the functional form and a dictionary.
+Flow = TypedDict("Flow", {"from": str, "to": str, "customers": int})
+Flow.__doc__ = "Customers who went from one tier to another within the period."
+Flow.__pydantic_config__ = CONFIG  # type: ignore[attr-defined]
 
 
-class Cell(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Cell:
     """Customers of one behaviour tier and one attitude, and what became of those of the period's start."""
 
     tier: str
     tier_words: str
     attitude: str
     attitude_words: str
-    words: str = Field(description="what such customers are called")
+    words: Annotated[str, Field(description="what such customers are called")]
     customers: int
     customers_at_start: int
     churn_rate: float | None
@@ -281,7 +425,9 @@ class Cell(Shape):
     value_high: float | None
 
 
-class ReportReply(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class ReportReply:
     """How customers are engaged."""
 
     as_of: str
@@ -289,21 +435,31 @@ class ReportReply(Shape):
     months: int
     previous_period: str | None
     last_year_period: str | None
+    model_version: Annotated[str | None, Field(description="whose tiers they are; null without a champion")]
     data_version: str
-    model_version: str | None = Field(description="whose tiers they are; null without a champion")
     freshness: str | None
     measures: list[MeasureReply]
     tier_flow: list[Flow]
     axes: list[Cell]
 
 
-class Error(Shape):
+Answer = ScoreReply | AtRiskReply | ExplainReply | PredictReply | ReportReply
+"""What a call of the API answers."""
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class Error:
+    """What went wrong."""
+
     code: str
     message: str
     field: str | None
 
 
-class ErrorReply(Shape):
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class ErrorReply:
     """The one shape of every error."""
 
     error: Error

@@ -25,6 +25,7 @@ from serving.reports.compute import compute_report
 from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
 from serving.scoring.batch import score_customers
 from tests.serving.running import serving
+from tests.serving.shapes import published
 from training.labels.labelling import IN_COHORT
 
 
@@ -314,7 +315,7 @@ def test_the_service_notices_a_plan_and_cuts_its_list_by_it(
 
         running.wait_for(noticed)
         status, whole = running.post("/v1/at_risk", {"limit": 500})
-        AtRiskReply.model_validate(whole)
+        published(AtRiskReply, whole)
         assert [one["plan"]["rule"] for one in whole["customers"]] == [one["rule"] for one in planned]
         for field, part in (
             ("stages", "stage"),
@@ -333,13 +334,13 @@ def test_the_service_notices_a_plan_and_cuts_its_list_by_it(
             assert [row[1] for row in rows[1:]] == expected
             assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
         status, explained = running.post("/v1/explain", {"customer_id": first["customer_id"]})
-        ExplainReply.model_validate(explained)
+        published(ExplainReply, explained)
         assert explained["customer"]["plan"]["hooks"] == first["hooks"]
         status, scored = running.post("/v1/score", {"customer_ids": [first["customer_id"], "nobody"]})
         assert [one["plan"] and one["plan"]["rule"] for one in scored["customers"]] == [first["rule"], None]
         status, refused = running.post("/v1/at_risk", {"actions": ["hug"]})
         assert (status, refused["error"]["field"]) == (422, "actions")
         status, report = running.post("/v1/report", {"months": 6, "language": "ja"})
-        ReportReply.model_validate(report)
+        published(ReportReply, report)
         assert report == said(capsys, own_shop, "report", "--months", "6", "--language", "ja")
         assert running.post("/v1/report", {"months": 5})[0] == 422

@@ -12,6 +12,7 @@ from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.responses import ExplainReply
 from tests.serving import shop
+from tests.serving.shapes import published
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_every_change_names_events_of_its_indicator_before_the_newer_date(
 
 def test_the_reply_has_the_published_shape(replies: ScoreReader, scored_shop: Path) -> None:
     for reply in explained(replies, scored_shop):
-        ExplainReply.model_validate(reply)
+        published(ExplainReply, reply)
 
 
 def test_what_nobody_can_change_is_marked(replies: ScoreReader, scored_shop: Path) -> None:
