@@ -35,7 +35,7 @@ from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.reports.compute import ReportRequestData, compute_report
 from serving.reports.report import reply
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
-from training.labels.labelling import Churn, ChurnSettings
+from training.labels.settings import Churn, ChurnSettings
 
 TIERS = ("dormant", "cooling", "casual", "engaged", "devoted")
 UTC = Timeline()

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from training.bundle.lightgbm_models import TreeParameters, fit_churn
 from training.bundle.shap_values import TOLERANCE, Explainer
+from training.fitting.lightgbm import TreeParameters, fit_churn
 
 Floats = NDArray[np.float64]
 

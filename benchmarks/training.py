@@ -27,13 +27,14 @@ from benchmarks.quality import made
 from features.catalog.definitions import catalog
 from features.event_store import EventStore
 from serving.project.settings import Project
-from training.bundle.lightgbm_models import slots, tier_settings, value_settings
-from training.bundle.tiers import tier_scale
+from training.bundle.lightgbm_models import column_slots
 from training.data.dataset import LabelledRows, data_extent, dataset
 from training.data.priors import learn_priors
 from training.data.splits import temporal_splits
+from training.fitting.lightgbm import tier_settings, value_settings
 from training.fitting.pipeline import TrainingPipeline, thinned
-from training.labels.labelling import Churn
+from training.fitting.tiers import tier_scale
+from training.labels.settings import Churn
 from training.registry.mlflow_tracking import Tracking
 from training.train import TrainingConfig, company_kinds, train
 
@@ -113,7 +114,7 @@ def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline
 
 def _bare(recipe: TrainingPipeline, rows: LabelledRows) -> None:
     """The same three models by LightGBM alone."""
-    stayed, names = rows.where(~rows.churned), list(slots(rows.columns))
+    stayed, names = rows.where(~rows.churned), list(column_slots(rows.columns))
     tiers = len(recipe.tiers.names)
     for settings, objective, taught, target in (
         (recipe.settings, {"objective": "binary"}, rows, rows.churned.astype(np.float64)),

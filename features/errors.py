@@ -7,6 +7,7 @@
     │   ├── UnknownCustomer          HTTP 404
     │   └── HorizonNotCovered
     ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
+    │   └── ModelFilesMissing
     └── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
 
 A message says what was asked, what is wrong and what to do, in one or two sentences.
@@ -88,6 +89,17 @@ class ModelError(KizunaError):
     exit_code = 5
     status = 503
     code = "no_model"
+
+
+class ModelFilesMissing(ModelError):
+    """The files of a registered model are not where MLflow says; training again does without them."""
+
+    def __init__(self, model: str, version: str, location: str, *, champion: bool) -> None:
+        super().__init__(
+            f"cannot fetch {'the champion, ' if champion else ''}version {version} of '{model}': "
+            f"its files are not at {location}. Put them back, or train again with `kizuna train`."
+        )
+        self.version = version
 
 
 class Forbidden(KizunaError):

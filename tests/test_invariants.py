@@ -13,7 +13,8 @@ from features.errors import HorizonNotCovered
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline, from_instant
 from serving.project.settings import Project, read
-from training.labels.labelling import cohort, label
+from training.labels.cohort import cohort
+from training.labels.labelling import label
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,7 +13,7 @@ from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
 from training.bundle.model_bundle import Bundle
-from training.labels.labelling import cohort
+from training.labels.cohort import cohort
 from training.train import Progress, TrainingConfig, learn, silent
 
 if TYPE_CHECKING:

@@ -19,19 +19,21 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.model_bundle import Bundle
-from training.bundle.tiers import TierSettings, tier_scale
+from training.bundle.tiers import TierSettings
 from training.data.dataset import DataExtent, LabelledRows, data_extent, dataset
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, a_year_before, temporal_splits
-from training.evaluation.champion_comparison import present
 from training.evaluation.evaluate import Evaluation, calibrate_for_delivery, evaluate_models
 from training.evaluation.metrics import METRICS
+from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
-from training.labels.labelling import Churn, ChurnSettings
+from training.fitting.tiers import tier_scale
+from training.labels.settings import Churn, ChurnSettings
+from training.registry.champion import compare_with_champion
+from training.registry.gates import decide_promotion
 from training.registry.model_card.card import summary
-from training.registry.promotion import PROMOTIONS, decide_promotion, log_promotion
+from training.registry.promotion_log import PROMOTIONS, log_promotion
 from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def train(
         store, plan, until=until, tuning=tuning, progress=lambda words, share: tell(words, 0.7 * share)
     )
     tell("asking the gates", 0.7)
-    champion = present(store, tracking, bundle, evidence, until)
+    champion = compare_with_champion(store, tracking, bundle, evidence, until)
     if champion is not None and champion.same:
         tell("trained", 1.0)
         run_id = tracking.run_of(champion.version)

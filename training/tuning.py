@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from features.errors import UsageError
 from features.timeline import DAY
-from training.bundle.lightgbm_models import TreeParameters, fit_churn
 from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
-from training.labels.labelling import Churn
+from training.fitting.lightgbm import TreeParameters, fit_churn
+from training.labels.settings import Churn
 
 if TYPE_CHECKING:
     import optuna

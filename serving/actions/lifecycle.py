@@ -16,7 +16,7 @@ from serving.schemas.terms import (
     RETURNED,
     RISING,
 )
-from training.labels.labelling import IN_COHORT, STATUSES, Status
+from training.labels.cohort import IN_COHORT, STATUSES, Status
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from serving.actions.item_similarity import ItemSimilarity
 from serving.reports.aggregates import Ints
 from serving.reports.event_index import EventIndex
 from serving.schemas.terms import ANSWERED, NO_INQUIRY, OPEN
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 LATELY = 90 * DAY
 YEAR = 365 * DAY

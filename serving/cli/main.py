@@ -146,7 +146,7 @@ def score(call: CliContext, as_of: str | None) -> None:
     from serving.state.active_model import adopt, no_champion
     from serving.state.database import ScoreFile
     from serving.state.score_file import save
-    from training.labels.labelling import IN_COHORT
+    from training.labels.cohort import IN_COHORT
 
     project, now = call.project, call.now
     when = None if as_of is None else call.instant(as_of)

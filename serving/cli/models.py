@@ -24,7 +24,7 @@ def models() -> None:
 @click.pass_obj
 def list_models(call: CliContext) -> None:
     """Every trained version, the newest first, and what the gates said of it."""
-    from training.registry.promotion import PROMOTIONS, promotion_log
+    from training.registry.promotion_log import PROMOTIONS, promotion_log
 
     held = call.tracking().registered()
     trained = {
@@ -83,7 +83,7 @@ def promote(call: CliContext, version: str) -> None:
 def rollback(call: CliContext) -> None:
     """Put the champion before the present one back in its place."""
     from features.errors import UsageError
-    from training.registry.promotion import PROMOTIONS, champion_before, promotion_log
+    from training.registry.promotion_log import PROMOTIONS, champion_before, promotion_log
 
     tracking = call.tracking()
     held = {one.version: one for one in tracking.registered()}
@@ -105,7 +105,8 @@ def rollback(call: CliContext) -> None:
 def _install(call: CliContext, tracking: Tracking, chosen: RegisteredModel, *, action: str) -> None:
     """Log the decision, then move the alias; a bundle that is lost or damaged changes nothing."""
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import PROMOTIONS, GateDecision, log_promotion
+    from training.registry.gates import GateDecision
+    from training.registry.promotion_log import PROMOTIONS, log_promotion
 
     bundle = Bundle.load(tracking.bundle_of(chosen.version))
     timeline = call.project.timeline

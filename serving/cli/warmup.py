@@ -22,9 +22,9 @@ from serving.scoring.batch import score
 from serving.scoring.live import beside_stored, predict
 from serving.state.active_model import ActiveModel
 from serving.state.score_file import load, save
-from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.tiers import TierSettings
-from training.labels.labelling import Churn, ChurnSettings
+from training.fitting.lightgbm import TreeParameters
+from training.labels.settings import Churn, ChurnSettings
 from training.train import TrainingConfig, learn
 
 CUSTOMERS, DAYS = 150, 200

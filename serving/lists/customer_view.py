@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from serving.state.score_file import Ints, ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of, sentence
-from training.labels.labelling import STATUSES, UNKNOWN
+from training.labels.cohort import STATUSES, UNKNOWN
 
 Reply = dict[str, Any]
 

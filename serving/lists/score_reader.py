@@ -28,7 +28,7 @@ from serving.state.score_file import Ints, ScoreMetadata, Scores
 from serving.state.score_file import load as load_scores
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
-from training.labels.labelling import IN_COHORT, STATUSES
+from training.labels.cohort import IN_COHORT, STATUSES
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""

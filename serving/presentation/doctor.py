@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from features.timeline import Timeline
     from training.diagnosis.candidates import ChurnCandidate, Diagnosis, InfeasibleCandidate
     from training.diagnosis.recommendation import ChurnRecommendation
-    from training.labels.labelling import Churn
+    from training.labels.settings import Churn
 
 Reply = Mapping[str, Any]
 

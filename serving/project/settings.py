@@ -33,7 +33,7 @@ from features.timeline import Timeline
 from serving.api.rate_limit import ServiceSettings
 from serving.integrations.crm_columns import ColumnMap, Webhook
 from training.bundle.tiers import TierSettings
-from training.labels.labelling import Churn, ChurnSettings
+from training.labels.settings import Churn, ChurnSettings
 
 FILE = "kizuna.toml"
 Language = Literal["en", "ja"]

@@ -21,7 +21,7 @@ from serving.reports.event_metrics import count
 from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
 from training.bundle.model_bundle import Bundle
-from training.labels.labelling import Churn, ChurnSettings
+from training.labels.settings import Churn, ChurnSettings
 
 
 @dataclass(frozen=True)

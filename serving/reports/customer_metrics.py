@@ -20,7 +20,8 @@ from serving.reports.kernels import window_sums
 from serving.reports.periods import PeriodCalendar, TimeSpan
 from serving.schemas.terms import ATTITUDES, UNKNOWN
 from training.bundle.model_bundle import Bundle
-from training.labels.labelling import Churn, cohorts
+from training.labels.cohort import cohorts
+from training.labels.settings import Churn
 
 ATTITUDE_LASTS = 365 * DAY
 """An answer older than this says nothing about today's attitude."""

@@ -24,7 +24,7 @@ from serving.state.active_model import ActiveModel
 from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import RankedReasons, rank_reasons
-from training.labels.labelling import IN_COHORT, UNKNOWN, statuses
+from training.labels.cohort import IN_COHORT, UNKNOWN, statuses
 
 
 def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> ScoreTable:

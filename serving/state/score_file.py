@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from features.events.validation import ATTRIBUTE
 from serving.state.atomic_write import in_one_step
-from training.labels.labelling import IN_COHORT
+from training.labels.cohort import IN_COHORT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

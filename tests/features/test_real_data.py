@@ -20,7 +20,9 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.ingestion.sources import Source
 from features.timeline import DAY, Timeline
-from training.labels.labelling import Churn, ChurnSettings, cohort, label
+from training.labels.cohort import cohort
+from training.labels.labelling import label
+from training.labels.settings import Churn, ChurnSettings
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 WINDOWS = (30, 90, 365)

@@ -17,11 +17,13 @@ from serving.state.active_model import adopt
 from serving.state.database import ScoreFile
 from serving.state.score_file import save
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import LightGBMModels, TreeParameters, fit_churn, fit_tier, fit_value
+from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle
-from training.bundle.tiers import tier_scale
 from training.data.priors import learn_priors
-from training.labels.labelling import cohort, label
+from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.fitting.tiers import tier_scale
+from training.labels.cohort import cohort
+from training.labels.labelling import label
 
 TOML = '''
 [[sources]]

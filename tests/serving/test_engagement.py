@@ -26,7 +26,7 @@ from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
 from serving.scoring.batch import score_customers
 from tests.serving.running import serving
 from tests.serving.shapes import published
-from training.labels.labelling import IN_COHORT
+from training.labels.cohort import IN_COHORT
 
 
 def run(folder: Path, *words: str) -> int:

@@ -13,9 +13,9 @@ from features.catalog.definitions import FeatureSettings, indicators
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from tests.training.worlds import ORIGIN
-from training.bundle.lightgbm_models import TreeParameters
 from training.bundle.tiers import TierSettings
-from training.labels.labelling import ChurnSettings
+from training.fitting.lightgbm import TreeParameters
+from training.labels.settings import ChurnSettings
 from training.train import TrainingConfig
 
 UTC = Timeline("UTC")

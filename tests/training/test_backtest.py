@@ -11,7 +11,8 @@ from features.errors import DataError
 from tests.training.simulated import plan, shop
 from tests.training.worlds import day
 from training.backtest import SCHEMA, backtest
-from training.labels.labelling import Churn, cohort
+from training.labels.cohort import cohort
+from training.labels.settings import Churn
 
 
 def test_every_customer_of_the_cohort_has_a_row_and_nobody_else(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from tests.training.worlds import day
 from training.backtest import backtest_with_bundle
 from training.bundle.model_bundle import Bundle
 from training.evaluation.evaluate import Evaluation
-from training.labels.labelling import Churn, label
-from training.registry.promotion import decide_promotion
+from training.labels.labelling import label
+from training.labels.settings import Churn
+from training.registry.gates import decide_promotion
 from training.train import learn
 
 

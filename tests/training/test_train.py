@@ -26,8 +26,8 @@ from training.data.dataset import data_extent, dataset
 from training.data.splits import temporal_splits
 from training.evaluation.evaluate import Evaluation, evaluate_models
 from training.fitting.pipeline import TrainingPipeline
+from training.registry.gates import decide_promotion
 from training.registry.mlflow_tracking import Tracking
-from training.registry.promotion import decide_promotion
 from training.train import company_kinds, learn, train
 
 

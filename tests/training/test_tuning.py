@@ -17,8 +17,8 @@ from tests.training.judged import shown
 from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
 from training import tuning
-from training.bundle.lightgbm_models import TreeParameters
 from training.data.dataset import LabelledRows
+from training.fitting.lightgbm import TreeParameters
 from training.registry.run_artifacts import upload_tuning_trials
 from training.train import learn
 from training.tuning import SPACE, Tuning, TuningTrial, splits, study_name

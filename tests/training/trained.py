@@ -12,10 +12,12 @@ from features.catalog.definitions import Catalog, FeatureSettings, catalog, indi
 from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle.calibration import Calibration
-from training.bundle.lightgbm_models import LightGBMModels, TreeParameters, fit_churn, fit_tier, fit_value
+from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle
-from training.bundle.tiers import TierSettings, tier_scale
-from training.labels.labelling import Churn
+from training.bundle.tiers import TierSettings
+from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.fitting.tiers import tier_scale
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.events.history import History
 from features.timeline import ALWAYS, DAY, Horizon, Timeline
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 ORIGIN = Timeline("UTC").instant("2024-01-01")
 

@@ -1,34 +1,23 @@
-"""Probabilities that mean what they say: a strictly increasing map of a model's log-odds.
+"""The calibration map of a bundle: strictly increasing, from a model's log-odds to probabilities.
 
 The map is `logit(q) = a ln p - b ln(1 - p) + c` with a, b > 0: the identity for (1, 1, 0), logistic
-calibration where a = b, and beta calibration (Kull, Silva Filho and Flach 2017) in full; these are fitted on
-as-of dates later than those the model learned from, and keep its level. The season moves c alone, by as much
-as the dates one year before the one asked about lay above or below what the model says of them: the same
-features tell who leaves in spring and who leaves before Christmas, but not how many.
+calibration where a = b, and beta calibration (Kull, Silva Filho and Flach 2017) in full. How it is fitted
+and chosen is in `training.fitting.calibration`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Shape = Literal["identity", "logistic", "beta"]
 
-SHAPES: tuple[Shape, ...] = ("identity", "logistic", "beta")
-"""Simplest first: a later one must earn its place."""
-SEASON = "season"
-SURE = 2.0
-"""Standard errors: with one, Complete Journey took a shape on three dates of three and lost by it."""
 NEAREST = 1e-12
 """How near a probability may come to 0 and 1."""
-PULL = 5.0
-"""How hard a, b are held at 1 and c at 0, in rows: a slice of few churners says little."""
 
 
 @dataclass(frozen=True)
@@ -58,148 +47,3 @@ class Calibration:
     @staticmethod
     def from_json(d: dict[str, Any]) -> Calibration:
         return Calibration(**d)
-
-
-def fit_calibration(method: Shape, probability: Floats, churned: NDArray[np.bool_]) -> Calibration:
-    """The map of this method that makes the outcomes likeliest, held lightly at the identity."""
-    from scipy.optimize import minimize
-
-    if method == "identity":
-        return Calibration()
-    p = np.clip(probability, NEAREST, 1.0 - NEAREST)
-    high, low, y = np.log(p), -np.log1p(-p), churned.astype(np.float64)
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        a, b = np.exp(theta[0]), np.exp(theta[-2] if method == "beta" else theta[0])
-        margin = a * high + b * low + theta[-1]
-        error = 1.0 / (1.0 + np.exp(-margin)) - y
-        total = np.sum(np.logaddexp(0.0, margin) - y * margin) + PULL / 2 * np.sum(theta**2)
-        if method == "beta":
-            gradient = np.array([a * (error @ high), b * (error @ low), error.sum()])
-        else:
-            gradient = np.array([a * (error @ (high + low)), error.sum()])
-        return float(total), gradient + PULL * theta
-
-    found = minimize(loss, np.zeros(3 if method == "beta" else 2), jac=True, method="L-BFGS-B")
-    theta = found.x
-    a = float(np.exp(theta[0]))
-    return Calibration(method, a=a, b=float(np.exp(theta[1])) if method == "beta" else a, c=float(theta[-1]))
-
-
-def fit_shape(method: Shape, probability: Floats, churned: Flags) -> Calibration:
-    """The same map without its level: it says as many leave as the model does.
-
-    The model that is delivered has learned from these dates too. How sure a model is of itself stays as it
-    was, but by how much an earlier one missed their level says nothing of one that knows it.
-    """
-    fitted = fit_calibration(method, probability, churned)
-    if method == "identity":
-        return fitted
-    margin = replace(fitted, c=0.0).margin(probability)
-    return replace(fitted, c=_shift(margin, float(probability.sum())))
-
-
-def fit_season(shape: Calibration, probability: Floats, churned: Flags) -> Calibration:
-    """The shape with the level at which as many leave as did on these rows, held lightly."""
-    return _levelled(shape, _shift(shape.margin(probability), float(churned.sum()), PULL))
-
-
-def fit_level(shape: Calibration, probability: Floats, wanted: Floats) -> Calibration:
-    """The shape with the level of another model of these rows, which said `wanted` of them."""
-    return _levelled(shape, _shift(shape.margin(probability), float(wanted.sum())))
-
-
-def _levelled(shape: Calibration, shift: float) -> Calibration:
-    return replace(shape, season=True, c=shape.c + shift)
-
-
-def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
-    """What to add to the log-odds so that as many are said to leave."""
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
-    return float(brentq(lambda c: expit(margin + c).sum() + pull * c - left, -60.0, 60.0))
-
-
-@dataclass(frozen=True, eq=False)
-class CalibrationTrial:
-    """What one way to calibrate said of dates later than it was fitted on, beside what happened."""
-
-    losses: Mapping[str, Floats]
-    """float64[n] each: log loss of every row; NaN where the method has nothing to say."""
-    customers: NDArray[np.int64]
-    """int64[n]: rows of one customer are not independent."""
-
-
-def calibration_trial(
-    said: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]
-) -> CalibrationTrial:
-    """The log loss of each method's probabilities."""
-    return CalibrationTrial(
-        {method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in said.items()}, customers
-    )
-
-
-def choose(trials: Sequence[CalibrationTrial], *, season: bool) -> tuple[Shape, bool, dict[str, float]]:
-    """The shape for dates to come, whether their level is the season's, and each one's mean log loss.
-
-    Where there is a year before (`season`), it is taken unless leaving it out was better; a shape must be
-    better than a simpler one. Better is: in every trial, and over all by more than `SURE` standard errors,
-    customers counted once: a trial is one span of dates, and the next differs by more than chance. On
-    online_retail_ii the level of the latest dates made seven of nine others worse, and the season's took the
-    Brier score of the one with a full year before from .210 to .193; on the Open University's students it
-    lowered the log loss on three dates of three.
-    """
-    shape: Shape = "identity"
-    for method in SHAPES[1:]:
-        if _better(trials, method, shape):
-            shape = method
-    means: dict[str, float] = {}
-    for name in (*SHAPES, SEASON):
-        losses = [one.losses[name] for one in trials if name in one.losses]
-        if losses:
-            means[name] = float(np.nanmean(np.concatenate(losses)))
-    return shape, season and not _better(trials, "identity", SEASON), means
-
-
-def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
-    """Whether a method had a lower log loss in every trial of both, and over all beyond chance."""
-    gains, error = [], 0.0
-    for one in trials:
-        if method in one.losses and than in one.losses:
-            gain = one.losses[than] - one.losses[method]
-            told = ~np.isnan(gain)
-            gain = gain[told]
-            each = np.bincount(np.unique(one.customers[told], return_inverse=True)[1], gain)
-            gains.append(float(gain.sum()))
-            error += float((each**2).sum())
-    return bool(gains) and min(gains) > 0.0 and sum(gains) > SURE * np.sqrt(error)
-
-
-def choose_method(
-    probability: Floats, churned: NDArray[np.bool_], as_of: NDArray[np.int64], half: NDArray[np.bool_]
-) -> tuple[Shape, dict[str, float]]:
-    """The method with the lowest log loss on later dates and other customers, and each one's log loss.
-
-    Fitted on the earlier dates of one half of the customers and judged on the later dates of the other
-    half, both ways round; a method is preferred to a simpler one only when it gains more than the
-    standard error of the gain.
-    """
-    dates = np.unique(as_of)
-    early = as_of < dates[len(dates) // 2] if len(dates) > 1 else np.ones(len(as_of), dtype=np.bool_)
-    late = ~early if len(dates) > 1 else early
-    losses: dict[Shape, list[Floats]] = {method: [] for method in SHAPES}
-    for mine in (half, ~half):
-        known, judged = early & mine, late & ~mine
-        if len(np.unique(churned[known])) < 2 or not judged.any():
-            return "identity", {}
-        for method in SHAPES:
-            q = fit_calibration(method, probability[known], churned[known])(probability[judged])
-            losses[method].append(-np.log(np.where(churned[judged], q, 1.0 - q)))
-    each = {method: np.concatenate(parts) for method, parts in losses.items()}
-    best: Shape = "identity"
-    for method in SHAPES[1:]:
-        gain = each[best] - each[method]
-        if gain.mean() > gain.std() / np.sqrt(len(gain)):
-            best = method
-    return best, {method: float(loss.mean()) for method, loss in each.items()}

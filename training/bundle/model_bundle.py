@@ -26,12 +26,12 @@ from features.engine.snapshot import Priors
 from features.errors import ModelError
 from training.bundle.calibration import Calibration
 from training.bundle.light_imports import without_pandas_and_sklearn
-from training.bundle.lightgbm_models import LightGBMModels, slots
+from training.bundle.lightgbm_models import LightGBMModels, column_slots
 from training.bundle.shap_values import Explainer
 from training.bundle.single_row import Kind, SingleRowPredictor
 from training.bundle.tiers import TierScale
 from training.bundle.tree_inference import TreeEnsemble
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -241,7 +241,7 @@ class Bundle:
         )
         for name, text in bundle._texts.items():
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
-            if tuple(listed.partition("=")[2].split()) != slots(bundle.catalog.columns):
+            if tuple(listed.partition("=")[2].split()) != column_slots(bundle.catalog.columns):
                 raise _Damage(f"the features of {name}.txt are not those of its catalogue, in order")
         return bundle
 

@@ -19,13 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from features.catalog.definitions import Catalog, Feature
 from features.engine.snapshot import Snapshot
-from features.errors import ModelError
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 Side = Literal["frequency", "breadth", "recency", "value"]
-
-GRID = np.linspace(0.0, 1.0, 101)
 
 
 class TierSettings(BaseModel):
@@ -120,32 +117,13 @@ class TierScale:
         return TierScale(tuple(d["names"]), tuple(d["cuts"]), parts)
 
 
-def tier_scale(settings: TierSettings, snapshot: Snapshot, catalog: Catalog, churn: Churn) -> TierScale:
-    """Freeze the scale on these rows of the cohort: equal shares of them fall into each tier."""
-    parts = []
-    for side, columns in _sides(catalog, churn):
-        raw = _raw(columns, snapshot.matrix, snapshot.columns)
-        said = raw[~np.isnan(raw)] if side == "recency" else raw[raw > 0]
-        if len(said) and len(np.unique(raw[~np.isnan(raw)])) > 1:
-            parts.append(_part(side, columns, raw[~np.isnan(raw)], len(said) / len(raw)))
-    if not parts:
-        raise ModelError(
-            "cannot place customers in tiers: all of the cohort behave alike, or nothing they did is known. "
-            "Look at the sources with `kizuna doctor`."
-        )
-    index = TierScale(settings.names, (), tuple(parts)).index(snapshot)
-    shares = np.arange(1, len(settings.names)) / len(settings.names)
-    cuts = tuple(float(cut) for cut in np.quantile(index, shares))
-    return TierScale(settings.names, cuts, tuple(parts))
-
-
 def index_columns(catalog: Catalog, churn: Churn) -> tuple[str, ...]:
     """The columns the index may read, in the catalogue's order."""
-    wanted = {column for _, columns in _sides(catalog, churn) for column in columns}
+    wanted = {column for _, columns in index_sides(catalog, churn) for column in columns}
     return tuple(column for column in catalog.columns if column in wanted)
 
 
-def _sides(catalog: Catalog, churn: Churn) -> Iterator[tuple[Side, tuple[str, ...]]]:
+def index_sides(catalog: Catalog, churn: Churn) -> Iterator[tuple[Side, tuple[str, ...]]]:
     """The columns of each side: what customers did in the window nearest to the horizon."""
     behaviour = [
         indicator
@@ -177,22 +155,6 @@ def _window(catalog: Catalog, horizon_days: int) -> int:
         if isinstance(feature, Feature) and feature.aggregate == "count" and feature.days
     }
     return min(windows, key=lambda days: (abs(math.log(days / horizon_days)), days), default=0)
-
-
-def _part(side: Side, columns: tuple[str, ...], raw: Floats, weight: float) -> TierPart:
-    ordered = np.sort(raw)
-    at = np.unique(np.quantile(ordered, GRID, method="nearest"))
-    rank = (np.searchsorted(ordered, at, "left") + np.searchsorted(ordered, at, "right")) / (2 * len(ordered))
-    return TierPart(side, columns, weight, tuple(map(float, at)), tuple(map(float, rank)))
-
-
-def _raw(columns: tuple[str, ...], matrix: Floats, names: tuple[str, ...]) -> Floats:
-    if len(columns) == 1:
-        alone: Floats = matrix[:, names.index(columns[0])]
-        return alone
-    several = matrix[:, [names.index(column) for column in columns]]
-    positive: Floats = np.count_nonzero(several > 0, axis=1).astype(np.float64)
-    return positive
 
 
 def _sides_of(parts: tuple[TierPart, ...]) -> tuple[Side, ...]:

@@ -23,7 +23,9 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.timeline import ALWAYS, DAY, Timeline
 from training.bundle.tiers import index_columns
-from training.labels.labelling import Churn, cohorts, label
+from training.labels.cohort import cohorts
+from training.labels.labelling import label
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]

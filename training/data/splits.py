@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from features.timeline import DAY, Timeline
-from training.labels.labelling import Churn, latest_labelled
+from training.labels.labelling import latest_labelled
+from training.labels.settings import Churn
 
 PER_HORIZON = 6
 """As-of dates in a horizon: denser ones repeat the same labels, sparser ones waste history."""

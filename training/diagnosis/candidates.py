@@ -23,7 +23,9 @@ from features.events.history import History
 from features.profiling.profile import DataProfile
 from features.timeline import DAY, Horizon, Timeline
 from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
-from training.labels.labelling import Churn, ChurnSettings, cohort, label
+from training.labels.cohort import cohort
+from training.labels.labelling import label
+from training.labels.settings import Churn, ChurnSettings
 
 HORIZONS = (7, 14, 30, 60, 90, 180, 365)
 DATES = 8

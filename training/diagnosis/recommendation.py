@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from features.profiling.checks import indicator_words
 from features.profiling.profile import DataProfile
 from training.diagnosis.candidates import ChurnCandidate, Diagnosis
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 ENOUGH = 30
 """Customers who leave, and who stay, on an average as-of date."""

@@ -1,4 +1,4 @@
-"""The model that holds the champion's place, and how it does on a candidate's test dates."""
+"""Comparison of a candidate with the champion on the same test rows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import ModelError
-from features.timeline import Timeline
-from training.bundle.model_bundle import Bundle
-from training.data.dataset import LabelledRows, matrix_of
+from training.data.dataset import LabelledRows
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics, calibration_noise
 
 if TYPE_CHECKING:
-    from features.event_store import EventStore
+    from training.bundle.model_bundle import Bundle
     from training.evaluation.evaluate import Evaluation
-    from training.registry.mlflow_tracking import Tracking
 
 Floats = NDArray[np.float64]
 
@@ -46,37 +42,6 @@ class ChampionComparison:
     """Why it cannot be compared; empty where it can."""
     same: bool = False
     """Whether it is the candidate, byte for byte."""
-
-
-def present(
-    store: EventStore, tracking: Tracking, candidate: Bundle, evidence: Evaluation, until: int | None
-) -> ChampionComparison | None:
-    """The present champion, judged on the candidate's test rows where it has not learned from them.
-
-    A champion whose files are lost or damaged is no reason to stop: training again is the way out.
-    """
-    from training.registry.mlflow_tracking import (
-        ModelFilesMissing,
-    )  # whoever made the tracking has waited for MLflow
-
-    try:
-        found = tracking.champion()
-    except ModelFilesMissing as lost:
-        return ChampionComparison(lost.version, (), {}, not_comparable_reason="is lost")
-    if found is None:
-        return None
-    version, folder = found
-    try:
-        bundle = Bundle.load(folder)
-    except ModelError:
-        return ChampionComparison(version, (), {}, not_comparable_reason="cannot be read")
-    timeline = Timeline(bundle.timezone)
-
-    def says(rows: LabelledRows) -> Floats:
-        matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
-        return bundle.predict(matrix).churn_probability
-
-    return champion_on(evidence, candidate, bundle, version, says)
 
 
 def champion_on(

@@ -13,16 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.bundle.calibration import (
-    SEASON,
-    Calibration,
-    calibration_trial,
-    choose,
-    choose_method,
-    fit_calibration,
-    fit_level,
-    fit_shape,
-)
+from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import LightGBMModels
 from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.data.splits import TemporalSplits, a_year_before
@@ -42,6 +33,15 @@ from training.evaluation.secondary_metrics import (
     segments,
     tier_figures,
     value_figures,
+)
+from training.fitting.calibration import (
+    SEASON,
+    calibration_trial,
+    choose,
+    choose_method,
+    fit_calibration,
+    fit_level,
+    fit_shape,
 )
 from training.fitting.pipeline import (
     HeldOutPredictions,

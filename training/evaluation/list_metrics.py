@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.timeline import DAY
 from training.evaluation.metrics import RESAMPLES, HeldOutOutcomes
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.data.dataset import LabelledRows
 from training.evaluation.metrics import rank_correlation, weighted_kappa
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature
 from training.data.dataset import LabelledRows
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 

@@ -10,12 +10,13 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.bundle.lightgbm_models import VALUE_POWERS, LightGBMModels, TreeParameters, fit_tier, fit_value
+from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.tiers import TierScale
 from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import baselines
+from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_tier, fit_value
 from training.fitting.small_data import Shape, fit_shape_of
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 

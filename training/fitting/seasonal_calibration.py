@@ -13,18 +13,18 @@ import numpy as np
 from lightgbm import Booster
 from numpy.typing import NDArray
 
-from training.bundle.calibration import (
+from training.bundle.calibration import Calibration
+from training.data.dataset import LabelledRows
+from training.data.splits import TemporalSplits, a_year_before
+from training.fitting.calibration import (
     SEASON,
     SHAPES,
-    Calibration,
     CalibrationTrial,
     calibration_trial,
     fit_season,
     fit_shape,
 )
-from training.data.dataset import LabelledRows
-from training.data.splits import TemporalSplits, a_year_before
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 

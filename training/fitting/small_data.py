@@ -23,10 +23,10 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.bundle.lightgbm_models import TreeParameters, fit_churn, fit_margin
 from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import rfm_margin
-from training.labels.labelling import Churn
+from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
+from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 Shape = Literal["regression", "held", "blend", "trees"]

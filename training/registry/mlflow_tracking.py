@@ -32,13 +32,12 @@ with warnings.catch_warnings():
     from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import save_model
+    from mlflow.store.db.utils import sqlalchemy as mlflow_database
     from mlflow.store.tracking import sqlalchemy_store as _  # noqa: F401
     from mlflow.tracking import MlflowClient
     from mlflow.types import ColSpec, DataType, Schema
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from features.errors import ModelError
+from features.errors import ModelError, ModelFilesMissing
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.evaluation.metrics import METRICS
@@ -72,18 +71,10 @@ _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _LONGEST = 6_000
 """Characters of a parameter that MLflow keeps."""
 
+DatabaseError: type[Exception] = mlflow_database.exc.SQLAlchemyError
+"""What MLflow lets through where its database cannot be opened; everything later is an `MlflowException`."""
+
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-
-class ModelFilesMissing(ModelError):
-    """The champion's files are not where MLflow says; training again does without them."""
-
-    def __init__(self, version: str, location: str, *, champion: bool) -> None:
-        super().__init__(
-            f"cannot fetch {'the champion, ' if champion else ''}version {version} of '{MODEL}': "
-            f"its files are not at {location}. Put them back, or train again with `kizuna train`."
-        )
-        self.version = version
 
 
 @dataclass(frozen=True)
@@ -281,7 +272,7 @@ class Tracking:
             if error.error_code in _NOT_THERE:
                 return None
             raise _silent(error) from None
-        except SQLAlchemyError as error:
+        except DatabaseError as error:
             raise _silent(error) from None
 
     def bundle_of(self, version: str, *, champion: bool = False) -> Path:
@@ -292,7 +283,7 @@ class Tracking:
         except (MlflowException, OSError):
             local = None
         if local is None or not (local / _BUNDLE).is_dir():
-            raise ModelFilesMissing(version, location, champion=champion)
+            raise ModelFilesMissing(MODEL, version, location, champion=champion)
         return local / _BUNDLE
 
     def registered(self) -> list[RegisteredModel]:
@@ -311,7 +302,7 @@ class Tracking:
                         str(held.version), held.run_id, when, mine, dict(run.tags), dict(run.metrics)
                     )
                 )
-        except (MlflowException, SQLAlchemyError) as error:
+        except (MlflowException, DatabaseError) as error:
             raise _silent(error) from None
         return sorted(found, key=lambda one: -int(one.version))
 

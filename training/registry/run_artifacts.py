@@ -19,8 +19,8 @@ from training.registry.plots import drawn
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
     from training.evaluation.evaluate import Evaluation
+    from training.registry.gates import GateDecision
     from training.registry.mlflow_tracking import Run, Tracking
-    from training.registry.promotion import GateDecision
     from training.tuning import Tuning
 
 ENVIRONMENT = (

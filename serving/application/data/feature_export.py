@@ -15,7 +15,8 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.state.atomic_write import in_one_step
-from training.labels.labelling import Churn, cohort
+from training.labels.cohort import cohort
+from training.labels.settings import Churn
 
 
 def cohort_features(

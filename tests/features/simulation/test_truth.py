@@ -21,7 +21,7 @@ from serving.scoring.batch import score_customers
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
-from training.labels.labelling import IN_COHORT
+from training.labels.cohort import IN_COHORT
 from training.train import learn
 
 DAY = "2024-12-01"

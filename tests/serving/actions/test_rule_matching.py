@@ -15,7 +15,7 @@ from serving.actions.rule_matching import ActionPlan, match_rules
 from serving.schemas.terms import OUTCOMES, STAGES
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from tests.serving.actions.test_playbook import HEAD, VOCABULARY, rule
-from training.labels.labelling import IN_COHORT
+from training.labels.cohort import IN_COHORT
 
 AS_OF = Timeline("UTC").instant("2025-01-01")
 LAPSED = 1

@@ -13,13 +13,8 @@ from serving.cli.main import main
 from serving.state.active_model import in_use
 from tests.experiments import prepare
 from tests.training.trained import bundle, like
-from training.registry.promotion import (
-    PROMOTIONS,
-    GateDecision,
-    champion_before,
-    log_promotion,
-    promotion_log,
-)
+from training.registry.gates import GateDecision
+from training.registry.promotion_log import PROMOTIONS, champion_before, log_promotion, promotion_log
 
 
 @pytest.fixture

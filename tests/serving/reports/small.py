@@ -15,7 +15,7 @@ from serving.reports.compute import ReportData, ReportRequestData, compute_repor
 from serving.reports.event_index import EventIndex
 from serving.reports.report import reply
 from tests.worlds import history, world
-from training.labels.labelling import Churn, ChurnSettings
+from training.labels.settings import Churn, ChurnSettings
 
 UTC = Timeline("UTC")
 INDICATORS = indicators({})

@@ -15,7 +15,7 @@ from serving.state.active_model import ActiveModel, adopt, in_use
 from serving.state.score_file import load
 from tests.serving import shop
 from training.bundle.model_bundle import Bundle
-from training.labels.labelling import IN_COHORT
+from training.labels.cohort import IN_COHORT
 
 NUMBERS = ("churn_probability", "expected_value", "value_at_risk", "tier", "predicted_tier", "status")
 

@@ -17,18 +17,12 @@ from hypothesis import strategies as st
 from features.catalog.definitions import Catalog, catalog, indicators
 from features.errors import ModelError
 from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
-from training.bundle.lightgbm_models import (
-    LightGBMModels,
-    TreeParameters,
-    fit_churn,
-    fit_tier,
-    fit_value,
-    slots,
-)
+from training.bundle.lightgbm_models import LightGBMModels, column_slots
 from training.bundle.model_bundle import Bundle, canonical
 from training.bundle.path_lookup import PathTable
 from training.bundle.shap_values import Explainer
 from training.bundle.tree_inference import sample_rows
+from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
 
 FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
 REMEDY = "Train again with `kizuna train`."
@@ -359,7 +353,7 @@ def test_a_contribution_given_to_another_feature_is_noticed_though_the_sum_is_ri
 
 
 def test_a_constant_model_is_explained_by_its_base_value() -> None:
-    names = list(slots(bundle().catalog.columns))
+    names = list(column_slots(bundle().catalog.columns))
     matrix = rows(60)
     grown = lightgbm.train(
         {"objective": "binary", "verbosity": -1},

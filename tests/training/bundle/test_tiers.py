@@ -9,10 +9,10 @@ import pytest
 
 from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
 from features.engine.snapshot import Snapshot
-from features.errors import ModelError
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY
-from training.bundle.tiers import TierScale, TierSettings, index_columns, tier_scale
+from training.bundle.tiers import TierScale, TierSettings, index_columns
+from training.fitting.tiers import tier_scale
 
 CHURN = replace(INACTIVITY, horizon=Horizon(30))
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit", "nps", "email_sent"))
@@ -40,11 +40,6 @@ def changed(column: str, value: float) -> Snapshot:
     matrix = SNAPSHOT.matrix.copy()
     matrix[:, SHOP.columns.index(column)] = value
     return replace(SNAPSHOT, matrix=matrix)
-
-
-def test_each_tier_holds_an_equal_share_of_the_cohort_it_was_frozen_on() -> None:
-    counts = np.bincount(SCALE.tier(SCALE.index(SNAPSHOT)), minlength=5)
-    assert counts.tolist() == [100] * 5
 
 
 def test_the_index_lies_between_0_and_100() -> None:
@@ -102,9 +97,3 @@ def test_a_scale_survives_json() -> None:
 def test_tiers_need_names_of_their_own() -> None:
     with pytest.raises(ValueError, match="each tier needs a name of its own"):
         TierSettings(names=("a", "a"))
-
-
-def test_a_cohort_in_which_all_behave_alike_is_refused() -> None:
-    alike = replace(SNAPSHOT, matrix=np.ones_like(SNAPSHOT.matrix))
-    with pytest.raises(ModelError, match="cannot place customers in tiers: all of the cohort behave alike"):
-        tier_scale(TierSettings(), alike, SHOP, CHURN)

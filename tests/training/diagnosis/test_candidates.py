@@ -20,7 +20,7 @@ from tests.training.worlds import CONTRACT, INACTIVITY, day
 from training.data.splits import TemporalSplits
 from training.diagnosis.candidates import ChurnCandidate, Diagnosis, LeadTimeAuc, auc, diagnose
 from training.diagnosis.recommendation import block, choose, recommend
-from training.labels.labelling import Churn, ChurnSettings
+from training.labels.settings import Churn, ChurnSettings
 
 Event = tuple[str, float, str]
 """Who, on which day, what."""

@@ -11,8 +11,8 @@ from tests.training.judged import LATER, shown
 from tests.training.trained import bundle, like
 from training.data.dataset import LabelledRows
 from training.evaluation.champion_comparison import champion_on
-from training.labels.labelling import Churn
-from training.registry.promotion import decide_promotion
+from training.labels.settings import Churn
+from training.registry.gates import decide_promotion
 
 
 def unasked(_: LabelledRows) -> np.ndarray:

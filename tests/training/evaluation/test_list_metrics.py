@@ -9,7 +9,7 @@ from features.timeline import DAY
 from tests.training.trained import CHURN
 from training.evaluation.list_metrics import list_figures, quiet_days
 from training.evaluation.metrics import HeldOutOutcomes
-from training.labels.labelling import Churn
+from training.labels.settings import Churn
 
 
 def outcomes(rows: list[tuple[int, int, bool]], contacts: int = 1) -> HeldOutOutcomes:

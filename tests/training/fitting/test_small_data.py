@@ -12,10 +12,10 @@ from features.catalog.definitions import FeatureSettings, catalog, indicators
 from features.timeline import Horizon
 from tests.training.simulated import plan, shop
 from tests.training.worlds import INACTIVITY
-from training.bundle.lightgbm_models import TreeParameters, fit_churn, fit_margin
 from training.bundle.shap_values import TOLERANCE, Explainer
 from training.data.dataset import LabelledRows, shuffled_by_customer
 from training.fitting.baselines import rfm_margin
+from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
 from training.fitting.small_data import SHAPES, Shape, choose_shape, fit_shape_of, outcomes
 from training.train import learn
 

@@ -1,4 +1,4 @@
-"""Who can leave, and who left: cohorts and labels on histories small enough to read."""
+"""Who left and what they spent, on histories small enough to read."""
 
 from __future__ import annotations
 
@@ -7,49 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import ConfigurationError, HorizonNotCovered
+from features.errors import HorizonNotCovered
 from features.timeline import ALWAYS, DAY, Timeline
 from tests.training.worlds import CONTRACT, INACTIVITY, ORIGIN, day, world
-from training.labels.labelling import (
-    STATUSES,
-    Churn,
-    ChurnSettings,
-    cohort,
-    label,
-    latest_labelled,
-    statuses,
-)
+from training.labels.cohort import cohort
+from training.labels.labelling import label, latest_labelled
+from training.labels.settings import Churn
 
 UTC = Timeline("UTC")
-
-
-def status_of(history, churn, as_of):  # type: ignore[no-untyped-def]
-    codes = statuses(history, churn, as_of)
-    return {int(k): STATUSES[c].value if c >= 0 else None for k, c in zip(history.keys, codes, strict=True)}
-
-
-def test_the_cohort_holds_those_active_within_the_active_days() -> None:
-    history = world(
-        {
-            1: [(10, "purchase", 5.0)],
-            2: [(30, "purchase", 5.0)],
-            3: [(35, "visit", None)],
-            4: [(50, "visit", None)],
-        }
-    )
-    assert status_of(history, INACTIVITY, day(40)) == {1: "lapsed", 2: "cohort", 3: "new", 4: None}
-    assert cohort(history, INACTIVITY, day(40)).tolist() == [2]
-
-
-def test_the_first_instant_of_the_active_days_counts_and_the_as_of_instant_does_not() -> None:
-    history = world({1: [(20, "purchase", 1.0)], 2: [(40, "purchase", 1.0)]})
-    assert cohort(history, INACTIVITY, day(40)).tolist() == [1]
-    assert cohort(history, INACTIVITY, day(40) + 1).tolist() == [2]
-
-
-def test_a_refund_is_no_activity_whether_by_kind_or_by_sign() -> None:
-    history = world({1: [(30, "refund", -5.0)], 2: [(30, "purchase", -5.0)], 3: [(30, "purchase", None)]})
-    assert status_of(history, INACTIVITY, day(40)) == {1: "new", 2: "new", 3: "cohort"}
 
 
 def test_an_event_learned_of_later_does_not_make_a_cohort_but_does_decide_the_label() -> None:
@@ -102,25 +67,6 @@ def test_a_customer_without_events_has_churned_and_spent_nothing() -> None:
     assert labels.value.tolist() == [0.0, 10.0, 0.0]
 
 
-def test_a_running_contract_is_in_the_cohort_until_it_is_ended_or_completed() -> None:
-    history = world(
-        {
-            1: [(1, "started", None)],
-            2: [(1, "started", None), (20, "cancelled", None)],
-            3: [(1, "started", None), (20, "completed", None)],
-            4: [(1, "started", None), (20, "cancelled", None), (30, "renewed", None)],
-            5: [(1, "visit", None)],
-        }
-    )
-    assert status_of(history, CONTRACT, day(40)) == {
-        1: "cohort",
-        2: "lapsed",
-        3: "lapsed",
-        4: "cohort",
-        5: "new",
-    }
-
-
 def test_a_contract_churns_by_a_cancellation_that_comes_before_its_completion() -> None:
     history = world(
         {
@@ -154,17 +100,6 @@ def test_the_latest_labelled_date_is_a_covered_local_midnight() -> None:
     assert tokyo.name(latest_labelled(tokyo.instant("2024-03-10"), INACTIVITY.horizon, tokyo)) == "2024-02-29"
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["purchase", "refund", "visit"])), max_size=8),
-    st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["purchase", "visit"])), max_size=5),
-)
-def test_what_happens_from_the_as_of_date_on_never_changes_the_cohort(past, future) -> None:  # type: ignore[no-untyped-def]
-    before = [(d / 2, kind, 1.0) for d, kind in past if d / 2 < 30]
-    after = before + [(30 + d, kind, 1.0) for d, kind in future]
-    one, two = world({1: before, 2: [(0, "visit", None)]}), world({1: after, 2: [(0, "visit", None)]})
-    assert statuses(one, INACTIVITY, day(30)).tolist() == statuses(two, INACTIVITY, day(30)).tolist()
-
-
 @given(st.lists(st.tuples(st.integers(0, 100), st.floats(-50, 50)), max_size=12), st.integers(0, 60))
 def test_labels_equal_a_plain_reading_of_the_events(events, as_of) -> None:  # type: ignore[no-untyped-def]
     history = world({7: [(d, "purchase", v) for d, v in events]})
@@ -172,25 +107,6 @@ def test_labels_equal_a_plain_reading_of_the_events(events, as_of) -> None:  # t
     inside = [v for d, v in sorted(events, key=lambda e: e[0]) if as_of <= d < as_of + 10]
     assert labels.churned[0] == (not any(v >= 0 for v in inside))
     assert labels.value[0] == pytest.approx(sum(inside), abs=1e-9)
-
-
-def test_a_company_indicator_cannot_decide_churn() -> None:
-    from features.catalog.definitions import indicators
-
-    with pytest.raises(ConfigurationError, match="it is what the company does, not the customer"):
-        Churn.of(ChurnSettings(indicators=("campaign",)), indicators({}))
-    with pytest.raises(ConfigurationError, match="there is none of that name"):
-        Churn.of(ChurnSettings(indicators=("purchases",)), indicators({}))
-
-
-def test_churn_read_from_settings_survives_json() -> None:
-    from features.catalog.definitions import indicators
-
-    for settings in (ChurnSettings(), ChurnSettings(type="contract")):
-        churn = Churn.of(settings, indicators({}))
-        assert Churn.from_json(churn.to_json()) == churn
-    assert Churn.of(ChurnSettings(), indicators({})).started_by == ("purchase",)
-    assert Churn.of(ChurnSettings(), indicators({})).amounts == ("purchase", "refund")
 
 
 def test_days_are_counted_from_the_origin_of_these_worlds() -> None:

@@ -15,7 +15,7 @@ from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.bundle.calibration import Calibration
 from training.evaluation.evaluate import Evaluation
-from training.registry.promotion import decide_promotion
+from training.registry.gates import decide_promotion
 from training.registry.run_artifacts import environment, feature_table, upload_run_artifacts
 
 

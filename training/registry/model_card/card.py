@@ -14,7 +14,7 @@ from training.registry.model_card.text import English, Japanese
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import GateDecision
+    from training.registry.gates import GateDecision
 
 Language = Literal["en", "ja"]
 

@@ -11,7 +11,7 @@ from training.registry.model_card.html import Chart, Mark
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.registry.promotion import GateDecision
+    from training.registry.gates import GateDecision
 
 METRICS: dict[str, tuple[str, str, int]] = {
     "auc": ("AUC", "AUC", 3),

@@ -10,8 +10,8 @@ import pytest
 from tests.training.judged import shown
 from tests.training.trained import bundle, like
 from training.bundle.model_bundle import Bundle
+from training.registry.gates import GateDecision, decide_promotion
 from training.registry.model_card.card import cards, facts, markdown, summary
-from training.registry.promotion import GateDecision, decide_promotion
 
 EVIDENCE = shown()
 

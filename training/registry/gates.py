@@ -1,4 +1,4 @@
-"""Gates between a trained model and the champion's place, and the log of every decision.
+"""Promotion gates: whether a trained model may become the champion.
 
 A candidate must beat the trivial baselines and the champion on the same dates, be no worse calibrated
 than it, read features that are there, not hang on one feature that is too good to be true, and be
@@ -8,11 +8,9 @@ else is wrong goes with it as warnings.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +25,13 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-PROMOTIONS = "promotions.jsonl"
-"""The promotion log, in the state folder."""
-
 TRIVIAL = ("base_rate", "recency", "overdue")
 """The baselines that a model must beat; the others are shown with their intervals."""
-
 _TRIVIAL_JA = {"recency": "最終行動からの日数", "overdue": "普段の間隔に対する経過"}
-
 TOO_GOOD = 0.95
 """An AUC that a single feature reaches by itself only when it knows the future."""
-
 AHEAD = 0.1
 """The share of a horizon by which the company's own doing may outlast what customers did."""
-
 LEAK_ROWS = 20_000
 """Rows on which single features are tried."""
 
@@ -101,48 +91,6 @@ def decide_promotion(
         figures,
         tuple(said.japanese for said in (*refusals, *warnings)),
     )
-
-
-def log_promotion(
-    log: Path, decision: GateDecision, *, decided_at: str, action: str = "train", **facts: str
-) -> None:
-    """Append a decision to the promotion log (JSON lines), with its moment, version, run and the like.
-
-    The action is `train`, or `promote` or `rollback` where somebody decided by hand.
-    """
-    line = facts | {"decided_at": decided_at, "action": action} | asdict(decision)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def promotion_log(log: Path) -> list[dict[str, Any]]:
-    """Every line of the promotion log, oldest first; a line cut short by a crash is left out."""
-    if not log.exists():
-        return []
-    found = []
-    for line in log.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
-
-
-def champion_before(decided: Sequence[Mapping[str, Any]], present: str | None) -> str | None:
-    """The version that was champion before the present one, as the promotion log has it.
-
-    A rollback takes the last promotion back, so a second one goes further into the past.
-    """
-    past: list[str] = []
-    for line in decided:
-        if line.get("action") == "rollback":
-            past = past[:-1] or past
-        elif line["promoted"] and line["version"] not in past[-1:]:
-            past.append(line["version"])
-    if present in past:
-        past = past[: len(past) - past[::-1].index(present) - 1]
-    return past[-1] if past else None
 
 
 def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from tests.training.judged import N, shown
 from tests.training.trained import bundle, like, outcome, rows
 from training.bundle.shap_values import Explainer
 from training.evaluation.champion_comparison import ChampionComparison
-from training.registry.promotion import GateDecision, decide_promotion, log_promotion, strongest_alone
+from training.registry.gates import GateDecision, decide_promotion, strongest_alone
 
 
 class Crooked(Explainer):
@@ -224,19 +222,3 @@ def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
         "champion: version 3 learned from the test dates, so the two could not be compared; "
         "the newer one is taken if nothing else is wrong",
     )
-
-
-def test_every_decision_is_one_line_of_the_promotion_log(tmp_path: Path) -> None:
-    log = tmp_path / "state" / "promotions.jsonl"
-    refused = decide_promotion(
-        bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None
-    )
-    log_promotion(log, refused, decided_at="2018-01-01T00:00:00Z", version="1")
-    log_promotion(
-        log, decide_promotion(bundle(), shown(), None), decided_at="2018-01-02T00:00:00Z", version="2"
-    )
-    first, second = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
-    assert (first["version"], first["promoted"], first["refusals"]) == ("1", False, list(refused.refusals))
-    assert (second["version"], second["promoted"]) == ("2", True)
-    assert second["figures"]["log_loss"] < second["figures"]["auc"]
-    assert (first["decided_at"], second["decided_at"]) == ("2018-01-01T00:00:00Z", "2018-01-02T00:00:00Z")

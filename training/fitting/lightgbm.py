@@ -1,0 +1,159 @@
+"""Fitting the three LightGBM models of a bundle (churn, tier, value), with defaults that need no tuning.
+
+Features and calendar decide, not the search: on online_retail_ii (four dates) 8 leaves beat 15 by .002 to
+.004 of AUC and .001 of log loss, on Complete Journey (three dates) they came level. Depth is bounded because
+the cost of explaining grows with its square; there are no class weights, because a probability is multiplied
+with money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bundle.lightgbm_models import column_slots
+
+if TYPE_CHECKING:
+    import lightgbm
+
+Floats = NDArray[np.float64]
+
+VALUE_POWERS = (1.1, 1.5, 1.8)
+"""Tweedie variance powers tried for spend: nearer 1 trusts large baskets more, nearer 2 less."""
+SMALLEST_LEAF, LARGEST_LEAF = 20, 400
+STUMPS = 300
+"""Trees of one split that repeat a regression to a hundredth of its spread."""
+HELD = 100
+"""How hard the level of an as-of date is held at that of all dates, in rows."""
+
+
+@dataclass(frozen=True)
+class TreeParameters:
+    """How the trees of one model are grown."""
+
+    trees: int = 150
+    rate: float = 0.06
+    leaves: int = 8
+    depth: int = 4
+    feature_share: float = 0.3
+    row_share: float = 0.8
+    ridge: float = 10.0
+    bins: int = 63
+    seed: int = 0
+    threads: int = 0
+
+    def parameters(self, rows: int) -> dict[str, Any]:
+        """LightGBM's parameters for this many rows; the same rows give the same trees, bit for bit."""
+        return {
+            "learning_rate": self.rate,
+            "num_leaves": self.leaves,
+            "max_depth": self.depth,
+            "min_data_in_leaf": int(np.clip(rows // 500, SMALLEST_LEAF, LARGEST_LEAF)),
+            "feature_fraction": self.feature_share,
+            "bagging_fraction": self.row_share,
+            "bagging_freq": 1,
+            "lambda_l2": self.ridge,
+            "max_bin": self.bins,
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            "force_col_wise": True,  # row by row it would count every column, not only those a tree may use
+            "verbosity": -1,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What shapes the trees; threads do not."""
+        return {name: value for name, value in asdict(self).items() if name != "threads"}
+
+
+def tier_settings(settings: TreeParameters) -> TreeParameters:
+    """One tree per tier and round: fewer rounds, taken in larger steps."""
+    return replace(settings, trees=max(1, settings.trees // 4), rate=settings.rate * 3)
+
+
+def value_settings(settings: TreeParameters) -> TreeParameters:
+    """Amounts are noisier than churn: fewer trees."""
+    return replace(settings, trees=max(1, settings.trees * 2 // 3))
+
+
+def fit_churn(
+    settings: TreeParameters,
+    matrix: Floats,
+    churned: NDArray[np.bool_],
+    columns: Sequence[str],
+    as_of: NDArray[np.int64] | None = None,
+) -> lightgbm.Booster:
+    """The probability of leaving, by log loss.
+
+    With `as_of` each row begins from the level of its own date: that more leave after one date than after
+    another is no customer's doing, and trees that could tell dates apart (by how long a young record can
+    know anybody, for one) would learn it of the customers. What is said is at the level of all rows together.
+    """
+    left = churned.astype(np.float64)
+    if as_of is None:
+        return _grow(settings, {"objective": "binary"}, matrix, left, columns)
+    levels, level = date_levels(churned, as_of)
+    model = _grow(settings, {"objective": "binary"}, matrix, left, columns, levels=levels)
+    for leaf in range(model.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
+        model.set_leaf_output(0, leaf, model.get_leaf_output(0, leaf) + level)
+    return model
+
+
+def date_levels(churned: NDArray[np.bool_], as_of: NDArray[np.int64]) -> tuple[Floats, float]:
+    """float64[n]: the log-odds of leaving on each row's as-of date; and those of all rows together."""
+    at = np.unique(as_of, return_inverse=True)[1]
+    rate = (churned.sum() + 0.5) / (len(churned) + 1.0)
+    rows, left = np.bincount(at), np.bincount(at, churned)
+    each = (left + HELD * rate) / (rows + HELD)
+    return (np.log(each) - np.log1p(-each))[at], float(np.log(rate) - np.log1p(-rate))
+
+
+def fit_margin(
+    settings: TreeParameters, matrix: Floats, margin: Floats, read: Sequence[int], columns: Sequence[str]
+) -> lightgbm.Booster:
+    """Log-odds that are a sum over the columns `read`, repeated by trees of one split each."""
+    import lightgbm
+
+    seen = np.zeros_like(matrix)
+    seen[:, list(read)] = matrix[:, list(read)]
+    stumps = replace(settings, trees=STUMPS, rate=0.2, leaves=2, depth=1, ridge=0.0, bins=255)
+    everything = {"objective": "regression", "feature_fraction": 1.0, "bagging_fraction": 1.0}
+    model = _grow(stumps, everything, seen, margin, columns)
+    text = model.model_to_string().replace("objective=regression", "objective=binary sigmoid:1", 1)
+    return lightgbm.Booster(model_str=text)
+
+
+def fit_tier(
+    settings: TreeParameters, matrix: Floats, tier: NDArray[np.int8], tiers: int, columns: Sequence[str]
+) -> lightgbm.Booster:
+    """The probability of each tier in the next period."""
+    objective = {"objective": "multiclass", "num_class": tiers}
+    return _grow(tier_settings(settings), objective, matrix, tier.astype(np.float64), columns)
+
+
+def fit_value(
+    settings: TreeParameters, power: float, matrix: Floats, value: Floats, columns: Sequence[str]
+) -> lightgbm.Booster:
+    """Spend over the horizon: heavy-tailed, often zero; a net refund counts as none."""
+    objective = {"objective": "tweedie", "tweedie_variance_power": power}
+    return _grow(value_settings(settings), objective, matrix, np.maximum(value, 0.0), columns)
+
+
+def _grow(
+    settings: TreeParameters,
+    objective: dict[str, Any],
+    matrix: Floats,
+    target: Floats,
+    columns: Sequence[str],
+    levels: Floats | None = None,
+) -> lightgbm.Booster:
+    import lightgbm  # whoever only reads model texts does not wait for it
+
+    parameters = settings.parameters(len(matrix)) | objective
+    names = list(column_slots(columns))
+    data = lightgbm.Dataset(matrix, target, init_score=levels, feature_name=names, params=parameters)
+    return lightgbm.train(parameters, data, num_boost_round=settings.trees)

@@ -1,0 +1,88 @@
+"""Cohorts: who can still leave at an as-of date, and the status of every other customer.
+
+Inactivity: the cohort was active within `[as_of - active_days, as_of)`. Contract: the cohort's latest
+contract event is a start. Only what was known at the as-of date decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.events.history import History
+from features.timeline import ALWAYS, edges
+from training.labels.settings import Churn
+
+STARTED, ENDED, COMPLETED, AMOUNT = 1, 2, 4, 8
+"""What an event means to a label; an activity is a start that never has to end."""
+
+
+class Status(StrEnum):
+    """What a customer is at an as-of date; `statuses` gives positions in `STATUSES`."""
+
+    COHORT = "cohort"
+    LAPSED = "lapsed"
+    NEW = "new"
+
+
+STATUSES = tuple(Status)
+IN_COHORT = STATUSES.index(Status.COHORT)
+UNKNOWN = -1
+"""The status of a customer of whom nothing was known yet."""
+
+
+def statuses(history: History, churn: Churn, as_of: int) -> NDArray[np.int8]:
+    """Each customer's position in `STATUSES` by what was known at the as-of date, or `UNKNOWN`."""
+    return _statuses(history, churn, event_roles(history, churn), as_of)
+
+
+def cohort(history: History, churn: Churn, as_of: int) -> NDArray[np.int64]:
+    """The keys of the customers who can still leave at the as-of date, ascending."""
+    return cohorts(history, churn, [as_of])[0]
+
+
+def cohorts(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.int64]]:
+    """The cohort at each of these as-of dates."""
+    roles = event_roles(history, churn)
+    if not (roles & STARTED).any():
+        return [history.keys[:0] for _ in dates]
+    return [history.keys[_statuses(history, churn, roles, date) == IN_COHORT] for date in dates]
+
+
+def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
+    from training.labels.kernels import standings  # compiled: not needed to read what a score says
+
+    now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
+    floor = ALWAYS if churn.type == "contract" else since
+    codes: NDArray[np.int8] = standings(
+        history.offsets, history.instants, history.recorded, roles, now, floor
+    )
+    return codes
+
+
+def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
+    """uint8[n]: what each event means to the label; a refund is an amount but no activity."""
+    from training.labels.kernels import roles  # compiled: not needed to read what a score says
+
+    known = _of_kinds(churn)
+    of_kind = np.array([*(known.get(kind, 0) for kind in history.kind_names), 0], dtype=np.uint8)
+    back = np.uint8(STARTED if churn.type == "inactivity" else 0)
+    said: NDArray[np.uint8] = roles(history.kinds, of_kind, history.values, back)
+    return said
+
+
+@lru_cache(maxsize=64)
+def _of_kinds(churn: Churn) -> Mapping[str, int]:
+    """The role of each kind that has one."""
+    kinds = {*churn.started_by, *churn.ended_by, *churn.completed_by, *churn.amounts}
+    return {
+        kind: STARTED * (kind in churn.started_by)
+        | ENDED * (kind in churn.ended_by)
+        | COMPLETED * (kind in churn.completed_by)
+        | AMOUNT * (kind in churn.amounts)
+        for kind in kinds
+    }
