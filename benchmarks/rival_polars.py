@@ -7,7 +7,8 @@ from typing import Literal
 
 import polars as pl
 
-from features.catalog.definitions import REFUND, Catalog, Feature
+from features.catalog.definitions import Catalog, Feature
+from features.events.schema import REFUND
 from features.timeline import DAY
 
 Form = Callable[[Sequence[str], Catalog, Sequence[int]], list[pl.DataFrame]]

@@ -33,15 +33,12 @@ from features.catalog.display_names import (
 )
 from features.catalog.settings import FeatureEntry, FeatureSettings, Operation
 from features.errors import ConfigurationError
+from features.events.schema import ATTRIBUTE, REFUND
 
 __all__ = [
-    "AGGREGATES", "ATTRIBUTE", "INDICATORS", "REFUND", "Aggregate", "Catalog", "Derived", "Feature",
-    "FeatureSettings", "Indicator", "IndicatorSettings", "Stream", "catalog", "family", "indicators", "trend",
+    "AGGREGATES", "INDICATORS", "Aggregate", "Catalog", "Derived", "Feature", "FeatureSettings", "Indicator",
+    "IndicatorSettings", "Stream", "amount_kinds", "catalog", "family", "indicators", "trend",
 ]  # fmt: skip
-
-REFUND = "refund"
-ATTRIBUTE = "attribute."
-"""Profile attributes are events of kind `attribute.NAME`, known since they occurred."""
 
 Origin = Literal["customer", "company"]
 
@@ -289,6 +286,11 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
     return tuple(known.values())
 
 
+def amount_kinds(declared: Sequence[Indicator]) -> frozenset[str]:
+    """The kinds whose values are amounts of money, by the indicators that name them."""
+    return frozenset(kind for indicator in declared if indicator.amounts for kind in indicator.kinds)
+
+
 def catalog(
     declared: Sequence[Indicator],
     settings: FeatureSettings,
@@ -329,10 +331,11 @@ def _defaults(
         if not present:
             continue
         words = _words(indicator)
-        whole = Stream(indicator.name, indicator.name, present, amounts=indicator.amounts, words=words)
+        forward = tuple(kind for kind in present if kind != REFUND)
+        taken = present if indicator.amounts else forward or present  # a refund enters sums of amounts alone
+        whole = Stream(indicator.name, indicator.name, taken, amounts=indicator.amounts, words=words)
         streams.append(whole)
         features += _indicator_family(indicator, whole, settings.windows, ahead)
-        forward = tuple(kind for kind in present if kind != REFUND)
         for kind in (*(forward if len(forward) > 1 else ()), *(k for k in present if k == REFUND)):
             part = Stream(
                 f"{indicator.name}_{kind}",
@@ -451,6 +454,8 @@ def _chosen(
     told, words = entry.stream, _words(indicator)
     if whole or not (told.kinds or told.channels or told.places or told.details):
         present = tuple(kind for kind in indicator.kinds if kind in kinds) or indicator.kinds
+        if not indicator.amounts:
+            present = tuple(kind for kind in present if kind != REFUND) or present
         return Stream(indicator.name, indicator.name, present, amounts=indicator.amounts, words=words)
     if len(told.kinds) == 1:
         words = narrowed(kind_words(told.kinds[0], words), (*told.channels, *told.places, *told.details))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from features.events.schema import REFUND
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -135,7 +137,7 @@ INDICATOR_WORDS = {
 # kind: (one, many, Japanese, Japanese count)
 _KINDS = {
     "purchase": ("purchase", "purchases", "購買", "購買回数"),
-    "refund": ("refund", "refunds", "返品・返金", "返品・返金回数"),
+    REFUND: ("refund", "refunds", "返品・返金", "返品・返金回数"),
     "visit": ("visit", "visits", "訪問", "訪問回数"),
     "session": ("session", "sessions", "セッション", "セッション数"),
     "login": ("login", "logins", "ログイン", "ログイン回数"),

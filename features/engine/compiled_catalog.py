@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.aggregates import AGGREGATES
-from features.catalog.definitions import REFUND, Catalog, Derived, Feature
+from features.catalog.definitions import Catalog, Derived, Feature
 from features.engine.kernel import (
     ALONE,
     DERIVED,
@@ -24,7 +24,7 @@ from features.engine.kernel import (
     OPERATIONS,
     TILES,
 )
-from features.events.history import History
+from features.events.history import History, taking_back
 from features.timeline import edges
 
 Matrix = NDArray[np.float64]
@@ -216,7 +216,7 @@ def _takers(catalog: Catalog, kinds: tuple[str, ...]) -> tuple[Ints, Ints, Flags
     return (
         np.array([0, *accumulate(map(len, takers))], dtype=np.int64),
         np.array([number for t in takers for number in t], dtype=np.int64),
-        np.array([name == REFUND for name in kinds], dtype=np.bool_),
+        taking_back(kinds, ())[0],
     )
 
 

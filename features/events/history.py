@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.events.schema import REFUND
 from features.timeline import Instants
 
 Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
 
 MISSING = -1
 """The code of an absent channel, place or detail."""
@@ -52,3 +55,36 @@ class History:
     @property
     def events(self) -> int:
         return len(self.instants)
+
+
+def customer_of_event(history: History) -> NDArray[np.int64]:
+    """int64[n]: the customer of each event, as a position in `history.keys`."""
+    return np.repeat(np.arange(history.customers), np.diff(history.offsets))
+
+
+def events_of_kinds(history: History, kinds: Collection[str]) -> Flags:
+    """bool[n]: which events are of one of these kinds."""
+    of_kind = np.array([name in kinds for name in history.kind_names], dtype=np.bool_)
+    if not of_kind.any():
+        return np.zeros(history.events, dtype=np.bool_)
+    return of_kind[history.kinds]
+
+
+def is_taken_back(history: History, amounts: Collection[str]) -> Flags:
+    """bool[n]: which events take something back: refunds, and negative values where values are amounts.
+
+    `amounts` names the kinds whose values are amounts of money (`features.catalog.definitions.amount_kinds`).
+    A negative value of any other kind is a value like others, such as a rating below zero. What takes back
+    enters sums; it is no activity, counts for nothing and makes nobody an active customer.
+    """
+    always, if_negative = taking_back(history.kind_names, amounts)
+    back: Flags = always[history.kinds]
+    if len(history.values) and if_negative.any():
+        back |= if_negative[history.kinds] & (history.values < 0)
+    return back
+
+
+def taking_back(kind_names: Sequence[str], amounts: Collection[str]) -> tuple[Flags, Flags]:
+    """bool[kinds] twice: the kinds whose events always take back, and those that do with a negative value."""
+    always = np.array([name == REFUND for name in kind_names], dtype=np.bool_)
+    return always, np.array([name in amounts for name in kind_names], dtype=np.bool_)

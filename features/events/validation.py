@@ -1,4 +1,4 @@
-"""The columns of an event, and which rows are one."""
+"""Validation of rows: which are events, and why the others are refused."""
 
 from __future__ import annotations
 
@@ -12,28 +12,8 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from features.events.local_time import to_instants
+from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline
-
-EVENT_SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("occurred_at", pa.timestamp("us", "UTC")),
-        ("kind", pa.string()),
-        ("value", pa.float64()),
-        ("channel", pa.string()),
-        ("place", pa.string()),
-        ("detail", pa.string()),
-        ("recorded_at", pa.timestamp("us", "UTC")),
-        ("event_id", pa.string()),
-    ]
-)
-EVENT_COLUMNS = tuple(EVENT_SCHEMA.names)
-REQUIRED = EVENT_COLUMNS[:3]
-
-REFUSED_SCHEMA = pa.schema([("source", pa.string()), ("row", pa.string()), ("reason", pa.string())])
-
-ATTRIBUTE = "attribute."
-"""Kinds that begin so say what is known about a customer; they are no engagement."""
 
 NO_CUSTOMER = "customer_id is empty"
 UNREADABLE = "occurred_at is not a moment that can be read"
@@ -191,7 +171,7 @@ def _examined(
     refuse(unreadable, NOT_A_NUMBER)
     refuse(~_flags(pc.is_finite(value), null=True), "value is NaN or infinite")
     refuse(_flags(pc.greater(pc.abs(value), LARGEST), null=False), "value is beyond 1e100")
-    refund = _flags(pc.equal(kind, "refund"), null=False)
+    refund = _flags(pc.equal(kind, REFUND), null=False)
     if refund.any():
         refuse(
             refund & _flags(pc.greater(value, 0), null=False),

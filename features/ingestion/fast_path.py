@@ -18,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import MISSING, Codes, History
-from features.events.validation import ATTRIBUTE, LARGEST
+from features.events.schema import ATTRIBUTE, REFUND
+from features.events.validation import LARGEST
 from features.ingestion.fast_path_kernels import IN_ORDER, ODD, check_rows, parse_timestamps
 from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
@@ -89,7 +90,7 @@ def fast_history(
         tuple(codes for codes, _ in coded),
         tuple(ids),
     )
-    refund, latest = coded[0][1].get("refund", MISSING), min(as_of - 1, now)
+    refund, latest = coded[0][1].get(REFUND, MISSING), min(as_of - 1, now)
     found = check_rows(sent.keys, instants, sent.values, sent.codes[0], refund, EARLIEST, latest, LARGEST)
     if found == ODD:
         return None

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import Codes, History
-from features.events.validation import EVENT_SCHEMA
+from features.events.schema import EVENT_SCHEMA
 from features.ingestion.deduplication import EventIdClaims, deduplicate
 from features.ingestion.staging import as_rows, with_ids
 from features.storage.customer_ids import Customers

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.events.validation import EVENT_SCHEMA, REFUSED_SCHEMA, as_json
+from features.events.schema import EVENT_SCHEMA, REFUSED_SCHEMA
+from features.events.validation import as_json
 from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import sorted_run

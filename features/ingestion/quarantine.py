@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.events.validation import REFUSED_SCHEMA
+from features.events.schema import REFUSED_SCHEMA
 from features.storage.customer_ids import Customers
 from features.storage.delta_table import File, Lake
 

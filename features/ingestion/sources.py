@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import ConfigurationError, DataError
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from features.ingestion.encodings import ENCODINGS, RecodedFileSystem
 
 BATCH = 1_000_000

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
-from features.events.validation import ATTRIBUTE, NO_CUSTOMER
+from features.events.schema import ATTRIBUTE
+from features.events.validation import NO_CUSTOMER
 from features.profiling.profile import MINUTES, DataProfile, IndicatorProfile, gaps
 from features.timeline import Timeline
 

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.catalog.definitions import ATTRIBUTE, Indicator
+from features.catalog.definitions import Indicator
 from features.errors import DataError
 from features.event_store import EventStore
-from features.events.history import History
+from features.events.history import History, customer_of_event
+from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.storage.delta_table import Lake
@@ -183,7 +184,7 @@ class _Counts:
         self._count_kinds(history)
         profile = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
         happened = ~profile[history.kinds]
-        who = np.repeat(np.arange(history.customers), np.diff(history.offsets))[happened]
+        who = customer_of_event(history)[happened]
         instants, kinds = history.instants[happened], history.kinds[happened]
         self.attributes += history.events - len(who)
         if not len(who):
@@ -220,7 +221,7 @@ class _Counts:
     def _count_kinds(self, history: History) -> None:
         """Events, customers, values, negative values, first and newest instant of each kind."""
         names = len(history.kind_names)
-        who = np.repeat(np.arange(history.customers), np.diff(history.offsets))
+        who = customer_of_event(history)
         pairs = np.unique(who * names + history.kinds)
         first = np.full(names, np.iinfo(np.int64).max)
         newest = np.full(names, np.iinfo(np.int64).min)

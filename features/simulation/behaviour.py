@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.events.schema import REFUND
 from features.simulation.moments import EventRows, SimulationContext, constant, joined, liked
 from features.simulation.world import (
     ARTICLES,
@@ -72,7 +73,7 @@ def _refunds(scene: SimulationContext, bought: EventRows) -> EventRows:
     when = bought.when + delay
     columns = {
         **bought.columns,
-        "kind": constant("refund", len(bought)),
+        "kind": constant(REFUND, len(bought)),
         "amount": -np.asarray(bought.columns["amount"]),
     }
     returned = EventRows(bought.who, when, columns)

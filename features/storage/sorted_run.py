@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.events.history import Codes
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from features.storage.hashing import Words, buffers, digest, of_events, of_texts
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS, Instants

@@ -58,8 +58,7 @@ def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int):  # ty
     history, window = facts.history, programme.window_days * DAY
     at = facts.of("purchase")
     at = at[(history.instants[at] >= as_of - window) & (history.instants[at] < as_of)]
-    refunds = [code for code, kind in enumerate(history.kind_names) if kind == "refund"]
-    counts = ~np.isin(history.kinds[at], refunds) & ~(history.values[at] < 0)
+    counts = ~facts.taken_back[at]
     ends = np.searchsorted(facts.row[at], np.arange(history.customers + 1))
     need = np.array([level.purchases for level in programme.levels], dtype=np.int64)
     worth = np.array([level.amount for level in programme.levels], dtype=np.float64)

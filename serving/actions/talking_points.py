@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.events.history import MISSING
+from features.events.history import MISSING, is_taken_back
 from features.timeline import DAY, Timeline
 from serving.actions.item_similarity import ItemSimilarity
 from serving.reports.aggregates import Ints
@@ -39,7 +39,7 @@ def favourite_and_stopped_category(
     """The year's favourite category, and the one that who still buys has not bought for 90 days."""
     history = facts.history
     at = _details(facts, _recent(facts, facts.of("purchase"), as_of - YEAR))
-    at = at[~(history.values[at] < 0)]
+    at = at[~facts.taken_back[at]]
     lately = history.instants[at] >= as_of - LATELY
     likeness.add(
         facts.row[at], history.details[at].astype(np.int64), history.detail_names, lately, history.customers
@@ -161,7 +161,7 @@ def has_returned(facts: EventIndex, churn: Churn, since: int) -> NDArray[np.bool
         after = starts[(history.instants[starts] >= since) & (ends[facts.row[starts]] >= 0)]
         found[facts.row[after[after > ends[facts.row[after]]]]] = True
         return found
-    starts = starts[~(history.values[starts] < 0)]
+    starts = starts[~is_taken_back(history, churn.amounts)[starts]]
     same = facts.row[starts[1:]] == facts.row[starts[:-1]]
     when = history.instants[starts]
     back = same & (when[1:] - when[:-1] >= churn.active_days * DAY) & (when[1:] >= since)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from features.catalog.display_names import in_language
+from features.events.schema import ATTRIBUTE
 from serving.presentation.lists import NARROW, percent, word
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _rows(data: Reply) -> Iterable[tuple[str, Reply]]:
     profile = {"indicators": ["profile"]}
 
     def named(kind: Reply) -> list[str]:
-        names: list[str] = (profile if kind["name"].startswith("attribute.") else kind)["indicators"]
+        names: list[str] = (profile if kind["name"].startswith(ATTRIBUTE) else kind)["indicators"]
         return names
 
     def place(kind: Reply) -> int:

@@ -231,7 +231,7 @@ def _event(event: Reply, language: str) -> str:
     words = kind_words(event["kind"])
     detail = "" if event["detail"] is None else f" {event['detail']}"
     value = "" if event["value"] is None else f" {event['value']:,.4g}"
-    return f"{event['occurred_at'][:10]} {words.ja if language == 'ja' else words.one}{detail}{value}"
+    return f"{event['occurred_at'][:10]} {in_language(language, words.one, words.ja)}{detail}{value}"
 
 
 def _indented(content: Table) -> Padding:

@@ -140,7 +140,7 @@ def show_plan(customer: Reply, language: str) -> None:
 
     if customer.get("plan"):
         console = Console(highlight=False)
-        console.print(f"\n[bold]{'次のアクション' if language == 'ja' else 'What to do'}[/bold]")
+        console.print(f"\n[bold]{in_language(language, 'What to do', '次のアクション')}[/bold]")
         console.print(Padding(_body({**customer["plan"], "reasons": []}), (0, 0, 0, 4)))
 
 

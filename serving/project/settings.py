@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from features.catalog.definitions import (
-    ATTRIBUTE,
     FeatureSettings,
     Indicator,
     IndicatorSettings,
@@ -28,6 +27,7 @@ from features.catalog.definitions import (
     indicators,
 )
 from features.errors import ConfigurationError
+from features.events.schema import ATTRIBUTE
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 from serving.api.rate_limit import ServiceSettings

@@ -30,8 +30,8 @@ from read_csv('data/orders.csv')
 # query = "select customer as customer_id, since as known_at, plan as value from read_csv('data/plans.csv')"
 
 # Which kinds of event measure which side of engagement; the defaults fit the usual names.
-# [indicators.purchase]
-# kinds = ["purchase", "refund"]
+# [indicators.usage]
+# kinds = ["visit", "session", "login", "feature_used"]
 
 # [features]
 # windows = [7, 14, 30, 60, 90, 180, 365]

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.definitions import ATTRIBUTE, Indicator
-from features.events.history import History
+from features.catalog.definitions import Indicator, amount_kinds
+from features.events.history import History, customer_of_event, events_of_kinds, is_taken_back
+from features.events.schema import ATTRIBUTE
 from features.timeline import Timeline
 from serving.reports.aggregates import Ints
 
@@ -30,15 +31,13 @@ class EventIndex:
     @cached_property
     def row(self) -> Ints:
         """int64[n]: the customer of each event, as a place in `history.keys`."""
-        return np.repeat(np.arange(self.history.customers), np.diff(self.history.offsets))
+        return customer_of_event(self.history)
 
     def of_kinds(self, kinds: Sequence[str]) -> Ints:
         """The places of the events of these kinds, ascending."""
         asked = tuple(kinds)
         if asked not in self._places:
-            wanted = np.array([name in asked for name in self.history.kind_names], dtype=np.bool_)
-            none = np.empty(0, np.int64)
-            self._places[asked] = np.flatnonzero(wanted[self.history.kinds]) if wanted.any() else none
+            self._places[asked] = np.flatnonzero(events_of_kinds(self.history, asked))
         return self._places[asked]
 
     def of(self, indicator: str) -> Ints:
@@ -47,16 +46,19 @@ class EventIndex:
 
     @cached_property
     def behaviour(self) -> NDArray[np.bool_]:
-        """bool[n]: what customers did, apart from refunds (surveys and the company's doing are none)."""
+        """bool[n]: what customers did, without what takes back, surveys and the company's doing."""
         kinds = {
             kind
             for indicator in self.indicators.values()
             if indicator.origin == "customer" and not indicator.attitude
             for kind in indicator.kinds
-        } - {"refund"}
-        return np.array([name in kinds for name in self.history.kind_names], dtype=np.bool_)[
-            self.history.kinds
-        ]
+        }
+        return events_of_kinds(self.history, kinds) & ~self.taken_back
+
+    @cached_property
+    def taken_back(self) -> NDArray[np.bool_]:
+        """bool[n]: refunds, and negative amounts of the project's indicators."""
+        return is_taken_back(self.history, amount_kinds(tuple(self.indicators.values())))
 
     def segments(self) -> dict[str, tuple[Ints, Sequence[str]] | None]:
         """For each attribute the group of every customer: the value known last, -1 where none is.

@@ -94,9 +94,7 @@ def _spending(view: BucketView) -> None:
     if not len(money.places):
         return
     amount = history.values[money.places]
-    refund = np.array([name == "refund" for name in history.kind_names])[history.kinds[money.places]] | (
-        amount < 0
-    )
+    refund = view.facts.taken_back[money.places]
     bought = money.where(~refund)
     view.per_customer("repeat_rate", bought, ("channel", "place"), at_least=2)
     paid = ~np.isnan(amount[~refund])

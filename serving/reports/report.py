@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from features.catalog.display_names import in_language
+from features.events.schema import REFUND
 from serving.presentation.lists import tier_name
 from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import axes
@@ -94,7 +95,7 @@ def kinds_of(survey: ReportData, need: RequiredInput) -> tuple[str, ...]:
         return question.contract.started_by
     if need.indicator:
         found = [one.kinds for one in question.indicators if one.name == need.indicator]
-        return tuple(kind for kind in found[0] if kind != "refund") if found else (need.indicator,)
+        return tuple(kind for kind in found[0] if kind != REFUND) if found else (need.indicator,)
     return need.kinds
 
 

@@ -17,7 +17,7 @@ from features.engine.snapshot import snapshot
 from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.history import MISSING, History
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel

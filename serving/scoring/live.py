@@ -16,7 +16,8 @@ from features.catalog.definitions import Catalog
 from features.errors import DataError, UsageError
 from features.event_store import EventStore, Receipt
 from features.events.history import History
-from features.events.validation import ATTRIBUTE, whole
+from features.events.schema import ATTRIBUTE
+from features.events.validation import whole
 from features.ingestion.fast_path import attribute, fast_history
 from features.ingestion.in_memory import SENT, as_events, history_of_events
 from features.storage.customer_ids import Customers

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import History
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from features.timeline import in_history
 
 MOST_VALUES = 1_000

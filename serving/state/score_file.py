@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from serving.state.atomic_write import in_one_step
 from training.labels.cohort import IN_COHORT
 

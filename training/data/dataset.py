@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.catalog.definitions import ATTRIBUTE, Catalog
+from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors, Snapshot, snapshot
 from features.errors import DataError
 from features.event_store import EventStore
-from features.events.history import History
+from features.events.history import History, events_of_kinds
+from features.events.schema import ATTRIBUTE
 from features.timeline import ALWAYS, DAY, Timeline
 from training.bundle.tiers import index_columns
 from training.labels.cohort import cohorts
@@ -110,12 +111,12 @@ def data_extent(
             continue
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
         done = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])[history.kinds]
-        starts = np.array([name in churn.started_by for name in history.kind_names])[history.kinds]
+        starts = events_of_kinds(history, churn.started_by)
         if starts.any():
             first = min(first, int(history.instants[starts].min()))
         if done.any():
             newest = max(newest, int(history.instants[done].max()))
-        done &= ~np.array([name in company for name in history.kind_names])[history.kinds]
+        done &= ~events_of_kinds(history, company)
         if done.any():
             acted = max(acted, int(history.instants[done].max()))
         customers += int((np.diff(history.offsets) > 0).sum())

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.aggregates import AGGREGATES
-from features.catalog.definitions import REFUND, Catalog, Derived, Feature
-from features.events.history import MISSING, Codes, History
+from features.catalog.definitions import Catalog, Derived, Feature
+from features.events.history import MISSING, Codes, History, events_of_kinds, is_taken_back
+from features.events.schema import REFUND
 from features.timeline import edges, in_history
 
 Flags = NDArray[np.bool_]
@@ -85,10 +86,9 @@ def _within(history: History, days: int | None, as_of: int) -> Flags:
 def _taken(catalog: Catalog, history: History, feature: Feature) -> Flags:
     """Which events the feature's stream takes."""
     stream = catalog.stream_of[feature.stream]
-    kinds = stream.kinds
-    if feature.aggregate != "sum" and kinds != (REFUND,):  # among other kinds a refund enters sums alone
-        kinds = tuple(kind for kind in kinds if kind != REFUND)
-    mine = _among(history.kinds, history.kind_names, kinds)
+    mine = events_of_kinds(history, stream.kinds)
+    if feature.aggregate != "sum" and stream.kinds != (REFUND,):  # what takes back enters sums alone
+        mine &= ~is_taken_back(history, stream.kinds if stream.amounts else ())
     for codes, names, wanted in (
         (history.channels, history.channel_names, stream.channels),
         (history.places, history.place_names, stream.places),

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events.history import History
+from features.events.history import History, taking_back
 from features.timeline import ALWAYS, edges
 from training.labels.settings import Churn
 
@@ -65,14 +65,18 @@ def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: i
 
 
 def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
-    """uint8[n]: what each event means to the label; a refund is an amount but no activity."""
+    """uint8[n]: what each event means to the label; what takes back is an amount but no activity."""
     from training.labels.kernels import roles  # compiled: not needed to read what a score says
 
     known = _of_kinds(churn)
     of_kind = np.array([*(known.get(kind, 0) for kind in history.kind_names), 0], dtype=np.uint8)
-    back = np.uint8(STARTED if churn.type == "inactivity" else 0)
-    said: NDArray[np.uint8] = roles(history.kinds, of_kind, history.values, back)
-    return said
+    if_negative = of_kind.copy()
+    if churn.type == "inactivity":  # a contract is begun and ended by its kinds, whatever it costs
+        always, negative = taking_back(history.kind_names, churn.amounts)
+        of_kind[:-1][always] &= ~np.uint8(STARTED)
+        if_negative[:-1][always | negative] &= ~np.uint8(STARTED)
+    of_event: NDArray[np.uint8] = roles(history.kinds, history.values, of_kind, if_negative)
+    return of_event
 
 
 @lru_cache(maxsize=64)

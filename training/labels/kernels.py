@@ -7,15 +7,14 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def roles(kinds, of_kind, values, not_of_refunds):  # type: ignore[no-untyped-def]
-    """The role of each event: that of its kind (the last stands for none), less what no taking back (a
-    negative value) can be."""
-    said = np.empty(len(kinds), dtype=np.uint8)
+def roles(kinds, values, of_kind, if_negative):  # type: ignore[no-untyped-def]
+    """uint8[n]: the role of each event by its kind (the last stands for none), and by whether its value is
+    negative."""
+    of_event = np.empty(len(kinds), dtype=np.uint8)
     for i in range(len(kinds)):
-        said[i] = of_kind[kinds[i]]
-        if len(values) > 0 and values[i] < 0.0:
-            said[i] &= ~not_of_refunds
-    return said
+        negative = len(values) > 0 and values[i] < 0.0
+        of_event[i] = if_negative[kinds[i]] if negative else of_kind[kinds[i]]
+    return of_event
 
 
 @njit(cache=True, nogil=True)

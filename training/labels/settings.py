@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError
+from features.events.schema import REFUND
 from features.timeline import Horizon
 
 if TYPE_CHECKING:
     from features.catalog.definitions import Indicator
-
-REFUND = "refund"
 
 
 class ChurnSettings(BaseModel):
@@ -76,7 +75,9 @@ class Churn:
     ended_by: tuple[str, ...]
     completed_by: tuple[str, ...]
     amounts: tuple[str, ...]
-    """Kinds whose values are what the customer spent, refunds included; a contract's value is no spend."""
+    """Kinds whose values are what the customer spent, refunds included; a contract's value is no spend.
+
+    A negative value of such a kind takes back and is no activity; of any other it is a value like others."""
     active_days: int
     horizon: Horizon
 
@@ -102,7 +103,7 @@ class Churn:
                     field="churn.indicators",
                 )
         spending = [known[name] for name in named if known[name].amounts] or [
-            indicator for indicator in indicators if indicator.name == "purchase"
+            indicator for indicator in indicators if indicator.name == "purchase" and indicator.amounts
         ]
         active = tuple(kind for name in named for kind in known[name].kinds if kind != REFUND)
         contract = settings.type == "contract"

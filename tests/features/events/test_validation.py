@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from features.errors import DataError
 from features.events.local_time import to_instants
-from features.events.validation import EVENT_SCHEMA, check
+from features.events.schema import EVENT_SCHEMA
+from features.events.validation import check
 from features.timeline import ALWAYS, DAY, Timeline, from_instant
 
 NOW = Timeline().instant("2025-01-01")

@@ -16,7 +16,7 @@ import pytest
 
 from features.errors import DataError, ModelError, UnknownCustomer, UsageError
 from features.event_store import EventStore
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from serving.api import app
 from serving.api.app import Gate
 from serving.api.errors import reshaped

@@ -149,3 +149,17 @@ def test_an_event_learned_of_after_the_report_is_not_in_it(tmp_path: Path) -> No
         "ann 2024-08-01T09:00:00 visit\nann 2024-10-01T09:00:00 visit\nbob 2024-12-31T23:00:00 visit",
     )
     assert said(survey(kept, as_of="2024-12-01"), "active_customers")["figure"]["value"] == 1
+
+
+def test_a_purchase_of_a_negative_amount_makes_nobody_active(tmp_path: Path) -> None:
+    found = survey(
+        store(
+            tmp_path,
+            """
+            ann 2024-08-01T09:00:00 visit
+            ann 2024-10-01T09:00:00 purchase 10
+            bob 2024-10-02T09:00:00 purchase -10
+            """,
+        )
+    )
+    assert said(found, "active_customers")["figure"]["value"] == 1

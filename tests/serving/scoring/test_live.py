@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features.errors import UsageError
 from features.event_store import EventStore
 from features.events.history import History
-from features.events.validation import ATTRIBUTE
+from features.events.schema import ATTRIBUTE
 from features.ingestion.fast_path import fast_history
 from features.ingestion.in_memory import history_of_events as sent_history
 from features.storage.customer_ids import Customers
