@@ -28,7 +28,7 @@ from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.actions.customer_profiles import customer_profiles
-from serving.actions.plan_file import PlanOrigin, save
+from serving.actions.plan_file import StoredPlan, save
 from serving.actions.playbook import read
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
@@ -83,13 +83,9 @@ def planned(store: EventStore, as_of: int) -> None:
     words = RuleVocabulary(TIERS, reasons, (), levels)
     validate_rules(written, words)
     with tempfile.TemporaryDirectory() as folder:
-        made_plan = match_rules(written.playbook, words, seen, scores)
-        save(
-            Path(folder) / "plan.arrow",
-            seen,
-            made_plan,
-            PlanOrigin(written.text, as_of, TIERS, seen.reasons, "UTC"),
-        )
+        actions = match_rules(written.playbook, words, seen, scores)
+        plan = StoredPlan.of(seen, actions, written, as_of=as_of, tiers=TIERS, timezone="UTC")
+        save(Path(folder) / "plan.arrow", plan)
 
 
 def timed(name: str, job: Callable[[], None]) -> dict[str, float]:

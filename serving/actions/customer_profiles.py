@@ -1,4 +1,4 @@
-"""What a playbook asks and a personal approach takes up of every scored customer, as one table."""
+"""The profile of every scored customer: what rules test and what an approach can mention, as one table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator
@@ -20,12 +21,22 @@ from serving.actions.loyalty import loyalty
 from serving.actions.playbook import Playbook
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
-from serving.schemas.terms import BIRTHDAY, NONE
+from serving.schemas.terms import BIRTHDAY, NO_INQUIRY, NONE, UNKNOWN
 from serving.state.score_file import Scores
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 
-Floats = NDArray[np.float64]
+WITHOUT_HISTORY: dict[str, object] = {
+    "attitude": UNKNOWN,
+    "returned": False,
+    "inquiry": NO_INQUIRY,
+    "loyalty_in_two": False,
+    "do_not_contact": True,
+}
+"""The profile of a scored customer whom the store no longer has; all else is null.
+
+Whether they may be contacted is not known, so they are not.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +44,16 @@ class CustomerProfiles:
     """The scored customers, in the order of the scores."""
 
     table: pa.Table
-    """One row each: stage, attitude, movement, loyalty, hooks."""
+    """One row each: stage, attitude, movement, loyalty, talking points."""
     reasons: tuple[str, ...]
-    """What a main reason can be about."""
+    """The possible subjects of a main reason."""
+    channels: tuple[str, ...] = ()
+    """Every channel of the project's events, ascending."""
 
     def column(self, name: str) -> NDArray[np.generic]:
         """The numbers of a column that has no nulls."""
-        found: NDArray[np.generic] = self.table.column(name).to_numpy()
-        return found
+        numbers: NDArray[np.generic] = self.table.column(name).to_numpy()
+        return numbers
 
 
 def customer_profiles(
@@ -51,16 +64,18 @@ def customer_profiles(
     indicators: Sequence[Indicator],
     progress: Callable[[str, float], None] | None = None,
 ) -> CustomerProfiles:
-    """Look at every scored customer's history before the scores' as-of date, bucket by bucket."""
+    """Compute every scored customer's profile from the events before the scores' as-of date, by bucket."""
     as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
-    named = {indicator.name: indicator for indicator in indicators}
-    contacts = [touch.kinds for touch in playbook.touch.values()]
+    by_name = {indicator.name: indicator for indicator in indicators}
+    contact_kinds = [touch.kinds for touch in playbook.touch.values()]
     features, categories, parts = ItemSimilarity(), ItemSimilarity(), []
+    channels: set[str] = set()
     since = as_of - playbook.stages.returned_days * DAY
     for done, history in enumerate(store.histories(until=as_of)):
         if progress:
             progress("looking at customers", done / len(store.buckets))
-        facts = EventIndex(history, named, timeline)
+        channels.update(history.channel_names)
+        facts = EventIndex(history, by_name, timeline)
         talking_points.add_feature_use(facts, as_of, features)
         columns = {
             "key": pa.array(history.keys),
@@ -71,20 +86,44 @@ def customer_profiles(
             **talking_points.tenure_and_anniversaries(facts, as_of, bundle.churn, BIRTHDAY),
             **talking_points.last_inquiry_and_survey(facts),
             **loyalty(facts, playbook.loyalty, as_of),
-            **talking_points.contact_permission_and_recency(facts, playbook.do_not_contact, contacts),
+            **talking_points.contact_permission_and_recency(facts, playbook.do_not_contact, contact_kinds),
         }
         parts.append(pa.table(columns))
     table = pa.concat_tables(parts).unify_dictionaries()
     table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
     table = table.append_column("unused_feature", features.recommend())
     table = table.append_column("next_category", categories.recommend())
-    keys = table.column("key").to_numpy()
-    order = np.argsort(keys, kind="stable")
-    rows = order[np.searchsorted(keys[order], scores.answers.key)]
-    return _with_scores(table.take(pa.array(rows)), scores, bundle, playbook)
+    table = profiles_of(table, scores.answers.key)
+    return _with_scores(table, scores, bundle, playbook, tuple(sorted(channels)))
 
 
-def _with_scores(table: pa.Table, scores: Scores, bundle: Bundle, playbook: Playbook) -> CustomerProfiles:
+def profiles_of(table: pa.Table, keys: NDArray[np.int64]) -> pa.Table:
+    """The rows of these customers, joined on `key`, in their order; `WITHOUT_HISTORY` for one without a row.
+
+    Events may have been corrected since the customers were scored: one may have none left.
+    """
+    known = table.column("key").to_numpy()
+    order = np.argsort(known, kind="stable")
+    places = np.searchsorted(known[order], keys)
+    inside = places < len(known)
+    matching = np.zeros(len(keys), dtype=np.bool_)
+    matching[inside] = known[order[places[inside]]] == keys[inside]
+    rows = np.zeros(len(keys), dtype=np.int64)
+    rows[matching] = order[places[matching]]
+    joined = table.take(pa.array(rows, mask=~matching))
+    joined = joined.set_column(joined.schema.get_field_index("key"), "key", pa.array(keys))
+    if matching.all():
+        return joined
+    for name, value in WITHOUT_HISTORY.items():
+        column = joined.column(name)
+        filled = pc.fill_null(column, pa.scalar(value, column.type))
+        joined = joined.set_column(joined.schema.get_field_index(name), name, filled)
+    return joined
+
+
+def _with_scores(
+    table: pa.Table, scores: Scores, bundle: Bundle, playbook: Playbook, channels: tuple[str, ...]
+) -> CustomerProfiles:
     answers = scores.answers
     moved = movement(answers.tier, answers.predicted_tier)
     probability_rank, value_rank = ranks(answers.churn_probability), ranks(answers.expected_value)
@@ -97,18 +136,18 @@ def _with_scores(table: pa.Table, scores: Scores, bundle: Bundle, playbook: Play
         answers.churn_probability,
         probability_rank,
     )
-    about = [
+    subjects = [
         reason_of(bundle, column, np.nan, 0.0).indicator for column in range(len(bundle.catalog.columns))
     ]
-    names = (*dict.fromkeys(about), NONE)
-    of_column = np.array([*(names.index(name) for name in about), len(names) - 1])
+    names = (*dict.fromkeys(subjects), NONE)
+    subject_of_column = np.array([*(names.index(name) for name in subjects), len(names) - 1])
     main = np.where(answers.reason_contributions[:, 0] > 0, answers.reason_features[:, 0], -1)
     for name, values in (
         ("stage", stage),
         ("movement", moved),
         ("probability_rank", probability_rank),
         ("value_rank", value_rank),
-        ("main_reason", of_column[main].astype(np.int16)),
+        ("main_reason", subject_of_column[main].astype(np.int16)),
     ):
         table = table.append_column(name, pa.array(values))
-    return CustomerProfiles(table, names)
+    return CustomerProfiles(table, names, channels)

@@ -16,6 +16,7 @@ from serving.schemas.terms import (
     ANSWERED,
     ATTITUDE_WORDS,
     ATTITUDES,
+    CHANNEL_WORDS,
     NO_INQUIRY,
     OUTCOME_WORDS,
     OUTCOMES,
@@ -26,22 +27,11 @@ from serving.schemas.terms import (
 
 Reply = dict[str, Any]
 
-CHANNEL_WORDS = {
-    "phone": "電話",
-    "email": "メール",
-    "app": "アプリ",
-    "web": "Web",
-    "store": "店舗",
-    "chat": "チャット",
-    "social": "SNS",
-    "community": "コミュニティ",
-}
-
 
 def entries(kept: StoredPlan, rows: Sequence[int] | NDArray[np.int64], language: str) -> list[Reply]:
     """What the plan says of these rows, in their order."""
     columns = [name for name in kept.table.column_names if name != "key"]
-    table = {name: kept.column(name, rows) for name in columns}
+    table = {name: kept.values(name, rows) for name in columns}
     return [entry(kept, {name: table[name][at] for name in columns}, language) for at in range(len(rows))]
 
 

@@ -47,6 +47,7 @@ class RuleVocabulary:
     reasons: tuple[str, ...]
     """Indicators and `tenure`."""
     channels: tuple[str, ...]
+    """The usual ones and those of the project's events, whether or not anybody prefers them at present."""
     programmes: tuple[tuple[str, ...], ...]
     """The levels of each loyalty programme."""
 
@@ -157,10 +158,11 @@ class _Space:
                 axes[f"{name} rank"] = _pieces(
                     [b.rank_low for b in bounds] + [b.rank_high for b in bounds], 0.0, 1.0
                 )
+        named = {channel for rule in rules for channel in rule.when.channel or ()} - {NONE}
         everything: dict[str, tuple[object, ...]] = {
             "tier": tuple(range(len(vocabulary.tiers))),
             "movement": (*MOVEMENTS, NONE),
-            "channel": (*vocabulary.channels, OTHER, NONE),
+            "channel": (*sorted(named), OTHER, NONE),
         }
         for name in WORDS:
             if name in used or (name == "movement" and "stage" in used):

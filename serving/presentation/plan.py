@@ -67,7 +67,7 @@ def reply(
     said = entries(kept, shown, language)
     names = replies.customers.names(kept.keys[shown]).to_pylist()
     scored = replies.scored(names, language)
-    places = kept.column("place", shown)
+    places = kept.places(shown)
     customers = [
         {"rank": place + 1} | score | plan for place, score, plan in zip(places, scored, said, strict=True)
     ]

@@ -34,7 +34,10 @@ OUTCOME_WORDS = {
     "planned": ("planned", "実施"),
     "no_rule": ("no rule fits", "該当ルールなし"),
     "held_back": ("held back", "見送り"),
-    "do_not_contact": ("asked not to be contacted", "連絡不可の申し出あり"),
+    "do_not_contact": (
+        "not to be contacted (refused, or not known)",
+        "連絡不可（申し出あり、または可否不明）",
+    ),
     "cool_down": ("contacted only lately", "直近に接触済み（間隔をあける）"),
     "capacity": ("no room left for this touch model", "対応可能数の上限"),
 }
@@ -57,5 +60,16 @@ NO_RULE = -1
 """The place of the rule of a customer for whom there is none."""
 NONE = "none"
 """No reason, no channel, no level."""
+CHANNEL_WORDS = {
+    "phone": "電話",
+    "email": "メール",
+    "app": "アプリ",
+    "web": "Web",
+    "store": "店舗",
+    "chat": "チャット",
+    "social": "SNS",
+    "community": "コミュニティ",
+}
+"""The usual channels and their Japanese names; a project may have others."""
 BIRTHDAY = "birthday"
 """The attribute that hooks read a birthday from, as MM-DD or YYYY-MM-DD."""

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pytest
 
 from serving.actions.plan_file import FOLDER, load
+from serving.actions.playbook import read
+from serving.application.lists.make_plan import chosen_playbook, make_plan
 from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.lists.score_reader import ScoreReader
@@ -217,6 +219,64 @@ def test_the_projects_own_playbook_is_used_and_a_wrong_one_leaves_the_plan_as_it
     assert kept.read_bytes() == before
     assert run(own_shop, "playbook") == 2
     assert "it is there already" in capsys.readouterr().err
+
+
+def test_a_rule_may_name_a_channel_that_nobody_prefers_at_present(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(own_shop, "playbook") == 0
+    own = own_shop / "playbook.toml"
+    text = own.read_text(encoding="utf-8")
+    own.write_text(text.replace('when.stage = "lapsed"', 'when.channel = "phone"'), encoding="utf-8")
+    capsys.readouterr()
+    planned = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+    assert {one["hooks"]["preferred_channel"] for one in planned} == {None}
+    assert "gone" not in {one["rule"] for one in planned}
+    own.write_text(text.replace('when.stage = "lapsed"', 'when.channel = "fone"'), encoding="utf-8")
+    assert run(own_shop, "plan") == 3
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith(
+            "`when.channel` of the rule 'gone' names 'fone', which there is not. "
+            "Write one of app, chat, community, email, phone, social, store, web, none."
+        )
+    )
+
+
+def test_a_scored_customer_whose_events_were_all_corrected_away_is_not_contacted(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = said(capsys, own_shop, "at-risk", "--limit", "240")["customers"]
+    gone = next(one["customer_id"] for one in listed if int(one["customer_id"][1:]) % 3)
+    orders = own_shop / "data" / "orders.csv"
+    orders.write_text(orders.read_text(encoding="utf-8").replace(gone, "another"), encoding="utf-8")
+    assert said(capsys, own_shop, "ingest")["sources"]
+    before = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+    (one,) = [one for one in before if one["customer_id"] == gone]
+    assert one["outcome"] == "do_not_contact"
+    hooks = dict(one["hooks"])
+    del hooks["today"]
+    assert set(hooks.values()) == {None}
+    assert sum(one["outcome"] == "do_not_contact" for one in before) == 1
+
+
+def test_without_a_loyalty_programme_nobody_has_a_level(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = said(capsys, own_shop, "plan", "--limit", "500")["customers"]
+    assert {str(one["hooks"]["loyalty"]) for one in planned} == {"None"}
+    assert read(None).playbook.loyalty == ()
+
+
+def test_the_plan_is_the_one_that_was_written(own_shop: Path) -> None:
+    call = CliContext(own_shop)
+    with call.records() as records:
+        plan = make_plan(call.project, call.store, records, chosen_playbook(call.project, None))
+    (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
+    written = load(file)
+    assert str(written.table.to_pydict()) == str(plan.table.to_pydict())  # NaN included
+    assert (written.playbook, written.origin) == (plan.playbook, plan.origin)
 
 
 def test_a_plan_is_kept_with_the_playbook_that_made_it(
