@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,48 @@ def features_page() -> str:
         for name in columns:
             words = f"{declared.meaning(name, 'en')} | {declared.meaning(name, 'ja')}"
             lines.append(f"| `{name}` | {declared.unit(name)} | {_empty(declared.empty(name))} | {words} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_attributes()]) + "\n"
+
+
+def _attributes() -> list[str]:
+    """How attributes are read, and which are reserved."""
+    from features.events.attributes import (
+        MAY_CONTACT,
+        MOST_SEGMENT_VALUES,
+        MUST_NOT_CONTACT,
+        NO,
+        RESERVED_ATTRIBUTES,
+        YES,
+    )
+
+    def listed(words: Iterable[str]) -> str:
+        return ", ".join(f"`{word}`" for word in words)
+
+    return [
+        "",
+        "## Attributes",
+        "",
+        "Each attribute of `[[attributes]]` gives `profile_NAME_last` and `profile_NAME_last_detail`, its",
+        "latest number and text, and makes segments of the list and the report when it has at most",
+        f"{MOST_SEGMENT_VALUES} values. The reserved ones below say whether and how to contact somebody:",
+        "they are never features, reasons or segments. Case, full-width forms, blanks and hyphens in their",
+        "names are ignored.",
+        "",
+        "| reserved | names |",
+        "|---|---|",
+        *(f"| {group} | {listed(names)} |" for group, names in RESERVED_ATTRIBUTES.items()),
+        "",
+        "Flags are read the same everywhere, whatever the column's type: 1 is yes and 0 is no. A value of",
+        "the playbook's `do_not_contact` attribute that is neither keeps the customer out of contact, and",
+        "`kizuna doctor` names it.",
+        "",
+        "| meaning | words |",
+        "|---|---|",
+        f"| yes | `1`, {listed(sorted(YES))} |",
+        f"| no | `0`, {listed(sorted(NO))} |",
+        f"| must not be contacted, whatever the attribute is called | {listed(sorted(MUST_NOT_CONTACT))} |",
+        f"| may be contacted, whatever the attribute is called | {listed(sorted(MAY_CONTACT))} |",
+    ]
 
 
 def _empty(value: float) -> str:

@@ -33,6 +33,7 @@ from features.catalog.display_names import (
 )
 from features.catalog.settings import FeatureEntry, FeatureSettings, Operation
 from features.errors import ConfigurationError
+from features.events.attributes import is_reserved
 from features.events.schema import ATTRIBUTE, REFUND
 
 __all__ = [
@@ -301,8 +302,8 @@ def catalog(
 
     By default every indicator has count and active days over all windows and days since last; behaviour has
     its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
-    their answers; each kind of a mixed indicator is a stream of its own; attributes say their latest value.
-    The settings then drop, replace and add entries.
+    their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones say
+    their latest value. The settings then drop, replace and add entries.
     """
     ahead = horizon_days or _three(settings.windows)[1]
     streams, features = _defaults(declared, settings, kinds, ahead)
@@ -346,8 +347,10 @@ def _defaults(
             )
             streams.append(part)
             features += _kind_family(indicator, part, settings.windows)
-    for kind in sorted(kind for kind in kinds if kind.startswith(ATTRIBUTE)):
-        name = kind.removeprefix(ATTRIBUTE)
+    for name in sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE)):
+        if is_reserved(name):  # whether and how to contact somebody: nothing to learn from, no reason to give
+            continue
+        kind = ATTRIBUTE + name
         words = DisplayName(name, name, name, name, name, name, "value", name, name, "値")
         streams.append(Stream(f"profile_{name}", "profile", (kind,), words=words))
         features += [Feature(f"profile_{name}_{a}", f"profile_{name}", a) for a in ("last", "last_detail")]

@@ -7,8 +7,6 @@ where the data are as they should be; none of them stops anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,8 @@ from numpy.typing import NDArray
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
+from features.profiling.consent import consent_findings
+from features.profiling.finding import CheckFinding
 from features.profiling.profile import MINUTES, DataProfile, IndicatorProfile, gaps
 from features.timeline import Timeline
 
@@ -25,16 +25,6 @@ SHOWN = 5
 """Gaps named one by one; the rest is counted."""
 
 
-@dataclass(frozen=True)
-class CheckFinding:
-    """One thing that wants a look."""
-
-    name: str
-    english: str
-    japanese: str
-    figures: dict[str, Any] = field(default_factory=dict)
-
-
 def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding, ...]:
     """Everything that wants a look, what spoils most first."""
     found: list[CheckFinding] = []
@@ -42,6 +32,8 @@ def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding
         found += rule(inventory, timeline)
     for short in (_refused, _unnamed, _shared, _no_amounts):
         found += short(inventory)
+    if inventory.consent is not None:
+        found += consent_findings(inventory.consent)
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
+from features.profiling.consent import ConsentProfile, profile_consent
 from features.storage.delta_table import Lake
 from features.timeline import DAY, SECOND, Timeline
 
@@ -103,6 +104,8 @@ class DataProfile:
     sides: tuple[IndicatorProfile, ...]
     """In the order in which indicators are declared."""
     refused: tuple[QuarantineReason, ...]
+    consent: ConsentProfile | None = None
+    """What customers said about being contacted, where it was asked."""
 
     @property
     def span(self) -> float:
@@ -132,9 +135,12 @@ def profile_events(
     timeline: Timeline,
     *,
     until: int | None = None,
+    consent: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> DataProfile:
     """Look through the store; events at or after `until` do not exist.
+
+    `consent` is the attribute by which customers ask not to be contacted.
 
     Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
     """
@@ -151,7 +157,8 @@ def profile_events(
         counts.add(history)
     if not counts.customers:
         raise _nothing(until, timeline)
-    return counts.inventory(store)
+    asked = None if consent is None else profile_consent(store, consent, counts.kinds, until)
+    return replace(counts.inventory(store), consent=asked)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from features.events.attributes import same_value
 from features.timeline import DAY
 from serving.actions.playbook import LoyaltyProgramme
 from serving.reports.event_index import EventIndex
@@ -30,8 +31,9 @@ def loyalty(facts: EventIndex, programmes: Sequence[LoyaltyProgramme], as_of: in
         if programme.members is None:
             chosen[chosen == NO_LEVEL] = number
             continue
-        values = facts.attribute(programme.members.attribute)
-        chosen[np.array([value == programme.members.value for value in values], dtype=np.bool_)] = number
+        values, member = facts.attribute(programme.members.attribute), programme.members.value
+        joined = [value is not None and same_value(value, member) for value in values]
+        chosen[np.array(joined, dtype=np.bool_)] = number
         several |= facts.had_several(programme.members.attribute)
     level, bought = np.full(n, NO_LEVEL, np.int16), np.zeros(n, np.int64)
     amount, more, spend = np.zeros(n), np.zeros(n, np.int64), np.zeros(n)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.events.attributes import opted_out, read_month_day
 from features.events.history import MISSING, is_taken_back
 from features.timeline import DAY, Timeline
 from serving.actions.item_similarity import ItemSimilarity
@@ -23,7 +24,6 @@ YEAR = 365 * DAY
 HABIT = 180 * DAY
 """How far back channel and hour are read off."""
 MOMENT = pa.timestamp("us", "UTC")
-YES = frozenset({"yes", "true", "1"})
 
 
 def last_of(facts: EventIndex, places: Ints) -> Ints:
@@ -88,9 +88,9 @@ def tenure_and_anniversaries(
     known = first >= 0
     began = np.where(known, history.instants[np.maximum(first, 0)] if history.events else 0, as_of)
     today = np.datetime64(timeline.local(as_of).date())
-    born = [_month_day(value) for value in facts.attribute(birthday)]
-    birth = np.array(["2000-01-01" if day is None else f"2000-{day}" for day in born], dtype="datetime64[D]")
-    no_birthday = np.array([day is None for day in born], dtype=np.bool_)
+    born = [value and read_month_day(value) for value in facts.attribute(birthday)]
+    birth = np.array(["2000-01-01" if not day else f"2000-{day}" for day in born], dtype="datetime64[D]")
+    no_birthday = np.array([not day for day in born], dtype=np.bool_)
     local = _local_days(began, timeline)
     coming = _next(local, today)
     years = (coming.astype("datetime64[Y]") - local.astype("datetime64[Y]")).astype(np.int32)
@@ -143,7 +143,11 @@ def contact_permission_and_recency(
     """Who asked to be left alone, and when each customer was last contacted in each of these ways."""
     alone = np.zeros(facts.history.customers, dtype=np.bool_)
     if attribute:
-        alone = np.array([str(value).lower() in YES for value in facts.attribute(attribute)], dtype=np.bool_)
+        wishes = facts.attribute(attribute, skip_empty=True)
+        # What is neither a clear yes nor a clear no keeps the customer out of contact.
+        alone = np.array(
+            [wish is not None and opted_out(wish) is not False for wish in wishes], dtype=np.bool_
+        )
     contacted = {
         f"contacted_{number}": _moment(facts, last_of(facts, facts.of_kinds(of)))
         for number, of in enumerate(kinds)
@@ -257,13 +261,3 @@ def _next(days: NDArray[np.datetime64], today: np.datetime64) -> NDArray[np.date
     year = today.astype("datetime64[Y]")
     this, following = in_year(year), in_year(year + 1)
     return np.where(this >= today, this, following)
-
-
-def _month_day(value: str | None) -> str | None:
-    """`MM-DD` of a birthday written as MM-DD or YYYY-MM-DD, None where it is neither."""
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value if len(value) == 10 else f"2000-{value}").isoformat()[5:]
-    except ValueError:
-        return None

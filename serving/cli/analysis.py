@@ -17,6 +17,7 @@ def doctor(call: CliContext, until: str | None, language: str | None) -> None:
     """Is there enough data, is it sound, and what should churn mean on it?"""
     from features.profiling.checks import run_checks
     from features.profiling.profile import profile_events
+    from serving.application.lists.make_plan import chosen_playbook
     from serving.presentation.doctor import reply, show
     from training.diagnosis.candidates import diagnose
     from training.diagnosis.recommendation import recommend
@@ -25,7 +26,14 @@ def doctor(call: CliContext, until: str | None, language: str | None) -> None:
     language = language or project.settings.language
     end = None if until is None else call.instant(until)
     with call.progress() as report:
-        inventory = profile_events(call.store, project.indicators, timeline, until=end, progress=report)
+        inventory = profile_events(
+            call.store,
+            project.indicators,
+            timeline,
+            until=end,
+            consent=chosen_playbook(project, None).playbook.do_not_contact,
+            progress=report,
+        )
         diagnosis = diagnose(
             call.store,
             inventory,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from features.profiling.checks import CheckFinding
+    from features.profiling.finding import CheckFinding
     from features.profiling.profile import DataProfile
     from features.timeline import Timeline
     from training.diagnosis.candidates import ChurnCandidate, Diagnosis, InfeasibleCandidate

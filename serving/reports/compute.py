@@ -11,12 +11,13 @@ import numpy as np
 
 from features.catalog.definitions import Indicator
 from features.event_store import EventStore
+from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
 from features.timeline import Timeline
 from serving.reports.aggregates import MetricSums
 from serving.reports.bucket_view import BucketView
 from serving.reports.customer_metrics import CustomerStatusCache, Movements, edges, follow
-from serving.reports.event_index import MOST_GROUPS, EventIndex
+from serving.reports.event_index import EventIndex
 from serving.reports.event_metrics import count
 from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
@@ -138,6 +139,6 @@ def _drop_segments(board: MetricSums, too_many: set[str]) -> None:
         if cut.startswith("segment:"):
             groups.setdefault(cut, set()).add(group)
     for cut, names in groups.items():
-        if not 2 <= len(names) <= MOST_GROUPS or cut.removeprefix("segment:") in too_many:
+        if not 2 <= len(names) <= MOST_SEGMENT_VALUES or cut.removeprefix("segment:") in too_many:
             for key in [key for key in board.sums if key[1] == cut]:
                 del board.sums[key]

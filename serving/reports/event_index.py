@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator, amount_kinds
+from features.events.attributes import (
+    MOST_SEGMENT_VALUES,
+    attributes_of,
+    had_several_values,
+    is_reserved,
+    last_values,
+)
 from features.events.history import History, customer_of_event, events_of_kinds, is_taken_back
 from features.events.schema import ATTRIBUTE
 from features.timeline import Timeline
 from serving.reports.aggregates import Ints
-
-MOST_GROUPS = 20
-"""An attribute with more values than this is no segment (a birthday, a name)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,35 +67,20 @@ class EventIndex:
     def segments(self) -> dict[str, tuple[Ints, Sequence[str]] | None]:
         """For each attribute the group of every customer: the value known last, -1 where none is.
 
-        None for an attribute with too many values to be a segment.
+        None for an attribute with too many values to be a segment; reserved attributes are left out.
         """
-        found: dict[str, tuple[Ints, Sequence[str]] | None] = {}
-        for kind in self.history.kind_names:
-            at = self.of_kinds((kind,)) if kind.startswith(ATTRIBUTE) else np.empty(0, np.int64)
-            if not len(at):
+        groups: dict[str, tuple[Ints, Sequence[str]] | None] = {}
+        for name in attributes_of(self.history):
+            if is_reserved(name) or not len(self.of_kinds((ATTRIBUTE + name,))):
                 continue
-            values, places = np.unique(self.history.details[at], return_inverse=True)
-            if len(values) > MOST_GROUPS:
-                found[kind.removeprefix(ATTRIBUTE)] = None
-                continue
-            codes = np.full(self.history.customers, -1, dtype=np.int64)
-            codes[self.row[at]] = np.where(self.history.details[at] >= 0, places, -1)  # the last one stays
-            names = [self.history.detail_names[value] if value >= 0 else "" for value in values.tolist()]
-            found[kind.removeprefix(ATTRIBUTE)] = (codes, names)
-        return found
+            last = last_values(self.history, name)
+            groups[name] = None if len(last.texts) > MOST_SEGMENT_VALUES else (last.codes, last.texts)
+        return groups
 
-    def attribute(self, name: str) -> list[str | None]:
+    def attribute(self, name: str, *, skip_empty: bool = False) -> list[str | None]:
         """The value of an attribute known last, by customer."""
-        values: list[str | None] = [None] * self.history.customers
-        at = self.of_kinds((ATTRIBUTE + name,))
-        details = self.history.detail_names
-        for row, code in zip(self.row[at].tolist(), self.history.details[at].tolist(), strict=True):
-            values[row] = details[code] if code >= 0 else None
-        return values
+        return last_values(self.history, name, skip_empty=skip_empty).by_customer
 
     def had_several(self, name: str) -> NDArray[np.bool_]:
         """bool[customers]: for whom an attribute had different values."""
-        at = self.of_kinds((ATTRIBUTE + name,))
-        pairs = np.unique(self.row[at] * (len(self.history.detail_names) + 1) + self.history.details[at] + 1)
-        rows = pairs // (len(self.history.detail_names) + 1)
-        return np.bincount(rows, minlength=self.history.customers) > 1
+        return had_several_values(self.history, name)

@@ -113,6 +113,8 @@ def score(
         parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
         seen.append(newest(history, as_of))
     answers = ScoreTable.joined(parts)
+    segments = {name: codes for name, codes in answers.attributes.items() if name in attributes.values}
+    answers = replace(answers, attributes=segments)
     if not (answers.status == IN_COHORT).any():
         timeline = Timeline(bundle.timezone)
         last = store.newest()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.events.attributes import MOST_SEGMENT_VALUES, attributes_of, is_reserved, last_values
 from features.events.history import History
-from features.events.schema import ATTRIBUTE
 from features.timeline import in_history
-
-MOST_VALUES = 1_000
-"""An attribute with more values than this makes no segments."""
 
 
 class SegmentAttributes:
-    """The values of attributes seen so far; histories may come bucket by bucket."""
+    """The values of attributes seen so far; histories may come bucket by bucket.
+
+    Reserved attributes and those with more than `MOST_SEGMENT_VALUES` values are no segments.
+    """
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, int]] = {}
@@ -22,34 +22,25 @@ class SegmentAttributes:
     @property
     def values(self) -> dict[str, tuple[str, ...]]:
         """The values of each attribute, by code."""
-        return {name: tuple(values) for name, values in sorted(self._values.items())}
+        return {
+            name: tuple(values)
+            for name, values in sorted(self._values.items())
+            if len(values) <= MOST_SEGMENT_VALUES
+        }
 
     def of(self, history: History, as_of: int) -> dict[str, NDArray[np.int32]]:
         """int32[n] for each attribute: the code of a customer's last value known at the date, -1 for none."""
+        names = [name for name in attributes_of(history) if not is_reserved(name)]
+        if not names:
+            return {}
         past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
-        found = {}
-        for code, kind in enumerate(history.kind_names):
-            if kind.startswith(ATTRIBUTE):
-                name = kind.removeprefix(ATTRIBUTE)
-                rows = np.flatnonzero(past & (history.kinds == code))
-                found[name] = self._last(name, history, rows)
-        return found
+        return {name: self._last(name, history, past) for name in names}
 
-    def _last(self, name: str, history: History, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        values = self._values.setdefault(name, {})
+    def _last(self, name: str, history: History, past: NDArray[np.bool_]) -> NDArray[np.int32]:
+        values, last = self._values.setdefault(name, {}), last_values(history, name, past)
         codes = np.full(history.customers, -1, dtype=np.int32)
-        owners = np.searchsorted(history.offsets, rows, side="right") - 1
-        last = np.append(owners[1:] != owners[:-1], [True])[: len(rows)]
-        for owner, row in zip(owners[last].tolist(), rows[last].tolist(), strict=True):
-            said = _said(history, row)
-            if said and (said in values or len(values) < MOST_VALUES):
-                codes[owner] = values.setdefault(said, len(values))
+        for owner in np.flatnonzero(last.codes >= 0).tolist():
+            text = last.texts[last.codes[owner]]
+            if text in values or len(values) <= MOST_SEGMENT_VALUES:  # one more tells that there are too many
+                codes[owner] = values.setdefault(text, len(values))
         return codes
-
-
-def _said(history: History, row: int) -> str:
-    """The value as text: the detail, or else the number."""
-    if history.details[row] >= 0:
-        return str(history.detail_names[history.details[row]])
-    number = history.values[row]
-    return "" if np.isnan(number) else f"{number:g}"

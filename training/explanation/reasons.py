@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Derived, Feature
+from features.events.attributes import is_reserved_kind
 from training.explanation import kernels
 from training.explanation.text import Direction, FeatureChange, FeatureReason, change_sentence, sentence
 
@@ -88,6 +89,8 @@ def rank_reasons(
     what hardly matters only fills up. `strongest`: by size alone.
     """
     guide = _guide(bundle)
+    if guide.reserved.any():
+        contributions = np.where(np.append(guide.reserved, [False]), 0.0, contributions)
     columns, sums, values = kernels.reasons(
         np.ascontiguousarray(matrix),
         np.ascontiguousarray(contributions),
@@ -132,7 +135,7 @@ def changed_features(
     """
     guide = _guide(bundle)
     (old, old_parts), (new, new_parts) = before, after
-    moved = new_parts - old_parts
+    moved = np.where(np.append(guide.reserved, [False]), 0.0, new_parts - old_parts)
     differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
     weights = np.where(differs, guide.plainness, 0.0)
     chosen = _choose(moved[None, :], weights[None, :], guide.things)
@@ -186,6 +189,13 @@ class _Guide:
         """Columns by indicator and side."""
         catalog = self.bundle.catalog
         return self._grouped([f"{_thing(catalog, name)}/{_side(catalog, name)}" for name in self.columns])
+
+    @cached_property
+    def reserved(self) -> NDArray[np.bool_]:
+        """Columns of reserved attributes, which a bundle trained before they were left out may still read."""
+        catalog = self.bundle.catalog
+        kinds = [catalog.stream_of[_root(catalog, name).stream].kinds for name in self.columns]
+        return np.array([any(map(is_reserved_kind, of)) for of in kinds], dtype=np.bool_)
 
     @cached_property
     def plainness(self) -> Floats:

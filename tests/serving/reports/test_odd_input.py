@@ -125,22 +125,23 @@ def test_a_measure_without_its_inputs_says_which_events_it_needs(tmp_path: Path)
     assert said(found, "repeat_rate")["missing_input"] is None
 
 
-def test_an_attribute_with_a_value_for_everyone_is_no_segment(tmp_path: Path) -> None:
+def test_a_reserved_attribute_and_one_with_a_value_for_everyone_are_no_segments(tmp_path: Path) -> None:
     rows = "\n".join(
-        f"c{n:02} 2024-10-{n % 28 + 1:02}T09:00:00 {kind} - - - {detail}"
-        for n in range(30)
+        f"c{n:03} 2024-10-{n % 28 + 1:02}T09:00:00 {kind} - - - {detail}"
+        for n in range(101)
         for kind, detail in (
             ("visit", "-"),
-            ("attribute.birthday", f"01-{n:02}"),
+            ("attribute.birthday", "01-01" if n % 2 else "02-01"),
+            ("attribute.card", f"card-{n}"),
             ("attribute.region", "east" if n % 2 else "west"),
         )
     )
-    found = survey(store(tmp_path, rows + "\nc00 2024-08-01T09:00:00 visit"))
+    found = survey(store(tmp_path, rows + "\nc000 2024-08-01T09:00:00 visit"))
     cuts = {cut for cut, _ in found.wholes.groups("active_customers")}
     assert cuts == {"all", "segment:region"}
     east = figure(found, "active_customers", "segment:region", "east")
     assert east is not None
-    assert east.customers == 15
+    assert east.customers == 50
 
 
 def test_an_event_learned_of_after_the_report_is_not_in_it(tmp_path: Path) -> None:

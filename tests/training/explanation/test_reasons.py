@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -370,3 +371,25 @@ def test_a_million_customers_are_ranked_without_a_loop_over_them() -> None:
     ranked = rank_reasons(like(bundle()), *many)
     assert len(ranked.columns) == 20_000
     assert np.array_equal(ranked.columns[:2_000], ranked.columns[-2_000:])
+
+
+@pytest.mark.parametrize("kind", ["attribute.birthday", "attribute.do_not_contact"])
+def test_a_bundle_that_learned_from_a_reserved_attribute_keeps_working_and_gives_it_as_no_reason(
+    kind: str,
+) -> None:
+    trained = bundle()
+    streams = tuple(
+        replace(stream, kinds=(kind,)) if stream.indicator == "profile" else stream
+        for stream in trained.catalog.streams
+    )
+    old = replace(trained, catalog=replace(trained.catalog, streams=streams))
+    matrix = rows(200, seed=9)
+    parts = trained.contributions(matrix)
+    place = np.flatnonzero([trained.catalog.indicator_of(name) == "profile" for name in columns().columns])
+    parts[:, place] = 5.0  # as if nothing mattered more
+    assert np.isin(rank_reasons(trained, matrix, parts, order="strongest").columns[:, 0], place).all()
+    assert not np.isin(rank_reasons(old, matrix, parts, order="strongest").columns, place).any()
+    none = np.zeros_like(parts[0])
+    changes = changed_features(old, (matrix[0], none), (matrix[1], parts[0]))
+    assert not [change for change in changes if change.after.indicator == "profile"]
+    assert np.array_equal(old.predict(matrix).churn_probability, trained.predict(matrix).churn_probability)

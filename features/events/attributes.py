@@ -1,0 +1,223 @@
+"""Profile attributes: their value as text, yes/no flags, opt-outs, birthdays, and which names are reserved.
+
+An attribute is what is known about a customer besides events: an event of kind `attribute.NAME` that carries
+a text (`detail`) or a number (`value`). List, plan, loyalty, report and features read it here, so that `1`,
+`1.0`, `yes` and `ＹＥＳ` mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.events.history import Flags, History
+from features.events.schema import ATTRIBUTE
+
+MOST_SEGMENT_VALUES = 100
+"""An attribute with more values than this makes no segments, in the list and in the report. Japan's 47
+prefectures and a chain's shops are segments that people read; a name or a postcode is none."""
+
+YES = frozenset({"yes", "true", "y", "t", "on", "○", "◯", "〇", "はい"})
+NO = frozenset({"no", "false", "n", "f", "off", "×", "✕", "いいえ"})
+
+MUST_NOT_CONTACT = frozenset(
+    {
+        "不可", "連絡不可", "配信不可", "配信停止", "停止", "希望しない", "希望しません", "拒否",
+        "受信拒否", "不要",
+        "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "do not contact", "must not contact",
+    }
+)  # fmt: skip
+MAY_CONTACT = frozenset(
+    {
+        "可", "連絡可", "配信可", "許可", "希望する", "希望します",
+        "subscribed", "subscribe", "opted in", "opt in", "optin", "may contact",
+    }
+)  # fmt: skip
+"""Words that say by themselves whether a customer may be contacted, whatever the attribute is called."""
+
+CONSENT = (
+    "do_not_contact", "dnc", "opt_out", "optout", "opted_out", "unsubscribed", "unsubscribe", "opt_in",
+    "optin", "consent", "メール配信可否", "配信可否", "連絡可否", "配信停止",
+)  # fmt: skip
+RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "consent": CONSENT,
+    "birthday": (
+        "birthday", "birth_day", "birthdate", "birth_date", "date_of_birth", "dob", "誕生日", "生年月日",
+    ),
+    "contact data": (
+        "email", "e_mail", "mail", "email_address", "mail_address", "phone", "phone_number", "telephone",
+        "tel", "mobile", "mobile_phone", "fax", "address", "street", "street_address", "postal_address",
+        "メール", "メールアドレス", "電話", "電話番号", "携帯電話", "携帯番号", "住所",
+    ),
+    "names": (
+        "name", "full_name", "first_name", "last_name", "given_name", "family_name", "surname",
+        "customer_name", "名前", "氏名", "姓", "名", "お名前", "顧客名", "フリガナ", "ふりがな",
+    ),
+}  # fmt: skip
+"""Attributes that are never features, reasons or segments: they say how, when and whether to contact
+somebody, not what somebody does. Case, full-width forms, blanks and hyphens in a name are ignored."""
+
+_DATE = re.compile(r"(?:(\d{4})[-/.年]\s*)?(\d{1,2})(?(1)[-/.月]|[-/月])\s*(\d{1,2})日?(?:[T ].*)?")
+_DIGITS = re.compile(r"(?:(\d{4}))?(\d{2})(\d{2})")
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an attribute is one of `RESERVED_ATTRIBUTES`."""
+    return _named_alike(name) in _RESERVED
+
+
+def is_reserved_kind(kind: str) -> bool:
+    """Whether a kind of event says the value of a reserved attribute."""
+    return kind.startswith(ATTRIBUTE) and is_reserved(kind.removeprefix(ATTRIBUTE))
+
+
+def names_consent(name: str) -> bool:
+    """Whether an attribute is called as those are that say whom to contact."""
+    return _named_alike(name) in CONSENT
+
+
+def attribute_text(detail: str | None, value: float) -> str:
+    """An attribute's value as text: the detail, else the number (`1`, not `1.0`), else nothing."""
+    if detail:
+        return detail
+    return "" if np.isnan(value) else f"{value:.15g}"
+
+
+def read_flag(text: str) -> bool | None:
+    """A yes or a no: yes, true, 1, y, t, on, ○, はい and their opposites; None where it is neither.
+
+    Case, surrounding blanks and full-width forms are ignored, and numbers may be written as `1.0`.
+    """
+    word = _plain(text)
+    if word in YES or word in NO:
+        return word in YES
+    try:
+        return {1.0: True, 0.0: False}.get(float(word))
+    except ValueError:
+        return None
+
+
+def opted_out(text: str) -> bool | None:
+    """Whether the value of a do-not-contact attribute asks not to be contacted; None where it is unclear.
+
+    Words with a meaning of their own (`配信停止`, `unsubscribed`, `可`, `subscribed`) keep it; any other is
+    read as a flag. Whoever says something unclear must not be contacted.
+    """
+    word = re.sub(r"[\s_-]+", " ", _plain(text))
+    if word in MUST_NOT_CONTACT or word in MAY_CONTACT:
+        return word in MUST_NOT_CONTACT
+    return read_flag(text)
+
+
+def same_value(text: str, expected: str) -> bool:
+    """Whether two values of an attribute are the same: as flags where both are flags, else as words."""
+    one, other = read_flag(text), read_flag(expected)
+    return one == other if one is not None and other is not None else _plain(text) == _plain(expected)
+
+
+def read_month_day(text: str) -> str | None:
+    """`MM-DD` of a birthday such as 1990-04-01, 1990/4/1, 4/1, 19900401, 0401 or 1990年4月1日, else None."""
+    plain = _plain(text).upper()
+    match = _DATE.fullmatch(plain) or _DIGITS.fullmatch(plain.zfill(4) if len(plain) == 3 else plain)
+    if match is None:
+        return None
+    year, month, day = match.groups()
+    try:
+        return date(int(year or 2000), int(month), int(day)).isoformat()[5:]
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeValues:
+    """What one attribute says of each customer of a history."""
+
+    codes: NDArray[np.int64]
+    """int64[customers]: places in `texts`, -1 where nothing is known."""
+    texts: tuple[str, ...]
+
+    @cached_property
+    def by_customer(self) -> list[str | None]:
+        """The value of each customer as text, None where nothing is known."""
+        return [self.texts[code] if code >= 0 else None for code in self.codes.tolist()]
+
+
+def attributes_of(history: History) -> tuple[str, ...]:
+    """The names of the attributes that a history may hold, in the order of its kinds."""
+    return tuple(kind.removeprefix(ATTRIBUTE) for kind in history.kind_names if kind.startswith(ATTRIBUTE))
+
+
+def last_values(
+    history: History, name: str, known: Flags | None = None, *, skip_empty: bool = False
+) -> AttributeValues:
+    """The last value of an attribute for each customer, of the events that are `known` (bool[n]; all).
+
+    A later row without a value means that nothing is known any more, unless `skip_empty` leaves it out.
+    """
+    rows = _rows(history, name)
+    if known is not None:
+        rows = rows[known[rows]]
+    codes, texts = _texts(history, rows)
+    if skip_empty:
+        rows, codes = rows[codes >= 0], codes[codes >= 0]
+    last = np.full(history.customers, -1, dtype=np.int64)
+    last[_owners(history, rows)] = codes  # rows ascend: the last one of a customer stays
+    return AttributeValues(last, texts)
+
+
+def had_several_values(history: History, name: str) -> Flags:
+    """bool[customers]: for whom an attribute had different values."""
+    rows = _rows(history, name)
+    codes, texts = _texts(history, rows)
+    pairs = np.unique(_owners(history, rows) * (len(texts) + 1) + codes + 1)
+    return np.bincount(pairs // (len(texts) + 1), minlength=history.customers) > 1
+
+
+def _rows(history: History, name: str) -> NDArray[np.int64]:
+    kind = ATTRIBUTE + name
+    if kind not in history.kind_names:
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(history.kinds == history.kind_names.index(kind))
+
+
+def _owners(history: History, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The customers of a few events, as positions in `history.keys`."""
+    return np.asarray(np.searchsorted(history.offsets, rows, side="right") - 1)
+
+
+def _texts(history: History, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The values of these events as codes, -1 for none, and the texts that the codes stand for."""
+    details = history.details[rows] if len(history.details) else np.full(len(rows), -1, dtype=np.int32)
+    values = history.values[rows] if len(history.values) else np.full(len(rows), np.nan)
+    numbers, number = np.unique(np.where(details >= 0, np.nan, values), return_inverse=True)
+    known = len(history.detail_names)
+    whole = np.where(details >= 0, details, np.where(np.isnan(values), -1, known + number))
+    used, codes = np.unique(whole[whole >= 0], return_inverse=True)
+    texts = [
+        attribute_text(history.detail_names[code], np.nan)
+        if code < known
+        else attribute_text(None, float(numbers[code - known]))
+        for code in used.tolist()
+    ]
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}  # the text 1 and the number 1
+    found = np.full(len(rows), -1, dtype=np.int64)
+    found[whole >= 0] = np.array([places[text] for text in texts], dtype=np.int64)[codes]
+    return found, tuple(places)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _named_alike(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", _plain(name))
+
+
+_RESERVED = frozenset(name for names in RESERVED_ATTRIBUTES.values() for name in names)

@@ -1,0 +1,211 @@
+"""How an attribute is read: one reading of flags, opt-outs, birthdays and values for everything that asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.event_store import EventStore
+from features.events.attributes import (
+    MOST_SEGMENT_VALUES,
+    RESERVED_ATTRIBUTES,
+    had_several_values,
+    is_reserved,
+    last_values,
+    opted_out,
+    read_flag,
+    read_month_day,
+    same_value,
+)
+from features.profiling.checks import run_checks
+from features.profiling.profile import profile_events
+from features.timeline import Timeline
+from serving.actions.loyalty import loyalty
+from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme
+from serving.actions.talking_points import contact_permission_and_recency
+from serving.scoring.segments import SegmentAttributes
+from tests.serving.reports.small import facts
+from tests.worlds import history, world
+
+UTC = Timeline("UTC")
+AS_OF = UTC.instant("2025-01-01")
+YES = ("yes", "true", "1", "1.0", "y", "t", "on", "○", "はい", " YES ", "ＹＥＳ", "１", "True", "Y")
+NO = ("no", "false", "0", "0.0", "n", "f", "off", "×", "いいえ", "ＮＯ", "０", " Off")
+UNCLEAR = ("maybe", "2", "-1", "?", "yes please", "未定", "nan", "x")
+
+
+@pytest.mark.parametrize(
+    ("texts", "flag"), [(YES, True), (NO, False), (UNCLEAR, None)], ids=["yes", "no", "unclear"]
+)
+def test_yes_and_no_are_read_in_every_spelling(texts: tuple[str, ...], flag: bool | None) -> None:
+    assert {text: read_flag(text) for text in texts} == dict.fromkeys(texts, flag)
+
+
+@pytest.mark.parametrize(
+    ("texts", "out"),
+    [
+        ((*YES, "不可", "配信停止", "希望しない", "拒否", "unsubscribed", "UNSUBSCRIBED", "Opted-Out"), True),
+        ((*NO, "可", "許可", "希望する", "subscribed", "opted_in"), False),
+        (UNCLEAR, None),
+    ],
+    ids=["must not", "may", "unclear"],
+)
+def test_words_that_say_whether_to_contact_keep_their_meaning(
+    texts: tuple[str, ...], out: bool | None
+) -> None:
+    assert {text: opted_out(text) for text in texts} == dict.fromkeys(texts, out)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1990-04-01", "1990/4/1", "4/1", "04-01", "19900401", "0401", "401", "1990年4月1日", "４月１日",
+     "1990.4.1", "1990-04-01 00:00:00", "1990年 4月 1日"],
+)  # fmt: skip
+def test_a_birthday_is_read_in_every_way_that_people_write_it(text: str) -> None:
+    assert read_month_day(text) == "04-01"
+
+
+@pytest.mark.parametrize("text", ["unknown", "1990-02-29", "13/1", "4.1", "1990", "", "19901301"])
+def test_what_is_no_birthday_is_none(text: str) -> None:
+    assert read_month_day(text) is None
+
+
+def test_the_last_value_is_text_whether_it_came_as_a_word_or_a_number() -> None:
+    events = history(
+        world("""
+            customer  when        kind             value      detail
+            ann       2024-10-01  attribute.rank   -          gold
+            ann       2024-10-02  attribute.rank   1          -
+            bob       2024-10-01  attribute.rank   -          1
+            cat       2024-10-01  attribute.rank   19900401   -
+            dan       2024-10-01  attribute.rank   2          -
+            dan       2024-10-02  attribute.rank   -          -
+            eve       2024-10-02  visit            7          -
+        """)
+    )
+    assert last_values(events, "rank").by_customer == ["1", "1", "19900401", None, None]
+    assert last_values(events, "rank", skip_empty=True).by_customer == ["1", "1", "19900401", "2", None]
+    assert had_several_values(events, "rank").tolist() == [True, False, False, True, False]
+    assert last_values(events, "other").by_customer == [None] * 5
+
+
+def test_an_opt_out_written_as_a_number_and_an_unclear_one_both_mean_no_contact() -> None:
+    found = contact_permission_and_recency(
+        facts("""
+            customer  when        kind                      value  detail
+            ann       2024-10-01  attribute.do_not_contact  1      -
+            bob       2024-10-01  attribute.do_not_contact  0      -
+            cat       2024-10-01  attribute.do_not_contact  -      perhaps
+            dan       2024-10-01  attribute.do_not_contact  -      可
+            eve       2024-10-01  visit                     -      -
+            fay       2024-10-01  attribute.do_not_contact  -      yes
+            fay       2024-10-02  attribute.do_not_contact  -      -
+        """),
+        "do_not_contact",
+        [],
+    )
+    assert found["do_not_contact"].to_pylist() == [True, False, True, False, False, True]
+
+
+def test_members_of_a_loyalty_programme_are_found_however_the_value_is_written() -> None:
+    index = facts("""
+        customer  when        kind              value  detail
+        ann       2024-10-01  attribute.member  1      -
+        bob       2024-10-01  attribute.member  -      Yes
+        cat       2024-10-01  attribute.member  0      -
+    """)
+    programme = LoyaltyProgramme(
+        name="club",
+        window_days=365,
+        levels=(LoyaltyLevel(name="one", en="one", ja="一", purchases=0, amount=0),),
+        members=LoyaltyMembers(attribute="member", value="yes"),
+    )
+    assert loyalty(index, [programme], AS_OF)["loyalty_programme"].to_pylist() == [0, 0, None]
+    assert same_value("Ｇold ", "gold")
+    assert not same_value("gold", "silver")
+
+
+@pytest.mark.parametrize("name", [name for names in RESERVED_ATTRIBUTES.values() for name in names])
+def test_a_reserved_attribute_is_no_feature_and_no_segment(name: str) -> None:
+    events = history(
+        world(f"""
+            customer  when        kind             detail
+            ann       2024-10-01  attribute.{name}  a
+            ann       2024-10-01  attribute.plan   b
+        """)
+    )
+    features = catalog(indicators({}), FeatureSettings(), events.kind_names)
+    assert features.columns == ("profile_plan_last", "profile_plan_last_detail")
+    assert list(SegmentAttributes().of(events, AS_OF)) == ["plan"]
+
+
+def test_reserved_names_are_recognised_in_other_spellings() -> None:
+    assert all(map(is_reserved, ("E-Mail", "Date of Birth", "ＥＭＡＩＬ", "First-Name")))
+    assert not any(map(is_reserved, ("plan", "region", "plan_name", "email_domain")))
+
+
+def test_an_attribute_with_too_many_values_makes_no_segment_of_the_list() -> None:
+    rows = "\n".join(
+        f"c{n:03} 2024-10-01 attribute.card {n}\nc{n:03} 2024-10-01 attribute.shop {n % MOST_SEGMENT_VALUES}"
+        for n in range(MOST_SEGMENT_VALUES + 1)
+    )
+    events, segments = history(world("customer when kind detail\n" + rows)), SegmentAttributes()
+    assert set(segments.of(events, AS_OF)) == {"card", "shop"}
+    assert {name: len(values) for name, values in segments.values.items()} == {"shop": MOST_SEGMENT_VALUES}
+
+
+def stored(folder: Path, attribute: str, values: dict[str, str | float]) -> EventStore:
+    rows = [
+        {
+            "customer_id": customer,
+            "occurred_at": "2024-05-01T09:00:00",
+            "kind": f"attribute.{attribute}",
+            "value": None if isinstance(value, str) else float(value),
+            "detail": value if isinstance(value, str) else None,
+        }
+        for customer, value in values.items()
+    ]
+    rows.append({"customer_id": "ann", "occurred_at": "2024-05-02T09:00:00", "kind": "visit"})
+    store = EventStore(folder)
+    store.add(pa.Table.from_pylist(rows), source="table", timeline=UTC, now=AS_OF)
+    return store
+
+
+def test_doctor_names_unclear_opt_outs_and_how_many_customers_have_each(tmp_path: Path) -> None:
+    store = stored(
+        tmp_path,
+        "do_not_contact",
+        {"ann": "maybe", "bob": "maybe", "cat": 7, "dan": 1, "eve": 0, "fay": "配信停止"},
+    )
+    profile = profile_events(store, indicators({}), UTC, consent="do_not_contact")
+    assert profile.consent is not None
+    assert (profile.consent.known, profile.consent.opted_out) == (6, 2)
+    (finding,) = [one for one in run_checks(profile, UTC) if one.name == "unclear_consent"]
+    assert finding.figures == {
+        "attribute": "do_not_contact",
+        "customers": 3,
+        "values": {"maybe": 2, "7": 1},
+    }
+    assert finding.english == (
+        "`do_not_contact` of 3 customers is neither a clear yes nor a clear no: 'maybe' (2), '7' (1). "
+        "They are not contacted until it is: write yes or no in the query of the attribute."
+    )
+
+
+def test_doctor_says_that_nobody_has_the_attribute_that_the_playbook_asks_for(tmp_path: Path) -> None:
+    store = stored(tmp_path, "optout", {"ann": 1})
+    profile = profile_events(store, indicators({}), UTC, consent="do_not_contact")
+    (finding,) = [one for one in run_checks(profile, UTC) if one.name == "no_consent"]
+    assert finding.figures == {"attribute": "do_not_contact", "others": ["optout"]}
+    clean = profile_events(store, indicators({}), UTC, consent="optout")
+    assert not [one for one in run_checks(clean, UTC) if "consent" in one.name]
+
+
+def test_codes_point_at_the_texts(tmp_path: Path) -> None:
+    events = history(world("customer when kind detail\nann 2024-01-01 attribute.plan gold"))
+    last = last_values(events, "plan", np.zeros(1, dtype=np.bool_))
+    assert (last.codes.tolist(), last.by_customer) == ([-1], [None])
