@@ -12,8 +12,8 @@ import pyarrow as pa
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, plan_growth
 from features.storage.delta_table import Lake
 from serving.cli.context import CliContext
-from serving.state.database import ScoreFile
 from serving.state.score_file import load, save
+from serving.state.score_index import ScoreFile, current_scores, use_scores
 
 MANY = 1_000_000
 
@@ -22,7 +22,7 @@ def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
     """Copy the project without its events, and give it this many customers; returns their names."""
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns("events", "customers", "scores"))
     with CliContext(project).records() as records:
-        current = records.scores()
+        current = current_scores(records)
     if current is None:
         raise SystemExit("score the project first: kizuna score")
     scores = load(project / "state" / "scores" / current.file)
@@ -45,7 +45,9 @@ def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
     growth = plan_growth(lake, Customers(pa.array(names)), "benchmark")
     lake.commit(*(growth or ([], [])), record={"given": many})
     with call.records() as records:
-        records.use_scores(
-            ScoreFile(file, facts.as_of, facts.model_version, facts.data_version, many, facts.scored_at)
+        use_scores(
+            records,
+            ScoreFile(file, facts.as_of, facts.model_version, facts.data_version, many, facts.scored_at),
+            (facts.model_version, facts.fingerprint),
         )
     return names

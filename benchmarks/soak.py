@@ -23,9 +23,9 @@ from benchmarks.serving import kizuna, memory, started
 from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
 from serving.scoring.batch import score
-from serving.state.active_model import adopt, in_use
-from serving.state.database import ScoreFile
+from serving.state.active_model import import_bundle, in_use
 from serving.state.score_file import save
+from serving.state.score_index import ScoreFile, use_scores
 
 VISITORS = 4
 ASKED = 60
@@ -54,12 +54,12 @@ class Truth:
         project, call = self.call.project, self.call
         bundle = project.state / "bundles" / f"{self.champion.version}-{self.champion.bundle.fingerprint}"
         with call.records() as records:
-            champion = adopt(records, project.state, version, bundle, call.now)
+            champion = import_bundle(project.state, version, bundle)
             answers, facts = score(call.store, champion, as_of, call.now)
             name = save(project.scores, answers, facts)
             kept = ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now)
             self._note(ScoreReader.of_file(records, project, call.store, kept))
-            records.use_scores(kept)
+            use_scores(records, kept, champion.pointer)
 
     def _note(self, replies: ScoreReader) -> None:
         for one in self.names:

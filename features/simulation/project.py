@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+NOW = "now.txt"
+"""The file with the present instant of the simulated project."""
+
 TEXT = '''\
 # A simulated subscription service with a shop. Why its customers leave is written apart, in truth/, for
 # tests and benchmarks; nothing in this file reads it.
 timezone = "Asia/Tokyo"
 language = "en"
+
+# Time is simulated: it stands still at the instant in this file, the end of the record.
+[simulated]
+now = "now.txt"
 
 [[sources]]
 name = "orders"

@@ -13,8 +13,8 @@ from features.simulation import behaviour, dealings, tables
 from features.simulation.hazards import draw_causes, draw_lifetimes, hazard_path
 from features.simulation.moments import EventRows, SimulationContext, joined
 from features.simulation.people import draw_customers
-from features.simulation.project import TEXT
-from features.simulation.world import TIMEZONE, RecordPeriod, record_period
+from features.simulation.project import NOW, TEXT
+from features.simulation.world import TIMEZONE, RecordPeriod, end_of_record, record_period
 
 CHUNK = 10_000
 """Customers made at a time; part of what a seed stands for."""
@@ -41,9 +41,10 @@ def simulate(
     seed: int,
     progress: Callable[[str, float], None] | None = None,
 ) -> SimulationSummary:
-    """Write `kizuna.toml`, `data/` and `truth/`; the same numbers give the same files, byte for byte.
+    """Write `kizuna.toml`, `now.txt`, `data/` and `truth/`.
 
-    Memory holds one chunk of customers at a time. Raises `UsageError` where a project is there already.
+    The same numbers give the same files, byte for byte. Memory holds one chunk of customers at a time.
+    Raises `UsageError` where a project is there already.
     """
     file = folder / "kizuna.toml"
     if file.exists():
@@ -58,6 +59,7 @@ def simulate(
                 progress("simulating customers", first / customers)
             draw = np.random.default_rng([seed, 2, chunk])
             _chunk(draw, first, min(CHUNK, customers - first), covered, data, truth)
+    (folder / NOW).write_text(f"{end_of_record(covered)}\n", encoding="utf-8")
     file.write_text(TEXT, encoding="utf-8")
     events = sum(rows for name, rows in data.rows.items() if name != "profiles")
     return SimulationSummary(folder, customers, events, data.rows, tables.record(covered))

@@ -6,7 +6,8 @@ Times inside the simulation are int64 microseconds of the local clock, as if it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,12 @@ class RecordPeriod:
     @property
     def days(self) -> float:
         return (self.end - self.start) / DAY
+
+
+def end_of_record(span: RecordPeriod) -> str:
+    """The local midnight at which the record ends, as ISO 8601 with its offset."""
+    day = (datetime(1970, 1, 1) + timedelta(microseconds=span.end)).date()  # noqa: DTZ001
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(TIMEZONE)).isoformat()
 
 
 def local(day: date) -> int:

@@ -172,6 +172,12 @@ def default_text() -> str:
     return files("serving.actions").joinpath(FILE).read_text(encoding="utf-8")
 
 
+def chosen_playbook(folder: Path, file: Path | None = None) -> PlaybookFile:
+    """The playbook that was named, the project folder's own, or the one that comes with Kizuna."""
+    own = folder / FILE
+    return read(file or (own if own.is_file() else None))
+
+
 def read(file: Path | None) -> PlaybookFile:
     """The playbook in a file, or the one that comes with Kizuna."""
     if file is None:

@@ -29,9 +29,11 @@ from serving.project.settings import read
 from serving.scoring.batch import smoke_test
 from serving.state import audit_log
 from serving.state.active_model import ActiveModel, in_use
+from serving.state.api_keys import ApiKey, digest, list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
-from serving.state.database import ApiKey, Database, digest
+from serving.state.database import Database
 from serving.state.score_file import Ints, Scores
+from serving.state.score_index import current_champion, current_scores, score_file
 
 if TYPE_CHECKING:
     from serving.reports.compute import ReportData
@@ -108,7 +110,7 @@ class ServiceState:
         replies = self._replies
         if replies is not None and replies.file == file:
             return replies
-        kept = self.records.score_file(file)
+        kept = score_file(self.records, file)
         version = file, 0 if kept is None else _written(self.project.scores / file)
         found = self._pages.get(version)
         if found is None:
@@ -197,11 +199,11 @@ class ServiceState:
 
     def _read_keys(self) -> None:
         if self.keys_needed:
-            held = self.records.keys()
+            held = list_keys(self.records)
             self._keys = {key.hash: key for key in held if key.opens(self.clock())}
 
     def _load_champion(self) -> None:
-        pointer = self.records.champion()
+        pointer = current_champion(self.records)
         if pointer is not None and pointer != self._pointer:
             champion = in_use(self.records, self.project.state)
             smoke_test(champion.bundle)
@@ -209,7 +211,7 @@ class ServiceState:
             self._changed("champion", champion.version)
 
     def _load_scores(self) -> None:
-        current = self.records.scores()
+        current = current_scores(self.records)
         if current is None:
             return
         # Erasing a customer rewrites a file under its name: the moment of writing tells.
@@ -245,7 +247,7 @@ class ServiceState:
             if asked:
                 audit_log.record_accesses(self.records, asked)
             for key, at in used.items():
-                self.records.key_used(key, at)
+                record_key_use(self.records, key, at)
         except SQLAlchemyError:
             with self._lock:
                 self._asked = asked + self._asked

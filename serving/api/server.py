@@ -13,6 +13,7 @@ import tempfile
 import serving.state.audit_log  # noqa: F401 (its table)
 from features.errors import UsageError
 from serving.project.settings import Project
+from serving.state.api_keys import any_key
 from serving.state.database import Database
 
 BACKLOG = 2048
@@ -23,7 +24,7 @@ def run(project: Project, host: str, port: int, workers: int) -> None:
     keys_needed = not is_loopback(host)
     # Opening the records makes every table that was imported, before several workers would at once.
     with Database(project.records) as records:
-        if keys_needed and not records.any_key():
+        if keys_needed and not any_key(records):
             raise UsageError(
                 f"cannot serve on {host}: others can reach that address, and there is no API key. "
                 "Make one with `kizuna keys add NAME`, or serve on 127.0.0.1.",

@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from features.errors import Forbidden
-from serving.application.workspace import Workspace
+from serving.application.workspace import ProjectFolder, Workspace
 
 Permission = Literal[
     "read_customer",
@@ -103,25 +103,29 @@ def key_holder(name: str, scopes: tuple[str, ...]) -> Actor:
     return Actor(name, "key", frozenset(opened))
 
 
+Place = TypeVar("Place", Workspace, ProjectFolder)
 P = ParamSpec("P")
 R = TypeVar("R")
-UseCase = Callable[Concatenate[Workspace, Actor, P], R]
+UseCase = Callable[Concatenate[Place, Actor, P], R]
 
 USE_CASES: dict[str, Permission] = {}
 """The permission of every use case that was imported, by its dotted name."""
 
 
-def use_case(permission: Permission) -> Callable[[UseCase[P, R]], UseCase[P, R]]:
-    """Mark a function `(workspace, actor, …)` as a use case that needs a permission."""
+def use_case(permission: Permission) -> Callable[[UseCase[Place, P, R]], UseCase[Place, P, R]]:
+    """Mark a function `(workspace, actor, …)` as a use case that needs a permission.
 
-    def decorate(function: UseCase[P, R]) -> UseCase[P, R]:
+    One that makes a project takes a `ProjectFolder` in the place of the workspace.
+    """
+
+    def decorate(function: UseCase[Place, P, R]) -> UseCase[Place, P, R]:
         USE_CASES[f"{function.__module__}.{function.__name__}"] = permission
 
         @wraps(function)
-        def checked(workspace: Workspace, actor: Actor, *arguments: P.args, **options: P.kwargs) -> R:
+        def checked(place: Place, actor: Actor, *arguments: P.args, **options: P.kwargs) -> R:
             actor.require(permission)
-            return function(workspace, actor, *arguments, **options)
+            return function(place, actor, *arguments, **options)
 
-        return cast(UseCase[P, R], checked)
+        return cast(UseCase[Place, P, R], checked)
 
     return decorate

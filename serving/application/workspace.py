@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
 from serving.state.database import Database
+from serving.state.score_index import score_file
 
 Clock = Callable[[], int]
 """Now, in microseconds UTC."""
@@ -27,6 +29,14 @@ AccessLog = Callable[[str, str, NDArray[np.int64]], None]
 
 NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 """The keys of a call that names no customer."""
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """A folder in which a project is to be made: there is no store and no database yet."""
+
+    folder: Path
+    clock: Clock
 
 
 class ScoreSource(Protocol):
@@ -91,7 +101,7 @@ class ScoresOnDisk:
         return ScoreReader.current(self.database, self.project, self.store)
 
     def of_file(self, file: str) -> ScoreReader:
-        scores = self.database.score_file(file)
+        scores = score_file(self.database, file)
         if scores is None or not (self.project.scores / file).is_file():
             raise UsageError(
                 "cannot go on from this cursor: its scores are not kept any more. "
@@ -106,5 +116,5 @@ class ScoresOnDisk:
 
 def open_workspace(project: Project, clock: Clock) -> Workspace:
     """Open a project for one process; close its database when done."""
-    store, database = EventStore(project.state), Database(project.records)
+    store, database = EventStore(project.state), Database(project.records, lazily=True)
     return Workspace(project, store, database, clock, ScoresOnDisk(project, store, database))

@@ -1,16 +1,16 @@
-"""Commands of whoever runs a project: the service, its keys, the models, and erasing a customer."""
+"""Commands of whoever runs a project: the service, its keys, the audit log, and erasing a customer."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
-from features.errors import UnknownCustomer
 from serving.cli.context import CliContext
 
 if TYPE_CHECKING:
-    from serving.state.database import ApiKey
+    from serving.state.api_keys import ApiKey
 
 
 @click.command()
@@ -36,48 +36,78 @@ def serve(call: CliContext, host: str, port: int, workers: int) -> None:
 @click.pass_obj
 def erase(call: CliContext, customer: str) -> None:
     """Remove every trace of CUSTOMER and print a receipt."""
-    from serving.application.data.erase import erase as remove
+    from serving.application.data.erase import erase as erase_customer
 
-    with call.records() as records:
-        receipt = remove(call.store, call.project.scores, records, customer, call.now)
-    call.say(
-        receipt,
-        f"Erased {customer}: {receipt['events']:,} events, {receipt['score_files']:,} score files rewritten.",
-        *(f"  deleted the unreadable {file}" for file in receipt["score_files_deleted"]),
-        *(f"  nothing left in {place}" for place in receipt["checked"]),
+    with call.workspace() as workspace:
+        receipt = erase_customer(workspace, call.actor, customer)
+    backups = [{"file": backup.file, "at": call.day(backup.at)} for backup in receipt.backups]
+    folders = Counter(file.rpartition("/")[0] for file in receipt.checked)
+    call.answer(
+        {
+            "customer_id": customer,
+            "events": receipt.events,
+            "refused_rows": receipt.refused_rows,
+            "score_files": receipt.score_files,
+            "score_files_deleted": list(receipt.score_files_deleted),
+            "checked": list(receipt.checked),
+            "left_in": list(receipt.left_in),
+            "not_read": list(receipt.not_read),
+            "backups": backups,
+        },
+        f"Erased {customer}: {receipt.events:,} events, {receipt.score_files:,} score files rewritten.",
+        *(f"  deleted the unreadable {file}" for file in receipt.score_files_deleted),
+        *(f"  nothing left in {folder} ({files:,} files read)" for folder, files in sorted(folders.items())),
+        *(
+            f"  left in {file}, which cannot be rewritten: train again with `kizuna train`, then delete it"
+            for file in receipt.left_in
+        ),
+        *(f"  not searched: {place}" for place in receipt.not_read),
+        *(f"  still in the backup {one['file']} of {one['at']}: delete it" for one in backups),
         f"Rows of theirs in any source stay out of every ingest, until `kizuna readmit {customer}`.",
     )
 
 
 @click.command()
+@click.argument("customer")
+@click.pass_obj
+def readmit(call: CliContext, customer: str) -> None:
+    """Let rows of CUSTOMER, who was erased, in again with the next ingest."""
+    from serving.application.data.readmit import readmit as readmit_customer
+
+    with call.workspace() as workspace:
+        readmit_customer(workspace, call.actor, customer)
+    call.answer(
+        {"customer_id": customer, "readmitted": True},
+        f"{customer} may come back: the next `kizuna ingest` takes their rows as a new customer's.",
+    )
+
+
+@click.command()
 @click.argument("customer", required=False)
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many calls.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many entries.")
 @click.pass_obj
 def audit(call: CliContext, customer: str | None, limit: int) -> None:
-    """Who asked the service for whom: the newest calls, or those that asked for CUSTOMER."""
-    import pyarrow as pa
+    """Who changed what, and who asked the service for whom: the newest entries, or those about CUSTOMER."""
+    from serving.application.access.audit import audit as read_audit
 
-    from serving.state.audit_log import newest_accesses
-
-    key = None
-    if customer is not None:
-        key = int(call.store.customers.keys(pa.array([customer], pa.string()))[0])
-        if key < 0:
-            raise UnknownCustomer(customer)
-    with call.records() as records:
-        asked = newest_accesses(records, customer=key, limit=limit)
-    when = call.project.timeline.local
+    with call.workspace() as workspace:
+        trail = read_audit(workspace, call.actor, customer, limit=limit)
     rows = [
         {
-            "at": when(one.at).isoformat(timespec="seconds"),
-            "who": one.who,
-            "action": one.action,
-            "customers": len(one.keys),
+            "at": call.day(entry.at),
+            "who": entry.who,
+            "action": entry.action,
+            "customers": entry.customers,
+            "details": entry.details,
         }
-        for one in asked
+        for entry in trail.entries
     ]
-    lines = [f"{one['at']}  {one['who']}  {one['action']}  {one['customers']:,} customers" for one in rows]
-    call.say({"asked": rows}, *(lines or ["Nobody asked yet."]))
+    lines = [
+        f"{call.day(entry.at)}  {entry.who}  {entry.action}  "
+        + (entry.details or f"{entry.customers:,} customer{'' if entry.customers == 1 else 's'}")
+        for entry in trail.entries
+    ]
+    call.answer({"asked": rows}, *(lines or ["Nothing was changed, and nobody asked yet."]))
 
 
 @click.group()
@@ -94,12 +124,13 @@ def keys() -> None:
 @click.pass_obj
 def add_key(call: CliContext, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key called NAME; it is shown once."""
-    with call.records() as records:
-        key = records.add_key(name, scopes, call.now)
-        records.note("command line", "keys add", call.now, details=name)
-    call.say(
-        {"name": name, "key": key, "scopes": sorted(set(scopes))},
-        key,
+    from serving.application.access.keys import add_key as add
+
+    with call.workspace() as workspace:
+        new = add(workspace, call.actor, name, scopes)
+    call.answer(
+        {"name": name, "key": new.key, "scopes": list(new.scopes)},
+        new.key,
         "Keep it safe: only its hash is stored. Send it as `Authorization: Bearer KEY`.",
     )
 
@@ -108,16 +139,17 @@ def add_key(call: CliContext, name: str, scopes: tuple[str, ...]) -> None:
 @click.pass_obj
 def list_keys(call: CliContext) -> None:
     """Every key there is or was, without the keys themselves."""
-    with call.records() as records:
-        held = records.keys()
+    from serving.application.access.keys import list_keys as list_all
+
+    with call.workspace() as workspace:
+        listed = list_all(workspace, call.actor)
 
     def day(instant: int | None) -> str | None:
-        local = call.project.timeline.local
-        return None if instant is None else local(instant).isoformat(timespec="seconds")
+        return None if instant is None else call.day(instant)
 
     def use(key: ApiKey) -> str:
         if key.revoked_at:
-            return f"{'revoked' if key.revoked_at <= call.now else 'opens until'} {day(key.revoked_at)}"
+            return f"{'opens until' if key.opens(listed.now) else 'revoked'} {day(key.revoked_at)}"
         return f"last used {day(key.last_used_at) or 'never'}"
 
     rows = [
@@ -128,10 +160,10 @@ def list_keys(call: CliContext) -> None:
             "last_used_at": day(key.last_used_at),
             "revoked_at": day(key.revoked_at),
         }
-        for key in held
+        for key in listed.keys
     ]
-    lines = [f"{key.name}: {', '.join(key.scopes)}; {use(key)}" for key in held]
-    call.say({"keys": rows}, *(lines or ["There are no keys. Make one with `kizuna keys add NAME`."]))
+    lines = [f"{key.name}: {', '.join(key.scopes)}; {use(key)}" for key in listed.keys]
+    call.answer({"keys": rows}, *(lines or ["There are no keys. Make one with `kizuna keys add NAME`."]))
 
 
 @keys.command("rotate")
@@ -146,12 +178,13 @@ def list_keys(call: CliContext) -> None:
 @click.pass_obj
 def rotate_key(call: CliContext, name: str, hours: float) -> None:
     """Make a new key called NAME; the old one goes on for a while, so that nobody is locked out."""
-    with call.records() as records:
-        key = records.rotate_key(name, call.now, round(hours * 3_600_000_000))
-        records.note("command line", "keys rotate", call.now, details=name)
-    call.say(
-        {"name": name, "key": key, "old_key_hours": hours},
-        key,
+    from serving.application.access.keys import rotate_key as rotate
+
+    with call.workspace() as workspace:
+        rotated = rotate(workspace, call.actor, name, hours)
+    call.answer(
+        {"name": name, "key": rotated.key, "old_key_hours": hours},
+        rotated.key,
         f"Keep it safe: only its hash is stored. The old one opens for {hours:g} more hours.",
     )
 
@@ -160,8 +193,9 @@ def rotate_key(call: CliContext, name: str, hours: float) -> None:
 @click.argument("name")
 @click.pass_obj
 def revoke_key(call: CliContext, name: str) -> None:
-    """Let the key called NAME open nothing any more."""
-    with call.records() as records:
-        records.revoke_key(name, call.now)
-        records.note("command line", "keys revoke", call.now, details=name)
-    call.say({"name": name, "revoked": True}, f"Revoked {name}.")
+    """Let every key called NAME open nothing any more, a rotated one in its grace too."""
+    from serving.application.access.keys import revoke_keys
+
+    with call.workspace() as workspace:
+        revoke_keys(workspace, call.actor, name)
+    call.answer({"name": name, "revoked": True}, f"Revoked {name}.")

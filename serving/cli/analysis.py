@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from serving.cli.context import LANGUAGES, OUTPUT, CliContext, parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @click.command()
@@ -15,39 +19,24 @@ from serving.cli.context import LANGUAGES, OUTPUT, CliContext, parquet
 @click.pass_obj
 def doctor(call: CliContext, until: str | None, language: str | None) -> None:
     """Is there enough data, is it sound, and what should churn mean on it?"""
-    from features.profiling.checks import run_checks
-    from features.profiling.profile import profile_events
-    from serving.application.lists.make_plan import chosen_playbook
+    from serving.application.data.doctor import doctor as examine
     from serving.presentation.doctor import reply, show
-    from training.diagnosis.candidates import diagnose
-    from training.diagnosis.recommendation import recommend
 
-    project, timeline = call.project, call.project.timeline
-    language = language or project.settings.language
-    end = None if until is None else call.instant(until)
-    with call.progress() as report:
-        inventory = profile_events(
-            call.store,
-            project.indicators,
-            timeline,
-            until=end,
-            consent=chosen_playbook(project, None).playbook.do_not_contact,
-            progress=report,
-        )
-        diagnosis = diagnose(
-            call.store,
-            inventory,
-            project.indicators,
-            project.settings.churn,
-            timeline,
-            until=end,
-            progress=report,
-        )
-    advice = recommend(diagnosis, inventory)
-    answer = reply(inventory, run_checks(inventory, timeline), diagnosis, advice, timeline, language)
+    language = language or call.project.settings.language
+    with call.workspace() as workspace, call.progress() as progress:
+        found = examine(workspace, call.actor, until=until, progress=progress)
+    answer = reply(
+        found.profile,
+        found.findings,
+        found.diagnosis,
+        found.recommendation,
+        call.project.timeline,
+        language,
+    )
     if call.json:
-        call.say(answer)
+        call.answer(answer)
     else:
+        call.heading(language)
         show(answer, language)
 
 
@@ -62,21 +51,13 @@ def features(call: CliContext, as_of: str, output: Path) -> None:
     Example:
       kizuna features --as-of 2017-10-01 --output features.parquet
     """
-    from serving.application.data.feature_export import cohort_features, write_parquet
+    from serving.application.data.feature_export import export_features
 
-    project, output = call.project, parquet(output)
-    with call.progress() as report:
-        table = cohort_features(
-            call.store,
-            project.indicators,
-            project.settings.features,
-            project.churn,
-            project.timeline,
-            call.instant(as_of),
-            report,
-        )
-    write_parquet(table, output)
-    call.say(
+    output = parquet(output)
+    with call.workspace() as workspace, call.progress() as progress:
+        table = export_features(workspace, call.actor, as_of, progress).table
+    _write(table, output)
+    call.answer(
         {"file": str(output), "customers": table.num_rows, "columns": table.column_names},
         f"Wrote {table.num_rows:,} customers × {table.num_columns - 1:,} features to {output}.",
     )
@@ -93,14 +74,23 @@ def backtest(call: CliContext, as_of: str, output: Path) -> None:
     Example:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
-    from serving.application.data.feature_export import write_parquet
-    from training.backtest import backtest as look_back
+    from serving.application.models.backtest import backtest as look_back
 
     output = parquet(output)
-    with call.progress() as report:
-        table = look_back(call.store, call.plan(), call.instant(as_of), report)
-    write_parquet(table, output)
-    call.say(
+    with call.workspace() as workspace, call.progress() as progress:
+        table = look_back(workspace, call.actor, as_of, progress).table
+    _write(table, output)
+    call.answer(
         {"file": str(output), "customers": table.num_rows},
         f"Wrote what would have been said of {table.num_rows:,} customers on {as_of} to {output}.",
     )
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    """Write a table as Parquet in one step: what was there stays until the new file is whole."""
+    import pyarrow.parquet as pq
+
+    from serving.state.atomic_write import in_one_step
+
+    with in_one_step(file) as unfinished:
+        pq.write_table(table, unfinished)

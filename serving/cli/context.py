@@ -1,11 +1,10 @@
-"""One call of the command: the project, its store and records, the clock, and the way to answer."""
+"""One call of the command: its project and clock, the workspace of the use cases, and the way to answer."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +17,10 @@ from serving.cli.progress import progress
 
 if TYPE_CHECKING:
     from features.event_store import EventStore
+    from serving.application.permissions import Actor
+    from serving.application.workspace import ProjectFolder, Workspace
     from serving.project.settings import Project
     from serving.state.database import Database
-    from training.registry.mlflow_tracking import Tracking
-    from training.train import TrainingConfig
 
 LANGUAGES = click.Choice(["en", "ja"])
 FORMATS = click.Choice(["table", "csv", "json"])
@@ -85,41 +84,64 @@ class CliContext:
 
         return Database(self.project.records)
 
-    def plan(self) -> TrainingConfig:
-        """What the recipe of training is made of."""
-        from training.train import TrainingConfig
+    @property
+    def actor(self) -> Actor:
+        """Whoever sits at this machine."""
+        from serving.application.permissions import COMMAND_LINE
 
-        settings = self.project.settings
-        return TrainingConfig(
-            timeline=self.project.timeline,
-            indicators=self.project.indicators,
-            features=settings.features,
-            churn=settings.churn,
-            tiers=settings.tiers,
-            contacts=settings.capacity.contacts,
-        )
+        return COMMAND_LINE
 
-    def tracking(self) -> Tracking:
-        from training.registry.mlflow_tracking import Tracking
+    @contextmanager
+    def workspace(self) -> Iterator[Workspace]:
+        """The open project that a use case works on."""
+        from serving.application.workspace import open_workspace
+        from serving.project.clock import project_clock
 
-        return Tracking(self.project.settings.tracking_uri, self.project.folder)
+        workspace = open_workspace(self.project, project_clock(self.project))
+        with workspace.database:
+            yield workspace
+
+    def new_project(self, folder: Path | None = None) -> ProjectFolder:
+        """The folder in which a project is to be made."""
+        from serving.application.workspace import ProjectFolder
+        from serving.project.clock import system_clock
+
+        return ProjectFolder(folder or self.folder, system_clock)
 
     @property
     def now(self) -> int:
-        return time.time_ns() // 1_000
+        """The present instant of the project."""
+        from serving.project.clock import project_clock
 
-    def instant(self, date: str) -> int:
-        """The instant of a date as typed; one that has not come yet is refused."""
-        instant = self.project.timeline.instant(date)
-        if instant > self.now:
-            raise UsageError(
-                f"cannot use the date {date}: it has not come yet. Give a date in the past, or none at all."
-            )
-        return instant
+        return project_clock(self.project)()
+
+    def day(self, instant: int) -> str:
+        """An instant as a person reads it, in the project's time zone, to the second."""
+        return self.project.timeline.local(instant).isoformat(timespec="seconds")
 
     def say(self, answer: dict[str, Any], *lines: str) -> None:
         """Print the answer: one JSON object with --json, else these lines."""
-        click.echo(json.dumps(answer, ensure_ascii=False) if self.json else "\n".join(lines))
+        if self.json:
+            click.echo(json.dumps(answer, ensure_ascii=False))
+        else:
+            click.echo("\n".join(lines))
+
+    def answer(self, answer: dict[str, Any], *lines: str) -> None:
+        """Print the answer of a project, as `say`; a simulated project says that its time is simulated."""
+        if self.project.simulated:
+            answer = {**answer, "simulated_time": True}
+            lines = (self._simulated_time(self.project.settings.language), *lines)
+        self.say(answer, *lines)
+
+    def heading(self, language: str) -> None:
+        """Above a table, say that the project's time is simulated, where it is."""
+        if self.project.simulated:
+            click.echo(self._simulated_time(language))
+
+    def _simulated_time(self, language: str) -> str:
+        from features.catalog.display_names import in_language
+
+        return f"{in_language(language, 'simulated time', 'シミュレーション時刻')}: {self.day(self.now)}"
 
     def progress(self) -> AbstractContextManager[Callable[[str, float], None]]:
         return progress()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from features.errors import UsageError
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.schemas.terms import HOOKS, OUTCOMES, STAGES
 
@@ -68,26 +67,24 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
       kizuna report --months 3 --output report.csv --language ja
       kizuna --json report
     """
-    from serving.reports.asking import report_inputs
-    from serving.reports.compute import compute_report
+    from serving.application.lists.report import engagement_report
     from serving.reports.formats import rendered, show
     from serving.reports.report import reply
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
-    with call.records() as records, call.progress() as progress:
-        survey = compute_report(
-            call.store, report_inputs(call.project, call.store, records, int(months), call.now), progress
-        )
-    answer = reply(survey, language)
+    with call.workspace() as workspace, call.progress() as progress:
+        data = engagement_report(workspace, call.actor, int(months), progress)
+    answer = reply(data, language)
     if output is not None:
         content = rendered(answer, output, language)
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(content)
-        call.say({"file": str(output), "period": answer["period"]}, f"Wrote {output}.")
+        call.answer({"file": str(output), "period": answer["period"]}, f"Wrote {output}.")
     elif call.json:
-        call.say(answer)
+        call.answer(answer)
     else:
+        call.heading(language)
         show(answer, language)
 
 
@@ -117,21 +114,17 @@ def plan(
       kizuna plan --limit 20 --language ja
       kizuna plan --touch high --outcome planned --format csv --output calls.csv
     """
-    from serving.actions.plan_file import rows_matching
-    from serving.application.lists.make_plan import chosen_playbook, make_plan
-    from serving.lists.score_reader import ScoreReader
+    from serving.application.lists.make_plan import make_plan
     from serving.presentation.plan import as_csv, as_json, reply, show
     from serving.state.atomic_write import in_one_step
 
-    project, settings = call.project, call.project.settings
-    language = language or settings.language
+    language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
-    written = chosen_playbook(project, playbook)
-    with call.records() as records, call.progress() as progress:
-        kept = make_plan(project, call.store, records, written, progress)
-        replies = ScoreReader.current(records, project, call.store)
-    answer = reply(kept, replies, rows_matching(kept, cut), limit or settings.capacity.contacts, language)
+    with call.workspace() as workspace, call.progress() as progress:
+        made = make_plan(workspace, call.actor, playbook=playbook, choice=cut, limit=limit, progress=progress)
+    answer = reply(made.plan, made.scores, made.rows, made.limit, language)
     if shape == "table":
+        call.heading(language)
         show(answer, language)
         return
     text = (as_csv(answer, language) if shape == "csv" else as_json(answer)).encode("utf-8")
@@ -140,7 +133,7 @@ def plan(
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.say({"file": str(output), "customers": len(answer["customers"])}, f"Wrote {output}.")
+        call.answer({"file": str(output), "customers": len(answer["customers"])}, f"Wrote {output}.")
 
 
 @click.command()
@@ -148,18 +141,8 @@ def plan(
 @click.pass_obj
 def playbook(call: CliContext, file: Path | None) -> None:
     """Write the default playbook to FILE [playbook.toml in the project folder], to edit it."""
-    from serving.actions.playbook import FILE, default_text
+    from serving.application.operation.write_playbook import write_playbook
 
-    target = file or call.project.folder / FILE
-    try:
-        with target.open("x", encoding="utf-8") as unwritten:
-            unwritten.write(default_text())
-    except FileExistsError:
-        raise UsageError(
-            f"cannot write {target}: it is there already. Edit it, or name another file."
-        ) from None
-    except FileNotFoundError:
-        raise UsageError(
-            f"cannot write {target}: there is no folder {target.parent}. Make it first."
-        ) from None
-    call.say({"file": str(target)}, f"Wrote {target}. Edit it, then run `kizuna plan`.")
+    place = call.new_project(call.project.folder if file is None else None)
+    written = write_playbook(place, call.actor, file)
+    call.say({"file": str(written.file)}, f"Wrote {written.file}. Edit it, then run `kizuna plan`.")

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from features.errors import KizunaError, UsageError
-from serving.cli.admin import audit, erase, keys, serve
+from serving.cli.admin import audit, erase, keys, readmit, serve
 from serving.cli.analysis import backtest, doctor, features
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import cuts, plan, playbook, report
 from serving.cli.models import models
 from serving.cli.package import package
-from serving.cli.readmission import readmit
 from serving.cli.simulate import simulate
 
 if TYPE_CHECKING:
@@ -65,9 +64,9 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
 @click.pass_obj
 def init(call: CliContext, folder: Path | None) -> None:
     """Write a commented kizuna.toml into FOLDER (or the project folder)."""
-    from serving.project.template import write
+    from serving.application.operation.create_project import create_project
 
-    file = write(folder or call.folder, "kizuna.toml")
+    file = create_project(call.new_project(folder), call.actor).file
     call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
 
 
@@ -75,24 +74,11 @@ def init(call: CliContext, folder: Path | None) -> None:
 @click.pass_obj
 def ingest(call: CliContext) -> None:
     """Run the sources into the event store; doing it twice changes nothing."""
-    project, settings = call.project, call.project.settings
-    if not settings.sources:
-        from features.errors import ConfigurationError
+    from serving.application.data.ingest import ingest as ingest_sources
 
-        raise ConfigurationError(
-            f"cannot ingest: {project.folder / 'kizuna.toml'} names no source. Add one, as in "
-            '`[[sources]]`, `name = "orders"`, `query = "select …"`.',
-            field="sources",
-        )
-    with call.progress() as report:
-        receipts = call.store.ingest(
-            settings.sources,
-            settings.attributes,
-            folder=project.folder,
-            timeline=project.timeline,
-            now=call.now,
-            progress=report,
-        )
+    with call.workspace() as workspace, call.progress() as progress:
+        result = ingest_sources(workspace, call.actor, progress)
+    receipts = result.sources
     lines = [
         f"{receipt.source}: {receipt.read:,} read, {receipt.new:,} new, "
         f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, "
@@ -103,7 +89,9 @@ def ingest(call: CliContext) -> None:
     ]
     if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):
         lines.append("`kizuna doctor` says why rows were quarantined.")
-    call.say({"sources": [vars(receipt) for receipt in receipts], "data_version": call.store.version}, *lines)
+    call.answer(
+        {"sources": [vars(receipt) for receipt in receipts], "data_version": result.data_version}, *lines
+    )
 
 
 @kizuna.command()
@@ -117,22 +105,12 @@ def train(call: CliContext, until: str | None, tune: int | None) -> None:
 
     A search with --tune that is stopped goes on where it was when it is started again.
     """
+    from serving.application.models.train import train as train_model
     from serving.presentation.training import reply, summary_lines
-    from training.train import train as learn
-    from training.tuning import Tuning
 
-    tuning = None if tune is None else Tuning(tune, call.project.state / "tuning.db")
-    with call.progress() as report:
-        verdict = learn(
-            call.store,
-            call.plan(),
-            call.tracking(),
-            now=call.now,
-            until=None if until is None else call.instant(until),
-            tuning=tuning,
-            progress=report,
-        )
-    call.say(reply(verdict), *summary_lines(verdict))
+    with call.workspace() as workspace, call.progress() as progress:
+        result = train_model(workspace, call.actor, until=until, trials=tune, progress=progress)
+    call.answer(reply(result), *summary_lines(result))
 
 
 @kizuna.command()
@@ -141,39 +119,39 @@ def train(call: CliContext, until: str | None, tune: int | None) -> None:
 )
 @click.pass_obj
 def score(call: CliContext, as_of: str | None) -> None:
-    """Score every customer with the champion."""
-    from serving.scoring.batch import score as score_all
-    from serving.state.active_model import adopt, no_champion
-    from serving.state.database import ScoreFile
-    from serving.state.score_file import save
-    from training.labels.cohort import IN_COHORT
+    """Score every customer with the champion.
 
-    project, now = call.project, call.now
-    when = None if as_of is None else call.instant(as_of)
-    with call.records() as records, call.progress() as report:
-        report("loading the champion", 0.0)
-        found = call.tracking().champion()
-        if found is None:
-            raise no_champion()
-        champion = adopt(records, project.state, *found, now)
-        newest = call.store.newest()
-        when = project.timeline.as_of_after(newest or now, now) if when is None else when
-        answers, facts = score_all(call.store, champion, when, now, report)
-        file = save(project.scores, answers, facts)
-        records.use_scores(ScoreFile(file, when, champion.version, facts.data_version, len(answers), now))
-    inside = int((answers.status == IN_COHORT).sum())
-    day = project.timeline.name(when)
-    call.say(
+    A day far beyond the end of the data (more than a week, and more than a third of the horizon) is scored
+    with a warning, and `kizuna notify` refuses such scores.
+    """
+    from serving.application.models.score import score as score_everyone
+
+    with call.workspace() as workspace, call.progress() as progress:
+        result = score_everyone(workspace, call.actor, as_of=as_of, progress=progress)
+    day, beyond = call.project.timeline.name(result.as_of), result.beyond_data
+    warnings = (
+        []
+        if beyond is None
+        else [
+            f"{beyond.sentence(call.project.timeline)}, so customers look silent who may not be. "
+            "Ingest newer events with `kizuna ingest`, or give an earlier date; `kizuna notify` refuses "
+            "these scores."
+        ]
+    )
+    call.answer(
         {
             "as_of": day,
-            "model_version": champion.version,
-            "data_version": facts.data_version,
-            "customers": len(answers),
-            "cohort": inside,
-            "file": file,
+            "model_version": result.model_version,
+            "data_version": result.data_version,
+            "customers": result.customers,
+            "cohort": result.cohort,
+            "file": result.file,
+            "warnings": warnings,
         },
-        f"Scored {inside:,} customers who can still leave as of {day} with model {champion.version} "
-        f"({len(answers) - inside:,} others have a status). See `kizuna at-risk`.",
+        f"Scored {result.cohort:,} customers who can still leave as of {day} with model "
+        f"{result.model_version} ({result.customers - result.cohort:,} others have a status). "
+        "See `kizuna at-risk`.",
+        *(f"  warning: {warning}" for warning in warnings),
     )
 
 
@@ -208,23 +186,23 @@ def at_risk(
       kizuna --json at-risk --limit 100
     """
     from serving.actions.plan_lookup import columns
+    from serving.application.lists.at_risk import list_at_risk
     from serving.lists.ranking import ListFilter
-    from serving.lists.score_reader import ScoreReader
     from serving.presentation.lists import as_csv, as_json, show
     from serving.state.atomic_write import in_one_step
 
-    settings = call.project.settings
-    language = language or settings.language
+    language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
-    with call.records() as records:
-        replies = ScoreReader.current(records, call.project, call.store)
-    wanted = ListFilter(limit or settings.capacity.contacts, order_by=order_by, cut=cut)
-    listed = replies.at_risk(wanted, language)
+    with call.workspace() as workspace:
+        choice = ListFilter(limit, order_by=order_by, cut=cut)
+        found = list_at_risk(workspace, call.actor, choice, language)
+        listed = found.source | {"customers": list(found.customers)}
     if shape == "table":
+        call.heading(language)
         show(listed, language)
         return
     if shape == "csv":
-        more = () if replies.plan is None else columns(language)
+        more = columns(language) if found.planned else ()
         text = as_csv(listed, language, more).encode("utf-8")
     else:
         text = as_json(listed).encode("utf-8")
@@ -233,7 +211,7 @@ def at_risk(
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.say({"file": str(output), "customers": len(listed["customers"])}, f"Wrote {output}.")
+        call.answer({"file": str(output), "customers": len(listed["customers"])}, f"Wrote {output}.")
 
 
 @kizuna.command()
@@ -242,18 +220,17 @@ def at_risk(
 @click.pass_obj
 def explain(call: CliContext, customer: str, language: str | None) -> None:
     """One customer: score, reasons, and what changed since the scores before."""
-    from serving.lists.score_reader import ScoreReader
+    from serving.application.lists.explain import explain as explain_customer
     from serving.presentation.lists import show_explanation
     from serving.presentation.plan import show_plan
 
     language = language or call.project.settings.language
-    with call.records() as records:
-        answer = ScoreReader.current(records, call.project, call.store).explain(
-            customer, language, call.store
-        )
+    with call.workspace() as workspace:
+        answer = explain_customer(workspace, call.actor, customer, language)
     if call.json:
-        call.say(answer)
+        call.answer(answer)
     else:
+        call.heading(language)
         show_explanation(answer, language)
         show_plan(answer["customer"], language)
 

@@ -20,15 +20,24 @@ from serving.cli.context import CliContext
 def simulate(call: CliContext, folder: Path, customers: int, months: int, seed: int) -> None:
     """Write a project of a simulated subscription service, with the truth about it apart.
 
+    Its time stands still at the end of the record: now.txt holds the instant, and every answer says so.
+
     \b
     Example:
       kizuna simulate shop --customers 20000
       kizuna -C shop ingest
     """
-    from features.simulation.simulate import simulate as write
+    from serving.application.operation.create_project import simulate as write_project
 
-    with call.progress() as report:
-        written = write(folder, customers=customers, months=months, seed=seed, progress=report)
+    with call.progress() as progress:
+        written = write_project(
+            call.new_project(folder),
+            call.actor,
+            customers=customers,
+            months=months,
+            seed=seed,
+            progress=progress,
+        )
     call.say(
         {
             "folder": str(folder),

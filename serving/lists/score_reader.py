@@ -23,9 +23,10 @@ from serving.lists.ranking import Cursor, ListFilter, Rows, at_risk, page
 from serving.project.settings import Project
 from serving.scoring.explained_changes import what_changed
 from serving.state.active_model import load
-from serving.state.database import Database, ScoreFile
+from serving.state.database import Database
 from serving.state.score_file import Ints, ScoreMetadata, Scores
 from serving.state.score_file import load as load_scores
+from serving.state.score_index import ScoreFile, current_scores, scores_before
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT, STATUSES
@@ -52,7 +53,7 @@ class ScoreReader:
     @staticmethod
     def current(records: Database, project: Project, store: EventStore) -> ScoreReader:
         """From the scores in use."""
-        current = records.scores()
+        current = current_scores(records)
         if current is None:
             raise ModelError(
                 "cannot answer: nothing has been scored yet. Run `kizuna score` first "
@@ -64,7 +65,7 @@ class ScoreReader:
     def of_file(records: Database, project: Project, store: EventStore, kept: ScoreFile) -> ScoreReader:
         """From the scores of one file."""
         scores = load_scores(project.scores / kept.file)
-        earlier = records.scores_before(kept.as_of)
+        earlier = scores_before(records, kept.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
         return ScoreReader(
             scores,

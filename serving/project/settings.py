@@ -47,6 +47,18 @@ class CapacitySettings(BaseModel):
     contacts: int = Field(default=500, ge=1, description="how many customers can be approached per list")
 
 
+class SimulatedSettings(BaseModel):
+    """`[simulated]`: a project whose time is not this machine's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    now: str = Field(
+        min_length=1,
+        description="the file, from the project folder, that holds the present instant of a simulated "
+        "project; `kizuna simulate` writes it",
+    )
+
+
 class Settings(BaseModel):
     """Everything a `kizuna.toml` can say."""
 
@@ -82,6 +94,9 @@ class Settings(BaseModel):
         default_factory=dict, description="files for other systems; salesforce and hubspot are there already"
     )
     webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told of changes")
+    simulated: SimulatedSettings | None = Field(
+        None, description="only in simulated projects: where the present instant is written"
+    )
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
 
 
@@ -91,6 +106,19 @@ class Project:
 
     folder: Path
     settings: Settings
+    webhook_problem: ConfigurationError | None = None
+    """Why a webhook cannot be used: the environment does not have a variable that it names."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the project's time is simulated; every answer then says so."""
+        return self.settings.simulated is not None
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """Who is told of changes; raises `ConfigurationError` where a variable that one names is missing."""
+        if self.webhook_problem is not None:
+            raise self.webhook_problem
+        return self.settings.webhooks
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -136,7 +164,8 @@ def read(folder: Path) -> Project:
             f"cannot read {file}: it is not valid TOML ({error}). Put that place right."
         ) from None
     try:
-        project = Project(folder, Settings.model_validate(fill_in(words, os.environ, file)))
+        problem = _drop_unusable_webhooks(words, file)
+        project = Project(folder, Settings.model_validate(fill_in(words, os.environ, file)), problem)
     except ValidationError as error:
         # A misspelt key often makes another one missing: speak of the misspelt one.
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
@@ -150,6 +179,24 @@ def read(folder: Path) -> Project:
     except ConfigurationError as error:
         raise ConfigurationError(f"cannot use {file}: {error.message}") from None
     return project
+
+
+def _drop_unusable_webhooks(words: dict[str, Any], file: Path) -> ConfigurationError | None:
+    """Take out webhooks whose variables the environment lacks: only `kizuna notify` needs them.
+
+    Returns the first problem, which it then raises.
+    """
+    entries, problem = words.get("webhooks"), None
+    if not isinstance(entries, list):
+        return None
+    usable = []
+    for entry in entries:
+        try:
+            usable.append(fill_in(entry, os.environ, file))
+        except ConfigurationError as error:
+            problem = problem or error
+    words["webhooks"] = usable
+    return problem
 
 
 def fill_in(value: Any, environment: Mapping[str, str], file: Path) -> Any:

@@ -8,6 +8,7 @@ from serving.project.settings import Project
 from serving.reports.compute import ReportRequestData
 from serving.state.active_model import in_use
 from serving.state.database import Database
+from serving.state.score_index import current_champion
 
 
 def report_inputs(
@@ -17,7 +18,7 @@ def report_inputs(
     newest = store.newest()
     if newest is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
-    champion = in_use(records, project.state) if records.champion() is not None else None
+    champion = in_use(records, project.state) if current_champion(records) is not None else None
     return ReportRequestData(
         project.indicators,
         project.churn,

@@ -21,7 +21,7 @@ from features.events.schema import ATTRIBUTE
 from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable
+from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable, drop_unused_values
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import RankedReasons, rank_reasons
 from training.labels.cohort import IN_COHORT, UNKNOWN, statuses
@@ -101,10 +101,15 @@ def score(
     as_of: int,
     now: int,
     progress: Callable[[str, float], None] | None = None,
+    *,
+    company_kinds: frozenset[str] = frozenset(),
 ) -> tuple[ScoreTable, ScoreMetadata]:
-    """Answers for every customer known at the as-of date, computed bucket by bucket."""
+    """Answers for every customer known at the as-of date, computed bucket by bucket.
+
+    `company_kinds` are the company's own doing: they do not say until when the data covers customers.
+    """
     store = store.pinned()
-    bundle, parts, seen = champion.bundle, [], []
+    bundle, parts, seen, covered = champion.bundle, [], [], []
     attributes = SegmentAttributes()
     for done, history in enumerate(store.histories()):
         if progress:
@@ -112,9 +117,10 @@ def score(
         said = replace(score_customers(bundle, history, as_of), attributes=attributes.of(history, as_of))
         parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
         seen.append(newest(history, as_of))
+        covered.append(newest(history, as_of, ignoring=company_kinds))
     answers = ScoreTable.joined(parts)
     segments = {name: codes for name, codes in answers.attributes.items() if name in attributes.values}
-    answers = replace(answers, attributes=segments)
+    answers, values = drop_unused_values(replace(answers, attributes=segments), attributes.values)
     if not (answers.status == IN_COHORT).any():
         timeline = Timeline(bundle.timezone)
         last = store.newest()
@@ -129,18 +135,19 @@ def score(
         fingerprint=bundle.fingerprint,
         data_version=store.version,
         newest=max((instant for instant in seen if instant is not None), default=None),
+        covered_until=max((instant for instant in covered if instant is not None), default=None),
         evidence=bundle.evidence,
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
         scored_at=now,
-        attributes=attributes.values,
+        attributes=values,
     )
     return answers, facts
 
 
-def newest(history: History, as_of: int) -> int | None:
+def newest(history: History, as_of: int, ignoring: frozenset[str] = frozenset()) -> int | None:
     """The newest event known before the as-of date; what is known about a customer is no event."""
-    attribute = [name.startswith(ATTRIBUTE) for name in history.kind_names]
+    attribute = [name.startswith(ATTRIBUTE) or name in ignoring for name in history.kind_names]
     past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
     if any(attribute):
         past &= ~np.array(attribute)[history.kinds]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from features.errors import ModelError
 from serving.state.database import Database
+from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 
 REMEDY = (
@@ -22,23 +23,26 @@ class ActiveModel:
     version: str
     bundle: Bundle
 
+    @property
+    def pointer(self) -> tuple[str, str]:
+        """Version and fingerprint, as the database has them."""
+        return self.version, self.bundle.fingerprint
 
-def adopt(records: Database, state: Path, version: str, folder: Path, now: int) -> ActiveModel:
-    """Copy this bundle into the project and make it the one in use; a damaged one changes nothing."""
+
+def import_bundle(state: Path, version: str, folder: Path) -> ActiveModel:
+    """Copy this bundle into the project, checked; it is in use only once `use_scores` says so."""
     bundle = Bundle.load(folder)
     home = _home(state, version, bundle.fingerprint)
     if home.is_dir():
         load(state, version, bundle.fingerprint)
     else:
         bundle.save(home)
-    if records.champion() != (version, bundle.fingerprint):
-        records.use_champion(version, bundle.fingerprint, now)
     return ActiveModel(version, bundle)
 
 
 def in_use(records: Database, state: Path) -> ActiveModel:
     """The champion this project scores with."""
-    pointer = records.champion()
+    pointer = current_champion(records)
     if pointer is None:
         raise no_champion()
     return load(state, *pointer)

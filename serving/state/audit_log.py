@@ -1,4 +1,4 @@
-"""Who asked the service for whom: customers by key.
+"""The audit log: who changed what, and who asked the service for whom. Customers are named by key.
 
 A service at work is asked thousands of times a second. A row therefore holds the calls of one caller and
 action between two looks of the service: writing a row for each call would hold answers up.
@@ -12,25 +12,10 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, RowMapping, String, Table, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
-from serving.state.database import TABLES, Database
-
-CALLS = Table(
-    "calls",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("newest_at", BigInteger, nullable=False),
-    Column("who", String(100), nullable=False),
-    Column("action", String(50), nullable=False),
-    Column("calls", Integer, nullable=False),
-    Column("at", LargeBinary, nullable=False),
-    Column("customers", LargeBinary, nullable=False),
-    Column("keys", LargeBinary, nullable=False),
-)
-"""Of each call when it was (eight bytes, microseconds UTC) and how many customers it asked for (four bytes);
-the customer keys of all calls one after the other (eight bytes each). Rows written in one step share
-`newest_at`, the instant of their newest call."""
+from serving.state.database import Database
+from serving.state.tables import AUDIT, CALLS
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +26,52 @@ class AccessRecord:
     who: str
     action: str
     keys: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One line of the audit log: an action, or a call that asked for customers."""
+
+    at: int
+    who: str
+    action: str
+    customers: int
+    """How many customers it was about."""
+    details: str = ""
+
+
+def record_action(
+    connection: Connection, who: str, action: str, now: int, *, customer: int | None = None, details: str = ""
+) -> None:
+    """Write what somebody changed, in the transaction of the change; customers are named by key only."""
+    connection.execute(
+        insert(AUDIT).values(
+            at=now, who=who[:100], action=action, customer_key=customer, details=details[:1000]
+        )
+    )
+
+
+def audit_entries(database: Database, *, customer: int | None = None, limit: int = 100) -> list[AuditEntry]:
+    """The newest entries of both kinds, newest first; of one customer, those about them."""
+    accesses = [
+        AuditEntry(access.at, access.who, access.action, len(access.keys))
+        for access in newest_accesses(database, customer=customer, limit=limit)
+    ]
+    actions = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+    if customer is not None:
+        actions = actions.where(AUDIT.c.customer_key == customer)
+    with database.reading() as connection:
+        entries = [
+            AuditEntry(
+                row["at"],
+                row["who"],
+                row["action"],
+                0 if row["customer_key"] is None else 1,
+                row["details"],
+            )
+            for row in connection.execute(actions).mappings()
+        ]
+    return sorted(accesses + entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
 def record_accesses(records: Database, asked: Sequence[AccessRecord]) -> None:

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from serving.state.database import TABLES, Database
-
-OUTBOX = Table(
-    "outbox",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("key", String(32), nullable=False, unique=True),
-    Column("webhook", String(100), nullable=False),
-    Column("content", Text, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_at", BigInteger, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("sent_at", BigInteger),
-    Column("trouble", String(500), nullable=False, default=""),
-)
+from serving.state.database import Database
+from serving.state.tables import OUTBOX
 
 
 @dataclass(frozen=True)

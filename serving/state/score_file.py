@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,8 @@ class ScoreMetadata:
     data_version: str
     newest: int | None
     """The newest event behind them."""
+    covered_until: int | None = field(default=None, kw_only=True)
+    """The newest event of the customers' own, not of the company's doing: until when the data covers them."""
     evidence: str
     amounts: bool
     """Whether events carry amounts, so that there is a value at risk."""
@@ -194,15 +196,36 @@ def load(file: Path) -> Scores:
     return Scores(ScoreTable(**columns, attributes=attributes), ScoreMetadata(**told))
 
 
-def without(file: Path, key: int) -> bool:
-    """Rewrite a score file without this customer; says whether they were in it."""
+def without_customer(file: Path, key: int) -> bool:
+    """Rewrite a score file without this customer; says whether it had to be.
+
+    Attribute values that no remaining row has go too: an e-mail address or a birthday is known by one
+    customer alone. That is also so where the customer has no row, but was known by their attributes.
+    """
     scores = load(file)
     row = scores.row(key)
-    if row is None:
+    rows = np.arange(len(scores.answers))
+    answers = scores.answers if row is None else scores.answers.take(np.delete(rows, row))
+    answers, values = drop_unused_values(answers, scores.facts.attributes)
+    if row is None and values == scores.facts.attributes:
         return False
-    kept = np.delete(np.arange(len(scores.answers)), row)
-    save(file.parent, scores.answers.take(kept), scores.facts)
+    save(file.parent, answers, replace(scores.facts, attributes=values))
     return True
+
+
+def drop_unused_values(
+    answers: ScoreTable, values: Mapping[str, tuple[str, ...]]
+) -> tuple[ScoreTable, dict[str, tuple[str, ...]]]:
+    """Scores and the values of their attributes, without the values that no row has."""
+    codes, used_values = {}, {}
+    for name, known in values.items():
+        used = np.zeros(len(known) + 1, dtype=bool)
+        used[answers.attributes[name]] = True
+        used[-1] = False  # the code of no value, -1
+        renumbered = np.append(np.cumsum(used[:-1]) - 1, -1).astype(np.int32)
+        codes[name] = renumbered[answers.attributes[name]]
+        used_values[name] = tuple(value for value, one in zip(known, used, strict=False) if one)
+    return replace(answers, attributes=codes), used_values
 
 
 def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:

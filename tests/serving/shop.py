@@ -13,9 +13,9 @@ from features.engine.snapshot import Snapshot, snapshot
 from features.timeline import DAY
 from serving.cli.context import CliContext
 from serving.scoring.batch import score
-from serving.state.active_model import adopt
-from serving.state.database import ScoreFile
+from serving.state.active_model import import_bundle
 from serving.state.score_file import save
+from serving.state.score_index import ScoreFile, use_scores
 from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle
@@ -150,9 +150,10 @@ def score_all(folder: Path, bundle: Path, version: str = "1", dates: tuple[str, 
     call = CliContext(folder)
     project = call.project
     with call.records() as records:
-        champion = adopt(records, project.state, version, bundle, call.now)
+        champion = import_bundle(project.state, version, bundle)
         for date in dates:
             as_of = project.timeline.instant(date)
             answers, facts = score(call.store, champion, as_of, call.now)
             name = save(project.scores, answers, facts)
-            records.use_scores(ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now))
+            file = ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now)
+            use_scores(records, file, champion.pointer)

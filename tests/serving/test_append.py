@@ -15,6 +15,7 @@ from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score, score_customers
 from serving.scoring.live import append, beside_stored
 from serving.state.active_model import ActiveModel
+from serving.state.api_keys import add_key
 from serving.state.audit_log import newest_accesses
 from serving.state.score_file import SCHEMA
 from tests.serving.running import serving
@@ -132,8 +133,8 @@ def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:
 
 def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path) -> None:
     with CliContext(own_shop).records() as records:
-        score_only = {"authorization": "Bearer " + records.add_key("scorer", ("score",), 0)}
-        writer = {"authorization": "Bearer " + records.add_key("crm", ("score", "write"), 0)}
+        score_only = {"authorization": "Bearer " + add_key(records, "scorer", ("score",), 0, who="test")}
+        writer = {"authorization": "Bearer " + add_key(records, "crm", ("score", "write"), 0, who="test")}
     with serving(own_shop, "--host", "0.0.0.0") as running:
         status, said = running.post("/v1/predict", SENT, score_only)
         assert (status, said["error"]["code"]) == (403, "wrong_scope")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from serving.api.rate_limit import RateLimiter
 from serving.cli.context import CliContext
+from serving.state.api_keys import add_key, revoke_keys, rotate_key
 from tests.serving.running import serving
 
 
@@ -24,7 +25,7 @@ def test_a_key_that_asks_too_fast_gets_429_and_may_ask_again(own_shop: Path) -> 
     toml = own_shop / "kizuna.toml"
     toml.write_text(toml.read_text() + "\n[service]\nrequests_per_second = 3\n")
     with CliContext(own_shop).records() as records:
-        bearer = {"authorization": "Bearer " + records.add_key("crm", ("read",), 0)}
+        bearer = {"authorization": "Bearer " + add_key(records, "crm", ("read",), 0, who="test")}
     with serving(own_shop, "--host", "0.0.0.0") as running:
         said = [running.post("/v1/score", {"customer_ids": ["c0003"]}, bearer) for _ in range(12)]
         statuses = [status for status, _ in said]
@@ -42,7 +43,7 @@ def test_a_key_that_asks_too_fast_gets_429_and_may_ask_again(own_shop: Path) -> 
 def test_a_key_is_changed_without_locking_anybody_out(own_shop: Path) -> None:
     call = CliContext(own_shop)
     with call.records() as records:
-        old = records.add_key("crm", ("read",), call.now)
+        old = add_key(records, "crm", ("read",), call.now, who="test")
     with call.records() as records, serving(own_shop, "--host", "0.0.0.0") as running:
 
         def opens(key: str) -> bool:
@@ -50,12 +51,12 @@ def test_a_key_is_changed_without_locking_anybody_out(own_shop: Path) -> None:
             return running.post("/v1/score", asked, {"authorization": f"Bearer {key}"})[0] == 200
 
         assert opens(old)
-        new = records.rotate_key("crm", call.now, grace=4_000_000)
+        new = rotate_key(records, "crm", call.now, grace=4_000_000, who="test")
         running.wait_for(lambda: opens(new))
         assert opens(old), "the old one still opens"
         running.wait_for(lambda: not opens(old))
         assert opens(new)
-        records.revoke_key("crm", call.now)
+        revoke_keys(records, "crm", call.now, who="test")
         running.wait_for(lambda: not opens(new))
 
 

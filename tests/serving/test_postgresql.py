@@ -17,6 +17,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.lists.ranking import Cursor, ListFilter
+from serving.state.api_keys import add_key
 from serving.state.audit_log import AccessRecord, newest_accesses, record_accesses
 from serving.state.database import Database
 from serving.state.outbox import Outbox
@@ -75,7 +76,7 @@ def database() -> Iterator[PostgresServer]:
 @pytest.mark.slow
 def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: PostgresServer) -> None:
     with Database(database.url) as records:
-        key = records.add_key("crm", ("read", "score"), 1)
+        key = add_key(records, "crm", ("read", "score"), 1, who="test")
         records.note("somebody", "erase", 2, customer=3)
         record_accesses(records, [AccessRecord(4, "crm", "score", np.array([5, -1]))])
         assert [one.keys.tolist() for one in newest_accesses(records, customer=5)] == [[5, -1]]

@@ -13,6 +13,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
+from serving.state.score_index import current_champion, current_scores, use_champion, use_scores
 from tests.serving.running import COMMAND, Server, serving
 from tests.serving.shop import DATES, score_all
 
@@ -57,13 +58,13 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
         assert running.post("/v1/predict", live)[1]["model_version"] == "1"
         call = CliContext(own_shop)
         with call.records() as records:
-            version, fingerprint = records.champion() or ("", "")
+            version, fingerprint = current_champion(records) or ("", "")
             home = own_shop / "state" / "bundles" / f"9-{fingerprint}"
             subprocess.run(
                 ["cp", "-r", own_shop / "state" / "bundles" / f"{version}-{fingerprint}", home], check=True
             )
             (home / "churn.txt").write_text("tree\n")
-            records.use_champion("9", fingerprint, call.now)
+            use_champion(records, "9", fingerprint, call.now)
         running.wait_for(lambda: "trouble" in running.ready())
         said = running.ready()
         assert (said["champion"], said["ready"]) == ("1", True)
@@ -73,7 +74,7 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
         assert "kizuna_trouble 1\n" in metrics
         assert "kizuna_refusals 1\n" in metrics
         with CliContext(own_shop).records() as records:
-            records.use_champion("1", fingerprint, call.now)
+            use_champion(records, "1", fingerprint, call.now)
         running.wait_for(lambda: "trouble" not in running.ready())
         assert "kizuna_trouble 0\n" in running.send("GET", "/metrics")[1].decode()
 
@@ -82,11 +83,12 @@ def test_a_damaged_score_file_is_refused_and_the_old_one_goes_on(own_shop: Path)
     with serving(own_shop) as running:
         before = running.post("/v1/score", {"customer_ids": ["c0003"]})
         with CliContext(own_shop).records() as records:
-            current = records.scores()
+            current, in_use = current_scores(records), current_champion(records)
             assert current is not None
+            assert in_use is not None
             whole = (own_shop / "state" / "scores" / current.file).read_bytes()
             (own_shop / "state" / "scores" / "half.arrow").write_bytes(whole[: len(whole) // 2])
-            records.use_scores(type(current)(**{**vars(current), "file": "half.arrow"}))
+            use_scores(records, type(current)(**{**vars(current), "file": "half.arrow"}), in_use)
         running.wait_for(lambda: "trouble" in running.ready())
         assert running.ready()["trouble"].endswith("is missing or damaged. Run `kizuna score` again.")
         assert running.post("/v1/score", {"customer_ids": ["c0003"]}) == before

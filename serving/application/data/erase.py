@@ -1,54 +1,162 @@
-"""Erasing a customer: from the events, every score file and plan and the identity, and then looking again."""
+"""Erasing a customer: from events, scores, plans and the identity, and then reading every file again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from features.errors import DataError, ModelError
 from features.event_store import EventStore
-from serving.actions.plan_file import FOLDER, delete_customer
-from serving.state.database import Database
-from serving.state.score_file import load, without
+from features.events.schema import ATTRIBUTE
+from serving.actions.plan_file import FOLDER as PLANS
+from serving.actions.plan_file import delete_customer
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.project.settings import Project
+from serving.state.audit_log import record_action
+from serving.state.backups import BackupRecord, known_backups
+from serving.state.score_file import Scores, load, without_customer
+from serving.state.trace_search import contains, files_below, identifying
+
+SQLITE = "sqlite:///"
 
 
-def erase(store: EventStore, scores: Path, records: Database, customer_id: str, now: int) -> dict[str, Any]:
-    """Remove every trace and say where was looked; scores go first, while the key is still known.
+@dataclass(frozen=True)
+class ErasedCustomer:
+    """The receipt of an erasure."""
 
-    A score file that cannot be read, and one that a broken run left unfinished, cannot be looked through:
-    it is deleted. Raises `UnknownCustomer` when not even a refused row names them.
+    customer_id: str
+    events: int
+    refused_rows: int
+    score_files: int
+    """Score files that were rewritten."""
+    score_files_deleted: tuple[str, ...]
+    """Score files that could not be read, and were deleted."""
+    checked: tuple[str, ...]
+    """Every file of the project's state and experiments that was read afterwards without a trace."""
+    left_in: tuple[str, ...]
+    """Files that still hold their id, or an attribute value that nobody else has, and cannot be rewritten."""
+    not_read: tuple[str, ...]
+    """Places outside the project that could not be searched."""
+    backups: tuple[BackupRecord, ...]
+    """Archives that were written before, which still hold the customer."""
+
+
+@use_case("erase")
+def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustomer:
+    """Remove every trace of a customer and say what was read afterwards.
+
+    Scores and plans go first, while the key is still known. A score file that cannot be read, and one that a
+    broken run left unfinished, is deleted. Raises `UnknownCustomer` when not even a refused row names them,
+    `DataError` when something wrote them again at the same time.
     """
+    store, project, database = workspace.store, workspace.project, workspace.database
     key = int(store.customers.keys(pa.array([customer_id], pa.string()))[0])
-    deleted = _delete(scores.glob(".*.arrow"))
-    files, rewritten = sorted(scores.glob("*.arrow")), 0
+    values = _values_only_of(store, key) if key >= 0 else ()
+    deleted = _delete(project.scores.glob(".*.arrow"))
+    files, rewritten = sorted(project.scores.glob("*.arrow")), 0
     for file in files if key >= 0 else ():
         try:
-            rewritten += without(file, key)
+            rewritten += without_customer(file, key)
         except ModelError:
             deleted += _delete([file])
     if key >= 0:
-        delete_customer(scores.parent / FOLDER, key)
+        delete_customer(project.state / PLANS, key)
     receipt = store.erase(customer_id)
-    left = (
-        [file.name for file in files if file.exists() and load(file).row(key) is not None] if key >= 0 else []
+    if EventStore(store.folder).customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
+        raise _written_meanwhile(customer_id, ["the events"])
+    again = [file.name for file in files if file.exists() and _holds(load(file), key, values)]
+    if again:
+        raise _written_meanwhile(customer_id, again)
+    with database.writing() as connection:
+        record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
+    checked, left_in = _search(project, identifying([customer_id, *values]))
+    return ErasedCustomer(
+        customer_id,
+        receipt.events,
+        receipt.quarantined,
+        rewritten,
+        tuple(deleted),
+        checked,
+        left_in,
+        _places_elsewhere(project),
+        tuple(known_backups(database)),
     )
-    if left or EventStore(store.folder).customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
-        raise DataError(
-            f"cannot vouch that '{customer_id}' is erased: traces were found afterwards in "
-            f"{', '.join(left) or 'the events'}. Something wrote at the same time: run `kizuna erase` again."
-        )
-    records.note("command line", "erase", now, customer=key if key >= 0 else None)
-    return {
-        "customer_id": customer_id,
-        "events": receipt.events,
-        "refused_rows": receipt.quarantined,
-        "score_files": rewritten,
-        "score_files_deleted": deleted,
-        "checked": [*receipt.checked, "scores", "plans"],
-    }
+
+
+def _values_only_of(store: EventStore, key: int) -> tuple[str, ...]:
+    """The attribute values of a customer that no event of anybody else says."""
+    own, others = set[str](), set[str]()
+    for history in store.histories():
+        customer = np.repeat(history.keys, np.diff(history.offsets))
+        attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
+        theirs = customer == key
+        for codes, names in (
+            (history.details, history.detail_names),
+            (history.places, history.place_names),
+            (history.channels, history.channel_names),
+        ):
+            others |= {names[code] for code in np.unique(codes[~theirs]).tolist() if code >= 0}
+        if theirs.any():
+            rows = np.flatnonzero(theirs & attribute[history.kinds])
+            own |= {history.detail_names[code] for code in history.details[rows].tolist() if code >= 0}
+            own |= {f"{value:g}" for value in history.values[rows].tolist() if value == value}
+    return tuple(sorted(own - others))
+
+
+def _holds(scores: Scores, key: int, values: Sequence[str]) -> bool:
+    """Whether scores have a row of the customer, or one of their values among those of an attribute."""
+    named = {value for known in scores.facts.attributes.values() for value in known}
+    return (key >= 0 and scores.row(key) is not None) or not named.isdisjoint(values)
+
+
+def _search(project: Project, texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every file of the state and of the experiments, read: those without a trace, and those with one."""
+    checked: list[str] = []
+    left: list[str] = []
+    for folder in _folders(project):
+        for file in files_below(folder):
+            inside = file.is_relative_to(project.folder)
+            name = file.relative_to(project.folder).as_posix() if inside else str(file)
+            (left if contains(file, texts) else checked).append(name)
+    return tuple(checked), tuple(left)
+
+
+def _folders(project: Project) -> list[Path]:
+    """The folders that hold what Kizuna wrote: the state, MLflow's database and its artifacts."""
+    folders = [project.state.resolve(), project.folder / "mlruns"]
+    tracking = project.settings.tracking_uri
+    if tracking.startswith(SQLITE):
+        folders.append((project.folder / tracking.removeprefix(SQLITE)).parent)
+    distinct: list[Path] = []
+    for folder in folders:
+        known = any(folder.is_relative_to(one) for one in distinct)
+        if folder.is_dir() and not known and folder != project.folder:
+            distinct.append(folder)
+    return distinct
+
+
+def _places_elsewhere(project: Project) -> tuple[str, ...]:
+    """Databases and servers outside the project, which are no files to read."""
+    tracking, records = project.settings.tracking_uri, project.records
+    elsewhere = [] if tracking.startswith(SQLITE) else [_without_password(tracking)]
+    return (*elsewhere, *(() if records.startswith(SQLITE) else (_without_password(records),)))
+
+
+def _without_password(address: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+
+def _written_meanwhile(customer_id: str, where: Sequence[str]) -> DataError:
+    return DataError(
+        f"cannot vouch that '{customer_id}' is erased: traces were found afterwards in "
+        f"{', '.join(where)}. Something wrote at the same time: run `kizuna erase` again."
+    )
 
 
 def _delete(files: Iterable[Path]) -> list[str]:

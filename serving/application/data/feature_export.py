@@ -1,42 +1,45 @@
-"""Tables that people take away: the features of a cohort, written as Parquet in one step."""
+"""The feature table of a cohort at an as-of date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from features.catalog.definitions import FeatureSettings, Indicator, catalog
+from features.catalog.definitions import catalog
 from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
-from features.event_store import EventStore
-from features.timeline import Timeline
-from serving.state.atomic_write import in_one_step
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Progress, Workspace
 from training.labels.cohort import cohort
-from training.labels.settings import Churn
 
 
-def cohort_features(
-    store: EventStore,
-    indicators: Sequence[Indicator],
-    settings: FeatureSettings,
-    churn: Churn,
-    timeline: Timeline,
-    as_of: int,
-    progress: Callable[[str, float], None],
-) -> pa.Table:
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
     """`customer_id` and the catalogue's columns, one row for each customer of the cohort."""
-    store, kinds = store.pinned(), set[str]()
-    for history in store.histories(until=as_of, columns=frozenset()):
+
+    table: pa.Table
+
+
+@use_case("analyse")
+def export_features(
+    workspace: Workspace, actor: Actor, as_of: str, progress: Progress | None = None
+) -> FeatureTable:
+    """The features of the cohort on a day; raises `DataError` where nobody could leave then."""
+    project, store, as_of_instant = workspace.project, workspace.store.pinned(), workspace.instant(as_of)
+    churn, timeline, kinds = project.churn, project.timeline, set[str]()
+    for history in store.histories(until=as_of_instant, columns=frozenset()):
         kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
-    definitions, parts = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach), []
-    for done, history in enumerate(store.histories(until=as_of)):
-        progress("computing features", done / len(store.buckets))
-        keys = cohort(history, churn, as_of)
-        dates = np.full(len(keys), as_of, dtype=np.int64)
+    definitions = catalog(
+        project.indicators, project.settings.features, kinds, horizon_days=churn.horizon.reach
+    )
+    parts = []
+    for done, history in enumerate(store.histories(until=as_of_instant)):
+        if progress:
+            progress("computing features", done / len(store.buckets))
+        keys = cohort(history, churn, as_of_instant)
+        dates = np.full(len(keys), as_of_instant, dtype=np.int64)
         rows = snapshot(history, definitions, timeline, keys, dates)
         details = texts(history, definitions, timeline, keys, dates)
         columns = {
@@ -49,13 +52,7 @@ def cohort_features(
     table = pa.concat_tables(parts)
     if table.num_rows == 0:
         raise DataError(
-            f"cannot compute features as of {timeline.name(as_of)}: no customer then could still leave. "
-            "Give another date with --as-of, or ingest more events with `kizuna ingest`."
+            f"cannot compute features as of {timeline.name(as_of_instant)}: no customer then could still "
+            "leave. Give another date with --as-of, or ingest more events with `kizuna ingest`."
         )
-    return table
-
-
-def write_parquet(table: pa.Table, file: Path) -> None:
-    """Write the table in one step: what was there stays until the new file is whole."""
-    with in_one_step(file) as unfinished:
-        pq.write_table(table, unfinished)
+    return FeatureTable(table)

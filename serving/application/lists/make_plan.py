@@ -1,39 +1,70 @@
-"""The use case behind `kizuna plan`: profiles, rules, and the file that keeps the plan."""
+"""The plan: what to do for whom, by the playbook; made once for the scores in use and stored beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.errors import ModelError
-from features.event_store import EventStore
 from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
-from serving.actions.plan_file import FOLDER, StoredPlan, save
-from serving.actions.playbook import FILE, PlaybookFile, read
+from serving.actions.plan_file import FOLDER, PlanFilter, StoredPlan, rows_matching, save
+from serving.actions.playbook import PlaybookFile, chosen_playbook
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
-from serving.project.settings import Project
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Progress, Workspace
+from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import CHANNEL_WORDS, NONE
 from serving.state.active_model import load as load_bundle
-from serving.state.database import Database
 from serving.state.score_file import load as load_scores
+from serving.state.score_index import current_scores
 
 
-def chosen_playbook(project: Project, file: Path | None) -> PlaybookFile:
-    """The playbook that was named, the project's own, or the one that comes with Kizuna."""
-    own = project.folder / FILE
-    return read(file or (own if own.is_file() else None))
+@dataclass(frozen=True, eq=False)
+class MadePlan:
+    """A plan, the scores that it is for, and the rows that a filter chose, in the order of the list."""
+
+    plan: StoredPlan
+    scores: ScoreReader
+    rows: NDArray[np.int64]
+    limit: int
+    """How many of them to show."""
 
 
+@use_case("run")
 def make_plan(
-    project: Project,
-    store: EventStore,
-    records: Database,
-    playbook: PlaybookFile,
-    progress: Callable[[str, float], None] | None = None,
+    workspace: Workspace,
+    actor: Actor,
+    *,
+    playbook: Path | None = None,
+    choice: PlanFilter | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> MadePlan:
+    """Plan for everyone in the scores in use, and store the plan beside them.
+
+    The playbook is the one given, the project's own, or the one that comes with Kizuna. Raises `ModelError`
+    before anything was scored, and `ConfigurationError` for a playbook that does not fit.
+    """
+    workspace = workspace.pinned()
+    project = workspace.project
+    plan = _plan_current_scores(workspace, chosen_playbook(project.folder, playbook), progress)
+    return MadePlan(
+        plan,
+        workspace.scores.current(),
+        rows_matching(plan, choice or PlanFilter()),
+        limit or project.settings.capacity.contacts,
+    )
+
+
+def _plan_current_scores(
+    workspace: Workspace, playbook: PlaybookFile, progress: Progress | None
 ) -> StoredPlan:
-    """Plan for everyone in the scores in use, from one version of the store, and write it beside them."""
-    current = records.scores()
+    project, current = workspace.project, current_scores(workspace.database)
     if current is None:
         raise ModelError(
             "cannot plan: nothing has been scored yet. Run `kizuna score` first "
@@ -43,9 +74,9 @@ def make_plan(
     facts = scores.facts
     bundle = load_bundle(project.state, facts.model_version, facts.fingerprint).bundle
     profiles = customer_profiles(
-        store.pinned(), scores, bundle, playbook.playbook, project.indicators, progress
+        workspace.store, scores, bundle, playbook.playbook, project.indicators, progress
     )
-    words = vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
+    words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
     validate_rules(playbook, words)
     actions = match_rules(playbook.playbook, words, profiles, scores)
     plan = StoredPlan.of(
@@ -55,7 +86,7 @@ def make_plan(
     return plan
 
 
-def vocabulary(
+def _vocabulary(
     profiles: CustomerProfiles, tiers: Sequence[str], indicators: Sequence[str], playbook: PlaybookFile
 ) -> RuleVocabulary:
     """The words that a playbook may use in a project."""

@@ -9,6 +9,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
 from serving.reports.asking import report_inputs
 from serving.reports.compute import ReportData, compute_report
+from serving.state.score_index import current_champion
 
 
 class ReportCache:
@@ -47,7 +48,7 @@ def engagement_report(
         return _count(workspace.pinned(), months, progress)
     with cache.lock:
         workspace = workspace.pinned()
-        version = workspace.store.version, workspace.database.champion()
+        version = workspace.store.version, current_champion(workspace.database)
         report = cache.get(months, version)
         if report is None:
             report = _count(workspace, months, progress)

@@ -17,6 +17,7 @@ from serving.actions.playbook import PlaybookRule, read
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary
 from serving.cli.context import CliContext
+from serving.integrations.training import training_config
 from serving.scoring.batch import score_customers
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from training.bundle.model_bundle import Bundle
@@ -52,7 +53,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     settings, timeline = call.project.settings, call.project.timeline
     call.store.ingest(settings.sources, settings.attributes, folder=folder, timeline=timeline, now=call.now)
     as_of = timeline.instant(DAY)
-    bundle = learn(call.store, call.plan(), until=as_of)[0]
+    bundle = learn(call.store, training_config(call.project), until=as_of)[0]
     parts = [score_customers(bundle, history, as_of) for history in call.store.histories(until=as_of)]
     answers = ScoreTable.joined([part.take(np.flatnonzero(part.status == IN_COHORT)) for part in parts])
     names = call.store.customers.names(answers.key)

@@ -20,6 +20,7 @@ from serving.cli.context import CliContext
 from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.lists import as_csv
+from serving.state.api_keys import add_key, list_keys, revoke_keys
 from tests.serving import shop
 from tests.serving.running import COMMAND, Server, serving
 
@@ -378,9 +379,9 @@ def test_who_stops_the_service_with_ctrl_c_reads_one_word(scored_shop: Path) -> 
 
 def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:
     with CliContext(own_shop).records() as records:
-        read = records.add_key("reader", ("read",), 0)
-        old = records.add_key("old", ("read", "score"), 0)
-        records.revoke_key("old", 1)
+        read = add_key(records, "reader", ("read",), 0, who="test")
+        old = add_key(records, "old", ("read", "score"), 0, who="test")
+        revoke_keys(records, "old", 1, who="test")
     with serving(own_shop, "--host", "0.0.0.0") as running:
         for key in (None, "kz_wrong", old):
             headers = {} if key is None else {"authorization": f"Bearer {key}"}
@@ -394,7 +395,7 @@ def test_with_keys_a_call_needs_one_that_opens_it(own_shop: Path) -> None:
         assert running.send("GET", "/healthz")[0] == 200
         assert running.send("GET", "/readyz")[0] == 200
     with CliContext(own_shop).records() as records:
-        assert records.keys()[0].last_used_at is not None
+        assert list_keys(records)[0].last_used_at is not None
 
 
 def test_an_erased_customer_is_gone_from_a_running_service(own_shop: Path) -> None:

@@ -1,13 +1,51 @@
-"""The table of permissions: who has what."""
+"""Every use case names a permission, and every permission says who has it."""
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from features.errors import Forbidden
 from serving.application.permissions import COMMAND_LINE, GRANTS, Permission, Role, key_holder, person
+
+APPLICATION = Path(__file__).parents[3] / "serving" / "application"
+FRAME = {"permissions.py", "workspace.py"}
+
+
+def use_case_functions() -> list[tuple[str, ast.FunctionDef]]:
+    """The public functions of the application layer, each with the file that holds it."""
+    return [
+        (str(file.relative_to(APPLICATION)), node)
+        for file in sorted(APPLICATION.rglob("*.py"))
+        if file.name not in FRAME
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+
+
+def permission_of(function: ast.FunctionDef) -> str | None:
+    """The permission in `@use_case("…")`, None where there is no such decorator."""
+    for decorator in function.decorator_list:
+        if (
+            isinstance(decorator, ast.Call)
+            and isinstance(decorator.func, ast.Name)
+            and decorator.func.id == "use_case"
+            and isinstance(decorator.args[0], ast.Constant)
+        ):
+            return str(decorator.args[0].value)
+    return None
+
+
+def test_every_use_case_names_a_permission_of_the_table() -> None:
+    unnamed = [
+        f"{file}: {function.name}"
+        for file, function in use_case_functions()
+        if permission_of(function) not in GRANTS
+    ]
+    assert unnamed == []
 
 
 def test_the_table_has_every_permission_and_gives_each_to_somebody() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.cli.main import main
+from serving.integrations.training import tracking as project_tracking
 from serving.state.active_model import in_use
 from tests.experiments import prepare
 from tests.training.trained import bundle, like
@@ -23,7 +24,7 @@ def shop(tmp_path: Path) -> Path:
     (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
     prepare(tmp_path)
     call = CliContext(tmp_path)
-    tracking = call.tracking()
+    tracking = project_tracking(call.project)
     for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
         made = like(bundle(), data_version=f"events-{number}")
         with tracking.run(f"run {number}") as run:
@@ -52,7 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tu
 
 
 def champion(folder: Path) -> str | None:
-    return CliContext(folder).tracking().champion_version()
+    return project_tracking(CliContext(folder).project).champion_version()
 
 
 def test_the_list_shows_every_version_and_what_the_gates_said(
@@ -138,7 +139,7 @@ def test_what_cannot_be_promoted_is_refused_in_a_sentence(
 def test_a_version_whose_files_are_gone_does_not_become_the_champion(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = CliContext(shop).tracking().bundle_of("1").parent.parent
+    files = project_tracking(CliContext(shop).project).bundle_of("1").parent.parent
     shutil.rmtree(files)
     code, _, err = run(capsys, shop, "models", "rollback")
     assert (code, err) == (
@@ -153,7 +154,7 @@ def test_the_next_score_uses_the_promoted_version(own_shop: Path, capsys: pytest
     from training.bundle.model_bundle import Bundle
 
     call = CliContext(own_shop)
-    tracking, made = call.tracking(), Bundle.load(own_shop / "bundle")
+    tracking, made = project_tracking(call.project), Bundle.load(own_shop / "bundle")
     for one in (made, like(made, data_version="newer")):
         with tracking.run("run") as trained:
             tracking.register(trained, one)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from serving.cli.context import CliContext
+from serving.state.api_keys import add_key, revoke_keys
 from tests.serving.running import COMMAND
 
 COMPILED = 300
@@ -42,9 +43,9 @@ def ask(port: int, key: str | None, path: str, body: Any, seconds: float = 30) -
 @pytest.mark.slow
 def test_a_bento_starts_on_its_own_and_answers_live_calls(own_shop: Path, tmp_path: Path) -> None:
     with CliContext(own_shop).records() as records:
-        key = records.add_key("crm", ("score",), 0)
-        gone = records.add_key("gone", ("score",), 0)
-        records.revoke_key("gone", 1)
+        key = add_key(records, "crm", ("score",), 0, who="test")
+        gone = add_key(records, "gone", ("score",), 0, who="test")
+        revoke_keys(records, "gone", 1, who="test")
     bento = tmp_path / "bento"
     done = subprocess.run(
         [*COMMAND, "-C", str(own_shop), "--json", "package", "--output", str(bento)],

@@ -25,6 +25,7 @@ from serving.project.settings import read
 from serving.scoring.score_changes import changes
 from serving.state.outbox import Outbox
 from serving.state.score_file import Scores
+from serving.state.score_index import current_scores, scores_before
 from tests.serving.running import COMMAND
 from tests.serving.state.test_score_file import FACTS, answers
 
@@ -113,9 +114,9 @@ def found(own_shop: Path) -> list[Any]:
 
     call = CliContext(own_shop)
     with call.records() as records:
-        current = records.scores()
+        current = current_scores(records)
         assert current is not None
-        earlier = records.scores_before(current.as_of)
+        earlier = scores_before(records, current.as_of)
         assert earlier is not None
         after, before = (load(call.project.scores / one.file) for one in (current, earlier))
     return list(changes(before, after, tier_falls=True, limit=0.5))

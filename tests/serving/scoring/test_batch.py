@@ -11,7 +11,7 @@ import pytest
 from features.errors import DataError, ModelError
 from serving.cli.context import CliContext
 from serving.scoring.batch import score, score_customers
-from serving.state.active_model import ActiveModel, adopt, in_use
+from serving.state.active_model import ActiveModel, import_bundle, in_use
 from serving.state.score_file import load
 from tests.serving import shop
 from training.bundle.model_bundle import Bundle
@@ -107,15 +107,15 @@ def test_a_damaged_champion_is_refused_and_the_one_before_goes_on(own_shop: Path
         broken = Path(shutil.copytree(own_shop / "bundle", own_shop / "broken"))
         (broken / "churn.txt").write_text("nonsense")
         with pytest.raises(ModelError) as refused:
-            adopt(records, project.state, "2", broken, 0)
+            import_bundle(project.state, "2", broken)
         assert str(refused.value).startswith(f"the bundle at {broken} is damaged: churn.txt does not match ")
         assert in_use(records, project.state) == before
         assert len(list((project.state / "bundles").iterdir())) == 1
 
 
-def test_adopting_the_same_champion_again_changes_nothing(own_shop: Path) -> None:
+def test_importing_the_same_champion_again_changes_nothing(own_shop: Path) -> None:
     call = CliContext(own_shop)
     with call.records() as records:
-        first = adopt(records, call.project.state, "1", own_shop / "bundle", 5)
+        first = import_bundle(call.project.state, "1", own_shop / "bundle")
         assert in_use(records, call.project.state) == first
     assert len(list((call.project.state / "bundles").iterdir())) == 1

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ModelError
-from serving.state.active_model import adopt, load
-from serving.state.database import Database
+from serving.state.active_model import import_bundle, load
 from tests.training.trained import bundle
 
 REMEDY = (
@@ -46,15 +45,14 @@ def test_a_damaged_copy_is_fetched_again_by_scoring(tmp_path: Path) -> None:
 def test_scoring_refuses_a_damaged_copy_and_goes_on_once_it_is_gone(tmp_path: Path) -> None:
     put, artifact = bundle(), tmp_path / "artifact"
     put.save(artifact)
-    records = Database(f"sqlite:///{tmp_path / 'kizuna.db'}")
     home = tmp_path / "bundles" / f"1-{put.fingerprint}"
-    adopt(records, tmp_path, "1", artifact, 0)
+    import_bundle(tmp_path, "1", artifact)
     with (home / "bundle.json").open("a", encoding="utf-8") as file:
         file.write("x")
     with pytest.raises(ModelError) as refusal:
-        adopt(records, tmp_path, "1", artifact, 0)
+        import_bundle(tmp_path, "1", artifact)
     assert str(refusal.value) == (
         f"the bundle at {home} is damaged: bundle.json does not match its checksum. {REMEDY}"
     )
     shutil.rmtree(home)
-    assert adopt(records, tmp_path, "1", artifact, 0).bundle == put
+    assert import_bundle(tmp_path, "1", artifact).bundle == put

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.errors import ModelError, UsageError
 from serving.lists.ranking import ListFilter, at_risk
-from serving.state.score_file import SCHEMA, ScoreMetadata, Scores, ScoreTable, load, save, without
+from serving.state.score_file import SCHEMA, ScoreMetadata, Scores, ScoreTable, load, save, without_customer
 
 FACTS = ScoreMetadata(
     as_of=1_738_368_000_000_000,
@@ -100,8 +100,8 @@ def test_a_reader_keeps_what_it_opened_while_the_file_is_replaced(tmp_path: Path
 
 def test_erasing_takes_one_row_and_leaves_the_others_alone(tmp_path: Path) -> None:
     file = tmp_path / save(tmp_path, answers(50), FACTS)
-    assert without(file, 30)
-    assert not without(file, 30)
+    assert without_customer(file, 30)
+    assert not without_customer(file, 30)
     found = load(file)
     assert found.row(30) is None
     assert same(found.answers, answers(50).take(np.delete(np.arange(50), 10)))

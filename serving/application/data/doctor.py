@@ -1,0 +1,52 @@
+"""Examining a project's data: is there enough of it, is it sound, and what churn should mean on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from features.profiling.checks import CheckFinding, run_checks
+from features.profiling.profile import DataProfile, profile_events
+from serving.actions.playbook import chosen_playbook
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Progress, Workspace
+from training.diagnosis.candidates import Diagnosis, diagnose
+from training.diagnosis.recommendation import ChurnRecommendation, recommend
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """The data profile, what its checks found, the churn definitions tried, and the one recommended."""
+
+    profile: DataProfile
+    findings: Sequence[CheckFinding]
+    diagnosis: Diagnosis
+    recommendation: ChurnRecommendation
+
+
+@use_case("analyse")
+def doctor(
+    workspace: Workspace, actor: Actor, *, until: str | None = None, progress: Progress | None = None
+) -> Examination:
+    """Examine the events before a day; raises `DataError` where there are none."""
+    workspace = workspace.pinned()
+    project, timeline = workspace.project, workspace.project.timeline
+    end = None if until is None else workspace.instant(until)
+    profile = profile_events(
+        workspace.store,
+        project.indicators,
+        timeline,
+        until=end,
+        consent=chosen_playbook(project.folder).playbook.do_not_contact,
+        progress=progress,
+    )
+    diagnosis = diagnose(
+        workspace.store,
+        profile,
+        project.indicators,
+        project.settings.churn,
+        timeline,
+        until=end,
+        progress=progress,
+    )
+    return Examination(profile, run_checks(profile, timeline), diagnosis, recommend(diagnosis, profile))

@@ -1,0 +1,25 @@
+"""Letting an erased customer in again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.state.audit_log import record_action
+
+
+@dataclass(frozen=True)
+class Readmission:
+    """Who may come in again with the next ingest."""
+
+    customer_id: str
+
+
+@use_case("erase")
+def readmit(workspace: Workspace, actor: Actor, customer_id: str) -> Readmission:
+    """Take a customer off the suppression list; raises `UsageError` for one who is not on it."""
+    workspace.store.readmit(customer_id)
+    with workspace.database.writing() as connection:
+        record_action(connection, actor.name, "readmit", workspace.clock())
+    return Readmission(customer_id)

@@ -1,0 +1,28 @@
+"""The champion as a bento, which answers live calls on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.integrations.bento import build_bento
+from serving.state.api_keys import list_keys
+
+
+@dataclass(frozen=True)
+class Package:
+    """A bento that was written."""
+
+    folder: Path
+    model_version: str
+
+
+@use_case("operate")
+def package(workspace: Workspace, actor: Actor, output: Path) -> Package:
+    """Write the champion as a bento into a new folder; it accepts the project's keys."""
+    now, model = workspace.clock(), workspace.scores.active_model()
+    keys = [key for key in list_keys(workspace.database) if key.opens(now)]
+    build_bento(workspace.project, model, keys, now, output)
+    return Package(output, model.version)

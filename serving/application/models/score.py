@@ -1,0 +1,78 @@
+"""Scoring every customer with the champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Progress, Workspace
+from serving.integrations.training import tracking
+from serving.scoring.batch import score as score_customers
+from serving.scoring.coverage import ScoredBeyondData, scored_beyond_data
+from serving.state.active_model import import_bundle, no_champion
+from serving.state.score_file import save
+from serving.state.score_index import ScoreFile, use_scores
+from training.labels.cohort import IN_COHORT
+from training.train import company_kinds
+
+
+@dataclass(frozen=True)
+class ScoringResult:
+    """The scores that are in use now."""
+
+    as_of: int
+    """Microseconds UTC."""
+    model_version: str
+    data_version: str
+    customers: int
+    """Everyone who was known."""
+    cohort: int
+    """Of those, the ones who can still leave."""
+    file: str
+    beyond_data: ScoredBeyondData | None
+    """Where the as-of date is far later than the data's end."""
+
+
+@use_case("run")
+def score(
+    workspace: Workspace, actor: Actor, *, as_of: str | None = None, progress: Progress | None = None
+) -> ScoringResult:
+    """Score everyone on a day, or on the first midnight after the newest event.
+
+    The scores and the champion that made them come into use together, once all of it worked. Raises
+    `ModelError` before a model was promoted, `DataError` where nobody could leave on that day.
+    """
+    workspace = workspace.pinned()
+    project, database, store, now = (
+        workspace.project,
+        workspace.database,
+        workspace.store,
+        workspace.clock(),
+    )
+    instant = None if as_of is None else workspace.instant(as_of)
+    if progress:
+        progress("loading the champion", 0.0)
+    champion = tracking(project).champion()
+    if champion is None:
+        raise no_champion()
+    model = import_bundle(project.state, *champion)
+    if instant is None:
+        instant = project.timeline.as_of_after(store.newest() or now, now)
+    scores, metadata = score_customers(
+        store, model, instant, now, progress, company_kinds=company_kinds(project.indicators)
+    )
+    file = save(project.scores, scores, metadata)
+    use_scores(
+        database,
+        ScoreFile(file, instant, model.version, metadata.data_version, len(scores), now),
+        model.pointer,
+    )
+    return ScoringResult(
+        instant,
+        model.version,
+        metadata.data_version,
+        len(scores),
+        int((scores.status == IN_COHORT).sum()),
+        file,
+        scored_beyond_data(metadata, model.bundle.churn),
+    )

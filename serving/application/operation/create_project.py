@@ -1,0 +1,43 @@
+"""Making a project: an empty one, or one of a simulated service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.simulation.simulate import SimulationSummary
+from features.simulation.simulate import simulate as write_simulation
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Progress, ProjectFolder
+from serving.project.settings import FILE
+from serving.project.template import write
+
+
+@dataclass(frozen=True)
+class CreatedProject:
+    """The settings file that was written."""
+
+    file: Path
+
+
+@use_case("operate")
+def create_project(place: ProjectFolder, actor: Actor) -> CreatedProject:
+    """Write a commented kizuna.toml; raises `ConfigurationError` where there is one already."""
+    return CreatedProject(write(place.folder, FILE))
+
+
+@use_case("operate")
+def simulate(
+    place: ProjectFolder,
+    actor: Actor,
+    *,
+    customers: int,
+    months: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> SimulationSummary:
+    """Write a project of a simulated subscription service, with the truth about it apart.
+
+    Its clock stands still at the end of the record: `[simulated] now` in its kizuna.toml names the file.
+    """
+    return write_simulation(place.folder, customers=customers, months=months, seed=seed, progress=progress)

@@ -1,0 +1,35 @@
+"""The archives that were written of a project, as its database knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from serving.state.audit_log import record_action
+from serving.state.database import Database
+from serving.state.tables import BACKUPS
+
+
+@dataclass(frozen=True)
+class BackupRecord:
+    """An archive that was written; where it is now, nobody can say."""
+
+    file: str
+    at: int
+    """Microseconds UTC."""
+    data_version: str
+
+
+def record_backup(database: Database, backup: BackupRecord, *, who: str) -> None:
+    """Note an archive, and who wrote it."""
+    with database.writing() as connection:
+        connection.execute(insert(BACKUPS).values(**vars(backup)))
+        record_action(connection, who, "backup", backup.at, details=backup.file)
+
+
+def known_backups(database: Database) -> list[BackupRecord]:
+    """Every archive that was ever written, oldest first."""
+    with database.reading() as connection:
+        rows = connection.execute(select(BACKUPS).order_by(BACKUPS.c.id)).mappings()
+        return [BackupRecord(row["file"], row["at"], row["data_version"]) for row in rows]

@@ -1,0 +1,77 @@
+"""Which scores and which champion are in use, and every one before: rows of the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from serving.state.database import Database
+from serving.state.tables import CHAMPIONS, SCORES
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """One row of `scores`: a file of answers, and where they came from. Instants in microseconds UTC."""
+
+    file: str
+    as_of: int
+    model_version: str
+    data_version: str
+    customers: int
+    scored_at: int
+
+
+def use_scores(database: Database, scores: ScoreFile, champion: tuple[str, str]) -> None:
+    """Make these scores and the champion that made them (version, fingerprint) current, both or neither."""
+    with database.writing() as connection:
+        if _champion(connection) != champion:
+            _insert_champion(connection, champion, scores.scored_at)
+        connection.execute(insert(SCORES).values(**vars(scores)))
+
+
+def current_scores(database: Database) -> ScoreFile | None:
+    """The scores in use."""
+    return _score_file(database.first(select(SCORES).order_by(SCORES.c.id.desc())))
+
+
+def score_file(database: Database, file: str) -> ScoreFile | None:
+    """The scores of this file, if they were ever in use."""
+    return _score_file(
+        database.first(select(SCORES).where(SCORES.c.file == file).order_by(SCORES.c.id.desc()))
+    )
+
+
+def scores_before(database: Database, as_of: int) -> ScoreFile | None:
+    """The newest scores of an earlier as-of date."""
+    earlier = select(SCORES).where(SCORES.c.as_of < as_of)
+    return _score_file(database.first(earlier.order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc())))
+
+
+def use_champion(database: Database, version: str, fingerprint: str, now: int) -> None:
+    """Make this bundle the one in use, without scores: for a package, which answers live calls only."""
+    with database.writing() as connection:
+        _insert_champion(connection, (version, fingerprint), now)
+
+
+def current_champion(database: Database) -> tuple[str, str] | None:
+    """Version and fingerprint of the bundle in use."""
+    with database.reading() as connection:
+        return _champion(connection)
+
+
+def _champion(connection: Connection) -> tuple[str, str] | None:
+    newest = select(CHAMPIONS).order_by(CHAMPIONS.c.id.desc()).limit(1)
+    row = connection.execute(newest).mappings().first()
+    return None if row is None else (row["version"], row["fingerprint"])
+
+
+def _insert_champion(connection: Connection, champion: tuple[str, str], now: int) -> None:
+    version, fingerprint = champion
+    connection.execute(insert(CHAMPIONS).values(version=version, fingerprint=fingerprint, since=now))
+
+
+def _score_file(row: RowMapping | None) -> ScoreFile | None:
+    if row is None:
+        return None
+    return ScoreFile(**{name: row[name] for name in ScoreFile.__dataclass_fields__})

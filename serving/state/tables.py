@@ -1,0 +1,87 @@
+"""The tables of a project's database; whoever opens it makes those that are missing."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+
+TABLES = MetaData()
+SCORES = Table(
+    "scores",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("file", String(200), nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("model_version", String(50), nullable=False),
+    Column("data_version", String(100), nullable=False),
+    Column("customers", BigInteger, nullable=False),
+    Column("scored_at", BigInteger, nullable=False),
+)
+CHAMPIONS = Table(
+    "champions",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("version", String(50), nullable=False),
+    Column("fingerprint", String(12), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+KEYS = Table(
+    "api_keys",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", String(100), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)
+AUDIT = Table(
+    "audit",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("customer_key", BigInteger),
+    Column("details", String(1000), nullable=False, default=""),
+)
+"""What people changed: keys, models, erasures, backups. Customers are named by key only."""
+CALLS = Table(
+    "calls",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("newest_at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("at", LargeBinary, nullable=False),
+    Column("customers", LargeBinary, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+)
+"""Of each call of the service when it was (eight bytes, microseconds UTC) and how many customers it asked for
+(four bytes); the customer keys of all calls one after the other (eight bytes each). Rows written in one step
+share `newest_at`, the instant of their newest call."""
+OUTBOX = Table(
+    "outbox",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),
+    Column("webhook", String(100), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("trouble", String(500), nullable=False, default=""),
+)
+"""What waits to be delivered to webhooks, and what became of it."""
+BACKUPS = Table(
+    "backups",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("file", String(1000), nullable=False),
+    Column("data_version", String(100), nullable=False),
+)
+"""The archives that `kizuna backup` wrote; they hold whoever was not erased before `at`."""
