@@ -18,7 +18,8 @@ import pytest
 
 from serving.actions.plan_file import FOLDER, load
 from serving.actions.playbook import read
-from serving.application.lists.make_plan import chosen_playbook, make_plan
+from serving.application.lists.make_plan import make_plan
+from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.lists.score_reader import ScoreReader
@@ -271,8 +272,8 @@ def test_without_a_loyalty_programme_nobody_has_a_level(
 
 def test_the_plan_is_the_one_that_was_written(own_shop: Path) -> None:
     call = CliContext(own_shop)
-    with call.records() as records:
-        plan = make_plan(call.project, call.store, records, chosen_playbook(call.project, None))
+    with call.workspace() as workspace:
+        plan = make_plan(workspace, COMMAND_LINE).plan
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
     written = load(file)
     assert str(written.table.to_pydict()) == str(plan.table.to_pydict())  # NaN included
@@ -298,7 +299,7 @@ def test_an_erased_customer_is_in_no_plan_and_the_others_stay(
     key = int(CliContext(own_shop).store.customers.keys(pa.array([gone]))[0])
     (file,) = (own_shop / "state" / FOLDER).glob("*.arrow")
     assert load(file).rows(np.array([key]))[0] >= 0
-    assert "plans" in said(capsys, own_shop, "erase", gone)["checked"]
+    assert f"state/{FOLDER}/{file.name}" in said(capsys, own_shop, "erase", gone)["checked"]
     assert load(file).rows(np.array([key]))[0] == -1
     assert len(load(file).keys) == len(
         CliContext(own_shop).store.customers.names(load(file).keys).drop_null()
