@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from features.profiling.checks import CheckFinding, run_checks
+from features.profiling.checks import run_checks
+from features.profiling.finding import CheckFinding
 from features.profiling.profile import DataProfile, profile_events
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
