@@ -1,4 +1,4 @@
-"""A catalogue as the kernel reads it: arrays of streams, windows and columns."""
+"""A compiled catalogue: streams, windows and columns as the arrays that the kernel reads."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from features.engine.kernel import (
     ON_TILES,
     OPERATIONS,
     TILES,
+    CatalogArrays,
+    Selection,
 )
 from features.events.history import History, taking_back
 from features.timeline import edges
@@ -34,35 +36,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class CompiledCatalog:
-    """What to compute: columns grouped by family of aggregates and by stream, windows ascending."""
+    """What to compute: the kernel's arrays, and what is done before and after it."""
 
     windows: tuple[int, ...]
-    reach: Ints
-    """int64[windows]: how far before the as-of date each begins, as a negative number of microseconds."""
-    amounts: Flags
-    """bool[s]: whether a negative value takes back."""
-    starts: Ints
-    """int64[families, s, 2]: the columns of a family and stream are the rows of `columns` between them."""
-    tiles: Ints
-    """int64[s, operations + 1]: where the columns of each operation on tiles begin."""
-    lanes: Ints
-    """int64[s * groups * (operations + 1) * 5]: of a stream, four windows side by side and an operation on
-    tiles, the column of the first window when those of the others follow it, else −1, or −2 where there is
-    none; then the column of each, or −1. Beside the operations: −2 where none has any; then the first window.
-    """
-    columns: Ints
-    """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
-    tiles and of different codes stand by operation, then all from the nearest window to the farthest."""
-    derived: Ints
-    """int64[d, 4]: matrix column, operation, first column, second column."""
-    factors: Matrix
-    """float64[d]: what the quotient is multiplied with (a trend's long days ÷ short days)."""
-    empty: Matrix
-    """float64[f]: the row of a customer without events."""
+    """Days, ascending."""
+    arrays: CatalogArrays
     details: tuple[tuple[int, str], ...]
-    """Matrix columns whose numbers stand for a detail, and their names."""
+    """Matrix columns whose numbers are codes of details, and their names."""
     calendar: tuple[tuple[int, str], ...]
-    """Matrix columns that say something about the as-of date alone, and what."""
+    """Matrix columns that depend on the as-of date alone, and their aggregates."""
     learned: tuple[tuple[int, int, str], ...]
     """Stream, place among `NUMBERS`, and name of each number of the population that some feature reads."""
     event_columns: frozenset[str]
@@ -70,7 +52,7 @@ class CompiledCatalog:
 
     @staticmethod
     def of(catalog: Catalog) -> CompiledCatalog:
-        """The program of a catalogue."""
+        """Compiles a catalogue: its columns by family of aggregates and by stream, windows ascending."""
         plain = [feature for feature in catalog.features if isinstance(feature, Feature)]
         span = {feature.name: AGGREGATES[feature.aggregate].span for feature in plain}
         past = {f.name: f.days for f in plain if span[f.name] in ("any", "history")}
@@ -86,17 +68,16 @@ class CompiledCatalog:
                 window = tile[past.get(feature.name)]
                 rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
         rows.sort(key=lambda row: (*row[:2], row[3] if row[0] in (TILES, DIFFERENT) else row[2], *row[2:]))
-        held = np.zeros((FAMILIES, len(stream)), dtype=np.int64)
+        sizes = np.zeros((FAMILIES, len(stream)), dtype=np.int64)
         for family, number, *_ in rows:
-            held[family, number] += 1
-        before = np.cumsum(held).reshape(held.shape)
-        starts = np.stack([before - held, before], axis=2)
+            sizes[family, number] += 1
+        ends = np.cumsum(sizes).reshape(sizes.shape)
+        starts = np.stack([ends - sizes, ends], axis=2)
         tiles = np.tile(starts[TILES, :, :1], ON_TILES + 1)
         for family, number, _, operation, *_ in rows:
             tiles[number, operation + 1 :] += family == TILES
         derived = [feature for feature in catalog.features if isinstance(feature, Derived)]
-        return CompiledCatalog(
-            windows,
+        arrays = CatalogArrays(
             edges(0, windows)[1:],
             np.array([s.amounts for s in catalog.streams], dtype=np.bool_),
             starts,
@@ -114,6 +95,10 @@ class CompiledCatalog:
             ).reshape(-1, 4),
             np.array([_factor(catalog, d) for d in derived], dtype=np.float64),
             np.array([catalog.empty(name) for name in catalog.columns], dtype=np.float64),
+        )
+        return CompiledCatalog(
+            windows,
+            arrays,
             tuple((place[name], name) for name in catalog.detail_columns),
             tuple((place[f.name], f.aggregate) for f in plain if span[f.name] == "date"),
             _learned(catalog, stream),
@@ -122,7 +107,7 @@ class CompiledCatalog:
 
     def numbers(self, known: Mapping[str, float]) -> Matrix:
         """float64[s, numbers]: what the population teaches about each stream, NaN where it does not."""
-        table = np.full((len(self.amounts), len(NUMBERS)), np.nan)
+        table = np.full((len(self.arrays.amounts), len(NUMBERS)), np.nan)
         for stream, number, name in self.learned:
             table[stream, number] = known.get(name, np.nan)
         return table
@@ -132,36 +117,36 @@ def _lanes(rows: Sequence[tuple[int, ...]], streams: int, windows: int) -> Ints:
     """The columns on tiles in groups of four windows; whole history is the window after the last."""
     starts = [*range(0, windows - 3, 4), *([windows - 4] if windows > 3 and windows % 4 else [])]
     starts.append(max(windows - 3, 0))  # the group that has whole history
-    wanted: dict[tuple[int, int, int], list[int]] = {}
+    columns_of: dict[tuple[int, int, int], list[int]] = {}
     for _, stream, window, operation, column, _ in rows:
         if operation not in ALONE:
-            wanted.setdefault((stream, operation, window), []).append(column)
-    layers = max(map(len, wanted.values()), default=1)  # a project may name the same feature twice
+            columns_of.setdefault((stream, operation, window), []).append(column)
+    layers = max(map(len, columns_of.values()), default=1)  # a project may name the same feature twice
     lanes = np.full((streams, layers * len(starts), ON_TILES + 1, LANES), -1, dtype=np.int64)
-    for (stream, operation, window), columns in wanted.items():
+    for (stream, operation, window), columns in columns_of.items():
         for layer, column in enumerate(columns):
             for n, start in enumerate(starts):
                 if start <= window < start + 4:
                     lanes[stream, layer * len(starts) + n, operation, 1 + window - start] = column
-    said = lanes[:, :, :ON_TILES, 1:]
-    follow = (said >= 0).all(axis=-1) & (np.diff(said, axis=-1) == 1).all(axis=-1)
-    for group in range(1, said.shape[1]):  # said before: again only as part of a whole store
-        before = (said[:, :group, :, :, None] == said[:, group, None, :, None, :]).any(axis=(1, 3))
-        said[:, group][before & ~follow[:, group, :, None]] = -1
-    has = (said >= 0).any(axis=-1)
+    targets = lanes[:, :, :ON_TILES, 1:]
+    follow = (targets >= 0).all(axis=-1) & (np.diff(targets, axis=-1) == 1).all(axis=-1)
+    for group in range(1, targets.shape[1]):  # written before: again only as part of a whole store
+        before = (targets[:, :group, :, :, None] == targets[:, group, None, :, None, :]).any(axis=(1, 3))
+        targets[:, group][before & ~follow[:, group, :, None]] = -1
+    has = (targets >= 0).any(axis=-1)
     follow &= has
-    lanes[:, :, :ON_TILES, 0] = np.where(follow, said[..., 0], np.where(has, -1, NO_LANES))
+    lanes[:, :, :ON_TILES, 0] = np.where(follow, targets[..., 0], np.where(has, -1, NO_LANES))
     lanes[:, :, ON_TILES, 0] = np.where(has.any(axis=-1), -1, NO_LANES)
     lanes[:, :, ON_TILES, 1] = np.tile(starts, layers)
     return lanes.reshape(-1)
 
 
 def _learned(catalog: Catalog, stream: Mapping[str, int]) -> tuple[tuple[int, int, str], ...]:
-    found = []
+    learned = []
     for name in catalog.learned:
         number, _, of = name.partition(".")
-        found.append((stream[of], NUMBERS.index(number), name))
-    return tuple(found)
+        learned.append((stream[of], NUMBERS.index(number), name))
+    return tuple(learned)
 
 
 def _factor(catalog: Catalog, derived: Derived) -> float:
@@ -181,28 +166,17 @@ def _event_columns(catalog: Catalog, plain: list[Feature]) -> frozenset[str]:
     return frozenset(read)
 
 
-@dataclass(frozen=True, eq=False)
-class StreamSelection:
-    """Which streams take an event of each kind, and which channels, places and details they take."""
+class StreamSelection(Selection):
+    """Which streams take an event of each kind, in the codes of one history."""
 
-    starts: Ints
-    """int64[kinds + 1]: the streams that take kind k are `streams[starts[k]:starts[k + 1]]`."""
-    streams: Ints
-    refunds: Flags
-    """bool[kinds]."""
-    picky: Ints
-    """int64[s, 3]: the row of a stream in each of the tables below, −1 where it takes all."""
-    channels: Flags
-    """bool[picky streams, names + 1]: the last column stands for absent."""
-    places: Flags
-    details: Flags
+    __slots__ = ()
 
     @staticmethod
     def of(catalog: Catalog, history: History) -> StreamSelection:
         """The selection of a catalogue's streams in the codes of a history."""
         names = (history.channel_names, history.place_names, history.detail_names)
         chosen = _chosen(catalog)
-        tables = [_table(known, wanted) for known, wanted in zip(names, chosen, strict=True)]
+        tables = [_table(known, taken) for known, taken in zip(names, chosen, strict=True)]
         return StreamSelection(
             *_takers(catalog, history.kind_names),
             np.ascontiguousarray(np.array([row for row, _ in tables]).T),
@@ -220,7 +194,7 @@ def _takers(catalog: Catalog, kinds: tuple[str, ...]) -> tuple[Ints, Ints, Flags
     )
 
 
-# Kept for a catalogue: online, finding them would take longer than the features of one customer.
+# Cached for a catalogue: online, finding them would take longer than the features of one customer.
 @lru_cache(maxsize=256)
 def _streams_of(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
     """The streams that take each kind."""
@@ -238,17 +212,18 @@ def _chosen(catalog: Catalog) -> tuple[tuple[tuple[str, ...], ...], ...]:
         tuple(s.places for s in catalog.streams),
         tuple(s.details for s in catalog.streams),
     )
-    return tuple(wanted if any(wanted) else ((),) * len(wanted) for wanted in chosen)
+    return tuple(taken if any(taken) else ((),) * len(taken) for taken in chosen)
 
 
-def _table(names: tuple[str, ...], wanted: tuple[tuple[str, ...], ...]) -> tuple[Ints, Flags]:
-    row = np.full(len(wanted), -1, dtype=np.int64)
-    if not any(wanted):
+def _table(names: tuple[str, ...], taken: tuple[tuple[str, ...], ...]) -> tuple[Ints, Flags]:
+    """int64[s]: each stream's row in the table, −1 where it takes all; bool[rows, names + 1]: the table."""
+    row = np.full(len(taken), -1, dtype=np.int64)
+    if not any(taken):
         return row, np.zeros((0, len(names) + 1), dtype=np.bool_)
-    picky = [number for number, chosen in enumerate(wanted) if chosen]
-    row[picky] = np.arange(len(picky))
-    allowed = np.zeros((len(picky), len(names) + 1), dtype=np.bool_)
-    for n, number in enumerate(picky):
-        chosen = set(wanted[number])
+    filtered = [number for number, chosen in enumerate(taken) if chosen]
+    row[filtered] = np.arange(len(filtered))
+    allowed = np.zeros((len(filtered), len(names) + 1), dtype=np.bool_)
+    for n, number in enumerate(filtered):
+        chosen = set(taken[number])
         allowed[n, : len(names)] = [name in chosen for name in names]
     return row, allowed
