@@ -25,7 +25,8 @@ from features.engine.snapshot import snapshot
 from features.event_store import EventStore
 from serving.project.settings import Project, read
 from training.backtest import BacktestResult, backtest_with_bundle
-from training.data.dataset import LabelledRows, data_extent, dataset
+from training.data.dataset import LabelledRows, dataset
+from training.data.extent import data_extent
 from training.data.splits import temporal_splits
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.fitting.baselines import baselines

@@ -28,7 +28,8 @@ from features.catalog.definitions import catalog
 from features.event_store import EventStore
 from serving.project.settings import Project
 from training.bundle.lightgbm_models import column_slots
-from training.data.dataset import LabelledRows, data_extent, dataset
+from training.data.dataset import LabelledRows, dataset
+from training.data.extent import data_extent
 from training.data.priors import learn_priors
 from training.data.splits import temporal_splits
 from training.fitting.lightgbm import tier_settings, value_settings
@@ -104,7 +105,7 @@ def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline
     past = data_extent(store, None, churn, timeline, company_kinds(plan.indicators))
     dates = temporal_splits(past.first, past.newest, churn, timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
-    priors = learn_priors(store.histories(), features, timeline, dates.every[0])
+    priors = learn_priors(store, features, timeline, dates.every[0])
     rows = dataset(store, features, churn, timeline, priors, dates.every, past, None)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
     return TrainingPipeline(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(

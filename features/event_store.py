@@ -173,20 +173,25 @@ class EventStore:
         return self._read(self._snapshot(), bucket, until=until, columns=columns, event_ids=event_ids)
 
     def histories(
-        self, *, until: int | None = None, columns: frozenset[str] = ALL_COLUMNS, event_ids: bool = False
+        self,
+        *,
+        until: int | None = None,
+        columns: frozenset[str] = ALL_COLUMNS,
+        event_ids: bool = False,
+        buckets: Sequence[int] | None = None,
     ) -> Iterator[History]:
-        """The histories of all customers, bucket by bucket, all as of one version of the store.
+        """The histories of all customers or of some buckets, one by one, as of one version of the store.
 
         The next one is read while the caller works on one, so that memory holds two.
         """
-        snapshot = self._snapshot()
+        snapshot, chosen = self._snapshot(), self.buckets if buckets is None else buckets
 
         def read(bucket: int) -> History:
             return self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
 
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(read, self.buckets[0])
-            for bucket in self.buckets[1:]:
+            ahead = pool.submit(read, chosen[0])
+            for bucket in chosen[1:]:
                 ready, ahead = ahead.result(), pool.submit(read, bucket)
                 yield ready
                 del ready

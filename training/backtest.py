@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
+from features.events.history import History
+from features.execution.local import map_partitions
+from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.labels.cohort import cohort
 from training.train import Progress, TrainingConfig, learn, silent
@@ -61,37 +65,55 @@ def backtest_with_bundle(
     tuning: Tuning | None = None,
 ) -> BacktestResult:
     """The table of `backtest`, with the model that said it, searched for before the date if so asked."""
-    tell = progress or silent
+    tell, store = progress or silent, store.pinned()
     bundle, _ = learn(
         store, plan, until=as_of, tuning=tuning, progress=lambda words, share: tell(words, 0.9 * share)
     )
     tell("looking back", 0.9)
-    names = np.array([*bundle.tiers.names])
-    parts, every = [], []
-    for history in store.histories(until=as_of):
-        keys = cohort(history, bundle.churn, as_of)
-        if not len(keys):
-            continue
-        dates = np.full(len(keys), as_of, dtype=np.int64)
-        rows = snapshot(history, bundle.catalog, plan.timeline, keys, dates, bundle.priors)
-        said = bundle.predict(rows.matrix)
-        columns = [
-            store.customers.names(keys),
-            said.churn_probability,
-            names[bundle.tiers.tier(bundle.tiers.index(rows))],
-            names[said.tier_probabilities.argmax(axis=1)],
-            pa.nulls(len(keys), pa.float64()) if said.expected_value is None else said.expected_value,
-        ]
-        every.append(keys)
-        parts.append(
-            pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
-        )
-    if not parts:
+    new = partial(_PredictionParts, store, bundle, plan.timeline, as_of)
+    found = map_partitions(store, new, until=as_of)
+    if not found.tables:
         raise DataError(
             f"cannot look back to {plan.timeline.name(as_of)}: no customer then could still leave. "
             "Give a date within the history of the events."
         )
     tell("looked back", 1.0)
-    table = pa.concat_tables(parts)
+    table = pa.concat_tables(found.tables)
     order = table.column("customer_id").to_numpy(zero_copy_only=False).argsort(kind="stable")
-    return BacktestResult(bundle, np.concatenate(every)[order], table.take(pa.array(order)))
+    return BacktestResult(bundle, np.concatenate(found.keys)[order], table.take(pa.array(order)))
+
+
+@dataclass
+class _PredictionParts:
+    """What the bundle says of the cohort of each bucket."""
+
+    store: EventStore
+    bundle: Bundle
+    timeline: Timeline
+    as_of: int
+    keys: list[NDArray[np.int64]] = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
+
+    def add(self, history: History) -> None:
+        bundle, keys = self.bundle, cohort(history, self.bundle.churn, self.as_of)
+        if not len(keys):
+            return
+        dates = np.full(len(keys), self.as_of, dtype=np.int64)
+        rows = snapshot(history, bundle.catalog, self.timeline, keys, dates, bundle.priors)
+        predictions, names = bundle.predict(rows.matrix), np.array([*bundle.tiers.names])
+        expected = predictions.expected_value
+        columns = [
+            self.store.customers.names(keys),
+            predictions.churn_probability,
+            names[bundle.tiers.tier(bundle.tiers.index(rows))],
+            names[predictions.tier_probabilities.argmax(axis=1)],
+            pa.nulls(len(keys), pa.float64()) if expected is None else expected,
+        ]
+        self.keys.append(keys)
+        self.tables.append(
+            pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+        )
+
+    def merge(self, other: _PredictionParts) -> None:
+        self.keys += other.keys
+        self.tables += other.tables

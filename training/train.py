@@ -21,7 +21,8 @@ from features.timeline import Timeline
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
-from training.data.dataset import DataExtent, LabelledRows, data_extent, dataset
+from training.data.dataset import LabelledRows, dataset
+from training.data.extent import DataExtent, data_extent
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, a_year_before, temporal_splits
 from training.evaluation.evaluate import Evaluation, calibrate_for_delivery, evaluate_models
@@ -167,7 +168,7 @@ def learn(
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
 
     tell("computing features", 0.05)
-    priors = learn_priors(store.histories(until=until), features, plan.timeline, dates.every[0])
+    priors = learn_priors(store, features, plan.timeline, dates.every[0], until=until)
     rows = dataset(store, features, churn, plan.timeline, priors, dates.every, past, until)
     dates = _settled(dates, rows, churn, plan.timeline)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)

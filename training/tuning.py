@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from features.errors import UsageError
 from features.timeline import DAY
-from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
 from training.fitting.lightgbm import TreeParameters, fit_churn
 from training.labels.settings import Churn

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from features.event_store import EventStore
 from features.events.attributes import last_values, names_consent, opted_out
+from features.events.history import History
 from features.events.schema import ATTRIBUTE
+from features.execution.local import map_partitions
 from features.profiling.finding import CheckFinding
 
 SHOWN = 5
@@ -35,9 +38,8 @@ def profile_consent(
     """Count the last value of an attribute by customer; `kinds` are those that the store holds."""
     counts: Counter[str] = Counter()
     if ATTRIBUTE + attribute in kinds:
-        for history in store.histories(until=until, columns=frozenset({"value", "detail"})):
-            values = last_values(history, attribute, skip_empty=True).by_customer
-            counts.update(value for value in values if value is not None)
+        new, columns = partial(_ValueCounts, attribute), frozenset({"value", "detail"})
+        counts = map_partitions(store, new, until=until, columns=columns).counts
     unclear = {value: count for value, count in counts.items() if opted_out(value) is None}
     return ConsentProfile(
         attribute=attribute,
@@ -50,6 +52,21 @@ def profile_consent(
             if name != attribute and names_consent(name)
         ),
     )
+
+
+@dataclass
+class _ValueCounts:
+    """Customers by the last value of an attribute."""
+
+    attribute: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, history: History) -> None:
+        values = last_values(history, self.attribute, skip_empty=True).by_customer
+        self.counts.update(value for value in values if value is not None)
+
+    def merge(self, other: _ValueCounts) -> None:
+        self.counts.update(other.counts)
 
 
 def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from features.event_store import EventStore
 from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
+from features.execution.local import map_partitions
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.profiling.consent import ConsentProfile, profile_consent
 from features.storage.delta_table import Lake
@@ -150,11 +152,14 @@ def profile_events(
     newest = newest if until is None else min(newest, until - 1)
     midnights = timeline.midnights
     first_day, last_day = (int(np.searchsorted(midnights, at, side="right")) - 1 for at in (oldest, newest))
-    counts = _Counts(timeline, first_day, last_day - first_day + 1, tuple(indicators))
-    for bucket, history in enumerate(store.histories(until=until, columns=frozenset({"value"}))):
-        if progress:
-            progress("looking through the events", bucket / len(store.buckets))
-        counts.add(history)
+    counts = map_partitions(
+        store,
+        partial(_Counts, timeline, first_day, last_day - first_day + 1, tuple(indicators)),
+        "looking through the events",
+        until=until,
+        columns=frozenset({"value"}),
+        progress=progress,
+    )
     if not counts.customers:
         raise _nothing(until, timeline)
     asked = None if consent is None else profile_consent(store, consent, counts.kinds, until)
@@ -172,8 +177,19 @@ class _Tally:
     together: int = 0
     late: int = 0
 
+    def merge(self, other: _Tally) -> None:
+        """Add the counts of later buckets."""
+        self.days += other.days
+        self.minutes += other.minutes
+        self.instants.update(other.instants)
+        self.customers += other.customers
+        self.together += other.together
+        self.late += other.late
+
 
 class _Counts:
+    """Counts of a bucket's events, or of all."""
+
     def __init__(
         self, timeline: Timeline, first_day: int, days: int, indicators: tuple[Indicator, ...]
     ) -> None:
@@ -246,10 +262,23 @@ class _Counts:
         )
         for name, row in zip(history.kind_names, rows, strict=True):
             if row[0]:
-                old = self.kinds.get(name)
-                self.kinds[name] = (
-                    row if old is None else np.r_[old[:4] + row[:4], min(old[4], row[4]), max(old[5], row[5])]
-                )
+                self.kinds[name] = row
+
+    def merge(self, other: _Counts) -> None:
+        """Add the counts of later buckets."""
+        self.days += other.days
+        for name, tally in other.tallies.items():
+            self.tallies.setdefault(name, _Tally(np.zeros_like(self.days))).merge(tally)
+        for name, row in other.kinds.items():
+            old = self.kinds.get(name)
+            self.kinds[name] = (
+                row if old is None else np.r_[old[:4] + row[:4], min(old[4], row[4]), max(old[5], row[5])]
+            )
+        self.customers += other.customers
+        self.once += other.once
+        self.attributes += other.attributes
+        if other.busiest_events > self.busiest_events:
+            self.busiest, self.busiest_events = other.busiest, other.busiest_events
 
     def inventory(self, store: EventStore) -> DataProfile:
         kinds = [self._kind(name, row) for name, row in self.kinds.items()]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator
 from features.event_store import EventStore
+from features.events.history import History
+from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline
 from serving.actions import talking_points
 from serving.actions.conditions import ranks
@@ -25,6 +28,7 @@ from serving.schemas.terms import BIRTHDAY, NO_INQUIRY, NONE, UNKNOWN
 from serving.state.score_file import Scores
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
+from training.labels.settings import Churn
 
 WITHOUT_HISTORY: dict[str, object] = {
     "attitude": UNKNOWN,
@@ -68,33 +72,57 @@ def customer_profiles(
     as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
     by_name = {indicator.name: indicator for indicator in indicators}
     contact_kinds = [touch.kinds for touch in playbook.touch.values()]
-    features, categories, parts = ItemSimilarity(), ItemSimilarity(), []
-    channels: set[str] = set()
     since = as_of - playbook.stages.returned_days * DAY
-    for done, history in enumerate(store.histories(until=as_of)):
-        if progress:
-            progress("looking at customers", done / len(store.buckets))
-        channels.update(history.channel_names)
-        facts = EventIndex(history, by_name, timeline)
-        talking_points.add_feature_use(facts, as_of, features)
+    new = partial(_ProfileParts, bundle.churn, playbook, by_name, contact_kinds, timeline, as_of, since)
+    found = map_partitions(store, new, "looking at customers", until=as_of, progress=progress)
+    table = pa.concat_tables(found.parts).unify_dictionaries()
+    table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
+    table = table.append_column("unused_feature", found.features.recommend())
+    table = table.append_column("next_category", found.categories.recommend())
+    table = profiles_of(table, scores.answers.key)
+    return _with_scores(table, scores, bundle, playbook, tuple(sorted(found.channels)))
+
+
+@dataclass
+class _ProfileParts:
+    """The profiles of each bucket's customers, what they use and buy, and the channels seen."""
+
+    churn: Churn
+    playbook: Playbook
+    indicators: Mapping[str, Indicator]
+    contact_kinds: Sequence[tuple[str, ...]]
+    timeline: Timeline
+    as_of: int
+    since: int
+    features: ItemSimilarity = field(default_factory=ItemSimilarity)
+    categories: ItemSimilarity = field(default_factory=ItemSimilarity)
+    parts: list[pa.Table] = field(default_factory=list)
+    channels: set[str] = field(default_factory=set)
+
+    def add(self, history: History) -> None:
+        self.channels.update(history.channel_names)
+        index, as_of = EventIndex(history, self.indicators, self.timeline), self.as_of
+        talking_points.add_feature_use(index, as_of, self.features)
         columns = {
             "key": pa.array(history.keys),
-            "attitude": pa.array(attitude(facts, as_of)),
-            "returned": pa.array(talking_points.has_returned(facts, bundle.churn, since)),
-            **talking_points.favourite_and_stopped_category(facts, as_of, categories),
-            **talking_points.preferred_channel_and_hour(facts, as_of),
-            **talking_points.tenure_and_anniversaries(facts, as_of, bundle.churn, BIRTHDAY),
-            **talking_points.last_inquiry_and_survey(facts),
-            **loyalty(facts, playbook.loyalty, as_of),
-            **talking_points.contact_permission_and_recency(facts, playbook.do_not_contact, contact_kinds),
+            "attitude": pa.array(attitude(index, as_of)),
+            "returned": pa.array(talking_points.has_returned(index, self.churn, self.since)),
+            **talking_points.favourite_and_stopped_category(index, as_of, self.categories),
+            **talking_points.preferred_channel_and_hour(index, as_of),
+            **talking_points.tenure_and_anniversaries(index, as_of, self.churn, BIRTHDAY),
+            **talking_points.last_inquiry_and_survey(index),
+            **loyalty(index, self.playbook.loyalty, as_of),
+            **talking_points.contact_permission_and_recency(
+                index, self.playbook.do_not_contact, self.contact_kinds
+            ),
         }
-        parts.append(pa.table(columns))
-    table = pa.concat_tables(parts).unify_dictionaries()
-    table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
-    table = table.append_column("unused_feature", features.recommend())
-    table = table.append_column("next_category", categories.recommend())
-    table = profiles_of(table, scores.answers.key)
-    return _with_scores(table, scores, bundle, playbook, tuple(sorted(channels)))
+        self.parts.append(pa.table(columns))
+
+    def merge(self, other: _ProfileParts) -> None:
+        self.features.merge(other.features)
+        self.categories.merge(other.categories)
+        self.parts += other.parts
+        self.channels |= other.channels
 
 
 def profiles_of(table: pa.Table, keys: NDArray[np.int64]) -> pa.Table:

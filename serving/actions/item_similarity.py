@@ -43,6 +43,12 @@ class ItemSimilarity:
         self._parts.append((pairs // max(len(names), 1), places[used], lately))
         self._sizes.append(customers)
 
+    def merge(self, other: ItemSimilarity) -> None:
+        """Add what customers of later buckets use."""
+        own = np.array([self.items.setdefault(name, len(self.items)) for name in other.items], np.int64)
+        self._parts += [(row, own[item], lately) for row, item, lately in other._parts]
+        self._sizes += other._sizes
+
     def recommend(self) -> pa.DictionaryArray:
         """For each customer, in the order added, the item most like what they use, of those not used lately.
 

@@ -89,6 +89,14 @@ class MetricSums:
         known = self.left_out.setdefault((measure, reason), np.zeros(self.spans, np.int64))
         known += np.bincount(span, minlength=self.spans)
 
+    def merge(self, other: MetricSums) -> None:
+        """Add the sums of later buckets."""
+        for key, table in other.sums.items():
+            self.sums[key] = self.sums[key] + table if key in self.sums else table
+        for reason, counts in other.left_out.items():
+            self.left_out[reason] = self.left_out[reason] + counts if reason in self.left_out else counts
+        self._shared |= other._shared
+
     def groups(self, measure: str) -> list[tuple[str, str]]:
         """The cuts and groups of a measure, the whole first."""
         found = [(cut, group) for name, cut, group in self.sums if name == measure and cut != WHOLE]

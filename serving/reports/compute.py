@@ -13,6 +13,7 @@ from features.catalog.definitions import Indicator
 from features.event_store import EventStore
 from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
+from features.execution.local import map_partitions
 from features.timeline import Timeline
 from serving.reports.aggregates import MetricSums
 from serving.reports.bucket_view import BucketView
@@ -63,6 +64,12 @@ class InputCounts:
             known = self.counts.setdefault(kind, [0, 0, 0])
             self.counts[kind] = [a + int(b) for a, b in zip(known, numbers, strict=True)]
 
+    def merge(self, other: InputCounts) -> None:
+        """Add the counts of later buckets."""
+        for kind, numbers in other.counts.items():
+            known = self.counts.setdefault(kind, [0, 0, 0])
+            self.counts[kind] = [a + b for a, b in zip(known, numbers, strict=True)]
+
     def of(self, kinds: Sequence[str]) -> tuple[int, int, int]:
         """Events, those with a value, those with a detail."""
         found = [self.counts.get(kind, [0, 0, 0]) for kind in kinds]
@@ -93,31 +100,52 @@ def compute_report(
     """Count everything; memory holds a bucket at a time."""
     store = store.pinned()
     when = periods(question.as_of, store.oldest() or 0, question.months, question.timeline)
-    calendars = (when.months, when.wholes)
-    boards = (MetricSums(len(when.months)), MetricSums(len(when.wholes)))
-    posts = tuple(Posts(len(calendar)) for calendar in calendars)
-    movements, inputs = Movements(), InputCounts()
-    too_many: set[str] = set()
-    indicators = {indicator.name: indicator for indicator in question.indicators}
-    for done, history in enumerate(store.histories(until=question.as_of)):
-        if progress:
-            progress("counting", done / len(store.buckets))
-        if not history.events:
-            continue
-        facts = EventIndex(history, indicators, question.timeline)
-        inputs.add(history)
-        segments = {name: found for name, found in facts.segments().items() if found is not None}
-        too_many |= set(facts.segments()) - set(segments)
-        standings = CustomerStatusCache(facts, question.churn, question.contract, question.bundle)
-        standings.prepare(edges(*calendars), _tier_edges(when))
-        views = [BucketView(facts, *both, segments) for both in zip(calendars, boards, strict=True)]
-        with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
-            list(pool.map(partial(_count, standings=standings), views, posts))
-        movements.add(facts, standings, when.period)
-    for board, seen in zip(boards, posts, strict=True):
+    found = map_partitions(
+        store, partial(_ReportSums, question, when), "counting", until=question.as_of, progress=progress
+    )
+    for board, seen in zip(found.boards, found.posts, strict=True):
         seen.settle(board)
-        _drop_segments(board, too_many)
-    return ReportData(question, when, boards[0], boards[1], movements, inputs, store.version)
+        _drop_segments(board, found.too_many)
+    return ReportData(question, when, *found.boards, found.movements, found.inputs, store.version)
+
+
+class _ReportSums:
+    """The sums of a bucket, or of all."""
+
+    def __init__(self, question: ReportRequestData, when: Periods) -> None:
+        self.question, self.when = question, when
+        self.calendars = (when.months, when.wholes)
+        self.boards = (MetricSums(len(when.months)), MetricSums(len(when.wholes)))
+        self.posts = tuple(Posts(len(calendar)) for calendar in self.calendars)
+        self.movements, self.inputs = Movements(), InputCounts()
+        self.too_many: set[str] = set()
+        """Attributes with too many values for a segment."""
+
+    def add(self, history: History) -> None:
+        if not history.events:
+            return
+        question = self.question
+        indicators = {indicator.name: indicator for indicator in question.indicators}
+        index = EventIndex(history, indicators, question.timeline)
+        self.inputs.add(history)
+        groups = index.segments()
+        segments = {name: codes for name, codes in groups.items() if codes is not None}
+        self.too_many |= set(groups) - set(segments)
+        standings = CustomerStatusCache(index, question.churn, question.contract, question.bundle)
+        standings.prepare(edges(*self.calendars), _tier_edges(self.when))
+        views = [BucketView(index, *both, segments) for both in zip(self.calendars, self.boards, strict=True)]
+        with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
+            list(pool.map(partial(_count, standings=standings), views, self.posts))
+        self.movements.add(index, standings, self.when.period)
+
+    def merge(self, other: _ReportSums) -> None:
+        for board, more in zip(self.boards, other.boards, strict=True):
+            board.merge(more)
+        for posts, later in zip(self.posts, other.posts, strict=True):
+            posts.merge(later)
+        self.movements.merge(other.movements)
+        self.inputs.merge(other.inputs)
+        self.too_many |= other.too_many
 
 
 def _count(view: BucketView, posts: Posts, *, standings: CustomerStatusCache) -> None:

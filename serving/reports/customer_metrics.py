@@ -160,6 +160,13 @@ class Movements:
             key = divmod(cell, len(ATTITUDES))
             self.then[key] = self.then.get(key, np.zeros(4)) + sums
 
+    def merge(self, other: Movements) -> None:
+        """Add the customers of later buckets."""
+        self.flow.update(other.flow)
+        self.now.update(other.now)
+        for cell, sums in other.then.items():
+            self.then[cell] = self.then.get(cell, np.zeros(4)) + sums
+
 
 def _spent(facts: EventIndex, period: TimeSpan) -> Floats:
     history = facts.history

@@ -51,6 +51,13 @@ class Posts:
             before = self.found.get(at, (0, 0, UNKNOWN_REACH))
             self.found[at] = (before[0] + n, before[1] + who, max(before[2], r))
 
+    def merge(self, other: Posts) -> None:
+        """Add the reactions of later buckets."""
+        self.customers += other.customers
+        for post, (reactions, customers, reach) in other.found.items():
+            before = self.found.get(post, (0, 0, UNKNOWN_REACH))
+            self.found[post] = (before[0] + reactions, before[1] + customers, max(before[2], reach))
+
     def settle(self, board: MetricSums) -> None:
         """Put the rates of posts on the board; a post without reach has none, and is counted as left out."""
         for (span, post), (count, _, most) in self.found.items():

@@ -7,7 +7,8 @@ only where the history comes from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.history import MISSING, History
 from features.events.schema import ATTRIBUTE
+from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel
@@ -109,18 +111,12 @@ def score(
     `company_kinds` are the company's own doing: they do not say until when the data covers customers.
     """
     store = store.pinned()
-    bundle, parts, seen, covered = champion.bundle, [], [], []
-    attributes = SegmentAttributes()
-    for done, history in enumerate(store.histories()):
-        if progress:
-            progress("scoring", done / len(store.buckets))
-        said = replace(score_customers(bundle, history, as_of), attributes=attributes.of(history, as_of))
-        parts.append(said.take(np.flatnonzero(said.status != UNKNOWN)))
-        seen.append(newest(history, as_of))
-        covered.append(newest(history, as_of, ignoring=company_kinds))
-    answers = ScoreTable.joined(parts)
-    segments = {name: codes for name, codes in answers.attributes.items() if name in attributes.values}
-    answers, values = drop_unused_values(replace(answers, attributes=segments), attributes.values)
+    bundle = champion.bundle
+    new = partial(_ScoredParts, bundle, as_of, company_kinds)
+    found = map_partitions(store, new, "scoring", progress=progress)
+    answers, segments = ScoreTable.joined(found.parts), found.segments.values
+    codes = {name: codes for name, codes in answers.attributes.items() if name in segments}
+    answers, values = drop_unused_values(replace(answers, attributes=codes), segments)
     if not (answers.status == IN_COHORT).any():
         timeline = Timeline(bundle.timezone)
         last = store.newest()
@@ -134,8 +130,8 @@ def score(
         model_version=champion.version,
         fingerprint=bundle.fingerprint,
         data_version=store.version,
-        newest=max((instant for instant in seen if instant is not None), default=None),
-        covered_until=max((instant for instant in covered if instant is not None), default=None),
+        newest=found.newest,
+        covered_until=found.covered_until,
         evidence=bundle.evidence,
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
@@ -143,6 +139,40 @@ def score(
         attributes=values,
     )
     return answers, facts
+
+
+@dataclass
+class _ScoredParts:
+    """The scores of each bucket's known customers, with codes for their attributes."""
+
+    bundle: Bundle
+    as_of: int
+    company_kinds: frozenset[str]
+    parts: list[ScoreTable] = field(default_factory=list)
+    segments: SegmentAttributes = field(default_factory=SegmentAttributes)
+    newest: int | None = None
+    """The newest event known before the date."""
+    covered_until: int | None = None
+    """The same without the company's own doing."""
+
+    def add(self, history: History) -> None:
+        scores = score_customers(self.bundle, history, self.as_of)
+        scores = replace(scores, attributes=self.segments.of(history, self.as_of))
+        self.parts.append(scores.take(np.flatnonzero(scores.status != UNKNOWN)))
+        self.newest = newest(history, self.as_of)
+        self.covered_until = newest(history, self.as_of, ignoring=self.company_kinds)
+
+    def merge(self, other: _ScoredParts) -> None:
+        codes = self.segments.merge(other.segments)
+        for part in other.parts:
+            coded = {name: codes[name][values] for name, values in part.attributes.items()}
+            self.parts.append(replace(part, attributes=coded))
+        self.newest = _later(self.newest, other.newest)
+        self.covered_until = _later(self.covered_until, other.covered_until)
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((instant for instant in (one, other) if instant is not None), default=None)
 
 
 def newest(history: History, as_of: int, ignoring: frozenset[str] = frozenset()) -> int | None:

@@ -36,11 +36,28 @@ class SegmentAttributes:
         past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)
         return {name: self._last(name, history, past) for name in names}
 
+    def merge(self, other: SegmentAttributes) -> dict[str, NDArray[np.int32]]:
+        """Take in the values of later buckets; for each attribute the code here of each code there.
+
+        The last place of each array is for -1, no value.
+        """
+        codes = {}
+        for name, values in other._values.items():
+            known = self._values.setdefault(name, {})
+            own = [self._code(known, text) for text in values]
+            codes[name] = np.array([*own, -1], dtype=np.int32)
+        return codes
+
+    @staticmethod
+    def _code(values: dict[str, int], text: str) -> int:
+        """The code of a value; once there are too many values for a segment, -1 for further ones."""
+        if text in values or len(values) <= MOST_SEGMENT_VALUES:
+            return values.setdefault(text, len(values))
+        return -1
+
     def _last(self, name: str, history: History, past: NDArray[np.bool_]) -> NDArray[np.int32]:
         values, last = self._values.setdefault(name, {}), last_values(history, name, past)
         codes = np.full(history.customers, -1, dtype=np.int32)
         for owner in np.flatnonzero(last.codes >= 0).tolist():
-            text = last.texts[last.codes[owner]]
-            if text in values or len(values) <= MOST_SEGMENT_VALUES:  # one more tells that there are too many
-                codes[owner] = values.setdefault(text, len(values))
+            codes[owner] = self._code(values, last.texts[last.codes[owner]])
         return codes

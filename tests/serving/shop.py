@@ -103,7 +103,7 @@ def learned(folder: Path) -> Bundle:
     dates = [timeline.instant(f"2024-{month:02d}-01") for month in (7, 8, 9, 10, 11)]
     kinds = {"purchase", "refund", "visit", "attribute.plan"}
     features = catalog(project.indicators, project.settings.features, kinds)
-    priors = learn_priors(store.histories(), features, timeline, dates[0])
+    priors = learn_priors(store, features, timeline, dates[0])
     rows, gone, spent = [], [], []
     for history in store.histories():
         for date in dates:

@@ -22,7 +22,8 @@ from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import data_extent, dataset
+from training.data.dataset import dataset
+from training.data.extent import data_extent
 from training.data.splits import temporal_splits
 from training.evaluation.evaluate import Evaluation, evaluate_models
 from training.fitting.pipeline import TrainingPipeline

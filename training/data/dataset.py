@@ -6,9 +6,9 @@ gives the same model.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors, Snapshot, snapshot
-from features.errors import DataError
 from features.event_store import EventStore
-from features.events.history import History, events_of_kinds
-from features.events.schema import ATTRIBUTE
-from features.timeline import ALWAYS, DAY, Timeline
+from features.events.history import History
+from features.execution.local import map_partitions
+from features.timeline import DAY, Timeline
 from training.bundle.tiers import index_columns
+from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
+from training.data.extent import DataExtent
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
 from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
 
 MOST_ROWS = 1_500_000
 """More rows than this are thinned evenly: they cost memory and teach nothing new."""
@@ -38,21 +38,6 @@ MOST_NUMBERS = 250_000_000
 """The same of rows × features: 2 GB, and fitting holds parts of them twice."""
 
 ARRAYS = ("keys", "hashes", "as_of", "matrix", "churned", "value", "after")
-
-
-@dataclass(frozen=True)
-class DataExtent:
-    """What a past holds: its extent, its kinds of event, and a digest of its content."""
-
-    first: int
-    """The first event that puts a customer in the cohort: before it there was nobody to lose."""
-    newest: int
-    acted: int
-    """The newest event that was not the company's own doing."""
-    kinds: tuple[str, ...]
-    customers: int
-    events: int
-    digest: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,48 +78,6 @@ class LabelledRows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
-def data_extent(
-    store: EventStore,
-    until: int | None,
-    churn: Churn,
-    timeline: Timeline,
-    company: Collection[str] = frozenset(),
-) -> DataExtent:
-    """Look through everything before `until`; `company` names the kinds that are the company's own doing.
-
-    Raises `DataError` when there is nothing.
-    """
-    first, newest, acted, customers, events, total = 2**62, -1, -1, 0, 0, 0
-    kinds: set[str] = set()
-    for history in store.histories(until=until):
-        if not history.events:
-            continue
-        kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
-        done = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])[history.kinds]
-        starts = events_of_kinds(history, churn.started_by)
-        if starts.any():
-            first = min(first, int(history.instants[starts].min()))
-        if done.any():
-            newest = max(newest, int(history.instants[done].max()))
-        done &= ~events_of_kinds(history, company)
-        if done.any():
-            acted = max(acted, int(history.instants[done].max()))
-        customers += int((np.diff(history.offsets) > 0).sum())
-        events += history.events
-        total += _content(history, customer_hashes(store, history.keys))
-    if newest < 0:
-        before = "" if until is None else f" before {timeline.name(until)}"
-        raise DataError(f"cannot train: there are no events{before}. Ingest them with `kizuna ingest`.")
-    if first == 2**62:
-        raise DataError(
-            f"cannot train: nobody can leave, because no event is of a kind that [churn] counts on "
-            f"({', '.join(churn.started_by)}). The kinds there are: {', '.join(sorted(kinds))}."
-        )
-    return DataExtent(
-        first, newest, acted, tuple(sorted(kinds)), customers, events, f"{events}-{total % 2**64:016x}"
-    )
-
-
 def dataset(
     store: EventStore,
     catalog: Catalog,
@@ -149,22 +92,18 @@ def dataset(
     most = min(MOST_ROWS, MOST_NUMBERS // max(1, len(catalog.columns)))
     share = min(1.0, most / max(1, past.customers * len(dates)))
     after = _part(catalog, index_columns(catalog, churn))
-    parts = [
-        _rows(
-            history,
-            customer_hashes(store, history.keys),
-            catalog,
-            after,
-            churn,
-            timeline,
-            priors,
-            dates,
-            past,
-            share,
-        )
-        for history in store.histories(until=until)
-        if history.events
-    ]
+    rows = partial(
+        _rows,
+        catalog=catalog,
+        after=after,
+        churn=churn,
+        timeline=timeline,
+        priors=priors,
+        dates=dates,
+        past=past,
+        share=share,
+    )
+    parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until).parts
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
@@ -186,30 +125,53 @@ def matrix_of(
     until: int | None,
 ) -> Floats:
     """float64[n, f]: the features of another catalogue for the same customers and dates."""
-    matrix = np.full((len(rows), len(catalog.columns)), np.nan)
-    for history in store.histories(until=until):
-        mine = np.isin(rows.keys, history.keys)
+    part = partial(_MatrixAccumulator, catalog, timeline, priors, rows)
+    whole = map_partitions(store, part, until=until)
+    return whole.matrix
+
+
+@dataclass
+class _RowsAccumulator:
+    """The labelled rows of each bucket."""
+
+    store: EventStore
+    rows: Callable[[History, Hashes], LabelledRows]
+    parts: list[LabelledRows] = field(default_factory=list)
+
+    def add(self, history: History) -> None:
+        if history.events:
+            self.parts.append(self.rows(history, customer_hashes(self.store, history.keys)))
+
+    def merge(self, other: _RowsAccumulator) -> None:
+        self.parts += other.parts
+
+
+@dataclass
+class _MatrixAccumulator:
+    """The features of given rows; the merged one alone holds the whole matrix."""
+
+    catalog: Catalog
+    timeline: Timeline
+    priors: Priors
+    rows: LabelledRows
+    parts: list[tuple[NDArray[np.bool_], Floats]] = field(default_factory=list)
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """float64[n, f], NaN for rows of customers whom no bucket has."""
+        return np.full((len(self.rows), len(self.catalog.columns)), np.nan)
+
+    def add(self, history: History) -> None:
+        mine, rows = np.isin(self.rows.keys, history.keys), self.rows
         if mine.any():
-            matrix[mine] = snapshot(
-                history, catalog, timeline, rows.keys[mine], rows.as_of[mine], priors
-            ).matrix
-    return matrix
+            features = snapshot(
+                history, self.catalog, self.timeline, rows.keys[mine], rows.as_of[mine], self.priors
+            )
+            self.parts.append((mine, features.matrix))
 
-
-def customer_hashes(store: EventStore, keys: NDArray[np.int64]) -> Hashes:
-    """uint64[n]: a well-mixed hash of each customer id."""
-    names = store.customers.names(keys).to_pylist()
-    return shuffled_by_customer(
-        np.array([zlib.crc32((name or "").encode()) for name in names], dtype=np.uint64)
-    )
-
-
-def shuffled_by_customer(x: Hashes) -> Hashes:
-    """SplitMix64: every bit of the input reaches every bit of the output."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    def merge(self, other: _MatrixAccumulator) -> None:
+        for mine, features in other.parts:
+            self.matrix[mine] = features
 
 
 def _rows(
@@ -252,39 +214,3 @@ def _rows(
 def _part(catalog: Catalog, columns: Collection[str]) -> Catalog:
     """The catalogue of these columns only."""
     return replace(catalog, features=tuple(f for f in catalog.features if f.name in columns))
-
-
-def _content(history: History, hashes: Hashes) -> int:
-    """The sum of the events' hashes: the same for the same events in any order and under any keys.
-
-    Every column that features read counts; of the event ids, the order they give to events at one instant.
-    """
-
-    def texts(names: tuple[str, ...], codes: NDArray[np.int32]) -> Hashes:
-        table = np.array([*(zlib.crc32(name.encode()) for name in names), 0], dtype=np.uint64)
-        return table[codes]
-
-    known = history.recorded if len(history.recorded) else np.full(history.events, ALWAYS)
-    events = shuffled_by_customer(
-        np.repeat(hashes, np.diff(history.offsets)) + history.instants.astype(np.uint64)
-    )
-    for column in (
-        texts(history.kind_names, history.kinds),
-        texts(history.channel_names, history.channels),
-        texts(history.place_names, history.places),
-        texts(history.detail_names, history.details),
-        known.astype(np.uint64),
-        _turn(history),
-        np.where(np.isnan(history.values), -0.0, history.values).view(np.uint64),
-    ):
-        events = shuffled_by_customer(events + column)
-    return int(events.sum(dtype=np.uint64))
-
-
-def _turn(history: History) -> Hashes:
-    """uint64[n]: how many of the customer's events at the same instant come before."""
-    at = np.arange(history.events)
-    begins = np.ones(history.events, dtype=np.bool_)
-    begins[1:] = history.instants[1:] != history.instants[:-1]
-    begins[history.offsets[:-1][np.diff(history.offsets) > 0]] = True
-    return (at - np.maximum.accumulate(np.where(begins, at, 0))).astype(np.uint64)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature, Stream, family
 from features.engine.snapshot import Priors, snapshot
+from features.event_store import EventStore
 from features.events.history import History
+from features.execution.local import map_partitions
 from features.timeline import Timeline, in_history
 from training.data.mbg_nbd import fit_mbg_nbd
 
@@ -26,8 +29,10 @@ WEIGHTS = (0.5, 10.0)
 """The least and the most gaps that the population's own counts for."""
 
 
-def learn_priors(histories: Iterable[History], catalog: Catalog, timeline: Timeline, before: int) -> Priors:
-    """The priors that everything known before this instant teaches.
+def learn_priors(
+    store: EventStore, catalog: Catalog, timeline: Timeline, before: int, *, until: int | None = None
+) -> Priors:
+    """The priors that everything known before this instant teaches; events at or after `until` do not exist.
 
     A code book lists the details of a column's stream, the most frequent first, so that numbers that lie
     near each other stand for details that are about equally common. The numbers of a stream are its usual gap
@@ -35,26 +40,43 @@ def learn_priors(histories: Iterable[History], catalog: Catalog, timeline: Timel
     """
     roots = {column: catalog.stream_of[_stream(catalog, column)] for column in catalog.detail_columns}
     streams = {stream.name: stream for stream in roots.values()}
-    rhythmic = _rhythmic(catalog)
-    counts: dict[str, Counter[str]] = {name: Counter() for name in streams}
-    rhythms: dict[str, list[Floats]] = {name: [] for name in rhythmic}
-    for history in histories:
-        for name, count in counts.items():
-            count.update(_details(history, streams[name], before))
-        for name, part in rhythmic.items():
-            dates = np.full(history.customers, before, dtype=np.int64)
-            rhythms[name].append(snapshot(history, part, timeline, history.keys, dates).matrix)
+    new = partial(_PriorsAccumulator, streams, _rhythmic(catalog), timeline, before)
+    seen = map_partitions(store, new, until=until)
     books = {
         name: tuple(detail for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])))
-        for name, count in counts.items()
+        for name, count in seen.counts.items()
     }
     numbers = {
         f"{number}.{name}": value
-        for name, parts in rhythms.items()
+        for name, parts in seen.rhythms.items()
         for number, value in _numbers(np.concatenate(parts) if parts else np.empty((0, len(RHYTHM))))
         if f"{number}.{name}" in catalog.learned
     }
     return Priors({column: books[stream.name][:BOOK_SIZE] for column, stream in roots.items()}, numbers)
+
+
+class _PriorsAccumulator:
+    """How often each detail of a stream was seen, and the rhythm of each customer in a stream."""
+
+    def __init__(
+        self, streams: Mapping[str, Stream], rhythmic: Mapping[str, Catalog], timeline: Timeline, before: int
+    ) -> None:
+        self.streams, self.rhythmic, self.timeline, self.before = streams, rhythmic, timeline, before
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in streams}
+        self.rhythms: dict[str, list[Floats]] = {name: [] for name in rhythmic}
+
+    def add(self, history: History) -> None:
+        for name, count in self.counts.items():
+            count.update(_details(history, self.streams[name], self.before))
+        for name, part in self.rhythmic.items():
+            dates = np.full(history.customers, self.before, dtype=np.int64)
+            self.rhythms[name].append(snapshot(history, part, self.timeline, history.keys, dates).matrix)
+
+    def merge(self, other: _PriorsAccumulator) -> None:
+        for name, count in other.counts.items():
+            self.counts[name].update(count)
+        for name, parts in other.rhythms.items():
+            self.rhythms[name] += parts
 
 
 def _details(history: History, stream: Stream, before: int) -> dict[str, int]:

@@ -20,6 +20,7 @@ from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History
+from features.execution.local import map_partitions
 from features.profiling.profile import DataProfile
 from features.timeline import DAY, Horizon, Timeline
 from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
@@ -110,7 +111,7 @@ def diagnose(
     progress: Callable[[str, float], None] | None = None,
 ) -> Diagnosis:
     """Measure what `[churn]` says now, and what else it could say, on the events before `until`."""
-    fitting: list[_Measure] = []
+    fitting: list[tuple[Any, ...]] = []
     unfit = []
     silent = _deeds(inventory)
     follow = int(min(MOST_FOLLOWED, max(1, inventory.span // 4)))
@@ -125,19 +126,39 @@ def diagnose(
         else:
             deeds = silent if churn.type == "contract" else churn.started_by
             reach = (inventory.first if first is None else first, inventory.newest)
-            fitting.append(_Measure(churn, configured, dates, deeds, follow, *reach, timeline))
+            fitting.append((churn, configured, dates, deeds, follow, *reach, timeline))
     part = min(1.0, CUSTOMERS / inventory.customers)
     buckets = store.buckets[: math.ceil(part * len(store.buckets))]
-    looked_at = 0
-    for done, bucket in enumerate(buckets):
-        if progress:
-            progress("trying what churn could mean", done / len(buckets))
-        history = store.history(bucket, until=until, columns=frozenset({"value"}))
-        looked_at += history.customers
-        for measure in fitting:
+    counts = map_partitions(
+        store,
+        lambda: _CandidateCounts(tuple(_Measure(*arguments) for arguments in fitting)),
+        "trying what churn could mean",
+        until=until,
+        columns=frozenset({"value"}),
+        buckets=buckets,
+        progress=progress,
+    )
+    scale = inventory.customers / max(1, counts.customers) if len(buckets) < len(store.buckets) else 1.0
+    found = tuple(measure.candidate(scale) for measure in counts.measures)
+    return Diagnosis(found, tuple(unfit), counts.customers)
+
+
+@dataclass
+class _CandidateCounts:
+    """The counts of every candidate, and the customers looked at."""
+
+    measures: tuple[_Measure, ...]
+    customers: int = 0
+
+    def add(self, history: History) -> None:
+        self.customers += history.customers
+        for measure in self.measures:
             measure.add(history)
-    scale = inventory.customers / max(1, looked_at) if len(buckets) < len(store.buckets) else 1.0
-    return Diagnosis(tuple(one.candidate(scale) for one in fitting), tuple(unfit), looked_at)
+
+    def merge(self, other: _CandidateCounts) -> None:
+        self.customers += other.customers
+        for measure, more in zip(self.measures, other.measures, strict=True):
+            measure.merge(more)
 
 
 def candidates(
@@ -280,6 +301,14 @@ class _Measure:
             self.gone += int(left.sum())
             self.returned += int((~self._label(history, away, keys[left], dates[left])).sum())
 
+    def merge(self, other: _Measure) -> None:
+        """Add the counts of later buckets."""
+        self.cohorts += other.cohorts
+        self.churned += other.churned
+        self.gone += other.gone
+        self.returned += other.returned
+        self.recency += other.recency
+
     def _cohorts(self, history: History, dates: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Those who can leave at each of the dates, and the date of each."""
         found = [cohort(history, self.churn, date) for date in dates]
@@ -292,9 +321,15 @@ class _Measure:
         return label(history, churn, keys, dates, self.covered_until, self.timeline).churned
 
     def _count_recency(self, history: History, keys: NDArray[np.int64], dates: NDArray[np.int64]) -> None:
-        stream = Stream("silence", "silence", self.deeds, amounts=self.churn.type == "inactivity")
-        one = Catalog((), (stream,), (Feature(RECENCY, "silence", "days_since_last"),))
-        silence = snapshot(history, one, self.timeline, keys, dates).matrix[:, 0]
+        money = frozenset(self.churn.amounts if self.churn.type == "inactivity" else ())
+        streams = [
+            Stream(f"silence_{number}", "silence", kinds, amounts=amounts)
+            for number, amounts in enumerate((False, True))
+            if (kinds := tuple(kind for kind in self.deeds if (kind in money) is amounts))
+        ]
+        features = tuple(Feature(f"{RECENCY}_{one.name}", one.name, "days_since_last") for one in streams)
+        of_each = Catalog((), tuple(streams), features)
+        silence = np.fmin.reduce(snapshot(history, of_each, self.timeline, keys, dates).matrix, axis=1)
         longest = self.churn.active_days if self.churn.type == "inactivity" else LONGEST
         steps = np.nan_to_num(silence / longest * BINS, nan=BINS)
         steps = np.clip(steps, 0, BINS - 1).astype(np.int64)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import LightGBMModels
-from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows
 from training.data.splits import TemporalSplits, a_year_before
 from training.evaluation.intervals import (
     population_intervals,

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.tiers import TierScale
-from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows
 from training.fitting.baselines import baselines
 from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_tier, fit_value
 from training.fitting.small_data import Shape, fit_shape_of

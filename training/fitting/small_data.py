@@ -23,7 +23,8 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows
 from training.fitting.baselines import rfm_margin
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
 from training.labels.settings import Churn

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.definitions import catalog
+from features.catalog.definitions import Catalog, catalog
 from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
+from features.event_store import EventStore
+from features.events.history import History
+from features.execution.local import map_partitions
+from features.timeline import Timeline
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from training.labels.cohort import cohort
+from training.labels.settings import Churn
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +34,13 @@ def export_features(
 ) -> FeatureTable:
     """The features of the cohort on a day; raises `DataError` where nobody could leave then."""
     project, store, as_of_instant = workspace.project, workspace.store.pinned(), workspace.instant(as_of)
-    churn, timeline, kinds = project.churn, project.timeline, set[str]()
-    for history in store.histories(until=as_of_instant, columns=frozenset()):
-        kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
+    churn, timeline = project.churn, project.timeline
+    kinds = map_partitions(store, KindNames, until=as_of_instant, columns=frozenset()).kinds
     definitions = catalog(
         project.indicators, project.settings.features, kinds, horizon_days=churn.horizon.reach
     )
-    parts = []
-    for done, history in enumerate(store.histories(until=as_of_instant)):
-        if progress:
-            progress("computing features", done / len(store.buckets))
-        keys = cohort(history, churn, as_of_instant)
-        dates = np.full(len(keys), as_of_instant, dtype=np.int64)
-        rows = snapshot(history, definitions, timeline, keys, dates)
-        details = texts(history, definitions, timeline, keys, dates)
-        columns = {
-            name: pa.array(details[name], pa.string())
-            if name in details
-            else pa.array(np.ascontiguousarray(rows.matrix[:, place]))
-            for place, name in enumerate(definitions.columns)
-        }
-        parts.append(pa.table({"customer_id": store.customers.names(keys), **columns}))
+    new = partial(_FeatureTables, store, definitions, churn, timeline, as_of_instant)
+    parts = map_partitions(store, new, "computing features", until=as_of_instant, progress=progress).tables
     table = pa.concat_tables(parts)
     if table.num_rows == 0:
         raise DataError(
@@ -56,3 +48,44 @@ def export_features(
             "leave. Give another date with --as-of, or ingest more events with `kizuna ingest`."
         )
     return FeatureTable(table)
+
+
+@dataclass
+class KindNames:
+    """The kinds of event that there are."""
+
+    kinds: set[str] = field(default_factory=set)
+
+    def add(self, history: History) -> None:
+        self.kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
+
+    def merge(self, other: KindNames) -> None:
+        self.kinds |= other.kinds
+
+
+@dataclass
+class _FeatureTables:
+    """The features of each bucket's cohort."""
+
+    store: EventStore
+    definitions: Catalog
+    churn: Churn
+    timeline: Timeline
+    as_of: int
+    tables: list[pa.Table] = field(default_factory=list)
+
+    def add(self, history: History) -> None:
+        keys, definitions = cohort(history, self.churn, self.as_of), self.definitions
+        dates = np.full(len(keys), self.as_of, dtype=np.int64)
+        rows = snapshot(history, definitions, self.timeline, keys, dates)
+        details = texts(history, definitions, self.timeline, keys, dates)
+        columns = {
+            name: pa.array(details[name], pa.string())
+            if name in details
+            else pa.array(np.ascontiguousarray(rows.matrix[:, place]))
+            for place, name in enumerate(definitions.columns)
+        }
+        self.tables.append(pa.table({"customer_id": self.store.customers.names(keys), **columns}))
+
+    def merge(self, other: _FeatureTables) -> None:
+        self.tables += other.tables

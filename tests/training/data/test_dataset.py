@@ -10,7 +10,7 @@ import pytest
 from features.event_store import EventStore
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import INACTIVITY, day
-from training.data.dataset import data_extent
+from training.data.extent import data_extent
 
 EVENTS = {
     "customer_id": ["ann", "ann", "ann", "bob", "bob"],

@@ -16,7 +16,7 @@ SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase",),
 
 def test_every_number_that_the_features_read_is_learned(tmp_path: Path) -> None:
     there = shop(400, 300)
-    found = learn_priors(there.store(tmp_path / "state").histories(), SHOP, UTC, day(200)).numbers
+    found = learn_priors(there.store(tmp_path / "state"), SHOP, UTC, day(200)).numbers
     assert set(found) == set(SHOP.learned)
     assert all(value > 0 for value in found.values())
     assert WEIGHTS[0] <= found["gap_weight.purchase"] <= WEIGHTS[1]
@@ -32,21 +32,21 @@ def test_what_comes_later_and_the_order_of_ingestion_teach_nothing(tmp_path: Pat
         there.store(tmp_path / "cut", before=day(150)),
         there.store(tmp_path / "mixed", shuffled=3),
     )
-    first, *others = (learn_priors(store.histories(), SHOP, UTC, day(150)) for store in stores)
+    first, *others = (learn_priors(store, SHOP, UTC, day(150)) for store in stores)
     assert first.code_book["purchase_last_detail"]
     for other in others:
         assert other == first
 
 
 def test_too_little_to_learn_from_leaves_the_numbers_out(tmp_path: Path) -> None:
-    few = shop(10, 60).store(tmp_path / "state").histories()
+    few = shop(10, 60).store(tmp_path / "state")
     assert not any(name.startswith("mbg_") for name in learn_priors(few, SHOP, UTC, day(30)).numbers)
-    assert learn_priors([], SHOP, UTC, day(30)).numbers == {}
+    assert learn_priors(few, SHOP, UTC, day(0), until=day(0)).numbers == {}
 
 
 def test_the_usual_gap_is_the_mean_of_the_customers_own(tmp_path: Path) -> None:
     store = shop(300, 300).store(tmp_path / "state")
-    found = learn_priors(store.histories(), SHOP, UTC, day(300)).numbers["gap_mean.purchase"]
+    found = learn_priors(store, SHOP, UTC, day(300)).numbers["gap_mean.purchase"]
     gaps = []
     for history in store.histories():
         for low, high in zip(history.offsets, history.offsets[1:], strict=False):

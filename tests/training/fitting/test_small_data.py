@@ -13,7 +13,8 @@ from features.timeline import Horizon
 from tests.training.simulated import plan, shop
 from tests.training.worlds import INACTIVITY
 from training.bundle.shap_values import TOLERANCE, Explainer
-from training.data.dataset import LabelledRows, shuffled_by_customer
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows
 from training.fitting.baselines import rfm_margin
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
 from training.fitting.small_data import SHAPES, Shape, choose_shape, fit_shape_of, outcomes
