@@ -71,7 +71,7 @@ bench: $(INSTALLED) ## speed and quality against named rivals
 	@$(BIN)/python -m benchmarks.features --events 20_000_000 --as-of-dates 1 --json
 
 serve: $(INSTALLED) ## the prediction service on http://127.0.0.1:3000
-	@$(BIN)/kizuna serve
+	@$(BIN)/kizuna serve --open
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
 	@$(BIN)/mlflow server --workers 1 --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000

@@ -128,7 +128,7 @@ def started(command: list[str], port: int, log: Path) -> Iterator[Started]:
 
 def kizuna(folder: Path, port: int) -> list[str]:
     start = "from serving.cli.main import main; main()"
-    return [sys.executable, "-c", start, "-C", str(folder), "serve", "--port", str(port)]
+    return [sys.executable, "-c", start, "-C", str(folder), "serve", "--open", "--port", str(port)]
 
 
 def against_rivals(

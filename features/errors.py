@@ -8,7 +8,16 @@
     │   └── HorizonNotCovered
     ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
     │   └── ModelFilesMissing
-    └── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
+    ├── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
+    └── RequestRefused       exit 2             an HTTP request that is not answered
+        ├── NoKey                    HTTP 401
+        ├── WrongMethod              HTTP 405
+        ├── BodyTooLarge             HTTP 413
+        ├── NotJson                  HTTP 415
+        ├── TooFast                  HTTP 429
+        ├── Overloaded               HTTP 503
+        ├── TooSlow                  HTTP 503
+        └── Unavailable              HTTP 503
 
 A message says what was asked, what is wrong and what to do, in one or two sentences.
 """
@@ -115,3 +124,73 @@ class Forbidden(KizunaError):
             f"cannot let '{name}' do this: it takes the permission '{permission}'"
             f"{f', which {needed} has' if needed else ''}. Ask an administrator for it."
         )
+
+
+class RequestRefused(KizunaError):
+    """An HTTP request that the service does not answer."""
+
+    exit_code = 2
+    status = 400
+    code = "refused"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(message, field=field)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NoKey(RequestRefused):
+    """A request came without a valid API key."""
+
+    status = 401
+    code = "no_key"
+
+
+class WrongMethod(RequestRefused):
+    """A path was called with a method that it does not take."""
+
+    status = 405
+    code = "wrong_method"
+
+
+class BodyTooLarge(RequestRefused):
+    """The body of a request is larger than `[service] body_mb`."""
+
+    status = 413
+    code = "too_large"
+
+
+class NotJson(RequestRefused):
+    """The body of a request is not JSON."""
+
+    status = 415
+    code = "not_json"
+
+
+class TooFast(RequestRefused):
+    """A key sends more requests per second than it may."""
+
+    status = 429
+    code = "too_fast"
+
+
+class Overloaded(RequestRefused):
+    """The service has as much work waiting as it takes."""
+
+    status = 503
+    code = "overloaded"
+
+
+class TooSlow(RequestRefused):
+    """An answer took longer than a caller is made to wait."""
+
+    status = 503
+    code = "too_slow"
+
+
+class Unavailable(RequestRefused):
+    """The disk or the database does not answer."""
+
+    status = 503
+    code = "unavailable"

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 import bentoml
-import orjson
 from pydantic import BaseModel, create_model
-from starlette.responses import Response
 
-from features.errors import KizunaError
-from serving.api.app import Gate
-from serving.api.errors import error_body
-from serving.api.routes import ENDPOINTS, Caller, Endpoint
-from serving.api.startup import desk
+from serving.api.app import Application
+from serving.api.routes import ENDPOINTS
+from serving.api.startup import service_state
 from serving.schemas.requests import (
     AtRiskPageRequest,
     ExplainRequest,
@@ -30,23 +26,16 @@ from serving.schemas.responses import Answer
 
 
 def endpoint(path: str) -> Callable[[Callable[..., Any]], Any]:
-    """A call of the API as BentoML's client and pages know it; the gate answers it before BentoML does."""
-    known: Endpoint = ENDPOINTS[path]
+    """A call of the API as BentoML's client knows it: its schema alone, as `Application` answers the call."""
 
-    def decorated(method: Callable[..., Any]) -> Any:
+    def decorate(method: Callable[..., None]) -> Any:
         @functools.wraps(method)
-        def answered(_: PredictionService, request: Any, /) -> Response:
-            try:
-                status, said = 200, known.answer(desk(), Caller(), request)
-            except KizunaError as error:
-                status, said = error.status, error_body(error.code, error.message, error.field)
-            return Response(
-                orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json"
-            )
+        def unreachable(_: PredictionService, __: Any, /) -> NoReturn:
+            raise RuntimeError(f"{path} is answered by the application before BentoML, which checks the key")
 
-        return bentoml.api(answered, route=path, output_spec=_as_model(known.reply))
+        return bentoml.api(unreachable, route=path, output_spec=_as_model(ENDPOINTS[path].reply))
 
-    return decorated
+    return decorate
 
 
 def _as_model(shape: type[Answer]) -> type[BaseModel]:
@@ -74,7 +63,7 @@ class PredictionService:
 
     @endpoint("/v1/report")
     def report(self, request: ReportRequest, /) -> None:
-        """How customers are engaged: every measure with its interval, against before and last year."""
+        """How customers are engaged: every metric with its interval, against before and last year."""
 
     @endpoint("/v1/predict")
     def predict(self, request: PredictRequest, /) -> None:
@@ -88,4 +77,4 @@ SERVICE: Any = bentoml.service(
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(PredictionService)
-SERVICE.add_asgi_middleware(Gate, desk=desk)
+SERVICE.add_asgi_middleware(Application, state=service_state)

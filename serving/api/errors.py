@@ -1,78 +1,86 @@
-"""Why a request is not answered, in the one shape of every error."""
+"""Error bodies of the API: one JSON shape, whatever refused the request."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-Header = tuple[bytes, bytes]
+from features.errors import KizunaError, NoKey, RequestRefused, UsageError, WrongMethod
 
+ErrorBody = dict[str, dict[str, str | None]]
 
-class RequestRefused(Exception):
-    """A request that goes no further."""
-
-    def __init__(
-        self, status: int, code: str, message: str, field: str | None = None, headers: tuple[Header, ...] = ()
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.said = error_body(code, message, field)
-        self.headers = headers
-
-    @staticmethod
-    def of(error: ValidationError) -> RequestRefused:
-        """What is wrong with a request's words."""
-        refusal = RequestRefused(422, "bad_input", "")
-        refusal.said = validation_error_body(dict(error.errors(include_url=False, include_context=False)[0]))
-        return refusal
+_BY_STATUS = {
+    404: ("no_such_path", "cannot answer: there is no such path. See /docs.json for those there are."),
+    405: (WrongMethod.code, "cannot answer: this path does not take this method. See /docs.json."),
+    503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
+}
+INTERNAL = ("internal", "cannot answer: the service failed. Its log says why.")
 
 
-def error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    """The one shape of every error."""
+def error_body(code: str, message: str, field: str | None = None) -> ErrorBody:
+    """The JSON object of every error: `{"error": {"code", "message", "field"}}`."""
     return {"error": {"code": code, "message": message, "field": field}}
 
 
-def validation_error_body(detail: dict[str, Any]) -> dict[str, Any]:
-    """What one validation error says, with the field's name."""
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "json_invalid":
-        return error_body(
-            "bad_input", f"cannot read the body as JSON: {message.removeprefix('Invalid JSON: ')}."
-        )
-    if not detail["loc"]:
-        return error_body(
-            "bad_input", 'cannot use this body: it must be one JSON object, such as {"limit": 20}.'
-        )
-    field = ""
-    for part in detail["loc"]:
-        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
-    if detail["type"] == "extra_forbidden":
-        message = "there is no such field"
-    elif detail["type"] == "missing":
-        message = "this field is needed"
-    return error_body(
-        "bad_input", f"cannot use this request: `{field}`: {message[:1].lower()}{message[1:]}.", field
-    )
+def error_response(error: KizunaError) -> Response:
+    """The HTTP response of an error, with `Retry-After` or `WWW-Authenticate` where they apply."""
+    headers: dict[str, str] = {}
+    if isinstance(error, NoKey):
+        headers = {"www-authenticate": "Bearer"}
+    elif isinstance(error, RequestRefused) and error.retry_after_seconds is not None:
+        headers = {"retry-after": str(error.retry_after_seconds)}
+    return json_response(error.status, error_body(error.code, error.message, error.field), headers)
 
 
-def reshaped(status: int, content: bytes) -> tuple[int, dict[str, Any]]:
-    """An error of what lies behind the gate, in the one shape."""
+def status_response(error: HTTPException) -> Response:
+    """The response of an error that Starlette's router raises."""
+    code, message = _BY_STATUS.get(error.status_code, INTERNAL)
+    return json_response(error.status_code, error_body(code, message), dict(error.headers or {}))
+
+
+def internal_error() -> Response:
+    """The response to a request that a fault of the service broke."""
+    return json_response(500, error_body(*INTERNAL))
+
+
+def reshaped_error(status: int, content: bytes) -> Response:
+    """An error of the application behind this one, put into the one shape."""
     try:
-        said = orjson.loads(content)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError:
-        said = {}
-    if isinstance(said, dict) and isinstance(said.get("error"), dict):
-        return status, said
-    known = {
-        404: ("no_such_path", "cannot answer: there is no such path. See /docs.json for those there are."),
-        405: ("wrong_method", "cannot answer: this path does not take this method. See /docs.json."),
-        503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
-    }
-    return (status, error_body(*known[status])) if status in known else internal(status)
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        return Response(content, status, media_type="application/json")
+    return json_response(status, error_body(*_BY_STATUS.get(status, INTERNAL)))
 
 
-def internal(status: int = 500) -> tuple[int, dict[str, Any]]:
-    """A bug."""
-    return status, error_body("internal", "cannot answer: the service failed. Its log says why.")
+def json_response(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response; half a surrogate pair, which a request may hold, is replaced."""
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, status, headers, media_type="application/json")
+
+
+def invalid_request(error: ValidationError) -> UsageError:
+    """The first thing that is wrong with the body or the query of a request, with the field's name."""
+    return _first_error(error.errors(include_url=False, include_context=False)[0])
+
+
+def _first_error(detail: ErrorDetails) -> UsageError:
+    kind, location, message = detail["type"], detail["loc"], detail["msg"].removeprefix("Value error, ")
+    if kind == "json_invalid":
+        return UsageError(f"cannot read the body as JSON: {message.removeprefix('Invalid JSON: ')}.")
+    if not location:
+        return UsageError('cannot use this body: it must be one JSON object, such as {"limit": 20}.')
+    field = ""
+    for part in location:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
+    if kind == "extra_forbidden":
+        message = "there is no such field"
+    elif kind == "missing":
+        message = "this field is needed"
+    return UsageError(f"cannot use this request: `{field}`: {message[:1].lower()}{message[1:]}.", field=field)

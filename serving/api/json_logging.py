@@ -1,4 +1,4 @@
-"""The service's log: one JSON object a line on standard error. No customer is named in it."""
+"""JSON logging of the service: one object a line on standard error. No customer is named in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 import sys
 
 
-class _Line(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        entry = {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "from": record.name,
@@ -17,14 +17,14 @@ class _Line(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False)
+            entry |= {"traceback": self.formatException(record.exc_info)}
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def configure_logging() -> None:
-    """Write every logger's lines in this shape: our own from `info` on, others' from `warning` on."""
+    """Write every logger's lines as JSON: our own from `info` on, others' from `warning` on."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line())
+    handler.setFormatter(_JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

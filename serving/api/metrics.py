@@ -1,4 +1,4 @@
-"""What the service says about itself to Prometheus. No customer is named.
+"""Prometheus metrics of the service. No customer is named.
 
 Counts of several workers are added up through the folder PROMETHEUS_MULTIPROC_DIR, which must be set before
 `prometheus_client` is first imported: that is why it is imported late.
@@ -6,10 +6,17 @@ Counts of several workers are added up through the folder PROMETHEUS_MULTIPROC_D
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING
 
-from serving.api.live_state import ServiceState
+if TYPE_CHECKING:
+    from prometheus_client import Counter as PrometheusCounter
+    from prometheus_client import Histogram
+
+    from serving.api.live_state import ServiceState
+    from serving.lists.customer_view import Reply
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 MOST_COUNTED = 1_000
@@ -17,40 +24,59 @@ MOST_COUNTED = 1_000
 
 
 class ServiceMetrics:
-    """Counters of one worker."""
+    """Counters of one worker process."""
 
     def __init__(self) -> None:
-        from prometheus_client import REGISTRY, CollectorRegistry, Histogram
-        from prometheus_client import Counter as Count
+        from prometheus_client import Counter as PrometheusCounter
+        from prometheus_client import Histogram
 
-        registry: CollectorRegistry = REGISTRY
-        for name in ("kizuna_requests", "kizuna_request_seconds", "kizuna_scores"):
-            if name in registry._names_to_collectors:  # a second gate of one process starts anew
-                registry.unregister(registry._names_to_collectors[name])
-        self._requests = Count("kizuna_requests", "Requests by path and status", ["path", "status"])
+        self._requests = PrometheusCounter(
+            "kizuna_requests", "Requests by path and status", ["path", "status"]
+        )
         self._seconds = Histogram("kizuna_request_seconds", "Time to answer", ["path"], buckets=BUCKETS)
-        self._scores = Count("kizuna_scores", "Customers in answers, by tier and model", ["tier", "model"])
-        self._known: dict[Any, Any] = {}
+        self._scores = PrometheusCounter(
+            "kizuna_scores", "Customers in answers, by tier and model", ["tier", "model"]
+        )
+        self._swaps = PrometheusCounter("kizuna_swaps", "New scores, plans and champions taken into use")
+        self._refusals = PrometheusCounter("kizuna_refusals", "New scores, plans and champions refused")
+        # Children by label: looking one up takes longer than counting.
+        self._counters: dict[tuple[PrometheusCounter, str, str], PrometheusCounter] = {}
+        self._histograms: dict[str, Histogram] = {}
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
+    @staticmethod
+    @cache
+    def of_process() -> ServiceMetrics:
+        """The metrics of this process: Prometheus registers a name once."""
+        return ServiceMetrics()
+
+    def count_request(self, path: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._of(self._requests, path, str(status)).inc()
-        self._of(self._seconds, path).observe(seconds)
+        self._child(self._requests, path, str(status)).inc()
+        histogram = self._histograms.get(path)
+        if histogram is None:
+            histogram = self._histograms.setdefault(path, self._seconds.labels(path))
+        histogram.observe(seconds)
 
-    def count_customers(self, reply: dict[str, Any]) -> None:
+    def count_customers(self, reply: Reply) -> None:
         """Count the customers of an answer by tier."""
         customers = reply.get("customers") or ([reply["customer"]] if "customer" in reply else [])
         model = reply["model_version"]
         if len(customers) == 1:
-            self._of(self._scores, customers[0]["tier"] or "none", model).inc()
+            self._child(self._scores, customers[0]["tier"] or "none", model).inc()
             return
         for tier, count in Counter(one["tier"] for one in customers[:MOST_COUNTED]).items():
-            self._of(self._scores, tier or "none", model).inc(count)
+            self._child(self._scores, tier or "none", model).inc(count)
 
-    def text(self, desk: ServiceState) -> bytes:
-        """Everything in Prometheus' own words; of all workers together."""
-        import os
+    def count_swap(self) -> None:
+        """Count new scores, a new plan or a new champion that is in use from now on."""
+        self._swaps.inc()
 
+    def count_refusal(self) -> None:
+        """Count something new that could not be used."""
+        self._refusals.inc()
+
+    def text(self, state: ServiceState) -> bytes:
+        """Everything in Prometheus' text format: counts of all workers together, gauges of this one."""
         from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -58,33 +84,31 @@ class ServiceMetrics:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return bytes(generate_latest(registry)) + "".join(_lines(desk)).encode()
+        return bytes(generate_latest(registry)) + "".join(_gauges(state)).encode()
 
-    def _of(self, metric: Any, *labels: str) -> Any:
-        """The counter of these labels, kept: looking it up takes longer than counting."""
-        key = (metric, labels)
-        child = self._known.get(key)
+    def _child(self, counter: PrometheusCounter, first: str, second: str) -> PrometheusCounter:
+        """The counter of two labels."""
+        key = counter, first, second
+        child = self._counters.get(key)
         if child is None:
-            child = self._known[key] = metric.labels(*labels)
+            child = self._counters.setdefault(key, counter.labels(first, second))
         return child
 
 
-def _lines(desk: ServiceState) -> list[str]:
+def _gauges(state: ServiceState) -> list[str]:
     """What this worker has in use."""
-    said = [_gauge("kizuna_trouble", "1 while something new cannot be used", int(desk.trouble is not None))]
-    said.append(_gauge("kizuna_swaps", "New scores and champions taken into use by this worker", desk.swaps))
-    said.append(_gauge("kizuna_refusals", "New scores and champions refused by this worker", desk.refusals))
-    scores = desk.scores_in_use
+    lines = [_gauge("kizuna_trouble", "1 while something new cannot be used", int(state.trouble is not None))]
+    scores = state.scores_in_use
     if scores is not None:
-        facts, now = scores.facts, desk.clock()
+        facts, now = scores.facts, state.clock()
         labels = f'{{model="{facts.model_version}",fingerprint="{facts.fingerprint}"}}'
-        said.append(_gauge("kizuna_model", "The model of the scores in use", 1, labels))
-        said.append(_gauge("kizuna_scored_customers", "Customers with a score", len(scores.answers)))
-        said.append(_gauge("kizuna_score_age_seconds", "Since the as-of date", (now - facts.as_of) / 1e6))
+        lines.append(_gauge("kizuna_model", "The model of the scores in use", 1, labels))
+        lines.append(_gauge("kizuna_scored_customers", "Customers with a score", len(scores.answers)))
+        lines.append(_gauge("kizuna_score_age_seconds", "Since the as-of date", (now - facts.as_of) / 1e6))
         if facts.newest is not None:
             age = (now - facts.newest) / 1e6
-            said.append(_gauge("kizuna_data_age_seconds", "Since the newest event behind the scores", age))
-    return said
+            lines.append(_gauge("kizuna_data_age_seconds", "Since the newest event behind the scores", age))
+    return lines
 
 
 def _gauge(name: str, words: str, value: float, labels: str = "") -> str:

@@ -1,21 +1,22 @@
-"""The calls of the API: what each takes, needs and answers. They decide nothing themselves."""
+"""The calls of the API: what each takes, which permission it needs, and the use case that answers it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from features.errors import KizunaError, UsageError
 from serving.actions.plan_file import PlanFilter
 from serving.actions.plan_lookup import columns
 from serving.api.live_state import ServiceState
-from serving.integrations.crm_columns import column_map
-from serving.integrations.crm_columns import lines as mapped_lines
+from serving.application.lists.at_risk import at_risk_page, whole_list
+from serving.application.lists.explain import explain as explain_customer
+from serving.application.lists.export import export_list
+from serving.application.lists.predict import predict as predict_customers
+from serving.application.lists.stored_scores import stored_scores
+from serving.application.permissions import Actor, Permission
 from serving.lists.customer_view import Reply
-from serving.lists.ranking import Cursor, ListFilter
+from serving.lists.ranking import ListFilter
 from serving.presentation.lists import csv_lines
 from serving.schemas.requests import (
     AtRiskPageRequest,
@@ -35,30 +36,6 @@ from serving.schemas.responses import (
     ReportReply,
     ScoreReply,
 )
-from serving.scoring.live import append, beside_stored, predict
-
-
-class WrongScope(KizunaError):
-    """A key asked for what it does not open."""
-
-    status = 403
-    code = "wrong_scope"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: the name of their key and what it opens; on loopback anybody, and everything."""
-
-    name: str = "local"
-    scopes: Collection[str] = ("admin",)
-
-    def need(self, scope: str, what: str) -> None:
-        """Refuse what this key does not open."""
-        if scope not in self.scopes and "admin" not in self.scopes:
-            raise WrongScope(
-                f"cannot let this request in: {what} needs the scope '{scope}', and the key '{self.name}' "
-                f"has {', '.join(self.scopes)}. Ask for a key that has it."
-            )
 
 
 @dataclass(frozen=True)
@@ -66,82 +43,65 @@ class Endpoint:
     """One call."""
 
     path: str
-    scope: str
-    """What a key must open for it."""
+    permission: Permission
+    """Checked before the body is read; the use case may need another one besides."""
     request: type[Shape]
     reply: type[Answer]
-    answer: Callable[[ServiceState, Caller, Any], Reply]
-    at_once: int = 0
-    """A body of at most so many bytes is answered faster than another thread could be asked to."""
+    answer: Callable[[ServiceState, Actor, Any], Reply]
+    inline_bytes: int = 0
+    """A body of at most so many bytes is answered on the event loop, which takes less time than another
+    thread would."""
+    is_long: bool = False
+    """Whether an answer may take many seconds, so that it is made in the pool of long work."""
 
 
-def score(desk: ServiceState, caller: Caller, request: ScoreRequest) -> Reply:
+def score(state: ServiceState, actor: Actor, request: ScoreRequest) -> Reply:
     """The stored scores of these customers at the newest as-of date."""
-    replies = desk.replies()
-    keys = replies.keys(request.customer_ids)
-    desk.record_access(caller.name, "score", keys)
-    return replies.of(request.customer_ids, desk.language(request.language), keys)
+    return stored_scores(state.workspace, actor, request.customer_ids, request.language)
 
 
-def at_risk(desk: ServiceState, caller: Caller, request: AtRiskPageRequest) -> Reply:
+def at_risk(state: ServiceState, actor: Actor, request: AtRiskPageRequest) -> Reply:
     """Whom to approach first, and why."""
-    choice = chosen(request, request.limit or desk.project.settings.capacity.contacts)
-    desk.record_access(caller.name, "at_risk")
-    cursor = None if request.cursor is None else Cursor.read(request.cursor)
-    if cursor is not None and cursor.choice != choice.fingerprint:
-        raise UsageError(
-            "cannot go on from this cursor: it belongs to a list with other filters. "
-            "Send the filters of the page before, or leave the cursor out to start again.",
-            field="cursor",
-        )
-    replies = desk.replies() if cursor is None else desk.replies_from(cursor.file)
-    return replies.page(choice, desk.language(request.language), cursor)
+    return at_risk_page(state.workspace, actor, list_filter(request), request.language, request.cursor)
 
 
-def explain(desk: ServiceState, caller: Caller, request: ExplainRequest) -> Reply:
+def explain(state: ServiceState, actor: Actor, request: ExplainRequest) -> Reply:
     """One customer's score and reasons, and what changed since the scores before."""
-    replies = desk.replies()
-    desk.record_access(caller.name, "explain", replies.keys([request.customer_id]))
-    return replies.explain(request.customer_id, desk.language(request.language), desk.store())
+    return explain_customer(state.workspace_for_one_call(), actor, request.customer_id, request.language)
 
 
-def live(desk: ServiceState, caller: Caller, request: PredictRequest) -> Reply:
+def predict(state: ServiceState, actor: Actor, request: PredictRequest) -> Reply:
     """Scores from the events sent, or with `stored` or `append` from all that is stored with them."""
-    champion, language = desk.champion(), desk.language(request.language)
-    if not (request.append or request.stored):
-        return predict(champion, request, desk.clock(), language)
-    if request.append:
-        caller.need("write", "keeping events")
-    else:
-        caller.need("read", "scoring from stored events")
-    store, how = desk.store(), append if request.append else beside_stored
-    reply = how(champion, request, desk.clock(), language, store)
-    names = pa.array([one.customer_id for one in request.customers], pa.large_string())
-    desk.record_access(caller.name, "append" if request.append else "predict", store.customers.keys(names))
-    return reply
+    reads_store = request.stored or request.append
+    workspace = state.workspace_for_one_call() if reads_store else state.workspace
+    return predict_customers(workspace, actor, request)
 
 
-def report(desk: ServiceState, caller: Caller, request: ReportRequest) -> Reply:
-    """How customers are engaged: every measure with its interval, against before and last year."""
-    desk.record_access(caller.name, "report")
-    return desk.report(request.months, desk.language(request.language))
+def report(state: ServiceState, actor: Actor, request: ReportRequest) -> Reply:
+    """How customers are engaged: every metric with its interval, against before and last year."""
+    # Only who asks for a report waits for its code.
+    from serving.application.lists.report import engagement_report
+    from serving.reports.report import reply
+
+    workspace = state.workspace_for_one_call()
+    data = engagement_report(workspace, actor, request.months, cache=state.report_cache)
+    return reply(data, workspace.language(request.language))
 
 
-def csv(desk: ServiceState, caller: Caller, request: WholeListRequest) -> Iterator[str]:
-    """The list as a file, line by line; what cannot be is refused before the first."""
-    language, replies = desk.language(request.language), desk.replies()
-    desk.record_access(caller.name, "at_risk.csv")
-    listed = replies.listed(chosen(request, request.limit), language)
-    if request.columns is None:
-        return csv_lines(listed, language, () if replies.plan is None else columns(language))
-    mapped = column_map(request.columns, desk.project.settings.crm)
-    return mapped_lines(listed, mapped, replies.source())
+def list_file(state: ServiceState, actor: Actor, request: WholeListRequest) -> Iterator[str]:
+    """The list as the lines of a CSV file; what is refused is refused before the first line."""
+    choice, workspace = list_filter(request), state.workspace
+    if request.columns is not None:
+        return export_list(workspace, actor, request.columns, choice, request.language).lines
+    language = workspace.language(request.language)
+    rows = whole_list(workspace, actor, choice, language)
+    return csv_lines(rows.customers, language, columns(language) if rows.planned else ())
 
 
-def chosen(request: AtRiskRequest, limit: int | None) -> ListFilter:
-    """What a request wants of the list."""
+def list_filter(request: AtRiskRequest) -> ListFilter:
+    """The filters of a request as the list takes them."""
     return ListFilter(
-        limit=limit,
+        limit=request.limit,
         min_probability=request.min_probability,
         tiers=request.tiers,
         order_by=request.order_by,
@@ -162,11 +122,11 @@ def chosen(request: AtRiskRequest, limit: int | None) -> ListFilter:
 ENDPOINTS = {
     endpoint.path: endpoint
     for endpoint in (
-        Endpoint("/v1/score", "read", ScoreRequest, ScoreReply, score, at_once=1_000),
-        Endpoint("/v1/at_risk", "read", AtRiskPageRequest, AtRiskReply, at_risk),
-        Endpoint("/v1/explain", "read", ExplainRequest, ExplainReply, explain),
-        Endpoint("/v1/report", "read", ReportRequest, ReportReply, report),
-        Endpoint("/v1/predict", "score", PredictRequest, PredictReply, live, at_once=40_000),
+        Endpoint("/v1/score", "read_customer", ScoreRequest, ScoreReply, score, inline_bytes=1_000),
+        Endpoint("/v1/at_risk", "read_customer", AtRiskPageRequest, AtRiskReply, at_risk),
+        Endpoint("/v1/explain", "read_customer", ExplainRequest, ExplainReply, explain),
+        Endpoint("/v1/report", "read_report", ReportRequest, ReportReply, report, is_long=True),
+        Endpoint("/v1/predict", "predict", PredictRequest, PredictReply, predict, inline_bytes=40_000),
     )
 }
 CSV = "/v1/at_risk.csv"

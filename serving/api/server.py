@@ -3,65 +3,105 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import shutil
 import socket
 import sys
 import tempfile
 
+from starlette.types import ASGIApp
+
 import serving.state.audit_log  # noqa: F401 (its table)
 from features.errors import UsageError
+from serving.api.app import Application
+from serving.api.json_logging import configure_logging
+from serving.api.key_ring import is_loopback
+from serving.api.lazy_asgi import LazyApp
+from serving.api.startup import OPEN, PROJECT, service_state
 from serving.project.settings import Project
 from serving.state.api_keys import any_key
 from serving.state.database import Database
 
 BACKLOG = 2048
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread makes room for another: as long, at most, an answer waits for the watcher."""
 
-def run(project: Project, host: str, port: int, workers: int) -> None:
-    """Serve until stopped. Refuses another machine's reach without keys, and a port that is taken."""
-    keys_needed = not is_loopback(host)
-    # Opening the records makes every table that was imported, before several workers would at once.
-    with Database(project.records) as records:
-        if keys_needed and not any_key(records):
-            raise UsageError(
-                f"cannot serve on {host}: others can reach that address, and there is no API key. "
-                "Make one with `kizuna keys add NAME`, or serve on 127.0.0.1.",
-                field="host",
-            )
+
+def run(project: Project, host: str, port: int, workers: int, *, open_to_this_machine: bool = False) -> None:
+    """Serve until stopped; refuses to start without keys unless this machine alone may call."""
+    # Opening the database makes every table that was imported, before several workers would at once.
+    with Database(project.records) as database:
+        has_keys = any_key(database)
+    check_access(host, has_keys=has_keys, open_to_this_machine=open_to_this_machine)
     listener = listen(host, port)
     metrics = tempfile.mkdtemp(prefix="kizuna-metrics-")
     os.environ |= {
-        "KIZUNA_PROJECT": str(project.folder),
-        "KIZUNA_KEYS": "needed" if keys_needed else "",
+        PROJECT: str(project.folder),
+        OPEN: "loopback" if open_to_this_machine else "",
         "OTEL_SDK_DISABLED": "true",
         "BENTOML_DO_NOT_TRACK": "true",
     }
     if workers > 1:  # counts of several processes meet in files; one alone counts faster in memory
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-    place = f"[{host}]" if ":" in host else host
+        os.environ |= {"PROMETHEUS_MULTIPROC_DIR": metrics}
+    address = f"[{host}]" if ":" in host else host
     sys.stderr.write(
-        f"Serving {project.folder} on http://{place}:{listener.getsockname()[1]} (stop with Ctrl+C)\n"
+        f"Serving {project.folder} on http://{address}:{listener.getsockname()[1]} (stop with Ctrl+C)\n"
     )
+    if open_to_this_machine and has_keys:
+        sys.stderr.write("The project has API keys, so every call needs one, in spite of --open.\n")
     sys.stderr.flush()
     try:
         _serve(listener, workers)
-    except KeyboardInterrupt:  # how it is stopped; uvicorn has answered what was asked before
+    except KeyboardInterrupt:  # how it is stopped; uvicorn has finished the calls that came before
         sys.stderr.write("stopped\n")
     finally:
         listener.close()
         shutil.rmtree(metrics, ignore_errors=True)
-        gc.unfreeze()  # else DuckDB calls what `opening.application` froze a leak
+        gc.unfreeze()  # else DuckDB calls what `application` froze a leak
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def check_access(host: str, *, has_keys: bool, open_to_this_machine: bool) -> None:
+    """Refuse to serve where nobody could call, or where everybody could."""
+    if open_to_this_machine and not is_loopback(host):
+        raise UsageError(
+            f"cannot serve on {host} with --open: others can reach that address. Leave --open out and make "
+            "a key with `kizuna keys add NAME`, or serve on 127.0.0.1.",
+            field="open",
+        )
+    if has_keys or open_to_this_machine:
+        return
+    if is_loopback(host):
+        raise UsageError(
+            "cannot serve: there is no API key, so no call could be let in. Make one with "
+            "`kizuna keys add NAME`, or let programs on this machine call without one with "
+            "`kizuna serve --open`.",
+            field="open",
+        )
+    raise UsageError(
+        f"cannot serve on {host}: others can reach that address, and there is no API key. Make one with "
+        "`kizuna keys add NAME`, or serve this machine alone with `kizuna serve --open`.",
+        field="host",
+    )
+
+
+def application() -> Application:
+    """The service as an ASGI application for uvicorn, with BentoML behind it."""
+    configure_logging()
+    service_state()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    # What was made until now stays: looking through it again and again would make single answers slow.
+    gc.collect()
+    gc.freeze()
+    return Application(LazyApp(_bentoml), service_state)
+
+
+def _bentoml() -> ASGIApp:
+    from serving.api.bentoml_service import SERVICE
+
+    app: ASGIApp = SERVICE.to_asgi()
+    gc.freeze()
+    return app
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -90,7 +130,7 @@ def _serve(listener: socket.socket, workers: int) -> None:
     from uvicorn.supervisors import Multiprocess
 
     config = uvicorn.Config(
-        "serving.api.startup:application",
+        "serving.api.server:application",
         factory=True,
         backlog=BACKLOG,
         workers=workers,
@@ -98,6 +138,8 @@ def _serve(listener: socket.socket, workers: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whose word is taken for the sender is decided in key_ring
+        ws="none",
         timeout_graceful_shutdown=10,
     )
     if workers > 1:

@@ -85,6 +85,10 @@ class Actor:
 COMMAND_LINE = Actor("command line", "local", frozenset(GRANTS))
 """Whoever can run the command can read and write the project's files: everything is allowed."""
 
+OPEN_SERVICE = Actor("local", "local", frozenset(GRANTS) - {"manage_access", "promote", "erase"})
+"""Whoever calls a service that was started with `kizuna serve --open`, from the same machine and without a
+key: a web page or a proxy could be behind the call, so access, promotion and erasure stay closed."""
+
 
 def person(name: str, role: Role) -> Actor:
     """A signed-in person."""

@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option(
+    "--open", "open_to_this_machine", is_flag=True,
+    help="Let programs on this machine call without a key, while the project has none.",
+)  # fmt: skip
 @click.pass_obj
-def serve(call: CliContext, host: str, port: int, workers: int) -> None:
+def serve(call: CliContext, host: str, port: int, workers: int, open_to_this_machine: bool) -> None:
     """Run the prediction service.
+
+    Every call needs an API key (`kizuna keys add NAME`). While the project has none, --open lets programs on
+    this machine call without one.
 
     \b
     Example:
-      kizuna serve --port 3000
+      kizuna serve --open --port 3000
       curl -H 'Content-Type: application/json' -d '{"customer_ids": ["1"]}' localhost:3000/v1/score
     """
     from serving.api.server import run
 
-    run(call.project, host, port, workers)
+    run(call.project, host, port, workers, open_to_this_machine=open_to_this_machine)
 
 
 @click.command()

@@ -30,7 +30,6 @@ from features.errors import ConfigurationError
 from features.events.schema import ATTRIBUTE
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
-from serving.api.rate_limit import ServiceSettings
 from serving.integrations.crm_columns import ColumnMap, Webhook
 from training.bundle.tiers import TierSettings
 from training.labels.settings import Churn, ChurnSettings
@@ -57,6 +56,17 @@ class SimulatedSettings(BaseModel):
         description="the file, from the project folder, that holds the present instant of a simulated "
         "project; `kizuna simulate` writes it",
     )
+
+
+class ServiceSettings(BaseModel):
+    """`[service]`: what the prediction service takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_second: float = Field(
+        default=200.0, gt=0, description="what a key may ask of one worker; more is answered 429"
+    )
+    body_mb: int = Field(default=32, ge=1, le=1024, description="the largest body of a request, in MB")
 
 
 class Settings(BaseModel):

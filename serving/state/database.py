@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from features.errors import DataError
 from serving.state.tables import TABLES
+
+DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError,)
+"""What a database that is away, locked or damaged raises."""
 
 
 class Database:

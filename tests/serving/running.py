@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,12 +73,20 @@ class Server:
         return found
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Server]:
-    """Start the service of this project; stop it in the end."""
+    """Start the service of this project, open to this machine unless a host is named; stop it in the end."""
+    access = () if "--host" in options else ("--open",)
     started = time.monotonic()
     process = subprocess.Popen(
-        [*COMMAND, "-C", str(folder), "serve", "--port", "0", *options],
+        [*COMMAND, "-C", str(folder), "serve", "--port", "0", *access, *options],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

@@ -139,8 +139,8 @@ def test_keeping_events_needs_the_scope_write_and_is_written_down(own_shop: Path
         status, said = running.post("/v1/predict", SENT, score_only)
         assert (status, said["error"]["code"]) == (403, "wrong_scope")
         assert said["error"]["message"] == (
-            "cannot let this request in: keeping events needs the scope 'write', and the key 'scorer' "
-            "has score. Ask for a key that has it."
+            "cannot let 'scorer' do this: it takes the permission 'append_events', which a key with the "
+            "scope 'write' has. Ask an administrator for it."
         )
         first, again = (running.post("/v1/predict", SENT, writer) for _ in range(2))
         assert (first[0], first[1]["appended"]["new"]) == (200, 5)

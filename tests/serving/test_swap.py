@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -49,7 +51,7 @@ def test_under_load_no_answer_fails_or_mixes_two_models(own_shop: Path) -> None:
         assert {status for status, _ in heard} == {200}
         assert {json.dumps(said, sort_keys=True) for _, said in heard} <= right
         assert len({said["model_version"] for _, said in heard}) >= 3
-        assert "kizuna_refusals 0" in running.send("GET", "/metrics")[1].decode()
+        assert "kizuna_refusals_total 0.0" in running.send("GET", "/metrics")[1].decode()
 
 
 def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -> None:
@@ -72,7 +74,7 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
         assert running.post("/v1/predict", live)[1]["model_version"] == "1"
         metrics = running.send("GET", "/metrics")[1].decode()
         assert "kizuna_trouble 1\n" in metrics
-        assert "kizuna_refusals 1\n" in metrics
+        assert "kizuna_refusals_total 1.0\n" in metrics
         with CliContext(own_shop).records() as records:
             use_champion(records, "1", fingerprint, call.now)
         running.wait_for(lambda: "trouble" not in running.ready())
@@ -112,11 +114,31 @@ def test_it_stops_gracefully_and_writes_down_who_asked(own_shop: Path) -> None:
     with serving(own_shop) as running:
         running.post("/v1/score", {"customer_ids": ["c0003", "nobody"]})
     assert running.process.returncode in (0, -15), "uvicorn ends by the signal that it was sent"
+    assert ("local", "score", 2) in accesses(own_shop, "c0003")
+
+
+def accesses(folder: Path, customer: str) -> list[tuple[str, str, int]]:
+    """Who asked for a customer, as `kizuna audit` prints it."""
     done = subprocess.run(
-        [*COMMAND, "-C", str(own_shop), "--json", "audit", "c0003"],
+        [*COMMAND, "-C", str(folder), "--json", "audit", customer],
         capture_output=True,
         check=True,
         text=True,
     )
-    asked = [(one["who"], one["action"], one["customers"]) for one in json.loads(done.stdout)["asked"]]
-    assert ("local", "score", 2) in asked
+    return [(one["who"], one["action"], one["customers"]) for one in json.loads(done.stdout)["asked"]]
+
+
+def test_it_stops_only_after_a_slow_database_took_what_the_watcher_had_begun_to_write(
+    own_shop: Path,
+) -> None:
+    with serving(own_shop) as running:
+        database = sqlite3.connect(own_shop / "state" / "kizuna.db", isolation_level=None)
+        database.execute("begin immediate")  # whoever writes now waits, ten seconds at most
+        running.post("/v1/score", {"customer_ids": ["c0003", "nobody"]})
+        time.sleep(2.5)  # the watcher has taken the call and waits for the database
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(1.5)
+        database.execute("rollback")
+        database.close()
+        running.process.wait(timeout=60)
+    assert ("local", "score", 2) in accesses(own_shop, "c0003")

@@ -333,8 +333,8 @@ def test_the_service_loads_nothing_that_only_training_needs(server: Server, scor
     for library in ("sklearn", "matplotlib", "shap"):
         assert f"/{library}/" not in maps.read_text(), library
     code = (
-        "import sys, serving.api.startup as s, serving.api.bentoml_service; s.application();"
-        "s.desk().replies();"
+        "import sys, serving.api.server as s, serving.api.bentoml_service; s.application();"
+        "s.service_state().current();"
         "print(*sorted({m.split('.')[0] for m in sys.modules if sys.modules[m]}"
         " & {'mlflow', 'optuna', 'shap', 'matplotlib', 'sklearn', 'pandas', 'woodelf'}))"
     )

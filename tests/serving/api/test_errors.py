@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.errors import DataError, ModelError, UnknownCustomer, UsageError
+from features.errors import DataError, Forbidden, ModelError, RequestRefused, UnknownCustomer, UsageError
 from features.event_store import EventStore
 from features.events.schema import ATTRIBUTE
-from serving.api import app
-from serving.api.app import Gate
-from serving.api.errors import reshaped
+from serving.api.app import Application
+from serving.api.errors import _BY_STATUS, INTERNAL, reshaped_error
 from serving.api.live_state import ServiceState
 from serving.api.openapi import error_codes
-from serving.api.routes import WrongScope
+from serving.api.worker_pool import PATIENCE
 from serving.project.settings import read
 
 HERE = Path(__file__).resolve()
@@ -30,7 +28,7 @@ NOW = 2_000_000_000_000_000
 
 
 async def nobody(*_: Any) -> None:
-    raise AssertionError("nothing lies behind the gate")
+    raise AssertionError("nothing lies behind the application")
 
 
 def call(
@@ -39,16 +37,16 @@ def call(
     body: Any,
     *,
     bug: type[Exception] | None = None,
-    clock: Callable[[], int] = lambda: NOW,
-    patience: float = app.PATIENCE,
+    patience: float = PATIENCE,
 ) -> tuple[int, Any]:
-    """Status and JSON of one call of a gate in this process; a bug goes on to whoever runs the gate."""
-    desk, sent = ServiceState(folder, clock, keys_needed=False), []
+    """Status and JSON of one call of an application in this process; a bug goes on to whoever runs it."""
+    state, sent = ServiceState(read(folder), lambda: NOW, open_without_keys=True), []
     scope = {
         "type": "http",
         "method": "POST",
         "path": path,
-        "headers": [(b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 40_000),
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
     }
 
     async def receive() -> dict[str, Any]:
@@ -59,23 +57,23 @@ def call(
 
     try:
         with nullcontext() if bug is None else pytest.raises(bug):
-            asyncio.run(Gate(nobody, lambda: desk, patience)(scope, receive, send))
+            asyncio.run(Application(nobody, lambda: state, patience)(scope, receive, send))
     finally:
-        desk.close()
+        state.close()
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
 def codes_in_code() -> set[str]:
-    """Every code that a refusal of the service is made with, and those of the errors it passes on."""
-    found = {UsageError.code, DataError.code, UnknownCustomer.code, ModelError.code, WrongScope.code}
-    for file in (HERE.parents[3] / "serving").rglob("*.py"):
+    """Every code that the service can answer: those of its errors, and those of bodies made without one."""
+    codes = {kind.code for kind in (DataError, Forbidden, ModelError, UnknownCustomer, UsageError)}
+    codes |= {kind.code for kind in RequestRefused.__subclasses__()}
+    for file in (HERE.parents[3] / "serving" / "api").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                place = {"RequestRefused": 1, "error_body": 0}.get(node.func.id)
-                said = None if place is None else node.args[place]
-                if isinstance(said, ast.Constant):
-                    found.add(said.value)
-    return found
+                code = node.args[0] if node.func.id == "error_body" else None
+                if isinstance(code, ast.Constant):
+                    codes.add(code.value)
+    return codes | {code for code, _ in (*_BY_STATUS.values(), INTERNAL)}
 
 
 def test_every_code_is_in_the_table_and_named_by_a_test() -> None:
@@ -94,8 +92,7 @@ def test_an_answer_that_takes_too_long_is_given_up(own_shop: Path) -> None:
 
 
 def test_a_bug_has_the_one_shape_and_keeps_its_traceback(own_shop: Path) -> None:
-    asked = {"customer_ids": ["c0003"]}
-    status, said = call(own_shop, "/v1/score", asked, bug=ZeroDivisionError, clock=lambda: 1 // 0)
+    status, said = call(own_shop, "/passed/on", {}, bug=AssertionError)
     assert (status, said["error"]["code"]) == (500, "internal")
 
 
@@ -110,14 +107,15 @@ def test_an_event_id_of_another_source_and_kind_is_bad_data(own_shop: Path) -> N
     assert (status, said["error"]["code"]) == (422, "bad_data")
 
 
-def test_what_lies_behind_the_gate_is_reshaped() -> None:
+def test_errors_of_the_application_behind_are_reshaped() -> None:
     for status, code in (
         (404, "no_such_path"),
         (405, "wrong_method"),
         (503, "overloaded"),
         (500, "internal"),
     ):
-        found, said = reshaped(status, b"<html>")
-        assert (found, said["error"]["code"]) == (status, code)
-    own = {"error": {"code": "bad_input", "message": "cannot", "field": None}}
-    assert reshaped(422, json.dumps(own).encode()) == (422, own)
+        response = reshaped_error(status, b"<html>")
+        assert (response.status_code, json.loads(response.body)["error"]["code"]) == (status, code)
+    own = json.dumps({"error": {"code": "bad_input", "message": "cannot", "field": None}}).encode()
+    response = reshaped_error(422, own)
+    assert (response.status_code, response.body) == (422, own)

@@ -218,7 +218,20 @@ def test_wrong_usage_ends_with_2(kizuna: Kizuna, scored_shop: Path) -> None:
     assert (ended.code, ended.err) == (
         2,
         "cannot serve on 0.0.0.0: others can reach that address, and there is no API key. "
-        "Make one with `kizuna keys add NAME`, or serve on 127.0.0.1.\n",
+        "Make one with `kizuna keys add NAME`, or serve this machine alone with `kizuna serve --open`.\n",
+    )
+    ended = kizuna("-C", scored_shop, "serve")
+    assert (ended.code, ended.err) == (
+        2,
+        "cannot serve: there is no API key, so no call could be let in. Make one with "
+        "`kizuna keys add NAME`, or let programs on this machine call without one with "
+        "`kizuna serve --open`.\n",
+    )
+    ended = kizuna("-C", scored_shop, "serve", "--open", "--host", "0.0.0.0")
+    assert (ended.code, ended.err) == (
+        2,
+        "cannot serve on 0.0.0.0 with --open: others can reach that address. Leave --open out and make "
+        "a key with `kizuna keys add NAME`, or serve on 127.0.0.1.\n",
     )
 
 

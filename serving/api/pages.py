@@ -1,0 +1,103 @@
+"""Routes besides the hot calls: the list as a file, health, metrics, the published document, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serving.api.errors import invalid_request
+from serving.api.live_state import ServiceState
+from serving.api.metrics import ServiceMetrics
+from serving.api.openapi import document
+from serving.api.routes import CSV, list_file
+from serving.api.streaming import csv_response
+from serving.api.worker_pool import WorkerPools
+from serving.lists.customer_view import Reply
+from serving.schemas.requests import WholeListRequest
+
+REPEATED = frozenset(
+    {"tiers", "indicators", "stages", "touch_models", "actions", "channels", "outcomes", "hooks"}
+)
+"""Filters of the list as a file that may stand several times in an address."""
+
+
+def page_routes(
+    state: Callable[[], ServiceState], pools: WorkerPools, metrics: ServiceMetrics
+) -> list[BaseRoute]:
+    """The routes of a service's router."""
+
+    async def at_risk_csv(request: Request) -> Response:
+        chosen = list_request(request.scope["query_string"].decode("latin-1"))
+        lines = await pools.short.run(lambda: list_file(state(), request.user, chosen))
+        return await csv_response(lines, "at_risk.csv", pools.short)
+
+    async def alive(_: Request) -> Response:
+        return _json(b'{"alive": true}')
+
+    async def ready(_: Request) -> Response:
+        return _json(orjson.dumps(readiness(state())))
+
+    async def metrics_text(_: Request) -> Response:
+        text = await pools.short.run(lambda: metrics.text(state()))
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def docs(_: Request) -> Response:
+        return _json(document())
+
+    async def index(_: Request) -> Response:
+        return HTMLResponse(index_page())
+
+    return [
+        Route(CSV, at_risk_csv),
+        Route("/healthz", alive),
+        Route("/livez", alive),
+        Route("/readyz", ready),
+        Route("/metrics", metrics_text),
+        Route("/docs.json", docs),
+        Route("/", index),
+    ]
+
+
+def readiness(state: ServiceState) -> Reply:
+    """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
+    scores, model = state.current(), state.active_model()
+    body = {"ready": True, **scores.source(), "champion": model.version}
+    return body if state.trouble is None else body | {"trouble": state.trouble}
+
+
+def list_request(query: str) -> WholeListRequest:
+    """The filters in an address; one of several values is repeated, a segment is `segment.NAME=VALUE`."""
+    single: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
+    segment: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in REPEATED:
+            repeated.setdefault(name, []).append(value)
+        elif name.startswith("segment."):
+            segment.setdefault(name.removeprefix("segment."), []).append(value)
+        else:
+            single |= {name: value}
+    try:
+        return WholeListRequest.model_validate(
+            {**single, **repeated, **({"segment": segment} if segment else {})}
+        )
+    except ValidationError as error:
+        raise invalid_request(error) from None
+
+
+@cache
+def index_page() -> str:
+    """The page at `/`: every call, to read and to try."""
+    return files("serving.api").joinpath("static", "index.html").read_text(encoding="utf-8")
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type="application/json")
