@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ import pyarrow as pa
 
 from features.errors import DataError, ModelError
 from features.event_store import EventStore
+from features.events.attributes import attribute_text
+from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
+from features.execution.local import map_partitions
 from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
 from serving.application.permissions import Actor, use_case
@@ -90,22 +94,36 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
 
 def _values_only_of(store: EventStore, key: int) -> tuple[str, ...]:
     """The attribute values of a customer that no event of anybody else says."""
-    own, others = set[str](), set[str]()
-    for history in store.histories():
-        customer = np.repeat(history.keys, np.diff(history.offsets))
-        attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
-        theirs = customer == key
+    texts = map_partitions(store, partial(_TextsOf, key))
+    return tuple(sorted(texts.own - texts.others))
+
+
+@dataclass
+class _TextsOf:
+    """The attribute values of one customer, and every text of the others' events."""
+
+    key: int
+    own: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+
+    def add(self, history: History) -> None:
+        theirs = history.keys[customer_of_event(history)] == self.key
         for codes, names in (
             (history.details, history.detail_names),
             (history.places, history.place_names),
             (history.channels, history.channel_names),
         ):
-            others |= {names[code] for code in np.unique(codes[~theirs]).tolist() if code >= 0}
+            self.others |= {names[code] for code in np.unique(codes[~theirs]).tolist() if code >= 0}
         if theirs.any():
-            rows = np.flatnonzero(theirs & attribute[history.kinds])
-            own |= {history.detail_names[code] for code in history.details[rows].tolist() if code >= 0}
-            own |= {f"{value:g}" for value in history.values[rows].tolist() if value == value}
-    return tuple(sorted(own - others))
+            attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
+            for row in np.flatnonzero(theirs & attribute[history.kinds]).tolist():
+                code = history.details[row]
+                detail = history.detail_names[code] if code >= 0 else None
+                self.own |= {attribute_text(detail, history.values[row])} - {""}
+
+    def merge(self, other: _TextsOf) -> None:
+        self.own |= other.own
+        self.others |= other.others
 
 
 def _holds(scores: Scores, key: int, values: Sequence[str]) -> bool:
