@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.events import made, plain_features
 from benchmarks.machine import machine
-from features.catalog.definitions import indicators
+from features.catalog.defaults import indicators
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline

@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable
 
-from features.catalog.definitions import Catalog, Stream, family, indicators, trend
+from features.catalog.defaults import indicators
+from features.catalog.definitions import Catalog, Stream, family, trend
 from features.event_store import BUCKETS, EventStore
 from features.ingestion.sources import Source
 from features.timeline import DAY, Timeline

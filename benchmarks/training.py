@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.histories import HISTORIES
 from benchmarks.machine import machine
 from benchmarks.quality import made
-from features.catalog.definitions import catalog
+from features.catalog.defaults import catalog
 from features.event_store import EventStore
 from serving.project.settings import Project
 from training.bundle.lightgbm_models import column_slots

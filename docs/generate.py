@@ -19,7 +19,9 @@ PAGES = Path(__file__).parent
 
 def features_page() -> str:
     """Every default feature, with what it says without events, its unit and its words."""
-    from features.catalog.definitions import AGGREGATES, INDICATORS, FeatureSettings, catalog, indicators
+    from features.catalog.aggregates import AGGREGATES
+    from features.catalog.defaults import INDICATORS, catalog, indicators
+    from features.catalog.settings import FeatureSettings
 
     kinds = [kind for indicator in INDICATORS for kind in indicator.kinds]
     declared = catalog(indicators({}), FeatureSettings.model_validate({}), kinds)

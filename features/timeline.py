@@ -135,10 +135,9 @@ def in_history(occurred: Instants, recorded: Instants | None, as_of: int | Insta
     return past if recorded is None else past & (recorded < as_of)
 
 
-def in_horizon(occurred: Instants, horizon: Horizon, as_of: int | Instants) -> NDArray[np.bool_]:
-    """Which events lie in `[as_of + lead, as_of + lead + days)`."""
-    start = as_of + horizon.lead_days * DAY
-    inside: NDArray[np.bool_] = (occurred >= start) & (occurred < start + horizon.days * DAY)
+def in_window(occurred: Instants, days: int, as_of: int | Instants) -> NDArray[np.bool_]:
+    """Which events lie in the window `[as_of - days, as_of)`."""
+    inside: NDArray[np.bool_] = (occurred >= as_of - days * DAY) & (occurred < as_of)
     return inside
 
 

@@ -203,3 +203,22 @@ def clock(at: int, timezone: str) -> datetime:
 
 def local_day(at: int, timezone: str) -> int:
     return clock(at, timezone).date().toordinal()
+
+
+# Plain versions of the other compiled passes, each named in the docstring of its compiled file.
+
+
+def positions(known: list[int], keys: list[int]) -> list[int]:
+    """Of `features.storage.key_lookup.key_positions`."""
+    return [known.index(key) if key in known else -1 for key in keys]
+
+
+def checked(
+    rows: list[tuple[int, int, float, int]], refund: int, earliest: int, latest: int, largest: float
+) -> str:
+    """Of `features.ingestion.fast_path_kernels.check_rows`: rows of customer, instant, value and kind."""
+    for _, at, value, kind in rows:
+        if not earliest <= at <= latest or abs(value) > largest or (kind == refund and value > 0):
+            return "invalid"
+    pairs = [row[:2] for row in rows]
+    return "in order" if pairs == sorted(set(pairs)) else "out of order"

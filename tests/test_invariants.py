@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.catalog.definitions import FeatureSettings, catalog
+from features.catalog.defaults import catalog
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import snapshot
 from features.errors import HorizonNotCovered
 from features.event_store import EventStore

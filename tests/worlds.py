@@ -10,17 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from features.catalog.aggregates import AGGREGATES, CALENDAR
-from features.catalog.definitions import (
-    Catalog,
-    Derived,
-    Feature,
-    FeatureSettings,
-    Stream,
-    catalog,
-    family,
-    indicators,
-    trend,
-)
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog, Derived, Feature, Stream, family, trend
+from features.catalog.settings import FeatureSettings
 from features.events.history import History
 from features.timeline import ALWAYS, DAY, Timeline, to_instant
 from tests.reference import Event

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from features.catalog.definitions import Catalog, FeatureSettings, Indicator, catalog
+from features.catalog.defaults import catalog
+from features.catalog.definitions import Catalog, Indicator
+from features.catalog.settings import FeatureSettings
 from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline

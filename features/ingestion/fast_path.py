@@ -1,29 +1,28 @@
-"""What was sent, as the history the store would have of it, quickly.
+"""Fast validation of a live request: its events as the history that the store would have of them.
 
-Most requests hold nothing odd: every row is an event before the as-of date, and no event id comes twice.
-Their arrays are filled here in one pass. Whatever looks odd is left to the rules of the store
-(`features/ingestion/in_memory.py`), which alone refuse, correct and explain; a test holds the two ways
-against each other.
+In most requests every row is plainly valid: an event before the as-of date, and no event id twice. Their
+arrays are filled here in one pass. Every other request is left to the rules of the store
+(`features/ingestion/in_memory.py`), which alone refuse, correct and explain; a test compares the two paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NotRequired, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from features.events.history import MISSING, Codes, History
 from features.events.schema import ATTRIBUTE, REFUND
 from features.events.validation import LARGEST
-from features.ingestion.fast_path_kernels import IN_ORDER, ODD, check_rows, parse_timestamps
+from features.ingestion.fast_path_kernels import IN_ORDER, INVALID, check_rows, parse_timestamps
 from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
-from serving.schemas.requests import EventRequest, LiveCustomer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -31,8 +30,32 @@ _LAST_YEAR = 2100
 _NO_MOMENT = -1
 
 
+class EventRow(TypedDict):
+    """An event of a request, as parsed from JSON; texts are as they came."""
+
+    occurred_at: str
+    kind: str
+    value: NotRequired[float | None]
+    channel: NotRequired[str | None]
+    place: NotRequired[str | None]
+    detail: NotRequired[str | None]
+    recorded_at: NotRequired[str | None]
+    event_id: NotRequired[str | None]
+
+
+class CustomerRows(Protocol):
+    """A customer of a request, with their events and attributes."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def events(self) -> Sequence[EventRow]: ...
+    @property
+    def attributes(self) -> Mapping[str, float | str]: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sent:
+class _Rows:
     """The rows of a request, column by column."""
 
     keys: NDArray[np.int64]
@@ -44,17 +67,17 @@ class _Sent:
     """Of kind, channel, place and detail."""
     ids: tuple[str | None, ...]
 
-    def take(self, order: NDArray[np.int64]) -> _Sent:
+    def take(self, order: NDArray[np.int64]) -> _Rows:
         ids = tuple(self.ids[at] for at in order)
         codes = tuple(column[order] for column in self.codes)
         recorded = self.recorded[order] if len(self.recorded) else self.recorded
-        return _Sent(self.keys[order], self.instants[order], recorded, self.values[order], codes, ids)
+        return _Rows(self.keys[order], self.instants[order], recorded, self.values[order], codes, ids)
 
 
 def fast_history(
-    customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, now: int
+    customers: Sequence[CustomerRows], timeline: Timeline, as_of: int, now: int
 ) -> History | None:
-    """The history of a request that holds nothing odd, None for any other; the first customer is key 0."""
+    """The history of a request whose rows are all plainly valid, else None; the first customer has key 0."""
     people: dict[str, int] = {}
     whose: list[int] = []
     how_many: list[int] = []
@@ -66,23 +89,23 @@ def fast_history(
         if customer.attributes:
             columns.add([attribute(name, known, as_of) for name, known in customer.attributes.items()])
         how_many.append(len(columns.occurred) - before)
-    ids, rows = columns.ids, len(columns.occurred)
+    ids, total = columns.ids, len(columns.occurred)
     sent_ids = [one for one in ids if one]
     if len(set(sent_ids)) < len(sent_ids):
         return None
-    if len(sent_ids) < rows and any(len(one) == ID_LENGTH for one in sent_ids):
+    if len(sent_ids) < total and any(len(one) == ID_LENGTH for one in sent_ids):
         return None  # perhaps an id that was derived
     instants, learned = _instants(columns.occurred, timeline), _learned(columns.recorded, timeline)
     if len(learned):
-        said = learned[learned != ALWAYS]
-        if said.min() < EARLIEST or said.max() > now:
+        given = learned[learned != ALWAYS]
+        if given.min() < EARLIEST or given.max() > now:
             return None
         learned = np.where(learned == ALWAYS, ALWAYS, np.maximum(learned, instants))
     coded = [_coded(column) for column in (columns.kinds, columns.channels, columns.places, columns.details)]
     texts = tuple(tuple(names) for _, names in coded)
     if not _named(people) or not _named(texts[0]):
         return None
-    sent = _Sent(
+    rows = _Rows(
         np.repeat(np.array(whose, np.int64), how_many),
         instants,
         learned,
@@ -91,23 +114,23 @@ def fast_history(
         tuple(ids),
     )
     refund, latest = coded[0][1].get(REFUND, MISSING), min(as_of - 1, now)
-    found = check_rows(sent.keys, instants, sent.values, sent.codes[0], refund, EARLIEST, latest, LARGEST)
-    if found == ODD:
+    order = check_rows(rows.keys, instants, rows.values, rows.codes[0], refund, EARLIEST, latest, LARGEST)
+    if order == INVALID:
         return None
-    ordered = sent if found == IN_ORDER else _ordered(sent, tuple(people), texts)
+    ordered = rows if order == IN_ORDER else _ordered(rows, tuple(people), texts)
     return None if ordered is None else _history(ordered, len(people), texts)
 
 
-def attribute(name: str, value: float | str, as_of: int) -> EventRequest:
-    """What is known about a customer, as the event that says it, the last before the as-of date."""
-    event: EventRequest = {"occurred_at": from_instant(as_of - 1).isoformat(), "kind": ATTRIBUTE + name}
+def attribute(name: str, value: float | str, as_of: int) -> EventRow:
+    """An attribute of a customer as an event just before the as-of date."""
+    event: EventRow = {"occurred_at": from_instant(as_of - 1).isoformat(), "kind": ATTRIBUTE + name}
     if isinstance(value, str):
         return {**event, "detail": value}
     return {**event, "value": float(value)}
 
 
 class _Columns:
-    """What events say, column by column."""
+    """The columns of events, as lists."""
 
     def __init__(self) -> None:
         self.occurred: list[str] = []
@@ -119,7 +142,7 @@ class _Columns:
         self.recorded: list[str | None] = []
         self.ids: list[str | None] = []
 
-    def add(self, events: Sequence[EventRequest]) -> None:
+    def add(self, events: Sequence[EventRow]) -> None:
         self.occurred += [event["occurred_at"] for event in events]
         self.kinds += [event["kind"] for event in events]
         self.values += [event.get("value") for event in events]
@@ -131,30 +154,30 @@ class _Columns:
 
 
 def _coded(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
-    """A column as codes, `MISSING` where it says nothing, and the codes of its texts."""
+    """A column as codes, `MISSING` for an absent or empty text, and the code of each text."""
     if not any(column):
         return np.full(len(column), MISSING, np.int32), {}
     names = {text: code for code, text in enumerate(filter(None, dict.fromkeys(column)))}
-    found: dict[str | None, int] = {None: MISSING, "": MISSING}
-    found.update(names)
-    return np.fromiter(map(found.__getitem__, column), np.int32, len(column)), names
+    codes: dict[str | None, int] = {None: MISSING, "": MISSING}
+    codes.update(names)
+    return np.fromiter(map(codes.__getitem__, column), np.int32, len(column)), names
 
 
 def _learned(column: Sequence[str | None], timeline: Timeline) -> Instants:
-    """When the company learned of each row, `ALWAYS` where that is not said; empty where it never is."""
+    """When the company learned of each row: `ALWAYS` where it is not given, empty if no row gives it."""
     if column.count(None) == len(column):
         return np.empty(0, np.int64)
     learned = np.full(len(column), ALWAYS)
-    there = [at for at, text in enumerate(column) if text is not None]
-    learned[there] = _instants([text for text in column if text is not None], timeline)
+    given = [at for at, text in enumerate(column) if text is not None]
+    learned[given] = _instants([text for text in column if text is not None], timeline)
     return learned
 
 
 def _instants(texts: Sequence[str], timeline: Timeline) -> Instants:
-    """The instants of moments, `_NO_MOMENT` where a text is not plainly one."""
-    read = np.empty(len(texts), np.int64)
-    if parse_timestamps(np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8), read):
-        return read
+    """The instants of timestamps, `_NO_MOMENT` where a text is not plainly one."""
+    instants = np.empty(len(texts), np.int64)
+    if parse_timestamps(np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8), instants):
+        return instants
     local = zone(timeline.timezone)
     return np.array([_instant(text, local) for text in texts], dtype=np.int64)
 
@@ -175,7 +198,7 @@ def _named(texts: Iterable[str]) -> bool:
     return all(any(character.isalnum() for character in text) for text in texts)
 
 
-def _ordered(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> _Sent | None:
+def _ordered(sent: _Rows, people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> _Rows | None:
     """The rows in the store's order: customer, instant, event id; None where two would be one event."""
     order = np.lexsort((sent.instants, sent.keys))
     keys, instants = sent.keys[order], sent.instants[order]
@@ -196,7 +219,7 @@ def _ordered(sent: _Sent, people: tuple[str, ...], texts: tuple[tuple[str, ...],
 
 
 def _derived(
-    sent: _Sent, rows: list[int], people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]
+    sent: _Rows, rows: list[int], people: tuple[str, ...], texts: tuple[tuple[str, ...], ...]
 ) -> list[str]:
     """The ids the store derives for these rows, which are given in the order in which they were sent."""
     if not rows:
@@ -204,8 +227,10 @@ def _derived(
     words: dict[str, int] = {}
 
     def words_of(codes: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.int32]:
-        said = [MISSING if code < 0 else words.setdefault(names[code], len(words)) for code in codes.tolist()]
-        return np.array(said, dtype=np.int32)
+        shared = [
+            MISSING if code < 0 else words.setdefault(names[code], len(words)) for code in codes.tolist()
+        ]
+        return np.array(shared, dtype=np.int32)
 
     whose = words_of(sent.keys[rows], people)
     codes = [words_of(column[rows], names) for column, names in zip(sent.codes, texts, strict=True)]
@@ -223,7 +248,7 @@ def _derived(
     return ids
 
 
-def _history(sent: _Sent, customers: int, texts: tuple[tuple[str, ...], ...]) -> History:
+def _history(sent: _Rows, customers: int, texts: tuple[tuple[str, ...], ...]) -> History:
     kinds, channels, places, details = sent.codes
     return History(
         keys=np.arange(customers),

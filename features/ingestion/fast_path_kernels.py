@@ -1,11 +1,20 @@
-"""Rows in compiled passes: those of a request, and those where the stored answers about customers stand."""
+"""Checks and timestamps of a live request in compiled passes: the fast path from JSON rows to a history.
+
+Inputs: the columns of a request as arrays (`check_rows`); the timestamps of all rows as one text of bytes
+(`parse_timestamps`).
+Outputs: whether the rows are plainly valid, and sorted; instants in microseconds UTC.
+Invariant: whatever is not plainly valid is refused here (`INVALID`, `False`) and left to the rules of the
+store, so a row accepted here is accepted there, with the same instant.
+Plain versions: `tests.reference.checked` and `datetime.fromisoformat`; tests compare them.
+Read on only to change the speed.
+"""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-ODD, IN_ORDER, OUT_OF_ORDER = range(3)
+INVALID, IN_ORDER, OUT_OF_ORDER = range(3)
 
 _SECOND = 1_000_000
 _ZERO, _NEW_LINE = 48, 10
@@ -13,42 +22,31 @@ _ZERO, _NEW_LINE = 48, 10
 
 @numba.njit(cache=True, nogil=True)
 def check_rows(keys, instants, values, kinds, refund, earliest, latest, largest):  # type: ignore[no-untyped-def]
-    """`ODD` where a row is, else whether the rows are in the order of customer and instant, no two equal.
+    """`INVALID` if any row is; else whether the rows ascend by customer and instant without a tie.
 
-    Odd is an instant or a value out of bounds, and a refund (the kind of that code) that gives money.
+    Invalid is an instant or a value out of bounds, and a refund (of the kind `refund`) that is positive.
     """
-    said = IN_ORDER
+    order = IN_ORDER
     for row in range(len(keys)):
         if not earliest <= instants[row] <= latest or abs(values[row]) > largest:
-            return ODD
+            return INVALID
         if kinds[row] == refund and values[row] > 0.0:
-            return ODD
+            return INVALID
         if row > 0 and keys[row] == keys[row - 1] and instants[row] <= instants[row - 1]:
-            said = OUT_OF_ORDER
+            order = OUT_OF_ORDER
         if row > 0 and keys[row] < keys[row - 1]:
-            said = OUT_OF_ORDER
-    return said
+            order = OUT_OF_ORDER
+    return order
 
 
 @numba.njit(cache=True, nogil=True)
-def key_positions(known, keys):  # type: ignore[no-untyped-def]
-    """int64[n]: where each key stands among the known ones, which ascend; -1 where it does not."""
-    said = np.full(len(keys), -1, np.int64)
-    for row in range(len(keys)):
-        place = np.searchsorted(known, keys[row])
-        if place < len(known) and known[place] == keys[row]:
-            said[row] = place
-    return said
+def parse_timestamps(text, instants):  # type: ignore[no-untyped-def]
+    """Parses lines like `2017-11-07T16:16:55.25+09:00` into `instants`, int64[lines], microseconds UTC.
 
-
-@numba.njit(cache=True, nogil=True)
-def parse_timestamps(text, said):  # type: ignore[no-untyped-def]
-    """Read lines like `2017-11-07T16:16:55.25+09:00` into `said`, microseconds UTC, one for each.
-
-    False where one is written in any other way, and `said` means nothing: Python reads more than these, and
-    of these the same.
+    False if any line has another form; `instants` is then undefined. Python parses more forms, and these to
+    the same instants.
     """
-    at, size, count = 0, len(text), len(said)
+    at, size, count = 0, len(text), len(instants)
     for line in range(count):
         if at + 20 > size:
             return False
@@ -89,7 +87,7 @@ def parse_timestamps(text, said):  # type: ignore[no-untyped-def]
             offset = (hours * 60 + minutes) * 60 * _SECOND
             instant += -offset if text[at] == 43 else offset
             at += 6
-        said[line] = instant
+        instants[line] = instant
         if line < count - 1:
             if at >= size or text[at] != _NEW_LINE:
                 return False

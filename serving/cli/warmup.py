@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.definitions import FeatureSettings, indicators
+from features.catalog.defaults import indicators
+from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from serving.reports.compute import ReportRequestData, compute_report

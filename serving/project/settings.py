@@ -19,13 +19,9 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from features.catalog.definitions import (
-    FeatureSettings,
-    Indicator,
-    IndicatorSettings,
-    catalog,
-    indicators,
-)
+from features.catalog.defaults import IndicatorSettings, catalog, indicators
+from features.catalog.definitions import Indicator
+from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.schema import ATTRIBUTE
 from features.ingestion.sources import Attribute, Source

@@ -18,16 +18,16 @@ from features.event_store import EventStore, Receipt
 from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.events.validation import whole
-from features.ingestion.fast_path import attribute, fast_history
+from features.ingestion.fast_path import EventRow, attribute, fast_history
 from features.ingestion.in_memory import SENT, as_events, history_of_events
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
 from serving.lists.customer_view import Reply, unknown, with_status
-from serving.schemas.requests import EventRequest, LiveCustomer, PredictRequest
+from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import newest, score_customers
 from serving.state.active_model import ActiveModel
 
-Sent = tuple[LiveCustomer, str, EventRequest]
+Sent = tuple[LiveCustomer, str, EventRow]
 """A row that was sent: whose, where in the request, and what it says."""
 
 

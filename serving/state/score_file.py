@@ -143,9 +143,7 @@ class Scores:
 
     def rows(self, keys: Ints) -> Ints:
         """int64[n]: where each of these customers is, -1 for those who were not known."""
-        from features.ingestion.fast_path_kernels import (
-            key_positions,
-        )  # compiled: not needed to read what a score says
+        from features.storage.key_lookup import key_positions  # compiled: not needed to read a score
 
         return np.asarray(key_positions(self.answers.key, keys))
 

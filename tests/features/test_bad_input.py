@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog.definitions import Catalog, Stream, family, indicators
+from features.catalog.defaults import indicators
+from features.catalog.definitions import Catalog, Stream, family
 from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
 from features.event_store import EventStore, Receipt

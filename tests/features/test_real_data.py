@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.catalog.definitions import Catalog, Stream, family, indicators
+from features.catalog.defaults import indicators
+from features.catalog.definitions import Catalog, Stream, family
 from features.engine.snapshot import Snapshot, snapshot, texts
 from features.errors import HorizonNotCovered
 from features.event_store import EventStore

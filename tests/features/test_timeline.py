@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigurationError, UsageError
-from features.timeline import ALWAYS, DAY, Horizon, Timeline, from_instant, in_history, in_horizon, to_instant
+from features.timeline import ALWAYS, DAY, Horizon, Timeline, from_instant, in_history, in_window, to_instant
 
 ZONES = ["UTC", "Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu"]
 
@@ -49,13 +49,16 @@ def test_the_default_as_of_date_is_the_midnight_after_the_newest_event_and_never
     assert calendar.as_of_after(at_midnight, at_midnight + 9 * DAY) == calendar.instant("2024-04-01")
 
 
-def test_the_edges_of_history_and_horizon_are_half_open() -> None:
+def test_the_edges_of_history_windows_and_horizon_are_half_open() -> None:
     as_of, horizon = 100 * DAY, Horizon(days=30, lead_days=7)
     occurred = np.array(
         [as_of - 1, as_of, as_of + 7 * DAY - 1, as_of + 7 * DAY, as_of + 37 * DAY - 1, as_of + 37 * DAY]
     )
     assert in_history(occurred, None, as_of).tolist() == [True, False, False, False, False, False]
-    assert in_horizon(occurred, horizon, as_of).tolist() == [False, False, False, True, True, False]
+    future = [horizon.start(as_of) <= one < horizon.end(as_of) for one in occurred.tolist()]
+    assert future == [False, False, False, True, True, False]
+    earlier = np.array([as_of - 7 * DAY - 1, as_of - 7 * DAY, as_of - 1, as_of])
+    assert in_window(earlier, 7, as_of).tolist() == [False, True, True, False]
     recorded = np.array([as_of - 1, as_of, ALWAYS])
     assert in_history(np.full(3, as_of - 5), recorded, as_of).tolist() == [True, False, True]
 

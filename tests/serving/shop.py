@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog.definitions import catalog
+from features.catalog.defaults import catalog
 from features.engine.snapshot import Snapshot, snapshot
 from features.timeline import DAY
 from serving.cli.context import CliContext

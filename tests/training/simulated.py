@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.catalog.definitions import FeatureSettings, indicators
+from features.catalog.defaults import indicators
+from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from tests.training.worlds import ORIGIN

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog.definitions import FeatureSettings
+from features.catalog.settings import FeatureSettings
 from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import DAY

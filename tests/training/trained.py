@@ -8,7 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle.calibration import Calibration

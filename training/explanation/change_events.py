@@ -14,7 +14,7 @@ from features.catalog.aggregates import AGGREGATES
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.events.history import MISSING, Codes, History, events_of_kinds, is_taken_back
 from features.events.schema import REFUND
-from features.timeline import edges, in_history
+from features.timeline import in_history, in_window
 
 Flags = NDArray[np.bool_]
 Role = Literal["entered", "left", "last"]
@@ -80,7 +80,7 @@ def _within(history: History, days: int | None, as_of: int) -> Flags:
     past = in_history(history.instants, recorded, as_of)
     if days is None:
         return past
-    return past & ~in_history(history.instants, None, int(edges(as_of, (days,))[1]))
+    return past & in_window(history.instants, days, as_of)
 
 
 def _taken(catalog: Catalog, history: History, feature: Feature) -> Flags:

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.definitions import Catalog, catalog
+from features.catalog.defaults import catalog
+from features.catalog.definitions import Catalog
 from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
 from features.event_store import EventStore

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from features.catalog.definitions import Catalog, Feature, FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog, Feature
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import snapshot
 from features.errors import ConfigurationError
 from features.timeline import Timeline

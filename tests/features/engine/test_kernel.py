@@ -13,16 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalog.definitions import (
-    Catalog,
-    Derived,
-    Feature,
-    FeatureSettings,
-    Stream,
-    catalog,
-    family,
-    indicators,
-)
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog, Derived, Feature, Stream, family
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, snapshot, texts
 from features.errors import ConfigurationError
 from features.timeline import DAY, Timeline

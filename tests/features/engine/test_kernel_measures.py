@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from features.catalog.aggregates import AGGREGATES, CALENDAR
-from features.catalog.definitions import Catalog, Stream, family, indicators
+from features.catalog.defaults import indicators
+from features.catalog.definitions import Catalog, Stream, family
 from features.engine.kernel import OPERATIONS, silence
 from features.engine.snapshot import Priors, snapshot
 from features.timeline import DAY, Timeline

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.events.attributes import (
     MOST_SEGMENT_VALUES,

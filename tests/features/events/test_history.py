@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.catalog.definitions import FeatureSettings, IndicatorSettings, amount_kinds, catalog, indicators
+from features.catalog.defaults import IndicatorSettings, catalog, indicators
+from features.catalog.definitions import amount_kinds
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import snapshot
 from features.events.history import customer_of_event, events_of_kinds, is_taken_back
 from features.timeline import Timeline

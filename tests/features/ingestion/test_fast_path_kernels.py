@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.ingestion.fast_path_kernels import IN_ORDER, ODD, OUT_OF_ORDER, check_rows, parse_timestamps
+from features.ingestion.fast_path_kernels import IN_ORDER, INVALID, OUT_OF_ORDER, check_rows, parse_timestamps
 from features.timeline import to_instant
+from tests.reference import checked
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 FIRST, LAST = datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("2100-12-31")
@@ -18,9 +19,9 @@ MOMENTS = st.datetimes(FIRST, LAST, timezones=OFFSETS)
 
 
 def read(texts: list[str]) -> list[int] | None:
-    said = np.empty(len(texts), np.int64)
+    instants = np.empty(len(texts), np.int64)
     lines = np.frombuffer("\n".join(texts).encode("utf-8", "replace"), np.uint8)
-    return said.tolist() if parse_timestamps(lines, said) else None
+    return instants.tolist() if parse_timestamps(lines, instants) else None
 
 
 @given(st.lists(MOMENTS, min_size=1, max_size=5), st.sampled_from("T "))
@@ -34,11 +35,11 @@ def test_plain_moments_are_read_as_python_reads_them(given: list[datetime], betw
 @given(MOMENTS.map(datetime.isoformat), st.integers(0, 40), st.characters(), st.booleans())
 def test_what_is_read_python_reads_alike(text: str, at: int, character: str, instead: bool) -> None:
     changed = text[:at] + character + text[at + instead :]
-    said = read([changed])
-    if said is not None:
+    instants = read([changed])
+    if instants is not None:
         moment = datetime.fromisoformat(changed)
         assert moment.tzinfo is not None
-        assert said == [to_instant(moment)]
+        assert instants == [to_instant(moment)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_anything_else_is_left_to_python(text: str) -> None:
     assert read([text, plain]) is None
 
 
-def test_rows_are_odd_in_order_or_out_of_order() -> None:
+def test_rows_are_invalid_in_order_or_out_of_order() -> None:
     def found(keys: list[int], instants: list[int], values: list[float], kinds: list[int]) -> int:
         arrays = np.array(keys), np.array(instants), np.array(values), np.array(kinds, np.int32)
         return int(check_rows(*arrays, 1, 0, 100, 1e6))
@@ -86,4 +87,24 @@ def test_rows_are_odd_in_order_or_out_of_order() -> None:
         ([5], [2e6], [0]),
         ([5], [1.0], [1]),
     ):
-        assert found([0], instants, values, kinds) == ODD
+        assert found([0], instants, values, kinds) == INVALID
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(-1, 11),
+        st.sampled_from([1.0, -1.0, 0.0, float("nan"), 99.0]),
+        st.integers(0, 2),
+    ),
+    max_size=4,
+)
+
+
+@given(ROWS)
+def test_rows_are_checked_as_the_plain_version_checks_them(rows: list[tuple[int, int, float, int]]) -> None:
+    columns = [np.array(column) for column in zip(*rows, strict=True)] or [np.empty(0, np.int64)] * 4
+    keys, instants, values, kinds = columns
+    got = check_rows(keys, instants, values.astype(float), kinds.astype(np.int32), 1, 0, 10, 50.0)
+    words = {INVALID: "invalid", IN_ORDER: "in order", OUT_OF_ORDER: "out of order"}
+    assert words[int(got)] == checked(rows, 1, 0, 10, 50.0)

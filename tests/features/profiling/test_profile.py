@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog.definitions import IndicatorSettings, indicators
+from features.catalog.defaults import IndicatorSettings, indicators
 from features.errors import DataError
 from features.event_store import EventStore
 from features.profiling.checks import CheckFinding, run_checks

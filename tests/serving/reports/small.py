@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.catalog.definitions import indicators
+from features.catalog.defaults import indicators
 from features.event_store import EventStore
 from features.timeline import Timeline
 from serving.reports.aggregates import Estimate

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog.definitions import Catalog, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog
 from features.errors import ModelError
 from tests.training.trained import KINDS, SETTINGS, bundle, like, outcome, rows
 from training.bundle.lightgbm_models import LightGBMModels, column_slots

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.catalog.definitions import Catalog, FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.definitions import Catalog
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Snapshot
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY

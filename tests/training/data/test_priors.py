@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from tests.training.simulated import UTC, shop
 from tests.training.worlds import day
 from training.data.priors import WEIGHTS, learn_priors

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalog.definitions import indicators
+from features.catalog.defaults import indicators
 from features.event_store import EventStore
 from features.profiling.profile import DataProfile, profile_events
 from features.timeline import DAY, Horizon

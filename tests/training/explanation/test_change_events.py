@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from features.events.history import History
 from tests.training.worlds import day, world
 from training.explanation.change_events import SHOWN, events_behind_change

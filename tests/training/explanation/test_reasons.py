@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from tests.training.trained import KINDS, bundle, columns, like, rows
 from training.explanation.reasons import (
     FeatureChange,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from features.timeline import Horizon
 from tests.training.worlds import CONTRACT, INACTIVITY
 from training.data.dataset import LabelledRows

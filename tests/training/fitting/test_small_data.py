@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from lightgbm import Booster
 
-from features.catalog.definitions import FeatureSettings, catalog, indicators
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
 from features.timeline import Horizon
 from tests.training.simulated import plan, shop
 from tests.training.worlds import INACTIVITY

@@ -9,7 +9,7 @@ from training.labels.settings import Churn, ChurnSettings
 
 
 def test_a_company_indicator_cannot_decide_churn() -> None:
-    from features.catalog.definitions import indicators
+    from features.catalog.defaults import indicators
 
     with pytest.raises(ConfigurationError, match="it is what the company does, not the customer"):
         Churn.of(ChurnSettings(indicators=("campaign",)), indicators({}))
@@ -18,7 +18,7 @@ def test_a_company_indicator_cannot_decide_churn() -> None:
 
 
 def test_churn_read_from_settings_survives_json() -> None:
-    from features.catalog.definitions import indicators
+    from features.catalog.defaults import indicators
 
     for settings in (ChurnSettings(), ChurnSettings(type="contract")):
         churn = Churn.of(settings, indicators({}))

@@ -1,0 +1,209 @@
+"""Default features: the indicators and the families of features that every project has.
+
+`catalog` expands indicators × aggregates × windows. A new default feature, indicator or window is one entry
+here; a project drops and adds features in its file (`features/catalog/custom.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.catalog.aggregates import AGGREGATES
+from features.catalog.custom import added_features, derived_feature
+from features.catalog.definitions import (
+    CALENDAR_STREAM,
+    Catalog,
+    Derived,
+    Feature,
+    Indicator,
+    Origin,
+    Stream,
+    family,
+    indicator_words,
+    trend,
+)
+from features.catalog.display_names import DisplayName, kind_words
+from features.catalog.settings import FeatureSettings
+from features.errors import ConfigurationError
+from features.events.attributes import is_reserved
+from features.events.schema import ATTRIBUTE, REFUND
+
+INDICATORS = (
+    Indicator("purchase", ("purchase", REFUND), amounts=True),
+    Indicator("usage", ("visit", "session", "login", "feature_used")),
+    Indicator("content", ("article_read", "faq_viewed", "tutorial_watched", "chatbot_asked")),
+    Indicator("inquiry", ("ticket_opened", "chat", "call", "complaint")),
+    Indicator("survey", ("nps", "csat"), attitude=True),
+    Indicator("social", ("like", "comment", "share", "mention", "ugc_post")),
+    Indicator("community", ("community_post", "reply", "event_attended")),
+    Indicator("referral", ("referral_made", "review_posted")),
+    Indicator("response", ("email_clicked", "coupon_redeemed"), amounts=True),
+    Indicator("campaign", ("email_sent", "push_sent", "coupon_sent", "call_made"), origin="company"),
+    Indicator(
+        "contract",
+        ("started", "renewed", "upgraded", "downgraded", "cancelled", "completed"),
+        amounts=True,
+    ),
+)
+
+
+class IndicatorSettings(BaseModel):
+    """`[indicators.NAME]`: which kinds belong to an indicator."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinds: tuple[str, ...] = Field(min_length=1, description="the kinds of event that belong to it")
+    origin: Origin | None = Field(None, description="who acts: the customer or the company")
+    attitude: bool | None = Field(None, description="what customers say rather than do")
+    amounts: bool | None = Field(None, description="whether values are money")
+
+
+def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ...]:
+    """The indicators of a project: the built-in ones, changed and joined by its configuration."""
+    known = {indicator.name: indicator for indicator in INDICATORS}
+    for name, setting in settings.items():
+        changed = {k: v for k, v in setting.model_dump().items() if v is not None}
+        known[name] = replace(known.get(name, Indicator(name, ())), **changed)
+    return tuple(known.values())
+
+
+def catalog(
+    declared: Sequence[Indicator],
+    settings: FeatureSettings,
+    kinds: Collection[str],
+    horizon_days: int | None = None,
+) -> Catalog:
+    """The features of a project for the kinds of event that a history holds.
+
+    By default every indicator has count and active days over all windows and days since last; behaviour has
+    its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
+    their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones say
+    their latest value. The settings then drop, replace and add entries.
+    """
+    ahead = horizon_days or _three(settings.windows)[1]
+    streams, features = _defaults(declared, settings, kinds, ahead)
+    if settings.drop:
+        every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)
+        _, possible = _defaults(declared, settings, every, ahead)
+        features = _without(features, settings.drop, [feature.name for feature in possible])
+    for place, entry in enumerate(settings.add, start=1):
+        known = {feature.name: feature for feature in features}
+        key = f"features.add[{place}]"
+        added = derived_feature(entry, key, known) or added_features(entry, key, declared, streams, kinds)
+        features = list((known | {feature.name: feature for feature in added}).values())
+    used = {feature.stream for feature in features if isinstance(feature, Feature)}
+    return Catalog(
+        tuple(declared), tuple(stream for stream in streams if stream.name in used), tuple(features)
+    )
+
+
+def _defaults(
+    declared: Sequence[Indicator], settings: FeatureSettings, kinds: Collection[str], ahead: int
+) -> tuple[list[Stream], list[Feature | Derived]]:
+    """The streams and features of the default families, for the kinds of event given."""
+    streams: list[Stream] = []
+    features: list[Feature | Derived] = []
+    for indicator in declared:
+        present = tuple(kind for kind in indicator.kinds if kind in kinds)
+        if not present:
+            continue
+        words = indicator_words(indicator)
+        forward = tuple(kind for kind in present if kind != REFUND)
+        taken = present if indicator.amounts else forward or present  # a refund enters sums of amounts alone
+        whole = Stream(indicator.name, indicator.name, taken, amounts=indicator.amounts, words=words)
+        streams.append(whole)
+        features += _indicator_family(indicator, whole, settings.windows, ahead)
+        for kind in (*(forward if len(forward) > 1 else ()), *(k for k in present if k == REFUND)):
+            part = Stream(
+                f"{indicator.name}_{kind}",
+                indicator.name,
+                (kind,),
+                amounts=indicator.amounts and kind != REFUND,
+                words=kind_words(kind, words),
+            )
+            streams.append(part)
+            features += _kind_family(indicator, part, settings.windows)
+    for name in sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE)):
+        if is_reserved(name):  # whether and how to contact somebody: nothing to learn from, no reason to give
+            continue
+        kind = ATTRIBUTE + name
+        words = DisplayName(name, name, name, name, name, name, "value", name, name, "値")
+        streams.append(Stream(f"profile_{name}", "profile", (kind,), words=words))
+        features += [Feature(f"profile_{name}_{a}", f"profile_{name}", a) for a in ("last", "last_detail")]
+    if settings.calendar:
+        streams.append(CALENDAR_STREAM)
+        features += family(CALENDAR_STREAM, *(a.name for a in AGGREGATES.values() if a.span == "date"))
+    return streams, features
+
+
+def _without(
+    features: list[Feature | Derived], drop: Sequence[str], possible: Sequence[str]
+) -> list[Feature | Derived]:
+    """The features that no pattern names."""
+    for place, pattern in enumerate(drop, start=1):
+        if not pattern.startswith("profile_") and not any(fnmatchcase(name, pattern) for name in possible):
+            raise ConfigurationError(
+                f'`features.drop[{place}]` is "{pattern}", but no default feature has such a name. '
+                "docs/features.md lists them.",
+                field=f"features.drop[{place}]",
+            )
+    dropped = {f.name for f in features if any(fnmatchcase(f.name, pattern) for pattern in drop)}
+    for feature in features:
+        if isinstance(feature, Derived) and feature.name not in dropped:
+            for name in (feature.first, feature.second):
+                if name in dropped:
+                    raise ConfigurationError(
+                        f"`features.drop` leaves out '{name}', of which '{feature.name}' is made. "
+                        f'Add "{feature.name}" to it, or keep both.',
+                        field="features.drop",
+                    )
+    return [feature for feature in features if feature.name not in dropped]
+
+
+def _indicator_family(
+    indicator: Indicator, stream: Stream, windows: Sequence[int], ahead: int
+) -> list[Feature | Derived]:
+    """The features of an indicator's stream."""
+    short, middle, long = _three(windows)
+    rows = family(stream, "count", "active_days", over=windows)
+    rows += family(stream, "days_since_last", "days_since_first")
+    if indicator.amounts:
+        rows += family(stream, "sum", over=windows) + family(stream, "mean", "max", over=(middle, long))
+    if indicator.attitude or not indicator.amounts:
+        rows += family(stream, "mean", over=(middle, long)) + family(stream, "last")
+    if not indicator.attitude:
+        rows += family(stream, "distinct_detail", over=(short, middle, long))
+        rows += family(stream, "distinct_channel", "distinct_place", over=(middle, long))
+        rows += family(stream, "last_detail") + family(stream, "top_detail", over=(long,))
+    if indicator.origin == "customer" and not indicator.attitude:
+        rows += family(stream, "gap_mean", "gap_std", "gap_max", "overdue", "overdue_smoothed")
+        rows += family(stream, "silence", over=(ahead,))
+        pairs = [(s, m) for s, m in ((short, middle), (middle, long)) if s < m]
+        rows += [trend(stream, "count", s, m) for s, m in pairs]
+        if indicator.amounts:
+            rows += [trend(stream, "sum", s, m) for s, m in pairs]
+    return list({row.name: row for row in rows}.values())
+
+
+def _kind_family(indicator: Indicator, stream: Stream, windows: Sequence[int]) -> list[Feature | Derived]:
+    """The features of one kind of a mixed indicator: fewer than those of the indicator."""
+    three = tuple(dict.fromkeys(_three(windows)))
+    rows = family(stream, "count", over=three) + family(stream, "days_since_last")
+    if indicator.amounts:
+        rows += family(stream, "sum", over=three)
+    if indicator.attitude:
+        rows += family(stream, "mean", over=three[-1:]) + family(stream, "last")
+    return rows
+
+
+def _three(windows: Sequence[int]) -> tuple[int, int, int]:
+    """A short, a middle and a long window out of those declared: those nearest to 30, 90 and 365 days."""
+    short, middle, long = (
+        min(windows, key=lambda days: abs(math.log(days / goal))) for goal in (30, 90, 365)
+    )
+    return short, middle, long
