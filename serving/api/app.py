@@ -60,22 +60,26 @@ class Application:
             await (router if call is None else call)(scope, receive, send)
 
         limited = RateLimitMiddleware(dispatch, state)
-        counted = ErrorMiddleware(KeyMiddleware(limited, state), metrics, PATHS)
+        counted = ErrorMiddleware(
+            KeyMiddleware(limited, state), metrics, PATHS, lambda: state().response_headers
+        )
         # A fault is answered in the one shape, then raised for the log of whoever runs the application.
         self._http = ServerErrorMiddleware(counted, handler=_fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if PASSED_ON in scope:
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            scope.setdefault(PASSED_ON, True)
-            scope.setdefault("app", self)  # Starlette's router raises its errors where an application is set
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._app({**scope, PASSED_ON: True}, receive, send)
-            self._state().close()
-        else:  # there is no websocket here, and none behind passes without a key
-            await send({"type": "websocket.close", "code": 1008})
+            return
+        match scope.get("type"):
+            case "http":
+                scope.setdefault(PASSED_ON, True)
+                scope.setdefault("app", self)  # so that Starlette's router raises its errors
+                await self._http(scope, receive, send)
+            case "lifespan":
+                await self._app({**scope, PASSED_ON: True}, receive, send)
+                self._state().close()
+            case _:  # there is no websocket here, and none behind passes without a key
+                await send({"type": "websocket.close", "code": 1008})
 
 
 class HotCall:
@@ -96,8 +100,8 @@ class HotCall:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint, state, actor = self._endpoint, self._state(), scope["user"]
         actor.require(endpoint.permission)
-        if scope["method"] != "POST":
-            raise WrongMethod(f"cannot {scope['method']} {endpoint.path}: send POST.")
+        if (method := scope["method"]) != "POST":
+            raise WrongMethod(f"cannot {method} {endpoint.path}: send POST.")
         content = await read_body(scope, receive, state.project.settings.service.body_mb * 2**20)
 
         def work() -> bytes:

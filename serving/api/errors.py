@@ -71,7 +71,8 @@ def invalid_request(error: ValidationError) -> UsageError:
 
 
 def _first_error(detail: ErrorDetails) -> UsageError:
-    kind, location, message = detail["type"], detail["loc"], detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ")
+    kind, location = detail["type"], detail["loc"]
     if kind == "json_invalid":
         return UsageError(f"cannot read the body as JSON: {message.removeprefix('Invalid JSON: ')}.")
     if not location:

@@ -18,7 +18,7 @@ class LazyApp:
         self._lifespan: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
+        if scope.get("type") != "lifespan":
             if self._app is None:  # a server without lifespan
                 self._app = asyncio.create_task(self._start({**scope, "type": "lifespan"}))
             app = await asyncio.shield(self._app)
@@ -40,7 +40,7 @@ class LazyApp:
         started = asyncio.Event()
 
         async def notice_start(message: Message) -> None:
-            if message["type"].startswith("lifespan.startup"):
+            if str(message.get("type")).startswith("lifespan.startup"):
                 started.set()
 
         async def live() -> None:

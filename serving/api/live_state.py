@@ -96,6 +96,11 @@ class ServiceState:
             self.project, EventStore(self.project.state), self.database, self.clock, self, self.record_access
         )
 
+    @cached_property
+    def response_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Headers of every response: in a simulated project each says that its time is simulated."""
+        return ((b"kizuna-simulated-time", b"true"),) if self.project.simulated else ()
+
     def workspace_for_one_call(self) -> Workspace:
         """The project with a store of its own: a store is not to be shared by threads."""
         return replace(self.workspace, store=EventStore(self.project.state))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from deltalake.exceptions import DeltaError
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from serving.api.rate_limit import RateLimiter
 from serving.application.permissions import OPEN_SERVICE, Actor
 from serving.state.database import DATABASE_ERRORS
 
+Header = tuple[bytes, bytes]
 StateOf = Callable[[], ServiceState]
 
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
@@ -38,14 +39,21 @@ class ErrorMiddleware:
     Once a response has begun there is no other: it is left without its end, which breaks the transfer.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: ServiceMetrics,
+        paths: Collection[str],
+        headers: Callable[[], Sequence[Header]] = tuple,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._paths = frozenset(paths)
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, path = time.perf_counter(), scope["path"]
-        sender = _StatusRecorder(send)
+        sender = _StatusRecorder(send, self._headers())
         try:
             await self._app(scope, receive, sender)
         except KizunaError as error:
@@ -76,15 +84,18 @@ class ErrorMiddleware:
 
 
 class _StatusRecorder:
-    """A `send` that remembers the status of the response, 0 before one began."""
+    """A `send` that adds headers and remembers the status of the response, 0 before one began."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, headers: Sequence[Header]) -> None:
         self._send = send
+        self._headers = headers
         self.status = 0
 
     def __call__(self, message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message.get("type") == "http.response.start":
+            self.status = message.get("status", 500)
+            if self._headers:
+                message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         return self._send(message)
 
 
@@ -153,16 +164,15 @@ class ReshapingMiddleware:
 
         async def reshape(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if status < 400:
-                    await send(message)
-            elif status < 400:
+            match message:
+                case {"type": "http.response.start", "status": int(new)}:
+                    status = new
+                case {"type": "http.response.body"} if status >= 400:
+                    content.extend(message.get("body", b""))
+                    if not message.get("more_body"):
+                        await reshaped_error(status, bytes(content))(scope, receive, send)
+            if status < 400:
                 await send(message)
-            elif message["type"] == "http.response.body":
-                content.extend(message.get("body", b""))
-                if not message.get("more_body"):
-                    await reshaped_error(status, bytes(content))(scope, receive, send)
 
         await self._app(scope, receive, reshape)
 

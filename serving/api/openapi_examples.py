@@ -144,5 +144,11 @@ ANSWERS: dict[str, Json] = {
         "tier_flow": [{"from": "engaged", "to": "casual", "customers": 41}],
         "axes": [_CELL],
     },
-    "/v1/predict": _SOURCE | {"customers": [_SCORED], "ignored_kinds": {}, "appended": None},
+    "/v1/predict": _SOURCE
+    | {
+        "customers": [_SCORED],
+        "ignored_kinds": {"purchse": 2},
+        "did_you_mean": {"purchse": "purchase"},
+        "appended": None,
+    },
 }

@@ -222,6 +222,9 @@ class PredictReply(Provenance):
     ignored_kinds: Annotated[
         dict[str, int], Field(description="kinds of event the model does not know, and how many")
     ]
+    did_you_mean: Annotated[
+        dict[str, str], Field(description="the known kind that an ignored one is nearly written like")
+    ]
     appended: Annotated[Appended | None, Field(description="null unless `append` was asked for")]
 
 

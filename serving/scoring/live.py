@@ -6,8 +6,10 @@ first kept there: the history is what the store has then.
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +31,8 @@ from serving.state.active_model import ActiveModel
 
 Sent = tuple[LiveCustomer, str, EventRow]
 """A row that was sent: whose, where in the request, and what it says."""
+
+MOST_SUGGESTIONS = 20
 
 
 def predict(champion: ActiveModel, request: PredictRequest, now: int, language: str) -> Reply:
@@ -122,6 +126,7 @@ def _said(
     chosen = answers if places == list(range(len(answers))) else answers.take(np.array(places, np.int64))
     said = with_status(bundle, chosen, [name for name in names if name in rows], language)
     customers = [next(said) if name in rows else unknown(name) for name in names]
+    ignored = ignored_kinds(request.customers, bundle.catalog)
     return {
         "as_of": timeline.name(as_of),
         "model_version": champion.version,
@@ -129,7 +134,8 @@ def _said(
         "freshness": None if fresh is None else timeline.name(fresh),
         "evidence": bundle.evidence,
         "customers": customers,
-        "ignored_kinds": ignored_kinds(request.customers, bundle.catalog),
+        "ignored_kinds": ignored,
+        "did_you_mean": similar_kinds(ignored, bundle.catalog.kinds),
         "appended": None,
     }
 
@@ -223,6 +229,21 @@ def ignored_kinds(customers: Sequence[LiveCustomer], catalog: Catalog) -> dict[s
     ignored = sorted(set(sent) - catalog.kinds)
     counts = Counter(sent) if ignored else {}
     return {kind: counts[kind] for kind in ignored}
+
+
+def similar_kinds(ignored: Collection[str], known: Iterable[str]) -> dict[str, str]:
+    """The known kind that each ignored one is a likely misspelling of: `Purchases` of `purchase`.
+
+    Of the first `MOST_SUGGESTIONS` kinds, as a request may hold 100,000.
+    """
+    if not ignored:
+        return {}
+    by_folded = {kind.casefold(): kind for kind in sorted(known)}
+    similar: dict[str, str] = {}
+    for kind in islice(ignored, MOST_SUGGESTIONS):
+        for near in difflib.get_close_matches(kind.casefold(), by_folded, n=1, cutoff=0.75):
+            similar |= {kind: by_folded[near]}
+    return similar
 
 
 def _instant(sent: Sent, column: str, timeline: Timeline) -> int | None:

@@ -197,7 +197,7 @@ def test_a_customer_outside_the_cohort_has_a_status_and_no_probability(server: S
     assert [one["churn_probability"] for one in said["customers"]] == [None, None, None]
 
 
-def test_unknown_kinds_are_accepted_and_counted(server: Server) -> None:
+def test_unknown_kinds_are_accepted_and_counted_and_misspelt_ones_get_a_suggestion(server: Server) -> None:
     events = [
         {"occurred_at": "2025-01-05T10:00:00Z", "kind": kind} for kind in ("purchase", "dance", "dance")
     ]
@@ -206,6 +206,14 @@ def test_unknown_kinds_are_accepted_and_counted(server: Server) -> None:
     )
     assert status == 200
     assert said["ignored_kinds"] == {"dance": 2}
+    assert said["did_you_mean"] == {}
+    kinds = ("purchses", "Purchase", "dance")
+    events = [{"occurred_at": "2025-01-05T10:00:00Z", "kind": kind} for kind in kinds]
+    _, body = server.post(
+        "/v1/predict", {"customers": [{"customer_id": "x", "events": events}], "as_of": "2025-02-01"}
+    )
+    assert body["ignored_kinds"] == {"Purchase": 1, "dance": 1, "purchses": 1}
+    assert body["did_you_mean"] == {"Purchase": "purchase", "purchses": "purchase"}
 
 
 def live(**event: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import http.client
 import json
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +23,7 @@ from serving.api.live_state import ServiceState
 from serving.api.openapi import error_codes
 from serving.api.worker_pool import PATIENCE
 from serving.project.settings import read
+from tests.serving.running import serving
 
 HERE = Path(__file__).resolve()
 NOW = 2_000_000_000_000_000
@@ -119,3 +121,35 @@ def test_errors_of_the_application_behind_are_reshaped() -> None:
     own = json.dumps({"error": {"code": "bad_input", "message": "cannot", "field": None}}).encode()
     response = reshaped_error(422, own)
     assert (response.status_code, response.body) == (422, own)
+
+
+def test_in_a_simulated_project_every_response_says_that_its_time_is_simulated(own_shop: Path) -> None:
+    toml = own_shop / "kizuna.toml"
+    toml.write_text(toml.read_text() + '\n[simulated]\nnow = "now.txt"\n')
+    (own_shop / "now.txt").write_text("2025-02-01T00:00:00Z\n")
+    with serving(own_shop) as running:
+        for method, path in (("GET", "/readyz"), ("GET", "/v1/score"), ("GET", "/v1/at_risk.csv")):
+            connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+            connection.request(method, path)
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            assert answer.headers["kizuna-simulated-time"] == "true", path
+        live = {"customers": [{"customer_id": "x", "events": []}]}
+        assert running.post("/v1/predict", live)[1]["as_of"].startswith("2025-02-01")
+
+
+def test_a_websocket_is_closed_whatever_lies_behind(own_shop: Path) -> None:
+    state, sent = ServiceState(read(own_shop), lambda: NOW, open_without_keys=True), []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    try:
+        asyncio.run(Application(nobody, lambda: state)({"type": "websocket", "path": "/"}, receive, send))
+    finally:
+        state.close()
+    assert sent == [{"type": "websocket.close", "code": 1008}]
