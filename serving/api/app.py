@@ -32,6 +32,7 @@ from serving.api.pages import page_routes
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
 from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.schemas.requests import Shape
+from serving.schemas.responses import ReportReply
 
 PATHS = frozenset({*ENDPOINTS, CSV, "/", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"})
 """The paths that are answered here, each with its own counts."""
@@ -106,7 +107,8 @@ class HotCall:
 
         def work() -> bytes:
             reply = endpoint.answer(state, actor, parse(endpoint.request, content))
-            self._metrics.count_customers(reply)
+            if not isinstance(reply, ReportReply):
+                self._metrics.count_customers(reply)
             return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
 
         stores = b'"append"' in content or b'"stored"' in content

@@ -47,7 +47,7 @@ class Endpoint:
     """Checked before the body is read; the use case may need another one besides."""
     request: type[Shape]
     reply: type[Answer]
-    answer: Callable[[ServiceState, Actor, Any], Reply]
+    answer: Callable[[ServiceState, Actor, Any], Reply | ReportReply]
     inline_bytes: int = 0
     """A body of at most so many bytes is answered on the event loop, which takes less time than another
     thread would."""
@@ -77,7 +77,7 @@ def predict(state: ServiceState, actor: Actor, request: PredictRequest) -> Reply
     return predict_customers(workspace, actor, request)
 
 
-def report(state: ServiceState, actor: Actor, request: ReportRequest) -> Reply:
+def report(state: ServiceState, actor: Actor, request: ReportRequest) -> ReportReply:
     """How customers are engaged: every metric with its interval, against before and last year."""
     # Only who asks for a report waits for its code.
     from serving.application.lists.report import engagement_report

@@ -122,7 +122,7 @@ class CliContext:
     def say(self, answer: dict[str, Any], *lines: str) -> None:
         """Print the answer: one JSON object with --json, else these lines."""
         if self.json:
-            click.echo(json.dumps(answer, ensure_ascii=False))
+            click.echo(json.dumps(answer, ensure_ascii=False, default=vars))
         else:
             click.echo("\n".join(lines))
 

@@ -68,7 +68,8 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
       kizuna --json report
     """
     from serving.application.lists.report import engagement_report
-    from serving.reports.formats import rendered, show
+    from serving.presentation.report import show
+    from serving.reports.formats import rendered
     from serving.reports.report import reply
     from serving.state.atomic_write import in_one_step
 
@@ -80,9 +81,9 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
         content = rendered(answer, output, language)
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(content)
-        call.answer({"file": str(output), "period": answer["period"]}, f"Wrote {output}.")
+        call.answer({"file": str(output), "period": answer.period}, f"Wrote {output}.")
     elif call.json:
-        call.answer(answer)
+        call.answer(vars(answer))
     else:
         call.heading(language)
         show(answer, language)

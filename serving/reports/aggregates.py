@@ -1,4 +1,4 @@
-"""Where sums are gathered, bucket by bucket, until a measure can be read off them."""
+"""Running sums of each metric by period and group, and the estimate with its interval computed from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Cuts = Mapping[str, tuple[Ints, Sequence[str]]]
 """By cut, the group of each row as a code (-1: none), and the groups' names."""
 
 WHOLE = "all"
-"""The cut that everything belongs to, in its one group with the empty name."""
+"""The cut with one group, named with the empty text, that every unit belongs to."""
 N, Y, X, YY, XY, XX, CUSTOMERS = range(7)
 
 
@@ -34,23 +34,23 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class MetricUnits:
-    """What a measure is read off as Σy ÷ Σx: n units, each of one span and one customer of the bucket."""
+    """The n units whose Σy ÷ Σx is a metric, each of one period and one customer of the bucket."""
 
     span: Ints
     row: Ints
     y: Floats
     x: Floats | None = None
     """1 where absent."""
-    alone: bool = False
+    one_per_customer: bool = False
     """Whether a customer has at most one unit in a span and group."""
 
 
 @dataclass
 class MetricSums:
-    """Sums [spans, 7] by measure, cut and group: units, Σy, Σx, Σy², Σxy, Σx², customers."""
+    """Running sums [spans, 7] by metric, cut and group: units, Σy, Σx, Σy², Σxy, Σx², customers."""
 
     spans: int
-    sums: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
+    values: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
     left_out: dict[tuple[str, str], Ints] = field(default_factory=dict)
     """[spans]: how much was not counted, by measure and reason."""
     _shared: set[tuple[str, str]] = field(default_factory=set)
@@ -67,15 +67,15 @@ class MetricSums:
         self, measure: str, units: MetricUnits, cut: str, codes: Ints, names: Sequence[str]
     ) -> None:
         """Add units to the groups of one cut; a code of -1 belongs to none."""
-        kept = codes >= 0
-        if not kept.all():
-            units, codes = _taken(units, kept), codes[kept]
+        inside = codes >= 0
+        if not inside.all():
+            units, codes = _where(units, inside), codes[inside]
         if not len(codes):
             return
         table = self._table(units, codes, len(names))
         for group in np.flatnonzero(table[:, :, N].any(axis=1)).tolist():
             key = (measure, cut, names[group])
-            self.sums[key] = self.sums[key] + table[group] if key in self.sums else table[group]
+            self.values[key] = self.values[key] + table[group] if key in self.values else table[group]
 
     def add_shares(
         self, measure: str, units: MetricUnits, cut: str, codes: Ints, names: Sequence[str]
@@ -85,51 +85,51 @@ class MetricSums:
         self.add_groups(measure, units, cut, codes, names)
 
     def leave_out(self, measure: str, reason: str, span: Ints) -> None:
-        """Note what was not counted, and when it happened."""
-        known = self.left_out.setdefault((measure, reason), np.zeros(self.spans, np.int64))
-        known += np.bincount(span, minlength=self.spans)
+        """Count what is not in a metric, by reason and period."""
+        counts = self.left_out.setdefault((measure, reason), np.zeros(self.spans, np.int64))
+        counts += np.bincount(span, minlength=self.spans)
 
     def merge(self, other: MetricSums) -> None:
         """Add the sums of later buckets."""
-        for key, table in other.sums.items():
-            self.sums[key] = self.sums[key] + table if key in self.sums else table
+        for key, table in other.values.items():
+            self.values[key] = self.values[key] + table if key in self.values else table
         for reason, counts in other.left_out.items():
             self.left_out[reason] = self.left_out[reason] + counts if reason in self.left_out else counts
         self._shared |= other._shared
 
     def groups(self, measure: str) -> list[tuple[str, str]]:
         """The cuts and groups of a measure, the whole first."""
-        found = [(cut, group) for name, cut, group in self.sums if name == measure and cut != WHOLE]
-        return [(WHOLE, ""), *sorted(found)]
+        groups = [(cut, group) for name, cut, group in self.values if name == measure and cut != WHOLE]
+        return [(WHOLE, ""), *sorted(groups)]
 
     def estimate(
         self, measure: str, interval: str, span: int, cut: str = WHOLE, group: str = ""
     ) -> Estimate | None:
-        """The figure of a span, None where there is nothing to read it off."""
-        sums = self.sums.get((measure, cut, group))
+        """The estimate of a period, None where there are no units."""
+        sums = self.values.get((measure, cut, group))
         if sums is None:
             return None
-        n, y, x, yy, xy, xx, behind = sums[span].tolist()
+        n, y, x, yy, xy, xx, people = sums[span].tolist()
         if (measure, cut) in self._shared:
             xy = y
-            n, _, x, _, _, xx, behind = self.sums[(measure, WHOLE, "")][span].tolist()
+            n, _, x, _, _, xx, people = self.values[(measure, WHOLE, "")][span].tolist()
         if x == 0:
             return None
         if interval == "none":
-            return Estimate(y, None, None, int(n), int(behind))
+            return Estimate(y, None, None, int(n), int(people))
         limits = wilson(y / x, x) if interval == "wilson" else ratio(n, y, x, yy, xy, xx)
         low, high = limits if limits else (None, None)
-        return Estimate(y / x, low, high, int(n), int(behind))
+        return Estimate(y / x, low, high, int(n), int(people))
 
     def _table(self, units: MetricUnits, codes: Ints, groups: int) -> Floats:
         """[groups, spans, 7]."""
         size = groups * self.spans
         at = codes * self.spans + units.span
         sums = totals(at, units.y, NOTHING if units.x is None else units.x, size)
-        behind = sums[:, N] if units.alone else customers(at, units.row, size)
-        return np.column_stack([sums, behind]).reshape(groups, self.spans, 7)
+        people = sums[:, N] if units.one_per_customer else customers(at, units.row, size)
+        return np.column_stack([sums, people]).reshape(groups, self.spans, 7)
 
 
-def _taken(units: MetricUnits, kept: NDArray[np.bool_]) -> MetricUnits:
-    x = None if units.x is None else units.x[kept]
-    return MetricUnits(units.span[kept], units.row[kept], units.y[kept], x, units.alone)
+def _where(units: MetricUnits, mask: NDArray[np.bool_]) -> MetricUnits:
+    x = None if units.x is None else units.x[mask]
+    return MetricUnits(units.span[mask], units.row[mask], units.y[mask], x, units.one_per_customer)

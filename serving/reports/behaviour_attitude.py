@@ -1,12 +1,13 @@
-"""Two axes side by side, never blended: what customers do (their tier) and what they say (their attitude)."""
+"""The table of behaviour (engagement tier) by attitude (last NPS answer); the two are never blended."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
-from serving.presentation.lists import tier_name
+from serving.schemas.responses import Cell
 from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
+from training.explanation.text import tier_words
 from training.statistics import ratio, wilson
 
 if TYPE_CHECKING:
@@ -42,31 +43,30 @@ def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
     return in_language(language, english, japanese)
 
 
-def axes(survey: ReportData, language: str) -> list[dict[str, Any]]:
+def cells(data: ReportData, language: str) -> list[Cell]:
     """Every cell: how many are in it now, and what became of those who were in it when the period began."""
-    names, found = survey.tiers, survey.movements
-    said = []
-    for tier in range(len(names)):
+    names, movements = data.tiers, data.movements
+    table = []
+    for tier, name in enumerate(names):
         for number, attitude in enumerate(ATTITUDES):
-            size, lost, spent, squares = found.then.get((tier, number), (0.0, 0.0, 0.0, 0.0))
-            churn = None if not size else lost / size
+            size, lost, spent, squares = movements.then.get((tier, number), (0.0, 0.0, 0.0, 0.0))
             low, high = wilson(lost / size, size) if size else (None, None)
             limits = ratio(size, spent, size, squares, spent, size) if size else None
-            said.append(
-                {
-                    "tier": names[tier],
-                    "tier_words": tier_name(names[tier], language),
-                    "attitude": attitude,
-                    "attitude_words": in_language(language, *ATTITUDE_WORDS[attitude]),
-                    "words": cell_name(tier, len(names), attitude, language),
-                    "customers": found.now.get((tier, number), 0),
-                    "customers_at_start": int(size),
-                    "churn_rate": churn,
-                    "churn_rate_low": low,
-                    "churn_rate_high": high,
-                    "value_per_customer": spent / size if size else None,
-                    "value_low": limits[0] if limits else None,
-                    "value_high": limits[1] if limits else None,
-                }
+            table.append(
+                Cell(
+                    tier=name,
+                    tier_words=tier_words(name, language),
+                    attitude=attitude,
+                    attitude_words=in_language(language, *ATTITUDE_WORDS[attitude]),
+                    words=cell_name(tier, len(names), attitude, language),
+                    customers=movements.now.get((tier, number), 0),
+                    customers_at_start=int(size),
+                    churn_rate=lost / size if size else None,
+                    churn_rate_low=low,
+                    churn_rate_high=high,
+                    value_per_customer=spent / size if size else None,
+                    value_low=limits[0] if limits else None,
+                    value_high=limits[1] if limits else None,
+                )
             )
-    return said
+    return table

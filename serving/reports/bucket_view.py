@@ -1,4 +1,4 @@
-"""One bucket seen over the spans of one calendar: events become units, units go onto the board."""
+"""One bucket of customers over the periods of one calendar: turns events into the units that metrics sum."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class PickedEvents:
-    """Events of one sort that lie within spans, oldest first by customer."""
+    """Chosen events that lie within periods, with period and customer of each; oldest first by customer."""
 
     places: Ints
-    """In the history."""
+    """Rows of the history."""
     span: Ints
     row: Ints
 
-    def where(self, kept: Ints | Flags) -> PickedEvents:
+    def where(self, chosen: Ints | Flags) -> PickedEvents:
         """Some of these events."""
-        return PickedEvents(self.places[kept], self.span[kept], self.row[kept])
+        return PickedEvents(self.places[chosen], self.span[chosen], self.row[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class BucketView:
-    """A bucket's facts, the calendar they are counted by, and the board they are counted on."""
+    """A bucket's events, the calendar of periods, and the sums that units are added to."""
 
-    facts: EventIndex
+    index: EventIndex
     calendar: PeriodCalendar
-    board: MetricSums
+    sums: MetricSums
     segments: Cuts
 
     @property
@@ -46,32 +46,32 @@ class BucketView:
 
     @property
     def rows(self) -> int:
-        return self.facts.history.customers
+        return self.index.history.customers
 
     @cached_property
     def _span(self) -> Ints:
-        return self.calendar.place(self.facts.history.instants)
+        return self.calendar.place(self.index.history.instants)
 
     def pick(self, places: Ints) -> PickedEvents:
-        """Of these events those within a span."""
+        """Those of these events that lie within a period."""
         span = self._span[places]
         places = places[span >= 0]
-        return PickedEvents(places, self._span[places], self.facts.row[places])
+        return PickedEvents(places, self._span[places], self.index.row[places])
 
     @cached_property
     def active(self) -> Ints:
-        """The active customers: customer × spans + span of whoever did anything, ascending."""
-        acts = self.pick(np.flatnonzero(self.facts.behaviour))
+        """Who was active when, as customer × spans + span, ascending: whoever did anything in the period."""
+        acts = self.pick(np.flatnonzero(self.index.behaviour))
         cell = acts.row * self.spans + acts.span
         return cell[np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]])] if len(cell) else cell
 
     def cut(self, row: Ints) -> Cuts:
-        """The segments that units belong to, by their customer."""
+        """The segments of units, by their customer."""
         return {f"segment:{name}": (codes[row], names) for name, (codes, names) in self.segments.items()}
 
     def event_cut(self, cut: str, places: Ints) -> tuple[Ints, Sequence[str]]:
-        """The channels, places or details of events."""
-        history = self.facts.history
+        """The codes and names of the channels, places or details of events."""
+        history = self.index.history
         codes, names = {
             "channel": (history.channels, history.channel_names),
             "place": (history.places, history.place_names),
@@ -82,14 +82,14 @@ class BucketView:
         return codes[places].astype(np.int64), names
 
     @staticmethod
-    def _alike(events: int) -> tuple[Ints, Sequence[str]]:
-        """All of them in one group."""
+    def _one_group(events: int) -> tuple[Ints, Sequence[str]]:
+        """Codes that put all events into one group."""
         return np.zeros(events, np.int64), ("",)
 
     def per_event(self, measure: str, events: PickedEvents, y: Floats, by: Sequence[str]) -> None:
         """One unit per event."""
         cuts = dict(self.cut(events.row)) | {cut: self.event_cut(cut, events.places) for cut in by}
-        self.board.add(measure, MetricUnits(events.span, events.row, y), cuts)
+        self.sums.add(measure, MetricUnits(events.span, events.row, y), cuts)
 
     def per_customer(
         self,
@@ -99,33 +99,35 @@ class BucketView:
         *,
         weights: Floats | None = None,
         at_least: int = 0,
-        thing: tuple[Ints, int] | None = None,
+        distinct: tuple[Ints, int] | None = None,
     ) -> None:
-        """One unit per customer with such events: their sum, whether at least so many, or how many things.
+        """One unit per customer with such events: a sum, a threshold reached, or distinct numbers.
 
-        `thing` is a number below a limit for each event, of which the different ones are counted. By
+        `distinct` is a number below a limit for each event, of which the different ones are counted. By
         channel, place or detail, a customer is a unit of each group in which they have events.
         """
         cells = events.row * self.spans + events.span
         for cut in (WHOLE, *by):
-            cell, weight, several = cells, weights, thing
-            codes, names = self._alike(len(cells)) if cut == WHOLE else self.event_cut(cut, events.places)
-            kept = codes >= 0
-            if not kept.all():
-                cell, codes = cells[kept], codes[kept]
-                weight = None if weights is None else weights[kept]
-                several = None if thing is None else (thing[0][kept], thing[1])
+            cell, weight, numbers = cells, weights, distinct
+            codes, names = self._one_group(len(cells)) if cut == WHOLE else self.event_cut(cut, events.places)
+            inside = codes >= 0
+            if not inside.all():
+                cell, codes = cells[inside], codes[inside]
+                weight = None if weights is None else weights[inside]
+                numbers = None if distinct is None else (distinct[0][inside], distinct[1])
             if not len(codes):
                 continue
-            key, y = gathered(cell, codes, len(names), weight, several)
+            key, y = gathered(cell, codes, len(names), weight, numbers)
             if at_least:
                 y = (y >= at_least).astype(np.float64)
-            whose = key // len(names)
-            units = MetricUnits(whose % self.spans, whose // self.spans, y, alone=True)
+            customer_span = key // len(names)
+            units = MetricUnits(
+                customer_span % self.spans, customer_span // self.spans, y, one_per_customer=True
+            )
             if cut == WHOLE:
-                self.board.add(measure, units, self.cut(units.row))
+                self.sums.add(measure, units, self.cut(units.row))
             else:
-                self.board.add_groups(measure, units, cut, key % len(names), names)
+                self.sums.add_groups(measure, units, cut, key % len(names), names)
 
     def per_active(
         self,
@@ -144,18 +146,24 @@ class BucketView:
         cell = events.row * self.spans + events.span
         key, y = gathered(cell, np.zeros(len(cell), np.int64), 1, weights)
         y = np.ones(len(y)) if once else scale * y
-        # A refund alone is money, but makes nobody active.
+        # A refund alone adds an amount, but makes nobody active.
         everyone, amounts, active = merged(self.active, key, y)
-        units = MetricUnits(everyone % self.spans, everyone // self.spans, amounts, active, alone=True)
-        self.board.add(measure, units, self.cut(units.row))
+        units = MetricUnits(
+            everyone % self.spans, everyone // self.spans, amounts, active, one_per_customer=True
+        )
+        self.sums.add(measure, units, self.cut(units.row))
         for cut in by:
             codes, names = self.event_cut(cut, events.places)
-            kept = codes >= 0
-            if not kept.any():
+            inside = codes >= 0
+            if not inside.any():
                 continue
-            key, y = gathered(cell[kept], codes[kept], len(names), None if weights is None else weights[kept])
-            whose = key // len(names)
+            weight = None if weights is None else weights[inside]
+            key, y = gathered(cell[inside], codes[inside], len(names), weight)
+            customer_span = key // len(names)
             units = MetricUnits(
-                whose % self.spans, whose // self.spans, np.ones(len(y)) if once else scale * y, alone=True
+                customer_span % self.spans,
+                customer_span // self.spans,
+                np.ones(len(y)) if once else scale * y,
+                one_per_customer=True,
             )
-            self.board.add_shares(measure, units, cut, key % len(names), names)
+            self.sums.add_shares(measure, units, cut, key % len(names), names)

@@ -1,8 +1,8 @@
-"""Walks the store once and gathers everything a report is made of."""
+"""Computes everything a report is made of in one pass over the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,25 +10,35 @@ from functools import partial
 import numpy as np
 
 from features.catalog.definitions import Indicator
+from features.errors import DataError
 from features.event_store import EventStore
 from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
+from serving.project.settings import Project
 from serving.reports.aggregates import MetricSums
 from serving.reports.bucket_view import BucketView
-from serving.reports.customer_metrics import CustomerStatusCache, Movements, edges, follow
+from serving.reports.customer_metrics import (
+    CustomerStatusCache,
+    Movements,
+    add_customer_metrics,
+    edges,
+)
 from serving.reports.event_index import EventIndex
-from serving.reports.event_metrics import count
+from serving.reports.event_metrics import add_event_metrics
 from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
+from serving.state.active_model import in_use
+from serving.state.database import Database
+from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.labels.settings import Churn, ChurnSettings
 
 
 @dataclass(frozen=True)
 class ReportRequestData:
-    """What a report is asked for."""
+    """What a report is computed from besides the events: the project's churn, calendar and champion."""
 
     indicators: tuple[Indicator, ...]
     churn: Churn
@@ -40,6 +50,8 @@ class ReportRequestData:
     model_version: str | None = None
     newest: int | None = None
     """The newest event."""
+    attribute_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By attribute its name in English and Japanese, where the project declares them."""
 
     @property
     def contract(self) -> Churn:
@@ -49,39 +61,63 @@ class ReportRequestData:
         return Churn.of(ChurnSettings.model_validate({"type": "contract"}), self.indicators)
 
 
+def report_inputs(
+    project: Project, store: EventStore, records: Database, months: int, now: int
+) -> ReportRequestData:
+    """The inputs of a report on the last whole months before the first midnight after the newest event.
+
+    `store` is pinned, so that the report reads the same version.
+    """
+    newest = store.newest()
+    if newest is None:
+        raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
+    champion = in_use(records, project.state) if current_champion(records) is not None else None
+    return ReportRequestData(
+        project.indicators,
+        project.churn,
+        project.timeline,
+        months,
+        project.timeline.as_of_after(newest, now),
+        None if champion is None else champion.bundle,
+        None if champion is None else champion.version,
+        newest,
+    )
+
+
 @dataclass
 class InputCounts:
-    """How many events of each kind there are, and how many say something in `value` and in `detail`."""
+    """How many events of each kind there are, and how many of them have a `value` and a `detail`."""
 
     counts: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, history: History) -> None:
+        """Add a bucket's events."""
         size = len(history.kind_names)
-        there = np.bincount(history.kinds, minlength=size)
-        valued = np.bincount(history.kinds[~np.isnan(history.values)], minlength=size)
-        detailed = np.bincount(history.kinds[history.details >= 0], minlength=size)
-        for kind, *numbers in zip(history.kind_names, there, valued, detailed, strict=True):
-            known = self.counts.setdefault(kind, [0, 0, 0])
-            self.counts[kind] = [a + int(b) for a, b in zip(known, numbers, strict=True)]
+        events = np.bincount(history.kinds, minlength=size)
+        with_value = np.bincount(history.kinds[~np.isnan(history.values)], minlength=size)
+        with_detail = np.bincount(history.kinds[history.details >= 0], minlength=size)
+        for kind, *numbers in zip(history.kind_names, events, with_value, with_detail, strict=True):
+            before = self.counts.setdefault(kind, [0, 0, 0])
+            self.counts[kind] = [a + int(b) for a, b in zip(before, numbers, strict=True)]
 
     def merge(self, other: InputCounts) -> None:
         """Add the counts of later buckets."""
         for kind, numbers in other.counts.items():
-            known = self.counts.setdefault(kind, [0, 0, 0])
-            self.counts[kind] = [a + b for a, b in zip(known, numbers, strict=True)]
+            before = self.counts.setdefault(kind, [0, 0, 0])
+            self.counts[kind] = [a + b for a, b in zip(before, numbers, strict=True)]
 
     def of(self, kinds: Sequence[str]) -> tuple[int, int, int]:
-        """Events, those with a value, those with a detail."""
-        found = [self.counts.get(kind, [0, 0, 0]) for kind in kinds]
-        events, valued, detailed = (sum(counts[place] for counts in found) for place in range(3))
-        return events, valued, detailed
+        """Events of these kinds, those with a value, those with a detail."""
+        rows = [self.counts.get(kind, [0, 0, 0]) for kind in kinds]
+        events, with_value, with_detail = (sum(counts[place] for counts in rows) for place in range(3))
+        return events, with_value, with_detail
 
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """What was found: sums by month and by period, movements between tiers, and which inputs there are."""
+    """The numbers of a report: sums by month and by period, movements between tiers, and available inputs."""
 
-    question: ReportRequestData
+    request: ReportRequestData
     periods: Periods
     months: MetricSums
     wholes: MetricSums
@@ -91,66 +127,90 @@ class ReportData:
 
     @property
     def tiers(self) -> tuple[str, ...]:
-        return self.question.bundle.tiers.names if self.question.bundle else ()
+        return self.request.bundle.tiers.names if self.request.bundle else ()
+
+
+@dataclass
+class ReportSums:
+    """Sums over the customers of one bucket, or of several."""
+
+    request: ReportRequestData
+    periods: Periods
+    months: MetricSums = field(init=False)
+    wholes: MetricSums = field(init=False)
+    posts: tuple[Posts, Posts] = field(init=False)
+    movements: Movements = field(default_factory=Movements)
+    inputs: InputCounts = field(default_factory=InputCounts)
+    too_many_values: set[str] = field(default_factory=set)
+    """Attributes with more values than a segment may have."""
+
+    def __post_init__(self) -> None:
+        months, wholes = self.periods.months, self.periods.wholes
+        self.months, self.wholes = MetricSums(len(months)), MetricSums(len(wholes))
+        self.posts = Posts(len(months)), Posts(len(wholes))
+
+    def add(self, history: History) -> None:
+        """Add a bucket's customers."""
+        if not history.events:
+            return
+        request, calendars = self.request, (self.periods.months, self.periods.wholes)
+        indicators = {indicator.name: indicator for indicator in request.indicators}
+        index = EventIndex(history, indicators, request.timeline)
+        self.inputs.add(history)
+        attributes = index.segments()
+        segments = {name: groups for name, groups in attributes.items() if groups is not None}
+        self.too_many_values |= set(attributes) - set(segments)
+        statuses = CustomerStatusCache(index, request.churn, request.contract, request.bundle)
+        statuses.prepare(edges(*calendars), _tier_edges(self.periods))
+        views = [
+            BucketView(index, calendar, sums, segments)
+            for calendar, sums in zip(calendars, (self.months, self.wholes), strict=True)
+        ]
+        with ThreadPoolExecutor(len(views)) as pool:  # each view has sums of its own
+            list(pool.map(partial(_add_metrics, statuses=statuses), views, self.posts))
+        self.movements.add(index, statuses, self.periods.period)
+
+    def merge(self, other: ReportSums) -> None:
+        """Add the customers of later buckets."""
+        for sums, later in zip((self.months, self.wholes), (other.months, other.wholes), strict=True):
+            sums.merge(later)
+        for posts, later_posts in zip(self.posts, other.posts, strict=True):
+            posts.merge(later_posts)
+        self.movements.merge(other.movements)
+        self.inputs.merge(other.inputs)
+        self.too_many_values |= other.too_many_values
+
+    def result(self, data_version: str) -> ReportData:
+        """What the sums of all buckets amount to."""
+        for sums, posts in zip((self.months, self.wholes), self.posts, strict=True):
+            posts.add_rates(sums)
+            _drop_segments(sums, self.too_many_values)
+        return ReportData(
+            self.request,
+            self.periods,
+            self.months,
+            self.wholes,
+            self.movements,
+            self.inputs,
+            data_version,
+        )
 
 
 def compute_report(
-    store: EventStore, question: ReportRequestData, progress: Callable[[str, float], None] | None = None
+    store: EventStore, request: ReportRequestData, progress: Callable[[str, float], None] | None = None
 ) -> ReportData:
-    """Count everything; memory holds a bucket at a time."""
+    """Compute every metric of the report from one version of the store, bucket by bucket."""
     store = store.pinned()
-    when = periods(question.as_of, store.oldest() or 0, question.months, question.timeline)
-    found = map_partitions(
-        store, partial(_ReportSums, question, when), "counting", until=question.as_of, progress=progress
+    when = periods(request.as_of, store.oldest() or 0, request.months, request.timeline)
+    sums = map_partitions(
+        store, partial(ReportSums, request, when), "counting", until=request.as_of, progress=progress
     )
-    for board, seen in zip(found.boards, found.posts, strict=True):
-        seen.settle(board)
-        _drop_segments(board, found.too_many)
-    return ReportData(question, when, *found.boards, found.movements, found.inputs, store.version)
+    return sums.result(store.version)
 
 
-class _ReportSums:
-    """The sums of a bucket, or of all."""
-
-    def __init__(self, question: ReportRequestData, when: Periods) -> None:
-        self.question, self.when = question, when
-        self.calendars = (when.months, when.wholes)
-        self.boards = (MetricSums(len(when.months)), MetricSums(len(when.wholes)))
-        self.posts = tuple(Posts(len(calendar)) for calendar in self.calendars)
-        self.movements, self.inputs = Movements(), InputCounts()
-        self.too_many: set[str] = set()
-        """Attributes with too many values for a segment."""
-
-    def add(self, history: History) -> None:
-        if not history.events:
-            return
-        question = self.question
-        indicators = {indicator.name: indicator for indicator in question.indicators}
-        index = EventIndex(history, indicators, question.timeline)
-        self.inputs.add(history)
-        groups = index.segments()
-        segments = {name: codes for name, codes in groups.items() if codes is not None}
-        self.too_many |= set(groups) - set(segments)
-        standings = CustomerStatusCache(index, question.churn, question.contract, question.bundle)
-        standings.prepare(edges(*self.calendars), _tier_edges(self.when))
-        views = [BucketView(index, *both, segments) for both in zip(self.calendars, self.boards, strict=True)]
-        with ThreadPoolExecutor(len(views)) as pool:  # each has a board of its own
-            list(pool.map(partial(_count, standings=standings), views, self.posts))
-        self.movements.add(index, standings, self.when.period)
-
-    def merge(self, other: _ReportSums) -> None:
-        for board, more in zip(self.boards, other.boards, strict=True):
-            board.merge(more)
-        for posts, later in zip(self.posts, other.posts, strict=True):
-            posts.merge(later)
-        self.movements.merge(other.movements)
-        self.inputs.merge(other.inputs)
-        self.too_many |= other.too_many
-
-
-def _count(view: BucketView, posts: Posts, *, standings: CustomerStatusCache) -> None:
-    count(view)
-    follow(view, standings)
+def _add_metrics(view: BucketView, posts: Posts, *, statuses: CustomerStatusCache) -> None:
+    add_event_metrics(view)
+    add_customer_metrics(view, statuses)
     posts.add(view)
 
 
@@ -160,13 +220,13 @@ def _tier_edges(when: Periods) -> list[int]:
     return edges(shown, when.wholes)
 
 
-def _drop_segments(board: MetricSums, too_many: set[str]) -> None:
-    """An attribute with more values than people can read is no segment, nor is one with a single value."""
+def _drop_segments(sums: MetricSums, too_many_values: set[str]) -> None:
+    """Drop the attributes with more values than people can read, and those with a single value."""
     groups: dict[str, set[str]] = {}
-    for _, cut, group in board.sums:
+    for _, cut, group in sums.values:
         if cut.startswith("segment:"):
             groups.setdefault(cut, set()).add(group)
     for cut, names in groups.items():
-        if not 2 <= len(names) <= MOST_SEGMENT_VALUES or cut.removeprefix("segment:") in too_many:
-            for key in [key for key in board.sums if key[1] == cut]:
-                del board.sums[key]
+        if not 2 <= len(names) <= MOST_SEGMENT_VALUES or cut.removeprefix("segment:") in too_many_values:
+            for key in [key for key in sums.values if key[1] == cut]:
+                del sums.values[key]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
 
 from features.catalog.display_names import in_language
+from serving.schemas.responses import Comparison, Figure, MeasureReply, ReportReply
+
+Value = str | float | None
 
 BOM = "\ufeff"
 HEADERS = (
@@ -29,42 +31,45 @@ HEADERS = (
 )
 
 
-def as_csv(report: dict[str, Any], language: str) -> str:
+def as_csv(report: ReportReply, language: str) -> str:
     """A heading and the lines of every measure."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([in_language(language, name, japanese) for name, japanese in HEADERS])
-    for measure in report["measures"]:
-        writer.writerows(_lines(measure, report["period"]))
+    for measure in report.measures:
+        writer.writerows(_lines(measure, report.period))
     return BOM + text.getvalue()
 
 
-def _lines(measure: dict[str, Any], period: str) -> Iterator[list[Any]]:
-    head = [measure["name"], measure["words"]]
-    if measure["missing_input"] is not None:
-        yield [*head, "all", "", period, *[""] * 9, measure["missing_input"]]
+def _lines(measure: MeasureReply, period: str) -> Iterator[list[Value]]:
+    head: list[Value] = [measure.name, measure.words]
+    if measure.missing_input is not None:
+        yield [*head, "all", "", period, *[""] * 9, measure.missing_input]
         return
-    groups = list(measure["groups"])
-    if measure["figure"] is not None:
-        groups.insert(
-            0, {"cut": "all", "group": "", "figure": measure["figure"], "by_month": measure["by_month"]}
-        )
-    for group in groups:
-        place = [*head, group["cut"], _harmless(group["group"])]
-        yield [*place, period, *_cells(group["figure"]), ""]
-        for month in group["by_month"]:
-            yield [*place, month["month"], *_cells(month), ""]
+    groups = [(group.cut, group.group, group.figure, group.by_month) for group in measure.groups]
+    if measure.figure is not None:
+        groups.insert(0, ("all", "", measure.figure, measure.by_month))
+    for cut, group, figure, months in groups:
+        place = [*head, cut, _harmless(group)]
+        yield [*place, period, *_numbers(figure), ""]
+        for month in months:
+            yield [*place, month.month, *_numbers(month), ""]
 
 
-def _cells(figure: dict[str, Any]) -> list[Any]:
-    before, last_year = figure["against_previous"] or {}, figure["against_last_year"] or {}
+def _numbers(figure: Figure) -> list[Value]:
     return [
-        *(figure[name] for name in ("value", "low", "high", "units", "customers")),
-        before.get("value"),
-        before.get("change"),
-        last_year.get("value"),
-        last_year.get("change"),
+        figure.value,
+        figure.low,
+        figure.high,
+        figure.units,
+        figure.customers,
+        *_against(figure.against_previous),
+        *_against(figure.against_last_year),
     ]
+
+
+def _against(comparison: Comparison | None) -> tuple[Value, Value]:
+    return (None, None) if comparison is None else (comparison.value, comparison.change)
 
 
 def _harmless(text: str) -> str:

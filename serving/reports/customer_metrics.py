@@ -1,4 +1,4 @@
-"""Who is a customer at the edges of a span, in which tier, with which attitude, and what became of them."""
+"""Metrics of customers between the edges of a period: retention, churn, upgrades, tiers and attitude."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ OUTSIDE = -1
 
 @dataclass
 class CustomerStatusCache:
-    """What a bucket's customers were at each edge, computed when first asked."""
+    """Status, tier and value of a bucket's customers at each edge of a period."""
 
-    facts: EventIndex
+    index: EventIndex
     churn: Churn
     contract: Churn
     """What a running contract is, for measures of contracts."""
     bundle: Bundle | None
-    _there: dict[tuple[bool, int], NDArray[np.bool_]] = field(default_factory=dict)
+    _active: dict[tuple[bool, int], NDArray[np.bool_]] = field(default_factory=dict)
     _tiers: dict[int, NDArray[np.int8]] = field(default_factory=dict)
-    _worth: dict[int, Floats] = field(default_factory=dict)
+    _values: dict[int, Floats] = field(default_factory=dict)
 
     def prepare(self, edges: Sequence[int], tier_edges: Sequence[int]) -> None:
-        """Find out for these edges at once, which is much faster than one by one."""
-        history = self.facts.history
+        """Compute all of these edges together, which is much faster than one by one."""
+        history = self.index.history
         for contract, churn in ((False, self.churn), (True, self.contract)):
             for edge, keys in zip(edges, cohorts(history, churn, edges), strict=True):
-                self._there[contract, edge] = np.isin(history.keys, keys, assume_unique=True)
+                self._active[contract, edge] = np.isin(history.keys, keys, assume_unique=True)
         if self.bundle is None:
             return
         scale, timeline = self.bundle.tiers, Timeline(self.bundle.timezone)
@@ -57,11 +57,11 @@ class CustomerStatusCache:
             dates = np.full(history.customers, edge)
             rows = snapshot(history, catalog, timeline, history.keys, dates, self.bundle.priors)
             tier = scale.tier(scale.index(rows))
-            self._tiers[edge] = np.where(self._there[False, edge], tier, OUTSIDE).astype(np.int8)
+            self._tiers[edge] = np.where(self._active[False, edge], tier, OUTSIDE).astype(np.int8)
 
     def is_active(self, edge: int, *, contract: bool = False) -> NDArray[np.bool_]:
         """bool[customers]: who is a customer (or has a running contract)."""
-        return self._there[contract, edge]
+        return self._active[contract, edge]
 
     def tier(self, edge: int) -> NDArray[np.int8] | None:
         """int8[customers]: the tier of each customer, `OUTSIDE` where they are none; None without a model."""
@@ -69,72 +69,72 @@ class CustomerStatusCache:
 
     def value_at(self, edge: int) -> Floats:
         """float64[customers]: the contract's recurring amount, or the purchases of the active days before."""
-        history, facts = self.facts.history, self.facts
-        worth = np.zeros(history.customers)
+        history, index = self.index.history, self.index
+        value = np.zeros(history.customers)
         if self.churn.type == "contract":
-            at = facts.of("contract")
+            at = index.of("contract")
             at = at[(history.instants[at] < edge) & ~np.isnan(history.values[at])]
-            worth[facts.row[at]] = history.values[at]
-            return worth
-        if edge not in self._worth:
-            at = facts.of_kinds(self.churn.amounts)
-            ends = np.searchsorted(facts.row[at], np.arange(history.customers + 1))
-            edges = np.array([edge, *(known for _, known in self._there)])
+            value[index.row[at]] = history.values[at]
+            return value
+        if edge not in self._values:
+            at = index.of_kinds(self.churn.amounts)
+            ends = np.searchsorted(index.row[at], np.arange(history.customers + 1))
+            edges = np.array([edge, *(known for _, known in self._active)])
             length = self.churn.active_days * DAY
             sums = window_sums(ends, history.instants[at], history.values[at], edges, length)
-            self._worth.update(zip(edges.tolist(), sums, strict=True))
-        return self._worth[edge]
+            self._values.update(zip(edges.tolist(), sums, strict=True))
+        return self._values[edge]
 
 
-def attitude(facts: EventIndex, edge: int) -> NDArray[np.int8]:
+def attitude(index: EventIndex, edge: int) -> NDArray[np.int8]:
     """int8[customers]: positions in `ATTITUDES`, by the last answer from 0 to 10 within a year."""
-    history = facts.history
-    at = facts.of_kinds(("nps",))
+    history = index.history
+    at = index.of_kinds(("nps",))
     score, when = history.values[at], history.instants[at]
     known = in_history(when, history.recorded[at] if len(history.recorded) else None, edge)
     at = at[known & (when >= edge - ATTITUDE_LASTS) & (score >= 0) & (score <= BEST) & (score % 1 == 0)]
     score = history.values[at]
-    found = np.full(history.customers, UNKNOWN, dtype=np.int8)
-    found[facts.row[at]] = np.where(score >= PROMOTER, 0, np.where(score <= DETRACTOR, 2, 1))
-    return found
+    attitudes = np.full(history.customers, UNKNOWN, dtype=np.int8)
+    attitudes[index.row[at]] = np.where(score >= PROMOTER, 0, np.where(score <= DETRACTOR, 2, 1))
+    return attitudes
 
 
-def follow(view: BucketView, standings: CustomerStatusCache) -> None:
-    """Add retention, churn, upgrades and tiers of every span to the board."""
-    upgrades = view.pick(view.facts.of_kinds(("upgraded",)))
+def add_customer_metrics(view: BucketView, statuses: CustomerStatusCache) -> None:
+    """Add retention, churn, upgrades and tiers of every period to the sums."""
+    upgrades = view.pick(view.index.of_kinds(("upgraded",)))
     for number, span in enumerate(view.calendar.spans):
-        start, end = standings.is_active(span.start), standings.is_active(span.end)
+        start, end = statuses.is_active(span.start), statuses.is_active(span.end)
         rows = np.flatnonzero(start)
         stayed = end[rows].astype(np.float64)
-        worth = np.maximum(standings.value_at(span.start)[rows], 0.0)
+        value = np.maximum(statuses.value_at(span.start)[rows], 0.0)
         for measure, y, x in (
             ("retention_rate", stayed, None),
             ("churn_rate", 1.0 - stayed, None),
-            ("churned_value_rate", (1.0 - stayed) * worth, worth),
+            ("churned_value_rate", (1.0 - stayed) * value, value),
         ):
-            view.board.add(measure, _units(number, rows, y, x), view.cut(rows))
-        rows = np.flatnonzero(standings.is_active(span.start, contract=True))
+            view.sums.add(measure, _units(number, rows, y, x), view.cut(rows))
+        rows = np.flatnonzero(statuses.is_active(span.start, contract=True))
         moved = np.isin(rows, upgrades.row[upgrades.span == number]).astype(np.float64)
-        view.board.add("upgrade_rate", _units(number, rows, moved), view.cut(rows))
-        tier = standings.tier(span.end)
-        if tier is not None and standings.bundle is not None:
-            _tiers(view, number, tier, standings.bundle.tiers.names)
+        view.sums.add("upgrade_rate", _units(number, rows, moved), view.cut(rows))
+        tier = statuses.tier(span.end)
+        if tier is not None and statuses.bundle is not None:
+            _tiers(view, number, tier, statuses.bundle.tiers.names)
 
 
 def _tiers(view: BucketView, number: int, tier: NDArray[np.int8], names: Sequence[str]) -> None:
     rows = np.flatnonzero(tier >= 0)
     whole = _units(number, rows, np.ones(len(rows)))
-    view.board.add("tier_share", whole, {})
-    view.board.add_shares("tier_share", whole, "tier", tier[rows].astype(np.int64), names)
+    view.sums.add("tier_share", whole, {})
+    view.sums.add_shares("tier_share", whole, "tier", tier[rows].astype(np.int64), names)
 
 
 def _units(span: int, rows: Ints, y: Floats, x: Floats | None = None) -> MetricUnits:
-    return MetricUnits(np.full(len(rows), span, dtype=np.int64), rows, y, x, alone=True)
+    return MetricUnits(np.full(len(rows), span, dtype=np.int64), rows, y, x, one_per_customer=True)
 
 
 @dataclass
 class Movements:
-    """Where customers went between the edges of the period, and the two axes side by side."""
+    """Customers by tier at both edges of the period, and by tier and attitude at each edge."""
 
     flow: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Customers by tier at the start and at the end; `OUTSIDE` for who was or is none."""
@@ -143,17 +143,16 @@ class Movements:
     then: dict[tuple[int, int], Floats] = field(default_factory=dict)
     """By tier and attitude at the start: customers, those lost, spending in the period and its square."""
 
-    def add(self, facts: EventIndex, standings: CustomerStatusCache, period: TimeSpan) -> None:
+    def add(self, index: EventIndex, statuses: CustomerStatusCache, period: TimeSpan) -> None:
         """Add a bucket's customers."""
-        before, after = standings.tier(period.start), standings.tier(period.end)
+        before, after = statuses.tier(period.start), statuses.tier(period.end)
         if before is None or after is None:
             return
         self.flow.update(zip(before.tolist(), after.tolist(), strict=True))
-        now = zip(after.tolist(), attitude(facts, period.end).tolist(), strict=True)
+        now = zip(after.tolist(), attitude(index, period.end).tolist(), strict=True)
         self.now.update(cell for cell in now if cell[0] != OUTSIDE)
-        spent = _spent(facts, period)
-        said, lost = attitude(facts, period.start), after == OUTSIDE
-        cells = before.astype(np.int64) * len(ATTITUDES) + said
+        spent, lost = _spent(index, period), after == OUTSIDE
+        cells = before.astype(np.int64) * len(ATTITUDES) + attitude(index, period.start)
         for cell in np.unique(cells[before != OUTSIDE]).tolist():
             mine = (cells == cell) & (before != OUTSIDE)
             sums = np.array([mine.sum(), (mine & lost).sum(), spent[mine].sum(), (spent[mine] ** 2).sum()])
@@ -168,17 +167,13 @@ class Movements:
             self.then[cell] = self.then.get(cell, np.zeros(4)) + sums
 
 
-def _spent(facts: EventIndex, period: TimeSpan) -> Floats:
-    history = facts.history
-    at = facts.of("purchase")
+def _spent(index: EventIndex, period: TimeSpan) -> Floats:
+    """float64[customers]: the purchases of the period less refunds."""
+    history = index.history
+    at = index.of("purchase")
     at = at[(history.instants[at] >= period.start) & (history.instants[at] < period.end)]
-    return _sum(facts, at)
-
-
-def _sum(facts: EventIndex, at: Ints) -> Floats:
-    """float64[customers]: the values of these events."""
-    amounts = np.nan_to_num(facts.history.values[at])
-    return np.bincount(facts.row[at], weights=amounts, minlength=facts.history.customers).astype(np.float64)
+    amounts = np.nan_to_num(history.values[at])
+    return np.bincount(index.row[at], weights=amounts, minlength=history.customers).astype(np.float64)
 
 
 def edges(*calendars: PeriodCalendar) -> list[int]:
@@ -190,12 +185,12 @@ def edges(*calendars: PeriodCalendar) -> list[int]:
 
 def _only(catalog: Catalog, columns: set[str]) -> Catalog:
     """The part of a catalogue that these columns need."""
-    wanted, features = set(columns), []
+    needed, features = set(columns), []
     for feature in reversed(catalog.features):
-        if feature.name in wanted:
+        if feature.name in needed:
             features.append(feature)
             if isinstance(feature, Derived):
-                wanted |= {feature.first, feature.second}
+                needed |= {feature.first, feature.second}
     streams = {feature.stream for feature in features if isinstance(feature, Feature)}
-    kept = tuple(stream for stream in catalog.streams if stream.name in streams)
-    return Catalog(catalog.indicators, kept, tuple(reversed(features)))
+    used = tuple(stream for stream in catalog.streams if stream.name in streams)
+    return Catalog(catalog.indicators, used, tuple(reversed(features)))

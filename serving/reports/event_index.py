@@ -1,4 +1,4 @@
-"""One bucket's events as a report sees them: which span, which customer, which segment."""
+"""An index of one bucket's events: their customer, the events of each kind, and the segments of customers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from serving.reports.aggregates import Ints
 
 @dataclass(frozen=True, eq=False)
 class EventIndex:
-    """A bucket's history, with what every count needs."""
+    """A bucket's history, with events looked up by kind and indicator, once for all metrics."""
 
     history: History
     indicators: Mapping[str, Indicator]
@@ -39,10 +39,10 @@ class EventIndex:
 
     def of_kinds(self, kinds: Sequence[str]) -> Ints:
         """The places of the events of these kinds, ascending."""
-        asked = tuple(kinds)
-        if asked not in self._places:
-            self._places[asked] = np.flatnonzero(events_of_kinds(self.history, asked))
-        return self._places[asked]
+        key = tuple(kinds)
+        if key not in self._places:
+            self._places[key] = np.flatnonzero(events_of_kinds(self.history, key))
+        return self._places[key]
 
     def of(self, indicator: str) -> Ints:
         """The places of an indicator's events."""

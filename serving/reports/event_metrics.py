@@ -1,4 +1,4 @@
-"""What is read off events alone: attitude, use, inquiries, spending, community, social media, campaigns."""
+"""Metrics of events: attitude, use, inquiries, spending, community, social media, campaigns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SELF_SERVICE = 7 * DAY
 PROMPT_MINUTES = 24 * 60
 
 
-def count(view: BucketView) -> None:
-    """Add everything that a bucket's events say to the board."""
+def add_event_metrics(view: BucketView) -> None:
+    """Add a bucket's units of every metric of events to the sums."""
     _customers(view)
     _attitude(view)
     _use(view)
@@ -28,18 +28,20 @@ def count(view: BucketView) -> None:
 
 
 def _customers(view: BucketView) -> None:
-    whose = view.active
-    units = MetricUnits(whose % view.spans, whose // view.spans, np.ones(len(whose)), alone=True)
-    view.board.add("active_customers", units, view.cut(units.row))
+    active = view.active
+    units = MetricUnits(
+        active % view.spans, active // view.spans, np.ones(len(active)), one_per_customer=True
+    )
+    view.sums.add("active_customers", units, view.cut(units.row))
 
 
 def _attitude(view: BucketView) -> None:
     for measure, lowest, highest in (("nps", 0, BEST), ("csat", 1, FULLY)):
-        answers = view.pick(view.facts.of_kinds((measure,)))
-        score = view.facts.history.values[answers.places]
+        answers = view.pick(view.index.of_kinds((measure,)))
+        score = view.index.history.values[answers.places]
         fits = (score >= lowest) & (score <= highest) & (score == np.floor(score))
-        view.board.leave_out(measure, "no_value", answers.span[np.isnan(score)])
-        view.board.leave_out(measure, "off_scale", answers.span[~fits & ~np.isnan(score)])
+        view.sums.leave_out(measure, "no_value", answers.span[np.isnan(score)])
+        view.sums.leave_out(measure, "off_scale", answers.span[~fits & ~np.isnan(score)])
         score = score[fits]
         y = (
             100.0 * (score >= PROMOTER) - 100.0 * (score <= DETRACTOR)
@@ -50,84 +52,84 @@ def _attitude(view: BucketView) -> None:
 
 
 def _use(view: BucketView) -> None:
-    history = view.facts.history
-    uses = view.pick(view.facts.of("usage"))
+    history = view.index.history
+    uses = view.pick(view.index.of("usage"))
     if not len(uses.places):
         return
-    day = days(history.instants[uses.places], view.facts.timeline.midnights)
+    day = days(history.instants[uses.places], view.index.timeline.midnights)
     first = np.searchsorted(
-        view.facts.timeline.midnights, [span.start for span in view.calendar.spans], side="right"
+        view.index.timeline.midnights, [span.start for span in view.calendar.spans], side="right"
     )
     since = day - first[uses.span]
-    view.per_customer("active_days", uses, ("channel",), thing=(since, int(since.max()) + 1))
+    view.per_customer("active_days", uses, ("channel",), distinct=(since, int(since.max()) + 1))
     minutes = np.nan_to_num(history.values[uses.places])
     view.per_customer("active_minutes", uses, ("channel",), weights=minutes)
     features = uses.where(history.details[uses.places] >= 0)
     if len(features.places):
         which = history.details[features.places].astype(np.int64)
-        view.per_customer("feature_breadth", features, ("channel",), thing=(which, int(which.max()) + 1))
+        view.per_customer("feature_breadth", features, ("channel",), distinct=(which, int(which.max()) + 1))
 
 
 def _inquiries(view: BucketView) -> None:
-    history = view.facts.history
-    asked = view.pick(view.facts.of("inquiry"))
+    history = view.index.history
+    inquiries = view.pick(view.index.of("inquiry"))
     everywhere = ("channel", "place", "detail")
-    view.per_active("inquiries_per_100", asked, everywhere, scale=100.0)
-    minutes = history.values[asked.places]
+    view.per_active("inquiries_per_100", inquiries, everywhere, scale=100.0)
+    minutes = history.values[inquiries.places]
     answered = minutes >= 0
-    view.board.leave_out("answer_minutes", "no_answer", asked.span[~answered])
-    view.per_event("answer_minutes", asked.where(answered), minutes[answered], everywhere)
+    view.sums.leave_out("answer_minutes", "no_answer", inquiries.span[~answered])
+    view.per_event("answer_minutes", inquiries.where(answered), minutes[answered], everywhere)
     prompt = (answered & (minutes <= PROMPT_MINUTES)).astype(np.float64)
-    view.per_event("answered_rate", asked, prompt, everywhere)
-    helped = view.facts.of("content")
-    if len(helped) and len(asked.places):
-        before = np.searchsorted(helped, asked.places) - 1
-        last = helped[np.maximum(before, 0)]
-        own = (before >= 0) & (view.facts.row[last] == asked.row)
-        recent = own & (history.instants[asked.places] - history.instants[last] <= SELF_SERVICE)
-        view.per_event("self_service_rate", asked, recent.astype(np.float64), ("channel", "detail"))
+    view.per_event("answered_rate", inquiries, prompt, everywhere)
+    content = view.index.of("content")
+    if len(content) and len(inquiries.places):
+        before = np.searchsorted(content, inquiries.places) - 1
+        last = content[np.maximum(before, 0)]
+        own = (before >= 0) & (view.index.row[last] == inquiries.row)
+        recent = own & (history.instants[inquiries.places] - history.instants[last] <= SELF_SERVICE)
+        view.per_event("self_service_rate", inquiries, recent.astype(np.float64), ("channel", "detail"))
 
 
 def _spending(view: BucketView) -> None:
-    history = view.facts.history
-    money = view.pick(view.facts.of("purchase"))
+    history = view.index.history
+    money = view.pick(view.index.of("purchase"))
     if not len(money.places):
         return
     amount = history.values[money.places]
-    refund = view.facts.taken_back[money.places]
+    refund = view.index.taken_back[money.places]
     bought = money.where(~refund)
     view.per_customer("repeat_rate", bought, ("channel", "place"), at_least=2)
     paid = ~np.isnan(amount[~refund])
-    view.board.leave_out("order_value", "no_value", bought.span[~paid])
+    view.sums.leave_out("order_value", "no_value", bought.span[~paid])
     view.per_event("order_value", bought.where(paid), amount[~refund][paid], ("channel", "place"))
     named = bought.where(history.details[bought.places] >= 0)
     if len(named.places):
         which = history.details[named.places].astype(np.int64)
         view.per_customer(
-            "categories_per_customer", named, ("channel", "place"), thing=(which, int(which.max()) + 1)
+            "categories_per_customer", named, ("channel", "place"), distinct=(which, int(which.max()) + 1)
         )
     view.per_active("value_per_customer", money, weights=np.nan_to_num(amount))
 
 
 def _taking_part(view: BucketView) -> None:
-    facts = view.facts
-    view.per_active("community_participation", view.pick(facts.of("community")), once=True)
-    view.per_active("referral_rate", view.pick(facts.of_kinds(("referral_made",))), once=True)
-    view.per_active("mentions_per_100", view.pick(facts.of_kinds(("mention",))), scale=100.0)
-    view.per_active("customer_posts_per_100", view.pick(facts.of_kinds(("ugc_post",))), scale=100.0)
+    index = view.index
+    view.per_active("community_participation", view.pick(index.of("community")), once=True)
+    view.per_active("referral_rate", view.pick(index.of_kinds(("referral_made",))), once=True)
+    view.per_active("mentions_per_100", view.pick(index.of_kinds(("mention",))), scale=100.0)
+    view.per_active("customer_posts_per_100", view.pick(index.of_kinds(("ugc_post",))), scale=100.0)
 
 
 def _responses(view: BucketView) -> None:
-    sent, back = view.pick(view.facts.of("campaign")), view.pick(view.facts.of("response"))
+    sent, back = view.pick(view.index.of("campaign")), view.pick(view.index.of("response"))
     if not len(sent.places):
         return
-    details = view.facts.history.details
+    details = view.index.history.details
 
     def parts(events: PickedEvents) -> tuple[Ints, Ints, Ints]:
         """Customer and span, the campaign (0 where it has no name), and the place in the history."""
         which = details[events.places].astype(np.int64) + 1
         return events.row * view.spans + events.span, which, events.places
 
-    size = len(view.facts.history.detail_names) + 1
+    size = len(view.index.history.detail_names) + 1
     first, answer = first_contact_and_response(*parts(sent), *parts(back), size)
     view.per_event("response_rate", sent.where(first), answer, ("channel",))

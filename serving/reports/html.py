@@ -1,16 +1,14 @@
-"""The report as one HTML page that needs nothing else: charts are SVG inside it."""
+"""The report as one HTML page without scripts, links or images: charts are inline SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 from features.catalog.display_names import in_language
 from serving.reports.svg_charts import dots, line
-
-Reply = dict[str, Any]
+from serving.schemas.responses import Cell, Comparison, Group, MeasureReply, ReportReply
 
 GLANCE = (
     "active_customers", "churn_rate", "churned_value_rate", "nps", "csat", "repeat_rate", "active_days",
@@ -18,6 +16,9 @@ GLANCE = (
 )  # fmt: skip
 MOST_GROUPS = 12
 """Groups of one cut shown as dots, those with the most customers first."""
+
+Translate = Callable[[str], str]
+"""From a name in `WORDS` to the words of the page's language."""
 
 WORDS = {
     "title": ("Engagement report", "顧客エンゲージメント レポート"),
@@ -50,7 +51,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def page(report: Reply, language: str) -> str:
+def page(report: ReportReply, language: str) -> str:
     """The whole page."""
     style = files("serving.reports").joinpath("report.css").read_text(encoding="utf-8")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -58,20 +59,19 @@ def page(report: Reply, language: str) -> str:
     def word(name: str) -> str:
         return in_language(language, *WORDS[name])
 
-    there = [m for m in report["measures"] if m["missing_input"] is None]
-    glance = [m for name in GLANCE for m in there if m["name"] == name and m["figure"]["value"] is not None]
+    measures = {measure.name: measure for measure in report.measures if measure.missing_input is None}
     parts = [
         f'<!doctype html><html lang="{language}"><head>{head}',
-        f"<title>{word('title')} {report['period']}</title><style>{style}</style></head><body><main>",
-        f'<h1>{word("title")}</h1><p class="soft">{report["period"]} · {_compared(report, word)}</p>',
+        f"<title>{word('title')} {report.period}</title><style>{style}</style></head><body><main>",
+        f'<h1>{word("title")}</h1><p class="soft">{report.period} · {_compared(report, word)}</p>',
         f'<p class="soft">{word("legend")}</p>',
         f'<h2>{word("glance")}</h2><div class="cards">',
-        *(_card(measure, word) for measure in glance),
+        *(_card(measures[name], word) for name in GLANCE if name in measures),
         "</div>",
-        *_axes(report, word),
+        *_axes(report.axes, word),
         *_flow(report, word),
         f'<h2>{word("measures")}</h2><div class="grid2">',
-        *(_section(measure, word) for measure in there),
+        *(_section(measure, word) for measure in measures.values()),
         "</div>",
         *_missing(report, word),
         "</main></body></html>",
@@ -80,103 +80,110 @@ def page(report: Reply, language: str) -> str:
 
 
 def format_figure(unit: str) -> Callable[[float], str]:
-    """How a number of this unit is written."""
+    """The function that writes a number of this unit."""
 
-    def say(value: float) -> str:
+    def format_number(value: float) -> str:
         if unit == "share":
             return f"{value:.1%}" if abs(value) >= 0.02 or value == 0 else f"{value:.2%}"
         if unit == "score":
             return f"{value:+.1f}"
         return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"
 
-    return say
+    return format_number
 
 
 def format_change(unit: str) -> Callable[[float], str]:
-    """How the difference of two such numbers is written: of shares in points, with its sign."""
+    """The function that writes the difference of two such numbers: of shares in points, with its sign."""
 
-    def say(by: float) -> str:
+    def format_difference(by: float) -> str:
         if unit in ("share", "score"):
             points = by * 100 if unit == "share" else by
             return f"{points:+.2f} pt" if abs(points) < 0.1 else f"{points:+.1f} pt"
         return f"{'+' if by > 0 else ''}{format_figure(unit)(by)}"
 
-    return say
+    return format_difference
 
 
-def _compared(report: Reply, word: Callable[[str], str]) -> str:
-    pairs = ((word("previous"), report["previous_period"]), (word("last_year"), report["last_year_period"]))
+def _compared(report: ReportReply, word: Translate) -> str:
+    pairs = ((word("previous"), report.previous_period), (word("last_year"), report.last_year_period))
     return " · ".join(f"{name}: {period}" for name, period in pairs if period)
 
 
-def _card(measure: Reply, word: Callable[[str], str]) -> str:
-    figure, say = measure["figure"], format_figure(measure["unit"])
-    interval = "" if figure["low"] is None else f"{say(figure['low'])} – {say(figure['high'])} · "
-    deltas = "".join(
-        _delta(measure, figure[f"against_{name}"], word(name)) for name in ("previous", "last_year")
+def _card(measure: MeasureReply, word: Translate) -> str:
+    """A measure's figure of the period in large type; empty where the period has none."""
+    figure, format_number = measure.figure, format_figure(measure.unit)
+    if figure is None or figure.value is None:
+        return ""
+    interval = (
+        ""
+        if figure.low is None or figure.high is None
+        else f"{format_number(figure.low)} – {format_number(figure.high)} · "
     )
+    deltas = _delta(measure, figure.against_previous, word("previous"))
+    deltas += _delta(measure, figure.against_last_year, word("last_year"))
     return (
-        f'<div class="card"><h3>{escape(measure["words"])}</h3><div class="big">{say(figure["value"])}</div>'
-        f'<div class="soft">{interval}{figure["customers"]:,} {word("customers")}</div>{deltas}</div>'
+        f'<div class="card"><h3>{escape(measure.words)}</h3>'
+        f'<div class="big">{format_number(figure.value)}</div>'
+        f'<div class="soft">{interval}{figure.customers:,} {word("customers")}</div>{deltas}</div>'
     )
 
 
-def _delta(measure: Reply, change: Reply | None, name: str) -> str:
+def _delta(measure: MeasureReply, change: Comparison | None, name: str) -> str:
     if change is None:
         return ""
-    by = change["change"]
-    text = format_change(measure["unit"])(by)
-    sure = "low" in change and (change["low"] > 0 or change["high"] < 0)
-    css = ("good" if (by > 0) != measure["falling_is_good"] else "bad") if sure else "soft"
+    by = change.change
+    text = format_change(measure.unit)(by)
+    sure = change.low is not None and change.high is not None and (change.low > 0 or change.high < 0)
+    css = ("good" if (by > 0) != measure.falling_is_good else "bad") if sure else "soft"
     return f'<div class="delta"><span class="soft">{name}</span><span class="{css}">{text}</span></div>'
 
 
-def _section(measure: Reply, word: Callable[[str], str]) -> str:
-    say, months = format_figure(measure["unit"]), measure["by_month"]
+def _section(measure: MeasureReply, word: Translate) -> str:
+    format_number, months = format_figure(measure.unit), measure.by_month
     chart = ""
     if months:
-        before = [None if m["against_last_year"] is None else m["against_last_year"]["value"] for m in months]
-        band = ([m["low"] for m in months], [m["high"] for m in months])
-        chart = line([m["month"] for m in months], [m["value"] for m in months], band, before, say)
-    empty = (
-        f'<p class="soft">{word("empty")}</p>'
-        if measure["figure"] and measure["figure"]["value"] is None
-        else ""
-    )
+        before = [None if m.against_last_year is None else m.against_last_year.value for m in months]
+        band = ([m.low for m in months], [m.high for m in months])
+        chart = line([m.month for m in months], [m.value for m in months], band, before, format_number)
+    empty = f'<p class="soft">{word("empty")}</p>' if measure.figure and measure.figure.value is None else ""
     left = "".join(
-        f'<p class="soft">{word("left_out")}: {escape(one["words"])} {one["count"]:,}</p>'
-        for one in measure["left_out"]
+        f'<p class="soft">{word("left_out")}: {escape(one.words)} {one.count:,}</p>'
+        for one in measure.left_out
     )
     return (
-        f'<div class="card"><h3>{escape(measure["words"])}</h3>'
-        f'<div class="soft">{escape(measure["formula"])}</div>'
-        f"{empty}{chart}{left}{_groups(measure, say)}</div>"
+        f'<div class="card"><h3>{escape(measure.words)}</h3>'
+        f'<div class="soft">{escape(measure.formula)}</div>'
+        f"{empty}{chart}{left}{_groups(measure, format_number)}</div>"
     )
 
 
-def _groups(measure: Reply, say: Callable[[float], str]) -> str:
-    cuts: dict[str, list[Reply]] = {}
-    for group in measure["groups"]:
-        if group["figure"]["value"] is not None and group["group"]:
-            cuts.setdefault(group["cut_words"], []).append(group)
+def _groups(measure: MeasureReply, format_number: Callable[[float], str]) -> str:
+    cuts: dict[str, list[Group]] = {}
+    for group in measure.groups:
+        if group.figure.value is not None and group.group:
+            cuts.setdefault(group.cut_words, []).append(group)
     parts = []
     for words, groups in cuts.items():
-        groups = sorted(groups, key=lambda g: -g["figure"]["units"])[:MOST_GROUPS]
-        rows = [(g["group"], *(g["figure"][name] for name in ("value", "low", "high"))) for g in groups]
-        parts.append(f"<details><summary>{escape(words)}</summary>{dots(rows, say)}</details>")
+        largest = sorted(groups, key=lambda group: -(group.figure.units or 0))[:MOST_GROUPS]
+        rows = [
+            (group.group, group.figure.value, group.figure.low, group.figure.high)
+            for group in largest
+            if group.figure.value is not None
+        ]
+        parts.append(f"<details><summary>{escape(words)}</summary>{dots(rows, format_number)}</details>")
     return "".join(parts)
 
 
-def _axes(report: Reply, word: Callable[[str], str]) -> list[str]:
-    cells = report["axes"]
+def _axes(cells: Sequence[Cell], word: Translate) -> list[str]:
+    """The table of behaviour by attitude, the highest tier first."""
     if not cells:
         return []
-    columns = list(dict.fromkeys(cell["attitude_words"] for cell in cells))
-    rows: dict[str, list[Reply]] = {}
+    columns = list(dict.fromkeys(cell.attitude_words for cell in cells))
+    rows: dict[str, list[Cell]] = {}
     for cell in cells:
-        rows.setdefault(cell["tier_words"], []).insert(0, cell)
+        rows.setdefault(cell.tier_words, []).append(cell)
     body = [
-        f"<tr><th>{escape(tier)}</th>{''.join(_cell(c, word) for c in reversed(rows[tier]))}</tr>"
+        f"<tr><th>{escape(tier)}</th>{''.join(_cell(cell, word) for cell in rows[tier])}</tr>"
         for tier in reversed(rows)
     ]
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
@@ -186,28 +193,27 @@ def _axes(report: Reply, word: Callable[[str], str]) -> list[str]:
     ]
 
 
-def _cell(cell: Reply, word: Callable[[str], str]) -> str:
-    rate = cell["churn_rate"]
+def _cell(cell: Cell, word: Translate) -> str:
+    rate, value = cell.churn_rate, cell.value_per_customer
     shade = 0.0 if rate is None else min(rate * 1.4, 0.55)
-    facts = (
+    figures = (
         ""
-        if rate is None
-        else f"{word('churn')} {rate:.1%} · {word('value')} "
-        f"{format_figure('amount')(cell['value_per_customer'])}"
+        if rate is None or value is None
+        else f"{word('churn')} {rate:.1%} · {word('value')} {format_figure('amount')(value)}"
     )
     return (
         f'<td style="background:rgba(180,35,24,{shade:.2f})">'
-        f"<b>{cell['customers']:,}</b> {escape(cell['words'])}"
-        f'<div class="soft">{facts}</div></td>'
+        f"<b>{cell.customers:,}</b> {escape(cell.words)}"
+        f'<div class="soft">{figures}</div></td>'
     )
 
 
-def _flow(report: Reply, word: Callable[[str], str]) -> list[str]:
-    flow = report["tier_flow"]
-    if not flow:
+def _flow(report: ReportReply, word: Translate) -> list[str]:
+    """The table of customers by tier at the start and at the end of the period."""
+    counts = {(flow["from"], flow["to"]): flow["customers"] for flow in report.tier_flow}
+    if not counts:
         return []
-    names = list(dict.fromkeys(name for one in flow for name in (one["from"], one["to"])))
-    counts = {(one["from"], one["to"]): one["customers"] for one in flow}
+    names = list(dict.fromkeys(name for pair in counts for name in pair))
     most = max(counts.values())
     head = "".join(f'<th class="n">{escape(name)}</th>' for name in names)
 
@@ -222,11 +228,10 @@ def _flow(report: Reply, word: Callable[[str], str]) -> list[str]:
     ]
 
 
-def _missing(report: Reply, word: Callable[[str], str]) -> list[str]:
-    absent = [m for m in report["measures"] if m["missing_input"] is not None]
-    if not absent:
-        return []
+def _missing(report: ReportReply, word: Translate) -> list[str]:
     rows = "".join(
-        f"<tr><th>{escape(m['words'])}</th><td>{escape(m['missing_input'])}</td></tr>" for m in absent
+        f"<tr><th>{escape(measure.words)}</th><td>{escape(measure.missing_input)}</td></tr>"
+        for measure in report.measures
+        if measure.missing_input is not None
     )
-    return [f"<h2>{word('missing')}</h2><table>{rows}</table>"]
+    return [f"<h2>{word('missing')}</h2><table>{rows}</table>"] if rows else []

@@ -1,7 +1,7 @@
-"""The measures of engagement as records: words, formula, source, inputs, and how sure each can be.
+"""Metric definitions as records: name in two languages, formula, source, required input and kind of interval.
 
-A measure is Σy ÷ Σx over units (answers, orders, customers, posts); which units, and what y and x are, is
-counted in `attitude`, `use`, `spending`, `care`, `voice` and `standing`.
+A metric is Σy ÷ Σx over units (answers, orders, customers, posts). Units, y and x are computed in
+`event_metrics`, `customer_metrics` and `social_metrics`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class RequiredInput:
     indicator: str = ""
     """An indicator of the project; `churn started`, `contract started`: what makes a customer one."""
     value: str = ""
-    """What the value must say, where it must say something."""
+    """What the value must hold, empty where it need hold nothing."""
     detail: str = ""
 
 
 @dataclass(frozen=True)
 class MetricDefinition:
-    """One measure; the texts say what is counted, and whose definition that is."""
+    """The definition of one metric, and whose definition it is."""
 
     name: str
     english: str

@@ -1,20 +1,27 @@
-"""What a survey found, as the plain data of the report: every measure with its interval and comparisons."""
+"""The report as typed data in one language: every measure with its interval and comparisons."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from features.catalog.display_names import in_language
 from features.events.schema import REFUND
-from serving.presentation.lists import tier_name
 from serving.reports.aggregates import Estimate
-from serving.reports.behaviour_attitude import axes
+from serving.reports.behaviour_attitude import cells
 from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
 from serving.reports.metric_definitions import MEASURES, REASONS, MetricDefinition, RequiredInput
-
-Reply = dict[str, Any]
+from serving.schemas.responses import (
+    Comparison,
+    Figure,
+    Flow,
+    Group,
+    LeftOut,
+    MeasureReply,
+    MonthFigure,
+    ReportReply,
+)
+from training.explanation.text import tier_words
 
 CUTS = {
     "all": ("all", "全体"),
@@ -23,48 +30,50 @@ CUTS = {
     "detail": ("subject", "対象・用件"),
     "tier": ("tier", "エンゲージメント階層"),
 }
+SEGMENT = "segment:"
+"""Begins the cut by an attribute's value."""
 
 
-def reply(survey: ReportData, language: str) -> Reply:
+def reply(data: ReportData, language: str) -> ReportReply:
     """The report in one language."""
-    when, timeline, newest = survey.periods, survey.question.timeline, survey.question.newest
-    return {
-        "as_of": timeline.name(survey.question.as_of),
-        "period": when.period.name,
-        "months": when.count,
-        "previous_period": _named(survey, when.previous),
-        "last_year_period": _named(survey, when.last_year),
-        "model_version": survey.question.model_version,
-        "data_version": survey.data_version,
-        "freshness": None if newest is None else timeline.name(newest),
-        "measures": [_measure(survey, measure, language) for measure in MEASURES],
-        "tier_flow": _flow(survey, language),
-        "axes": axes(survey, language),
-    }
+    periods, timeline, newest = data.periods, data.request.timeline, data.request.newest
+    return ReportReply(
+        as_of=timeline.name(data.request.as_of),
+        period=periods.period.name,
+        months=periods.count,
+        previous_period=_covered_name(data, periods.previous),
+        last_year_period=_covered_name(data, periods.last_year),
+        model_version=data.request.model_version,
+        data_version=data.data_version,
+        freshness=None if newest is None else timeline.name(newest),
+        measures=[_measure(data, measure, language) for measure in MEASURES],
+        tier_flow=_flow(data, language),
+        axes=cells(data, language),
+    )
 
 
-def missing(survey: ReportData, measure: MetricDefinition, language: str) -> str | None:
+def missing(data: ReportData, measure: MetricDefinition, language: str) -> str | None:
     """Which events a measure needs and the record does not have, None where it has all."""
     for need in measure.needs:
-        kinds = kinds_of(survey, need)
-        events, valued, detailed = survey.inputs.of(kinds)
+        kinds = kinds_of(data, need)
+        events, with_value, with_detail = data.inputs.of(kinds)
         named = ", ".join(kinds)
         if not events:
-            return _word(language, f"needs events of {named}", f"{named} のイベントが必要です")
-        if need.value and not valued:
-            return _word(
+            return in_language(language, f"needs events of {named}", f"{named} のイベントが必要です")
+        if need.value and not with_value:
+            return in_language(
                 language,
                 f"needs {named} with a value: {need.value}",
                 f"{named} に value（{_VALUES.get(need.value, need.value)}）が必要です",
             )
-        if need.detail and not detailed:
-            return _word(
+        if need.detail and not with_detail:
+            return in_language(
                 language,
                 f"needs {named} with a detail: {need.detail}",
                 f"{named} に detail（{_VALUES.get(need.detail, need.detail)}）が必要です",
             )
-    if measure.name == "tier_share" and survey.question.bundle is None:
-        return _word(
+    if measure.name == "tier_share" and data.request.bundle is None:
+        return in_language(
             language,
             "needs a champion model: run `kizuna train`, then `kizuna score`",
             "採用中のモデルが必要です。`kizuna train`、続けて `kizuna score` を実行してください",
@@ -86,126 +95,131 @@ _VALUES = {
 }
 
 
-def kinds_of(survey: ReportData, need: RequiredInput) -> tuple[str, ...]:
+def kinds_of(data: ReportData, need: RequiredInput) -> tuple[str, ...]:
     """The kinds of event that an input means in this project."""
-    question = survey.question
+    request = data.request
     if need.indicator == "churn started":
-        return question.churn.started_by
+        return request.churn.started_by
     if need.indicator == "contract started":
-        return question.contract.started_by
+        return request.contract.started_by
     if need.indicator:
-        found = [one.kinds for one in question.indicators if one.name == need.indicator]
-        return tuple(kind for kind in found[0] if kind != REFUND) if found else (need.indicator,)
+        kinds = [one.kinds for one in request.indicators if one.name == need.indicator]
+        return tuple(kind for kind in kinds[0] if kind != REFUND) if kinds else (need.indicator,)
     return need.kinds
 
 
-def change(now: Estimate | None, then: Estimate | None) -> Reply | None:
-    """How a figure differs from an earlier one, with the interval of the difference."""
+def change(now: Estimate | None, then: Estimate | None) -> Comparison | None:
+    """How a figure differs from an earlier one, with the 95 % interval of the difference.
+
+    Zou, G. Y., Donner, A. (2008), Construction of confidence limits about effect measures, Statistics in
+    Medicine 27: the distances to the limits of the two figures are added as squares.
+    """
     if now is None or then is None:
         return None
-    difference: Reply = {"value": then.value, "change": now.value - then.value}
-    limits = (now.low, now.high, then.low, then.high)
-    if all(limit is not None for limit in limits):
-        low, high, low_then, high_then = (float(limit) for limit in limits if limit is not None)
-        below = math.hypot(now.value - low, high_then - then.value)
-        above = math.hypot(high - now.value, then.value - low_then)
-        difference |= {"low": difference["change"] - below, "high": difference["change"] + above}
-    return difference
+    difference = now.value - then.value
+    if now.low is None or now.high is None or then.low is None or then.high is None:
+        return Comparison(then.value, difference)
+    below = math.hypot(now.value - now.low, then.high - then.value)
+    above = math.hypot(now.high - now.value, then.value - then.low)
+    return Comparison(then.value, difference, difference - below, difference + above)
 
 
-def _measure(survey: ReportData, measure: MetricDefinition, language: str) -> Reply:
-    lacks = missing(survey, measure, language)
-    said: Reply = {
-        "name": measure.name,
-        "words": _word(language, measure.english, measure.japanese),
-        "formula": _word(language, measure.formula, measure.formula_ja),
-        "source": measure.source,
-        "unit": measure.unit,
-        "falling_is_good": measure.falling_is_good,
-        "missing_input": lacks,
-    }
-    if lacks is not None:
-        return said | {"figure": None, "by_month": [], "groups": [], "left_out": []}
-    whole, *groups = survey.wholes.groups(measure.name)
-    return said | {
-        "figure": None if measure.name == "tier_share" else _period(survey, measure, *whole),
-        "by_month": [] if measure.name == "tier_share" else _months(survey, measure, *whole),
-        "groups": [
-            {
-                "cut": cut,
-                "cut_words": cut_words(cut, language),
-                "group": tier_name(group, language) if cut == "tier" else group,
-                "figure": _period(survey, measure, cut, group),
-                "by_month": _months(survey, measure, cut, group),
-            }
-            for cut, group in sorted(groups, key=lambda one: _order(survey, *one))
-        ],
-        "left_out": [
-            {
-                "reason": reason,
-                "words": _word(language, *REASONS[reason]),
-                "count": int(counts[survey.periods.current]),
-            }
-            for (name, reason), counts in survey.wholes.left_out.items()
-            if name == measure.name and counts[survey.periods.current]
-        ],
-    }
+def _measure(data: ReportData, measure: MetricDefinition, language: str) -> MeasureReply:
+    lacks = missing(data, measure, language)
+    figure: Figure | None = None
+    by_month: list[MonthFigure] = []
+    groups: list[Group] = []
+    left_out: list[LeftOut] = []
+    if lacks is None:
+        whole, *parts = data.wholes.groups(measure.name)
+        if measure.name != "tier_share":
+            figure, by_month = _period(data, measure, *whole), _months(data, measure, *whole)
+        groups = [
+            Group(
+                cut=cut,
+                cut_words=cut_words(data, cut, language),
+                group=tier_words(group, language) if cut == "tier" else group,
+                figure=_period(data, measure, cut, group),
+                by_month=_months(data, measure, cut, group),
+            )
+            for cut, group in sorted(parts, key=lambda part: _order(data, *part))
+        ]
+        left_out = [
+            LeftOut(reason, in_language(language, *REASONS[reason]), int(counts[data.periods.current]))
+            for (name, reason), counts in data.wholes.left_out.items()
+            if name == measure.name and counts[data.periods.current]
+        ]
+    return MeasureReply(
+        name=measure.name,
+        words=in_language(language, measure.english, measure.japanese),
+        formula=in_language(language, measure.formula, measure.formula_ja),
+        source=measure.source,
+        unit=measure.unit,
+        falling_is_good=measure.falling_is_good,
+        missing_input=lacks,
+        figure=figure,
+        by_month=by_month,
+        groups=groups,
+        left_out=left_out,
+    )
 
 
-def _order(survey: ReportData, cut: str, group: str) -> tuple[str, int, str]:
+def _order(data: ReportData, cut: str, group: str) -> tuple[str, int, str]:
     """Tiers from the lowest to the highest, all else by name."""
-    return cut, survey.tiers.index(group) if cut == "tier" else 0, group
+    return cut, data.tiers.index(group) if cut == "tier" else 0, group
 
 
-def cut_words(cut: str, language: str) -> str:
-    """What groups are groups of."""
-    return cut.removeprefix("segment:") if cut.startswith("segment:") else _word(language, *CUTS[cut])
+def cut_words(data: ReportData, cut: str, language: str) -> str:
+    """What a cut divides by; an attribute by the words that the project declares, else by its name."""
+    if not cut.startswith(SEGMENT):
+        return in_language(language, *CUTS[cut])
+    name = cut.removeprefix(SEGMENT)
+    return in_language(language, *data.request.attribute_words.get(name, (name, name)))
 
 
-def _period(survey: ReportData, measure: MetricDefinition, cut: str, group: str) -> Reply:
-    when = survey.periods
+def _period(data: ReportData, measure: MetricDefinition, cut: str, group: str) -> Figure:
+    periods = data.periods
 
-    def of(place: int) -> Estimate | None:
-        covered = when.wholes.spans[place].covered
-        return survey.wholes.estimate(measure.name, measure.interval, place, cut, group) if covered else None
+    def estimate(place: int) -> Estimate | None:
+        if not periods.wholes.spans[place].covered:
+            return None
+        return data.wholes.estimate(measure.name, measure.interval, place, cut, group)
 
-    return _figure(of(when.current), of(when.previous), of(when.last_year))
+    now = estimate(periods.current)
+    against = change(now, estimate(periods.previous)), change(now, estimate(periods.last_year))
+    if now is None:
+        return Figure(None, None, None, None, None, *against)
+    return Figure(now.value, now.low, now.high, now.units, now.customers, *against)
 
 
-def _months(survey: ReportData, measure: MetricDefinition, cut: str, group: str) -> list[Reply]:
-    spans, board = survey.periods.months.spans, survey.months
+def _months(data: ReportData, measure: MetricDefinition, cut: str, group: str) -> list[MonthFigure]:
+    spans, sums = data.periods.months.spans, data.months
 
-    def of(place: int) -> Estimate | None:
+    def estimate(place: int) -> Estimate | None:
         if place < 0 or not spans[place].covered:
             return None
-        return board.estimate(measure.name, measure.interval, place, cut, group)
+        return sums.estimate(measure.name, measure.interval, place, cut, group)
 
-    shown = range(len(spans) - survey.periods.count, len(spans))
-    return [{"month": spans[at].name} | _figure(of(at), of(at - 1), of(at - 12)) for at in shown]
+    def month(place: int) -> MonthFigure:
+        name, now = spans[place].name, estimate(place)
+        against = change(now, estimate(place - 1)), change(now, estimate(place - 12))
+        if now is None:
+            return MonthFigure(name, None, None, None, None, None, *against)
+        return MonthFigure(name, now.value, now.low, now.high, now.units, now.customers, *against)
 
-
-def _figure(now: Estimate | None, before: Estimate | None, last_year: Estimate | None) -> Reply:
-    said: Reply = dict.fromkeys(("value", "low", "high", "units", "customers"))
-    return (said if now is None else vars(now)) | {
-        "against_previous": change(now, before),
-        "against_last_year": change(now, last_year),
-    }
+    return [month(place) for place in range(len(spans) - data.periods.count, len(spans))]
 
 
-def _flow(survey: ReportData, language: str) -> list[Reply]:
-    names = {number: tier_name(name, language) for number, name in enumerate(survey.tiers)}
-    names[OUTSIDE] = _word(language, "no customer", "非顧客")
+def _flow(data: ReportData, language: str) -> list[Flow]:
+    names = {number: tier_words(name, language) for number, name in enumerate(data.tiers)}
+    names[OUTSIDE] = in_language(language, "no customer", "非顧客")
     return [
         {"from": names[before], "to": names[after], "customers": customers}
-        for (before, after), customers in sorted(survey.movements.flow.items())
+        for (before, after), customers in sorted(data.movements.flow.items())
         if (before, after) != (OUTSIDE, OUTSIDE)
     ]
 
 
-def _named(survey: ReportData, place: int) -> str | None:
-    span = survey.periods.wholes.spans[place]
+def _covered_name(data: ReportData, place: int) -> str | None:
+    span = data.periods.wholes.spans[place]
     return span.name if span.covered else None
-
-
-def _word(language: str, english: str, japanese: str) -> str:
-    return in_language(language, english, japanese)

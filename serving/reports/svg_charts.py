@@ -18,7 +18,7 @@ def line(
     values: Numbers,
     bands: tuple[Numbers, Numbers],
     before: Numbers,
-    say: Callable[[float], str],
+    text: Callable[[float], str],
 ) -> str:
     """Values by month with the band of their intervals; `before` (last year) as a dashed line."""
     known = [v for series in (values, *bands, before) for v in series if v is not None]
@@ -40,7 +40,7 @@ def line(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
         )
         parts.append(
-            f'<text class="tick" x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{say(tick)}</text>'
+            f'<text class="tick" x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{text(tick)}</text>'
         )
     every = math.ceil(len(names) / 12)
     for place, name in enumerate(names):
@@ -65,7 +65,7 @@ def line(
     return "".join([*parts, "</svg>"])
 
 
-def dots(rows: Sequence[tuple[str, float, float | None, float | None]], say: Callable[[float], str]) -> str:
+def dots(rows: Sequence[tuple[str, float, float | None, float | None]], text: Callable[[float], str]) -> str:
     """One line per group: a dot with its interval, and the figure."""
     known = [v for _, value, low, high in rows for v in (value, low, high) if v is not None]
     ticks = nice(min(0.0, *known), max(known))
@@ -79,7 +79,7 @@ def dots(rows: Sequence[tuple[str, float, float | None, float | None]], say: Cal
     for tick in ticks:
         parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{height - 20}"/>')
         parts.append(
-            f'<text class="tick" x="{x(tick):.1f}" y="{height - 6}" text-anchor="middle">{say(tick)}</text>'
+            f'<text class="tick" x="{x(tick):.1f}" y="{height - 6}" text-anchor="middle">{text(tick)}</text>'
         )
     for place, (name, value, low, high) in enumerate(rows):
         y = ROW * place + 14
@@ -88,7 +88,7 @@ def dots(rows: Sequence[tuple[str, float, float | None, float | None]], say: Cal
             ends = f'x1="{x(max(low, low_end)):.1f}" x2="{x(min(high, high_end)):.1f}"'
             parts.append(f'<line class="whisker" {ends} y1="{y}" y2="{y}"/>')
         parts.append(f'<circle class="now" cx="{x(value):.1f}" cy="{y}" r="4"/>')
-        parts.append(f'<text class="group" x="{WIDTH - 78}" y="{y + 4}">{say(value)}</text>')
+        parts.append(f'<text class="group" x="{WIDTH - 78}" y="{y + 4}">{text(value)}</text>')
     return "".join([*parts, "</svg>"])
 
 

@@ -333,6 +333,11 @@ class Comparison:
     low: Annotated[float | None, Field(description="95 % interval of the change")] = None
     high: float | None = None
 
+    def __post_init__(self) -> None:
+        # A count has no interval: its JSON, written from the instance's dictionary, has no keys for one.
+        if self.low is None:
+            del self.__dict__["low"], self.__dict__["high"]
+
 
 @with_config(CONFIG)
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.lists.score_reader import ScoreReader
-from serving.reports.asking import report_inputs
-from serving.reports.compute import compute_report
+from serving.reports.compute import compute_report, report_inputs
 from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
 from serving.scoring.batch import score_customers
 from tests.serving.running import serving

@@ -7,8 +7,7 @@ from collections.abc import Hashable
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
-from serving.reports.asking import report_inputs
-from serving.reports.compute import ReportData, compute_report
+from serving.reports.compute import ReportData, compute_report, report_inputs
 from serving.state.score_index import current_champion
 
 

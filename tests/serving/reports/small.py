@@ -1,4 +1,4 @@
-"""Small stores from tables that a marketer can read, and what a report says of them."""
+"""Small stores from tables that a marketer can read, and their reports."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from serving.reports.aggregates import Estimate
 from serving.reports.compute import ReportData, ReportRequestData, compute_report
 from serving.reports.event_index import EventIndex
 from serving.reports.report import reply
+from serving.schemas.responses import Figure, MeasureReply
 from tests.worlds import history, world
 from training.labels.settings import Churn, ChurnSettings
 
@@ -42,22 +43,31 @@ def churn(**settings: Any) -> Churn:
     return Churn.of(ChurnSettings.model_validate(settings), INDICATORS)
 
 
-def survey(kept: EventStore, months: int = 3, as_of: str = "2025-01-01", **settings: Any) -> ReportData:
-    """What a report finds in a store, for the months before the as-of date."""
+def report_data(
+    events: EventStore, months: int = 3, as_of: str = "2025-01-01", **settings: Any
+) -> ReportData:
+    """The numbers of a report on a store, for the months before the as-of date."""
     return compute_report(
-        kept, ReportRequestData(INDICATORS, churn(**settings), UTC, months, UTC.instant(as_of))
+        events, ReportRequestData(INDICATORS, churn(**settings), UTC, months, UTC.instant(as_of))
     )
 
 
-def figure(found: ReportData, measure: str, cut: str = "all", group: str = "") -> Estimate | None:
-    """A measure's figure of the period."""
-    return found.wholes.estimate(measure, "ratio", found.periods.current, cut, group)
+def estimate(data: ReportData, metric: str, cut: str = "all", group: str = "") -> Estimate | None:
+    """A metric's estimate of the period."""
+    return data.wholes.estimate(metric, "ratio", data.periods.current, cut, group)
 
 
-def said(found: ReportData, measure: str, language: str = "en") -> dict[str, Any]:
-    """A measure as the report says it."""
-    (one,) = [m for m in reply(found, language)["measures"] if m["name"] == measure]
-    return dict(one)
+def measure(data: ReportData, name: str, language: str = "en") -> MeasureReply:
+    """A metric as the report publishes it."""
+    (one,) = [one for one in reply(data, language).measures if one.name == name]
+    return one
+
+
+def figure(data: ReportData, name: str) -> Figure:
+    """A metric's figure of the period."""
+    found = measure(data, name).figure
+    assert found is not None
+    return found
 
 
 def facts(table: str) -> EventIndex:

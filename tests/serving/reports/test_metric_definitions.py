@@ -24,7 +24,7 @@ COUNTED = [measure for measure in MEASURES if measure.name != "tier_share"]
 
 @dataclass(frozen=True)
 class World:
-    survey: ReportData
+    data: ReportData
     sources: duckdb.DuckDBPyConnection
 
 
@@ -39,8 +39,8 @@ def world(folder: Path, customers: int) -> World:
     newest = call.store.newest()
     assert newest is not None
     as_of = project.timeline.as_of_after(newest, call.now)
-    question = ReportRequestData(project.indicators, project.churn, project.timeline, 6, as_of)
-    return World(compute_report(call.store, question), plain_sql.database(folder))
+    request = ReportRequestData(project.indicators, project.churn, project.timeline, 6, as_of)
+    return World(compute_report(call.store, request), plain_sql.database(folder))
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def compare(world: World, measure: MetricDefinition, span: str, cut: str) -> int:
     """How many groups there were to compare."""
-    periods, board = world.survey.periods, world.survey.wholes
+    periods, sums = world.data.periods, world.data.wholes
     expected = plain_sql.figures(world.sources, measure.name, cut, *SPANS[span])
     place = getattr(periods, span)
-    groups = {group for of, group in board.groups(measure.name) if of == cut}
+    groups = {group for of, group in sums.groups(measure.name) if of == cut}
     compared = 0
     for group in groups | set(expected):
-        found = board.estimate(measure.name, measure.interval, place, cut, group)
+        found = sums.estimate(measure.name, measure.interval, place, cut, group)
         if group not in expected:
             assert found is None or found.value == 0, (measure.name, cut, group)
             continue
@@ -90,22 +90,22 @@ def test_a_measure_equals_plain_sql_by_segment_channel_place_and_subject(
 
 
 def test_a_month_equals_plain_sql_for_every_measure(small: World) -> None:
-    spans = [span.name for span in small.survey.periods.months.spans]
+    spans = [span.name for span in small.data.periods.months.spans]
     for measure in COUNTED:
         expected = plain_sql.figures(small.sources, measure.name, "all", "2024-10-01", "2024-11-01")[""][0]
-        found = small.survey.months.estimate(measure.name, measure.interval, spans.index("2024-10"))
+        found = small.data.months.estimate(measure.name, measure.interval, spans.index("2024-10"))
         assert found is not None, measure.name
         assert found.value == pytest.approx(expected, rel=1e-9), measure.name
 
 
 def test_the_rate_of_a_post_is_its_reactions_by_its_reach(small: World) -> None:
-    board, periods = small.survey.wholes, small.survey.periods
+    sums, periods = small.data.wholes, small.data.periods
     expected = plain_sql.figures(small.sources, "social_engagement_rate", "detail", *SPANS["current"])
-    groups = [group for cut, group in board.groups("social_engagement_rate") if cut == "detail"]
+    groups = [group for cut, group in sums.groups("social_engagement_rate") if cut == "detail"]
     found = {
         group: one.value
         for group in groups
-        if (one := board.estimate("social_engagement_rate", "ratio", periods.current, "detail", group))
+        if (one := sums.estimate("social_engagement_rate", "ratio", periods.current, "detail", group))
     }
     assert len(found) >= 10
     assert found == {group: pytest.approx(expected[group][0]) for group in found}
@@ -120,14 +120,14 @@ def test_every_measure_of_a_service_of_20000_customers_equals_plain_sql(tmp_path
 
 
 def test_customers_behind_a_measure_are_counted_once(small: World) -> None:
-    survey = small.survey
+    data = small.data
     for name, where in (
         ("nps", "kind = 'nps'"),
         ("order_value", "kind = 'purchase'"),
         ("answer_minutes", f"{plain_sql.ASKED} and value is not null"),
         ("social_engagement_rate", plain_sql.REACTED),
     ):
-        found = survey.wholes.estimate(name, "ratio", survey.periods.current)
+        found = data.wholes.estimate(name, "ratio", data.periods.current)
         query = (
             f"select count(distinct customer) from e where t >= '2024-07-01' and t < '2025-01-01' and {where}"
         )

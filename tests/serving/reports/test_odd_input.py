@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.serving.reports.small import figure, said, store, survey
+from tests.serving.reports.small import estimate, figure, measure, report_data, store
 
 
 def test_a_survey_answer_outside_its_scale_is_left_out_and_counted(tmp_path: Path) -> None:
-    found = survey(
+    found = report_data(
         store(
             tmp_path,
             """
@@ -23,17 +23,17 @@ def test_a_survey_answer_outside_its_scale_is_left_out_and_counted(tmp_path: Pat
             """,
         )
     )
-    nps = said(found, "nps")
-    assert nps["figure"]["value"] == 0  # one promoter, one detractor
-    assert nps["figure"]["units"] == 2
-    assert {one["reason"]: one["count"] for one in nps["left_out"]} == {"off_scale": 2, "no_value": 1}
-    assert [one["words"] for one in said(found, "nps", "ja")["left_out"]] == ["値のないもの", "尺度外の回答"]
-    csat = said(found, "csat")
-    assert (csat["figure"]["value"], csat["figure"]["units"]) == (1.0, 1)
+    nps = measure(found, "nps")
+    assert nps.figure.value == 0  # one promoter, one detractor
+    assert nps.figure.units == 2
+    assert {one.reason: one.count for one in nps.left_out} == {"off_scale": 2, "no_value": 1}
+    assert [one.words for one in measure(found, "nps", "ja").left_out] == ["値のないもの", "尺度外の回答"]
+    csat = measure(found, "csat")
+    assert (csat.figure.value, csat.figure.units) == (1.0, 1)
 
 
 def test_a_post_with_a_reach_of_0_or_none_has_no_rate_and_its_reactions_are_counted(tmp_path: Path) -> None:
-    found = survey(
+    found = report_data(
         store(
             tmp_path,
             """
@@ -46,14 +46,14 @@ def test_a_post_with_a_reach_of_0_or_none_has_no_rate_and_its_reactions_are_coun
             """,
         )
     )
-    rate = said(found, "social_engagement_rate")
-    assert rate["figure"]["value"] == 0.02
-    assert rate["figure"]["units"] == 1
-    assert {one["reason"]: one["count"] for one in rate["left_out"]} == {"zero_reach": 1, "no_reach": 2}
+    rate = measure(found, "social_engagement_rate")
+    assert rate.figure.value == 0.02
+    assert rate.figure.units == 1
+    assert {one.reason: one.count for one in rate.left_out} == {"zero_reach": 1, "no_reach": 2}
 
 
 def test_an_inquiry_without_an_answer_is_an_inquiry_but_has_no_answer_time(tmp_path: Path) -> None:
-    found = survey(
+    found = report_data(
         store(
             tmp_path,
             """
@@ -63,16 +63,16 @@ def test_an_inquiry_without_an_answer_is_an_inquiry_but_has_no_answer_time(tmp_p
             """,
         )
     )
-    assert said(found, "answer_minutes")["figure"]["value"] == 60
-    assert [(one["reason"], one["count"]) for one in said(found, "answer_minutes")["left_out"]] == [
+    assert figure(found, "answer_minutes").value == 60
+    assert [(one.reason, one.count) for one in measure(found, "answer_minutes").left_out] == [
         ("no_answer", 1)
     ]
-    assert said(found, "answered_rate")["figure"]["value"] == 0.5
-    assert said(found, "inquiries_per_100")["figure"]["value"] == 100
+    assert figure(found, "answered_rate").value == 0.5
+    assert figure(found, "inquiries_per_100").value == 100
 
 
 def test_a_contract_renewed_before_it_started_makes_a_customer_from_the_renewal_on(tmp_path: Path) -> None:
-    kept = store(
+    events = store(
         tmp_path,
         """
         ann 2024-08-01T09:00:00 renewed 500
@@ -82,14 +82,14 @@ def test_a_contract_renewed_before_it_started_makes_a_customer_from_the_renewal_
         cat 2024-08-01T09:00:00 visit
         """,
     )
-    found = survey(kept, type="contract")
-    assert said(found, "retention_rate")["figure"]["value"] == 0.5
-    assert said(found, "retention_rate")["figure"]["customers"] == 2
-    assert said(found, "churned_value_rate")["figure"]["value"] == 0.5
+    found = report_data(events, type="contract")
+    assert figure(found, "retention_rate").value == 0.5
+    assert figure(found, "retention_rate").customers == 2
+    assert figure(found, "churned_value_rate").value == 0.5
 
 
 def test_a_refund_takes_back_value_but_is_no_order_and_makes_nobody_active(tmp_path: Path) -> None:
-    found = survey(
+    found = report_data(
         store(
             tmp_path,
             """
@@ -100,29 +100,29 @@ def test_a_refund_takes_back_value_but_is_no_order_and_makes_nobody_active(tmp_p
             """,
         )
     )
-    assert said(found, "active_customers")["figure"]["value"] == 1
-    assert said(found, "value_per_customer")["figure"]["value"] == 300
-    assert said(found, "order_value")["figure"]["value"] == 600
-    assert said(found, "repeat_rate")["figure"]["value"] == 1.0
+    assert figure(found, "active_customers").value == 1
+    assert figure(found, "value_per_customer").value == 300
+    assert figure(found, "order_value").value == 600
+    assert figure(found, "repeat_rate").value == 1.0
 
 
 def test_a_measure_without_its_inputs_says_which_events_it_needs(tmp_path: Path) -> None:
-    found = survey(store(tmp_path, "ann 2024-08-01T09:00:00 purchase\nann 2024-10-01T09:00:00 purchase"))
-    assert said(found, "nps")["missing_input"] == "needs events of nps"
-    assert said(found, "order_value")["missing_input"] == "needs purchase with a value: the amount"
+    found = report_data(store(tmp_path, "ann 2024-08-01T09:00:00 purchase\nann 2024-10-01T09:00:00 purchase"))
+    assert measure(found, "nps").missing_input == "needs events of nps"
+    assert measure(found, "order_value").missing_input == "needs purchase with a value: the amount"
     assert (
-        said(found, "categories_per_customer")["missing_input"]
+        measure(found, "categories_per_customer").missing_input
         == "needs purchase with a detail: the category"
     )
-    assert said(found, "self_service_rate")["missing_input"] == (
+    assert measure(found, "self_service_rate").missing_input == (
         "needs events of ticket_opened, chat, call, complaint"
     )
-    assert said(found, "nps", "ja")["missing_input"] == "nps のイベントが必要です"
-    assert said(found, "order_value", "ja")["missing_input"] == "purchase に value（金額）が必要です"
-    assert said(found, "tier_share")["missing_input"] == (
+    assert measure(found, "nps", "ja").missing_input == "nps のイベントが必要です"
+    assert measure(found, "order_value", "ja").missing_input == "purchase に value（金額）が必要です"
+    assert measure(found, "tier_share").missing_input == (
         "needs a champion model: run `kizuna train`, then `kizuna score`"
     )
-    assert said(found, "repeat_rate")["missing_input"] is None
+    assert measure(found, "repeat_rate").missing_input is None
 
 
 def test_a_reserved_attribute_and_one_with_a_value_for_everyone_are_no_segments(tmp_path: Path) -> None:
@@ -136,24 +136,24 @@ def test_a_reserved_attribute_and_one_with_a_value_for_everyone_are_no_segments(
             ("attribute.region", "east" if n % 2 else "west"),
         )
     )
-    found = survey(store(tmp_path, rows + "\nc000 2024-08-01T09:00:00 visit"))
+    found = report_data(store(tmp_path, rows + "\nc000 2024-08-01T09:00:00 visit"))
     cuts = {cut for cut, _ in found.wholes.groups("active_customers")}
     assert cuts == {"all", "segment:region"}
-    east = figure(found, "active_customers", "segment:region", "east")
+    east = estimate(found, "active_customers", "segment:region", "east")
     assert east is not None
     assert east.customers == 50
 
 
 def test_an_event_learned_of_after_the_report_is_not_in_it(tmp_path: Path) -> None:
-    kept = store(
+    events = store(
         tmp_path,
         "ann 2024-08-01T09:00:00 visit\nann 2024-10-01T09:00:00 visit\nbob 2024-12-31T23:00:00 visit",
     )
-    assert said(survey(kept, as_of="2024-12-01"), "active_customers")["figure"]["value"] == 1
+    assert figure(report_data(events, as_of="2024-12-01"), "active_customers").value == 1
 
 
 def test_a_purchase_of_a_negative_amount_makes_nobody_active(tmp_path: Path) -> None:
-    found = survey(
+    found = report_data(
         store(
             tmp_path,
             """
@@ -163,4 +163,4 @@ def test_a_purchase_of_a_negative_amount_makes_nobody_active(tmp_path: Path) -> 
             """,
         )
     )
-    assert said(found, "active_customers")["figure"]["value"] == 1
+    assert figure(found, "active_customers").value == 1

@@ -1,0 +1,63 @@
+"""The report as a table on the terminal."""
+
+from __future__ import annotations
+
+from features.catalog.display_names import is_japanese
+from serving.reports.html import format_change, format_figure
+from serving.schemas.responses import Figure, ReportReply
+
+HEADERS = (
+    ("Measure", "指標"),
+    ("Value", "値"),
+    ("95% interval", "95%区間"),
+    ("Customers", "顧客数"),
+    ("vs before", "前期差"),
+    ("vs last year", "前年同期差"),
+)
+
+
+def show(report: ReportReply, language: str) -> None:
+    """Print the measures of the period as a table, and below it which inputs are missing."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=report.period, title_justify="left")
+    for place, header in enumerate(HEADERS):
+        name = header[is_japanese(language)]
+        table.add_column(name, justify="left" if place == 0 else "right", no_wrap=place > 0)
+    lacking = []
+    for measure in report.measures:
+        if measure.missing_input is not None:
+            table.add_row(measure.words, "–", "", "", "", "")
+            lacking.append(f"{measure.words}: {measure.missing_input}")
+            continue
+        rows = [(measure.words, measure.figure)] if measure.figure else []
+        if measure.name == "tier_share":
+            rows += [(f"{measure.words}: {group.group}", group.figure) for group in measure.groups]
+        for words, figure in rows:
+            table.add_row(words, *_texts(figure, measure.unit))
+    console = Console(highlight=False)
+    console.print(table)
+    for line in lacking:
+        console.print(line, style="dim", markup=False)
+
+
+def _texts(figure: Figure, unit: str) -> list[str]:
+    format_number = format_figure(unit)
+    if figure.value is None:
+        return ["–"] * 5
+    interval = (
+        ""
+        if figure.low is None or figure.high is None
+        else f"{format_number(figure.low)} – {format_number(figure.high)}"
+    )
+    return [
+        format_number(figure.value),
+        interval,
+        f"{figure.customers:,}",
+        *(
+            "–" if comparison is None else format_change(unit)(comparison.change)
+            for comparison in (figure.against_previous, figure.against_last_year)
+        ),
+    ]
