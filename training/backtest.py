@@ -1,4 +1,4 @@
-"""What would have been said on a past date, by a model that knew only what was known then."""
+"""Backtest: the scores that a model trained on only what was known at a past date would have given then."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class BacktestResult:
-    """The model of a past date, and what it said of the cohort then."""
+    """The model of a past date, and its predictions for the cohort of that date."""
 
     bundle: Bundle
     keys: NDArray[np.int64]
@@ -46,46 +46,47 @@ class BacktestResult:
 
 
 def backtest(
-    store: EventStore, plan: TrainingConfig, as_of: int, progress: Progress | None = None
+    store: EventStore, config: TrainingConfig, as_of: int, progress: Progress | None = None
 ) -> pa.Table:
     """One row of `SCHEMA` for each customer of the cohort at the as-of date, by customer id.
 
-    Events that occurred or were recorded at or after the date do not exist for it. No gate is asked and
-    nothing is registered. `expected_value` is null where events carry no amounts.
+    Events that occurred or were recorded at or after the date do not exist for it. The gates are not asked
+    and nothing is registered. `expected_value` is null where events carry no amounts.
     """
-    return backtest_with_bundle(store, plan, as_of, progress).table
+    return backtest_with_bundle(store, config, as_of, progress).table
 
 
 def backtest_with_bundle(
     store: EventStore,
-    plan: TrainingConfig,
+    config: TrainingConfig,
     as_of: int,
     progress: Progress | None = None,
     *,
     tuning: Tuning | None = None,
 ) -> BacktestResult:
-    """The table of `backtest`, with the model that said it, searched for before the date if so asked."""
-    tell, store = progress or silent, store.pinned()
+    """The table of `backtest` and the model behind it; `tuning` searches its settings before the date."""
+    report = progress or silent
+    store = store.pinned()  # the model and the rows it predicts are of one version of the store
     bundle, _ = learn(
-        store, plan, until=as_of, tuning=tuning, progress=lambda words, share: tell(words, 0.9 * share)
+        store, config, until=as_of, tuning=tuning, progress=lambda step, share: report(step, 0.9 * share)
     )
-    tell("looking back", 0.9)
-    new = partial(_PredictionParts, store, bundle, plan.timeline, as_of)
-    found = map_partitions(store, new, until=as_of)
-    if not found.tables:
+    report("looking back", 0.9)
+    new = partial(_PredictionParts, store, bundle, config.timeline, as_of)
+    predictions = map_partitions(store, new, until=as_of)
+    if not predictions.tables:
         raise DataError(
-            f"cannot look back to {plan.timeline.name(as_of)}: no customer then could still leave. "
+            f"cannot look back to {config.timeline.name(as_of)}: no customer then could still leave. "
             "Give a date within the history of the events."
         )
-    tell("looked back", 1.0)
-    table = pa.concat_tables(found.tables)
+    report("looked back", 1.0)
+    table = pa.concat_tables(predictions.tables)
     order = table.column("customer_id").to_numpy(zero_copy_only=False).argsort(kind="stable")
-    return BacktestResult(bundle, np.concatenate(found.keys)[order], table.take(pa.array(order)))
+    return BacktestResult(bundle, np.concatenate(predictions.keys)[order], table.take(pa.array(order)))
 
 
 @dataclass
 class _PredictionParts:
-    """What the bundle says of the cohort of each bucket."""
+    """The predictions for the cohort of each bucket."""
 
     store: EventStore
     bundle: Bundle

@@ -1,6 +1,6 @@
-"""The recipe: from a store of events to a judged, registered and perhaps promoted bundle.
+"""Training: from a store of events to an evaluated, registered and perhaps promoted bundle.
 
-calendar → snapshots → labels → fit → calibrate → test → compare with baselines → log → register → promote
+splits → snapshots → labels → fit → calibrate → test → compare with baselines → log → register → promote
 """
 
 from __future__ import annotations
@@ -27,14 +27,19 @@ from training.data.dataset import LabelledRows, dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, a_year_before, temporal_splits
-from training.evaluation.evaluate import Evaluation, calibrate_for_delivery, evaluate_models
+from training.evaluation.evaluate import (
+    Evaluation,
+    calibrate_for_delivery,
+    cross_fitted_where_few,
+    evaluate_models,
+)
 from training.evaluation.metrics import METRICS
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
 from training.fitting.tiers import tier_scale
 from training.labels.settings import Churn, ChurnSettings
 from training.registry.champion import compare_with_champion
-from training.registry.gates import decide_promotion
+from training.registry.gates import GateDecision, decide_promotion
 from training.registry.model_card.card import summary
 from training.registry.promotion_log import PROMOTIONS, log_promotion
 from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
@@ -44,14 +49,12 @@ if TYPE_CHECKING:
     from training.tuning import Tuning
 
 Progress = Callable[[str, float], None]
-
-FEW = 25
-"""Churners, and stayers, that each role needs; with fewer the roles are cross-fitted and evidence is low."""
+"""Called with the name of a step and the share of the whole that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What a project wants learned."""
+    """The settings of a project that a training depends on."""
 
     timeline: Timeline
     indicators: tuple[Indicator, ...]
@@ -65,7 +68,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What became of a training: the model's version, and whether it earned to be the champion."""
+    """The outcome of a training: the registered version, whether it was promoted, and its metrics."""
 
     promoted: bool
     version: str | None
@@ -73,16 +76,18 @@ class TrainingResult:
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     figures: Mapping[str, float]
-    """The headline figures; `bundle.figures` has all."""
+    """The headline metrics; `bundle.figures` has all."""
     bundle: Bundle
+    list_figures: Mapping[str, float]
+    """The metrics of the at-risk list in each order; see `training.evaluation.list_metrics`."""
     unchanged: bool = False
-    """Whether this is a version again, byte for byte: the champion, which keeps its place, or a refused one.
+    """Whether this version existed already, byte for byte: the champion, which stays, or a refused one.
     Then nothing was registered."""
 
 
 def train(
     store: EventStore,
-    plan: TrainingConfig,
+    config: TrainingConfig,
     tracking: Tracking,
     *,
     now: int,
@@ -90,51 +95,50 @@ def train(
     tuning: Tuning | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Learn from what was known before `until`; keep the run, and promote the bundle if it earns it.
+    """Train on what was known before `until`, register the run, and promote the bundle if the gates pass.
 
     `now` is the moment that the promotion log names. The log is written first: the alias never moves
     without a line that says why. Data and settings that give the champion again, byte for byte, leave
     everything as it is.
     """
-    tell = progress or silent
-    bundle, evidence = learn(
-        store, plan, until=until, tuning=tuning, progress=lambda words, share: tell(words, 0.7 * share)
+    report = progress or silent
+    store = store.pinned()  # all reads and the version that the run is tagged with are of one moment
+    bundle, evaluation = learn(
+        store, config, until=until, tuning=tuning, progress=lambda step, share: report(step, 0.7 * share)
     )
-    tell("asking the gates", 0.7)
-    champion = compare_with_champion(store, tracking, bundle, evidence, until)
+
+    report("asking the gates", 0.7)
+    champion = compare_with_champion(store, tracking, bundle, evaluation, until)
     if champion is not None and champion.same:
-        tell("trained", 1.0)
-        run_id = tracking.run_of(champion.version)
-        return TrainingResult(
-            False, champion.version, run_id, (), (), _headline(bundle), bundle, unchanged=True
-        )
-    decision = decide_promotion(bundle, evidence, champion)
-    again = None if decision.promoted else tracking.version_of(bundle.fingerprint)
-    if again is not None:  # refused before, and now once more
-        tell("trained", 1.0)
-        told = (decision.refusals, decision.warnings)
-        return TrainingResult(
-            False, again, tracking.run_of(again), *told, _headline(bundle), bundle, unchanged=True
-        )
-    tell("keeping the run", 0.8)
-    until_day = plan.timeline.local(bundle.trained_until).date()
+        report("trained", 1.0)
+        return _existing(champion.version, None, bundle, evaluation, tracking)
+    decision = decide_promotion(bundle, evaluation, champion)
+    refused_before = None if decision.promoted else tracking.version_of(bundle.fingerprint)
+    if refused_before is not None:
+        report("trained", 1.0)
+        return _existing(refused_before, decision, bundle, evaluation, tracking)
+
+    report("keeping the run", 0.8)
+    until_day = config.timeline.local(bundle.trained_until).date()
     with tracking.run(f"until {until_day}{'' if tuning is None else ', tuned'}") as run:
-        upload_run_artifacts(run, bundle, evidence, decision, store_version=store.version)
+        upload_run_artifacts(run, bundle, evaluation, decision, store_version=store.version)
         if tuning is not None:
             upload_tuning_trials(tracking, run, tuning)
-        number = tracking.register(run, bundle, description=summary(bundle, decision))
+        number = tracking.register(
+            run, bundle, description=summary(bundle, decision, evaluation.list_figures)
+        )
     log_promotion(
         store.folder / PROMOTIONS,
         decision,
-        decided_at=plan.timeline.name(now),
+        decided_at=config.timeline.name(now),
         version=number,
         run=run.id,
         fingerprint=bundle.fingerprint,
-        trained_until=plan.timeline.name(bundle.trained_until),
+        trained_until=config.timeline.name(bundle.trained_until),
     )
     if decision.promoted:
         tracking.promote(number)
-    tell("trained", 1.0)
+    report("trained", 1.0)
     return TrainingResult(
         promoted=decision.promoted,
         version=number,
@@ -143,85 +147,113 @@ def train(
         warnings=decision.warnings,
         figures=_headline(bundle),
         bundle=bundle,
+        list_figures=evaluation.list_figures,
     )
 
 
 def learn(
     store: EventStore,
-    plan: TrainingConfig,
+    config: TrainingConfig,
     *,
     until: int | None,
     tuning: Tuning | None = None,
     progress: Progress | None = None,
 ) -> tuple[Bundle, Evaluation]:
-    """Learn from what was known before `until`, and judge it on dates later than those that taught.
+    """Fit the models on what was known before `until`, and evaluate them on dates later than they learned.
 
     The data counts as covered until its newest event before `until`, not until `until` itself: deleting
     the future and hiding it give the same bundle. The delivered models are refitted on every labelled date
-    with the settings that were judged; their calibration comes from what models fitted on earlier dates
-    said about later ones, because a model's own dates flatter it.
+    with the settings that were evaluated; their calibration comes from the predictions of models fitted on
+    earlier dates for later ones, because predictions for a model's own dates are too good.
     """
-    tell = progress or silent
-    tell("looking through the events", 0.0)
+    report = progress or silent
+    report("looking through the events", 0.0)
     store = store.pinned()  # an ingest meanwhile changes nothing here
-    churn = Churn.of(plan.churn, plan.indicators)
-    past = data_extent(store, until, churn, plan.timeline, company_kinds(plan.indicators))
-    dates = temporal_splits(past.first, past.newest, churn, plan.timeline)
-    features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
+    churn = Churn.of(config.churn, config.indicators)
+    extent = data_extent(store, until, churn, config.timeline, company_kinds(config.indicators))
+    splits = temporal_splits(extent.first, extent.newest, churn, config.timeline)
+    features = catalog(config.indicators, config.features, extent.kinds, horizon_days=churn.horizon.reach)
 
-    tell("computing features", 0.05)
-    priors = learn_priors(store, features, plan.timeline, dates.every[0], until=until)
-    rows = dataset(store, features, churn, plan.timeline, priors, dates.every, past, until)
-    dates = _settled(dates, rows, churn, plan.timeline)
-    scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
+    report("computing features", 0.05)
+    priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
+    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until)
+    _require_both_outcomes(rows, splits, churn, config.timeline)
+    splits = cross_fitted_where_few(splits, rows)
+    scale = tier_scale(config.tiers, rows.on(splits.fit).now, features, churn)
 
-    tell("fitting, calibrating and testing", 0.2)
-    settings = replace(plan.models, seed=plan.seed)
+    report("fitting, calibrating and testing", 0.2)
+    parameters = replace(config.models, seed=config.seed)
     if tuning is not None:
-        settings = tuning(settings, rows.on(dates.fit), churn, lambda words, _: tell(words, 0.2))
-    recipe = TrainingPipeline(settings, features, churn, scale, books=priors.code_book)
+        parameters = tuning(parameters, rows.on(splits.fit), churn, lambda step, _: report(step, 0.2))
+    pipeline = TrainingPipeline(parameters, features, churn, scale, books=priors.code_book)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
-        recipe, evidence = evaluate_models(recipe, rows, dates, plan.contacts)
+        pipeline, evaluation = evaluate_models(pipeline, rows, splits, config.contacts)
 
-    tell("fitting on every labelled date", 0.6)
-    models, calibration = calibrate_for_delivery(recipe, evidence, rows, dates)
+    report("fitting on every labelled date", 0.6)
+    models, calibration = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(
-        timezone=plan.timeline.timezone,
+        timezone=config.timeline.timezone,
         catalog=features,
         priors=priors,
         churn=churn,
         tiers=scale,
         models=models,
         calibration=calibration,
-        typical=_typical(rows.on(dates.test), features),
-        base_rate=evidence.base_rate,
-        value_scale=evidence.value_scale,
-        evidence=evidence.level,
-        trained_until=past.newest,
-        labelled_until=dates.labelled[-1],
-        data_version=past.digest,
+        typical=_typical_values(rows.on(splits.test), features),
+        base_rate=evaluation.base_rate,
+        value_scale=evaluation.value_scale,
+        evidence=evaluation.level,
+        trained_until=extent.newest,
+        labelled_until=splits.labelled[-1],
+        data_version=extent.digest,
         code_version=version("kizuna"),
-        settings=_described(plan, recipe, dates, past, calibration),
-        figures=evidence.figures,
+        settings=_provenance(config, pipeline, splits, extent, calibration),
+        figures=evaluation.figures,
     )
-    tell("learned", 1.0)
-    return bundle, evidence
+    report("learned", 1.0)
+    return bundle, evaluation
+
+
+def silent(_step: str, _share: float) -> None:
+    """A progress callback that does nothing."""
+
+
+def company_kinds(indicators: Sequence[Indicator]) -> frozenset[str]:
+    """The kinds of event that the company causes and no customer does."""
+    by_customers = {kind for one in indicators if one.origin == "customer" for kind in one.kinds}
+    return frozenset(kind for one in indicators for kind in one.kinds) - by_customers
+
+
+def _existing(
+    version: str,
+    refused: GateDecision | None,
+    bundle: Bundle,
+    evaluation: Evaluation,
+    tracking: Tracking,
+) -> TrainingResult:
+    """The result where the bundle is a version that exists already: the champion, or one refused again."""
+    return TrainingResult(
+        promoted=False,
+        version=version,
+        run_id=tracking.run_of(version),
+        refusals=() if refused is None else refused.refusals,
+        warnings=() if refused is None else refused.warnings,
+        figures=_headline(bundle),
+        bundle=bundle,
+        list_figures=evaluation.list_figures,
+        unchanged=True,
+    )
 
 
 def _headline(bundle: Bundle) -> dict[str, float]:
     return {name: bundle.figures[name] for name in METRICS if name in bundle.figures}
 
 
-def silent(_words: str, _share: float) -> None:
-    """Progress that nobody watches."""
-
-
-def _settled(dates: TemporalSplits, rows: LabelledRows, churn: Churn, timeline: Timeline) -> TemporalSplits:
-    """The calendar, cross-fitted by customer instead when a role has too few churners or stayers.
-
-    Raises `DataError` when nobody could leave, nobody left, or everybody did.
-    """
-    span = f"between {timeline.name(dates.labelled[0])} and {timeline.name(dates.labelled[-1])}"
+def _require_both_outcomes(
+    rows: LabelledRows, splits: TemporalSplits, churn: Churn, timeline: Timeline
+) -> None:
+    """Raise `DataError` when nobody could leave, nobody left, or everybody did."""
+    span = f"between {timeline.name(splits.labelled[0])} and {timeline.name(splits.labelled[-1])}"
     if not len(rows):
         raise DataError(
             f"cannot train: no customer could still leave on any as-of date {span}. "
@@ -234,22 +266,9 @@ def _settled(dates: TemporalSplits, rows: LabelledRows, churn: Churn, timeline: 
             f"did so within {churn.horizon.reach} days, so there is nothing to tell apart. "
             "Write another horizon_days in [churn], or check the kinds of event it names."
         )
-    for role in (dates.fit, dates.calibrate, dates.test):
-        mine = rows.on(role)
-        left = len(np.unique(mine.keys[mine.churned]))
-        if min(left, len(np.unique(mine.keys[~mine.churned]))) < FEW:
-            every = dates.labelled
-            return replace(dates, fit=every, calibrate=every, test=every, evidence="low")
-    return dates
 
 
-def company_kinds(indicators: Sequence[Indicator]) -> frozenset[str]:
-    """The kinds of event that are the company's doing and no customer's."""
-    own = {kind for one in indicators if one.origin == "customer" for kind in one.kinds}
-    return frozenset(kind for one in indicators for kind in one.kinds) - own
-
-
-def _typical(rows: LabelledRows, features: Catalog) -> dict[str, float]:
+def _typical_values(rows: LabelledRows, features: Catalog) -> dict[str, float]:
     """The cohort's median of each feature on the newest dates; of details, the most frequent."""
     typical = {}
     for place, column in enumerate(features.columns):
@@ -264,33 +283,30 @@ def _mode(x: NDArray[np.float64]) -> float:
     return float(values[counts.argmax()])
 
 
-def _described(
-    plan: TrainingConfig,
-    recipe: TrainingPipeline,
-    dates: TemporalSplits,
-    past: DataExtent,
+def _provenance(
+    config: TrainingConfig,
+    pipeline: TrainingPipeline,
+    splits: TemporalSplits,
+    extent: DataExtent,
     calibration: Calibration,
 ) -> dict[str, Any]:
-    """How this bundle was made, in plain data."""
-    name = plan.timeline.name
-    before = a_year_before(dates.answers, dates.every, recipe.churn)
+    """The settings, dates and data that made this bundle, in plain data."""
+    name = config.timeline.name
+    season = a_year_before(splits.answers, splits.every, pipeline.churn) if calibration.season else ()
     return {
-        "churn": plan.churn.model_dump(mode="json"),
-        "label": recipe.churn.definition,
-        "features": plan.features.model_dump(mode="json"),
-        "tiers": plan.tiers.model_dump(mode="json"),
-        "contacts": plan.contacts,
-        "models": recipe.settings.to_json(),
-        "shape": recipe.shape,
-        "value_power": recipe.value_power,
+        "churn": config.churn.model_dump(mode="json"),
+        "label": pipeline.churn.definition,
+        "features": config.features.model_dump(mode="json"),
+        "tiers": config.tiers.model_dump(mode="json"),
+        "contacts": config.contacts,
+        "models": pipeline.settings.to_json(),
+        "shape": pipeline.shape,
+        "value_power": pipeline.value_power,
         "calendar": {
-            role: [name(date) for date in getattr(dates, role)] for role in ("fit", "calibrate", "test")
+            role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },
-        "calibration": {
-            "method": calibration.method,
-            "season": [name(date) for date in before] if calibration.season else [],
-        },
-        "customers_until": name(past.acted),
-        "events": past.events,
-        "customers": past.customers,
+        "calibration": {"method": calibration.method, "season": [name(date) for date in season]},
+        "customers_until": name(extent.acted),
+        "events": extent.events,
+        "customers": extent.customers,
     }

@@ -28,6 +28,7 @@ from serving.schemas.terms import (
     UNMATCHED,
 )
 from serving.state.score_file import Scores
+from training.bundle.list_policy import default_order
 
 Flags = NDArray[np.bool_]
 
@@ -128,7 +129,7 @@ def _levels(table: pa.Table, vocabulary: RuleVocabulary) -> NDArray[np.int64]:
 
 
 def _order(scores: Scores) -> NDArray[np.int64]:
-    listed = scores.by_value_at_risk if scores.facts.amounts else scores.by_churn_probability
+    listed = scores.ranked(default_order(amounts=scores.facts.amounts))
     others = np.ones(len(scores.answers), dtype=np.bool_)
     others[listed] = False
     return np.concatenate([listed, np.flatnonzero(others)])

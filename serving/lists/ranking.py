@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from serving.actions.plan_file import PlanFilter
 from serving.state.score_file import Scores
+from training.bundle.list_policy import ListOrder, default_order
 
-Order = Literal["value_at_risk", "churn_probability"]
+Order = ListOrder
 Rows = NDArray[np.int64]
 
 AT_ONCE = 50_000
@@ -169,8 +169,7 @@ def _ranking(scores: Scores, order_by: Order | None) -> Rows:
             "Order by churn_probability.",
             field="order_by",
         )
-    by_value = order_by == "value_at_risk" or (order_by is None and amounts)
-    return scores.by_value_at_risk if by_value else scores.by_churn_probability
+    return scores.ranked(order_by or default_order(amounts=amounts))
 
 
 def _place(names: Sequence[str], name: str, what: str, field: str) -> int:

@@ -130,7 +130,7 @@ def _candidate(one: ChurnCandidate, timeline: Timeline) -> dict[str, Any]:
         "came_back": one.came_back,
         "came_back_within_days": one.watched_days,
         "foresight": [{"lead_days": f.lead_days, "recency_auc": f.auc} for f in one.foresight],
-        "evidence": dates.evidence,
+        "evidence": "low" if dates.cross_fitted else "normal",
         "labelled": role(dates.labelled),
         "fit": role(dates.fit),
         "calibrate": role(dates.calibrate),

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from training.train import TrainingResult
 
 COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
+BY_VALUE = "list_by_value_at_risk"
+"""Where the metrics of the list by value at risk begin; the plain names are those by probability."""
 BASELINES = {
     "rfm": "logistic regression on RFM",
     "buy_till_you_die": "buy till you die",
@@ -28,7 +30,7 @@ def reply(verdict: TrainingResult) -> dict[str, Any]:
         "run_id": verdict.run_id,
         "refusals": list(verdict.refusals),
         "warnings": list(verdict.warnings),
-        "figures": plain(verdict.bundle.figures),
+        "figures": plain({**verdict.bundle.figures, **verdict.list_figures}),
         "evidence": verdict.bundle.evidence,
     }
 
@@ -49,7 +51,7 @@ def summary_lines(verdict: TrainingResult) -> Iterator[str]:
     if verdict.refusals:
         yield f"  To use it all the same: `kizuna models promote {verdict.version}`."
     yield from (f"  warning: {warning}" for warning in verdict.warnings)
-    yield from lines(verdict.bundle.figures, verdict.bundle.evidence)
+    yield from lines({**verdict.bundle.figures, **verdict.list_figures}, verdict.bundle.evidence)
 
 
 def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
@@ -77,6 +79,12 @@ def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
         f"  of the likeliest, as many as one list holds, {figures['precision_at_capacity']:.0%} left, "
         f"{figures['lift_at_capacity']:.1f} times the base rate of {figures['base_rate']:.1%}"
     )
+    if f"{BY_VALUE}/precision_at_capacity" in figures:
+        yield (
+            "  of those with the most value at risk, which is the order of the list, "
+            f"{figures[f'{BY_VALUE}/precision_at_capacity']:.0%} left, "
+            f"{figures[f'{BY_VALUE}/lift_at_capacity']:.1f} times the base rate"
+        )
 
 
 def plain(figures: Mapping[str, float]) -> dict[str, float | None]:

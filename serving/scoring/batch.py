@@ -24,6 +24,7 @@ from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel
 from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable, drop_unused_values
+from training.bundle.list_policy import value_at_risk
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import RankedReasons, rank_reasons
 from training.labels.cohort import IN_COHORT, UNKNOWN, statuses
@@ -67,7 +68,7 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
         tier=bundle.tiers.tier(bundle.tiers.index(rows)),
         predicted_tier=of_all(tiers, -1),
         expected_value=expected,
-        value_at_risk=probability * expected,
+        value_at_risk=value_at_risk(probability, expected),
         reason_features=of_all(ranked.columns.astype(np.int16), -1),
         reason_values=of_all(ranked.values, np.nan),
         reason_contributions=of_all(ranked.contributions, 0.0),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from features.events.schema import ATTRIBUTE
 from serving.state.atomic_write import in_one_step
+from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
 
 Floats = NDArray[np.float64]
@@ -160,9 +161,12 @@ class Scores:
     def by_churn_probability(self) -> Ints:
         return self._ranked(self.answers.churn_probability)
 
+    def ranked(self, order: ListOrder) -> Ints:
+        """The cohort's rows in the order of a list; ties by customer key."""
+        return self.by_value_at_risk if order == "value_at_risk" else self.by_churn_probability
+
     def _ranked(self, measure: Floats) -> Ints:
-        """The cohort's rows, the largest measure first, ties by customer key."""
-        ranked: Ints = self.cohort[np.argsort(-measure[self.cohort], kind="stable")]
+        ranked: Ints = self.cohort[ranking(measure[self.cohort])]
         return ranked
 
 

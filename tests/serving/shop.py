@@ -140,7 +140,7 @@ def learned(folder: Path) -> Bundle:
         labelled_until=dates[-1],
         data_version=store.version,
         code_version="0.1.0",
-        settings={},
+        settings={"features": project.settings.features.model_dump(mode="json")},
         figures={},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Shown:
     probability: np.ndarray
     sample: np.ndarray
     level: str = "normal"
+    list_figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def shown(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from features.errors import DataError
-from tests.training.simulated import plan, shop
+from tests.training.simulated import NOW, UTC, plan, shop
 from tests.training.worlds import day
 from training.backtest import SCHEMA, backtest
 from training.labels.cohort import cohort
@@ -34,6 +35,20 @@ def test_what_came_later_changes_nothing(tmp_path: Path) -> None:
     whole = backtest(there.store(tmp_path / "whole"), plan(), day(220))
     cut = backtest(there.store(tmp_path / "cut", before=day(220)), plan(), day(220))
     assert whole.equals(cut)
+
+
+def test_events_that_arrive_while_it_runs_change_nothing(tmp_path: Path) -> None:
+    there = shop(150, 260)
+    store = there.store(tmp_path / "state")
+    late = shop(160, 260, seed=3).events.filter(pc.field("customer_id") >= "c0150")
+
+    def ingest_meanwhile(step: str, _: float) -> None:
+        if step == "looking back":
+            store.add(late, source="late", timeline=UTC, now=NOW)
+
+    table = backtest(store, plan(), day(220), ingest_meanwhile)
+    assert store.events > len(there.events)
+    assert max(table.column("customer_id").to_pylist()) < "c0150"
 
 
 def test_without_amounts_the_expected_value_is_null(tmp_path: Path) -> None:

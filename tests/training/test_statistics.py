@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.statistics import ratio, wilson
+from training.statistics import bootstrap_intervals, cluster_resamples, percentile_interval, ratio, wilson
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
@@ -40,3 +40,27 @@ def test_a_ratio_is_as_sure_as_resampling_says(rng: np.random.Generator) -> None
 
 def test_one_unit_says_nothing_about_how_sure_it_is() -> None:
     assert ratio(1, 5.0, 1.0, 25.0, 5.0, 1.0) is None
+
+
+def test_every_resample_draws_as_many_customers_as_there_are() -> None:
+    weights = np.stack([*cluster_resamples(50, seed=1, count=20)])
+    assert weights.shape == (20, 50)
+    assert (weights.sum(axis=1) == 50).all()
+    assert np.array_equal(weights, np.stack([*cluster_resamples(50, seed=1, count=20)]))
+    drawn_at_once = np.random.default_rng(1).multinomial(50, np.full(50, 1 / 50), 20)
+    assert np.array_equal(weights, drawn_at_once)
+
+
+def test_the_bootstrap_of_a_mean_is_as_wide_as_its_standard_error(rng: np.random.Generator) -> None:
+    values = rng.exponential(3.0, 500)
+    ends = bootstrap_intervals(lambda weight: {"mean": weight @ values / weight.sum()}, 500, count=2_000)
+    half = 1.96 * values.std(ddof=1) / math.sqrt(500)
+    assert ends["mean_low"] == pytest.approx(values.mean() - half, rel=0.02)
+    assert ends["mean_high"] == pytest.approx(values.mean() + half, rel=0.02)
+
+
+def test_resamples_in_which_a_figure_is_undefined_do_not_count() -> None:
+    assert percentile_interval([1.0, math.nan, 1.0]) == (1.0, 1.0)
+    assert all(math.isnan(end) for end in percentile_interval([math.nan]))
+    ends = bootstrap_intervals(lambda weight: {"first": 2.0} if weight[0] else {}, 3, count=50)
+    assert ends == {"first_low": 2.0, "first_high": 2.0}

@@ -190,6 +190,39 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     assert said[-1] == 1.0
 
 
+def test_the_list_that_is_shown_and_the_list_by_probability_are_both_evaluated(tmp_path: Path) -> None:
+    """Where there are amounts the list is by value at risk: its figures stand beside those by probability."""
+    store = shop(200, 240).store(tmp_path / "state")
+    tracking = experiments(tmp_path)
+    result = train(store, plan(), tracking, now=NOW)
+    (logged,) = (model.figures for model in tracking.registered())
+    for metric in ("precision_at_capacity", "lift_at_capacity", "leavers_reached", "list_stability"):
+        for end in ("", "_low", "_high"):
+            by_probability = logged[f"list_by_churn_probability/{metric}{end}"]
+            assert by_probability == pytest.approx(result.bundle.figures[f"{metric}{end}"])
+            assert np.isfinite(logged[f"list_by_value_at_risk/{metric}{end}"])
+    assert logged["list_by_value_at_risk/precision_at_capacity"] != logged["precision_at_capacity"]
+    assert not any(name.startswith("list_by_") for name in result.bundle.figures)
+    assert any(line.startswith("  of those with the most value at risk") for line in summary_lines(result))
+    assert "list_by_value_at_risk/lift_at_capacity" in reply(result)["figures"]
+
+
+def test_a_run_is_tagged_with_the_data_version_that_it_learned_from(tmp_path: Path) -> None:
+    store = shop(200, 240).store(tmp_path / "state")
+    learned_from, tracking = store.version, experiments(tmp_path)
+    late = shop(5, 240, seed=9).events
+
+    def ingest_meanwhile(words: str, _: float) -> None:
+        if words == "learned" and store.version == learned_from:
+            store.add(late, source="late", timeline=UTC, now=NOW)
+
+    result = train(store, plan(), tracking, now=NOW, progress=ingest_meanwhile)
+    assert store.version != learned_from
+    (model,) = tracking.registered()
+    assert model.run_id == result.run_id
+    assert model.tags["store_version"] == learned_from
+
+
 @pytest.mark.slow
 def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_registered_twice(
     tmp_path: Path,

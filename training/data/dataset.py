@@ -78,6 +78,12 @@ class LabelledRows:
         return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
 
 
+def customers_by_outcome(rows: LabelledRows) -> tuple[int, int]:
+    """How many customers left on some row, and how many stayed on some row."""
+    left, stayed = (len(np.unique(rows.keys[mine])) for mine in (rows.churned, ~rows.churned))
+    return left, stayed
+
+
 def dataset(
     store: EventStore,
     catalog: Catalog,

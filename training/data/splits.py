@@ -15,7 +15,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +40,16 @@ NEAR_A_YEAR = (300, 430)
 
 @dataclass(frozen=True)
 class TemporalSplits:
-    """The as-of dates of each role, ascending; with `evidence: low` every role has all of `labelled`."""
+    """The as-of dates of each role, ascending; where it is cross-fitted every role has all of `labelled`."""
 
     fit: tuple[int, ...]
     calibrate: tuple[int, ...]
     test: tuple[int, ...]
     labelled: tuple[int, ...]
     """What the delivered model is fitted on."""
-    evidence: Literal["normal", "low"]
+    cross_fitted: bool
+    """Whether the roles are folds of customers on the same dates, because the dates are too few to follow
+    each other in time."""
     every: tuple[int, ...]
     """Every date with a label; those that are not in `labelled` have less than `active_days` of history."""
     answers: int
@@ -59,8 +60,7 @@ def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Time
     """The calendar of a history from its `first` event to `covered_until`.
 
     Raises `DataError` naming the dates that are needed when not one date has both enough history and a
-    covered horizon. When there are too few dates for three roles the evidence is low: the roles are then
-    to be cross-fitted by customer.
+    covered horizon. When there are too few dates for three roles they are cross-fitted by customer.
     """
     answers = timeline.instant(timeline.local(covered_until).date())
     whole, least = (first + days * DAY for days in (churn.active_days, _history_days(churn)))
@@ -79,9 +79,9 @@ def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Time
         )
     labelled = _whole(dates, whole)
     if roles is None:
-        return TemporalSplits(labelled, labelled, labelled, labelled, "low", dates, answers)
+        return TemporalSplits(labelled, labelled, labelled, labelled, True, dates, answers)
     fit, calibrate, test = roles
-    return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, "normal", dates, answers)
+    return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, False, dates, answers)
 
 
 def a_year_before(asked: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:

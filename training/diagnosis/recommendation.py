@@ -71,7 +71,7 @@ def choose(candidates: Sequence[ChurnCandidate]) -> ChurnCandidate | None:
 def is_sound(one: ChurnCandidate) -> bool:
     """Whether a model of it can be fitted, calibrated and tested on different days."""
     return (
-        one.calendar.evidence == "normal"
+        not one.calendar.cross_fitted
         and one.churned >= ENOUGH
         and one.cohort - one.churned >= ENOUGH
         and one.base_rate <= MOST_LEAVING
@@ -176,7 +176,7 @@ def _foresight(one: ChurnCandidate) -> tuple[str, str] | None:
 
 def _evidence(one: ChurnCandidate) -> tuple[str, str]:
     dates = one.calendar
-    if dates.evidence == "low":
+    if dates.cross_fitted:
         return (
             f"The evidence will be low: only {len(dates.labelled)} dates have a label, too few to fit, "
             "calibrate and test on different days. More history would help.",

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import LabelledRows
+from training.data.dataset import LabelledRows, customers_by_outcome
+from training.evaluation.evaluate import FEWEST_OUTCOMES
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics, calibration_noise
+from training.statistics import cluster_resamples, percentile_interval
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -20,11 +22,6 @@ Floats = NDArray[np.float64]
 
 COMPARED = ("auc", "log_loss", "expected_calibration_error")
 """What is compared with the champion on the same dates."""
-
-FEW = 25
-"""Customers who left, and who stayed, that a comparison needs."""
-
-RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ def champion_on(
     if not later.any():
         return ChampionComparison(version, columns, {}, not_comparable_reason="learned from the test dates")
     rows, mine = evidence.rows.where(later), evidence.probability[later]
-    left, stayed = (len(np.unique(rows.keys[rows.churned == side])) for side in (True, False))
-    if min(left, stayed) < FEW:
+    left, stayed = customers_by_outcome(rows)
+    if min(left, stayed) < FEWEST_OUTCOMES:
         return ChampionComparison(
             version,
             columns,
@@ -108,12 +105,12 @@ def _against(mine: Floats, theirs: Floats, outcomes: HeldOutOutcomes) -> dict[st
     """The candidate's figures, and how much its log loss differs; customers are resampled."""
     gap = WeightedMetrics(mine, outcomes).loss - WeightedMetrics(theirs, outcomes).loss
     sums, sizes = np.bincount(outcomes.customers, gap), np.bincount(outcomes.customers)
-    weights = outcomes.resamples(RESAMPLES, seed=0)
-    low, high = np.quantile((weights @ sums) / (weights @ sizes), [0.025, 0.975])
+    weights = np.stack([*cluster_resamples(outcomes.people)])
+    low, high = percentile_interval((weights @ sums) / (weights @ sizes))
     return _figures(mine, outcomes) | {
         "expected_calibration_error_noise": calibration_noise(mine, outcomes),
         "rows": float(len(mine)),
         "log_loss_difference": float(gap.mean()),
-        "log_loss_difference_low": float(low),
-        "log_loss_difference_high": float(high),
+        "log_loss_difference_low": low,
+        "log_loss_difference_high": high,
     }

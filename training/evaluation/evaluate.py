@@ -1,7 +1,7 @@
-"""What the models say about customers whose outcome they have not seen, and how right they were.
+"""Evaluation of the models on customers whose outcome they have not learned from.
 
-With enough history the roles follow each other in time. With little, each fold of customers is foreseen
-by models of the others, and the evidence is low: the same days taught and judged.
+With enough history the roles follow each other in time. With little, each fold of customers is predicted
+by models of the others, and the evidence is low: the same dates were learned and tested.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import LightGBMModels
+from training.bundle.list_policy import value_at_risk
 from training.data.customer_hashes import shuffled_by_customer
-from training.data.dataset import LabelledRows
+from training.data.dataset import LabelledRows, customers_by_outcome
 from training.data.splits import TemporalSplits, a_year_before
 from training.evaluation.intervals import (
     population_intervals,
@@ -24,7 +25,7 @@ from training.evaluation.intervals import (
     tier_intervals,
     value_intervals,
 )
-from training.evaluation.list_metrics import list_figures, quiet_days
+from training.evaluation.list_metrics import list_figures, of_order, purity_figures, quiet_days
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.evaluation.secondary_metrics import (
     as_before,
@@ -60,13 +61,32 @@ from training.fitting.seasonal_calibration import (
     season_at,
     years_before,
 )
-from training.fitting.small_data import CHOSEN_BELOW, LOW_BELOW, choose_shape, outcomes
+from training.fitting.small_data import CHOSEN_BELOW, choose_shape
 
 Floats = NDArray[np.float64]
 Level = Literal["normal", "low"]
 
+FEWEST_OUTCOMES = 25
+"""Customers who left, and who stayed, that each role needs; with fewer the roles are cross-fitted."""
+LOW_BELOW = 100
+"""Customers who left, and who stayed, that the fit needs; with fewer of either the evidence is low."""
 SAMPLE = 2_000
 """Test rows kept for plots of contributions."""
+
+
+def cross_fitted_where_few(splits: TemporalSplits, rows: LabelledRows) -> TemporalSplits:
+    """The splits, cross-fitted by customer instead where a role has too few who left or who stayed."""
+    for role in (splits.fit, splits.calibrate, splits.test):
+        if min(customers_by_outcome(rows.on(role))) < FEWEST_OUTCOMES:
+            every = splits.labelled
+            return replace(splits, fit=every, calibrate=every, test=every, cross_fitted=True)
+    return splits
+
+
+def evidence_level(splits: TemporalSplits, known: LabelledRows) -> Level:
+    """How far the figures of a test can be relied on: `low` where the roles are cross-fitted, or where too
+    few of the customers learned from left or stayed."""
+    return "low" if splits.cross_fitted or min(customers_by_outcome(known)) < LOW_BELOW else "normal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +95,9 @@ class Evaluation:
 
     level: Level
     figures: Mapping[str, float]
+    list_figures: Mapping[str, float]
+    """The metrics of the at-risk list in each order, as `list_by_{order}/{metric}`; the bundle keeps only
+    those by probability, under their plain names among `figures`."""
     calibration: Calibration
     value_scale: float
     base_rate: float
@@ -91,59 +114,61 @@ class Evaluation:
 
 
 def evaluate_models(
-    recipe: TrainingPipeline, rows: LabelledRows, dates: TemporalSplits, contacts: int
+    pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits, contacts: int
 ) -> tuple[TrainingPipeline, Evaluation]:
-    """Fit, calibrate and test in time order; the recipe comes back with what the evidence chose."""
-    known = rows.on(dates.fit)
-    recipe, shapes = _shaped(recipe, known)
-    if dates.evidence == "low":
-        said = cross_fit_predictions(recipe, known)
-        return recipe, _verdict(recipe, "low", said, said, _cross_calibrated(said), shapes, contacts)
-    level: Level = "low" if outcomes(known) < LOW_BELOW else "normal"
-    recipe = replace(recipe, value_power=best_value_power(recipe, known, rows.on(dates.calibrate)))
-    before = years_before(dates.test, dates, recipe.churn)
-    later = predict_held_out(recipe, known, rows.on({*before, *dates.calibrate, *dates.test}))
-    calibrated = _calibrated(recipe, rows, dates, DatedPredictions(later.rows, later.churn))
-    middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (dates.calibrate, dates.test))
-    return recipe, _verdict(recipe, level, middle, last, calibrated, shapes, contacts)
+    """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
+    known = rows.on(splits.fit)
+    level = evidence_level(splits, known)
+    pipeline, shapes = _with_shape(pipeline, known)
+    if splits.cross_fitted:
+        held_out = cross_fit_predictions(pipeline, known)
+        calibrated = _cross_calibrated(held_out)
+        return pipeline, _evaluation(pipeline, level, held_out, held_out, calibrated, shapes, contacts)
+    pipeline = replace(pipeline, value_power=best_value_power(pipeline, known, rows.on(splits.calibrate)))
+    season = years_before(splits.test, splits, pipeline.churn)
+    later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}))
+    calibrated = _calibrated(pipeline, rows, splits, DatedPredictions(later.rows, later.churn))
+    middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
+    return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
 
 
 def calibrate_for_delivery(
-    recipe: TrainingPipeline, evidence: Evaluation, rows: LabelledRows, dates: TemporalSplits
+    pipeline: TrainingPipeline, evaluation: Evaluation, rows: LabelledRows, splits: TemporalSplits
 ) -> tuple[LightGBMModels, Calibration]:
-    """The models of every labelled date, and the map of what they say about the dates to come."""
-    models = recipe.fit(rows.on(dates.labelled))
-    if evidence.calibration.season:
-        return models, _season(recipe, models.churn, evidence.calibration, rows, dates)
-    return models, evidence.calibration
+    """The models of every labelled date, and the calibration of their predictions for dates to come."""
+    models = pipeline.fit(rows.on(splits.labelled))
+    if evaluation.calibration.season:
+        return models, _season(pipeline, models.churn, evaluation.calibration, rows, splits)
+    return models, evaluation.calibration
 
 
-def _shaped(recipe: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
-    """The recipe with the shape that little data calls for, and the log loss of each shape tried."""
-    if outcomes(known) >= CHOSEN_BELOW:
-        return recipe, {}
-    shape, losses = choose_shape(recipe.settings, known, recipe.catalog, recipe.churn)
-    return replace(recipe, shape=shape), losses
+def _with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
+    """The pipeline with the model shape that little data calls for, and the log loss of each shape tried."""
+    if min(customers_by_outcome(known)) >= CHOSEN_BELOW:
+        return pipeline, {}
+    shape, losses = choose_shape(pipeline.settings, known, pipeline.catalog, pipeline.churn)
+    return replace(pipeline, shape=shape), losses
 
 
 def _season(
-    recipe: TrainingPipeline, model: str, shape: Calibration, rows: LabelledRows, dates: TemporalSplits
+    pipeline: TrainingPipeline, model: str, shape: Calibration, rows: LabelledRows, splits: TemporalSplits
 ) -> Calibration:
     """The delivered model at the level of one year before the date that is asked about.
 
-    Where the year before has less history than the model's own dates, a model of all dates says how far that
-    lies off, and on the newest dates what it means to the delivered one: to a model that knows only whole
-    histories, everybody with a short one is a new customer. That model may tell dates apart: what a short
-    history does to everybody is not to be taken for the season.
+    Where the year before has less history than the model's own dates, a model of all dates gives how far
+    that lies off, and on the newest dates what it means for the delivered one: to a model that knows only
+    whole histories, everybody with a short one is a new customer. That model may tell dates apart: what a
+    short history does to everybody is not to be taken for the season.
     """
-    threads, churn = recipe.settings.threads, recipe.churn
-    before = rows.on(a_year_before(dates.answers, dates.every, churn))
-    if dates.labelled == dates.every:
-        return season_at(dated_predictions(model, before, threads), dates.answers, churn, shape) or shape
-    every = recipe.fit_churn(rows, levels=False)
-    wanted = season_at(DatedPredictions(before, every(before)), dates.answers, churn, shape) or shape
-    newest = rows.on(dates.test)
-    return fit_level(shape, dated_predictions(model, newest, threads).churn, wanted(every(newest)))
+    threads, churn = pipeline.settings.threads, pipeline.churn
+    before = rows.on(a_year_before(splits.answers, splits.every, churn))
+    if splits.labelled == splits.every:
+        own = dated_predictions(model, before, threads)
+        return season_at(own, splits.answers, churn, shape) or shape
+    every = pipeline.fit_churn(rows, levels=False)
+    of_season = season_at(DatedPredictions(before, every(before)), splits.answers, churn, shape) or shape
+    newest = rows.on(splits.test)
+    return fit_level(shape, dated_predictions(model, newest, threads).churn, of_season(every(newest)))
 
 
 def halves(rows: LabelledRows) -> NDArray[np.bool_]:
@@ -161,44 +186,44 @@ class _Calibrated:
 
 
 def _calibrated(
-    recipe: TrainingPipeline, rows: LabelledRows, dates: TemporalSplits, later: DatedPredictions
+    pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits, later: DatedPredictions
 ) -> _Calibrated:
     """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
 
     The season's own level waits for the delivered model: it is by how much that one lies off.
     """
-    churn = recipe.churn
-    earlier = earlier_trial(rows, dates, churn, recipe.fit_churn)
+    churn = pipeline.churn
+    earlier = earlier_trial(rows, splits, churn, pipeline.fit_churn)
     trials = [] if earlier is None else [earlier]
-    said = by_each(later, dates.calibrate, dates.test, churn)
-    shape, season, _ = choose(trials, season=SEASON in said)
-    middle, judged = later.on(dates.calibrate), later.on(dates.test)
+    by_method = by_each(later, splits.calibrate, splits.test, churn)
+    shape, season, _ = choose(trials, season=SEASON in by_method)
+    middle, judged = later.on(splits.calibrate), later.on(splits.test)
     shaped = fit_shape(shape, middle.churn, middle.rows.churned)
     probability = shaped(judged.churn)
     if season:
-        levelled = by_the_season(later, dates.test, churn, shaped)
+        levelled = by_the_season(later, splits.test, churn, shaped)
         probability = np.where(np.isnan(levelled), probability, levelled)
-    trials.append(calibration_trial(said, judged.rows.churned, judged.rows.keys))
-    before = a_year_before(dates.answers, dates.every, churn)
+    trials.append(calibration_trial(by_method, judged.rows.churned, judged.rows.keys))
+    before = a_year_before(splits.answers, splits.every, churn)
     shape, season, losses = choose(trials, season=bool(before))
     # The delivered model has seen every labelled date; only these dates show how such a model errs later.
-    both = later.on((*dates.calibrate, *dates.test))
+    both = later.on((*splits.calibrate, *splits.test))
     delivered = fit_shape(shape, both.churn, both.rows.churned)
     return _Calibrated(probability, replace(delivered, season=season), losses)
 
 
-def _cross_calibrated(said: HeldOutPredictions) -> _Calibrated:
-    """The same where one half of the customers must do for the other."""
-    p, y, mine = said.churn, said.rows.churned, halves(said.rows)
-    method, losses = choose_method(p, y, said.rows.as_of, mine)
+def _cross_calibrated(held_out: HeldOutPredictions) -> _Calibrated:
+    """The same where each half of the customers calibrates the other."""
+    p, y, mine = held_out.churn, held_out.rows.churned, halves(held_out.rows)
+    method, losses = choose_method(p, y, held_out.rows.as_of, mine)
     probability = np.empty(len(y))
     for side in (mine, ~mine):
         probability[side] = fit_calibration(method, p[~side], y[~side])(p[side])
     return _Calibrated(probability, fit_calibration(method, p, y), {**losses})
 
 
-def _verdict(
-    recipe: TrainingPipeline,
+def _evaluation(
+    pipeline: TrainingPipeline,
     level: Level,
     middle: HeldOutPredictions,
     last: HeldOutPredictions,
@@ -206,11 +231,57 @@ def _verdict(
     shapes: Mapping[str, float],
     contacts: int,
 ) -> Evaluation:
-    rows, y, probability = last.rows, last.rows.churned, calibrated.probability
+    """Every figure of the test; `middle` are the predictions for the calibration dates, `last` the test's."""
+    rows, probability, seed = last.rows, calibrated.probability, pipeline.settings.seed
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
-    test = HeldOutOutcomes(y, customers.astype(np.int64), rows.as_of, contacts)
-    figures = churn_metrics(probability, last.rivals, test, seed=recipe.settings.seed)
-    raw = churn_metrics(last.churn, {}, test, seed=recipe.settings.seed)
+    test = HeldOutOutcomes(rows.churned, customers.astype(np.int64), rows.as_of, contacts)
+    now, then = pipeline.tier_now(rows), pipeline.tier_next(rows)
+    scale, value = 1.0, last.value
+    if value is not None and middle.value is not None:
+        value, scale = value * _scale(middle), _scale(middle, last)
+
+    figures = _churn_figures(pipeline, middle, last, calibrated, shapes, test)
+    quiet = quiet_days(rows.matrix, rows.columns, pipeline.churn)
+    figures |= list_figures(probability, test, quiet, seed=seed)
+    figures |= _tier_figures(pipeline, last, probability, now, then, test)
+    if value is not None and middle.value is not None:
+        figures |= _value_figures(pipeline, rows, value, test)
+    by_order = of_order("churn_probability", figures)
+    if value is not None:
+        at_risk = value_at_risk(probability, value)
+        found = purity_figures(at_risk, test, seed=seed) | list_figures(at_risk, test, quiet, seed=seed)
+        by_order |= of_order("value_at_risk", found)
+
+    return Evaluation(
+        level=level,
+        figures=figures,
+        list_figures=by_order,
+        calibration=calibrated.calibration,
+        value_scale=scale,
+        base_rate=float(rows.churned.mean()),
+        rows=rows,
+        probability=probability,
+        rivals=last.rivals,
+        tier_now=now,
+        tier_next=then,
+        tier_predicted=last.tier.argmax(axis=1).astype(np.int8),
+        value_predicted=value,
+        sample=rows.matrix[_sample(rows)],
+    )
+
+
+def _churn_figures(
+    pipeline: TrainingPipeline,
+    middle: HeldOutPredictions,
+    last: HeldOutPredictions,
+    calibrated: _Calibrated,
+    shapes: Mapping[str, float],
+    test: HeldOutOutcomes,
+) -> dict[str, float]:
+    """The metrics of the churn probabilities, before and after calibration, and of what was tried."""
+    seed, probability = pipeline.settings.seed, calibrated.probability
+    figures = churn_metrics(probability, last.rivals, test, seed=seed)
+    raw = churn_metrics(last.churn, {}, test, seed=seed)
     figures |= {
         f"uncalibrated/{metric}{end}": raw[f"{metric}{end}"]
         for metric in METRICS
@@ -218,60 +289,53 @@ def _verdict(
     }
     figures |= {f"calibration/{name}/log_loss": loss for name, loss in calibrated.losses.items()}
     figures |= {f"shape/{name}/log_loss": loss for name, loss in shapes.items()}
-    figures |= populations(middle.rows.churned, middle.churn, rows, last.churn, probability)
-    figures |= population_intervals(probability, test, seed=recipe.settings.seed)
-    quiet = quiet_days(rows.matrix, rows.columns, recipe.churn)
-    figures |= list_figures(probability, test, quiet, seed=recipe.settings.seed)
-    now, then = recipe.tier_now(rows), recipe.tier_next(rows)
-    predicted = last.tier.argmax(axis=1).astype(np.int8)
-    figures |= tier_figures(last.tier, last.tier_unchanged, now, then)
-    figures |= reliability_by_tier(now, probability, y, len(recipe.tiers.names))
-    figures |= reliability_by_segment(rows, probability, recipe.books)
-    figures |= reliability_intervals(
-        segments(rows, recipe.books), probability, test, seed=recipe.settings.seed
-    )
-    figures |= tier_intervals(
-        last.tier, last.tier_unchanged, now, then, probability, test, seed=recipe.settings.seed
-    )
-    scale, value = 1.0, last.value
-    if value is not None and middle.value is not None:
-        value = value * _scale(middle)
-        scale = _scale(middle, last)
-        figures |= {"value/power": recipe.value_power}
-        figures |= value_figures(rows, value, recipe.churn)
-        figures |= value_intervals(value, rows.value, test, seed=recipe.settings.seed)
-        before = as_before(rows, recipe.churn)
-        if before is not None:
-            ends = value_intervals(
-                before, rows.value, test, name="value/as_before", seed=recipe.settings.seed
-            )
-            figures |= {
-                name: end
-                for name, end in ends.items()
-                if name.removesuffix("_low").removesuffix("_high") in figures
-            }
-    chosen = np.argsort(
-        shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64))), kind="stable"
-    )[:SAMPLE]
-    return Evaluation(
-        level=level,
-        figures=figures,
-        calibration=calibrated.calibration,
-        value_scale=scale,
-        base_rate=float(y.mean()),
-        rows=rows,
-        probability=probability,
-        rivals=last.rivals,
-        tier_now=now,
-        tier_next=then,
-        tier_predicted=predicted,
-        value_predicted=value,
-        sample=rows.matrix[np.sort(chosen)],
-    )
+    figures |= populations(middle.rows.churned, middle.churn, last.rows, last.churn, probability)
+    return figures | population_intervals(probability, test, seed=seed)
+
+
+def _tier_figures(
+    pipeline: TrainingPipeline,
+    last: HeldOutPredictions,
+    probability: Floats,
+    now: NDArray[np.int8],
+    then: NDArray[np.int8],
+    test: HeldOutOutcomes,
+) -> dict[str, float]:
+    """The metrics of the next tier, and the reliability of the probabilities by tier and by segment."""
+    seed, rows = pipeline.settings.seed, last.rows
+    figures = tier_figures(last.tier, last.tier_unchanged, now, then)
+    figures |= reliability_by_tier(now, probability, rows.churned, len(pipeline.tiers.names))
+    figures |= reliability_by_segment(rows, probability, pipeline.books)
+    figures |= reliability_intervals(segments(rows, pipeline.books), probability, test, seed=seed)
+    return figures | tier_intervals(last.tier, last.tier_unchanged, now, then, probability, test, seed=seed)
+
+
+def _value_figures(
+    pipeline: TrainingPipeline, rows: LabelledRows, value: Floats, test: HeldOutOutcomes
+) -> dict[str, float]:
+    """The metrics of the expected values, against the spend of the period before."""
+    seed = pipeline.settings.seed
+    figures = {"value/power": pipeline.value_power} | value_figures(rows, value, pipeline.churn)
+    figures |= value_intervals(value, rows.value, test, seed=seed)
+    before = as_before(rows, pipeline.churn)
+    if before is not None:
+        ends = value_intervals(before, rows.value, test, name="value/as_before", seed=seed)
+        figures |= {
+            name: end
+            for name, end in ends.items()
+            if name.removesuffix("_low").removesuffix("_high") in figures
+        }
+    return figures
+
+
+def _sample(rows: LabelledRows) -> NDArray[np.int64]:
+    """int64[<=SAMPLE]: test rows for plots, chosen by a hash of customer and date."""
+    order = shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64)))
+    return np.sort(np.argsort(order, kind="stable")[:SAMPLE])
 
 
 def _scale(*parts: HeldOutPredictions) -> float:
-    """What makes the total right: spent ÷ foreseen, of those who stayed."""
+    """The factor that makes the total right: spent ÷ predicted, of those who stayed."""
     spent = sum(float(part.rows.value[~part.rows.churned].sum()) for part in parts)
-    said = sum(float(part.value[~part.rows.churned].sum()) for part in parts if part.value is not None)
-    return spent / said if spent > 0 and said > 0 else 1.0
+    predicted = sum(float(part.value[~part.rows.churned].sum()) for part in parts if part.value is not None)
+    return spent / predicted if spent > 0 and predicted > 0 else 1.0

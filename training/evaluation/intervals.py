@@ -1,4 +1,4 @@
-"""Intervals of the figures that `judge` does not draw: populations, tiers and value.
+"""Bootstrap intervals of the figures of populations, tiers, segments and value.
 
 Customers are resampled, not rows. Each figure is a ratio of sums over customers, so a resample costs one
 product; ranks are those of the whole test.
@@ -6,12 +6,13 @@ product; ranks are those of the whole test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import RESAMPLES, HeldOutOutcomes
+from training.evaluation.metrics import HeldOutOutcomes
+from training.statistics import bootstrap_intervals
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int8]
@@ -170,19 +171,5 @@ def _celled(outcomes: HeldOutOutcomes, cell: NDArray[np.int64], cells: int) -> F
 
 
 def _intervals(sums: Floats, figures: Callable[[Floats], dict[str, float]], seed: int) -> dict[str, float]:
-    drawn: dict[str, list[float]] = {}
-    for total in _totals(sums, seed):
-        for name, value in figures(total).items():
-            drawn.setdefault(name, []).append(float(value))
-    ends: dict[str, float] = {}
-    for name, values in drawn.items():
-        low, high = np.quantile(values, [0.025, 0.975])
-        ends |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    return ends
-
-
-def _totals(sums: Floats, seed: int) -> Iterator[Floats]:
-    """The sums of each resample."""
-    size, generator = len(sums), np.random.default_rng(seed)
-    for _ in range(RESAMPLES):
-        yield generator.multinomial(size, np.full(size, 1 / size)).astype(np.float64) @ sums
+    """`_low` and `_high` of figures that are computed from sums over customers."""
+    return bootstrap_intervals(lambda weight: figures(weight @ sums), len(sums), seed=seed)

@@ -1,52 +1,77 @@
-"""How a list would have worked on the test dates: whom it reached, how early, and how steady it was.
+"""Metrics of the at-risk list on the test dates: precision, leavers reached, lead time and stability.
 
-The list is that of the likeliest to leave, as many as can be contacted, whatever they are worth. A leaver is
-reached when they stood on it on some test date. The lead time counts from the first such date to the last
+The list holds as many customers as can be contacted, by value at risk or by probability; the figures in
+the bundle are those by probability, whatever customers are worth. A leaver is reached when they stood on the
+list on some test date. The lead time counts from the first such date to the last
 thing they did: positive while they were still coming, negative when they had gone already. It cannot exceed
 the span of the test, so more test dates show more of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from training.evaluation.metrics import RESAMPLES, HeldOutOutcomes
+from training.bundle.list_policy import ListOrder
+from training.evaluation.metrics import HeldOutOutcomes
 from training.labels.settings import Churn
+from training.statistics import bootstrap_intervals
 
 Floats = NDArray[np.float64]
 
+LIST_METRICS = (
+    "precision_at_capacity",
+    "lift_at_capacity",
+    "leavers_reached",
+    "leavers_reached_in_time",
+    "lead_days",
+    "list_stability",
+)
+
 
 def list_figures(
-    probability: Floats, outcomes: HeldOutOutcomes, days_since_last: Floats, *, seed: int = 0
+    measure: Floats, outcomes: HeldOutOutcomes, days_since_last: Floats, *, seed: int = 0
 ) -> dict[str, float]:
     """`leavers_reached`, `leavers_reached_in_time`, `lead_days` and `list_stability` with `_low` and `_high`.
 
+    `measure` is what the list is ordered by, float64[n]: the probability of leaving, or the value at risk.
     `days_since_last` is float64[n]: days from the customer's last activity to the row's as-of date; zero
     where a contract runs until its end.
     """
-    listed = outcomes.on_list(probability)
+    listed = outcomes.on_list(measure)
     lead, leaver = _lead(listed, outcomes, days_since_last)
     kept, places = _kept(listed, outcomes)
-    drawn: dict[str, list[float]] = {}
-    ones = np.ones(len(leaver))
-    point = _measured(ones, lead, leaver, kept, places)
-    generator = np.random.default_rng(seed)
-    size = len(leaver)
-    for _ in range(RESAMPLES):
-        weight = generator.multinomial(size, np.full(size, 1 / size)).astype(np.float64)
-        for name, value in _measured(weight, lead, leaver, kept, places).items():
-            drawn.setdefault(name, []).append(value)
-    figures: dict[str, float] = {}
-    for name, value in point.items():
-        values = np.array(drawn[name])
-        values = values[~np.isnan(values)]
-        low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
-        figures |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
-    return figures
+
+    def figures(weight: Floats) -> dict[str, float]:
+        return _measured(weight, lead, leaver, kept, places)
+
+    return figures(np.ones(len(leaver))) | bootstrap_intervals(figures, len(leaver), seed=seed)
+
+
+def purity_figures(measure: Floats, outcomes: HeldOutOutcomes, *, seed: int = 0) -> dict[str, float]:
+    """`precision_at_capacity` and `lift_at_capacity` of a list by this measure, with `_low` and `_high`.
+
+    Precision is the share of the list that left; lift is that share ÷ the share of all rows.
+    """
+    listed, left = outcomes.on_list(measure).astype(np.float64), outcomes.churned.astype(np.float64)
+    columns = (listed * left, listed, left, np.ones(len(left)))
+    sums = np.stack([np.bincount(outcomes.customers, column) for column in columns], axis=1)
+
+    def figures(weight: Floats) -> dict[str, float]:
+        hits, places, churners, rows = (float(total) for total in weight @ sums)
+        precision = _share(hits, places)
+        return {"precision_at_capacity": precision, "lift_at_capacity": _share(precision * rows, churners)}
+
+    return figures(np.ones(len(sums))) | bootstrap_intervals(figures, len(sums), seed=seed)
+
+
+def of_order(order: ListOrder, figures: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of the list among these figures, under names that say the order: `list_by_{order}/…`."""
+    names = [f"{metric}{end}" for metric in LIST_METRICS for end in ("", "_low", "_high")]
+    return {f"list_by_{order}/{name}": figures[name] for name in names if name in figures}
 
 
 def quiet_days(matrix: Floats, columns: Sequence[str], churn: Churn) -> Floats:

@@ -1,9 +1,4 @@
-"""How good probabilities are, with intervals that resample customers, not rows.
-
-A customer is in the test at several as-of dates, and their rows go in and out of a resample together.
-Differences between two models are taken within each resample, so their intervals are far narrower than
-those of the two figures.
-"""
+"""Metrics of churn probabilities on held-out outcomes (AUC, log loss, calibration error …) with intervals."""
 
 from __future__ import annotations
 
@@ -12,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.bundle.list_policy import on_list
+from training.statistics import RESAMPLES, bootstrap_intervals
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -26,14 +24,13 @@ METRICS = (
     "lift_at_capacity",
 )
 COMPARED = ("auc", "log_loss")
-RESAMPLES = 200
 BINS = 10
 """Equally full bins of predicted probability for the calibration error."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOutOutcomes:
-    """What happened to the customers of the test, and how many of them one list can hold."""
+    """The outcomes of the test rows, and how many customers one list can hold."""
 
     churned: Flags
     customers: NDArray[np.int64]
@@ -41,24 +38,18 @@ class HeldOutOutcomes:
     as_of: NDArray[np.int64]
     contacts: int
 
-    def on_list(self, probability: Floats) -> Flags:
-        """bool[n]: who would be approached: the likeliest `contacts` of each as-of date."""
-        chosen = np.zeros(len(probability), dtype=np.bool_)
-        for date in np.unique(self.as_of):
-            rows = np.flatnonzero(self.as_of == date)
-            chosen[rows[np.argsort(-probability[rows], kind="stable")[: self.contacts]]] = True
-        return chosen
+    def on_list(self, measure: Floats) -> Flags:
+        """bool[n]: the rows on the list of each as-of date, the largest of this measure first."""
+        return on_list(measure, self.as_of, self.contacts)
 
-    def resamples(self, count: int, seed: int) -> NDArray[np.float64]:
-        """float64[count, customers]: how often each customer is drawn."""
-        size = int(self.customers.max()) + 1
-        return (
-            np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), count).astype(np.float64)
-        )
+    @property
+    def people(self) -> int:
+        """How many customers there are."""
+        return int(self.customers.max(initial=-1)) + 1
 
 
 class WeightedMetrics:
-    """One model's probabilities on the test, ready to be weighed many times."""
+    """`METRICS` of one model on the test, for any weights of the rows."""
 
     def __init__(self, probability: Floats, outcomes: HeldOutOutcomes) -> None:
         p, y = probability, outcomes.churned.astype(np.float64)
@@ -112,26 +103,24 @@ def churn_metrics(
 
     Names: `auc`, `auc_low`, …; `baseline/recency/auc`, …; `difference/recency/auc`, … (model − baseline).
     """
-    measures = {"": WeightedMetrics(model, outcomes)} | {
+    models = {"": WeightedMetrics(model, outcomes)} | {
         name: WeightedMetrics(p, outcomes) for name, p in rivals.items()
     }
-    ones = np.ones(len(model))
-    weights = outcomes.resamples(resamples, seed)
-    drawn = {name: np.empty((resamples, len(METRICS))) for name in measures}
-    for draw, customers in enumerate(weights):
-        weight = customers[outcomes.customers]
-        for name, measure in measures.items():
-            drawn[name][draw] = measure(weight)
-    figures: dict[str, float] = {}
-    for name, measure in measures.items():
-        point = measure(ones)
-        prefix = f"baseline/{name}/" if name else ""
-        for place, metric in enumerate(METRICS):
-            figures |= _interval(prefix + metric, point[place], drawn[name][:, place])
-            if name and metric in COMPARED:
-                difference = measures[""](ones)[place] - point[place]
-                apart = drawn[""][:, place] - drawn[name][:, place]
-                figures |= _interval(f"difference/{name}/{metric}", difference, apart)
+
+    def measure(weight: Floats) -> dict[str, float]:
+        of_rows = weight[outcomes.customers]
+        measured = {name: one(of_rows) for name, one in models.items()}
+        figures: dict[str, float] = {}
+        for name, values in measured.items():
+            prefix = f"baseline/{name}/" if name else ""
+            for metric, own, value in zip(METRICS, measured[""], values, strict=True):
+                figures[prefix + metric] = float(value)
+                if name and metric in COMPARED:
+                    figures[f"difference/{name}/{metric}"] = float(own - value)
+        return figures
+
+    figures = measure(np.ones(outcomes.people))
+    figures |= bootstrap_intervals(measure, outcomes.people, seed=seed, count=resamples)
     figures["expected_calibration_error_noise"] = calibration_noise(model, outcomes, seed=seed)
     return figures
 
@@ -148,7 +137,7 @@ def calibration_noise(
     generator = np.random.default_rng(seed)
     errors = np.empty(draws)
     for draw in range(draws):
-        luck = generator.random(int(outcomes.customers.max()) + 1)[outcomes.customers]
+        luck = generator.random(outcomes.people)[outcomes.customers]
         gap = np.bincount(measure.bin, probability - (luck < probability))
         errors[draw] = np.abs(gap).sum() / len(probability)
     return float(errors.mean())
@@ -172,9 +161,3 @@ def rank_correlation(a: Floats, b: Floats) -> float:
     x, y = x - x.mean(), y - y.mean()
     scale = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / scale if scale > 0 else 0.0
-
-
-def _interval(name: str, point: float, drawn: Floats) -> dict[str, float]:
-    defined = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(defined, [0.025, 0.975]) if len(defined) else (np.nan, np.nan)
-    return {name: float(point), f"{name}_low": float(low), f"{name}_high": float(high)}

@@ -37,16 +37,9 @@ SHAPES: tuple[Shape, ...] = ("regression", "held", "blend", "trees")
 BLENDED: tuple[Shape, Shape] = ("trees", "regression")
 CHOSEN_BELOW = 1_000
 """Customers who left, and who stayed: with fewer of either the shape is chosen."""
-LOW_BELOW = 100
-"""With fewer of either the evidence is low."""
 FOLDS = 5
 MOST_ROWS = 5_000
 """Rows that the choice is made on."""
-
-
-def outcomes(rows: LabelledRows) -> int:
-    """How many customers left, or how many stayed, whichever are fewer."""
-    return min(len(np.unique(rows.keys[mine])) for mine in (rows.churned, ~rows.churned))
 
 
 def fit_shape_of(

@@ -37,9 +37,12 @@ with warnings.catch_warnings():
     from mlflow.tracking import MlflowClient
     from mlflow.types import ColSpec, DataType, Schema
 
+import pandas as pd
+
 from features.errors import ModelError, ModelFilesMissing
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
+from training.bundle.pyfunc import example_row
 from training.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -215,13 +218,14 @@ class Tracking:
             bundle.save(data)
             packed = Path(folder) / "model"
             with warnings.catch_warnings():
-                # The signature is given; MLflow asks for an example row all the same.
-                warnings.filterwarnings("ignore", "(?s).*An input example was not provided", UserWarning)
+                # MLflow 3.17 compares an index with a range, which pandas 3 deprecates.
+                warnings.filterwarnings("ignore", "Operation with range is deprecated", DeprecationWarning)
                 save_model(
                     packed,
                     loader_module="training.bundle.pyfunc",
                     data_path=str(data),
                     signature=_signature(bundle),
+                    input_example=pd.DataFrame([example_row(bundle)]),
                     pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
                 )
             client.log_model_artifacts(model.model_id, str(packed))
@@ -335,11 +339,18 @@ def _silent(error: Exception) -> ModelError:
 
 
 def _signature(bundle: Bundle) -> ModelSignature:
+    """Numbers as double and details as text, as `kizuna features` writes them."""
+    details = frozenset(bundle.catalog.detail_columns)
     outputs = ["churn_probability", *(f"tier_{name}" for name in bundle.tiers.names)]
     if bundle.models.value is not None:
         outputs.append("expected_value")
     return ModelSignature(
-        Schema([ColSpec(DataType.double, column, required=False) for column in bundle.catalog.columns]),
+        Schema(
+            [
+                ColSpec(DataType.string if column in details else DataType.double, column, required=False)
+                for column in bundle.catalog.columns
+            ]
+        ),
         Schema([ColSpec(DataType.double, column) for column in outputs]),
     )
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from training.statistics import RESAMPLES, cluster_resamples, percentile_interval
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -29,7 +30,6 @@ Flags = NDArray[np.bool_]
 INK, MODEL, QUIET, LINE = "#26323d", "#0b6e8f", "#9aa7b1", "#e3e8ec"
 RIVALS = ("#d1495b", "#e9a23b", "#7a6fb0", "#5b8c5a", "#a0785a")
 BINS = 10
-RESAMPLES = 200
 POINTS = 400
 """Points a curve is drawn with, however many rows there are."""
 
@@ -286,18 +286,14 @@ def _bin_intervals(
 ) -> tuple[Floats, Floats]:
     """The 95 % interval of the share that left in each bin, customers resampled."""
     numbers = np.unique(customers, return_inverse=True)[1]
-    people = int(numbers.max()) + 1
-    generator = np.random.default_rng(0)
-    shares = np.full((RESAMPLES, size), np.nan)
-    for draw in range(RESAMPLES):
-        weight = np.bincount(generator.integers(0, people, people), minlength=people)[numbers]
+    shares = np.zeros((RESAMPLES, size))
+    for share, of_customers in zip(shares, cluster_resamples(int(numbers.max()) + 1), strict=True):
+        weight = of_customers[numbers]
         total = np.bincount(bins, weight, minlength=size)
         left = np.bincount(bins, weight * churned, minlength=size)
-        np.divide(left, total, out=shares[draw], where=total > 0)
-    empty = np.isnan(shares).all(axis=0)
-    shares[:, empty] = 0.0
-    low, high = np.nanquantile(shares, [0.025, 0.975], axis=0)
-    return low, high
+        share[:] = np.divide(left, total, out=np.full(size, np.nan), where=total > 0)
+    ends = np.array([percentile_interval(share) for share in shares.T])
+    return np.nan_to_num(ends[:, 0]), np.nan_to_num(ends[:, 1])
 
 
 def _reached(probability: Floats, churned: Flags, depth: Floats) -> Floats:

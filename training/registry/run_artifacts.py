@@ -44,7 +44,7 @@ def upload_run_artifacts(
 ) -> None:
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
-    run.log_metrics({**bundle.figures, **gate_figures(decision)})
+    run.log_metrics({**bundle.figures, **evidence.list_figures, **gate_figures(decision)})
     _datasets(run, bundle, evidence)
     run.tag(
         {
@@ -58,10 +58,10 @@ def upload_run_artifacts(
         }
         | tags
     )
-    run.describe(summary(bundle, decision))
+    run.describe(summary(bundle, decision, evidence.list_figures))
     run.log_figures(drawn(bundle, evidence))
     run.log_texts(
-        cards(bundle, decision)
+        cards(bundle, decision, evidence.list_figures)
         | {
             "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1, sort_keys=True),
             "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),

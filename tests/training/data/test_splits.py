@@ -39,7 +39,7 @@ def test_no_label_of_a_role_reaches_into_the_next_role(
     assert found.labelled == (whole if len(whole) >= PER_HORIZON else found.every)
     assert found.labelled[-1] + reach <= day(days)
     assert list(found.labelled) == sorted(set(found.labelled))
-    if found.evidence == "normal":
+    if not found.cross_fitted:
         assert found.fit[-1] + reach <= found.calibrate[0]
         assert found.calibrate[-1] + reach <= found.test[0]
         assert found.test[-1] == found.labelled[-1]
@@ -69,8 +69,8 @@ def test_a_horizon_of_a_few_days_still_has_daily_dates() -> None:
 
 
 def test_too_little_history_for_three_roles_is_low_evidence_not_silence() -> None:
-    assert temporal_splits(day(0), day(100), MONTHLY, UTC).evidence == "low"
-    assert temporal_splits(day(0), day(200), MONTHLY, UTC).evidence == "normal"
+    assert temporal_splits(day(0), day(100), MONTHLY, UTC).cross_fitted
+    assert not temporal_splits(day(0), day(200), MONTHLY, UTC).cross_fitted
 
 
 def test_too_little_history_for_one_date_says_which_dates_are_needed() -> None:
@@ -109,7 +109,7 @@ def test_a_horizon_near_a_year_asks_on_the_same_day_of_the_year() -> None:
 def test_dates_with_less_history_help_out_but_do_not_teach_where_others_fill_a_horizon() -> None:
     quarterly = replace(MONTHLY, active_days=365, horizon=Horizon(90))
     found = temporal_splits(day(0), day(647), quarterly, UTC)
-    assert found.evidence == "normal"
+    assert not found.cross_fitted
     assert found.labelled[0] >= day(365) > found.every[0] >= day(182)
     assert set(found.labelled) < set(found.every)
     assert a_year_before(found.answers, found.every, quarterly)

@@ -148,7 +148,7 @@ def test_recency_foresees_less_the_earlier_it_is_asked(tmp_path: Path, rng: np.r
 def test_dates_are_those_of_the_training(tmp_path: Path, rng: np.random.Generator) -> None:
     _, inventory, diagnosis = examined(tmp_path, pausing(rng), horizon_days=10, active_days=20)
     one = next(one for one in diagnosis.candidates if one.configured)
-    assert one.calendar.evidence == "normal"
+    assert not one.calendar.cross_fitted
     assert set(one.measured) <= set(one.calendar.labelled)
     assert one.measured[-1] == one.calendar.labelled[-1] <= inventory.newest - 10 * DAY
 
@@ -259,14 +259,14 @@ def candidate(
     came_back: float | None = 0.3,
     base_rate: float = 0.2,
     cohort: float = 1000.0,
-    evidence: str = "normal",
+    cross_fitted: bool = False,
     churn: Churn = INACTIVITY,
 ) -> ChurnCandidate:
     dates = (day(100), day(101))
     return ChurnCandidate(
         churn=replace(churn, horizon=Horizon(days), active_days=2 * days),
         configured=False,
-        calendar=TemporalSplits(dates, dates, dates, dates, evidence, dates, day(102)),  # type: ignore[arg-type]
+        calendar=TemporalSplits(dates, dates, dates, dates, cross_fitted, dates, day(102)),
         measured=dates,
         cohort=cohort,
         churned=cohort * base_rate,
@@ -291,7 +291,7 @@ def test_where_most_come_back_the_one_with_fewest_is_chosen() -> None:
 
 def test_thin_or_one_sided_or_short_evidence_is_chosen_only_where_nothing_else_is() -> None:
     sound = candidate(30, came_back=0.8)
-    thin, low = candidate(60, cohort=100), candidate(90, evidence="low")
+    thin, low = candidate(60, cohort=100), candidate(90, cross_fitted=True)
     everyone = candidate(7, base_rate=0.9)
     assert choose([everyone, sound, thin, low]) is sound
     assert choose([thin, low]) is low

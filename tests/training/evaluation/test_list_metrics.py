@@ -7,8 +7,9 @@ import pytest
 
 from features.timeline import DAY
 from tests.training.trained import CHURN
-from training.evaluation.list_metrics import list_figures, quiet_days
-from training.evaluation.metrics import HeldOutOutcomes
+from training.bundle.list_policy import default_order, on_list, value_at_risk
+from training.evaluation.list_metrics import list_figures, of_order, purity_figures, quiet_days
+from training.evaluation.metrics import HeldOutOutcomes, churn_metrics
 from training.labels.settings import Churn
 
 
@@ -72,3 +73,35 @@ def test_days_of_quiet_are_those_since_the_last_activity_that_counts() -> None:
     assert quiet_days(matrix[:1], columns, CHURN).tolist() == [5.0]
     contract = Churn.from_json(CHURN.to_json() | {"type": "contract"})
     assert quiet_days(matrix, columns, contract).tolist() == [0.0, 0.0]
+
+
+def test_the_two_orders_of_the_list_have_metrics_of_their_own() -> None:
+    # Ann is the likeliest to leave and spends little; Bob is less likely and spends much.
+    rows = [(0, 0, True), (1, 0, False), (2, 0, False)]
+    probability, value = np.array([0.9, 0.6, 0.1]), np.array([1.0, 100.0, 10.0])
+    by_probability = purity_figures(probability, outcomes(rows))
+    by_value = purity_figures(value_at_risk(probability, value), outcomes(rows))
+    assert by_probability["precision_at_capacity"] == 1.0
+    assert by_probability["lift_at_capacity"] == pytest.approx(3.0)
+    assert by_value["precision_at_capacity"] == 0.0
+    assert of_order("value_at_risk", by_value)["list_by_value_at_risk/precision_at_capacity"] == 0.0
+
+
+def test_the_metrics_by_probability_are_those_of_the_model(rng: np.random.Generator) -> None:
+    p = rng.random(400)
+    rows = [(who // 2, who % 2, bool(left)) for who, left in enumerate(rng.random(400) < p)]
+    model, purity = (
+        churn_metrics(p, {}, outcomes(rows, 50), seed=3),
+        purity_figures(p, outcomes(rows, 50), seed=3),
+    )
+    assert set(purity) < set(model)
+    for name, value in purity.items():
+        assert value == pytest.approx(model[name])
+
+
+def test_where_there_are_amounts_the_list_is_by_value_at_risk_and_ties_keep_their_order() -> None:
+    assert default_order(amounts=True) == "value_at_risk"
+    assert default_order(amounts=False) == "churn_probability"
+    measure, dates = np.array([2.0, 2.0, 5.0, np.nan, 1.0]), np.array([0, 0, 0, 1, 1])
+    assert on_list(measure, dates, 2).tolist() == [True, False, True, True, True]
+    assert on_list(measure, dates, 1).tolist() == [False, False, True, False, True]

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from features.errors import ModelError
+from features.errors import DataError, ModelError
 from tests.experiments import URI, experiments
 from tests.training.trained import bundle, like, rows
 from training.bundle.model_bundle import Bundle
@@ -45,6 +45,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tracking.run("until 2018-01-01") as run:
         assert tracking.register(run, like(bundle(), data_version="events-8")) == "2"
     return folder
+
+
+def table_of(matrix: np.ndarray) -> pd.DataFrame:
+    """The rows as `kizuna features` writes them: details as text, one of them unknown to the code book."""
+    table = pd.DataFrame(matrix, columns=list(bundle().catalog.columns))
+    for column in bundle().catalog.detail_columns:
+        names = [*bundle().priors.code_book[column], "never seen before"]
+        table[column] = [None if np.isnan(code) else names[int(code)] for code in table[column]]
+    return table
 
 
 @pytest.fixture
@@ -92,7 +101,7 @@ def test_figures_and_texts_are_artifacts_of_the_run(mlflow_of) -> None:
 def test_the_champion_loaded_by_mlflow_gives_the_probabilities_of_the_bundle(mlflow_of) -> None:
     matrix = rows(50, seed=5)
     model = mlflow_of.pyfunc.load_model("models:/churn@champion")
-    said = model.predict(pd.DataFrame(matrix, columns=list(bundle().catalog.columns)))
+    said = model.predict(table_of(matrix))
     expected = bundle().predict(matrix)
     assert np.array_equal(said["churn_probability"], expected.churn_probability)
     assert np.array_equal(said["tier_devoted"], expected.tier_probabilities[:, -1])
@@ -101,17 +110,37 @@ def test_the_champion_loaded_by_mlflow_gives_the_probabilities_of_the_bundle(mlf
 
 def test_columns_in_another_order_give_the_same_probabilities(mlflow_of) -> None:
     matrix = rows(20, seed=6)
-    table = pd.DataFrame(matrix, columns=list(bundle().catalog.columns))
+    table = table_of(matrix)
     model = mlflow_of.pyfunc.load_model("models:/churn@champion")
     said = model.predict(table[table.columns[::-1]])
     assert np.array_equal(said["churn_probability"], bundle().predict(matrix).churn_probability)
 
 
-def test_the_signature_asks_for_doubles_by_name(mlflow_of) -> None:
+def test_the_signature_asks_for_doubles_and_for_details_as_text_by_name(mlflow_of) -> None:
     signature = mlflow_of.models.get_model_info("models:/churn@champion").signature
     assert signature.inputs.input_names() == list(bundle().catalog.columns)
-    assert {str(kind) for kind in signature.inputs.input_types()} == {"DataType.double"}
+    texts = {one.name for one in signature.inputs.inputs if str(one.type) == "DataType.string"}
+    assert texts == set(bundle().catalog.detail_columns) != set()
+    assert {str(kind) for kind in signature.inputs.input_types()} == {"DataType.double", "DataType.string"}
     assert signature.outputs.input_names()[0] == "churn_probability"
+
+
+def test_the_model_comes_with_an_example_that_it_can_predict(mlflow_of) -> None:
+    model = mlflow_of.pyfunc.load_model("models:/churn@champion")
+    example = model.input_example
+    assert list(example.columns) == list(bundle().catalog.columns)
+    assert example["purchase_count_30d"].item() == bundle().typical["purchase_count_30d"]
+    assert 0.0 < model.predict(example)["churn_probability"].item() < 1.0
+
+
+def test_a_table_without_a_feature_is_refused_by_its_name(mlflow_of) -> None:
+    model = mlflow_of.pyfunc.load_model("models:/churn@champion")
+    with pytest.raises(DataError) as refusal:
+        model.predict(table_of(rows(3, seed=5)).drop(columns="purchase_count_30d"))
+    assert str(refusal.value) == (
+        f"cannot predict from this table: 1 of the {len(bundle().catalog.columns)} features are missing, "
+        "such as 'purchase_count_30d'. Write the table with `kizuna features`."
+    )
 
 
 def test_nothing_that_mlflow_keeps_is_a_pickle(project: Path) -> None:

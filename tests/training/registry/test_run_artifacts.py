@@ -27,6 +27,7 @@ def evidence() -> Evaluation:
     return Evaluation(
         level="normal",
         figures=seen.figures,
+        list_figures={},
         calibration=Calibration(),
         value_scale=1.0,
         base_rate=0.3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from features.timeline import Timeline
@@ -38,8 +38,14 @@ class Writer:
 
     place: Literal[0, 1] = 0
 
-    def __init__(self, bundle: Bundle, decision: GateDecision | None) -> None:
-        self.bundle, self.decision, self.figures = bundle, decision, bundle.figures
+    def __init__(
+        self,
+        bundle: Bundle,
+        decision: GateDecision | None,
+        list_figures: Mapping[str, float] | None = None,
+    ) -> None:
+        self.bundle, self.decision = bundle, decision
+        self.figures = {**bundle.figures, **(list_figures or {})}
         self.timeline = Timeline(bundle.timezone)
         self.trained = f"{self.timeline.local(bundle.trained_until):%Y-%m-%d %H:%M}"
         self.calendar: dict[str, list[str]] = dict(bundle.settings.get("calendar", {}))

@@ -8,6 +8,9 @@ from features.catalog.display_names import kind_words
 from training.registry.model_card.figures import Writer
 from training.registry.model_card.html import Section
 
+BY_VALUE = "list_by_value_at_risk"
+"""Where the metrics of the list by value at risk begin; the plain names are those by probability."""
+
 
 class English(Writer):
     def question(self) -> str:
@@ -51,6 +54,19 @@ class English(Writer):
             )
         if "list_stability" in self.figures:
             yield f"{self.share('list_stability')} of a list stood on the one before."
+        if f"{BY_VALUE}/precision_at_capacity" in self.figures:
+            contacts = self.bundle.settings.get("contacts", 0)
+            reached, in_time, stable = (
+                self.share(f"{BY_VALUE}/{name}")
+                for name in ("leavers_reached", "leavers_reached_in_time", "list_stability")
+            )
+            yield (
+                f"The list people see is ordered by value at risk: of its first {contacts:,} "
+                f"{self.share(f'{BY_VALUE}/precision_at_capacity')} left, "
+                f"{self.interval(f'{BY_VALUE}/lift_at_capacity', 1)} times as many as of a list at random. "
+                f"{reached} of those who left were on it on some test date, {in_time} while they were still "
+                f"coming; {stable} of it stood on the one before."
+            )
 
     def verdict(self) -> Iterator[str]:
         if self.decision is not None:
@@ -171,6 +187,16 @@ class Japanese(Writer):
             )
         if "list_stability" in self.figures:
             yield f"リストの{self.share('list_stability')}は前回のリストにも載っていた顧客です。"
+        if f"{BY_VALUE}/precision_at_capacity" in self.figures:
+            yield (
+                f"実際に表示されるリストはリスク金額の順です。その上位"
+                f"{self.bundle.settings.get('contacts', 0):,}人では"
+                f"{self.share(f'{BY_VALUE}/precision_at_capacity')}が離反（無作為に選ぶ場合の"
+                f"{self.interval(f'{BY_VALUE}/lift_at_capacity', 1)}倍）。離反した顧客の"
+                f"{self.share(f'{BY_VALUE}/leavers_reached')}が評価日のいずれかで載り、"
+                f"{self.share(f'{BY_VALUE}/leavers_reached_in_time')}は最後の利用より前に載っていました。"
+                f"{self.share(f'{BY_VALUE}/list_stability')}は前回のリストにも載っていた顧客です。"
+            )
 
     def sections(self) -> Iterator[Section]:
         bundle, figures, churn = self.bundle, self.figures, self.bundle.churn

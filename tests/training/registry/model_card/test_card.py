@@ -88,6 +88,27 @@ def test_the_card_says_what_is_predicted_of_whom_and_from_what(files: dict[str, 
     assert "that calibrated: 2017-09-01; that judged: 2017-11-01." in files["model_card.en.md"]
 
 
+def test_the_card_tells_the_list_by_value_at_risk_from_that_by_probability() -> None:
+    by_value = {
+        "list_by_value_at_risk/precision_at_capacity": 0.35,
+        "list_by_value_at_risk/lift_at_capacity": 1.5,
+        "list_by_value_at_risk/leavers_reached": 0.5,
+        "list_by_value_at_risk/leavers_reached_in_time": 0.4,
+        "list_by_value_at_risk/list_stability": 0.9,
+    }
+    decision = decide_promotion(bundle(), EVIDENCE, None)
+    files = cards(judged(), decision, by_value)
+    sentence = (
+        "The list people see is ordered by value at risk: of its first 0 35% left, 1.5 times as many as of a "
+        "list at random. 50% of those who left were on it on some test date, 40% while they were still "
+        "coming; 90% of it stood on the one before."
+    )
+    assert sentence in files["model_card.en.md"]
+    assert sentence in summary(judged(), decision, by_value)
+    assert "実際に表示されるリストはリスク金額の順です。その上位0人では35%が離反" in files["model_card.ja.md"]
+    assert "value at risk" not in cards(judged(), decision)["model_card.en.md"]
+
+
 def test_the_card_says_whom_the_list_reached_and_how_early(files: dict[str, str]) -> None:
     assert (
         "- 80% (75%–85%) of those who left were among them on some test date, 60% while they were still "

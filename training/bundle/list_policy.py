@@ -1,0 +1,42 @@
+"""Who is on the at-risk list: the order of its customers, and how many of them it holds.
+
+The list that people see and the evaluation of a model both take the order from here, so that the list's
+metrics describe the list that is shown. Where events carry amounts the default list is by value at risk
+(churn probability × expected value), else by churn probability.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ListOrder = Literal["value_at_risk", "churn_probability"]
+
+
+def default_order(*, amounts: bool) -> ListOrder:
+    """The order of a list for which none is asked."""
+    return "value_at_risk" if amounts else "churn_probability"
+
+
+def value_at_risk(churn_probability: Floats, expected_value: Floats) -> Floats:
+    """float64[n]: the spend over the horizon that is expected to be lost; NaN where a part is unknown."""
+    risk: Floats = churn_probability * expected_value
+    return risk
+
+
+def ranking(measure: Floats) -> NDArray[np.int64]:
+    """int64[n]: rows by falling measure, ties in the order of the rows, NaN last."""
+    return np.argsort(-measure, kind="stable")
+
+
+def on_list(measure: Floats, as_of: NDArray[np.int64], contacts: int) -> NDArray[np.bool_]:
+    """bool[n]: whether a row is among the first `contacts` of its as-of date by this measure."""
+    listed = np.zeros(len(measure), dtype=np.bool_)
+    for date in np.unique(as_of):
+        rows = np.flatnonzero(as_of == date)
+        listed[rows[ranking(measure[rows])[:contacts]]] = True
+    return listed

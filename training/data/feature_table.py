@@ -1,0 +1,123 @@
+"""The features of a cohort as a table: the rows that the champion reads, or that a training would.
+
+Where the champion was trained with the present settings, its columns are computed with its own catalogue and
+priors: the file gives, through the bundle or through `mlflow.pyfunc`, the scores of `kizuna score`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from features.catalog.definitions import Catalog, FeatureSettings, Indicator, catalog
+from features.engine.snapshot import Priors, snapshot, texts
+from features.errors import DataError
+from features.event_store import EventStore
+from features.events.history import History
+from features.execution.local import map_partitions
+from features.timeline import Timeline
+from training.bundle.model_bundle import Bundle
+from training.data.priors import learn_priors
+from training.labels.cohort import cohort
+from training.labels.settings import Churn
+
+_Part = tuple[Catalog, Priors, tuple[str, ...]]
+"""A catalogue, its priors, and which of its columns are wanted."""
+
+
+def cohort_feature_table(
+    store: EventStore,
+    indicators: Sequence[Indicator],
+    settings: FeatureSettings,
+    churn: Churn,
+    timeline: Timeline,
+    as_of: int,
+    champion: Bundle | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> pa.Table:
+    """`customer_id` and one column per feature, details as text; one row for each customer of the cohort.
+
+    The columns that the champion has come first, with its priors, where it was trained with these settings.
+    The others are computed with priors learned from what was known at the as-of date.
+    """
+    store = store.pinned()
+    kinds = map_partitions(store, _KindNames, until=as_of, columns=frozenset()).kinds
+    present = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach)
+    parts: list[_Part] = []
+    if champion is not None and _fits(champion, present, settings, churn, timeline):
+        parts.append((champion.catalog, champion.priors, champion.catalog.columns))
+    known = {column for _, _, columns in parts for column in columns}
+    rest = tuple(column for column in present.columns if column not in known)
+    if rest:
+        learned = learn_priors(store, present, timeline, as_of, until=as_of)
+        parts.append((present, learned, rest))
+
+    new = partial(_FeatureTables, store, parts, churn, timeline, as_of)
+    tables = map_partitions(store, new, "computing features", until=as_of, progress=progress).tables
+    table = pa.concat_tables(tables)
+    if table.num_rows == 0:
+        raise DataError(
+            f"cannot compute features as of {timeline.name(as_of)}: no customer then could still leave. "
+            "Give another date with --as-of, or ingest more events with `kizuna ingest`."
+        )
+    return table
+
+
+def _fits(
+    champion: Bundle, present: Catalog, settings: FeatureSettings, churn: Churn, timeline: Timeline
+) -> bool:
+    """Whether the champion was trained with these settings; only kinds of event seen since may differ."""
+    return (
+        champion.catalog.indicators == present.indicators
+        and champion.settings.get("features") == settings.model_dump(mode="json")
+        and champion.churn == churn
+        and champion.timezone == timeline.timezone
+    )
+
+
+@dataclass
+class _KindNames:
+    """The kinds of event that there are."""
+
+    kinds: set[str] = field(default_factory=set)
+
+    def add(self, history: History) -> None:
+        self.kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
+
+    def merge(self, other: _KindNames) -> None:
+        self.kinds |= other.kinds
+
+
+@dataclass
+class _FeatureTables:
+    """The features of each bucket's cohort: numbers, and details as text."""
+
+    store: EventStore
+    parts: Sequence[_Part]
+    churn: Churn
+    timeline: Timeline
+    as_of: int
+    tables: list[pa.Table] = field(default_factory=list)
+
+    def add(self, history: History) -> None:
+        keys = cohort(history, self.churn, self.as_of)
+        dates = np.full(len(keys), self.as_of, dtype=np.int64)
+        columns: dict[str, pa.Array] = {"customer_id": self.store.customers.names(keys)}
+        for definitions, priors, names in self.parts:
+            matrix = snapshot(history, definitions, self.timeline, keys, dates, priors).matrix
+            details = texts(history, definitions, self.timeline, keys, dates)
+            place = {column: at for at, column in enumerate(definitions.columns)}
+            columns |= {
+                name: pa.array(details[name], pa.string())
+                if name in details
+                else pa.array(np.ascontiguousarray(matrix[:, place[name]]))
+                for name in names
+            }
+        self.tables.append(pa.table(columns))
+
+    def merge(self, other: _FeatureTables) -> None:
+        self.tables += other.tables
