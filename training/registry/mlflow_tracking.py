@@ -44,6 +44,7 @@ from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.bundle.pyfunc import example_row
 from training.evaluation.metrics import METRICS
+from training.registry.artifact_locations import relocate_artifacts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,13 +169,18 @@ class Run:
 class Tracking:
     """The experiments of one project and its registered models.
 
-    `uri` is MLflow's tracking address; a relative SQLite path starts at the project folder.
+    `uri` is MLflow's tracking address; a relative SQLite path starts at the project folder. Addresses in a
+    SQLite database inside the project follow the project when it is moved, copied or restored.
     """
 
     def __init__(self, uri: str, folder: Path, *, project: str | None = None) -> None:
         self.folder = folder.resolve()
         self.uri = _absolute(uri, self.folder)
         self.project = project or self.folder.name or "kizuna"
+        self._named_by_folder = project is None
+        database = _database(self.uri)
+        if database is not None:
+            relocate_artifacts(database, self.folder)
 
     @contextmanager
     def run(
@@ -327,6 +333,11 @@ class Tracking:
         if known is not None:
             return str(known.experiment_id)
         artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if _database(self.uri) else None
+        if self._named_by_folder and artifacts:  # in a moved project runs go on in the experiment they are in
+            for earlier in client.search_experiments(order_by=["creation_time ASC"]):
+                if earlier.artifact_location == artifacts:
+                    client.rename_experiment(earlier.experiment_id, self.project)
+                    return str(earlier.experiment_id)
         tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT_RUNS}
         return str(client.create_experiment(self.project, artifact_location=artifacts, tags=tags))
 
