@@ -13,7 +13,9 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.definitions import Catalog, FeatureSettings, Indicator, catalog
+from features.catalog.defaults import catalog
+from features.catalog.definitions import Catalog, Indicator
+from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, snapshot, texts
 from features.errors import DataError
 from features.event_store import EventStore

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.catalog.definitions import FeatureSettings
+from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from serving.scoring.batch import score_customers
 from tests.experiments import URI, experiments
