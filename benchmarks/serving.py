@@ -32,6 +32,7 @@ from features.engine.snapshot import snapshot
 from features.timeline import Timeline, from_instant
 from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
+from serving.schemas.json_text import to_json
 from serving.schemas.requests import LiveCustomer
 from serving.scoring.live import history_of
 
@@ -52,8 +53,8 @@ def prepare(project: Path, folder: Path) -> dict[str, list[bytes]]:
     facts = replies.scores.facts
     keys = replies.scores.answers.key[replies.scores.cohort][:CUSTOMERS]
     names = replies.customers.names(keys).to_pylist()
-    answers = {one["customer_id"]: one for one in replies.of(names, "en")["customers"]}
-    (folder / "answers.json").write_text(json.dumps(answers))
+    answers = {one.customer_id: vars(one) for one in replies.of(names, "en").customers}
+    (folder / "answers.json").write_text(to_json(answers))
     for name, text in replies.bundle.files().items():
         (folder / name).write_text(text)
     live, as_of = [], from_instant(facts.as_of).isoformat()

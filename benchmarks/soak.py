@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.serving import kizuna, memory, started
 from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
+from serving.schemas.json_text import to_json
 from serving.scoring.batch import score
 from serving.state.active_model import import_bundle, in_use
 from serving.state.score_file import save
@@ -63,7 +64,7 @@ class Truth:
 
     def _note(self, replies: ScoreReader) -> None:
         for one in self.names:
-            said = replies.of([one], "en")
+            said = json.loads(to_json(replies.of([one], "en")))
             self.right[said["model_version"], one] = said
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
 from features.timeline import Timeline
-from serving.actions.playbook import PREFERRED, LoyaltyProgramme, Playbook, PlaybookFile, parse
+from serving.actions.playbook import PREFERRED, LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
 from serving.schemas.terms import HOOKS, NO_RULE, OPEN, OUTCOMES, SOON, STAGES
 from serving.state.atomic_write import in_one_step
 
@@ -104,7 +104,7 @@ class StoredPlan:
         places: list[int] = self.table.column("place").to_numpy()[rows].tolist()
         return places
 
-    def rule_of(self, number: int) -> Any:
+    def rule_of(self, number: int) -> PlaybookRule | None:
         return None if number == NO_RULE else self.playbook.rules[number]
 
     def programme_of(self, number: int | None) -> LoyaltyProgramme | None:

@@ -32,7 +32,6 @@ from serving.api.pages import page_routes
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
 from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.schemas.requests import Shape
-from serving.schemas.responses import ReportReply
 
 PATHS = frozenset({*ENDPOINTS, CSV, "/", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"})
 """The paths that are answered here, each with its own counts."""
@@ -107,8 +106,7 @@ class HotCall:
 
         def work() -> bytes:
             reply = endpoint.answer(state, actor, parse(endpoint.request, content))
-            if not isinstance(reply, ReportReply):
-                self._metrics.count_customers(reply)
+            self._metrics.count_customers(reply)
             return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
 
         stores = b'"append"' in content or b'"stored"' in content

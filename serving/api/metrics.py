@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
+
+from serving.schemas.responses import AtRiskReply, ExplainReply, PredictReply, ScoreReply
 
 if TYPE_CHECKING:
     from prometheus_client import Counter as PrometheusCounter
     from prometheus_client import Histogram
 
     from serving.api.live_state import ServiceState
-    from serving.lists.customer_view import Reply
+    from serving.schemas.responses import Answer, ListedCustomer, ScoredCustomer
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 MOST_COUNTED = 1_000
@@ -57,15 +60,20 @@ class ServiceMetrics:
             histogram = self._histograms.setdefault(path, self._seconds.labels(path))
         histogram.observe(seconds)
 
-    def count_customers(self, reply: Reply) -> None:
+    def count_customers(self, answer: Answer) -> None:
         """Count the customers of an answer by tier."""
-        customers = reply.get("customers") or ([reply["customer"]] if "customer" in reply else [])
-        model = reply["model_version"]
-        if len(customers) == 1:
-            self._child(self._scores, customers[0]["tier"] or "none", model).inc()
+        customers: Sequence[ScoredCustomer | ListedCustomer]
+        if isinstance(answer, ExplainReply):
+            customers = [answer.customer]
+        elif isinstance(answer, ScoreReply | AtRiskReply | PredictReply):
+            customers = answer.customers
+        else:
             return
-        for tier, count in Counter(one["tier"] for one in customers[:MOST_COUNTED]).items():
-            self._child(self._scores, tier or "none", model).inc(count)
+        if len(customers) == 1:
+            self._child(self._scores, customers[0].tier or "none", answer.model_version).inc()
+            return
+        for tier, count in Counter(one.tier for one in customers[:MOST_COUNTED]).items():
+            self._child(self._scores, tier or "none", answer.model_version).inc(count)
 
     def count_swap(self) -> None:
         """Count new scores, a new plan or a new champion that is in use from now on."""

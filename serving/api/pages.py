@@ -20,7 +20,6 @@ from serving.api.openapi import document
 from serving.api.routes import CSV, list_file
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
-from serving.lists.customer_view import Reply
 from serving.schemas.requests import WholeListRequest
 
 REPEATED = frozenset(
@@ -66,10 +65,10 @@ def page_routes(
     ]
 
 
-def readiness(state: ServiceState) -> Reply:
+def readiness(state: ServiceState) -> dict[str, str | bool | None]:
     """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
     scores, model = state.current(), state.active_model()
-    body = {"ready": True, **scores.source(), "champion": model.version}
+    body: dict[str, str | bool | None] = {"ready": True, **vars(scores.provenance), "champion": model.version}
     return body if state.trouble is None else body | {"trouble": state.trouble}
 
 

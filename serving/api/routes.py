@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.actions.plan_file import PlanFilter
-from serving.actions.plan_lookup import columns
 from serving.api.live_state import ServiceState
 from serving.application.lists.at_risk import at_risk_page, whole_list
 from serving.application.lists.explain import explain as explain_customer
@@ -15,9 +14,8 @@ from serving.application.lists.export import export_list
 from serving.application.lists.predict import predict as predict_customers
 from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
-from serving.lists.customer_view import Reply
 from serving.lists.ranking import ListFilter
-from serving.presentation.lists import csv_lines
+from serving.presentation.csv import list_csv
 from serving.schemas.requests import (
     AtRiskPageRequest,
     AtRiskRequest,
@@ -47,7 +45,7 @@ class Endpoint:
     """Checked before the body is read; the use case may need another one besides."""
     request: type[Shape]
     reply: type[Answer]
-    answer: Callable[[ServiceState, Actor, Any], Reply | ReportReply]
+    answer: Callable[[ServiceState, Actor, Any], Answer]
     inline_bytes: int = 0
     """A body of at most so many bytes is answered on the event loop, which takes less time than another
     thread would."""
@@ -55,22 +53,22 @@ class Endpoint:
     """Whether an answer may take many seconds, so that it is made in the pool of long work."""
 
 
-def score(state: ServiceState, actor: Actor, request: ScoreRequest) -> Reply:
+def score(state: ServiceState, actor: Actor, request: ScoreRequest) -> ScoreReply:
     """The stored scores of these customers at the newest as-of date."""
     return stored_scores(state.workspace, actor, request.customer_ids, request.language)
 
 
-def at_risk(state: ServiceState, actor: Actor, request: AtRiskPageRequest) -> Reply:
+def at_risk(state: ServiceState, actor: Actor, request: AtRiskPageRequest) -> AtRiskReply:
     """Whom to approach first, and why."""
     return at_risk_page(state.workspace, actor, list_filter(request), request.language, request.cursor)
 
 
-def explain(state: ServiceState, actor: Actor, request: ExplainRequest) -> Reply:
+def explain(state: ServiceState, actor: Actor, request: ExplainRequest) -> ExplainReply:
     """One customer's score and reasons, and what changed since the scores before."""
     return explain_customer(state.workspace_for_one_call(), actor, request.customer_id, request.language)
 
 
-def predict(state: ServiceState, actor: Actor, request: PredictRequest) -> Reply:
+def predict(state: ServiceState, actor: Actor, request: PredictRequest) -> PredictReply:
     """Scores from the events sent, or with `stored` or `append` from all that is stored with them."""
     reads_store = request.stored or request.append
     workspace = state.workspace_for_one_call() if reads_store else state.workspace
@@ -95,7 +93,7 @@ def list_file(state: ServiceState, actor: Actor, request: WholeListRequest) -> I
         return export_list(workspace, actor, request.columns, choice, request.language).lines
     language = workspace.language(request.language)
     rows = whole_list(workspace, actor, choice, language)
-    return csv_lines(rows.customers, language, columns(language) if rows.planned else ())
+    return list_csv(rows.customers, language, with_plan=rows.planned)
 
 
 def list_filter(request: AtRiskRequest) -> ListFilter:

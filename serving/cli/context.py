@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import click
 
 from features.errors import UsageError
 from serving.cli.progress import progress
+from serving.schemas.json_text import to_json
 
 if TYPE_CHECKING:
     from features.event_store import EventStore
@@ -119,19 +119,18 @@ class CliContext:
         """An instant as a person reads it, in the project's time zone, to the second."""
         return self.project.timeline.local(instant).isoformat(timespec="seconds")
 
-    def say(self, answer: dict[str, Any], *lines: str) -> None:
+    def say(self, answer: Any, *lines: str) -> None:
         """Print the answer: one JSON object with --json, else these lines."""
-        if self.json:
-            click.echo(json.dumps(answer, ensure_ascii=False, default=vars))
-        else:
-            click.echo("\n".join(lines))
+        click.echo(to_json(answer) if self.json else "\n".join(lines))
 
-    def answer(self, answer: dict[str, Any], *lines: str) -> None:
+    def answer(self, answer: Any, *lines: str) -> None:
         """Print the answer of a project, as `say`; a simulated project says that its time is simulated."""
-        if self.project.simulated:
-            answer = {**answer, "simulated_time": True}
-            lines = (self._simulated_time(self.project.settings.language), *lines)
-        self.say(answer, *lines)
+        if not self.project.simulated:
+            self.say(answer, *lines)
+        elif self.json:
+            click.echo(to_json(answer, simulated_time=True))
+        else:
+            click.echo("\n".join((self._simulated_time(self.project.settings.language), *lines)))
 
     def heading(self, language: str) -> None:
         """Above a table, say that the project's time is simulated, where it is."""

@@ -116,25 +116,28 @@ def plan(
       kizuna plan --touch high --outcome planned --format csv --output calls.csv
     """
     from serving.application.lists.make_plan import make_plan
-    from serving.presentation.plan import as_csv, as_json, reply, show
+    from serving.presentation.csv import plan_csv
+    from serving.presentation.plan import plan_reply, show
+    from serving.schemas.json_text import to_json
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
     with call.workspace() as workspace, call.progress() as progress:
         made = make_plan(workspace, call.actor, playbook=playbook, choice=cut, limit=limit, progress=progress)
-    answer = reply(made.plan, made.scores, made.rows, made.limit, language)
+    answer = plan_reply(made.plan, made.scores, made.rows, made.limit, language)
     if shape == "table":
         call.heading(language)
         show(answer, language)
         return
-    text = (as_csv(answer, language) if shape == "csv" else as_json(answer)).encode("utf-8")
+    written = "".join(plan_csv(answer, language)) if shape == "csv" else to_json(answer) + "\n"
+    text = written.encode("utf-8")
     if output is None:
         sys.stdout.buffer.write(text)
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.answer({"file": str(output), "customers": len(answer["customers"])}, f"Wrote {output}.")
+        call.answer({"file": str(output), "customers": len(answer.customers)}, f"Wrote {output}.")
 
 
 @click.command()

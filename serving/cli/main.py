@@ -185,10 +185,12 @@ def at_risk(
       kizuna at-risk --stage considering_leaving --touch high
       kizuna --json at-risk --limit 100
     """
-    from serving.actions.plan_lookup import columns
     from serving.application.lists.at_risk import list_at_risk
     from serving.lists.ranking import ListFilter
-    from serving.presentation.lists import as_csv, as_json, show
+    from serving.presentation.csv import list_csv
+    from serving.presentation.terminal import show
+    from serving.schemas.json_text import to_json
+    from serving.schemas.responses import ListReply
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
@@ -196,22 +198,21 @@ def at_risk(
     with call.workspace() as workspace:
         choice = ListFilter(limit, order_by=order_by, cut=cut)
         found = list_at_risk(workspace, call.actor, choice, language)
-        listed = found.source | {"customers": list(found.customers)}
+        listed = ListReply(**vars(found.source), customers=list(found.customers))
     if shape == "table":
         call.heading(language)
         show(listed, language)
         return
     if shape == "csv":
-        more = columns(language) if found.planned else ()
-        text = as_csv(listed, language, more).encode("utf-8")
+        text = "".join(list_csv(listed.customers, language, with_plan=found.planned)).encode("utf-8")
     else:
-        text = as_json(listed).encode("utf-8")
+        text = (to_json(listed) + "\n").encode("utf-8")
     if output is None:
         sys.stdout.buffer.write(text)
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.answer({"file": str(output), "customers": len(listed["customers"])}, f"Wrote {output}.")
+        call.answer({"file": str(output), "customers": len(listed.customers)}, f"Wrote {output}.")
 
 
 @kizuna.command()
@@ -221,8 +222,7 @@ def at_risk(
 def explain(call: CliContext, customer: str, language: str | None) -> None:
     """One customer: score, reasons, and what changed since the scores before."""
     from serving.application.lists.explain import explain as explain_customer
-    from serving.presentation.lists import show_explanation
-    from serving.presentation.plan import show_plan
+    from serving.presentation.terminal import show_explanation
 
     language = language or call.project.settings.language
     with call.workspace() as workspace:
@@ -232,7 +232,6 @@ def explain(call: CliContext, customer: str, language: str | None) -> None:
     else:
         call.heading(language)
         show_explanation(answer, language)
-        show_plan(answer["customer"], language)
 
 
 for command in (

@@ -61,8 +61,8 @@ def warm() -> None:
         event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
         for events in ([event, event | {"value": 2.0}], [event, event]):
             sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
-            predict(champion, PredictRequest.model_validate(sent), LAST, "en")
-        beside_stored(champion, PredictRequest.model_validate(sent), LAST, "en", store)
+            predict(champion, PredictRequest.model_validate(sent), LAST)
+        beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
         churn = Churn.of(plan.churn, plan.indicators)
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
 

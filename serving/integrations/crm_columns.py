@@ -1,74 +1,63 @@
-"""What other systems are given: the list in their columns, and word of changes."""
+"""The list in the columns of another system, such as a CRM."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from features.errors import UsageError
+from serving.project.integration_settings import ColumnMap
+from serving.schemas.responses import ListedCustomer, PlannedAction, Provenance
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-FIELDS = (
-    "rank",
-    "customer_id",
-    "churn_probability",
-    "churn_percent",
-    "tier",
-    "predicted_tier",
-    "expected_value",
-    "value_at_risk",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-    "stage",
-    "touch",
-    "action",
-    "action_channel",
-    "owner",
-    "deadline",
-    "hook_1",
-    "hook_2",
-    "hook_3",
-    "as_of",
-    "model_version",
-)
+Cell = str | int | None
 
 
-PLANNED = {
-    "stage": "stage_words",
-    "touch": "touch_words",
-    "action": "action_words",
-    "action_channel": "action_channel_words",
-    "owner": "owner",
-    "deadline": "deadline",
+def _rounded(value: float | None, digits: int, factor: float = 1) -> str | None:
+    return None if value is None else f"{value * factor:.{digits}f}"
+
+
+def _reason(place: int) -> Callable[[ListedCustomer, Provenance], Cell]:
+    return lambda one, _: one.reasons[place].sentence if place < len(one.reasons) else ""
+
+
+def _hook(place: int) -> Callable[[ListedCustomer, Provenance], Cell]:
+    def cell(one: ListedCustomer, _: Provenance) -> Cell:
+        sentences = () if one.plan is None else one.plan.hook_sentences
+        return sentences[place] if place < len(sentences) else ""
+
+    return cell
+
+
+def _of_plan(part: Callable[[PlannedAction], Cell]) -> Callable[[ListedCustomer, Provenance], Cell]:
+    return lambda one, _: None if one.plan is None else part(one.plan)
+
+
+CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
+    "rank": lambda one, _: one.rank,
+    "customer_id": lambda one, _: one.customer_id,
+    "churn_probability": lambda one, _: _rounded(one.churn_probability, 4),
+    "churn_percent": lambda one, _: _rounded(one.churn_probability, 2, factor=100),
+    "tier": lambda one, _: one.tier,
+    "predicted_tier": lambda one, _: one.predicted_tier,
+    "expected_value": lambda one, _: _rounded(one.expected_value, 2),
+    "value_at_risk": lambda one, _: _rounded(one.value_at_risk, 2),
+    "reason_1": _reason(0),
+    "reason_2": _reason(1),
+    "reason_3": _reason(2),
+    "stage": _of_plan(lambda plan: plan.stage_words),
+    "touch": _of_plan(lambda plan: plan.touch_words),
+    "action": _of_plan(lambda plan: plan.action_words),
+    "action_channel": _of_plan(lambda plan: plan.action_channel_words),
+    "owner": _of_plan(lambda plan: plan.owner),
+    "deadline": _of_plan(lambda plan: plan.deadline),
+    "hook_1": _hook(0),
+    "hook_2": _hook(1),
+    "hook_3": _hook(2),
+    "as_of": lambda _, source: source.as_of[:10],
+    "model_version": lambda _, source: source.model_version,
 }
-"""Fields that `kizuna plan` fills, and where they stand in what it says."""
-
-
-class ColumnMap(BaseModel):
-    """`[crm.NAME]`: the columns of a file for another system."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    columns: dict[str, str] = Field(
-        min_length=1, description=f"its column → ours, in order; ours are {', '.join(FIELDS)}"
-    )
-
-    @field_validator("columns")
-    @classmethod
-    def _known(cls, columns: dict[str, str]) -> dict[str, str]:
-        for theirs, ours in columns.items():
-            if ours not in FIELDS:
-                raise ValueError(f"the column {theirs} cannot be {ours}: the fields are {', '.join(FIELDS)}")
-        return columns
-
-
+"""Our fields, and what each holds: numbers rounded, tiers by their names, the plan in the language asked."""
 READY = {
     "salesforce": ColumnMap(
         columns={
@@ -114,32 +103,6 @@ READY = {
 """Maps that are there without a word in kizuna.toml; docs/crm says how the other side is made ready."""
 
 
-class Webhook(BaseModel):
-    """`[[webhooks]]`: who is told of which changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=100, description="what deliveries to it are called")
-    url: str = Field(description="where to POST; https, unless it is this machine")
-    secret: str = Field(
-        min_length=16, description='what signatures are made with; write "${NAME}" to read the environment'
-    )
-    tier_falls: bool = Field(default=True, description="tell when a customer's tier falls")
-    probability: float | None = Field(
-        None, gt=0, lt=1, description="tell when a churn probability reaches this from below"
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not parts.hostname or parts.scheme not in ("https", "http") or parts.username:
-            raise ValueError("write an address such as https://crm.example.com/kizuna")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError("write https: customers' names go over this line")
-        return url
-
-
 def column_map(name: str, own: Mapping[str, ColumnMap]) -> ColumnMap:
     """The map of this name, of the project or a ready one."""
     known = {**READY, **own}
@@ -152,39 +115,16 @@ def column_map(name: str, own: Mapping[str, ColumnMap]) -> ColumnMap:
     return known[name]
 
 
-def lines(
-    customers: Iterable[Mapping[str, Any]], mapped: ColumnMap, source: Mapping[str, Any]
-) -> Iterator[str]:
-    """A heading and one line per customer, UTF-8 without a mark: for machines, so nothing is disguised."""
+def lines(customers: Iterable[ListedCustomer], mapped: ColumnMap, source: Provenance) -> Iterator[str]:
+    """A heading and one line per customer, UTF-8 without a byte order mark and without apostrophes before
+    formulas: machines read it."""
     yield _line(list(mapped.columns))
+    cells = [CELLS[ours] for ours in mapped.columns.values()]
     for customer in customers:
-        cells = _cells(customer) | {"as_of": source["as_of"][:10], "model_version": source["model_version"]}
-        yield _line(["" if cells[ours] is None else cells[ours] for ours in mapped.columns.values()])
+        yield _line([cell(customer, source) for cell in cells])
 
 
-def _cells(customer: Mapping[str, Any]) -> dict[str, Any]:
-    probability = customer["churn_probability"]
-    sentences = [*(reason["sentence"] for reason in customer["reasons"]), "", "", ""]
-    plain = {name: customer[name] for name in ("rank", "customer_id", "tier", "predicted_tier")}
-    plan = customer["plan"] or {}
-    hooks = [*plan.get("hook_sentences", ()), "", "", ""]
-    money = {name: _rounded(customer[name], 2) for name in ("expected_value", "value_at_risk")}
-    return {
-        **plain,
-        **money,
-        "churn_probability": _rounded(probability, 4),
-        "churn_percent": None if probability is None else _rounded(100 * probability, 2),
-        **{f"reason_{number}": sentences[number - 1] for number in (1, 2, 3)},
-        **{f"hook_{number}": hooks[number - 1] for number in (1, 2, 3)},
-        **{theirs: plan.get(ours) for theirs, ours in PLANNED.items()},
-    }
-
-
-def _rounded(value: float | None, digits: int) -> str | None:
-    return None if value is None else f"{value:.{digits}f}"
-
-
-def _line(cells: list[Any]) -> str:
+def _line(cells: Sequence[Cell]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue()

@@ -10,16 +10,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from features.storage.customer_ids import Customers
-from serving.integrations.crm_columns import Webhook
-from serving.scoring.score_changes import ScoreChange, plain
+from serving.project.integration_settings import Webhook
+from serving.schemas.json_text import to_json
+from serving.scoring.score_changes import ScoreChange
 from serving.state.outbox import Outbox
 
 AT_ONCE = 100
@@ -31,29 +32,75 @@ LONGEST = 3_600
 SECOND = 1_000_000
 
 
+@dataclass(frozen=True)
+class ScoringPair:
+    """The two scorings whose changes are sent."""
+
+    as_of: str
+    since: str
+    model_version: str
+
+
+@dataclass(frozen=True)
+class _StoredChanges(ScoringPair):
+    """A delivery as it waits in the outbox: customers by key."""
+
+    changes: list[ScoreChange]
+
+
+@dataclass(frozen=True)
+class NamedChange:
+    """One change as it is sent."""
+
+    customer_id: str
+    kind: str
+    before: str | float | None
+    after: str | float
+
+
+@dataclass(frozen=True)
+class ChangesPayload(ScoringPair):
+    """The body of a delivery."""
+
+    changes: list[NamedChange]
+
+
+@dataclass
+class DeliveryCounts:
+    """What became of the deliveries that were due."""
+
+    sent: int = 0
+    again: int = 0
+    """Will be tried again."""
+    dead: int = 0
+
+
+_STORED = TypeAdapter(_StoredChanges)
+
+
 def enlist(
     outbox: Outbox,
     webhook: Webhook,
-    found: Sequence[ScoreChange],
-    about: Mapping[str, Any],
+    changes: Sequence[ScoreChange],
+    scorings: ScoringPair,
     between: str,
     now: int,
 ) -> int:
-    """Put changes into the outbox; those `between` the same two scorings are taken once. Says how many."""
+    """Put changes into the outbox; those `between` the same two scorings are taken once. Returns how many."""
     taken = 0
-    for start in range(0, len(found), AT_ONCE):
-        part = found[start : start + AT_ONCE]
+    for start in range(0, len(changes), AT_ONCE):
+        part = list(changes[start : start + AT_ONCE])
         key = hashlib.sha256(f"{webhook.name}\n{between}\n{start}".encode()).hexdigest()[:32]
-        content = json.dumps({**about, "changes": [plain(change) for change in part]}, ensure_ascii=False)
+        content = to_json(_StoredChanges(**vars(scorings), changes=part))
         taken += len(part) if outbox.put(key, webhook.name, content, now) else 0
     return taken
 
 
 def send_due(
     outbox: Outbox, webhooks: Mapping[str, Webhook], customers: Customers, clock: Callable[[], int]
-) -> dict[str, int]:
-    """Send what is due once; says how many were taken, will be tried again, and are dead."""
-    said = {"sent": 0, "again": 0, "dead": 0}
+) -> DeliveryCounts:
+    """Send what is due once."""
+    counts = DeliveryCounts()
     for delivery in outbox.due(clock()):
         now = clock()
         # Whoever takes it has it for longer than an attempt lasts: two senders do not send at once.
@@ -61,21 +108,21 @@ def send_due(
             continue
         webhook = webhooks.get(delivery.webhook)
         if webhook is None:
-            said["dead"] += 1
+            counts.dead += 1
             outbox.bury(delivery, "there is no webhook of that name any more")
             continue
         content = named(delivery.content, customers)
         trouble = "" if content is None else post(webhook, delivery.key, content, now // SECOND)
         if not trouble:
-            said["sent"] += 1
+            counts.sent += 1
             outbox.done(delivery, now)
         elif delivery.attempts + 1 >= ATTEMPTS:
-            said["dead"] += 1
+            counts.dead += 1
             outbox.bury(delivery, trouble)
         else:
-            said["again"] += 1
+            counts.again += 1
             outbox.again(delivery, now + pause(delivery.attempts) * SECOND, trouble)
-    return said
+    return counts
 
 
 def pause(attempts: int) -> int:
@@ -85,15 +132,15 @@ def pause(attempts: int) -> int:
 
 def named(content: str, customers: Customers) -> bytes | None:
     """The body with names for keys; those erased meanwhile are left out, and None when nobody is left."""
-    said = json.loads(content)
-    names = customers.names(np.array([change["key"] for change in said["changes"]])).to_pylist()
-    kept = []
-    for name, change in zip(names, said["changes"], strict=True):
-        if name is not None:
-            del change["key"]
-            kept.append({"customer_id": name, **change})
-    said["changes"] = kept
-    return json.dumps(said, ensure_ascii=False).encode() if kept else None
+    stored = _STORED.validate_json(content)
+    names = customers.names(np.array([change.key for change in stored.changes])).to_pylist()
+    changes = [
+        NamedChange(name, change.kind, change.before, change.after)
+        for name, change in zip(names, stored.changes, strict=True)
+        if name is not None
+    ]
+    payload = ChangesPayload(stored.as_of, stored.since, stored.model_version, changes)
+    return to_json(payload).encode() if changes else None
 
 
 def signature(secret: str, timestamp: int, content: bytes) -> str:

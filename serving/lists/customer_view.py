@@ -1,106 +1,158 @@
-"""Answers as the plain data that people and machines read: one customer's numbers, tier and reasons."""
+"""Scores in words: one customer's numbers, tier, status and reasons, as the API and the lists show them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import cast
 from weakref import WeakKeyDictionary
 
+from features.timeline import Timeline
+from serving.schemas.responses import (
+    Appended,
+    Change,
+    ChangeEvent,
+    CustomerStatus,
+    KnownStatus,
+    PredictReply,
+    Reason,
+    ScoredCustomer,
+)
+from serving.scoring.explained_changes import ExplainedChange
+from serving.scoring.live import LiveScores
 from serving.state.score_file import Ints, ScoreTable
 from training.bundle.model_bundle import Bundle
-from training.explanation.reasons import reason_of, sentence
+from training.explanation.reasons import change_sentence, reason_of, sentence
 from training.labels.cohort import STATUSES, UNKNOWN
 
-Reply = dict[str, Any]
+MOST_CACHED = 20_000
+"""Reasons of a bundle and language that are kept ready; many customers share one."""
 
-MOST_KEPT = 20_000
-"""Reasons of a bundle and language kept ready; many customers share one."""
+STATUS_NAMES = cast("tuple[KnownStatus, ...]", tuple(status.value for status in STATUSES))
 
-NOTHING: Mapping[str, Any] = {
-    "churn_probability": None,
-    "tier": None,
-    "predicted_tier": None,
-    "expected_value": None,
-    "value_at_risk": None,
-    "reasons": [],
-}
-"""What is said of a customer of whom nothing is known."""
+Numbers = tuple[
+    CustomerStatus, float | None, str | None, str | None, float | None, float | None, list[Reason]
+]
+"""The fields of a `ScoredCustomer` after the name: status, churn_probability, tier, predicted_tier,
+expected_value, value_at_risk, reasons. A list row needs them with other fields around, and copying a
+dataclass costs more than making it from these."""
 
 
-class _Reasons:
+class _ReasonCache:
     """The reasons of one bundle in one language; each is put into words once."""
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.kept: dict[tuple[int, float | None, bool], Reply] = {}
+        self.cached: dict[tuple[int, float | None, bool], Reason] = {}
 
-    def of(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reply:
+    def get(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
         key = (column, None if value != value else value, contribution >= 0)
-        said = self.kept.get(key)
-        if said is None:
-            if len(self.kept) >= MOST_KEPT:
-                self.kept.clear()
-            said = self.kept[key] = self._said(bundle, column, value, contribution)
-        return said
+        reason = self.cached.get(key)
+        if reason is None:
+            if len(self.cached) >= MOST_CACHED:
+                self.cached.clear()
+            reason = self.cached[key] = self._in_words(bundle, column, value, contribution)
+        return reason
 
-    def _said(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reply:
+    def _in_words(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
         why = reason_of(bundle, column, value, contribution)
-        return {
-            "feature": why.feature,
-            "indicator": why.indicator,
-            "value": why.value_text or why.value,
-            "typical": why.typical,
-            "direction": why.direction,
-            "actionable": why.actionable,
-            "sentence": sentence(bundle.catalog, why, self.language),
-        }
+        return Reason(
+            feature=why.feature,
+            indicator=why.indicator,
+            value=why.value_text or why.value,
+            typical=why.typical,
+            direction=why.direction,
+            actionable=why.actionable,
+            sentence=sentence(bundle.catalog, why, self.language),
+        )
 
 
-_REASONS: WeakKeyDictionary[Bundle, dict[str, _Reasons]] = WeakKeyDictionary()
+_CACHES: WeakKeyDictionary[Bundle, dict[str, _ReasonCache]] = WeakKeyDictionary()
 
 
-def entries(
-    bundle: Bundle, answers: ScoreTable, names: Iterable[str], language: str, rows: Ints | None = None
-) -> Iterator[Reply]:
-    """Each customer as the list shows them, or those of these rows; `names` are theirs, in order."""
+def numbers(bundle: Bundle, table: ScoreTable, language: str, rows: Ints | None = None) -> Iterator[Numbers]:
+    """Each customer's status, numbers and reasons, or those of these rows."""
     tiers = bundle.tiers.names
-    words = _REASONS.setdefault(bundle, {})
-    reasons = words.setdefault(language, _Reasons(language))
-    for name, told in zip(names, answers.iter_rows(rows), strict=True):
-        _, probability, tier, predicted, expected, at_risk, features, values, contributions = told
-        yield {
-            "customer_id": name,
-            "churn_probability": number(probability),
-            "tier": tiers[tier],
-            "predicted_tier": None if predicted < 0 else tiers[predicted],
-            "expected_value": number(expected),
-            "value_at_risk": number(at_risk),
-            "reasons": [
-                reasons.of(bundle, column, value, contribution)
+    caches = _CACHES.setdefault(bundle, {})
+    cache = caches.setdefault(language, _ReasonCache(language))
+    for row in table.iter_rows(rows):
+        status, probability, tier, predicted, expected, at_risk, features, values, contributions = row
+        if status == UNKNOWN:
+            yield unknown_numbers()
+            continue
+        yield (
+            STATUS_NAMES[status],
+            finite(probability),
+            tiers[tier],
+            None if predicted < 0 else tiers[predicted],
+            finite(expected),
+            finite(at_risk),
+            [
+                cache.get(bundle, column, value, contribution)
                 for column, value, contribution in zip(features, values, contributions, strict=True)
                 if column >= 0
             ],
-        }
+        )
 
 
-def with_status(
-    bundle: Bundle, answers: ScoreTable, names: Iterable[str], language: str, rows: Ints | None = None
-) -> Iterator[Reply]:
-    """Each customer, with what they are at the as-of date: cohort, lapsed, new or unknown."""
-    said = entries(bundle, answers, names, language, rows)
-    statuses = answers.status if rows is None else answers.status[rows]
-    for status, entry in zip(statuses.tolist(), said, strict=True):
-        name = entry["customer_id"]
-        first = {"customer_id": name, "status": STATUSES[status].value}
-        yield unknown(name) if status == UNKNOWN else first | entry
+def unknown_numbers() -> Numbers:
+    """The numbers of a customer of whom nothing is known."""
+    return "unknown", None, None, None, None, None, []
 
 
-def unknown(customer_id: str) -> Reply:
-    """A customer of whom nothing is known."""
-    return {"customer_id": customer_id, "status": "unknown", **NOTHING}
+def predict_reply(scores: LiveScores, language: str) -> PredictReply:
+    """The answer of a live request in words, its customers in the order of the request."""
+    bundle = scores.model.bundle
+    timeline = Timeline(bundle.timezone)
+    rows = numbers(bundle, scores.table, language)
+    receipt = scores.receipt
+    return PredictReply(
+        as_of=timeline.name(scores.as_of),
+        model_version=scores.model.version,
+        data_version=scores.data_version,
+        freshness=None if scores.newest is None else timeline.name(scores.newest),
+        evidence=bundle.evidence,
+        customers=[
+            ScoredCustomer(name, *(next(rows) if has_row else unknown_numbers()))
+            for name, has_row in zip(scores.customer_ids, scores.has_row, strict=True)
+        ],
+        ignored_kinds=scores.ignored_kinds,
+        did_you_mean=scores.did_you_mean,
+        appended=None
+        if receipt is None
+        else Appended(receipt.new, receipt.already_there, receipt.corrected, receipt.erased),
+    )
 
 
-def number(value: float) -> float | None:
-    """A number as JSON has it: none where there is none."""
+def change_entry(bundle: Bundle, explained: ExplainedChange, timeline: Timeline, language: str) -> Change:
+    """One change of a customer's risk in words, with the events behind it."""
+    change, behind = explained.change, explained.events
+    after = change.after
+    return Change(
+        feature=after.feature,
+        indicator=after.indicator,
+        before=change.before.value_text or change.before.value,
+        after=after.value_text or after.value,
+        direction="raised" if change.shift >= 0 else "lowered",
+        actionable=after.actionable,
+        sentence=change_sentence(bundle.catalog, change, language),
+        entered=behind.entered,
+        left=behind.left,
+        events=[
+            ChangeEvent(
+                role=event.role,
+                occurred_at=timeline.name(event.instant),
+                kind=event.kind,
+                value=event.value,
+                channel=event.channel,
+                place=event.place,
+                detail=event.detail,
+            )
+            for event in behind.shown
+        ],
+    )
+
+
+def finite(value: float) -> float | None:
+    """The number, None where there is none: JSON has no NaN."""
     return value if math.isfinite(value) else None

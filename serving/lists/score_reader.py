@@ -1,4 +1,4 @@
-"""What is said, in words: answers as the plain data that the command line and the API give out."""
+"""The stored scores as answers: of named customers, as a list, a page at a time, and explained."""
 
 from __future__ import annotations
 
@@ -17,19 +17,31 @@ from features.event_store import EventStore
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
 from serving.actions.plan_file import StoredPlan
-from serving.actions.plan_lookup import plan_entries, plan_of, planned_mask
-from serving.lists.customer_view import Reply, entries, number, unknown, with_status
+from serving.actions.plan_lookup import plan_of, planned_actions, planned_mask
+from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
 from serving.lists.ranking import Cursor, ListFilter, Rows, at_risk, page
 from serving.project.settings import Project
-from serving.scoring.explained_changes import what_changed
+from serving.schemas.responses import (
+    AtRiskReply,
+    Change,
+    ExplainReply,
+    ListedCustomer,
+    ListReply,
+    PlannedCustomer,
+    Previous,
+    Provenance,
+    ScoredCustomer,
+    ScoreReply,
+)
+from serving.scoring.explained_changes import explained_changes
 from serving.state.active_model import load
 from serving.state.database import Database
-from serving.state.score_file import Ints, ScoreMetadata, Scores
+from serving.state.score_file import Ints, Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import ScoreFile, current_scores, scores_before
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
-from training.labels.cohort import IN_COHORT, STATUSES
+from training.labels.cohort import IN_COHORT
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
@@ -62,10 +74,10 @@ class ScoreReader:
         return ScoreReader.of_file(records, project, store, current)
 
     @staticmethod
-    def of_file(records: Database, project: Project, store: EventStore, kept: ScoreFile) -> ScoreReader:
+    def of_file(records: Database, project: Project, store: EventStore, score_file: ScoreFile) -> ScoreReader:
         """From the scores of one file."""
-        scores = load_scores(project.scores / kept.file)
-        earlier = scores_before(records, kept.as_of)
+        scores = load_scores(project.scores / score_file.file)
+        earlier = scores_before(records, score_file.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
         return ScoreReader(
             scores,
@@ -73,12 +85,12 @@ class ScoreReader:
             store.customers,
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
-            kept.file,
-            plan_of(project, kept.file),
+            score_file.file,
+            plan_of(project, score_file.file),
         )
 
     def rehearse(self) -> None:
-        """Do beforehand what the first questions would wait for; raises `ModelError` where nothing fits."""
+        """Load beforehand what the first requests would wait for; raises `ModelError` where nothing fits."""
         answers, columns = self.scores.answers, len(self.subjects)
         if (
             self.scores.facts.tiers != self.bundle.tiers.names
@@ -93,19 +105,19 @@ class ScoreReader:
         for ranking in ranked:
             list(self._in_words(ranking[:1], "en"))
 
-    def at_risk(self, choice: ListFilter, language: str) -> Reply:
-        """The list."""
-        return self.source() | {"customers": list(self.listed(choice, language))}
+    def at_risk(self, choice: ListFilter, language: str) -> ListReply:
+        """The whole list."""
+        return ListReply(**vars(self.provenance), customers=list(self.listed(choice, language)))
 
-    def page(self, choice: ListFilter, language: str, cursor: Cursor | None = None) -> Reply:
+    def page(self, choice: ListFilter, language: str, cursor: Cursor | None = None) -> AtRiskReply:
         """A part of the list that goes on where the cursor says, and the cursor of the next part."""
         start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
         rows, more = page(self.scores, choice, self.subjects, start, self._planned(choice))
         after = None if more is None else str(Cursor(self.file, more, rank + len(rows), choice.fingerprint))
         customers = list(self._in_words(rows, language, rank))
-        return self.source() | {"customers": customers, "next_cursor": after}
+        return AtRiskReply(**vars(self.provenance), customers=customers, next_cursor=after)
 
-    def listed(self, choice: ListFilter, language: str) -> Iterator[Reply]:
+    def listed(self, choice: ListFilter, language: str) -> Iterator[ListedCustomer]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
         rows = at_risk(self.scores, choice, self.subjects, self._planned(choice))
         return self._in_words(rows, language)
@@ -113,14 +125,19 @@ class ScoreReader:
     def _planned(self, choice: ListFilter) -> NDArray[np.bool_] | None:
         return planned_mask(self.plan, self.scores.answers.key, choice.cut) if choice.cut else None
 
-    def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[Reply]:
+    def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[ListedCustomer]:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
-            said = entries(self.bundle, chosen, names, language)
-            planned = plan_entries(self.plan, chosen.key, language)
-            for place, (one, plan) in enumerate(zip(said, planned, strict=True), rank + start + 1):
-                yield {"rank": place} | one | {"plan": plan}
+            scored = numbers(self.bundle, chosen, language)
+            plans = planned_actions(self.plan, chosen.key, language)
+            for place, (name, row, plan) in enumerate(
+                zip(names, scored, plans, strict=True), rank + start + 1
+            ):
+                _, probability, tier, predicted, expected, value_at_risk, reasons = row
+                yield ListedCustomer(
+                    place, name, probability, tier, predicted, expected, value_at_risk, reasons, plan
+                )
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:
@@ -132,29 +149,33 @@ class ScoreReader:
         """The customers' keys, -1 for those who are not known."""
         return self.customers.keys(pa.array(customer_ids, pa.large_string()))
 
-    def of(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> Reply:
+    def of(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> ScoreReply:
         """The stored scores of these customers, in the order asked; `status` says who is unknown.
 
         `keys` are theirs, where they were looked up before.
         """
         keys = self.keys(customer_ids) if keys is None else keys
-        customers = self.scored(customer_ids, language, keys)
-        for one, plan in zip(customers, plan_entries(self.plan, keys, language), strict=True):
-            one["plan"] = plan
-        return self.source() | {"customers": customers}
-
-    def scored(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> list[Reply]:
-        """The same without where they came from and without the plan."""
-        places = self.scores.rows(self.keys(customer_ids) if keys is None else keys)
+        places = self.scores.rows(keys)
         known = places >= 0
-        names = [name for name, there in zip(customer_ids, known.tolist(), strict=True) if there]
-        said = with_status(self.bundle, self.scores.answers, names, language, places[known])
+        scored = numbers(self.bundle, self.scores.answers, language, places[known])
+        plans = planned_actions(self.plan, keys, language)
+        customers = [
+            PlannedCustomer(name, *(next(scored) if is_known else unknown_numbers()), plan)
+            for name, is_known, plan in zip(customer_ids, known.tolist(), plans, strict=True)
+        ]
+        return ScoreReply(**vars(self.provenance), customers=customers)
+
+    def scored(self, customer_ids: Sequence[str], language: str) -> list[ScoredCustomer]:
+        """The same without the plan and where the scores came from."""
+        places = self.scores.rows(self.keys(customer_ids))
+        known = places >= 0
+        scored = numbers(self.bundle, self.scores.answers, language, places[known])
         return [
-            next(said) if there else unknown(name)
-            for name, there in zip(customer_ids, known.tolist(), strict=True)
+            ScoredCustomer(name, *(next(scored) if is_known else unknown_numbers()))
+            for name, is_known in zip(customer_ids, known.tolist(), strict=True)
         ]
 
-    def explain(self, customer_id: str, language: str, store: EventStore) -> Reply:
+    def explain(self, customer_id: str, language: str, store: EventStore) -> ExplainReply:
         """One customer's score and reasons, and what changed since the scores before."""
         key = int(self.customers.keys(pa.array([customer_id], pa.string()))[0])
         row = self.scores.row(key) if key >= 0 else None
@@ -162,44 +183,35 @@ class ScoreReader:
             raise UnknownCustomer(
                 customer_id, self.timeline.name(self.scores.facts.as_of) if key >= 0 else None
             )
-        answers = self.scores.answers
-        (customer,) = with_status(self.bundle, answers, [customer_id], language, np.array([row]))
-        (customer["plan"],) = plan_entries(self.plan, np.array([key]), language)
-        reply = self.source() | {"customer": customer}
+        (customer,) = self.of([customer_id], language, np.array([key])).customers
         before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)
-        if before is None or place is None:
-            return reply | {"previous": None, "changes": []}
-        then, now = before.facts.as_of, self.scores.facts.as_of
-        inside = before.answers.status[place] == answers.status[row] == IN_COHORT
-        return reply | {
-            "previous": {
-                "as_of": self.timeline.name(then),
-                "model_version": before.facts.model_version,
-                "status": STATUSES[before.answers.status[place]].value,
-                "churn_probability": number(float(before.answers.churn_probability[place])),
-                "tier": before.facts.tiers[before.answers.tier[place]],
-            },
-            "changes": what_changed(self.bundle, store, key, then, now, self.timeline, language)
-            if inside
-            else [],
-        }
-
-    def source(self) -> Reply:
-        """Where an answer came from."""
-        return self._source
+        previous: Previous | None = None
+        changes: list[Change] = []
+        if before is not None and place is not None:
+            earlier, later = before.facts.as_of, self.scores.facts.as_of
+            previous = Previous(
+                as_of=self.timeline.name(earlier),
+                model_version=before.facts.model_version,
+                status=STATUS_NAMES[before.answers.status[place]],
+                churn_probability=finite(float(before.answers.churn_probability[place])),
+                tier=before.facts.tiers[before.answers.tier[place]],
+            )
+            if before.answers.status[place] == self.scores.answers.status[row] == IN_COHORT:
+                changes = [
+                    change_entry(self.bundle, one, self.timeline, language)
+                    for one in explained_changes(self.bundle, store, key, earlier, later)
+                ]
+        return ExplainReply(**vars(self.provenance), customer=customer, previous=previous, changes=changes)
 
     @cached_property
-    def _source(self) -> Reply:
-        return source(self.scores.facts, self.timeline)
-
-
-def source(facts: ScoreMetadata, timeline: Timeline) -> Reply:
-    """Where an answer came from: date, model, data, its newest event and how good the evidence is."""
-    return {
-        "as_of": timeline.name(facts.as_of),
-        "model_version": facts.model_version,
-        "data_version": facts.data_version,
-        "freshness": None if facts.newest is None else timeline.name(facts.newest),
-        "evidence": facts.evidence,
-    }
+    def provenance(self) -> Provenance:
+        """Where an answer came from: date, model, data, its newest event and how good the evidence is."""
+        facts = self.scores.facts
+        return Provenance(
+            as_of=self.timeline.name(facts.as_of),
+            model_version=facts.model_version,
+            data_version=facts.data_version,
+            freshness=None if facts.newest is None else self.timeline.name(facts.newest),
+            evidence=facts.evidence,
+        )

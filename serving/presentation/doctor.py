@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from features.catalog.display_names import in_language
 from features.events.schema import ATTRIBUTE
-from serving.presentation.lists import NARROW, percent, word
+from serving.presentation.i18n import percent
+from serving.presentation.terminal import NARROW
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ def reply(
     return {
         "data": _data(inventory, timeline),
         "findings": [
-            {"name": one.name, "sentence": word(language, one.english, one.japanese), **one.figures}
+            {"name": one.name, "sentence": in_language(language, one.english, one.japanese), **one.figures}
             for one in found
         ],
         "horizons": [
@@ -154,17 +155,17 @@ def show(answer: Reply, language: str) -> None:
     console = Console(highlight=False)
     _show_data(console, answer["data"], language)
     if answer["findings"]:
-        _head(console, word(language, "What wants a look", "確認したい点"))
+        _head(console, in_language(language, "What wants a look", "確認したい点"))
         for one in answer["findings"]:
             _bullet(console, "[yellow]![/yellow]", one["sentence"])
     if answer["horizons"]:
-        _head(console, word(language, "What churn could mean", "離反の定義の候補"))
+        _head(console, in_language(language, "What churn could mean", "離反の定義の候補"))
         console.print(_horizons(answer["horizons"], language, wide=console.width >= NARROW))
         if any(not one["fits"] for one in answer["horizons"]):
             for sentence in _too_long(answer, language):
                 console.print(f"  {sentence}", style="dim", markup=False)
     advice = answer["recommendation"]
-    _head(console, word(language, "Recommendation", "おすすめの設定"))
+    _head(console, in_language(language, "Recommendation", "おすすめの設定"))
     for sentence in advice["sentences"]:
         _bullet(console, "·", sentence)
     if advice["block"]:
@@ -188,7 +189,7 @@ def _bullet(console: Console, mark: str, text: str) -> None:
 
 def _show_data(console: Console, data: Reply, language: str) -> None:
     console.print(
-        word(
+        in_language(
             language,
             f"[bold]{data['events']:,} events of {data['customers']:,} customers[/bold], {data['first']} – "
             f"{data['newest']} ({data['days']:,.0f} days, {data['timezone']}); "
@@ -200,7 +201,7 @@ def _show_data(console: Console, data: Reply, language: str) -> None:
     )
     if data["quarantined"]:
         console.print(
-            word(
+            in_language(
                 language,
                 f"{data['quarantined']:,} rows quarantined ({percent(data['quarantined_share'])}), "
                 f"{data['without_customer']:,} of them without a customer",
@@ -209,16 +210,16 @@ def _show_data(console: Console, data: Reply, language: str) -> None:
             )
         )
     table = _table(
-        (word(language, "Indicator", "指標"), False),
-        (word(language, "Kind", "種別"), False),
-        (word(language, "Events", "件数"), True),
-        (word(language, "Customers", "顧客数"), True),
-        (word(language, "First", "最初"), False),
-        (word(language, "Newest", "最新"), False),
+        (in_language(language, "Indicator", "指標"), False),
+        (in_language(language, "Kind", "種別"), False),
+        (in_language(language, "Events", "件数"), True),
+        (in_language(language, "Customers", "顧客数"), True),
+        (in_language(language, "First", "最初"), False),
+        (in_language(language, "Newest", "最新"), False),
     )
     for names, kind in _rows(data):
         table.add_row(
-            names or word(language, "[yellow]none[/yellow]", "[yellow]なし[/yellow]"),
+            names or in_language(language, "[yellow]none[/yellow]", "[yellow]なし[/yellow]"),
             _plain(kind["name"]),
             f"{kind['events']:,}",
             f"{kind['customers']:,}",
@@ -247,18 +248,21 @@ def _rows(data: Reply) -> Iterable[tuple[str, Reply]]:
 def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
     both = len({one["type"] for one in horizons}) > 1
     table = _table(
-        *([(word(language, "Type", "種類"), False)] if both else []),
-        (word(language, "Days", "期間"), True),
-        (word(language, "Active in", "対象期間"), True),
-        (word(language, "Cohort", "対象"), True),
-        (word(language, "Leave", "離反率"), True),
-        (word(language, "Came back", "復帰率"), True),
+        *([(in_language(language, "Type", "種類"), False)] if both else []),
+        (in_language(language, "Days", "期間"), True),
+        (in_language(language, "Active in", "対象期間"), True),
+        (in_language(language, "Cohort", "対象"), True),
+        (in_language(language, "Leave", "離反率"), True),
+        (in_language(language, "Came back", "復帰率"), True),
         ("AUC", False),
-        (word(language, *(("Labelled dates", "ラベル付き基準日") if wide else ("Dates", "基準日"))), False),
-        (word(language, "Fit/cal/test", "学習/較正/検証"), False),
+        (
+            in_language(language, *(("Labelled dates", "ラベル付き基準日") if wide else ("Dates", "基準日"))),
+            False,
+        ),
+        (in_language(language, "Fit/cal/test", "学習/較正/検証"), False),
     )
     for column in table.columns:
-        column.no_wrap = column.header in ("AUC", word(language, "Leave", "離反率"))
+        column.no_wrap = column.header in ("AUC", in_language(language, "Leave", "離反率"))
     types = {"inactivity": ("inactivity", "不活動"), "contract": ("contract", "契約")}
     for one in horizons:
         if not one["fits"]:
@@ -267,7 +271,7 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
         roles = "/".join(str(one[role]["dates"]) for role in ("fit", "calibrate", "test"))
         dates, first = one["labelled"]["dates"], one["labelled"]["first"]
         table.add_row(
-            *([word(language, *types[one["type"]])] if both else []),
+            *([in_language(language, *types[one["type"]])] if both else []),
             f"{one['horizon_days']}{'*' if one['configured'] else ''}",
             str(one["active_days"]) if one["type"] == "inactivity" else "–",
             f"{one['cohort']:,}",
@@ -275,15 +279,15 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
             "–" if one["came_back"] is None else f"{one['came_back']:.0%}",
             "→".join(f"{f['recency_auc']:.2f}" for f in one["foresight"]) or "–",
             f"{dates} ({first}–)" if wide else str(dates),
-            roles if one["evidence"] == "normal" else word(language, "low evidence", "根拠は限定的"),
+            roles if one["evidence"] == "normal" else in_language(language, "low evidence", "根拠は限定的"),
         )
     watched = max((one["came_back_within_days"] or 0 for one in horizons if one["fits"]), default=0)
     notes = []
     if any(one["configured"] and one["fits"] for one in horizons):
-        notes.append(word(language, "* what [churn] says now", "* 現在の [churn] の設定"))
+        notes.append(in_language(language, "* what [churn] says now", "* 現在の [churn] の設定"))
     if watched:
         notes.append(
-            word(
+            in_language(
                 language,
                 f"came back: of those called gone, within {watched} days after",
                 f"復帰率：離反とみなした顧客のうち、その後{watched}日以内に戻った割合",
@@ -291,7 +295,7 @@ def _horizons(horizons: Sequence[Reply], language: str, *, wide: bool) -> Table:
         )
     if any(one["foresight"] for one in horizons if one["fits"]):
         notes.append(
-            word(
+            in_language(
                 language,
                 "AUC: of plain recency, asked 0, half and whole horizons ahead",
                 "AUC：最後の行動からの日数だけによる順位付け（当日 → 期間の半分前 → 期間分前）",
@@ -307,7 +311,7 @@ def _too_long(answer: Reply, language: str) -> Iterable[str]:
     unfit = [one for one in answer["horizons"] if not one["fits"]]
     have = int(answer["data"]["days"])
     pairs = ", ".join(f"{one['horizon_days']} ({one['needed_days']})" for one in unfit)
-    yield word(
+    yield in_language(
         language,
         f"Too long for {have} days of events: {pairs} (days needed)",
         f"{have}日分のイベントでは足りない期間：{pairs}（必要な日数）",

@@ -1,7 +1,7 @@
 """A project: what its `kizuna.toml` says, checked, with the folder that holds it.
 
 Each room declares the shape of its own part; this module puts them together, reads the file and says
-which key is wrong and what to write instead. Only `cli.py` and `service.py` read it and pass values on.
+which key is wrong and what to write instead. Adapters read it and pass values on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from features.errors import ConfigurationError
 from features.events.schema import ATTRIBUTE
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
-from serving.integrations.crm_columns import ColumnMap, Webhook
+from serving.project.integration_settings import ColumnMap, Webhook
 from training.bundle.tiers import TierSettings
 from training.labels.settings import Churn, ChurnSettings
 

@@ -16,7 +16,8 @@ from typing_extensions import TypedDict
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Evidence = Literal["normal", "low"]
-CustomerStatus = Literal["cohort", "lapsed", "new", "unknown"]
+KnownStatus = Literal["cohort", "lapsed", "new"]
+CustomerStatus = Literal[KnownStatus, "unknown"]
 
 
 @with_config(CONFIG)
@@ -288,7 +289,7 @@ class Previous:
 
     as_of: str
     model_version: str
-    status: Literal["cohort", "lapsed", "new"]
+    status: KnownStatus
     churn_probability: float | None
     tier: str
 

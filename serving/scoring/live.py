@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -24,10 +25,10 @@ from features.ingestion.fast_path import EventRow, attribute, fast_history
 from features.ingestion.in_memory import SENT, as_events, history_of_events
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
-from serving.lists.customer_view import Reply, unknown, with_status
 from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import newest, score_customers
 from serving.state.active_model import ActiveModel
+from serving.state.score_file import ScoreTable
 
 Sent = tuple[LiveCustomer, str, EventRow]
 """A row that was sent: whose, where in the request, and what it says."""
@@ -35,49 +36,64 @@ Sent = tuple[LiveCustomer, str, EventRow]
 MOST_SUGGESTIONS = 20
 
 
-def predict(champion: ActiveModel, request: PredictRequest, now: int, language: str) -> Reply:
-    """What is said about the customers of a request, from their events alone."""
-    timeline = Timeline(champion.bundle.timezone)
+@dataclass(frozen=True, eq=False)
+class LiveScores:
+    """Scores of the customers of one request, as arrays; `lists.customer_view` puts them into words."""
+
+    model: ActiveModel
+    as_of: int
+    data_version: str
+    newest: int | None
+    """The newest event behind the scores."""
+    customer_ids: tuple[str, ...]
+    """As in the request, in its order."""
+    has_row: tuple[bool, ...]
+    """For each of them, whether anything is known; `table` has a row for each of those, in order."""
+    table: ScoreTable
+    ignored_kinds: dict[str, int]
+    did_you_mean: dict[str, str]
+    receipt: Receipt | None = None
+    """What became of the events that were appended; None where none were to be."""
+
+
+def predict(model: ActiveModel, request: PredictRequest, now: int) -> LiveScores:
+    """Scores of the customers of a request from the events sent alone."""
+    timeline = Timeline(model.bundle.timezone)
     as_of = _as_of(request, timeline, now)
-    sent = history_of(request.customers, timeline, as_of, now)
+    history = history_of(request.customers, timeline, as_of, now)
     rows: dict[str, int] = {}
     for customer in request.customers:
         rows.setdefault(customer.customer_id, len(rows))
-    return _said(champion, request, sent, as_of, rows, champion.bundle.data_version, language)
+    return _scored(model, request, history, as_of, rows, model.bundle.data_version)
 
 
-def beside_stored(
-    champion: ActiveModel, request: PredictRequest, now: int, language: str, store: EventStore
-) -> Reply:
-    """What is said about the customers of a request from all that is stored and sent; nothing is kept.
+def beside_stored(model: ActiveModel, request: PredictRequest, now: int, store: EventStore) -> LiveScores:
+    """Scores of the customers of a request from all that is stored and sent; nothing is written.
 
-    The answer is the one `append` would give, attributes that were sent apart: they hold for this answer.
+    They are the ones `append` would give, apart from attributes that were sent: those hold for this call.
     """
-    timeline = Timeline(champion.bundle.timezone)
+    timeline = Timeline(model.bundle.timezone)
     as_of = _as_of(request, timeline, now)
-    sent = _checked(request.customers, timeline, as_of, now)
     names = pa.array([customer.customer_id for customer in request.customers], pa.string())
+    events = [_checked(request.customers, timeline, as_of, now)]
     store = store.pinned()
     keys = np.unique(store.customers.keys(names))
-    events = [sent]
     if len(known := keys[keys >= 0]):
-        there = store.history_of(known.tolist(), event_ids=True)
-        events.insert(0, as_events(there, store.customers.names(there.keys)))
+        stored = store.history_of(known.tolist(), event_ids=True)
+        events.insert(0, as_events(stored, store.customers.names(stored.keys)))
     people = Customers()
     places = people.assign(names)
-    every = history_of_events(pa.concat_tables(events), people)
+    history = history_of_events(pa.concat_tables(events), people)
     rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))
-    return _said(champion, request, every, as_of, rows, store.version, language)
+    return _scored(model, request, history, as_of, rows, store.version)
 
 
-def append(
-    champion: ActiveModel, request: PredictRequest, now: int, language: str, store: EventStore
-) -> Reply:
-    """What is said about the customers of a request from all that is known, once their events are kept.
+def append(model: ActiveModel, request: PredictRequest, now: int, store: EventStore) -> LiveScores:
+    """Scores of the customers of a request from all that is known, once its events are stored.
 
-    Sending the same request again keeps nothing twice. What is refused keeps nothing at all.
+    Sending the same request again stores nothing twice. A request that is refused stores nothing at all.
     """
-    timeline = Timeline(champion.bundle.timezone)
+    timeline = Timeline(model.bundle.timezone)
     as_of = _as_of(request, timeline, now)
     for number, customer in enumerate(request.customers):
         if customer.attributes:
@@ -87,8 +103,10 @@ def append(
                 field=f"customers[{number}].attributes",
             )
     events = _checked(request.customers, timeline, as_of, now)
-    receipt = store.add(events, source=SENT, timeline=timeline, now=now) if events.num_rows else None
-    if receipt is not None and receipt.quarantined:
+    receipt = Receipt(SENT, 0, 0, 0, 0, 0, 0)
+    if events.num_rows:
+        receipt = store.add(events, source=SENT, timeline=timeline, now=now)
+    if receipt.quarantined:
         raise DataError(
             f"cannot append {receipt.quarantined} of the events: their event_id names another kind of event "
             "from another source. The others were kept; give these an event_id of their own.",
@@ -98,51 +116,42 @@ def append(
     keys = store.customers.keys(pa.array(names, pa.string()))
     known = np.unique(keys[keys >= 0])
     try:
-        stored = store.history_of(known.tolist())
+        history = store.history_of(known.tolist())
     except DataError:  # nothing was ever ingested, and no event was sent
-        stored = history_of_events(events, Customers())
-    places = np.searchsorted(stored.keys, keys)
+        history = history_of_events(events, Customers())
+    places = np.searchsorted(history.keys, keys)
     rows = {name: int(at) for name, at, key in zip(names, places, keys, strict=True) if key >= 0}
-    said = _said(champion, request, stored, as_of, rows, store.version, language)
-    return said | {"appended": _appended(receipt)}
+    return _scored(model, request, history, as_of, rows, store.version, receipt)
 
 
-def _said(
-    champion: ActiveModel,
+def _scored(
+    model: ActiveModel,
     request: PredictRequest,
-    known: History,
+    history: History,
     as_of: int,
     rows: dict[str, int],
     data_version: str,
-    language: str,
-) -> Reply:
-    bundle = champion.bundle
-    timeline = Timeline(bundle.timezone)
-    answers = score_customers(bundle, known, as_of, threads=1)
-    fresh = newest(known, as_of)
-    names = [customer.customer_id for customer in request.customers]
+    receipt: Receipt | None = None,
+) -> LiveScores:
+    """The scores of the request's customers; `rows` says where each is in the history."""
+    table = score_customers(model.bundle, history, as_of, threads=1)
+    names = tuple(customer.customer_id for customer in request.customers)
     places = [rows[name] for name in names if name in rows]
     # Mostly the customers asked for are those of the history, in its order.
-    chosen = answers if places == list(range(len(answers))) else answers.take(np.array(places, np.int64))
-    said = with_status(bundle, chosen, [name for name in names if name in rows], language)
-    customers = [next(said) if name in rows else unknown(name) for name in names]
-    ignored = ignored_kinds(request.customers, bundle.catalog)
-    return {
-        "as_of": timeline.name(as_of),
-        "model_version": champion.version,
-        "data_version": data_version,
-        "freshness": None if fresh is None else timeline.name(fresh),
-        "evidence": bundle.evidence,
-        "customers": customers,
-        "ignored_kinds": ignored,
-        "did_you_mean": similar_kinds(ignored, bundle.catalog.kinds),
-        "appended": None,
-    }
-
-
-def _appended(receipt: Receipt | None) -> dict[str, int]:
-    names = ("new", "already_there", "corrected", "erased")
-    return {name: 0 if receipt is None else getattr(receipt, name) for name in names}
+    chosen = table if places == list(range(len(table))) else table.take(np.array(places, np.int64))
+    ignored = ignored_kinds(request.customers, model.bundle.catalog)
+    return LiveScores(
+        model=model,
+        as_of=as_of,
+        data_version=data_version,
+        newest=newest(history, as_of),
+        customer_ids=names,
+        has_row=tuple(name in rows for name in names),
+        table=chosen,
+        ignored_kinds=ignored,
+        did_you_mean=similar_kinds(ignored, model.bundle.catalog.kinds),
+        receipt=receipt,
+    )
 
 
 def _as_of(request: PredictRequest, timeline: Timeline, now: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -41,8 +40,3 @@ def changes(before: Scores, after: Scores, *, tier_falls: bool, limit: float | N
         for row in np.flatnonzero(crossed).tolist():
             was_ = None if np.isnan(then[row]) else float(then[row])
             yield ScoreChange(int(after.answers.key[row]), "risk_crossed", was_, float(now[row]))
-
-
-def plain(change: ScoreChange) -> dict[str, Any]:
-    """As it is kept and sent, but for the customer's name."""
-    return {"key": change.key, "kind": change.kind, "before": change.before, "after": change.after}

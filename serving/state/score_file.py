@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.events.schema import ATTRIBUTE
+from serving.schemas.responses import Evidence
 from serving.state.atomic_write import in_one_step
 from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
@@ -120,7 +121,7 @@ class ScoreMetadata:
     """The newest event behind them."""
     covered_until: int | None = field(default=None, kw_only=True)
     """The newest event of the customers' own, not of the company's doing: until when the data covers them."""
-    evidence: str
+    evidence: Evidence
     amounts: bool
     """Whether events carry amounts, so that there is a value at risk."""
     tiers: tuple[str, ...]

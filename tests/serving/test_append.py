@@ -11,6 +11,7 @@ import pytest
 
 from features.errors import UsageError
 from serving.cli.context import CliContext
+from serving.lists.customer_view import predict_reply
 from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score, score_customers
 from serving.scoring.live import append, beside_stored
@@ -19,6 +20,7 @@ from serving.state.api_keys import add_key
 from serving.state.audit_log import newest_accesses
 from serving.state.score_file import SCHEMA
 from tests.serving.running import serving
+from tests.serving.shapes import as_json
 from training.bundle.model_bundle import Bundle
 
 AS_OF = "2025-02-10"
@@ -57,7 +59,7 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
     champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
     request, store = PredictRequest.model_validate(SENT), call.store
     before = store.events
-    said = append(champion, request, call.now, "en", store)
+    said = as_json(predict_reply(append(champion, request, call.now, store), "en"))
     assert said["appended"] == {"new": 5, "already_there": 0, "corrected": 0, "erased": 0}
     assert said["ignored_kinds"] == {"dance": 1}
     assert said["data_version"] == call.store.version
@@ -76,7 +78,7 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
         alone = score_customers(champion.bundle, store.history_of([key]), as_of, threads=1)
         for name in SCHEMA.names:
             assert getattr(alone, name)[0].tobytes() == getattr(batch, name)[row].tobytes(), name
-    again = append(champion, request, call.now, "en", store)
+    again = as_json(predict_reply(append(champion, request, call.now, store), "en"))
     assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0, "erased": 0}
     assert {**again, "appended": None} == {**said, "appended": None}
     assert call.store.events == before + 5
@@ -99,9 +101,9 @@ def test_beside_what_is_stored_the_answer_is_that_of_appending_and_nothing_is_ke
         PredictRequest.model_validate({**body, "append": False, "stored": True}),
         PredictRequest.model_validate(body),
     )
-    said = beside_stored(champion, beside, call.now, "en", call.store)
+    said = as_json(predict_reply(beside_stored(champion, beside, call.now, call.store), "en"))
     assert (call.store.version, said["data_version"], said["appended"]) == (before, before, None)
-    after = append(champion, kept, call.now, "en", call.store)
+    after = as_json(predict_reply(append(champion, kept, call.now, call.store), "en"))
     assert after["appended"] == {"new": 5, "already_there": 0, "corrected": 1, "erased": 0}
     assert said["customers"] == after["customers"]
     assert said["customers"][0]["churn_probability"] is not None
@@ -117,13 +119,13 @@ def test_a_request_with_one_bad_event_keeps_nothing(own_shop: Path) -> None:
     )
     before = call.store.events
     with pytest.raises(UsageError) as refused:
-        append(champion, bad, call.now, "en", call.store)
+        append(champion, bad, call.now, call.store)
     assert refused.value.field == "customers[0].events[4].occurred_at"
     known = PredictRequest.model_validate(
         {**SENT, "customers": [{"customer_id": "a", "events": [], "attributes": {"plan": "gold"}}]}
     )
     with pytest.raises(UsageError) as refused:
-        append(champion, known, call.now, "en", call.store)
+        append(champion, known, call.now, call.store)
     assert refused.value.message == (
         "cannot append attributes of customer 'a': only events are kept. "
         "Leave the attributes out; those that are stored are used."
@@ -159,7 +161,7 @@ def test_events_of_an_erased_customer_are_left_out_and_counted(own_shop: Path) -
     call.store.erase("c0006")
     request = PredictRequest.model_validate({**SENT, "customers": [SENT["customers"][0]]})
     before = call.store.events
-    said = append(champion, request, call.now, "en", call.store)
+    said = as_json(predict_reply(append(champion, request, call.now, call.store), "en"))
     assert said["appended"] == {"new": 0, "already_there": 0, "corrected": 0, "erased": 4}
     assert said["customers"][0]["status"] == "unknown"
     assert call.store.events == before

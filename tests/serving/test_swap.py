@@ -17,6 +17,7 @@ from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
 from serving.state.score_index import current_champion, current_scores, use_champion, use_scores
 from tests.serving.running import COMMAND, Server, serving
+from tests.serving.shapes import as_json
 from tests.serving.shop import DATES, score_all
 
 
@@ -24,7 +25,7 @@ def answers_of(folder: Path, names: list[str]) -> dict[str, Any]:
     """What the batch says of these customers, with where it came from."""
     call = CliContext(folder)
     with call.records() as records:
-        return ScoreReader.current(records, call.project, call.store).of(names, "en")
+        return as_json(ScoreReader.current(records, call.project, call.store).of(names, "en"))
 
 
 def listen(running: Server, names: list[str], heard: list[Any], over: threading.Event) -> None:

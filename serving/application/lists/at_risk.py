@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
-from serving.lists.customer_view import Reply
 from serving.lists.ranking import Cursor, ListFilter
+from serving.schemas.responses import AtRiskReply, ListedCustomer, Provenance
 
 
 @dataclass(frozen=True, eq=False)
 class ListRows:
     """The customers of a list one after the other, so that a list of any length fits in memory."""
 
-    source: Reply
+    source: Provenance
     """Where the scores came from."""
-    customers: Iterator[Reply]
+    customers: Iterator[ListedCustomer]
     planned: bool
     """Whether there is a plan for these scores, so that rows say what to do."""
 
@@ -31,7 +31,7 @@ def list_at_risk(
     workspace.record_access(actor.name, "at_risk", NOBODY)
     reader = workspace.scores.current()
     customers = reader.listed(_limited(workspace, choice), workspace.language(language))
-    return ListRows(reader.source(), customers, reader.plan is not None)
+    return ListRows(reader.provenance, customers, reader.plan is not None)
 
 
 @use_case("read_customer")
@@ -41,7 +41,7 @@ def at_risk_page(
     choice: ListFilter,
     language: str | None = None,
     cursor: str | None = None,
-) -> Reply:
+) -> AtRiskReply:
     """A page of the list, and the cursor of the next one.
 
     With a cursor the page goes on in the scores of the page before, whatever was scored since. Raises
@@ -69,7 +69,7 @@ def whole_list(
     reader = workspace.scores.current()
     workspace.record_access(actor.name, "at_risk.csv", NOBODY)
     return ListRows(
-        reader.source(), reader.listed(choice, workspace.language(language)), reader.plan is not None
+        reader.provenance, reader.listed(choice, workspace.language(language)), reader.plan is not None
     )
 
 

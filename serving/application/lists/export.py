@@ -31,4 +31,4 @@ def export_list(
     reader = workspace.scores.current()
     workspace.record_access(actor.name, "at_risk.csv", NOBODY)
     listed = reader.listed(choice, workspace.language(language))
-    return ExportedList(tuple(mapped.columns), lines(listed, mapped, reader.source()))
+    return ExportedList(tuple(mapped.columns), lines(listed, mapped, reader.provenance))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from features.errors import DataError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.integrations.crm_columns import Webhook
-from serving.integrations.webhooks import enlist, send_due
+from serving.integrations.webhooks import ScoringPair, enlist, send_due
+from serving.project.integration_settings import Webhook
 from serving.scoring.coverage import scored_beyond_data
 from serving.scoring.score_changes import changes
 from serving.state.active_model import load as load_model
@@ -50,8 +50,8 @@ def notify(
         outbox.revive(workspace.clock())
     sent, died, end = 0, 0, time.monotonic() + wait
     while True:
-        outcome = send_due(outbox, webhooks, customers, workspace.clock)
-        sent, died = sent + outcome["sent"], died + outcome["dead"]
+        counts = send_due(outbox, webhooks, customers, workspace.clock)
+        sent, died = sent + counts.sent, died + counts.dead
         waiting = outbox.all("waiting")
         if not waiting or time.monotonic() >= end:
             break
@@ -77,14 +77,14 @@ def _enlist_changes(workspace: Workspace, outbox: Outbox, webhooks: list[Webhook
     if earlier is None:
         return 0
     before_file, before = earlier
-    about = {
-        "as_of": project.timeline.name(current.as_of),
-        "since": project.timeline.name(before_file.as_of),
-        "model_version": current.model_version,
-    }
+    scorings = ScoringPair(
+        as_of=project.timeline.name(current.as_of),
+        since=project.timeline.name(before_file.as_of),
+        model_version=current.model_version,
+    )
     for webhook in webhooks:
         changed = list(changes(before, after, tier_falls=webhook.tier_falls, limit=webhook.probability))
-        enlisted += enlist(outbox, webhook, changed, about, f"{before_file.file}\n{current.file}", now)
+        enlisted += enlist(outbox, webhook, changed, scorings, f"{before_file.file}\n{current.file}", now)
     return enlisted
 
 

@@ -6,13 +6,14 @@ import pyarrow as pa
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.lists.customer_view import Reply
+from serving.lists.customer_view import predict_reply
 from serving.schemas.requests import PredictRequest
+from serving.schemas.responses import PredictReply
 from serving.scoring import live
 
 
 @use_case("predict")
-def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Reply:
+def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> PredictReply:
     """Scores from the events sent, or with `stored` or `append` from all that is stored with them.
 
     `append` keeps the events first and needs the permission `append_events`; `stored` keeps nothing and
@@ -21,11 +22,11 @@ def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Repl
     champion = workspace.scores.active_model()
     language, now = workspace.language(request.language), workspace.clock()
     if not (request.append or request.stored):
-        return live.predict(champion, request, now, language)
+        return predict_reply(live.predict(champion, request, now), language)
     actor.require("append_events" if request.append else "read_customer")
     answer = live.append if request.append else live.beside_stored
-    reply = answer(champion, request, now, language, workspace.store)
+    scores = answer(champion, request, now, workspace.store)
     names = pa.array([customer.customer_id for customer in request.customers], pa.large_string())
     action = "append" if request.append else "predict"
     workspace.record_access(actor.name, action, workspace.store.customers.keys(names))
-    return reply
+    return predict_reply(scores, language)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.lists.customer_view import Reply
+from serving.schemas.responses import ScoreReply
 
 
 @use_case("read_customer")
 def stored_scores(
     workspace: Workspace, actor: Actor, customer_ids: Sequence[str], language: str | None = None
-) -> Reply:
+) -> ScoreReply:
     """The stored scores of these customers at the newest as-of date, in the order asked.
 
     A customer who is not known has the status `unknown`. Raises `ModelError` before anything was scored.

@@ -19,10 +19,11 @@ from features.timeline import from_instant
 from serving.cli.context import CliContext
 from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
-from serving.presentation.lists import as_csv
+from serving.presentation.csv import list_csv
 from serving.state.api_keys import add_key, list_keys, revoke_keys
 from tests.serving import shop
 from tests.serving.running import COMMAND, Server, serving
+from tests.serving.shapes import as_json
 
 EVENT = {"occurred_at": "2025-01-05T10:00:00Z", "kind": "purchase"}
 
@@ -69,7 +70,7 @@ def events_of(folder: Path, customer_id: str) -> dict[str, Any]:
 def test_the_stored_score_is_the_row_of_the_batch_to_the_last_digit(
     server: Server, batch: ScoreReader
 ) -> None:
-    listed = batch.at_risk(ListFilter(limit=50), "en")["customers"]
+    listed = as_json(batch.at_risk(ListFilter(limit=50), "en").customers)
     status, said = server.post("/v1/score", {"customer_ids": [one["customer_id"] for one in listed]})
     assert status == 200
     assert [{**one, "status": None, "rank": None} for one in said["customers"]] == [
@@ -80,7 +81,7 @@ def test_the_stored_score_is_the_row_of_the_batch_to_the_last_digit(
 def test_a_customer_sent_live_gets_the_row_of_the_batch_to_the_last_digit(
     server: Server, batch: ScoreReader, scored_shop: Path
 ) -> None:
-    listed = batch.at_risk(ListFilter(), "en")["customers"]
+    listed = as_json(batch.at_risk(ListFilter(), "en").customers)
     chosen = listed[:: max(1, len(listed) // 25)]
     sent = [events_of(scored_shop, one["customer_id"]) for one in chosen]
     status, said = server.post("/v1/predict", {"customers": sent, "as_of": shop.DATES[-1]})
@@ -119,7 +120,7 @@ def test_curl_gets_the_same_digits_as_the_command_line(server: Server, scored_sh
 def test_the_list_of_the_service_is_the_list_of_the_command_line(server: Server, batch: ScoreReader) -> None:
     status, said = server.post("/v1/at_risk", {"limit": 10, "language": "ja"})
     assert said.pop("next_cursor")
-    assert (status, said) == (200, batch.at_risk(ListFilter(limit=10), "ja"))
+    assert (status, said) == (200, as_json(batch.at_risk(ListFilter(limit=10), "ja")))
     _, everyone = server.post("/v1/at_risk", {})
     assert len(everyone["customers"]) == 20, "the capacity of kizuna.toml is the default"
 
@@ -141,17 +142,18 @@ def test_the_list_can_be_narrowed_and_ordered(server: Server) -> None:
 
 def test_the_whole_list_comes_as_a_file(server: Server, batch: ScoreReader) -> None:
     status, content = server.send("GET", "/v1/at_risk.csv?language=ja")
-    assert (status, content.decode("utf-8")) == (200, as_csv(batch.at_risk(ListFilter(), "ja"), "ja"))
+    everyone = "".join(list_csv(batch.listed(ListFilter(), "ja"), "ja", with_plan=False))
+    assert (status, content.decode("utf-8")) == (200, everyone)
     status, content = server.send("GET", "/v1/at_risk.csv?limit=3&tiers=casual&tiers=cooling")
-    chosen = batch.at_risk(ListFilter(limit=3, tiers=("casual", "cooling")), "en")
-    assert (status, content.decode("utf-8")) == (200, as_csv(chosen, "en"))
+    chosen = batch.listed(ListFilter(limit=3, tiers=("casual", "cooling")), "en")
+    assert (status, content.decode("utf-8")) == (200, "".join(list_csv(chosen, "en", with_plan=False)))
     for query, field in (("limit=0", "limit"), ("tiers=zork", "tiers"), ("zork=1", "zork")):
         status, content = server.send("GET", f"/v1/at_risk.csv?{query}")
         assert (status, json.loads(content)["error"]["field"]) == (422, field)
 
 
 def test_every_answer_says_where_it_came_from(server: Server, batch: ScoreReader) -> None:
-    name = batch.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
+    name = batch.at_risk(ListFilter(limit=1), "en").customers[0].customer_id
     calls = {
         "/v1/score": {"customer_ids": [name]},
         "/v1/at_risk": {},
@@ -166,7 +168,7 @@ def test_every_answer_says_where_it_came_from(server: Server, batch: ScoreReader
 
 
 def test_an_explanation_says_what_changed_since_the_scores_before(server: Server, batch: ScoreReader) -> None:
-    name = batch.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
+    name = batch.at_risk(ListFilter(limit=1), "en").customers[0].customer_id
     status, said = server.post("/v1/explain", {"customer_id": name, "language": "en"})
     assert status == 200
     assert said["previous"]["as_of"] == shop.DATES[0]

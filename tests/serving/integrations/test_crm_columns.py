@@ -17,6 +17,7 @@ from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
 from tests.serving.running import COMMAND, serving
+from tests.serving.shapes import as_json
 
 DOCS = Path(__file__).parents[3] / "docs" / "crm"
 
@@ -34,7 +35,7 @@ def test_a_ready_map_is_written_and_its_page_names_every_column(
     call = CliContext(scored_shop)
     with call.records() as records:
         replies = ScoreReader.current(records, call.project, call.store)
-    listed = replies.at_risk(ListFilter(), "en")
+    listed = as_json(replies.at_risk(ListFilter(), "en"))
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
     assert list(rows[0]) == list(READY[name].columns)
     theirs = {ours: column for column, ours in READY[name].columns.items()}

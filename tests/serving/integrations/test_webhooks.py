@@ -19,8 +19,16 @@ import pytest
 import serving.integrations.webhooks
 from features.errors import ConfigurationError
 from serving.cli.context import CliContext
-from serving.integrations.crm_columns import Webhook
-from serving.integrations.webhooks import ATTEMPTS, enlist, pause, send_due, signature
+from serving.integrations.webhooks import (
+    ATTEMPTS,
+    DeliveryCounts,
+    ScoringPair,
+    enlist,
+    pause,
+    send_due,
+    signature,
+)
+from serving.project.integration_settings import Webhook
 from serving.project.settings import read
 from serving.scoring.score_changes import changes
 from serving.state.outbox import Outbox
@@ -30,6 +38,7 @@ from tests.serving.running import COMMAND
 from tests.serving.state.test_score_file import FACTS, answers
 
 SECRET = "a secret of some length"
+SCORINGS = ScoringPair("2025-02-01", "2025-01-01", "3")
 
 
 @dataclass
@@ -98,7 +107,7 @@ def outbox(own_shop: Path) -> Iterator[Outbox]:
 
 def delivered(
     own_shop: Path, outbox: Outbox, webhook: Webhook, until: Callable[[], bool]
-) -> list[dict[str, int]]:
+) -> list[DeliveryCounts]:
     """Send what is due, letting the clock run ahead by an hour each time."""
     call, hours, said = CliContext(own_shop), 0, []
     while not until():
@@ -145,8 +154,8 @@ def test_a_receiver_that_fails_hangs_and_answers_late_gets_each_delivery_once(
     webhook, some = hook(receiver.url), found(own_shop)
     assert some
     receiver.behaviour = ["fail", "hang", "late"]
-    assert enlist(outbox, webhook, some, {"as_of": "2025-02-01"}, "one\ntwo", 0) == len(some)
-    assert enlist(outbox, webhook, some, {"as_of": "2025-02-01"}, "one\ntwo", 0) == 0, "nothing twice"
+    assert enlist(outbox, webhook, some, SCORINGS, "one\ntwo", 0) == len(some)
+    assert enlist(outbox, webhook, some, SCORINGS, "one\ntwo", 0) == 0, "nothing twice"
     rounds = delivered(own_shop, outbox, webhook, lambda: not outbox.all("waiting"))
     assert len(rounds) >= 2
     assert receiver.forged == 0
@@ -166,10 +175,10 @@ def test_what_nobody_takes_is_kept_dead_and_can_be_tried_again(
         free.bind(("127.0.0.1", 0))
         nobody = hook(f"http://127.0.0.1:{free.getsockname()[1]}/")
     some = found(own_shop)[:3]
-    enlist(outbox, nobody, some, {}, "one\ntwo", 0)
+    enlist(outbox, nobody, some, SCORINGS, "one\ntwo", 0)
     rounds = delivered(own_shop, outbox, nobody, lambda: not outbox.all("waiting"))
     assert len(rounds) == ATTEMPTS
-    assert rounds[-1] == {"sent": 0, "again": 0, "dead": 1}
+    assert rounds[-1] == DeliveryCounts(dead=1)
     (dead,) = outbox.all("dead")
     assert dead.trouble.startswith("it could not be reached: ")
     assert [pause(attempt) for attempt in (0, 1, 2, 20)] == [2, 4, 8, 3_600]
@@ -183,7 +192,7 @@ def test_an_erased_customer_is_in_no_delivery_that_waits(
 ) -> None:
     some = found(own_shop)[:2]
     name = CliContext(own_shop).store.customers.names(np.array([some[0].key])).to_pylist()[0]
-    enlist(outbox, hook(receiver.url), some, {}, "one\ntwo", 0)
+    enlist(outbox, hook(receiver.url), some, SCORINGS, "one\ntwo", 0)
     assert name not in outbox.all("waiting")[0].content
     subprocess.run([*COMMAND, "-C", str(own_shop), "erase", name], check=True, capture_output=True)
     delivered(own_shop, outbox, hook(receiver.url), lambda: not outbox.all("waiting"))

@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from serving.cli.context import CliContext
 from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
-from serving.presentation.lists import as_csv, as_json, harmless, show, show_explanation
+from serving.presentation.csv import harmless, list_csv
+from serving.presentation.terminal import show, show_explanation
+from serving.schemas.json_text import to_json
+from serving.schemas.responses import ListReply
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def replies(scored_shop: Path) -> ScoreReader:
 
 
 def shown(
-    reply: dict[str, Any],
+    reply: ListReply,
     language: str,
     width: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -36,7 +38,7 @@ def shown(
 
 
 def test_csv_opens_right_in_excel(replies: ScoreReader) -> None:
-    text = as_csv(replies.at_risk(ListFilter(limit=3), "ja"), "ja")
+    text = "".join(list_csv(replies.listed(ListFilter(limit=3), "ja"), "ja", with_plan=False))
     assert text.encode("utf-8").startswith(b"\xef\xbb\xbf")
     head, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
     assert (
@@ -51,8 +53,9 @@ def test_csv_opens_right_in_excel(replies: ScoreReader) -> None:
 
 def test_csv_holds_the_digits_of_json(replies: ScoreReader) -> None:
     listed = replies.at_risk(ListFilter(limit=5), "en")
-    rows = csv.DictReader(io.StringIO(as_csv(listed, "en").removeprefix("\ufeff")))
-    said = json.loads(as_json(listed))["customers"]
+    text = "".join(list_csv(listed.customers, "en", with_plan=False))
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    said = json.loads(to_json(listed))["customers"]
     assert [float(row["churn_probability"]) for row in rows] == [one["churn_probability"] for one in said]
 
 
@@ -77,29 +80,29 @@ def test_the_table_fits_its_terminal_and_loses_no_reason(
     text = shown(listed, language, width, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) <= width
     together = "".join(text.split())
-    for customer in listed["customers"]:
-        assert customer["customer_id"] in together
+    for customer in listed.customers:
+        assert customer.customer_id in together
     if width >= 160:
         return
-    for reason in listed["customers"][0]["reasons"]:
-        assert "".join(reason["sentence"].split()) in together
+    for reason in listed.customers[0].reasons:
+        assert "".join(reason.sentence.split()) in together
 
 
 def test_markup_in_a_customer_id_is_text(
     replies: ScoreReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = replies.at_risk(ListFilter(limit=1), "en")
-    listed["customers"][0]["customer_id"] = "[red]x[/red]"
+    listed.customers[0].customer_id = "[red]x[/red]"
     assert "[red]x[/red]" in shown(listed, "en", 160, monkeypatch, capsys)
 
 
 def test_reasons_differ_between_customers_and_are_never_empty(replies: ScoreReader) -> None:
-    listed = replies.at_risk(ListFilter(), "en")["customers"]
-    sentences = [tuple(reason["sentence"] for reason in one["reasons"]) for one in listed]
+    listed = replies.at_risk(ListFilter(), "en").customers
+    sentences = [tuple(reason.sentence for reason in one.reasons) for one in listed]
     assert all(sentences)
     assert len(set(sentences)) > len(sentences) / 2
-    assert all(0 < one["churn_probability"] < 1 for one in listed)
-    assert all(one["value_at_risk"] == one["churn_probability"] * one["expected_value"] for one in listed)
+    assert all(0 < one.churn_probability < 1 for one in listed)
+    assert all(one.value_at_risk == one.churn_probability * one.expected_value for one in listed)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def test_one_customer_is_explained_in_both_languages(
     words: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    name = replies.at_risk(ListFilter(limit=1), language)["customers"][0]["customer_id"]
+    name = replies.at_risk(ListFilter(limit=1), language).customers[0].customer_id
     show_explanation(replies.explain(name, language, CliContext(scored_shop).store), language)
     text = capsys.readouterr().out
     for word in (name, *words):
@@ -124,7 +127,7 @@ def test_without_earlier_scores_it_says_so(
     replies: ScoreReader, scored_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = ScoreReader(replies.scores, replies.bundle, replies.customers, replies.timeline)
-    name = first.at_risk(ListFilter(limit=1), "en")["customers"][0]["customer_id"]
+    name = first.at_risk(ListFilter(limit=1), "en").customers[0].customer_id
     show_explanation(first.explain(name, "en", CliContext(scored_shop).store), "en")
     assert "There are no earlier scores of this customer to compare with yet." in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from serving.lists.ranking import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.responses import ExplainReply
 from tests.serving import shop
-from tests.serving.shapes import published
+from tests.serving.shapes import as_json, published
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def replies(scored_shop: Path) -> ScoreReader:
 def explained(replies: ScoreReader, scored_shop: Path) -> list[dict]:
     """What is said of the twenty likeliest to leave."""
     store = CliContext(scored_shop).store
-    listed = replies.at_risk(ListFilter(limit=20), "en")["customers"]
-    return [replies.explain(one["customer_id"], "en", store) for one in listed]
+    listed = replies.at_risk(ListFilter(limit=20), "en").customers
+    return [as_json(replies.explain(one.customer_id, "en", store)) for one in listed]
 
 
 def test_every_change_names_events_of_its_indicator_before_the_newer_date(

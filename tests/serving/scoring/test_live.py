@@ -18,6 +18,7 @@ from features.ingestion.fast_path import fast_history
 from features.ingestion.in_memory import history_of_events as sent_history
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline, from_instant
+from serving.lists.customer_view import predict_reply
 from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import score_customers
 from serving.scoring.live import _checked, history_of, predict
@@ -177,7 +178,7 @@ def test_a_row_that_is_no_event_is_refused_with_customer_position_and_reason(
 ) -> None:
     sent = request({"customer_id": "ann", "events": [EVENT, {**EVENT, **event}]})
     with pytest.raises(UsageError) as refused:
-        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"))
     assert (refused.value.message, refused.value.field) == (sentence, field)
     assert refused.value.status == 422
 
@@ -201,7 +202,7 @@ def test_a_row_that_is_no_event_is_refused_with_customer_position_and_reason(
 def test_an_as_of_date_that_cannot_be_is_refused(bundle: Bundle, as_of: str, sentence: str) -> None:
     sent = request({"customer_id": "ann", "events": [], "attributes": {"plan": "gold"}}, as_of=as_of)
     with pytest.raises(UsageError) as refused:
-        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"))
     assert (refused.value.message, refused.value.field) == (sentence, "as_of")
 
 
@@ -209,16 +210,19 @@ def test_freshness_is_the_newest_event_known_before_the_date(bundle: Bundle) -> 
     late = {**EVENT, "occurred_at": "2025-01-20", "recorded_at": "2025-03-01"}
     sent = request({"customer_id": "ann", "events": [EVENT, late], "attributes": {"plan": "gold"}})
     now = UTC.instant("2025-04-01")
-    assert predict(ActiveModel("1", bundle), sent, now, "en")["freshness"] == "2025-01-05T10:00:00+00:00"
+    assert (
+        predict_reply(predict(ActiveModel("1", bundle), sent, now), "en").freshness
+        == "2025-01-05T10:00:00+00:00"
+    )
     alone = request({"customer_id": "ann", "events": [], "attributes": {"plan": "gold"}})
-    assert predict(ActiveModel("1", bundle), alone, now, "en")["freshness"] is None
+    assert predict_reply(predict(ActiveModel("1", bundle), alone, now), "en").freshness is None
 
 
 @pytest.mark.parametrize("text", ["1510704000", " 1510704000.5 ", "-5", "1.5e9", "20171115"])
 def test_a_bare_number_is_no_moment_even_as_text(bundle: Bundle, text: str) -> None:
     sent = request({"customer_id": "ann", "events": [{**EVENT, "occurred_at": text}]})
     with pytest.raises(UsageError) as refused:
-        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"), "en")
+        predict(ActiveModel("1", bundle), sent, UTC.instant("2025-04-01"))
     assert refused.value.message == (
         f"cannot use customers[0].events[0] of customer 'ann' (purchase of {text}): "
         f"'{text}' is no moment: write it like 2017-11-15T09:30:00+09:00"

@@ -1,0 +1,202 @@
+"""The columns of the list: headings in both languages, what each holds, and which output shows it.
+
+To add one, add its `ListColumn` to `COLUMNS` and its name to the outputs that show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from features.catalog.display_names import in_language
+from serving.presentation.i18n import money, percent, tier_or_empty
+from serving.schemas.responses import ListedCustomer, PlanEntry, PlannedAction
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """One customer of a list, and what the plan has in mind for them."""
+
+    customer: ListedCustomer | PlanEntry
+    plan: PlannedAction | None
+    language: str
+
+    def reason(self, place: int) -> str:
+        """The sentence of the reason at this place, empty where there are fewer."""
+        reasons = self.customer.reasons
+        return reasons[place].sentence if place < len(reasons) else ""
+
+    def hook(self, place: int) -> str:
+        """The sentence of the hook at this place, empty where there are fewer."""
+        hooks = () if self.plan is None else self.plan.hook_sentences
+        return hooks[place] if place < len(hooks) else ""
+
+    def tier(self, name: str | None) -> str:
+        return tier_or_empty(name, self.language)
+
+
+@dataclass(frozen=True)
+class TerminalStyle:
+    """How a column looks in the table on the terminal."""
+
+    heading: tuple[str, str]
+    """English, Japanese."""
+    text: Callable[[ListRow], str]
+    justify: Literal["left", "right"] = "left"
+    style: str = ""
+    wraps: bool = True
+    optional: bool = False
+    """Left out where no customer has a value."""
+
+
+@dataclass(frozen=True)
+class ListColumn:
+    """One column: its name, which is the English heading in files, and its cell."""
+
+    name: str
+    japanese: str
+    cell: Callable[[ListRow], Cell]
+    terminal: TerminalStyle | None = None
+
+    def heading(self, language: str) -> str:
+        return in_language(language, self.name, self.japanese)
+
+
+def _of_plan(part: Callable[[PlannedAction], Cell]) -> Callable[[ListRow], Cell]:
+    """The cell of a part of the plan; empty for a customer without one."""
+    return lambda row: None if row.plan is None else part(row.plan)
+
+
+def _loyalty(row: ListRow, part: str) -> Cell:
+    """A number of the customer's loyalty programme."""
+    loyalty = None if row.plan is None else row.plan.hooks.loyalty
+    cell: Cell = None if loyalty is None else getattr(loyalty, part)
+    return cell
+
+
+def _tiers(row: ListRow) -> str:
+    return " → ".join(row.tier(name) for name in (row.customer.tier, row.customer.predicted_tier))
+
+
+_COLUMNS = (
+    ListColumn(
+        "rank",
+        "順位",
+        lambda row: row.customer.rank,
+        TerminalStyle(("#", "順位"), lambda row: str(row.customer.rank), justify="right", style="dim"),
+    ),
+    ListColumn(
+        "customer_id",
+        "顧客ID",
+        lambda row: row.customer.customer_id,
+        TerminalStyle(("Customer", "顧客"), lambda row: row.customer.customer_id),
+    ),
+    ListColumn(
+        "churn_probability",
+        "離反確率",
+        lambda row: row.customer.churn_probability,
+        TerminalStyle(
+            ("Risk", "離反確率"),
+            lambda row: percent(row.customer.churn_probability),
+            justify="right",
+            style="bold",
+            wraps=False,
+        ),
+    ),
+    ListColumn(
+        "tier",
+        "エンゲージメント",
+        lambda row: row.tier(row.customer.tier),
+        TerminalStyle(("Engagement → Next", "エンゲージメント → 次期予測"), _tiers),
+    ),
+    ListColumn("predicted_tier", "次期予測", lambda row: row.tier(row.customer.predicted_tier)),
+    ListColumn("expected_value", "期待購買額", lambda row: row.customer.expected_value),
+    ListColumn(
+        "value_at_risk",
+        "リスク金額",
+        lambda row: row.customer.value_at_risk,
+        TerminalStyle(
+            ("At stake", "リスク金額"),
+            lambda row: money(row.customer.value_at_risk),
+            justify="right",
+            wraps=False,
+            optional=True,
+        ),
+    ),
+    ListColumn("reason_1", "理由1", lambda row: row.reason(0)),
+    ListColumn("reason_2", "理由2", lambda row: row.reason(1)),
+    ListColumn("reason_3", "理由3", lambda row: row.reason(2)),
+    ListColumn("reason", "主な理由", lambda row: row.reason(0)),
+    ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
+    ListColumn("attitude", "評価", _of_plan(lambda plan: plan.attitude_words)),
+    ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule)),
+    ListColumn("touch", "タッチモデル", _of_plan(lambda plan: plan.touch_words)),
+    ListColumn("action", "アクション", _of_plan(lambda plan: plan.action_words)),
+    ListColumn("action_channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),
+    ListColumn("channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),
+    ListColumn("owner", "担当", _of_plan(lambda plan: plan.owner)),
+    ListColumn("deadline", "期限", _of_plan(lambda plan: plan.deadline)),
+    ListColumn("left_out_because", "見送りの理由", _of_plan(lambda plan: plan.left_out_because)),
+    ListColumn("hooks", "話題", _of_plan(lambda plan: "; ".join(plan.hook_sentences))),
+    ListColumn("hook_1", "話題1", lambda row: row.hook(0)),
+    ListColumn("hook_2", "話題2", lambda row: row.hook(1)),
+    ListColumn("hook_3", "話題3", lambda row: row.hook(2)),
+    ListColumn("loyalty", "会員ランク", lambda row: _loyalty(row, "level_words")),
+    ListColumn("purchases_to_next", "次ランクまでの購買回数", lambda row: _loyalty(row, "purchases_to_next")),
+    ListColumn("amount_to_next", "次ランクまでの金額", lambda row: _loyalty(row, "amount_to_next")),
+    ListColumn("loyalty_lasts_until", "ランク維持期限", lambda row: _loyalty(row, "lasts_until")),
+)
+COLUMNS = {column.name: column for column in _COLUMNS}
+
+TERMINAL = ("rank", "customer_id", "churn_probability", "tier", "value_at_risk")
+NARROW_TERMINAL = ("rank", "customer_id", "churn_probability", "value_at_risk", "tier")
+LIST_CSV = (
+    "rank",
+    "customer_id",
+    "churn_probability",
+    "tier",
+    "predicted_tier",
+    "expected_value",
+    "value_at_risk",
+    "reason_1",
+    "reason_2",
+    "reason_3",
+)
+PLAN_PART_OF_LIST_CSV = (
+    "stage",
+    "touch",
+    "action",
+    "action_channel",
+    "owner",
+    "deadline",
+    "left_out_because",
+    "hooks",
+)
+"""What follows in the list as CSV where `kizuna plan` has made a plan."""
+PLAN_CSV = (
+    "rank",
+    "customer_id",
+    "churn_probability",
+    "value_at_risk",
+    "tier",
+    "stage",
+    "attitude",
+    "rule",
+    "touch",
+    "action",
+    "channel",
+    "owner",
+    "deadline",
+    "left_out_because",
+    "reason",
+    "hook_1",
+    "hook_2",
+    "hook_3",
+    "loyalty",
+    "purchases_to_next",
+    "amount_to_next",
+    "loyalty_lasts_until",
+)
