@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from features.ingestion import quarantine
 from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
 from features.ingestion.merge import Ingestion
 from features.ingestion.quarantine import QUARANTINE_SCHEMA, QuarantineWriter
+from features.ingestion.receipt import Receipt
 from features.ingestion.sources import Attribute, Source, SourceReader
 from features.ingestion.staging import StagingArea
 from features.privacy import erasure
@@ -43,22 +43,6 @@ from features.timeline import Timeline
 BUCKETS = 16
 ERASING = "erasing-"
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What became of a source's rows: read = new + already there + corrected + quarantined + erased."""
-
-    source: str
-    read: int
-    new: int
-    already_there: int
-    corrected: int
-    quarantined: int
-    without_customer: int
-    """Of those quarantined, the ones that name no customer."""
-    erased: int = 0
-    """Rows of customers who were erased, left out and not kept."""
 
 
 class EventStore:
@@ -268,6 +252,17 @@ class EventStore:
                     f"cannot readmit customer '{customer_id}': they are not among the erased. "
                     "Check the identifier."
                 )
+
+    def link_version(self, folder: Path) -> str:
+        """Put the tables as they are now into another folder, without copying; gives the data version.
+
+        Nobody writes meanwhile. The suppression list comes with them.
+        """
+        with self._writing(None):
+            for lake in (self._events, self._customers, self._quarantine):
+                lake.link_version(folder / lake.folder.name)
+            SuppressionList(self.folder).copy_to(folder)
+            return self.version
 
     def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
         return turn(self.folder, self._repair, progress, purpose)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,6 +77,15 @@ class SuppressionList:
                     events.schema.get_field_index(name), events.schema.field(name), blank
                 )
         return events
+
+    def copy_to(self, folder: Path) -> None:
+        """Put the list, where there is one, into another store's folder."""
+        if self._path.is_file():
+            (folder / FILE).write_bytes(self._path.read_bytes())
+
+    def names_erased(self, customer_ids: Iterable[str]) -> list[str]:
+        """Those of these customers who were erased."""
+        return [name for name in customer_ids if name in self]
 
     def _hash(self, customer_id: str) -> str:
         salt = bytes.fromhex(self._salt)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -180,6 +181,17 @@ class Lake:
         for path in self.folder.glob(f"**/{run}-*.parquet"):
             if path.relative_to(self.folder).as_posix() not in kept:
                 path.unlink(missing_ok=True)
+
+    def link_version(self, folder: Path) -> None:
+        """Put the newest version into another folder: its data files, which never change, as hard links."""
+        snapshot = self.snapshot()
+        if snapshot is None:
+            return
+        for file in snapshot.files:
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(self.path(file), target)
+        shutil.copytree(self.folder / "_delta_log", folder / "_delta_log")
 
     def forget_the_past(self) -> None:
         """Leave only the newest version: delete every file and log entry of older ones."""

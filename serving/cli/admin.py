@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -86,6 +87,69 @@ def readmit(call: CliContext, customer: str) -> None:
     call.answer(
         {"customer_id": customer, "readmitted": True},
         f"{customer} may come back: the next `kizuna ingest` takes their rows as a new customer's.",
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def backup(call: CliContext, file: Path) -> None:
+    """Write events, records, models, scores, plans and settings into the archive FILE.
+
+    The service may run and write meanwhile. The archive names customers: only its owner may read it. The list
+    of erased customers, as hashes, is put beside it and follows later erasures: keep the two together.
+
+    \b
+    Example:
+      kizuna backup shop-2026-03-01.kizuna
+    """
+    from serving.application.operation.backup import backup as write_backup
+
+    with call.workspace() as workspace, call.progress() as progress:
+        made = write_backup(workspace, call.actor, file, progress)
+    call.answer(
+        {
+            "file": str(made.file),
+            "bytes": made.size,
+            "data_version": made.data_version,
+            "not_included": list(made.not_included),
+        },
+        f"Wrote {made.file} ({made.size / 1e6:,.1f} MB) with the events of version {made.data_version}.",
+        *(f"  not included: {place}" for place in made.not_included),
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--without-erasures",
+    metavar="REASON",
+    help="Restore although nobody knows who was erased since; the audit log keeps the reason.",
+)
+@click.pass_obj
+def restore(call: CliContext, file: Path, folder: Path, without_erasures: str | None) -> None:
+    """Make a project in the new FOLDER from the archive FILE; who was erased since stays erased.
+
+    \b
+    Example:
+      kizuna restore shop-2026-03-01.kizuna shop-again
+    """
+    from serving.application.operation.restore import restore as restore_archive
+
+    with call.progress() as progress:
+        made = restore_archive(
+            call.new_project(folder), call.actor, file, without_erasures=without_erasures, progress=progress
+        )
+    call.say(
+        {
+            "folder": str(made.folder),
+            "data_version": made.data_version,
+            "erased": made.erased,
+            "not_included": list(made.not_included),
+        },
+        f"Restored {file} into {made.folder}; {made.erased:,} customers were erased since and are again.",
+        *(f"  not included: {place}" for place in made.not_included),
     )
 
 

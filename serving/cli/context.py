@@ -140,7 +140,7 @@ class CliContext:
     def _simulated_time(self, language: str) -> str:
         from features.catalog.display_names import in_language
 
-        return f"{in_language(language, 'simulated time', 'シミュレーション時刻')}: {self.day(self.now)}"
+        return f"{in_language(language, 'simulated time', '模擬時刻')}: {self.day(self.now)}"
 
     def progress(self) -> AbstractContextManager[Callable[[str, float], None]]:
         return progress()

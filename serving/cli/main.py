@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from features.errors import KizunaError, UsageError
-from serving.cli.admin import audit, erase, keys, readmit, serve
+from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
 from serving.cli.analysis import backtest, doctor, features
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.cli.delivery import export, notify
@@ -241,6 +241,8 @@ for command in (
     serve,
     erase,
     audit,
+    backup,
+    restore,
     export,
     notify,
     package,

@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from features.catalog.definitions import Catalog
 from features.errors import DataError, UsageError
-from features.event_store import EventStore, Receipt
+from features.event_store import EventStore
 from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.events.validation import whole
 from features.ingestion.fast_path import EventRow, attribute, fast_history
 from features.ingestion.in_memory import SENT, as_events, history_of_events
+from features.ingestion.receipt import Receipt
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
 from serving.schemas.requests import LiveCustomer, PredictRequest

@@ -12,11 +12,11 @@ from features.errors import UsageError
 
 
 @contextmanager
-def in_one_step(file: Path) -> Iterator[Path]:
+def in_one_step(file: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """Where to write what shall become `file`: what was there stays until the new content is whole.
 
-    The file is readable by everyone and lasts through a power cut. Raises `UsageError` for a folder that
-    is not there.
+    The file is readable by everyone unless `mode` says otherwise, and lasts through a power cut. Raises
+    `UsageError` for a folder that is not there.
     """
     if not file.parent.is_dir():
         raise UsageError(
@@ -27,7 +27,7 @@ def in_one_step(file: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.fsync(handle)
-        os.fchmod(handle, 0o644)
+        os.fchmod(handle, mode)
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)  # still there only when it did not become the file

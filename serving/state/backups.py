@@ -19,6 +19,8 @@ class BackupRecord:
     at: int
     """Microseconds UTC."""
     data_version: str
+    state: str
+    """The state folder of the project that it was made from."""
 
 
 def record_backup(database: Database, backup: BackupRecord, *, who: str) -> None:
@@ -32,4 +34,4 @@ def known_backups(database: Database) -> list[BackupRecord]:
     """Every archive that was ever written, oldest first."""
     with database.reading() as connection:
         rows = connection.execute(select(BACKUPS).order_by(BACKUPS.c.id)).mappings()
-        return [BackupRecord(row["file"], row["at"], row["data_version"]) for row in rows]
+        return [BackupRecord(row["file"], row["at"], row["data_version"], row["state"]) for row in rows]

@@ -83,5 +83,6 @@ BACKUPS = Table(
     Column("at", BigInteger, nullable=False),
     Column("file", String(1000), nullable=False),
     Column("data_version", String(100), nullable=False),
+    Column("state", String(1000), nullable=False),
 )
 """The archives that `kizuna backup` wrote; they hold whoever was not erased before `at`."""

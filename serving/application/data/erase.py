@@ -20,13 +20,13 @@ from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
+from serving.project.places import places_elsewhere, written_folders
 from serving.project.settings import Project
+from serving.state.archive import update_lists_beside
 from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, known_backups
 from serving.state.score_file import Scores, load, without_customer
 from serving.state.trace_search import contains, files_below, identifying
-
-SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
         raise _written_meanwhile(customer_id, again)
     with database.writing() as connection:
         record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
+    update_lists_beside(project.state, known_backups(database))
     checked, left_in = _search(project, identifying([customer_id, *values]))
     return ErasedCustomer(
         customer_id,
@@ -87,7 +88,7 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
         tuple(deleted),
         checked,
         left_in,
-        _places_elsewhere(project),
+        places_elsewhere(project),
         tuple(known_backups(database)),
     )
 
@@ -136,38 +137,12 @@ def _search(project: Project, texts: Sequence[str]) -> tuple[tuple[str, ...], tu
     """Every file of the state and of the experiments, read: those without a trace, and those with one."""
     checked: list[str] = []
     left: list[str] = []
-    for folder in _folders(project):
+    for folder in written_folders(project):
         for file in files_below(folder):
             inside = file.is_relative_to(project.folder)
             name = file.relative_to(project.folder).as_posix() if inside else str(file)
             (left if contains(file, texts) else checked).append(name)
     return tuple(checked), tuple(left)
-
-
-def _folders(project: Project) -> list[Path]:
-    """The folders that hold what Kizuna wrote: the state, MLflow's database and its artifacts."""
-    folders = [project.state.resolve(), project.folder / "mlruns"]
-    tracking = project.settings.tracking_uri
-    if tracking.startswith(SQLITE):
-        folders.append((project.folder / tracking.removeprefix(SQLITE)).parent)
-    distinct: list[Path] = []
-    for folder in folders:
-        known = any(folder.is_relative_to(one) for one in distinct)
-        if folder.is_dir() and not known and folder != project.folder:
-            distinct.append(folder)
-    return distinct
-
-
-def _places_elsewhere(project: Project) -> tuple[str, ...]:
-    """Databases and servers outside the project, which are no files to read."""
-    tracking, records = project.settings.tracking_uri, project.records
-    elsewhere = [] if tracking.startswith(SQLITE) else [_without_password(tracking)]
-    return (*elsewhere, *(() if records.startswith(SQLITE) else (_without_password(records),)))
-
-
-def _without_password(address: str) -> str:
-    scheme, separator, rest = address.partition("://")
-    return scheme + separator + rest.rpartition("@")[2]
 
 
 def _written_meanwhile(customer_id: str, where: Sequence[str]) -> DataError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.errors import ConfigurationError
-from features.event_store import Receipt
+from features.ingestion.receipt import Receipt
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 

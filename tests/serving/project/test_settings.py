@@ -100,7 +100,7 @@ TOML = "cannot use FOLDER/kizuna.toml: "
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, state, tracking_uri, "
             "sources, attributes, indicators, features, churn, tiers, capacity, records, crm, webhooks, "
-            "service.",
+            "simulated, service.",
         ),
         (
             '[[sources]]\nname = "a"',
