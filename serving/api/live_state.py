@@ -22,9 +22,8 @@ from serving.actions.plan_file import FOLDER
 from serving.actions.plan_lookup import plan_of
 from serving.api.key_ring import KeyRing
 from serving.api.metrics import ServiceMetrics
-from serving.application.workspace import Workspace
+from serving.application.workspace import Clock, Workspace
 from serving.lists.score_reader import ScoreReader
-from serving.project.clock import Clock
 from serving.project.settings import Project
 from serving.scoring.batch import smoke_test
 from serving.state import audit_log
