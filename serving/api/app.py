@@ -82,6 +82,10 @@ class Application:
                 await send({"type": "websocket.close", "code": 1008})
 
 
+SIMULATED = b',"simulated_time":true}'
+"""How an answer of a project ends whose time is simulated."""
+
+
 class HotCall:
     """One call of the API as raw ASGI."""
 
@@ -107,7 +111,8 @@ class HotCall:
         def work() -> bytes:
             reply = endpoint.answer(state, actor, parse(endpoint.request, content))
             self._metrics.count_customers(reply)
-            return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
+            text = orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
+            return text[:-1] + SIMULATED if state.project.simulated else text
 
         stores = b'"append"' in content or b'"stored"' in content
         if len(content) <= endpoint.inline_bytes and not stores:

@@ -123,14 +123,18 @@ class CliContext:
         """Print the answer: one JSON object with --json, else these lines."""
         click.echo(to_json(answer) if self.json else "\n".join(lines))
 
+    @property
+    def marks(self) -> dict[str, bool]:
+        """What the JSON of a simulated project says besides: that its time is simulated."""
+        return {"simulated_time": True} if self.project.simulated else {}
+
     def answer(self, answer: Any, *lines: str) -> None:
         """Print the answer of a project, as `say`; a simulated project says that its time is simulated."""
-        if not self.project.simulated:
-            self.say(answer, *lines)
-        elif self.json:
-            click.echo(to_json(answer, simulated_time=True))
+        if self.json:
+            click.echo(to_json(answer, **self.marks))
         else:
-            click.echo("\n".join((self._simulated_time(self.project.settings.language), *lines)))
+            self.heading(self.project.settings.language)
+            click.echo("\n".join(lines))
 
     def heading(self, language: str) -> None:
         """Above a table, say that the project's time is simulated, where it is."""

@@ -130,7 +130,7 @@ def plan(
         call.heading(language)
         show(answer, language)
         return
-    written = "".join(plan_csv(answer, language)) if shape == "csv" else to_json(answer) + "\n"
+    written = "".join(plan_csv(answer, language)) if shape == "csv" else to_json(answer, **call.marks) + "\n"
     text = written.encode("utf-8")
     if output is None:
         sys.stdout.buffer.write(text)

@@ -206,7 +206,7 @@ def at_risk(
     if shape == "csv":
         text = "".join(list_csv(listed.customers, language, with_plan=found.planned)).encode("utf-8")
     else:
-        text = (to_json(listed) + "\n").encode("utf-8")
+        text = (to_json(listed, **call.marks) + "\n").encode("utf-8")
     if output is None:
         sys.stdout.buffer.write(text)
     else:

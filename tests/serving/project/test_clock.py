@@ -101,7 +101,7 @@ def test_the_service_answers_at_the_simulated_present(simulated_shop: Path) -> N
     live = {"customers": [{"customer_id": "x", "events": []}]}
     with serving(simulated_shop) as running:
         status, said = running.post("/v1/predict", live)
-        assert (status, said["as_of"][:10]) == (200, "2025-02-05")
+        assert (status, said["as_of"][:10], said["simulated_time"]) == (200, "2025-02-05", True)
         assert running.post("/v1/score", {"customer_ids": ["c0003"]})[1]["simulated_time"] is True
 
 
