@@ -222,3 +222,106 @@ def checked(
             return "invalid"
     pairs = [row[:2] for row in rows]
     return "in order" if pairs == sorted(set(pairs)) else "out of order"
+
+
+def status(events: list[tuple[int, int, int]], as_of: int, floor: int) -> int:
+    """Of `training.labels.kernels.standings`: events as instant, recorded, role (1 active, 2 or 4 an end)."""
+    known = [role_at for role_at in events if role_at[0] < as_of and role_at[1] < as_of]
+    for at, _, role in reversed(known):
+        if role & 1:
+            return 0 if at >= floor else 1
+        if role & 6:
+            return 1
+    return 2 if known else -1
+
+
+def outcome(events: list[tuple[int, int, float]], start: int, end: int, contract: bool) -> tuple[bool, float]:
+    """Of `training.labels.kernels.outcomes`: events as instant, role and value; churned, and the amount."""
+    inside = [(role, value) for at, role, value in events if start <= at < end]
+    amount = sum((value for role, value in inside if role & 8 and not math.isnan(value)), 0.0)
+    if contract:
+        ends = [role for role, _ in inside if role & 6]
+        return bool(ends and ends[0] & 2), amount
+    return not any(role & 1 for role, _ in inside), amount
+
+
+def engagement_index(
+    values: list[list[float]], parts: list[tuple[bool, float, list[float], list[float]]]
+) -> float:
+    """Of `training.bundle.tier_kernels.indices`: parts as recent, weight, and curve (values, ranks)."""
+    total = 0.0
+    for columns, (recent, weight, at, rank) in zip(values, parts, strict=True):
+        raw = columns[0] if len(columns) == 1 else float(sum(value > 0 for value in columns))
+        if math.isnan(raw) or not (recent or raw > 0):
+            continue
+        if raw <= at[0] or raw >= at[-1]:
+            share = rank[0] if raw <= at[0] else rank[-1]
+        else:
+            k = max(n for n in range(len(at)) if at[n] <= raw)
+            share = rank[k] + (rank[k + 1] - rank[k]) * ((raw - at[k]) / (at[k + 1] - at[k]))
+        total += weight * (1 - share if recent else share)
+    return min(100.0, max(0.0, 100 * total))
+
+
+def chosen_reasons(
+    contributions: list[float], weights: list[float], groups: list[list[int]], top: int, material: float
+) -> list[tuple[int, float]] | None:
+    """Of `training.explanation.kernels.reasons`, raising first: columns and sums of the `top` groups.
+
+    None where fewer than `top` groups have a material share.
+    """
+    sums = [sum(contributions[column] for column in group) for group in groups]
+    least = material * sum(map(abs, sums))
+    is_material = [abs(one) >= least and one != 0 for one in sums]
+    if sum(is_material) < top:
+        return None
+    order = sorted(range(len(groups)), key=lambda g: (not is_material[g], -abs(sums[g]), g))[:top]
+    order.sort(key=lambda g: (sums[g] <= 0, -abs(sums[g])))
+
+    def points(column: int, group: int) -> float:
+        score = (-1 if sums[group] < 0 else 1) * round(contributions[column], 4)
+        return score * weights[column] if score > 0 else score
+
+    return [(max(groups[g], key=lambda column: points(column, g)), sums[g]) for g in order]
+
+
+def window_sums(events: list[tuple[int, float]], edges: list[int], length: int) -> list[float]:
+    """Of `serving.reports.kernels.window_sums`, for one customer: events as instant and value."""
+    return [
+        sum((value for at, value in events if edge - length <= at < edge and not math.isnan(value)), 0.0)
+        for edge in edges
+    ]
+
+
+def first_contacts(
+    sent: list[tuple[int, int, int]], back: list[tuple[int, int, int]]
+) -> list[tuple[int, float]]:
+    """Of `serving.reports.kernels.first_contact_and_response`: events as cell, campaign and place."""
+    first: dict[tuple[int, int], int] = {}
+    for at, (cell, campaign, _) in enumerate(sent):
+        first.setdefault((cell, campaign), at)
+    return [(at, float(any(b[:2] == key and b[2] > sent[at][2] for b in back))) for key, at in first.items()]
+
+
+def loyalty_level(
+    purchases: list[tuple[int, float, bool]], levels: list[tuple[int, float]], window: int
+) -> tuple[int, int, float, int, float, int]:
+    """Of `serving.actions.loyalty._levels`, for one customer: purchases as instant, value and whether it
+    counts; level, purchases, amount, purchases and amount to the next, and the end of the level.
+    """
+
+    def reached(some: list[tuple[int, float, bool]], level: int) -> bool:
+        need, worth = levels[level]
+        return sum(counts for *_, counts in some) >= need and sum(value for _, value, _ in some) >= worth
+
+    bought, amount = sum(counts for *_, counts in purchases), sum(value for _, value, _ in purchases)
+    level = max((k for k in range(len(levels)) if reached(purchases, k)), default=-1)
+    more, spend = -1, 0.0
+    if level + 1 < len(levels):
+        need, worth = levels[level + 1]
+        more, spend = max(need - bought, 0), max(worth - amount, 0.0)
+    end = 0
+    if level >= 0 and purchases:
+        newest = (purchases[k:] for k in range(len(purchases) - 1, -1, -1))
+        end = next((some[0][0] for some in newest if reached(some, level)), purchases[0][0]) + window
+    return level, bought, amount, more, spend, end

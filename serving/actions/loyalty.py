@@ -1,9 +1,15 @@
-"""The loyalty stage: a level held by purchases and their amount, and how far the next and its end are."""
+"""Loyalty levels: which level a customer holds by purchases, what the next one takes, and when it ends.
+
+The compiled part, `_levels`. Inputs: the `Purchases` of the window, sorted by customer and instant; `Levels`.
+Outputs, for each customer: level (−1 for none), purchases, amount, purchases and amount to the next level,
+and when the level ends. Invariant: a customer's row depends on their own purchases alone.
+Plain version: `tests.reference.loyalty_level`; a test compares them. Read on only to change the speed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.events.attributes import same_value
-from features.timeline import DAY
+from features.timeline import DAY, in_window
 from serving.actions.playbook import LoyaltyProgramme
 from serving.reports.event_index import EventIndex
 
@@ -56,20 +62,45 @@ def loyalty(facts: EventIndex, programmes: Sequence[LoyaltyProgramme], as_of: in
     }
 
 
-def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int):  # type: ignore[no-untyped-def]
+class Purchases(NamedTuple):
+    """The purchases of customers, sorted by customer and instant."""
+
+    ends: NDArray[np.int64]
+    """int64[c + 1]: those of customer c are the rows `ends[c]` to `ends[c + 1]`."""
+    instants: NDArray[np.int64]
+    values: NDArray[np.float64]
+    counts: NDArray[np.bool_]
+    """Whether it counts as a purchase; what takes back only enters the amount."""
+
+
+class Levels(NamedTuple):
+    """What each level takes, ascending."""
+
+    purchases: NDArray[np.int64]
+    amounts: NDArray[np.float64]
+
+
+def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int) -> tuple[NDArray[Any], ...]:
+    """The arrays of `_levels` for one programme."""
     history, window = facts.history, programme.window_days * DAY
     at = facts.of("purchase")
-    at = at[(history.instants[at] >= as_of - window) & (history.instants[at] < as_of)]
+    at = at[in_window(history.instants[at], programme.window_days, as_of)]
     counts = ~facts.taken_back[at]
     ends = np.searchsorted(facts.row[at], np.arange(history.customers + 1))
-    need = np.array([level.purchases for level in programme.levels], dtype=np.int64)
-    worth = np.array([level.amount for level in programme.levels], dtype=np.float64)
-    values = np.nan_to_num(history.values[at])
-    return _walk(ends, history.instants[at], values, counts, need, worth, window)
+    levels = Levels(
+        np.array([level.purchases for level in programme.levels], dtype=np.int64),
+        np.array([level.amount for level in programme.levels], dtype=np.float64),
+    )
+    purchases = Purchases(ends, history.instants[at], np.nan_to_num(history.values[at]), counts)
+    columns: tuple[NDArray[Any], ...] = _levels(purchases, levels, window)
+    return columns
 
 
 @njit(cache=True, nogil=True)
-def _walk(ends, instants, values, counts, need, worth, window):  # type: ignore[no-untyped-def]
+def _levels(purchases, levels, window):  # type: ignore[no-untyped-def]
+    """Level, purchases, amount, purchases and amount to the next level, and end of the level; each [c]."""
+    ends, instants, values, counts = purchases
+    need, worth = levels
     n = len(ends) - 1
     level, bought, amount = np.full(n, -1, np.int16), np.zeros(n, np.int64), np.zeros(n)
     more, spend, lasts = np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int64)
@@ -95,3 +126,9 @@ def _walk(ends, instants, values, counts, need, worth, window):  # type: ignore[
                     lasts[c] = instants[i] + window
                     break
     return level, bought, amount, more, spend, lasts
+
+
+def warm() -> None:
+    """Compiles the loop into the cache on disk, so that no first plan waits for it."""
+    none, amounts = np.empty(0, np.int64), np.empty(0)
+    _levels(Purchases(np.zeros(1, np.int64), none, amounts, np.empty(0, np.bool_)), Levels(none, amounts), 1)

@@ -17,6 +17,7 @@ from features.catalog.defaults import indicators
 from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
+from serving.actions import loyalty
 from serving.reports.compute import ReportRequestData, compute_report
 from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score
@@ -55,27 +56,28 @@ def warm() -> None:
         bundle, _ = learn(store, plan, until=None)
         champion = ActiveModel("0", bundle)
         answers, facts = score(store, champion, LAST, LAST)
-        kept = load(state / save(state, answers, facts))
-        for keys in (answers.key, kept.answers.key):  # that of a file cannot be written
-            kept.rows(keys)
+        scores = load(state / save(state, answers, facts))
+        for keys in (answers.key, scores.answers.key):  # that of a file cannot be written
+            scores.rows(keys)
         event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
         for events in ([event, event | {"value": 2.0}], [event, event]):
             sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
             predict(champion, PredictRequest.model_validate(sent), LAST)
         beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
         churn = Churn.of(plan.churn, plan.indicators)
+        loyalty.warm()
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
 
 
 def _purchases(seed: int) -> pa.Table:
     draw = np.random.default_rng(seed)
-    count = 12 * CUSTOMERS
+    count = 20 * CUSTOMERS
     when = FIRST + (draw.random(count) * DAYS * DAY).astype(np.int64)
     return pa.table(
         {
             "customer_id": [f"c{n}" for n in draw.integers(0, CUSTOMERS, count)],
             "occurred_at": pa.array(when, pa.timestamp("us", "UTC")),
-            "kind": draw.choice(["purchase", "login", "nps"], count),
+            "kind": draw.choice(["purchase", "login", "nps", "coupon_sent", "coupon_redeemed"], count),
             "value": np.round(draw.random(count) * 10),
             "channel": draw.choice(["web", "store"], count),
             "detail": draw.choice(["a", "b", "c"], count),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from features.timeline import DAY
-from serving.reports.aggregates import Ints, MetricUnits
+from serving.reports.aggregates import MetricUnits
 from serving.reports.bucket_view import BucketView, PickedEvents
-from serving.reports.kernels import days, first_contact_and_response
+from serving.reports.kernels import Touches, days, first_contact_and_response
 
 DETRACTOR, PROMOTER, BEST = 6, 9, 10
 SATISFIED, FULLY = 4, 5
@@ -125,11 +125,10 @@ def _responses(view: BucketView) -> None:
         return
     details = view.index.history.details
 
-    def parts(events: PickedEvents) -> tuple[Ints, Ints, Ints]:
-        """Customer and span, the campaign (0 where it has no name), and the place in the history."""
+    def touches(events: PickedEvents) -> Touches:
         which = details[events.places].astype(np.int64) + 1
-        return events.row * view.spans + events.span, which, events.places
+        return Touches(events.row * view.spans + events.span, which, events.places)
 
     size = len(view.index.history.detail_names) + 1
-    first, answer = first_contact_and_response(*parts(sent), *parts(back), size)
+    first, answer = first_contact_and_response(touches(sent), touches(back), size)
     view.per_event("response_rate", sent.where(first), answer, ("channel",))

@@ -1,6 +1,18 @@
-"""One pass over events that stand customer by customer in time order, as a history has them."""
+"""Sums of a report by customer, period and group: compiled loops over sorted event histories.
+
+Inputs: arrays of events sorted by customer and instant. A *cell* is one customer in one period, as the number
+`customer × periods + period`; equal cells stand together and ascend. A *code* is a group (a channel, a
+detail), a number below `codes`.
+Outputs: sums, counts of events, of distinct things and of customers, by cell and code.
+Invariant: one pass, in the order of events, so sums have the same bits on every machine.
+Plain versions: the SQL of `tests/serving/reports/plain_sql.py`, and `tests.reference.window_sums` and
+`tests.reference.first_contacts`; tests compare them.
+Read on only to change the speed.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -11,6 +23,17 @@ from features.timeline import DAY
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+
+class Touches(NamedTuple):
+    """Contacts or responses, sorted by cell."""
+
+    cell: Ints
+    campaign: Ints
+    """A number below a limit; 0 where the campaign has no name."""
+    place: Ints
+    """The place in the history, ascending in time."""
+
+
 NOTHING = np.empty(0, dtype=np.float64)
 NO_THINGS = np.empty(0, dtype=np.int64)
 
@@ -20,8 +43,8 @@ def gathered(
 ) -> tuple[Ints, Floats]:
     """Sums by cell and code: the keys `cell × codes + code`, ascending, and a number for each.
 
-    Equal cells must stand together and cells ascend. The number is the sum of weights, or how many events
-    there are, or of how many different things (numbers below a limit) they are.
+    The number is the sum of `weights`; without them the count of events; with `things` (a number for each
+    event, and their limit) the count of distinct things.
     """
     thing, limit = things or (NO_THINGS, 1)
     keys, sums = _gather(cell, code, codes, NOTHING if weights is None else weights, thing, limit)
@@ -29,7 +52,7 @@ def gathered(
 
 
 def customers(place: Ints, row: Ints, size: int) -> Floats:
-    """float64[size]: how many customers stand behind each place; the rows of one stand together."""
+    """float64[size]: the number of customers at each place; equal rows (customers) stand together."""
     counts: Floats = _customers(place, row, size)
     return counts
 
@@ -52,17 +75,17 @@ def _gather(cell, code, codes, weights, thing, limit):  # type: ignore[no-untype
     # Of the cell that is open: where each code's number stands, and the codes of earlier cells.
     slot, owner = np.zeros(codes, np.int64), np.full(codes, -1, np.int64)
     seen = np.full(codes * limit if len(thing) else 1, -1, np.int64)
-    found = begin = 0
+    filled = begin = 0
     for i in range(n):
         mine = cell[i]
         if i > 0 and mine != cell[i - 1]:
-            _ascend(keys, sums, begin, found)
-            begin = found
+            _ascend(keys, sums, begin, filled)
+            begin = filled
         c = np.uintp(code[i])
         if owner[c] != mine:
-            owner[c], slot[c] = mine, found
-            keys[found], sums[found] = mine * codes + code[i], 0.0
-            found += 1
+            owner[c], slot[c] = mine, filled
+            keys[filled], sums[filled] = mine * codes + code[i], 0.0
+            filled += 1
         if len(thing):
             at = np.uintp(code[i] * limit + thing[i])
             if seen[at] != mine:
@@ -70,8 +93,8 @@ def _gather(cell, code, codes, weights, thing, limit):  # type: ignore[no-untype
                 sums[np.uintp(slot[c])] += 1.0
         else:
             sums[np.uintp(slot[c])] += weights[i] if len(weights) else 1.0
-    _ascend(keys, sums, begin, found)
-    return keys[:found].copy(), sums[:found].copy()
+    _ascend(keys, sums, begin, filled)
+    return keys[:filled].copy(), sums[:filled].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -87,54 +110,59 @@ def _ascend(keys, sums, begin, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def days(instants, midnights):  # type: ignore[no-untyped-def]
-    """int64[n]: how many of these local midnights, ascending, are not after each instant."""
-    found = np.empty(len(instants), np.int64)
+    """int64[n]: the number of local midnights, ascending, at or before each instant."""
+    day_of = np.empty(len(instants), np.int64)
     for i in range(len(instants)):
         day = min(max((instants[i] - midnights[0]) // DAY, 0), len(midnights) - 1)
         while day > 0 and midnights[day] > instants[i]:
             day -= 1
         while day + 1 < len(midnights) and midnights[day + 1] <= instants[i]:
             day += 1
-        found[i] = day + 1 if midnights[day] <= instants[i] else 0
-    return found
+        day_of[i] = day + 1 if midnights[day] <= instants[i] else 0
+    return day_of
 
 
 @njit(cache=True, nogil=True)
-def merged(some, keys, numbers):  # type: ignore[no-untyped-def]
-    """Two sets of ascending cells as one: the cells, the numbers of the second, 1 for those of the first."""
-    n, m = len(some), len(keys)
+def merged(first_cells, keys, numbers):  # type: ignore[no-untyped-def]
+    """The union of two ascending sets of cells: the cells, the numbers of the second set (else 0), and 1 for
+    the cells of the first set (else 0).
+    """
+    n, m = len(first_cells), len(keys)
     cells, amounts, first = np.empty(n + m, np.int64), np.zeros(n + m), np.zeros(n + m)
-    i = j = found = 0
+    i = j = filled = 0
     while i < n or j < m:
-        left = i < n and (j == m or some[i] <= keys[j])
-        right = j < m and (i == n or keys[j] <= some[i])
-        cells[found] = some[i] if left else keys[j]
+        left = i < n and (j == m or first_cells[i] <= keys[j])
+        right = j < m and (i == n or keys[j] <= first_cells[i])
+        cells[filled] = first_cells[i] if left else keys[j]
         if right:
-            amounts[found] = numbers[j]
+            amounts[filled] = numbers[j]
             j += 1
         if left:
-            first[found] = 1.0
+            first[filled] = 1.0
             i += 1
-        found += 1
-    return cells[:found].copy(), amounts[:found].copy(), first[:found].copy()
+        filled += 1
+    return cells[:filled].copy(), amounts[:filled].copy(), first[:filled].copy()
 
 
 @njit(cache=True, nogil=True)
-def first_contact_and_response(cell, which, place, back_cell, back_which, back_place, size):  # type: ignore[no-untyped-def]
-    """The places of what was sent first in each cell, of each sort, and 1 where an answer came after it.
+def first_contact_and_response(sent, back, size):  # type: ignore[no-untyped-def]
+    """The first contact of each cell and campaign, as places among the contacts, and 1 where a response to
+    the campaign came after it in the same cell, else 0.
 
-    Cells ascend; sorts are numbers below `size`.
+    `sent` and `back` are `Touches`; campaigns are numbers below `size`.
     """
+    cell, which, place = sent
+    back_cell, back_which, back_place = back
     n = len(cell)
     first, answer = np.empty(n, np.int64), np.zeros(n, np.float64)
     owner, slot = np.full(size, -1, np.int64), np.zeros(size, np.int64)
-    found = i = j = 0
+    filled = i = j = 0
     while i < n:
         mine = cell[i]
         while i < n and cell[i] == mine:
             if owner[which[i]] != mine:
-                owner[which[i]], slot[which[i]], first[found] = mine, found, i
-                found += 1
+                owner[which[i]], slot[which[i]], first[filled] = mine, filled, i
+                filled += 1
             i += 1
         while j < len(back_cell) and back_cell[j] < mine:
             j += 1
@@ -144,7 +172,7 @@ def first_contact_and_response(cell, which, place, back_cell, back_which, back_p
                 if back_place[j] > place[first[at]]:
                     answer[at] = 1.0
             j += 1
-    return first[:found].copy(), answer[:found].copy()
+    return first[:filled].copy(), answer[:filled].copy()
 
 
 @njit(cache=True, nogil=True)

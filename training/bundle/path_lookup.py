@@ -1,9 +1,14 @@
-"""The ways through a tree: what LightGBM says about each is kept, and explaining a row is looking it up.
+"""Precomputed SHAP values for every decision path of small trees; explaining a row is a table lookup.
 
 A path-dependent SHAP value (Lundberg et al. 2020, "From local explanations to global understanding with
-explainable AI for trees") depends on how a row answers the splits of a tree and on nothing else. A tree with
-seven splits can be answered in 128 ways at most, so LightGBM is asked once about each of them, tree by tree;
-the contributions of a row are the sums, over the trees, of what stands under its answers.
+explainable AI for trees") depends only on how a row answers the splits of a tree. A tree with seven splits
+has at most 128 combinations of answers, so LightGBM computes each once, tree by tree; the contributions of a
+row are the sums, over the trees, of the table rows under its answers.
+
+The compiled part, `_look_up`. Inputs: `matrix`, float64[n, f]; `PathArrays`. Adds to float64[n, f + 1].
+Invariant: a row gets the same bits alone, in a batch and on any number of threads, and LightGBM's own values
+within rounding. Plain version: `booster.predict(pred_contrib=True)`; a test compares them.
+Read on only to change the speed.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_SPLITS = 8
-"""A tree with more splits has too many ways: 256 and more, times the trees."""
+"""A tree with more splits has too many paths: 256 and more, times the trees."""
 
 WORTH_A_THREAD = 4_000
 """Rows that pay for a thread of their own."""
@@ -41,9 +46,8 @@ class _Split(NamedTuple):
     """Where a row goes that has no value."""
 
 
-@dataclass(frozen=True, eq=False)
-class PathTable:
-    """All ways through all trees of a booster, and what each adds to each feature's contribution."""
+class PathArrays(NamedTuple):
+    """The splits of all trees, and for every combination of answers what it adds to each contribution."""
 
     starts: Ints
     """int64[trees + 1]: the splits of tree t are those from `starts[t]` to `starts[t + 1]`."""
@@ -55,8 +59,15 @@ class PathTable:
     read: Ints
     places: Ints
     """int64[trees]: where the table of tree t begins, float64[2 ** splits, features it reads]; the bits of
-    the row say at which splits one goes left."""
+    the table row tell at which splits the answer is left."""
     tables: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class PathTable:
+    """SHAP values of a booster with small trees, looked up by decision path."""
+
+    arrays: PathArrays
     base: float
 
     def __call__(self, matrix: Floats, threads: int = 0) -> Floats:
@@ -65,28 +76,21 @@ class PathTable:
         A row alone and in a batch gets the same bits, on any number of threads.
         """
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        said = np.zeros((len(rows), rows.shape[1] + 1))
-        said[:, -1] = self.base
-        arrays = (
-            self.starts, self.features, self.thresholds, self.missing_left, self.widths, self.read,
-            self.places, self.tables,
-        )  # fmt: skip
+        contributions = np.zeros((len(rows), rows.shape[1] + 1))
+        contributions[:, -1] = self.base
         cores = min(threads or os.cpu_count() or 1, len(rows) // WORTH_A_THREAD)
         if cores < 2:
-            _look_up(rows, *arrays, said)
+            _look_up(rows, self.arrays, contributions)
         else:
             cuts = np.linspace(0, len(rows), cores + 1).astype(np.int64).tolist()
             with ThreadPoolExecutor(cores) as pool:
-                list(
-                    pool.map(
-                        lambda cut: _look_up(rows[slice(*cut)], *arrays, said[slice(*cut)]), pairwise(cuts)
-                    )
-                )
-        return said
+                parts = [slice(*cut) for cut in pairwise(cuts)]
+                list(pool.map(lambda part: _look_up(rows[part], self.arrays, contributions[part]), parts))
+        return contributions
 
     @staticmethod
     def of(booster: Booster) -> PathTable | None:
-        """The ways of a booster with one tree a round; None where a tree is too large or of another kind."""
+        """The table of a booster with one tree a round; None where a tree is too large or of another kind."""
         trees = []
         for tree in booster.dump_model()["tree_info"]:
             splits = list(_splits(tree["tree_structure"]))
@@ -96,12 +100,12 @@ class PathTable:
         width = booster.num_feature()
         read = [sorted({split.feature for split in tree}) for tree in trees]
         tables = [
-            _asked(booster, number, tree, mine)
+            _path_values(booster, number, tree, mine)
             for number, (tree, mine) in enumerate(zip(trees, read, strict=True))
         ]
         every = [split for tree in trees for split in tree]
         sizes = np.cumsum([0, *(table.size for table in tables)])
-        return PathTable(
+        arrays = PathArrays(
             starts=np.cumsum([0, *map(len, trees)]),
             features=np.array([split.feature for split in every], dtype=np.int64),
             thresholds=np.array([split.threshold for split in every]),
@@ -110,8 +114,9 @@ class PathTable:
             read=np.array([feature for mine in read for feature in mine], dtype=np.int64),
             places=sizes[:-1],
             tables=np.concatenate([np.empty(0), *(table.ravel() for table in tables)]),
-            base=float(booster.predict(np.zeros((1, width)), pred_contrib=True, num_threads=1)[0, -1]),
         )
+        base = booster.predict(np.zeros((1, width)), pred_contrib=True, num_threads=1)[0, -1]
+        return PathTable(arrays, float(base))
 
 
 def _splits(node: Mapping[str, Any]) -> Iterator[_Split | None]:
@@ -130,8 +135,9 @@ def _splits(node: Mapping[str, Any]) -> Iterator[_Split | None]:
     yield from _splits(node["right_child"])
 
 
-def _asked(booster: Booster, number: int, splits: list[_Split], read: list[int]) -> Floats:
-    """float64[2 ** splits, features]: what one tree adds for each way, NaN where no row can go."""
+def _path_values(booster: Booster, number: int, splits: list[_Split], read: list[int]) -> Floats:
+    """float64[2 ** splits, features]: what one tree adds for each combination of answers, NaN for those that
+    no row can give."""
     if not splits:
         return np.zeros((1, 0))
     values = []
@@ -142,18 +148,20 @@ def _asked(booster: Booster, number: int, splits: list[_Split], read: list[int])
         above = [] if at[-1] == _ANY else [max(at[-1] + 1.0, np.nextafter(at[-1], np.inf))]
         values.append([*inside, *above, np.nan])
     made = np.array(np.meshgrid(*values, indexing="ij")).reshape(len(read), -1).T
-    ways = np.zeros(len(made), dtype=np.int64)
+    paths = np.zeros(len(made), dtype=np.int64)
     for bit, split in enumerate(splits):
         value = made[:, read.index(split.feature)]
-        ways |= (
+        paths |= (
             np.where(np.isnan(value), split.missing_left, value <= split.threshold).astype(np.int64) << bit
         )
-    ways, chosen = np.unique(ways, return_index=True)
+    paths, chosen = np.unique(paths, return_index=True)
     rows = np.zeros((len(chosen), booster.num_feature()))
     rows[:, read] = made[chosen]
-    said = booster.predict(rows, pred_contrib=True, start_iteration=number, num_iteration=1, num_threads=1)
+    contributions = booster.predict(
+        rows, pred_contrib=True, start_iteration=number, num_iteration=1, num_threads=1
+    )
     table = np.full((2 ** len(splits), len(read)), np.nan)
-    table[ways] = np.asarray(said)[:, read]
+    table[paths] = np.asarray(contributions)[:, read]
     return table
 
 
@@ -170,21 +178,20 @@ _ROWS_AT_ONCE = 64
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_up(  # type: ignore[no-untyped-def]
-    matrix, starts, features, thresholds, missing_left, widths, read, places, tables, said,
-):  # fmt: skip
+def _look_up(matrix, arrays, contributions):  # type: ignore[no-untyped-def]
+    starts, features, thresholds, missing_left, widths, read, places, tables = arrays
     for begin in range(0, len(matrix), _ROWS_AT_ONCE):
         end = min(begin + _ROWS_AT_ONCE, len(matrix))
         for tree in range(len(places)):
             width = widths[tree + 1] - widths[tree]
             for row in range(begin, end):
-                way = 0
+                path = 0
                 for split in range(starts[tree], starts[tree + 1]):
                     value = matrix[row, features[split]]
                     if abs(value) <= ZERO:
                         value = 0.0
                     left = missing_left[split] if np.isnan(value) else value <= thresholds[split]
-                    way |= left << (split - starts[tree])
-                place = places[tree] + way * width
+                    path |= left << (split - starts[tree])
+                place = places[tree] + path * width
                 for column in range(width):
-                    said[row, read[widths[tree] + column]] += tables[place + column]
+                    contributions[row, read[widths[tree] + column]] += tables[place + column]

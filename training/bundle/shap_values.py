@@ -50,7 +50,7 @@ class Explainer:
     def __call__(self, matrix: Floats, *, threads: int = 0) -> Floats:
         """float64[n, f + 1]: one contribution for each feature, then the base value, in log-odds."""
         if len(matrix) < self.large:
-            return self._exact(matrix, threads) if self._ways is None else self._ways(matrix, threads)
+            return self._exact(matrix, threads) if self._table is None else self._table(matrix, threads)
         values = self._fast(matrix)
         sample = np.unique(np.linspace(0, len(matrix) - 1, SAMPLE).astype(np.int64))
         gap = self.largest_difference(matrix[sample], values[sample])
@@ -85,7 +85,7 @@ class Explainer:
         return values
 
     def _fast(self, matrix: Floats) -> Floats:
-        return self._by_woodelf(matrix) if self._ways is None else self._ways(matrix)
+        return self._by_woodelf(matrix) if self._table is None else self._table(matrix)
 
     def _by_woodelf(self, matrix: Floats) -> Floats:
         import pandas as pd
@@ -104,15 +104,15 @@ class Explainer:
         return values
 
     @cached_property
-    def _ways(self) -> PathTable | None:
-        """None for trees that are too large, or where a way is not what LightGBM says."""
-        ways = PathTable.of(self.booster)
-        if ways is None:
+    def _table(self) -> PathTable | None:
+        """None for trees that are too large, or where the table misses LightGBM's own values."""
+        table = PathTable.of(self.booster)
+        if table is None:
             return None
-        rows = sample_rows(ways.features, ways.thresholds, SAMPLE, self.booster.num_feature())
-        gap = float(np.max(np.abs(ways(rows) - self._exact(rows, 1))))
+        rows = sample_rows(table.arrays.features, table.arrays.thresholds, SAMPLE, self.booster.num_feature())
+        gap = float(np.max(np.abs(table(rows) - self._exact(rows, 1))))
         if gap <= TOLERANCE:
-            return ways
+            return table
         log.warning("looking contributions up misses LightGBM's own by up to %.2g: not used", gap)
         return None
 

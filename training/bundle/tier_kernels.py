@@ -1,14 +1,41 @@
-"""The engagement index of many rows, compiled: one customer's takes no longer than reading the numbers."""
+"""The engagement index of many rows: the weighted mean of ranks in the cohort, compiled.
+
+Inputs: `matrix`, float64[n, f]; `places`, the matrix column of each column that a part reads; `TierCurves`,
+the parts of a `TierScale` one after the other.
+Output: float64[n], 0..100.
+Invariant: the index of a row does not depend on other rows.
+Plain version: `tests.reference.engagement_index`; a test compares them.
+Read on only to change the speed: one customer's index takes no longer than reading the numbers.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+
+class TierCurves(NamedTuple):
+    """The parts of a tier scale one after the other, in flat arrays."""
+
+    columns: NDArray[np.int64]
+    """int64[parts + 1]: part p reads `places[columns[p]:columns[p + 1]]`; of several, those above 0 count."""
+    recent: NDArray[np.bool_]
+    """bool[parts]: whether a lower value is better (days since the last event)."""
+    weights: NDArray[np.float64]
+    curves: NDArray[np.int64]
+    """int64[parts + 1]: the curve of part p is `at` and `rank` from `curves[p]` to `curves[p + 1]`."""
+    at: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    """The share of the cohort at or below each value `at`; linear between them."""
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def indices(matrix, places, columns, recent, weights, curves, at, rank):  # type: ignore[no-untyped-def]
-    """The index of each row. A part says where its value stands in the cohort, 0 where there is none."""
+def indices(matrix, places, scale):  # type: ignore[no-untyped-def]
+    """The engagement index of each row, float64[n]: weighted ranks of its parts, 0 for a missing value."""
+    columns, recent, weights, curves, at, rank = scale
     index = np.zeros(len(matrix))
     for row in range(len(matrix)):
         for part in range(len(weights)):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from features.catalog.definitions import Catalog, Feature
 from features.engine.snapshot import Snapshot
 from training.labels.settings import Churn
+
+if TYPE_CHECKING:
+    from training.bundle.tier_kernels import TierCurves
 
 Floats = NDArray[np.float64]
 Side = Literal["frequency", "breadth", "recency", "value"]
@@ -74,7 +77,7 @@ class TierScale:
         from training.bundle.tier_kernels import indices  # compiled: not needed to read settings
 
         places = _places(self._columns, snapshot.columns)
-        index: Floats = indices(np.ascontiguousarray(snapshot.matrix), places, *self._curves)
+        index: Floats = indices(np.ascontiguousarray(snapshot.matrix), places, self._curves)
         return index
 
     @cached_property
@@ -86,12 +89,14 @@ class TierScale:
         return tuple(column for part in self.parts for column in part.columns)
 
     @cached_property
-    def _curves(self) -> tuple[NDArray[Any], ...]:
-        """The parts end to end, as `indices` takes them."""
+    def _curves(self) -> TierCurves:
+        """The parts one after the other, as `indices` takes them."""
+        from training.bundle.tier_kernels import TierCurves  # compiled: not needed to read settings
+
         of_side = {
             side: sum(p.weight for p in self.parts if p.side == side) for side in _sides_of(self.parts)
         }
-        return (
+        return TierCurves(
             np.cumsum([0, *(len(part.columns) for part in self.parts)]),
             np.array([part.side == "recency" for part in self.parts]),
             np.array([part.weight / of_side[part.side] / len(of_side) for part in self.parts]),

@@ -1,9 +1,13 @@
-"""The trees of several boosters end to end in flat arrays: what they say of one row, in one call.
+"""Tree inference for one row: the trees of several LightGBM boosters in flat arrays, predicted in one call.
 
-A customer online is one row, and with one row LightGBM is busy fetching its trees from all over the memory.
-Here the splits of all models lie together, sixteen bytes each. The answer is LightGBM's own, bit for bit: the
-same comparisons, and leaves added in the same order. Rows made for the purpose are held against it before the
-first use.
+A customer online is one row, and with one row LightGBM spends its time fetching its trees from memory. Here
+the splits of all models lie together, sixteen bytes each.
+
+The compiled part, `_predict`. Inputs: `row`, float64[f]; `TreeArrays`. Output: the predictions of all
+boosters, float64. Invariant: LightGBM's own bits: the same comparisons, and leaves added in the same order;
+generated rows are compared before the first use (`is_lightgbm`). Plain version: `booster.predict`; tests
+compare them.
+Read on only to change the speed.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
@@ -45,9 +49,8 @@ class _OfAnotherKind(Exception):
     """A tree that is not made of thresholds alone, or is too large."""
 
 
-@dataclass(frozen=True, eq=False)
-class TreeEnsemble:
-    """What boosters of one width say about a row."""
+class TreeArrays(NamedTuple):
+    """The trees of boosters of one width, one after the other."""
 
     trees: NDArray[np.int64]
     """int64[trees, 3]: where a tree's splits and leaves begin, and the output it adds to; a tree of one leaf
@@ -57,15 +60,22 @@ class TreeEnsemble:
     boosters: NDArray[np.int64]
     """int64[boosters, 2]: where the outputs of each end, and how they are transformed."""
 
+
+@dataclass(frozen=True, eq=False)
+class TreeEnsemble:
+    """Boosters of one width that predict one row at a time."""
+
+    arrays: TreeArrays
+
     def __call__(self, row: Floats) -> list[Floats]:
-        """For a row float64[f] what each booster says, float64[k]."""
-        said = _said(row, self.trees, self.splits, self.leaves, self.boosters)
-        ends = self.boosters[:, 0].tolist()
-        return [said[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        """The prediction of each booster, float64[k], for a row float64[f]."""
+        outputs = _predict(row, self.arrays)
+        ends = self.arrays.boosters[:, 0].tolist()
+        return [outputs[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
     @staticmethod
     def of(boosters: Sequence[tuple[Booster, Kind]]) -> TreeEnsemble | None:
-        """The trees of these boosters and the kind of prediction wanted of each.
+        """The trees of these boosters, each with the kind of prediction to make.
 
         None where one is of another kind, or where it does not answer as LightGBM does.
         """
@@ -84,22 +94,23 @@ class TreeEnsemble:
                     leaves.append(values)
         except _OfAnotherKind:
             return None
-        forest = TreeEnsemble(
+        arrays = TreeArrays(
             np.array(trees, dtype=np.int64).reshape(-1, 3),
             np.concatenate([np.empty(0, SPLIT), *splits]),
             np.concatenate([np.empty(0), *leaves]),
             np.column_stack([ends, finish]).astype(np.int64),
         )
-        return forest if forest.is_lightgbm(boosters) else None
+        ensemble = TreeEnsemble(arrays)
+        return ensemble if ensemble.is_lightgbm(boosters) else None
 
     def is_lightgbm(self, boosters: Sequence[tuple[Booster, Kind]]) -> bool:
-        """Whether made-up rows are answered with LightGBM's bits."""
+        """Whether generated rows get the bits of LightGBM's own predictions."""
         width = boosters[0][0].num_feature()
-        rows = sample_rows(self.splits["feature"], self.splits["threshold"], EXAMPLES, width)
-        said = np.array([np.concatenate(self(row)) for row in rows])
+        rows = sample_rows(self.arrays.splits["feature"], self.arrays.splits["threshold"], EXAMPLES, width)
+        outputs = np.array([np.concatenate(self(row)) for row in rows])
         exact = [booster.predict(rows, raw_score=kind == "raw", num_threads=1) for booster, kind in boosters]
         whole = np.column_stack([np.asarray(one).reshape(EXAMPLES, -1) for one in exact])
-        return said.tobytes() == whole.tobytes()
+        return outputs.tobytes() == whole.tobytes()
 
 
 def sample_rows(features: NDArray[Any], thresholds: Floats, rows: int, width: int) -> Floats:
@@ -115,7 +126,7 @@ def sample_rows(features: NDArray[Any], thresholds: Floats, rows: int, width: in
 
 
 def _transformation(booster: Booster, kind: Kind) -> int:
-    """How LightGBM turns the raw scores of a booster into what it says."""
+    """How LightGBM transforms the raw scores of a booster."""
     objective = booster.dump_model(num_iteration=1)["objective"].partition(" ")[0]
     if kind == "raw":
         return _PLAIN
@@ -126,13 +137,13 @@ def _transformation(booster: Booster, kind: Kind) -> int:
 
 def _tree(text: str) -> tuple[NDArray[np.void], Floats]:
     """The splits and leaves of a tree as LightGBM writes it."""
-    said = dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+    entries = dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
 
     def numbers(name: str) -> Floats:
-        return np.array([float(word) for word in said.get(name, "").split()])
+        return np.array([float(word) for word in entries.get(name, "").split()])
 
     leaves = numbers("leaf_value")
-    if said["num_cat"] != "0" or said.get("is_linear", "0") != "0" or len(leaves) > LARGEST:
+    if entries["num_cat"] != "0" or entries.get("is_linear", "0") != "0" or len(leaves) > LARGEST:
         raise _OfAnotherKind
     splits = np.zeros(max(1, len(leaves) - 1), SPLIT)
     if len(leaves) == 1:
@@ -152,11 +163,12 @@ def _tree(text: str) -> tuple[NDArray[np.void], Floats]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _said(row, trees, splits, leaves, boosters):  # type: ignore[no-untyped-def]
+def _predict(row, arrays):  # type: ignore[no-untyped-def]
+    trees, splits, leaves, boosters = arrays
     values = np.empty(len(row))
     for at in range(len(row)):
         values[at] = 0.0 if abs(row[at]) <= ZERO else row[at]
-    said = np.zeros(boosters[-1, 0])
+    outputs = np.zeros(boosters[-1, 0])
     for tree in range(len(trees)):
         first, node = trees[tree, 0], 0
         while node >= 0:
@@ -164,18 +176,18 @@ def _said(row, trees, splits, leaves, boosters):  # type: ignore[no-untyped-def]
             value = values[split.feature]
             left = value <= split.threshold or (split.missing_left and np.isnan(value))
             node = split.left if left else split.right
-        said[trees[tree, 2]] += leaves[trees[tree, 1] + ~node]
+        outputs[trees[tree, 2]] += leaves[trees[tree, 1] + ~node]
     begin = 0
     for booster in range(len(boosters)):
         end, finish = boosters[booster]
         if finish in (_EXP, _SOFTMAX):
-            largest = said[begin:end].max() if finish == _SOFTMAX else 0.0
+            largest = outputs[begin:end].max() if finish == _SOFTMAX else 0.0
             total = 0.0
             for at in range(begin, end):
-                said[at] = np.exp(said[at] - largest)
-                total += said[at]
+                outputs[at] = np.exp(outputs[at] - largest)
+                total += outputs[at]
             if finish == _SOFTMAX:
                 for at in range(begin, end):
-                    said[at] /= total
+                    outputs[at] /= total
         begin = end
-    return said
+    return outputs

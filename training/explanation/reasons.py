@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.events.attributes import is_reserved_kind
 from training.explanation import kernels
+from training.explanation.kernels import ColumnWeights, Groups
 from training.explanation.text import Direction, FeatureChange, FeatureReason, change_sentence, sentence
 
 if TYPE_CHECKING:
@@ -94,11 +95,9 @@ def rank_reasons(
     columns, sums, values = kernels.reasons(
         np.ascontiguousarray(matrix),
         np.ascontiguousarray(contributions),
-        *guide.weighing,
-        guide.things.starts,
-        guide.things.members,
-        guide.sides.starts,
-        guide.sides.members,
+        guide.weights,
+        guide.things,
+        guide.sides,
         top,
         order == "raising",
         MATERIAL,
@@ -164,14 +163,6 @@ class _Choice:
     columns: Integers
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Group g is the columns `members[starts[g]:starts[g + 1]]`."""
-
-    starts: Integers
-    members: Integers
-
-
 class _Guide:
     """How a bundle's columns are grouped, and how well each can be said."""
 
@@ -180,12 +171,12 @@ class _Guide:
         self.columns = bundle.catalog.columns
 
     @cached_property
-    def things(self) -> _Groups:
+    def things(self) -> Groups:
         """Columns by indicator, tenure apart."""
         return self._grouped([_thing(self.bundle.catalog, name) for name in self.columns])
 
     @cached_property
-    def sides(self) -> _Groups:
+    def sides(self) -> Groups:
         """Columns by indicator and side."""
         catalog = self.bundle.catalog
         return self._grouped([f"{_thing(catalog, name)}/{_side(catalog, name)}" for name in self.columns])
@@ -226,22 +217,20 @@ class _Guide:
         return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
 
     @cached_property
-    def weighing(self) -> tuple[Any, ...]:
-        """What `choosing.weigh` knows of the columns."""
-        return self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL
+    def weights(self) -> ColumnWeights:
+        """How good a reason each column makes."""
+        return ColumnWeights(self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL)
 
     @staticmethod
-    def _grouped(keys: Sequence[str]) -> _Groups:
+    def _grouped(keys: Sequence[str]) -> Groups:
         places = {name: at for at, name in enumerate(dict.fromkeys(keys))}
         group = np.array([places[name] for name in keys], dtype=np.int64)
         starts = np.cumsum([0, *np.bincount(group, minlength=len(places))])
-        return _Groups(starts, np.argsort(group, kind="stable"))
+        return Groups(starts, np.argsort(group, kind="stable"))
 
 
-def _choose(contributions: Floats, weights: Floats, groups: _Groups) -> _Choice:
-    return _Choice(
-        *kernels.choose(np.ascontiguousarray(contributions), weights, groups.starts, groups.members)
-    )
+def _choose(contributions: Floats, weights: Floats, groups: Groups) -> _Choice:
+    return _Choice(*kernels.choose(np.ascontiguousarray(contributions), weights, groups))
 
 
 def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:

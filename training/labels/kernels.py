@@ -1,9 +1,30 @@
-"""The compiled loops behind statuses and labels; what the roles mean is decided in `labelling`."""
+"""Statuses and churn labels of many customers: compiled loops over sorted event histories.
+
+Inputs: the arrays of a `History`; `roles`, uint8[n], what each event means to the label (bits: 1 started or
+active, 2 ended, 4 completed, 8 amount; decided in `cohort.event_roles`); `Futures`, the horizons to label.
+Outputs: the status of each customer at a date, int8; per horizon whether they churned and what they spent.
+Invariant: `standings` reads only events known before the as-of date, `outcomes` only events in the horizon.
+Plain versions: `tests.reference.status` and `tests.reference.outcome`; a test compares them.
+Read on only to change the speed.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+
+class Futures(NamedTuple):
+    """The horizons to label."""
+
+    rows: NDArray[np.int64]
+    """int64[p]: the customer's place in the history, −1 for one without events."""
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    """int64[p]: the horizon is `[starts, ends)`, instants."""
 
 
 @njit(cache=True, nogil=True)
@@ -19,6 +40,9 @@ def roles(kinds, values, of_kind, if_negative):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def standings(offsets, instants, recorded, roles, as_of, floor):  # type: ignore[no-untyped-def]
+    """int8[customers]: −1 without known events, 2 with none that matters; by the newest that matters 0 in the
+    cohort (active at or after `floor`) or 1 lapsed.
+    """
     customers = len(offsets) - 1
     late = len(recorded) > 0
     out = np.full(customers, -1, dtype=np.int8)
@@ -39,7 +63,12 @@ def standings(offsets, instants, recorded, roles, as_of, floor):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def outcomes(offsets, instants, values, roles, rows, starts, ends, contract):  # type: ignore[no-untyped-def]
+def outcomes(offsets, instants, values, roles, futures, contract):  # type: ignore[no-untyped-def]
+    """Whether each customer churned in their horizon, bool[p], and the sum of their amounts, float64[p].
+
+    Churn is no activity in the horizon; of a `contract`, that its first end in the horizon is no completion.
+    """
+    rows, starts, ends = futures
     n = len(rows)
     churned = np.zeros(n, dtype=np.bool_)
     value = np.zeros(n, dtype=np.float64)

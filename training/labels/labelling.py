@@ -44,19 +44,17 @@ def label(
     if len(dates):
         require_covered(int(dates.max()), churn.horizon, covered_until, timeline)
     rows = np.searchsorted(history.keys, keys)
-    there = rows < history.customers
-    there[there] = history.keys[rows[there]] == keys[there]
-    rows[~there] = -1
-    from training.labels.kernels import outcomes  # compiled: not needed to read what a score says
+    has_events = rows < history.customers
+    has_events[has_events] = history.keys[rows[has_events]] == keys[has_events]
+    rows[~has_events] = -1
+    from training.labels.kernels import Futures, outcomes  # compiled: not needed to read what a score says
 
     churned, value = outcomes(
         history.offsets,
         history.instants,
         history.values,
         event_roles(history, churn),
-        rows,
-        dates + churn.horizon.start(0),
-        dates + churn.horizon.end(0),
+        Futures(rows, dates + churn.horizon.start(0), dates + churn.horizon.end(0)),
         churn.type == "contract",
     )
     return Labels(churned, value)

@@ -324,11 +324,11 @@ def test_every_way_through_a_tree_is_explained_as_lightgbm_does(
         "num_threads": 1,
     }
     booster = lightgbm.train(how, lightgbm.Dataset(matrix, left), num_boost_round=10)
-    ways = PathTable.of(booster)
-    assert ways is not None
-    asked = np.concatenate([matrix, sample_rows(ways.features, ways.thresholds, 400, 4)])
-    exact = booster.predict(asked, pred_contrib=True, num_threads=1)
-    assert np.abs(ways(asked) - exact).max() < 1e-12
+    table = PathTable.of(booster)
+    assert table is not None
+    rows = np.concatenate([matrix, sample_rows(table.arrays.features, table.arrays.thresholds, 400, 4)])
+    exact = booster.predict(rows, pred_contrib=True, num_threads=1)
+    assert np.abs(table(rows) - exact).max() < 1e-12
 
 
 def test_a_fast_explanation_that_misses_falls_back_and_says_so(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import lightgbm
 import numpy as np
 import pytest
@@ -60,7 +58,9 @@ def test_one_other_last_digit_is_noticed(matrix: np.ndarray) -> None:
     forest = TreeEnsemble.of(boosters)
     assert forest is not None
     assert forest.is_lightgbm(boosters)
-    assert not replace(forest, leaves=np.nextafter(forest.leaves, np.inf)).is_lightgbm(boosters)
-    other_side = forest.splits.copy()
+    arrays = forest.arrays
+    next_digit = arrays._replace(leaves=np.nextafter(arrays.leaves, np.inf))
+    assert not TreeEnsemble(next_digit).is_lightgbm(boosters)
+    other_side = arrays.splits.copy()
     other_side["missing_left"] ^= True
-    assert not replace(forest, splits=other_side).is_lightgbm(boosters)
+    assert not TreeEnsemble(arrays._replace(splits=other_side)).is_lightgbm(boosters)
