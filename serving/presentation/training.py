@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serving.schemas.responses import Evidence
 
 if TYPE_CHECKING:
     from training.train import TrainingResult
@@ -21,18 +24,32 @@ BASELINES = {
 }
 
 
-def reply(verdict: TrainingResult) -> dict[str, Any]:
-    """What became of a training, as plain data."""
-    return {
-        "promoted": verdict.promoted,
-        "unchanged": verdict.unchanged,
-        "model_version": verdict.version,
-        "run_id": verdict.run_id,
-        "refusals": list(verdict.refusals),
-        "warnings": list(verdict.warnings),
-        "figures": plain({**verdict.bundle.figures, **verdict.list_figures}),
-        "evidence": verdict.bundle.evidence,
-    }
+@dataclass(frozen=True)
+class TrainingReply:
+    """What became of a training."""
+
+    promoted: bool
+    unchanged: bool
+    model_version: str | None
+    run_id: str | None
+    refusals: list[str]
+    warnings: list[str]
+    figures: dict[str, float | None]
+    evidence: Evidence
+
+
+def reply(verdict: TrainingResult) -> TrainingReply:
+    """What became of a training."""
+    return TrainingReply(
+        promoted=verdict.promoted,
+        unchanged=verdict.unchanged,
+        model_version=verdict.version,
+        run_id=verdict.run_id,
+        refusals=list(verdict.refusals),
+        warnings=list(verdict.warnings),
+        figures=plain({**verdict.bundle.figures, **verdict.list_figures}),
+        evidence=verdict.bundle.evidence,
+    )
 
 
 def summary_lines(verdict: TrainingResult) -> Iterator[str]:
@@ -59,9 +76,10 @@ def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
 
     The intervals resample customers, not rows.
     """
+    rows, customers, churners = (figures[f"test_{name}"] for name in ("rows", "customers", "churners"))
     yield (
-        f"Judged at later dates: {figures['test_rows']:,.0f} rows of {figures['test_customers']:,.0f} "
-        f"customers, {figures['test_churners']:,.0f} of whom left; evidence: {evidence}."
+        f"Judged at later dates: {rows:,.0f} rows of {customers:,.0f} customers, {churners:,.0f} of whom "
+        f"left; evidence: {evidence}."
     )
     yield f"  {'':28}" + "".join(f"{title:>26}" for title, _ in COLUMNS)
     for name, title in {"": "this model", **BASELINES}.items():
@@ -75,9 +93,11 @@ def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
                 f"  against {title}: AUC {_interval(figures, f'{key}/auc', '+')}, "
                 f"log loss {_interval(figures, f'{key}/log_loss', '+')}"
             )
+    precision, lift = (figures[f"{name}_at_capacity"] for name in ("precision", "lift"))
+    base_rate = figures["base_rate"]
     yield (
-        f"  of the likeliest, as many as one list holds, {figures['precision_at_capacity']:.0%} left, "
-        f"{figures['lift_at_capacity']:.1f} times the base rate of {figures['base_rate']:.1%}"
+        f"  of the likeliest, as many as one list holds, {precision:.0%} left, "
+        f"{lift:.1f} times the base rate of {base_rate:.1%}"
     )
     if f"{BY_VALUE}/precision_at_capacity" in figures:
         yield (
