@@ -75,6 +75,7 @@ serve: $(INSTALLED) ## the prediction service on http://127.0.0.1:3000
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
 	@$(BIN)/python -m training.registry.artifact_locations
+	@echo "the training runs: $$($(BIN)/kizuna models address)"
 	@$(BIN)/mlflow server --workers 1 --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
 
 clean: ## forget what was ingested, trained and scored

@@ -48,6 +48,18 @@ def list_models(call: CliContext) -> None:
 
 
 @models.command()
+@click.option("--server", default="http://127.0.0.1:5000", show_default=True, help="Where MLflow answers.")
+@click.pass_obj
+def address(call: CliContext, server: str) -> None:
+    """Where MLflow's screens show the training runs of this project; `make mlflow` starts them."""
+    from serving.application.models.registry import experiment_address
+
+    with call.workspace() as workspace:
+        url = experiment_address(workspace, call.actor, server).url
+    call.say({"url": url}, url)
+
+
+@models.command()
 @click.argument("version")
 @click.pass_obj
 def promote(call: CliContext, version: str) -> None:

@@ -252,6 +252,11 @@ class Tracking:
         )
         return str(version.version)
 
+    def experiment_address(self, server: str) -> str:
+        """Where MLflow's screens at `server` show the project's runs; the start page before the first run."""
+        known = self._client.get_experiment_by_name(self.project) if self._exists() else None
+        return server if known is None else f"{server}/#/experiments/{known.experiment_id}"
+
     def promote(self, version: str) -> None:
         """Make this version the champion."""
         self._client.set_registered_model_alias(MODEL, CHAMPION, version)

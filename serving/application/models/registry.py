@@ -68,6 +68,19 @@ def list_models(workspace: Workspace, actor: Actor) -> ModelList:
     )
 
 
+@dataclass(frozen=True)
+class ExperimentAddress:
+    """Where MLflow's screens show the project's training runs."""
+
+    url: str
+
+
+@use_case("read_model")
+def experiment_address(workspace: Workspace, actor: Actor, server: str) -> ExperimentAddress:
+    """The address of the project's experiment on MLflow's server at this address."""
+    return ExperimentAddress(tracking(workspace.project).experiment_address(server.rstrip("/")))
+
+
 @use_case("promote")
 def promote(workspace: Workspace, actor: Actor, version: str) -> NewChampion:
     """Make a version the champion, whatever the gates said; the promotion log says that it was by hand.

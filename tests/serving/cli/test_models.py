@@ -188,3 +188,12 @@ def test_a_line_of_the_log_that_was_cut_short_is_left_out(tmp_path: Path) -> Non
     with log.open("a") as file:
         file.write('{"version": "2", "prom')
     assert [one["version"] for one in promotion_log(log)] == ["1"]
+
+
+def test_the_address_of_the_experiment_is_printed(
+    shop: Path, own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, shop, "models", "address")[1] == "http://127.0.0.1:5000/#/experiments/1\n"
+    assert run(capsys, own_shop, "models", "address", "--server", "http://mlflow.example/")[1] == (
+        "http://mlflow.example\n"
+    )
