@@ -60,6 +60,9 @@ class Source(Query):
 class Attribute(Query):
     """What is known about a customer besides events, and since when: `[[attributes]]`."""
 
+    english: str | None = Field(default=None, description="the name that people read, in English")
+    japanese: str | None = Field(default=None, description="the name that people read, in Japanese")
+
 
 class SourceReader:
     """The rows of one query, in batches; with a watermark, only those from it on."""

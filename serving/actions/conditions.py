@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +28,9 @@ class NumberCondition:
 
     @staticmethod
     def of(text: object) -> NumberCondition:
-        """What a text asks for; `>` and `<=` differ from `>=` and `<` by the smallest step."""
-        said = str(text).strip()
-        if match := _COMPARED.match(said):
+        """The condition that a text states; `>` and `<=` differ from `>=` and `<` by the smallest step."""
+        condition = str(text).strip()
+        if match := _COMPARED.match(condition):
             number = float(match[2])
             after = math.nextafter(number, math.inf)
             return {
@@ -40,16 +39,16 @@ class NumberCondition:
                 "<": NumberCondition(high=number),
                 "<=": NumberCondition(high=after),
             }[match[1]]
-        if match := _BETWEEN.match(said):
+        if match := _BETWEEN.match(condition):
             return NumberCondition(low=float(match[1]), high=float(match[2]))
-        if match := _RANKED.match(said):
+        if match := _RANKED.match(condition):
             share = float(match[2]) / 100
             return (
                 NumberCondition(rank_high=share)
                 if match[1] == "top"
                 else NumberCondition(rank_low=round(1 - share, 12))
             )
-        raise ValueError(f"'{said}' is no condition: write it like >= 0.2, 0.1 to 0.3, or top 10%")
+        raise ValueError(f"'{condition}' is no condition: write it like >= 0.2, 0.1 to 0.3, or top 10%")
 
     def hold(self, values: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which customers fit; where nothing is known (NaN) nothing fits."""
@@ -57,11 +56,11 @@ class NumberCondition:
         return fits & (ranks >= self.rank_low) & (ranks < self.rank_high)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def made(said: object) -> NumberCondition:
-            return said if isinstance(said, NumberCondition) else NumberCondition.of(said)
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def parsed(value: object) -> NumberCondition:
+            return value if isinstance(value, NumberCondition) else NumberCondition.of(value)
 
-        return core_schema.no_info_plain_validator_function(made)
+        return core_schema.no_info_plain_validator_function(parsed)
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

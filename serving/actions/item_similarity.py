@@ -1,4 +1,4 @@
-"""What customers like this one use or buy: item-based neighbours over implicit feedback.
+"""Item-based collaborative filtering over implicit feedback: the item most like what a customer uses or buys.
 
 Sarwar, B. et al. (2001), Item-based collaborative filtering recommendation algorithms, WWW '01; cosine over
 who used what, as in Linden, G. et al. (2003), Amazon.com recommendations, IEEE Internet Computing 7(1).

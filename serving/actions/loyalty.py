@@ -9,7 +9,7 @@ Plain version: `tests.reference.loyalty_level`; a test compares them. Read on on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +44,7 @@ def loyalty(facts: EventIndex, programmes: Sequence[LoyaltyProgramme], as_of: in
     level, bought = np.full(n, NO_LEVEL, np.int16), np.zeros(n, np.int64)
     amount, more, spend = np.zeros(n), np.zeros(n, np.int64), np.zeros(n)
     lasts = np.zeros(n, np.int64)
-    wholes: tuple[NDArray[Any], ...] = (level, bought, amount, more, spend, lasts)
+    wholes: tuple[NDArray[np.generic], ...] = (level, bought, amount, more, spend, lasts)
     for number, programme in enumerate(programmes):
         mine = chosen == number
         for whole, part in zip(wholes, _standing(facts, programme, as_of), strict=True):

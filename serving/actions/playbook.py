@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
@@ -102,17 +102,20 @@ class RuleConditions(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_is_a_list_of_one(cls, said: Any) -> Any:
-        if not isinstance(said, dict):
-            return said
-        alone = {name for name in cls.model_fields if name not in ("probability", "value")}
-        return {k: [v] if k in alone and isinstance(v, str) else v for k, v in said.items()}
+    def _one_is_a_list_of_one(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        lists = {name for name in cls.model_fields if name not in ("probability", "value")}
+        return {k: [v] if k in lists and isinstance(v, str) else v for k, v in values.items()}
 
 
 class PlaybookRule(_Part):
     """Whom it is for, and what is done, or why nothing is."""
 
     name: str = Field(min_length=1)
+    en: str | None = Field(default=None, min_length=1)
+    """What people read instead of the name, in each language."""
+    ja: str | None = Field(default=None, min_length=1)
     when: RuleConditions = RuleConditions()
     touch: str | None = None
     action: str | None = None
@@ -122,26 +125,30 @@ class PlaybookRule(_Part):
     hold_back: str | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> PlaybookRule:
-        done = {
+    def _acts_or_holds_back(self) -> PlaybookRule:
+        parts = {
             name: getattr(self, name) for name in ("touch", "action", "channel", "owner", "deadline_days")
         }
         if self.hold_back is None:
-            lacking = [name for name, said in done.items() if said is None]
+            lacking = [name for name, part in parts.items() if part is None]
             if lacking:
                 raise ValueError(f"it says no {lacking[0]}: add one, or a hold_back")
-        elif any(said is not None for said in done.values()):
+        elif any(part is not None for part in parts.values()):
             raise ValueError("it both acts and holds back: keep one of the two")
         return self
 
+    def say(self, language: str) -> str:
+        """The words of the rule, its name where none are given."""
+        return in_language(language, self.en or self.name, self.ja or self.name)
+
     @property
-    def outcome(self) -> tuple[Any, ...]:
+    def outcome(self) -> tuple[str | int | None, ...]:
         """All that it decides."""
         return self.touch, self.action, self.channel, self.owner, self.deadline_days, self.hold_back
 
 
 class Playbook(_Part):
-    """Everything a playbook can say."""
+    """The whole playbook."""
 
     do_not_contact: str | None = None
     stages: StageRules = StageRules()
@@ -196,24 +203,24 @@ def read(file: Path | None) -> PlaybookFile:
 def parse(text: str, name: str) -> PlaybookFile:
     """A playbook from its text; raises `ConfigurationError` with the line of what does not fit."""
     try:
-        said = tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
         ) from None
     try:
-        written = PlaybookFile(Playbook.model_validate(said), name, text)
+        playbook = PlaybookFile(Playbook.model_validate(values), name, text)
     except ValidationError as error:
         first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         line = line_of(places(text), first["loc"])
         raise ConfigurationError(
             f"cannot use {name}, line {line}: {_explained(first)}", field=f"line {line}"
         ) from None
-    _check_names(written)
-    return written
+    _check_names(playbook)
+    return playbook
 
 
-def _explained(error: Any) -> str:
+def _explained(error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
     if error["type"] == "extra_forbidden":
         return f"there is no key `{key}` in a playbook. Remove it, or correct its spelling."
@@ -223,9 +230,9 @@ def _explained(error: Any) -> str:
     return f"`{key}` does not fit: {message}."
 
 
-def _check_names(written: PlaybookFile) -> None:
+def _check_names(file: PlaybookFile) -> None:
     """Every touch, action, owner and reason that a rule names is declared, and no name is given twice."""
-    playbook = written.playbook
+    playbook = file.playbook
     known: dict[str, Sequence[str]] = {
         "touch": tuple(playbook.touch),
         "action": tuple(playbook.actions),
@@ -237,14 +244,14 @@ def _check_names(written: PlaybookFile) -> None:
         for part, names in known.items():
             named = getattr(rule, part)
             if named is not None and named not in names:
-                raise written.refusal(
+                raise file.refusal(
                     ("rules", number, part),
                     f"the rule '{rule.name}' names the {part} '{named}', which is not declared. "
                     f"Write one of {', '.join(names) or 'none'}, or declare it.",
                 )
         if rule.name in first:
-            other = line_of(places(written.text), ("rules", first[rule.name], "name"))
-            raise written.refusal(
+            other = line_of(places(file.text), ("rules", first[rule.name], "name"))
+            raise file.refusal(
                 ("rules", number, "name"),
                 f"two rules are called '{rule.name}' (the other on line {other}). Give each its own name.",
             )

@@ -46,7 +46,7 @@ class ActionPlan:
 
 
 def match_rules(
-    playbook: Playbook, vocabulary: RuleVocabulary, portraits: CustomerProfiles, scores: Scores
+    playbook: Playbook, vocabulary: RuleVocabulary, profiles: CustomerProfiles, scores: Scores
 ) -> ActionPlan:
     """The first rule that fits each customer, then do-not-contact, cool-down and capacity.
 
@@ -56,18 +56,18 @@ def match_rules(
     rule = np.full(n, NO_RULE, dtype=np.int16)
     for number, one in enumerate(playbook.rules):
         free = np.flatnonzero(rule == NO_RULE)
-        rule[free[matches(one, vocabulary, portraits, scores)[free]]] = number
+        rule[free[matches(one, vocabulary, profiles, scores)[free]]] = number
     order = _order(scores)
     outcome = np.full(n, PLANNED, dtype=np.int8)
     touches = list(playbook.touch)
     touch = np.array([*(touches.index(one.touch) if one.touch else -1 for one in playbook.rules), -1])[rule]
     held = np.array([*(one.hold_back is not None for one in playbook.rules), False])[rule]
-    alone = portraits.table.column("do_not_contact").to_numpy()
+    alone = profiles.table.column("do_not_contact").to_numpy()
     for number, name in enumerate(touches):
         mine = touch == number
         days = playbook.touch[name].cool_down_days
         if days:
-            last = pc.fill_null(portraits.table.column(f"contacted_{number}").cast(pa.int64()), 0).to_numpy()
+            last = pc.fill_null(profiles.table.column(f"contacted_{number}").cast(pa.int64()), 0).to_numpy()
             outcome[mine & (last > scores.facts.as_of - days * DAY)] = COOLING_DOWN
     outcome[alone] = ASKED_NOT_TO
     outcome[held] = HELD_BACK
@@ -81,10 +81,10 @@ def match_rules(
 
 
 def matches(
-    rule: PlaybookRule, vocabulary: RuleVocabulary, portraits: CustomerProfiles, scores: Scores
+    rule: PlaybookRule, vocabulary: RuleVocabulary, profiles: CustomerProfiles, scores: Scores
 ) -> Flags:
     """bool[n]: the customers for whom all of a rule's conditions hold."""
-    when, answers, table = rule.when, scores.answers, portraits.table
+    when, answers, table = rule.when, scores.answers, profiles.table
     fits = np.ones(len(answers), dtype=np.bool_)
     if when.probability is not None:
         rank = table.column("probability_rank").to_numpy()
@@ -93,15 +93,15 @@ def matches(
         fits &= when.value.hold(answers.expected_value, table.column("value_rank").to_numpy())
     if when.tier is not None:
         fits &= np.isin(answers.tier, list(vocabulary.tier_numbers(when.tier)))
-    for column, words, asked in (
+    for column, words, chosen in (
         ("attitude", ATTITUDES, when.attitude),
         ("stage", STAGES, when.stage),
         ("inquiry", INQUIRIES, when.inquiry),
-        ("main_reason", portraits.reasons, when.reason),
+        ("main_reason", profiles.reasons, when.reason),
     ):
-        if asked is not None:
+        if chosen is not None:
             fits &= np.isin(
-                table.column(column).to_numpy(), [words.index(word) for word in asked if word in words]
+                table.column(column).to_numpy(), [words.index(word) for word in chosen if word in words]
             )
     if when.movement is not None:
         fits &= np.isin(table.column("movement").to_numpy(), [MOVEMENTS[word] for word in when.movement])

@@ -1,7 +1,8 @@
-"""Which customers a rule is for, and which rules can never be for anybody.
+"""Static validation of rules: unknown words, rules that can never match, and rules that contradict.
 
-Conditions are sets of words, or bounds of a number. Cutting each number at every limit that any rule names
-leaves finitely many kinds of customer; a rule is judged by the kinds it covers, exactly.
+A condition is a set of words or an interval of a number. The limits that rules name divide each number into
+finitely many intervals, so there are finitely many kinds of customer, and the rules are compared exactly on
+every one of them.
 """
 
 from __future__ import annotations
@@ -128,10 +129,10 @@ def _refuse_pairs(written: PlaybookFile, covered: Sequence[Mapping[str, Flags]])
         for earlier in range(number):
             if all(np.array_equal(parts[name], covered[earlier][name]) for name in parts):
                 other, line = rules[earlier], line_of(lines, ("rules", earlier))
-                said = "says the same as" if other.outcome == rules[number].outcome else "contradicts"
+                relation = "says the same as" if other.outcome == rules[number].outcome else "contradicts"
                 raise written.refusal(
                     ("rules", number),
-                    f"the rule '{rules[number].name}' {said} '{other.name}' on line {line}: both are for "
+                    f"the rule '{rules[number].name}' {relation} '{other.name}' on line {line}: both are for "
                     "the same customers. Keep one of them.",
                 )
 
@@ -178,18 +179,18 @@ class _Space:
         found: dict[str, Flags] = {}
         for name, axis in self.axes.items():
             number = name.removesuffix(" rank")
-            asked = getattr(rule.when, number)
-            if asked is None:
+            condition = getattr(rule.when, number)
+            if condition is None:
                 found[name] = np.ones(len(axis), dtype=np.bool_)
-            elif isinstance(asked, NumberCondition):
-                low, high = (
-                    (asked.rank_low, asked.rank_high) if name.endswith(" rank") else (asked.low, asked.high)
-                )
+            elif isinstance(condition, NumberCondition):
+                low, high = condition.low, condition.high
+                if name.endswith(" rank"):
+                    low, high = condition.rank_low, condition.rank_high
                 found[name] = np.array(
                     [isinstance(at, float) and low <= at < high for at in axis], dtype=np.bool_
                 )
             else:
-                words = self.vocabulary.tier_numbers(asked) if name == "tier" else set(asked)
+                words = self.vocabulary.tier_numbers(condition) if name == "tier" else set(condition)
                 found[name] = np.array([piece in words for piece in axis], dtype=np.bool_)
         return found
 

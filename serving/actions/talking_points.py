@@ -1,4 +1,4 @@
-"""What a personal approach can take up, per customer and from history alone, as a table of a bucket."""
+"""Talking points of a bucket's customers: favourites, habits, anniversaries, inquiries, consent."""
 
 from __future__ import annotations
 
@@ -104,43 +104,46 @@ def tenure_and_anniversaries(
 
 
 def drop_left_censored_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
-    """Without those of a first time so soon after the record began that there may have been one before it.
+    """Drop anniversaries of left-censored customers.
 
-    When the record began is known only of all buckets together: with the first first time.
+    A customer first seen within `active_days` of the start of the data may have begun before it, so the
+    anniversary is unknown. The start of the data is the first event of all buckets.
     """
     if churn.type == "contract" or not len(table):
         return table
     tenure = np.nan_to_num(table.column("tenure_days").to_numpy())
     uncertain = pa.array(tenure > tenure.max() - churn.active_days)
     for name in ("anniversary_in_days", "anniversary_years"):
-        place, kept = table.schema.get_field_index(name), table.column(name)
-        table = table.set_column(place, name, pc.if_else(uncertain, None, kept))
+        place, column = table.schema.get_field_index(name), table.column(name)
+        table = table.set_column(place, name, pc.if_else(uncertain, None, column))
     return table
 
 
 def last_inquiry_and_survey(facts: EventIndex) -> dict[str, pa.Array]:
     """The last inquiry and whether it was answered, and the last answer to a survey."""
     history = facts.history
-    asked, told = last_of(facts, facts.of("inquiry")), last_of(facts, facts.of("survey"))
-    there, answered = asked >= 0, np.zeros(history.customers, dtype=np.bool_)
-    answered[there] = history.values[asked[there]] >= 0
+    inquiry, answer = last_of(facts, facts.of("inquiry")), last_of(facts, facts.of("survey"))
+    has_inquiry, answered = inquiry >= 0, np.zeros(history.customers, dtype=np.bool_)
+    answered[has_inquiry] = history.values[inquiry[has_inquiry]] >= 0
     score = np.full(history.customers, np.nan)
-    score[told >= 0] = history.values[told[told >= 0]]
+    score[answer >= 0] = history.values[answer[answer >= 0]]
     return {
-        "inquiry": pa.array(np.where(there, np.where(answered, ANSWERED, OPEN), NO_INQUIRY).astype(np.int8)),
-        "last_inquiry_topic": _text(asked, history.details, history.detail_names),
-        "last_inquiry_at": _moment(facts, asked),
-        "last_survey": _text(told, history.kinds, history.kind_names),
+        "inquiry": pa.array(
+            np.select([~has_inquiry, answered], [NO_INQUIRY, ANSWERED], OPEN).astype(np.int8)
+        ),
+        "last_inquiry_topic": _text(inquiry, history.details, history.detail_names),
+        "last_inquiry_at": _moment(facts, inquiry),
+        "last_survey": _text(answer, history.kinds, history.kind_names),
         "last_survey_score": pa.array(score, from_pandas=True),
-        "last_survey_about": _text(told, history.details, history.detail_names),
-        "last_survey_at": _moment(facts, told),
+        "last_survey_about": _text(answer, history.details, history.detail_names),
+        "last_survey_at": _moment(facts, answer),
     }
 
 
 def contact_permission_and_recency(
     facts: EventIndex, attribute: str | None, kinds: Sequence[tuple[str, ...]]
 ) -> dict[str, pa.Array]:
-    """Who asked to be left alone, and when each customer was last contacted in each of these ways."""
+    """Who must not be contacted, and when each customer was last contacted in each of these ways."""
     alone = np.zeros(facts.history.customers, dtype=np.bool_)
     if attribute:
         wishes = facts.attribute(attribute, skip_empty=True)

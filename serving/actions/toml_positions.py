@@ -1,4 +1,4 @@
-"""On which line of a TOML file something stands, so that a refusal can name it."""
+"""Line numbers of the tables and keys of a TOML file, for error messages."""
 
 from __future__ import annotations
 

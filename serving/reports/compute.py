@@ -81,6 +81,10 @@ def report_inputs(
         None if champion is None else champion.bundle,
         None if champion is None else champion.version,
         newest,
+        {
+            one.name: (one.english or one.name, one.japanese or one.name)
+            for one in project.settings.attributes
+        },
     )
 
 

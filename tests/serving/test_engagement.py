@@ -82,6 +82,30 @@ def test_the_two_axes_hold_everyone_and_are_named_in_both_languages(
     assert leavers == round(churn["value"] * churn["customers"])
 
 
+def test_an_attribute_is_shown_with_the_words_that_the_project_declares(
+    own_shop: Path, tmp_path: Path
+) -> None:
+    file, settings = tmp_path / "report.html", own_shop / "kizuna.toml"
+    assert run(own_shop, "report", "--output", str(file), "--language", "ja") == 0
+    assert "<summary>plan</summary>" in file.read_text(encoding="utf-8")
+    text = settings.read_text(encoding="utf-8")
+    words = 'name = "plan"\nenglish = "Contract plan"\njapanese = "契約プラン"\n'
+    settings.write_text(text.replace('name = "plan"\n', words), encoding="utf-8")
+    for language, heading in (("ja", "契約プラン"), ("en", "Contract plan")):
+        assert run(own_shop, "report", "--output", str(file), "--language", language) == 0
+        assert f"<summary>{heading}</summary>" in file.read_text(encoding="utf-8")
+
+
+def test_a_count_is_compared_without_an_interval_and_a_share_with_one(
+    scored_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measures = {one["name"]: one for one in said(capsys, scored_shop, "report")["measures"]}
+    count = measures["active_customers"]["figure"]["against_previous"]
+    assert list(count) == ["value", "change"]
+    share = measures["repeat_rate"]["figure"]["against_previous"]
+    assert list(share) == ["value", "change", "low", "high"]
+
+
 class Balanced(HTMLParser):
     """Checks that every element that is opened is closed."""
 
