@@ -80,7 +80,7 @@ class Levels(NamedTuple):
     amounts: NDArray[np.float64]
 
 
-def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int) -> tuple[NDArray[Any], ...]:
+def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int) -> tuple[NDArray[np.generic], ...]:
     """The arrays of `_levels` for one programme."""
     history, window = facts.history, programme.window_days * DAY
     at = facts.of("purchase")
@@ -92,7 +92,7 @@ def _standing(facts: EventIndex, programme: LoyaltyProgramme, as_of: int) -> tup
         np.array([level.amount for level in programme.levels], dtype=np.float64),
     )
     purchases = Purchases(ends, history.instants[at], np.nan_to_num(history.values[at]), counts)
-    columns: tuple[NDArray[Any], ...] = _levels(purchases, levels, window)
+    columns: tuple[NDArray[np.generic], ...] = _levels(purchases, levels, window)
     return columns
 
 

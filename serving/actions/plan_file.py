@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -93,11 +93,6 @@ class StoredPlan:
         """The rows in the order of the list."""
         order: NDArray[np.int64] = np.argsort(self.table.column("place").to_numpy(), kind="stable")
         return order
-
-    def values(self, column: str, rows: Sequence[int] | NDArray[np.int64]) -> list[Any]:
-        """The values of some rows as Python objects, None where null."""
-        values: list[Any] = self.table.column(column).take(pa.array(rows)).to_pylist()
-        return values
 
     def places(self, rows: NDArray[np.int64]) -> list[int]:
         """The places of some rows in the list, from 0."""

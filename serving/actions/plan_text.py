@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language, is_japanese, kind_words
@@ -68,7 +69,7 @@ def planned_actions(
     plan: StoredPlan, rows: Sequence[int] | NDArray[np.int64], language: str
 ) -> Iterator[PlannedAction]:
     """What the plan has in mind for the customers of these rows, in their order."""
-    columns = [plan.values(name, rows) for name in COLUMNS]
+    columns = [plan.table.column(name).take(pa.array(rows)).to_pylist() for name in COLUMNS]
     return (planned_action(plan, PlanRow(*row), language) for row in zip(*columns, strict=True))
 
 
@@ -93,6 +94,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
         attitude=attitude,
         attitude_words=in_language(language, *ATTITUDE_WORDS[attitude]),
         rule=None if rule is None else rule.name,
+        rule_words=None if rule is None else rule.say(language),
         touch=touch,
         touch_words=None if touch is None else playbook.touch[touch].say(language),
         action=action,

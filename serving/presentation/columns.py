@@ -132,7 +132,7 @@ _COLUMNS = (
     ListColumn("reason", "主な理由", lambda row: row.reason(0)),
     ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
     ListColumn("attitude", "評価", _of_plan(lambda plan: plan.attitude_words)),
-    ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule)),
+    ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule_words)),
     ListColumn("touch", "タッチモデル", _of_plan(lambda plan: plan.touch_words)),
     ListColumn("action", "アクション", _of_plan(lambda plan: plan.action_words)),
     ListColumn("action_channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),

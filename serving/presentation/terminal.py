@@ -122,7 +122,7 @@ def add_action(grid: Table, plan: PlannedAction) -> None:
             plan.action_channel_words,
             plan.owner,
             plan.deadline,
-            plan.rule,
+            plan.rule_words,
         )
         how = " · ".join(part for part in parts if part)
         grid.add_row("[green]→[/green]", f"{escaped(plan.action_words or '')} [dim]({escaped(how)})[/dim]")

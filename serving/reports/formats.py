@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from features.errors import UsageError
 from serving.reports.csv import as_csv
 from serving.reports.html import page
+from serving.schemas.json_text import to_json
 from serving.schemas.responses import ReportReply
 
 
@@ -19,13 +19,8 @@ def rendered(report: ReportReply, output: Path, language: str) -> bytes:
     if ending == ".csv":
         return as_csv(report, language).encode("utf-8")
     if ending == ".json":
-        return as_json(report).encode("utf-8")
+        return (to_json(report) + "\n").encode("utf-8")
     raise UsageError(
         f"cannot tell in which format to write {output}: its name ends in none of .html, .csv and .json. "
         "Give it one of these endings."
     )
-
-
-def as_json(report: ReportReply) -> str:
-    """The report as one line of JSON."""
-    return json.dumps(report, ensure_ascii=False, allow_nan=False, default=vars) + "\n"

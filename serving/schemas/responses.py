@@ -7,7 +7,7 @@ and orjson writes 1,000 customers with their reasons in 0.7 ms without slots and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
@@ -147,6 +147,7 @@ class PlannedAction:
     attitude: str
     attitude_words: str
     rule: Annotated[str | None, Field(description="the rule that decided")]
+    rule_words: Annotated[str | None, Field(description="its words, the name where it has none")]
     touch: str | None
     touch_words: str | None
     action: str | None
@@ -331,11 +332,13 @@ class Comparison:
 
     value: Annotated[float, Field(description="the earlier figure")]
     change: float
-    low: Annotated[float | None, Field(description="95 % interval of the change")] = None
-    high: float | None = None
+    low: Annotated[float | None, Field(description="95 % interval of the change")] = field(
+        default=None, metadata={"omit_none": True}
+    )
+    high: float | None = field(default=None, metadata={"omit_none": True})
 
     def __post_init__(self) -> None:
-        # A count has no interval: its JSON, written from the instance's dictionary, has no keys for one.
+        # A count has no interval, and no keys for one: orjson writes the instance's dictionary.
         if self.low is None:
             del self.__dict__["low"], self.__dict__["high"]
 

@@ -303,6 +303,25 @@ def test_the_plan_is_the_one_that_was_written(own_shop: Path) -> None:
     assert (written.playbook, written.origin) == (plan.playbook, plan.origin)
 
 
+def test_people_read_the_words_of_a_rule_and_its_name_where_it_has_none(
+    own_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(own_shop, "playbook") == 0
+    own = own_shop / "playbook.toml"
+    text = own.read_text(encoding="utf-8")
+    own.write_text(text.replace('en = "Has left"\nja = "離反済み"\n', ""), encoding="utf-8")
+    capsys.readouterr()
+    planned = said(capsys, own_shop, "plan", "--limit", "500", "--language", "ja")["customers"]
+    words = {one["rule"]: one["rule_words"] for one in planned if one["rule"]}
+    assert words.pop("gone") == "gone"
+    assert words
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", one) for one in words.values())
+    file = tmp_path / "plan.csv"
+    assert run(own_shop, "plan", "--output", str(file), "--limit", "500", "--language", "ja") == 0
+    rows = csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig")))
+    assert {row["適用ルール"] for row in rows} - {""} == {"gone", *words.values()}
+
+
 def test_a_plan_is_kept_with_the_playbook_that_made_it(
     own_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
