@@ -8,6 +8,7 @@ schema, the files of the page) is passed on. Why: docs/decisions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import orjson
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.errors import BodyTooLarge, NotJson, WrongMethod
 from serving.api.errors import internal_error, invalid_request
+from serving.api.key_ring import header
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import (
@@ -26,7 +28,6 @@ from serving.api.middleware import (
     KeyMiddleware,
     RateLimitMiddleware,
     ReshapingMiddleware,
-    header,
 )
 from serving.api.pages import page_routes
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
@@ -48,10 +49,14 @@ class Application:
     def __init__(self, app: ASGIApp, state: Callable[[], ServiceState], patience: float = PATIENCE) -> None:
         self._app = app
         self._state = state
-        pools = WorkerPools(patience)
-        metrics = ServiceMetrics.of_process()
+        self._patience = patience
+
+    @cached_property
+    def _http(self) -> ASGIApp:
+        """What answers HTTP requests, made with the first of them."""
+        state, pools, metrics = self._state(), WorkerPools(self._patience), ServiceMetrics.of_process()
         router = Router(
-            page_routes(state, pools, metrics), redirect_slashes=False, default=ReshapingMiddleware(app)
+            page_routes(state, pools, metrics), redirect_slashes=False, default=ReshapingMiddleware(self._app)
         )
         hot = {path: HotCall(endpoint, state, pools, metrics) for path, endpoint in ENDPOINTS.items()}
 
@@ -59,12 +64,10 @@ class Application:
             call = hot.get(scope["path"])
             await (router if call is None else call)(scope, receive, send)
 
-        limited = RateLimitMiddleware(dispatch, state)
-        counted = ErrorMiddleware(
-            KeyMiddleware(limited, state), metrics, PATHS, lambda: state().response_headers
-        )
+        keyed = KeyMiddleware(RateLimitMiddleware(dispatch, state), state)
+        counted = ErrorMiddleware(keyed, metrics, PATHS, state.response_headers)
         # A fault is answered in the one shape, then raised for the log of whoever runs the application.
-        self._http = ServerErrorMiddleware(counted, handler=_fault)
+        return ServerErrorMiddleware(counted, handler=_fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if PASSED_ON in scope:
@@ -92,7 +95,7 @@ class HotCall:
     def __init__(
         self,
         endpoint: Endpoint,
-        state: Callable[[], ServiceState],
+        state: ServiceState,
         pools: WorkerPools,
         metrics: ServiceMetrics,
     ) -> None:
@@ -102,7 +105,7 @@ class HotCall:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint, state, actor = self._endpoint, self._state(), scope["user"]
+        endpoint, state, actor = self._endpoint, self._state, scope["user"]
         actor.require(endpoint.permission)
         if (method := scope["method"]) != "POST":
             raise WrongMethod(f"cannot {method} {endpoint.path}: send POST.")

@@ -90,15 +90,19 @@ def is_from_this_machine(scope: Scope) -> bool:
     client = scope.get("client")
     if client is None or not is_loopback(client[0]):
         return False
-    hosts = 0
-    for name, value in scope["headers"]:
-        if name == b"host":
-            hosts += 1
-            if not _is_loopback_host(value):
-                return False
-        elif name in FORWARDING_HEADERS or name.startswith(b"x-forwarded-"):
-            return False
-    return hosts == 1
+    # Every stored score passes here: one search through the joined names takes a third of a loop's time.
+    names = [name for name, _ in scope["headers"]]
+    if b"\nx-forwarded-" in b"\n" + b"\n".join(names) or not FORWARDING_HEADERS.isdisjoint(names):
+        return False
+    return names.count(b"host") == 1 and _is_loopback_host(header(scope, b"host"))
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The value of a header, empty where it is missing."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
 
 
 @lru_cache(maxsize=256)
@@ -113,9 +117,9 @@ def is_loopback(address: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _is_loopback_host(value: bytes) -> bool:
+def _is_loopback_host(value: str) -> bool:
     """Whether a `Host` header names this machine, with or without a port."""
-    host = value.decode("latin-1").strip()
+    host = value.strip()
     if host.startswith("["):
         name, closed, port = host[1:].partition("]")
         port = port.removeprefix(":") if closed else "?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 
 from deltalake.exceptions import DeltaError
 from starlette.exceptions import HTTPException
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import KizunaError, NoKey, TooFast, Unavailable
 from serving.api.errors import error_response, reshaped_error, status_response
-from serving.api.key_ring import is_from_this_machine
+from serving.api.key_ring import header, is_from_this_machine
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.rate_limit import RateLimiter
@@ -20,7 +20,6 @@ from serving.application.permissions import OPEN_SERVICE, Actor
 from serving.state.database import DATABASE_ERRORS
 
 Header = tuple[bytes, bytes]
-StateOf = Callable[[], ServiceState]
 
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
 """What a full disk or an absent database raises."""
@@ -44,7 +43,7 @@ class ErrorMiddleware:
         app: ASGIApp,
         metrics: ServiceMetrics,
         paths: Collection[str],
-        headers: Callable[[], Sequence[Header]] = tuple,
+        headers: Sequence[Header] = (),
     ) -> None:
         self._app = app
         self._metrics = metrics
@@ -53,7 +52,7 @@ class ErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, path = time.perf_counter(), scope["path"]
-        sender = _StatusRecorder(send, self._headers())
+        sender = _StatusRecorder(send, self._headers)
         try:
             await self._app(scope, receive, sender)
         except KizunaError as error:
@@ -102,7 +101,7 @@ class _StatusRecorder:
 class KeyMiddleware:
     """Lets a request in whose key is valid; `scope["user"]` is then the `Actor` who calls."""
 
-    def __init__(self, app: ASGIApp, state: StateOf) -> None:
+    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self._app = app
         self._state = state
 
@@ -113,8 +112,7 @@ class KeyMiddleware:
         await self._app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> Actor:
-        state = self._state()
-        keys = state.keys
+        keys = self._state.keys
         if keys.is_open:
             if is_from_this_machine(scope):
                 return OPEN_SERVICE
@@ -124,7 +122,7 @@ class KeyMiddleware:
                 "Make a key with `kizuna keys add NAME`."
             )
         word, _, token = header(scope, b"authorization").partition(" ")
-        actor = keys.actor(token.strip(), state.clock()) if word.lower() == "bearer" and token else None
+        actor = keys.actor(token.strip(), self._state.clock()) if word.lower() == "bearer" and token else None
         if actor is not None:
             return actor
         hint = " The project has none: make one with `kizuna keys add NAME`." if keys.is_empty else ""
@@ -134,7 +132,7 @@ class KeyMiddleware:
 class RateLimitMiddleware:
     """Refuses a key that sends more requests per second than `[service]` allows; counts for one worker."""
 
-    def __init__(self, app: ASGIApp, state: StateOf) -> None:
+    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self._app = app
         self._state = state
         self._limiter = RateLimiter()
@@ -142,7 +140,7 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         actor = scope.get("user")
         if actor is not None and actor.kind == "key":
-            rate = self._state().project.settings.service.requests_per_second
+            rate = self._state.project.settings.service.requests_per_second
             wait = self._limiter.wait(actor.name, rate)
             if wait > 0:
                 raise TooFast(
@@ -175,11 +173,3 @@ class ReshapingMiddleware:
                 await send(message)
 
         await self._app(scope, receive, reshape)
-
-
-def header(scope: Scope, name: bytes) -> str:
-    """The value of a header, empty where it is missing."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from urllib.parse import parse_qsl
@@ -28,24 +27,22 @@ REPEATED = frozenset(
 """Filters of the list as a file that may stand several times in an address."""
 
 
-def page_routes(
-    state: Callable[[], ServiceState], pools: WorkerPools, metrics: ServiceMetrics
-) -> list[BaseRoute]:
+def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics) -> list[BaseRoute]:
     """The routes of a service's router."""
 
     async def at_risk_csv(request: Request) -> Response:
         chosen = list_request(request.scope["query_string"].decode("latin-1"))
-        lines = await pools.short.run(lambda: list_file(state(), request.user, chosen))
+        lines = await pools.short.run(lambda: list_file(state, request.user, chosen))
         return await csv_response(lines, "at_risk.csv", pools.short)
 
     async def alive(_: Request) -> Response:
         return _json(b'{"alive": true}')
 
     async def ready(_: Request) -> Response:
-        return _json(orjson.dumps(readiness(state())))
+        return _json(orjson.dumps(readiness(state)))
 
     async def metrics_text(_: Request) -> Response:
-        text = await pools.short.run(lambda: metrics.text(state()))
+        text = await pools.short.run(lambda: metrics.text(state))
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def docs(_: Request) -> Response:

@@ -78,6 +78,10 @@ def test_metrics_name_tiers_models_and_ages_and_no_customer(own_shop: Path) -> N
         text = running.send("GET", "/metrics")[1].decode()
         assert 'kizuna_requests_total{path="/v1/score",status="200"} 6.0' in text, "of both workers together"
         assert 'kizuna_scores_total{model="1",tier="none"} 6.0' in text
+        assert "# TYPE kizuna_swaps_total counter" in text
+        # Scores and champion, of both workers together; the second may still be starting.
+        running.wait_for(lambda: b"kizuna_swaps_total 4.0\n" in running.send("GET", "/metrics")[1])
+        assert "kizuna_refusals_total 0.0\n" in text
         assert 'kizuna_request_seconds_bucket{le="0.05",path="/v1/score"}' in text
         assert 'kizuna_model{model="1",' in text
         assert "kizuna_data_age_seconds " in text
@@ -85,3 +89,13 @@ def test_metrics_name_tiers_models_and_ages_and_no_customer(own_shop: Path) -> N
         assert "c0003" not in text
         assert "secret-name" not in text
         assert "c0003" not in "".join(running.log)
+
+
+def test_one_worker_goes_on_counting_after_bentoml_was_loaded_behind_it(scored_shop: Path) -> None:
+    with serving(scored_shop) as running:
+        assert running.send("GET", "/static_content/swagger-ui.css")[0] == 200, "answered by BentoML"
+        for _ in range(3):
+            assert running.post("/v1/score", {"customer_ids": ["c0003"]})[0] == 200
+        text = running.send("GET", "/metrics")[1].decode()
+        assert 'kizuna_requests_total{path="/v1/score",status="200"} 3.0' in text
+        assert 'kizuna_requests_total{path="other",status="200"} 1.0' in text, "counted once"
