@@ -5,7 +5,8 @@
     ├── ConfigurationError   exit 3, HTTP 500   kizuna.toml
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
-    │   └── HorizonNotCovered
+    │   ├── HorizonNotCovered
+    │   └── DamagedFile              HTTP 500
     ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
     │   └── ModelFilesMissing
     ├── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
@@ -89,6 +90,20 @@ class HorizonNotCovered(DataError):
         super().__init__(
             f"cannot label {as_of}: churn is decided {days} days later, so events are needed "
             f"until {needed}, but they end on {covered_until}. The latest date with a label is {latest}."
+        )
+
+
+class DamagedFile(DataError):
+    """A data file of the store is missing or cannot be read; trying again does not help."""
+
+    status = 500
+    code = "damaged_data"
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(
+            f"cannot read the events: the store's file {file} is damaged ({reason}). Restore it, or the "
+            "state folder, from a backup; or move the state folder away and ingest the sources again with "
+            "`kizuna ingest`."
         )
 
 

@@ -34,6 +34,7 @@ from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
 from features.storage import history_reader
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, load, plan_growth
+from features.storage.damage import newest_files, reading
 from features.storage.delta_table import File, Lake, TableVersion, turn
 from features.storage.history_reader import ALL_COLUMNS
 from features.storage.sorted_run import RUN_SCHEMA
@@ -196,7 +197,10 @@ class EventStore:
             for bucket in np.unique(wanted % len(self.buckets)).tolist()
             for file in snapshot.by_bucket.get(bucket, ())
         ]
-        return history_reader.history(paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted)
+        with newest_files(self._events):
+            return history_reader.history(
+                paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted
+            )
 
     def pinned(self) -> EventStore:
         """This store as it is now, for a job that reads its events several times while others may write."""
@@ -224,9 +228,7 @@ class EventStore:
 
     def quarantined(self) -> pa.Table:
         """The rows that were refused: source, row, reason, ingested_at, key."""
-        snapshot = self._quarantine.snapshot()
-        parts = [pq.read_table(self._quarantine.path(file)) for file in snapshot.files] if snapshot else []
-        return pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *parts])
+        return quarantine.read(self._quarantine)
 
     def erase(self, customer_id: str) -> ErasureReceipt:
         """Remove a customer from events, customers, quarantine, logs and older versions, and prove it.
@@ -248,10 +250,8 @@ class EventStore:
         """Let rows of an erased customer in again; raises `UsageError` where none are kept out."""
         with self._writing(None):
             if not SuppressionList(self.folder).discard(customer_id):
-                raise UsageError(
-                    f"cannot readmit customer '{customer_id}': they are not among the erased. "
-                    "Check the identifier."
-                )
+                wrong = f"cannot readmit customer '{customer_id}': they are not among the erased."
+                raise UsageError(f"{wrong} Check the identifier.")
 
     def link_version(self, folder: Path) -> str:
         """Put the tables as they are now into another folder, without copying; gives the data version.
@@ -322,11 +322,12 @@ class EventStore:
             read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
             return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
 
-        return [receipt(tally) for tally in tallies]
+        return list(map(receipt, tallies))
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Any) -> History:
-        files = snapshot.by_bucket.get(bucket, ())
-        return history_reader.history([self._events.path(file) for file in files], **how)
+        paths = [self._events.path(file) for file in snapshot.by_bucket.get(bucket, ())]
+        with newest_files(self._events):
+            return history_reader.history(paths, **how)
 
     def _version_read(self) -> TableVersion:
         return self._pinned or self._events.snapshot() or TableVersion(-1)
@@ -338,11 +339,11 @@ class EventStore:
         return snapshot
 
     def _said(self, fact: str, snapshot: TableVersion) -> list[int]:
-        """What each file says of itself, where it says something."""
         return [int(said) for file in snapshot.files if (said := self._fact(file, fact))]
 
     def _fact(self, file: File, fact: str) -> str:
         if file.path not in self._facts:
-            noted = pq.read_metadata(self._events.path(file)).metadata or {}
+            with newest_files(self._events), reading(path := self._events.path(file)):
+                noted = pq.read_metadata(path).metadata or {}
             self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
         return self._facts[file.path].get(f"kizuna.{fact}", "")

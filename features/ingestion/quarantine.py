@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from features.events.schema import REFUSED_SCHEMA
 from features.storage.customer_ids import Customers
+from features.storage.damage import reading
 from features.storage.delta_table import File, Lake
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -91,3 +92,12 @@ def names(row: str, customer_id: str) -> bool:
 
 def _listed(paths: list[Path]) -> str:
     return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"
+
+
+def read(lake: Lake) -> pa.Table:
+    """All rows of the quarantine: source, row, reason, ingested_at, key."""
+    snapshot, parts = lake.snapshot(), []
+    for file in snapshot.files if snapshot else ():
+        with reading(path := lake.path(file)):
+            parts.append(pq.read_table(path))
+    return pa.concat_tables([QUARANTINE_SCHEMA.empty_table(), *parts])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.storage.damage import reading
 from features.storage.delta_table import File, Lake
 from features.storage.string_dictionary import StringDictionary, large
 
@@ -42,12 +45,17 @@ def load(lake: Lake) -> Customers:
     snapshot = lake.snapshot()
     if snapshot is None or not snapshot.files:
         return Customers(pa.nulls(lake.record().get("given", 0), pa.large_string()))
-    table = pa.concat_tables([pq.read_table(lake.path(file)) for file in snapshot.files])
+    table = pa.concat_tables([_table(lake.path(file)) for file in snapshot.files])
     keys = table.column("key").to_numpy()
     given = max(int(keys.max()) + 1, lake.record().get("given", 0))
     rows = np.full(given, -1, dtype=np.int64)
     rows[keys] = np.arange(len(keys))
     return Customers(large(table.column("customer_id")).take(pa.array(rows, mask=rows < 0)))
+
+
+def _table(path: Path) -> pa.Table:
+    with reading(path):
+        return pq.read_table(path)
 
 
 def plan_growth(lake: Lake, customers: Customers, run: str) -> tuple[list[File], list[File]] | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features import array_pool
 from features.events.history import MISSING, Codes
 from features.storage import parquet_pages
+from features.storage.damage import reading
 from features.storage.sorted_run import TEXTS, Rowset, in_order
 from features.storage.string_dictionary import large
 from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
@@ -52,22 +53,30 @@ class RunColumns:
 
     def ids(self) -> pa.Array:
         """The event ids, `large_string`."""
-        with pq.ParquetFile(self.path) as file:
+        with reading(self.path), pq.ParquetFile(self.path) as file:
             ids = large(file.read_row_groups(self.groups, columns=["event_id"]).column("event_id"))
         return ids if self.rows is None else ids.take(pa.array(self.rows))
 
 
 def read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -> RunColumns:
-    """Keys, instants, kinds and those `columns` of a run; of the customers `wanted` (ascending), or all."""
+    """Keys, instants, kinds and those `columns` of a run; of the customers `wanted` (ascending), or all.
+
+    Raises `DamagedFile` where the run cannot be read, or is not as Kizuna writes it.
+    """
+    with reading(path):
+        return _read_columns(path, columns, wanted)
+
+
+def _read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None) -> RunColumns:
     footer = pq.read_metadata(path)
     groups = tuple(range(footer.num_row_groups))
     if wanted is not None:
         groups = tuple(group for group in groups if _may_hold(footer.row_group(group), wanted))
     found = _from_pages(path, footer, groups, columns) or _from_arrow(path, footer, groups, columns)
     if len(found) and found.texts["kind"][0].min() < 0:
-        raise OSError(f"{path.name} is damaged: it has an event without a kind")
+        raise ValueError("it has an event without a kind")
     if found.ours and not in_order(found.starts, found.instants, EARLIEST, LATEST):
-        raise OSError(f"{path.name} is damaged: its events are not in order")
+        raise ValueError("its events are not in order")
     return found if wanted is None else _only(found, wanted)
 
 

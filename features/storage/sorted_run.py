@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from features.events.history import Codes
 from features.events.schema import ATTRIBUTE
+from features.storage.damage import reading
 from features.storage.hashing import Words, buffers, digest, of_events, of_texts
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS, Instants
@@ -144,7 +145,8 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
 
 def read(path: Path, vocabulary: StringDictionary) -> RunRows:
     """All rows of a run."""
-    table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
+    with reading(path):
+        table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
 
     def coded(name: str) -> Codes:
         parts = [
@@ -172,12 +174,14 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
 
 def read_ids(path: Path) -> pa.Array:
     """The event ids of a run, `large_string`."""
-    return large(pq.read_table(path, columns=["event_id"], partitioning=None).column("event_id"))
+    with reading(path):
+        return large(pq.read_table(path, columns=["event_id"], partitioning=None).column("event_id"))
 
 
 def span(path: Path) -> tuple[int, int]:
     """The instants of the first and the last event of a run."""
-    footer = pq.read_metadata(path)
+    with reading(path):
+        footer = pq.read_metadata(path)
     column = footer.schema.names.index("occurred_at")
     seen = [footer.row_group(group).column(column).statistics for group in range(footer.num_row_groups)]
     return min(one.min_raw for one in seen), max(one.max_raw for one in seen)

@@ -16,7 +16,8 @@ from features.catalog.defaults import indicators
 from features.catalog.definitions import Catalog, Stream, family
 from features.engine.snapshot import snapshot, texts
 from features.errors import DataError
-from features.event_store import EventStore, Receipt
+from features.event_store import EventStore
+from features.ingestion.receipt import Receipt
 from features.timeline import Timeline, to_instant
 
 NOW = Timeline().instant("2026-01-01")

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import ConfigurationError, DataError, UnknownCustomer, UsageError
-from features.event_store import EventStore, Receipt
+from features.errors import ConfigurationError, DamagedFile, DataError, UnknownCustomer, UsageError
+from features.event_store import EventStore
+from features.ingestion.receipt import Receipt
 from features.ingestion.sources import Attribute, Source
 from features.storage.delta_table import Lake
 from features.timeline import ALWAYS, Timeline, from_instant
@@ -595,3 +596,51 @@ def test_an_erasure_that_broke_off_is_finished_by_whoever_writes_next(store, mon
         if path.suffix == ".parquet":
             assert "person-1" not in str(pq.read_table(path, partitioning=None).to_pydict())
     assert [event["customer_id"] for event in kept(store)] == ["ann", "zoe"]
+
+
+def runs(store: EventStore) -> list[Path]:
+    return sorted((store.folder / "events").glob("bucket=*/*.parquet"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "nonsense", "missing", "changed"])
+def test_a_damaged_run_is_named_with_what_to_do(store: EventStore, damage: str) -> None:
+    add(store, *({"customer_id": f"c{n}", "occurred_at": f"2024-05-{n % 9 + 1:02}"} for n in range(300)))
+    run = runs(store)[1]
+    content = bytearray(run.read_bytes())
+    if damage == "missing":
+        run.unlink()
+    elif damage == "changed":
+        footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        content[4:footer] = bytes(footer - 4)
+        run.write_bytes(content)
+    else:
+        run.write_bytes(content[: len(content) // 2] if damage == "cut" else b"nothing of Kizuna's")
+    reads: list[Callable[[], object]] = [
+        lambda: list(EventStore(store.folder).histories()),
+        lambda: EventStore(store.folder).history_of(range(300)),
+    ]
+    for read in reads:
+        with pytest.raises(DamagedFile) as refused:
+            read()
+        assert isinstance(refused.value, DataError)
+        assert str(refused.value).startswith(f"cannot read the events: the store's file {run} is damaged (")
+        assert str(refused.value).endswith(
+            "). Restore it, or the state folder, from a backup; or move the state folder away and ingest the "
+            "sources again with `kizuna ingest`."
+        )
+
+
+def test_an_ingest_into_a_damaged_store_names_the_run(store: EventStore) -> None:
+    add(store, *({"customer_id": f"c{n}"} for n in range(300)))
+    for run in runs(store):
+        run.write_bytes(b"nothing of Kizuna's")
+    with pytest.raises(DamagedFile, match="is damaged"):
+        add(EventStore(store.folder), *({"customer_id": f"c{n}", "kind": "purchase"} for n in range(300)))
+
+
+def test_a_run_that_a_newer_version_removed_is_no_damage(store: EventStore) -> None:
+    add(store, {"customer_id": "ann"}, {"customer_id": "bob"})
+    pinned = store.pinned()
+    EventStore(store.folder).erase("ann")
+    with pytest.raises(FileNotFoundError):
+        list(pinned.histories())

@@ -97,6 +97,18 @@ def test_a_damaged_score_file_is_refused_and_the_old_one_goes_on(own_shop: Path)
         assert running.post("/v1/score", {"customer_ids": ["c0003"]}) == before
 
 
+def test_a_damaged_run_of_the_store_is_named_and_the_stored_scores_go_on(own_shop: Path) -> None:
+    with serving(own_shop) as running:
+        before = running.post("/v1/score", {"customer_ids": ["c0003"]})
+        for run in (own_shop / "state" / "events").glob("bucket=*/*.parquet"):
+            run.write_bytes(run.read_bytes()[:1_000])
+        status, answer = running.post("/v1/report", {"months": 3})
+        assert (status, answer["error"]["code"]) == (500, "damaged_data")
+        assert "is damaged (" in answer["error"]["message"]
+        assert "ingest the sources again" in answer["error"]["message"]
+        assert running.post("/v1/score", {"customer_ids": ["c0003"]}) == before
+
+
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_after_two_seconds_nothing_fails(own_shop: Path) -> None:
     with serving(own_shop, "--workers", "2") as running:

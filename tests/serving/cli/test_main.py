@@ -340,6 +340,19 @@ def test_an_older_score_file_that_is_gone_leaves_the_list_alone(kizuna: Kizuna, 
     )
 
 
+def test_a_damaged_run_of_the_store_ends_a_command_with_its_name_and_what_to_do(
+    kizuna: Kizuna, own_shop: Path
+) -> None:
+    runs = sorted((own_shop / "state" / "events").glob("bucket=*/*.parquet"))
+    for run in runs:
+        run.write_bytes(run.read_bytes()[:1_000])
+    ended = kizuna("-C", own_shop, "report")
+    assert ended.code == 4
+    assert "Traceback" not in ended.err
+    assert f"cannot read the events: the store's file {runs[0]} is damaged (" in ended.err
+    assert "from a backup; or move the state folder away and ingest the sources again" in ended.err
+
+
 def test_a_customer_ingested_after_the_scores_is_told_from_a_stranger(kizuna: Kizuna, own_shop: Path) -> None:
     orders = own_shop / "data" / "orders.csv"
     orders.write_text(orders.read_text() + "late,2025-02-02 00:00:00,purchase,9,s1,toys,late\n")

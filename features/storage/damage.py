@@ -1,0 +1,44 @@
+"""Damaged files of the store: what a reader raises becomes an error that names the file and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from features.errors import DamagedFile
+from features.storage.delta_table import Lake
+
+UNREADABLE = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
+"""What reading a Parquet file raises whose bytes are not as they were written."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise `DamagedFile` where a file cannot be read for what it holds.
+
+    An error of the operating system (the disk does not answer, no more file handles, a file that a newer
+    version of the store has removed) stays what it is: there trying again may help.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DamagedFile(str(path), lines[0].rstrip(".")) from error
+
+
+@contextmanager
+def newest_files(lake: Lake) -> Iterator[None]:
+    """Raise `DamagedFile` where a file is gone that the newest version of the table still names."""
+    try:
+        yield
+    except FileNotFoundError:
+        newest = lake.snapshot()
+        for path in map(lake.path, newest.files if newest else ()):
+            if not path.exists():
+                raise DamagedFile(str(path), "it is missing") from None
+        raise
