@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.errors import ModelError, UsageError
+from features.errors import ModelError
 from features.timeline import Timeline
-from serving.actions.playbook import PREFERRED, LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
-from serving.schemas.terms import HOOKS, NO_RULE, OPEN, OUTCOMES, SOON, STAGES
+from serving.actions.playbook import LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
+from serving.schemas.terms import NO_RULE
 from serving.state.atomic_write import in_one_step
 
 if TYPE_CHECKING:
@@ -160,81 +158,3 @@ def load(file: Path) -> StoredPlan:
         raise ModelError(
             f"cannot read the plan in {file}: the file is damaged. Run `kizuna plan` again."
         ) from None
-
-
-@dataclass(frozen=True)
-class PlanFilter:
-    """Which customers of a plan are wanted, by name; an empty field filters nothing."""
-
-    stages: Collection[str] = ()
-    touch_models: Collection[str] = ()
-    actions: Collection[str] = ()
-    channels: Collection[str] = ()
-    outcomes: Collection[str] = ()
-    hooks: Collection[str] = ()
-    """Talking points; a customer with one of them fits."""
-
-    def __bool__(self) -> bool:
-        return any(vars(self).values())
-
-
-def rows_matching(plan: StoredPlan, chosen: PlanFilter) -> NDArray[np.int64]:
-    """The rows that a filter lets through, in the order of the list."""
-    order = plan.order
-    rows: NDArray[np.int64] = order[mask_matching(plan, chosen)[order]]
-    return rows
-
-
-def mask_matching(plan: StoredPlan, chosen: PlanFilter) -> NDArray[np.bool_]:
-    """bool[n]: which rows a filter lets through; raises `UsageError` for a name that nothing has."""
-    rules, playbook = plan.playbook.rules, plan.playbook
-    rule = plan.table.column("rule").to_numpy()
-    fits = np.ones(len(rule), dtype=np.bool_)
-    if chosen.stages:
-        numbers = _numbers(chosen.stages, STAGES, "stage", "stages")
-        fits &= np.isin(plan.table.column("stage").to_numpy(), numbers)
-    for names, declared, part, field in (
-        (chosen.touch_models, playbook.touch, "touch", "touch_models"),
-        (chosen.actions, playbook.actions, "action", "actions"),
-    ):
-        if names:
-            _numbers(names, list(declared), "touch model" if part == "touch" else part, field)
-            fits &= np.isin(rule, [at for at, one in enumerate(rules) if getattr(one, part) in names])
-    if chosen.channels:
-        own = plan.table.column("preferred_channel")
-        known = {*(one.channel for one in rules), *own.unique().to_pylist()} - {PREFERRED}
-        _numbers(chosen.channels, sorted(name for name in known if name), "channel", "channels")
-        matching = pc.is_in(own.cast(pa.string()), pa.array(list(chosen.channels)))
-        named = np.isin(rule, [at for at, one in enumerate(rules) if one.channel in chosen.channels])
-        preferred = np.isin(rule, [at for at, one in enumerate(rules) if one.channel == PREFERRED])
-        fits &= named | preferred & matching.to_numpy(zero_copy_only=False)
-    if chosen.outcomes:
-        numbers = _numbers(chosen.outcomes, OUTCOMES, "outcome", "outcomes")
-        fits &= np.isin(plan.table.column("outcome").to_numpy(), numbers)
-    if chosen.hooks:
-        _numbers(chosen.hooks, HOOKS, "hook", "hooks")
-        fits &= np.any([_has_hook(plan, name) for name in chosen.hooks], axis=0)
-    return fits
-
-
-def _has_hook(plan: StoredPlan, hook: str) -> NDArray[np.bool_]:
-    """bool[n]: who has this talking point."""
-    if hook == "unanswered_inquiry":
-        inquiry = plan.table.column("inquiry").to_numpy()
-        is_open: NDArray[np.bool_] = inquiry == OPEN
-        return is_open
-    days = {"birthday": "birthday_in_days", "anniversary": "anniversary_in_days"}
-    column = plan.table.column(days.get(hook, hook))
-    present = pc.less_equal(column, SOON) if hook in days else column.is_valid()
-    mask: NDArray[np.bool_] = pc.fill_null(present, False).to_numpy()
-    return mask
-
-
-def _numbers(names: Collection[str], known: Sequence[str], what: str, field: str) -> list[int]:
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"cannot list the {what} '{name}': there is none of that name. There are {', '.join(known)}.",
-                field=field,
-            )
-    return [known.index(name) for name in names]

@@ -1,4 +1,4 @@
-"""The plan of the scores in use: what it has in mind for each customer, and whom a filter of it leaves."""
+"""The plan of the scores in use: what it has in mind for each customer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import UsageError
 from serving.actions import plan_text
-from serving.actions.plan_file import FOLDER, PlanFilter, StoredPlan, find, mask_matching
+from serving.actions.plan_file import FOLDER, StoredPlan, find
 from serving.project.settings import Project
 from serving.schemas.responses import PlannedAction
 
@@ -30,15 +29,3 @@ def planned_actions(
     actions = plan_text.planned_actions(plan, rows[rows >= 0], language)
     for row in rows.tolist():
         yield next(actions) if row >= 0 else None
-
-
-def planned_mask(plan: StoredPlan | None, keys: NDArray[np.int64], cut: PlanFilter) -> NDArray[np.bool_]:
-    """bool[n]: whose plan fits; raises `UsageError` where there is none to filter by."""
-    if plan is None:
-        field = next(name for name, values in vars(cut).items() if values)
-        raise UsageError(
-            f"cannot cut the list by {field}: no plan was made for these scores. Run `kizuna plan` first.",
-            field=field,
-        )
-    rows = plan.rows(keys)
-    return np.append(mask_matching(plan, cut), False)[rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import get_origin
 from urllib.parse import parse_qsl
 
 import orjson
@@ -19,10 +20,10 @@ from serving.api.openapi import document
 from serving.api.routes import CSV, list_file
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
-from serving.schemas.requests import WholeListRequest
+from serving.lists.filters import ListFilter, WholeListRequest
 
 REPEATED = frozenset(
-    {"tiers", "indicators", "stages", "touch_models", "actions", "channels", "outcomes", "hooks"}
+    name for name, field in ListFilter.model_fields.items() if get_origin(field.annotation) is tuple
 )
 """Filters of the list as a file that may stand several times in an address."""
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from serving.actions.plan_file import PlanFilter
 from serving.api.live_state import ServiceState
 from serving.application.lists.at_risk import at_risk_page, whole_list
 from serving.application.lists.explain import explain as explain_customer
@@ -14,17 +13,14 @@ from serving.application.lists.export import export_list
 from serving.application.lists.predict import predict as predict_customers
 from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
 from serving.schemas.requests import (
-    AtRiskPageRequest,
-    AtRiskRequest,
     ExplainRequest,
     PredictRequest,
     ReportRequest,
     ScoreRequest,
     Shape,
-    WholeListRequest,
 )
 from serving.schemas.responses import (
     Answer,
@@ -60,7 +56,7 @@ def score(state: ServiceState, actor: Actor, request: ScoreRequest) -> ScoreRepl
 
 def at_risk(state: ServiceState, actor: Actor, request: AtRiskPageRequest) -> AtRiskReply:
     """Whom to approach first, and why."""
-    return at_risk_page(state.workspace, actor, list_filter(request), request.language, request.cursor)
+    return at_risk_page(state.workspace, actor, request.alone(), request.language, request.cursor)
 
 
 def explain(state: ServiceState, actor: Actor, request: ExplainRequest) -> ExplainReply:
@@ -88,33 +84,12 @@ def report(state: ServiceState, actor: Actor, request: ReportRequest) -> ReportR
 
 def list_file(state: ServiceState, actor: Actor, request: WholeListRequest) -> Iterator[str]:
     """The list as the lines of a CSV file; what is refused is refused before the first line."""
-    choice, workspace = list_filter(request), state.workspace
+    choice, workspace = request.alone(), state.workspace
     if request.columns is not None:
         return export_list(workspace, actor, request.columns, choice, request.language).lines
     language = workspace.language(request.language)
     rows = whole_list(workspace, actor, choice, language)
     return list_csv(rows.customers, language, with_plan=rows.planned)
-
-
-def list_filter(request: AtRiskRequest) -> ListFilter:
-    """The filters of a request as the list takes them."""
-    return ListFilter(
-        limit=request.limit,
-        min_probability=request.min_probability,
-        tiers=request.tiers,
-        order_by=request.order_by,
-        min_value_at_risk=request.min_value_at_risk,
-        indicators=request.indicators,
-        segment=request.segment,
-        cut=PlanFilter(
-            stages=request.stages,
-            touch_models=request.touch_models,
-            actions=request.actions,
-            channels=request.channels,
-            outcomes=request.outcomes,
-            hooks=request.hooks,
-        ),
-    )
 
 
 ENDPOINTS = {

@@ -23,11 +23,11 @@ def export(call: CliContext, columns: str, output: Path, limit: int | None, lang
       kizuna export salesforce --output churn.csv
     """
     from serving.application.lists.export import export_list
-    from serving.lists.ranking import ListFilter
+    from serving.lists.filters import ListFilter
     from serving.state.atomic_write import in_one_step
 
     with call.workspace() as workspace:
-        exported = export_list(workspace, call.actor, columns, ListFilter(limit), language)
+        exported = export_list(workspace, call.actor, columns, ListFilter(limit=limit), language)
         with in_one_step(output) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
             for line in exported.lines:
                 file.write(line)

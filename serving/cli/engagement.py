@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
-from serving.schemas.terms import HOOKS, OUTCOMES, STAGES
+from serving.cli.filter_options import FilteredCommand
 
 if TYPE_CHECKING:
-    from serving.actions.plan_file import PlanFilter
-
-CUTS = {
-    "stages": click.option(
-        "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only this nurture stage."
-    ),
-    "touch_models": click.option("--touch", "touch_models", multiple=True, help="Only this touch model."),
-    "actions": click.option("--action", "actions", multiple=True, help="Only this action."),
-    "channels": click.option("--channel", "channels", multiple=True, help="Only actions over this channel."),
-    "outcomes": click.option(
-        "--outcome",
-        "outcomes",
-        multiple=True,
-        type=click.Choice(OUTCOMES),
-        help="Only those planned, or left out for this reason.",
-    ),
-    "hooks": click.option(
-        "--hook", "hooks", multiple=True, type=click.Choice(HOOKS), help="Only with this to take up."
-    ),
-}
-
-
-def cuts(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that cut a list by its plan; each may be given several times."""
-
-    @functools.wraps(command)
-    def cut(*arguments: Any, **options: Any) -> None:
-        from serving.actions.plan_file import PlanFilter
-
-        asked = PlanFilter(**{name: options.pop(name) for name in CUTS})
-        command(*arguments, cut=asked, **options)
-
-    for option in reversed(CUTS.values()):
-        cut = option(cut)
-    return cut
+    from serving.lists.filters import ListFilter
 
 
 @click.command()
@@ -83,18 +47,17 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
             unfinished.write_bytes(content)
         call.answer({"file": str(output), "period": answer.period}, f"Wrote {output}.")
     elif call.json:
-        call.answer(vars(answer))
+        call.answer(answer)
     else:
         call.heading(language)
         show(answer, language)
 
 
-@click.command()
+@click.command(cls=FilteredCommand)
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
 @click.option(
     "--playbook", type=click.Path(path_type=Path), help="[the project's playbook.toml, else the default]."
 )
-@cuts
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of actions and hooks [language].")
@@ -103,7 +66,7 @@ def plan(
     call: CliContext,
     limit: int | None,
     playbook: Path | None,
-    cut: PlanFilter,
+    choice: ListFilter,
     shape: str | None,
     output: Path | None,
     language: str | None,
@@ -124,7 +87,9 @@ def plan(
     language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
     with call.workspace() as workspace, call.progress() as progress:
-        made = make_plan(workspace, call.actor, playbook=playbook, choice=cut, limit=limit, progress=progress)
+        made = make_plan(
+            workspace, call.actor, playbook=playbook, choice=choice, limit=limit, progress=progress
+        )
     answer = plan_reply(made.plan, made.scores, made.rows, made.limit, language)
     if shape == "table":
         call.heading(language)

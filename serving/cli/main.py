@@ -17,14 +17,15 @@ from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serv
 from serving.cli.analysis import backtest, doctor, features
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.cli.delivery import export, notify
-from serving.cli.engagement import cuts, plan, playbook, report
+from serving.cli.engagement import plan, playbook, report
+from serving.cli.filter_options import FilteredCommand
 from serving.cli.models import models
 from serving.cli.package import package
 from serving.cli.simulate import simulate
 
 if TYPE_CHECKING:
-    from serving.actions.plan_file import PlanFilter
-    from serving.lists.ranking import Order
+    from serving.lists.filters import ListFilter
+    from training.bundle.list_policy import ListOrder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,14 +156,13 @@ def score(call: CliContext, as_of: str | None) -> None:
     )
 
 
-@kizuna.command("at-risk")
+@kizuna.command("at-risk", cls=FilteredCommand)
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
 @click.option(
     "--order-by",
     type=click.Choice(["value_at_risk", "churn_probability"]),
     help="Who comes first [value_at_risk, where events carry amounts].",
 )
-@cuts
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of headers, tiers and reasons [language].")
@@ -170,8 +170,8 @@ def score(call: CliContext, as_of: str | None) -> None:
 def at_risk(
     call: CliContext,
     limit: int | None,
-    order_by: Order | None,
-    cut: PlanFilter,
+    order_by: ListOrder | None,
+    choice: ListFilter,
     shape: str | None,
     output: Path | None,
     language: str | None,
@@ -186,7 +186,6 @@ def at_risk(
       kizuna --json at-risk --limit 100
     """
     from serving.application.lists.at_risk import list_at_risk
-    from serving.lists.ranking import ListFilter
     from serving.presentation.csv import list_csv
     from serving.presentation.terminal import show
     from serving.schemas.json_text import to_json
@@ -196,7 +195,7 @@ def at_risk(
     language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
     with call.workspace() as workspace:
-        choice = ListFilter(limit, order_by=order_by, cut=cut)
+        choice = choice.model_copy(update={"limit": limit, "order_by": order_by})
         found = list_at_risk(workspace, call.actor, choice, language)
         listed = ListReply(**vars(found.source), customers=list(found.customers))
     if shape == "table":

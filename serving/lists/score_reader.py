@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from features.errors import ModelError, UnknownCustomer
 from features.event_store import EventStore
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
 from serving.actions.plan_file import StoredPlan
-from serving.actions.plan_lookup import plan_of, planned_actions, planned_mask
+from serving.actions.plan_lookup import plan_of, planned_actions
+from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
-from serving.lists.ranking import Cursor, ListFilter, Rows, at_risk, page
+from serving.lists.filters import ListFilter, Rows
+from serving.lists.ranking import at_risk, page
 from serving.project.settings import Project
 from serving.schemas.responses import (
     AtRiskReply,
@@ -112,18 +113,15 @@ class ScoreReader:
     def page(self, choice: ListFilter, language: str, cursor: Cursor | None = None) -> AtRiskReply:
         """A part of the list that goes on where the cursor says, and the cursor of the next part."""
         start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
-        rows, more = page(self.scores, choice, self.subjects, start, self._planned(choice))
+        rows, more = page(self.scores, choice, self.subjects, start, self.plan)
         after = None if more is None else str(Cursor(self.file, more, rank + len(rows), choice.fingerprint))
         customers = list(self._in_words(rows, language, rank))
         return AtRiskReply(**vars(self.provenance), customers=customers, next_cursor=after)
 
     def listed(self, choice: ListFilter, language: str) -> Iterator[ListedCustomer]:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
-        rows = at_risk(self.scores, choice, self.subjects, self._planned(choice))
+        rows = at_risk(self.scores, choice, self.subjects, self.plan)
         return self._in_words(rows, language)
-
-    def _planned(self, choice: ListFilter) -> NDArray[np.bool_] | None:
-        return planned_mask(self.plan, self.scores.answers.key, choice.cut) if choice.cut else None
 
     def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[ListedCustomer]:
         for start in range(0, len(rows), AT_ONCE):

@@ -94,67 +94,6 @@ class PredictRequest(Shape):
     language: Language | None = Field(None, description="the language of the reasons")
 
 
-class AtRiskRequest(Shape):
-    """What is wanted of the list."""
-
-    limit: int | None = Field(
-        None, ge=1, le=MOST_CUSTOMERS, description="how many customers; the capacity, when absent"
-    )
-    min_probability: float = Field(0.0, ge=0.0, le=1.0, description="only who is at least so likely to leave")
-    tiers: list[Text] = Field(default_factory=list, max_length=20, description="names of current tiers")
-    order_by: Literal["value_at_risk", "churn_probability"] | None = Field(
-        None, description="by value at risk where events carry amounts, when absent"
-    )
-    min_value_at_risk: float | None = Field(None, description="only who has at least so much at stake")
-    indicators: list[Text] = Field(
-        default_factory=list,
-        max_length=20,
-        description="what the main reason is about",
-        examples=[["inquiry"]],
-    )
-    segment: dict[Text, list[Text]] = Field(
-        default_factory=dict, max_length=20, description="for an attribute, the values wanted"
-    )
-    stages: list[Text] = Field(
-        default_factory=list, max_length=20, description="nurture stages of the plan", examples=[["growing"]]
-    )
-    touch_models: list[Text] = Field(
-        default_factory=list, max_length=20, description="touch models of the plan"
-    )
-    actions: list[Text] = Field(default_factory=list, max_length=20, description="actions of the plan")
-    channels: list[Text] = Field(
-        default_factory=list, max_length=20, description="channels of the planned action"
-    )
-    outcomes: list[Text] = Field(
-        default_factory=list, max_length=20, description="planned, or why there is no action"
-    )
-    hooks: list[Text] = Field(
-        default_factory=list, max_length=20, description="what there is to take up; one of them is enough"
-    )
-    language: Language | None = Field(None, description="the language of the reasons")
-
-
-class AtRiskPageRequest(AtRiskRequest):
-    """What is wanted of the list, a page at a time."""
-
-    cursor: Annotated[str, Field(max_length=1_000)] | None = Field(
-        None,
-        description="`next_cursor` of the page before, with the same filters; it goes on in the same scores, "
-        "whatever was scored since",
-    )
-
-
-class WholeListRequest(AtRiskRequest):
-    """What is wanted of the list as a file: all of it unless a limit is given."""
-
-    model_config = ConfigDict(strict=False)  # an address holds texts only
-
-    limit: int | None = Field(None, ge=1, description="how many customers; everyone, when absent")
-    columns: Annotated[str, Field(max_length=100)] | None = Field(
-        None, description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml"
-    )
-
-
 class ExplainRequest(Shape):
     """Which customer is to be explained."""
 

@@ -353,7 +353,8 @@ def test_an_unknown_touch_is_refused_with_those_there_are(
 ) -> None:
     assert run(own_shop, "at-risk", "--touch", "hug") == 2
     assert capsys.readouterr().err == (
-        "cannot cut the list by touch_models: no plan was made for these scores. Run `kizuna plan` first.\n"
+        "cannot filter the list by touch_models: no plan was made for these scores. "
+        "Run `kizuna plan` first.\n"
     )
     for command in ("plan", "at-risk"):
         assert run(own_shop, command, "--touch", "hug") == 2

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import UsageError
-from serving.lists.ranking import Cursor, ListFilter, at_risk, page
+from serving.lists.cursor import Cursor
+from serving.lists.filters import ListFilter
+from serving.lists.ranking import at_risk, page
 from serving.state.score_file import Scores
 from tests.serving.running import serving
 from tests.serving.shop import score_all
@@ -35,7 +37,7 @@ def test_pages_joined_are_the_whole_list(
     whole = at_risk(scores, ListFilter(**filters), SUBJECTS)
     joined, place = [], 0
     while place is not None:
-        rows, place = page(scores, ListFilter(limit, **filters), SUBJECTS, place)
+        rows, place = page(scores, ListFilter(limit=limit, **filters), SUBJECTS, place)
         assert len(rows) <= limit
         joined += rows.tolist()
     assert joined == whole.tolist()

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from serving.cli.context import CliContext
-from serving.lists.ranking import Cursor, ListFilter
+from serving.lists.cursor import Cursor
+from serving.lists.filters import ListFilter
 from serving.state.api_keys import add_key
 from serving.state.audit_log import AccessRecord, newest_accesses, record_accesses
 from serving.state.database import Database

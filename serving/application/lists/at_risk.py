@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
-from serving.lists.ranking import Cursor, ListFilter
+from serving.lists.cursor import Cursor
+from serving.lists.filters import ListFilter
 from serving.schemas.responses import AtRiskReply, ListedCustomer, Provenance
 
 
@@ -77,4 +78,4 @@ def _limited(workspace: Workspace, choice: ListFilter) -> ListFilter:
     """A choice without a limit is limited by how many customers can be approached."""
     if choice.limit is not None:
         return choice
-    return replace(choice, limit=workspace.project.settings.capacity.contacts)
+    return choice.model_copy(update={"limit": workspace.project.settings.capacity.contacts})

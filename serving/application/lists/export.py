@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
 from serving.integrations.crm_columns import column_map, lines
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import ListFilter
 
 
 @dataclass(frozen=True, eq=False)

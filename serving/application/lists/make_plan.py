@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
-from serving.actions.plan_file import FOLDER, PlanFilter, StoredPlan, rows_matching, save
+from serving.actions.plan_file import FOLDER, StoredPlan, save
 from serving.actions.playbook import PlaybookFile, chosen_playbook
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from serving.lists.filters import ListFilter
+from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import CHANNEL_WORDS, NONE
 from serving.state.active_model import load as load_bundle
@@ -41,7 +43,7 @@ def make_plan(
     actor: Actor,
     *,
     playbook: Path | None = None,
-    choice: PlanFilter | None = None,
+    choice: ListFilter | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> MadePlan:
@@ -53,10 +55,11 @@ def make_plan(
     workspace = workspace.pinned()
     project = workspace.project
     plan = _plan_current_scores(workspace, chosen_playbook(project.folder, playbook), progress)
+    reader = workspace.scores.current()
     return MadePlan(
         plan,
-        workspace.scores.current(),
-        rows_matching(plan, choice or PlanFilter()),
+        reader,
+        plan_rows(reader.scores, choice or ListFilter(), reader.subjects, plan),
         limit or project.settings.capacity.contacts,
     )
 

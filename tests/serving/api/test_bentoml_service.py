@@ -17,7 +17,7 @@ import pytest
 
 from features.timeline import from_instant
 from serving.cli.context import CliContext
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import list_csv
 from serving.state.api_keys import add_key, list_keys, revoke_keys

@@ -13,7 +13,7 @@ import pytest
 from features.errors import ConfigurationError
 from serving.cli.context import CliContext
 from serving.integrations.crm_columns import READY
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
 from tests.serving.running import COMMAND, serving

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.cli.context import CliContext
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import harmless, list_csv
 from serving.presentation.terminal import show, show_explanation

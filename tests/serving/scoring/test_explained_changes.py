@@ -8,7 +8,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.cli.main import main
-from serving.lists.ranking import ListFilter
+from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.responses import ExplainReply
 from tests.serving import shop

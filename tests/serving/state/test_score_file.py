@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ModelError, UsageError
-from serving.lists.ranking import ListFilter, at_risk
+from serving.lists.filters import ListFilter
+from serving.lists.ranking import at_risk
 from serving.state.score_file import SCHEMA, ScoreMetadata, Scores, ScoreTable, load, save, without_customer
 
 FACTS = ScoreMetadata(

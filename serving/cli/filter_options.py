@@ -1,0 +1,73 @@
+"""An option of the command line for each filter of the list, made from the fields of `ListFilter`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_origin
+
+import click
+
+from features.errors import UsageError
+
+if TYPE_CHECKING:
+    from serving.lists.filters import ListFilter
+
+
+class FilteredCommand(click.Command):
+    """A command whose function takes a `choice: ListFilter` from these options.
+
+    They are made when they are first needed, as their declaration imports more than `kizuna --help` has time
+    for.
+    """
+
+    @cached_property
+    def filter_options(self) -> list[click.Option]:
+        """One option a filter; one of several values may be given several times."""
+        from serving.lists.filters import CliOption, ListFilter
+
+        options = []
+        for name, field in ListFilter.model_fields.items():
+            for option in field.metadata:
+                if isinstance(option, CliOption):
+                    several = get_origin(field.annotation) in (tuple, dict)
+                    choice = click.Choice(option.choices) if option.choices else None
+                    kind = choice or (click.STRING if several else click.FLOAT)
+                    options.append(
+                        click.Option([option.flag, name], type=kind, multiple=several, help=option.help)
+                    )
+        return options
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters, the filters, and --help."""
+        params, own = super().get_params(ctx), len(self.params)
+        return [*params[:own], *self.filter_options, *params[own:]]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        values = {option.name: ctx.params.pop(option.name) for option in self.filter_options if option.name}
+        ctx.params |= {"choice": _list_filter(values)}
+        return super().invoke(ctx)
+
+
+def _list_filter(values: dict[str, Any]) -> ListFilter:
+    """The filter that these options give; raises `UsageError` for a value that a filter cannot have."""
+    from pydantic import ValidationError
+
+    from serving.lists.filters import ListFilter
+
+    segment: dict[str, list[str]] = {}
+    for text in values.pop("segment"):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(
+                f"cannot filter by the segment '{text}': write --segment NAME=VALUE, such as plan=gold."
+            )
+        segment.setdefault(name, []).append(value)
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return ListFilter.model_validate({**given, "segment": segment})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field, message = ".".join(str(part) for part in first["loc"]), first["msg"]
+        raise UsageError(
+            f"cannot filter by {field}: {message[:1].lower()}{message[1:]}.", field=field
+        ) from None

@@ -1,0 +1,317 @@
+"""The filters of the list: a field of `ListFilter` each, with its condition.
+
+The options of the command line, the fields of requests and the query parameters of the file derive from the
+fields. To add a filter, add its field and its condition in `SCORE_CONDITIONS` or `PLAN_CONDITIONS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, Strict
+
+from features.errors import UsageError
+from serving.actions.plan_file import StoredPlan
+from serving.actions.playbook import PREFERRED
+from serving.schemas.requests import MOST_CUSTOMERS, Language, Shape, Text
+from serving.schemas.terms import HOOKS, OPEN, OUTCOMES, SOON, STAGES
+from serving.state.score_file import Scores
+from training.bundle.list_policy import ListOrder
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+RowCondition = Callable[[Rows], Mask]
+
+
+@dataclass(frozen=True)
+class CliOption:
+    """How a filter is given on the command line."""
+
+    flag: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+Names = Annotated[tuple[Text, ...], Strict(False)]
+
+
+class ListFilter(Shape):
+    """Which customers are on the list, in which order; an empty field filters nothing."""
+
+    limit: int | None = Field(default=None, ge=1, description="how many customers")
+    min_probability: Annotated[
+        float, CliOption("--min-probability", "Only who is at least so likely to leave.")
+    ] = Field(default=0.0, ge=0.0, le=1.0, description="only who is at least so likely to leave")
+    tiers: Annotated[Names, CliOption("--tier", "Only this engagement tier.")] = Field(
+        default_factory=tuple, max_length=20, description="names of current tiers"
+    )
+    order_by: ListOrder | None = Field(
+        default=None, description="by value at risk where events carry amounts, when absent"
+    )
+    min_value_at_risk: Annotated[
+        float | None, CliOption("--min-value-at-risk", "Only who has at least so much at stake.")
+    ] = Field(default=None, description="only who has at least so much at stake")
+    indicators: Annotated[
+        Names, CliOption("--indicator", "Only whose main reason is about this indicator.")
+    ] = Field(
+        default_factory=tuple,
+        max_length=20,
+        description="what the main reason is about",
+        examples=[["inquiry"]],
+    )
+    segment: Annotated[
+        dict[Text, Names], CliOption("--segment", "Only whose attribute NAME has this VALUE: NAME=VALUE.")
+    ] = Field(default_factory=dict, max_length=20, description="for an attribute, the values wanted")
+    stages: Annotated[Names, CliOption("--stage", "Only this nurture stage.", STAGES)] = Field(
+        default_factory=tuple,
+        max_length=20,
+        description="nurture stages of the plan",
+        examples=[["growing"]],
+    )
+    touch_models: Annotated[Names, CliOption("--touch", "Only this touch model.")] = Field(
+        default_factory=tuple, max_length=20, description="touch models of the plan"
+    )
+    actions: Annotated[Names, CliOption("--action", "Only this action.")] = Field(
+        default_factory=tuple, max_length=20, description="actions of the plan"
+    )
+    channels: Annotated[Names, CliOption("--channel", "Only actions over this channel.")] = Field(
+        default_factory=tuple, max_length=20, description="channels of the planned action"
+    )
+    outcomes: Annotated[
+        Names, CliOption("--outcome", "Only those planned, or left out for this reason.", OUTCOMES)
+    ] = Field(default_factory=tuple, max_length=20, description="planned, or why there is no action")
+    hooks: Annotated[Names, CliOption("--hook", "Only with this to take up.", HOOKS)] = Field(
+        default_factory=tuple,
+        max_length=20,
+        description="what there is to take up; one of them is enough",
+    )
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this filter from others, whatever its limit."""
+        values = {name: getattr(self, name) for name in ListFilter.model_fields if name != "limit"}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def alone(self) -> ListFilter:
+        """The filter without what a request says besides."""
+        return ListFilter.model_construct(**{name: getattr(self, name) for name in ListFilter.model_fields})
+
+
+class AtRiskRequest(ListFilter):
+    """What is wanted of the list."""
+
+    limit: int | None = Field(
+        default=None, ge=1, le=MOST_CUSTOMERS, description="how many customers; the capacity, when absent"
+    )
+    language: Language | None = Field(default=None, description="the language of the reasons")
+
+
+class AtRiskPageRequest(AtRiskRequest):
+    """What is wanted of the list, a page at a time."""
+
+    cursor: Annotated[str, Field(max_length=1_000)] | None = Field(
+        default=None,
+        description="`next_cursor` of the page before, with the same filters; it goes on in the same scores, "
+        "whatever was scored since",
+    )
+
+
+class WholeListRequest(AtRiskRequest):
+    """What is wanted of the list as a file: all of it unless a limit is given."""
+
+    model_config = ConfigDict(strict=False)  # an address holds texts only
+
+    limit: int | None = Field(default=None, ge=1, description="how many customers; everyone, when absent")
+    columns: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None,
+        description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredScores:
+    """What conditions read: the scores, and what each column of the bundle is about."""
+
+    scores: Scores
+    subjects: Sequence[str]
+
+
+def _min_probability(least: float, data: FilteredScores) -> RowCondition:
+    return lambda rows: data.scores.answers.churn_probability[rows] >= least
+
+
+def _min_value_at_risk(least: float, data: FilteredScores) -> RowCondition:
+    return lambda rows: data.scores.answers.value_at_risk[rows] >= least
+
+
+def _tiers(names: Collection[str], data: FilteredScores) -> RowCondition:
+    codes = [_place(data.scores.facts.tiers, name, "tier", "tiers") for name in names]
+    return lambda rows: np.isin(data.scores.answers.tier[rows], codes)
+
+
+def _indicators(names: Collection[str], data: FilteredScores) -> RowCondition:
+    known = tuple(dict.fromkeys(data.subjects))
+    for name in names:
+        _place(known, name, "indicator", "indicators")
+    # The last entry is for the column -1, which stands for no reason.
+    about = np.array([*(subject in names for subject in data.subjects), False])
+    return lambda rows: about[data.scores.answers.reason_features[rows, 0]]
+
+
+def _segment(segment: Mapping[str, Collection[str]], data: FilteredScores) -> RowCondition:
+    answers, known, codes = data.scores.answers, data.scores.facts.attributes, {}
+    for name, values in segment.items():
+        _place(tuple(known), name, "attribute", "segment")
+        codes[name] = [_place(known[name], value, name, f"segment.{name}") for value in values]
+
+    def condition(rows: Rows) -> Mask:
+        fits = np.ones(len(rows), dtype=np.bool_)
+        for name, wanted in codes.items():
+            fits &= np.isin(answers.attributes[name][rows], wanted)
+        return fits
+
+    return condition
+
+
+SCORE_CONDITIONS: dict[str, Callable[[Any, FilteredScores], RowCondition]] = {
+    "min_probability": _min_probability,
+    "min_value_at_risk": _min_value_at_risk,
+    "tiers": _tiers,
+    "indicators": _indicators,
+    "segment": _segment,
+}
+"""Filters that the scores decide: the field's value and the scores → which of some rows fit."""
+
+
+def _stages(names: Collection[str], plan: StoredPlan) -> Mask:
+    return np.isin(_column(plan, "stage"), _numbers(names, STAGES, "stage", "stages"))
+
+
+def _touch_models(names: Collection[str], plan: StoredPlan) -> Mask:
+    _numbers(names, list(plan.playbook.touch), "touch model", "touch_models")
+    return _by_rule(plan, [rule.touch in names for rule in plan.playbook.rules])
+
+
+def _actions(names: Collection[str], plan: StoredPlan) -> Mask:
+    _numbers(names, list(plan.playbook.actions), "action", "actions")
+    return _by_rule(plan, [rule.action in names for rule in plan.playbook.rules])
+
+
+def _channels(names: Collection[str], plan: StoredPlan) -> Mask:
+    rules, own = plan.playbook.rules, plan.table.column("preferred_channel")
+    known = {*(rule.channel for rule in rules), *own.unique().to_pylist()} - {PREFERRED}
+    _numbers(names, sorted(name for name in known if name), "channel", "channels")
+    matching = pc.is_in(own.cast(pa.string()), pa.array(list(names))).to_numpy(zero_copy_only=False)
+    named = _by_rule(plan, [rule.channel in names for rule in rules])
+    preferred = _by_rule(plan, [rule.channel == PREFERRED for rule in rules])
+    mask: Mask = named | preferred & matching
+    return mask
+
+
+def _outcomes(names: Collection[str], plan: StoredPlan) -> Mask:
+    return np.isin(_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
+
+
+def _hooks(names: Collection[str], plan: StoredPlan) -> Mask:
+    _numbers(names, HOOKS, "hook", "hooks")
+    mask: Mask = np.any([_has_hook(plan, name) for name in names], axis=0)
+    return mask
+
+
+PLAN_CONDITIONS: dict[str, Callable[[Any, StoredPlan], Mask]] = {
+    "stages": _stages,
+    "touch_models": _touch_models,
+    "actions": _actions,
+    "channels": _channels,
+    "outcomes": _outcomes,
+    "hooks": _hooks,
+}
+"""Filters that the plan decides: the field's value and the plan → bool[n], which of its rows fit."""
+
+
+class FilterMatcher:
+    """Which rows of the scores a filter lets through; the names it has are looked up once.
+
+    Raises `UsageError` for a name that nothing has, and for a filter of the plan where there is none.
+    """
+
+    def __init__(
+        self, scores: Scores, choice: ListFilter, subjects: Sequence[str], plan: StoredPlan | None
+    ) -> None:
+        self._conditions: list[RowCondition] = []
+        self._planned: Mask | None = None
+        data = FilteredScores(scores, subjects)
+        for name, by_plan in PLAN_CONDITIONS.items():
+            if value := getattr(choice, name):
+                mask = by_plan(value, _needed(plan, name))
+                self._planned = mask if self._planned is None else self._planned & mask
+        if plan is not None and self._planned is not None:
+            self._planned = np.append(self._planned, False)[plan.rows(scores.answers.key)]
+        for name, condition in SCORE_CONDITIONS.items():
+            value = getattr(choice, name)
+            if value or (name == "min_value_at_risk" and value is not None):
+                self._conditions.append(condition(value, data))
+
+    def __call__(self, rows: Rows) -> Mask:
+        """bool[n]: which of these rows fit."""
+        fits = np.ones(len(rows), dtype=np.bool_) if self._planned is None else self._planned[rows]
+        for condition in self._conditions:
+            fits &= condition(rows)
+        return fits
+
+
+def _needed(plan: StoredPlan | None, field: str) -> StoredPlan:
+    if plan is None:
+        raise UsageError(
+            f"cannot filter the list by {field}: no plan was made for these scores. Run `kizuna plan` first.",
+            field=field,
+        )
+    return plan
+
+
+def _column(plan: StoredPlan, name: str) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = plan.table.column(name).to_numpy()
+    return numbers
+
+
+def _by_rule(plan: StoredPlan, fits: Sequence[bool]) -> Mask:
+    """bool[n]: whose rule fits."""
+    return np.isin(_column(plan, "rule"), np.flatnonzero(fits))
+
+
+def _has_hook(plan: StoredPlan, hook: str) -> Mask:
+    """bool[n]: who has this talking point."""
+    if hook == "unanswered_inquiry":
+        is_open: Mask = _column(plan, "inquiry") == OPEN
+        return is_open
+    days = {"birthday": "birthday_in_days", "anniversary": "anniversary_in_days"}
+    column = plan.table.column(days.get(hook, hook))
+    present = pc.less_equal(column, SOON) if hook in days else column.is_valid()
+    mask: Mask = pc.fill_null(present, False).to_numpy()
+    return mask
+
+
+def _place(names: Sequence[str], name: str, what: str, field: str) -> int:
+    if name not in names:
+        plural = {"tier": "tiers", "indicator": "indicators", "attribute": "attributes"}.get(what, "values")
+        known = f"The {plural} are {', '.join(names[:20])}." if names else "There are none."
+        raise UsageError(f"cannot list the {what} '{name}': there is none of that name. {known}", field=field)
+    return names.index(name)
+
+
+def _numbers(names: Collection[str], known: Sequence[str], what: str, field: str) -> list[int]:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"cannot list the {what} '{name}': there is none of that name. There are {', '.join(known)}.",
+                field=field,
+            )
+    return [known.index(name) for name in names]
