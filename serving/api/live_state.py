@@ -27,12 +27,12 @@ from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.scoring.batch import smoke_test
 from serving.state import audit_log
-from serving.state.active_model import ActiveModel, in_use
+from serving.state.active_model import ActiveModel, load
 from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
 from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_file import Ints, Scores
-from serving.state.score_index import current_champion, current_scores, score_file
+from serving.state.score_index import rows_in_use, score_file
 
 if TYPE_CHECKING:
     from serving.application.lists.report import ReportCache
@@ -169,8 +169,7 @@ class ServiceState:
         for step in (
             self._write_accesses,
             self._read_keys,
-            self._load_model,
-            self._load_scores,
+            self._load_model_and_scores,
             self._load_plan,
         ):
             try:
@@ -192,26 +191,30 @@ class ServiceState:
     def _read_keys(self) -> None:
         self.keys.replace(list_keys(self.database), self.clock())
 
-    def _load_model(self) -> None:
-        pointer = current_champion(self.database)
+    def _load_model_and_scores(self) -> None:
+        """Use a newer model and newer scores together: live answers never run ahead of the stored list."""
+        pointer, current = rows_in_use(self.database)
+        model, reader = None, None
         if pointer is not None and pointer != self._model_pointer:
-            model = in_use(self.database, self.project.state)
+            model = load(self.project.state, *pointer)
             smoke_test(model.bundle)
-            self._model, self._model_pointer = model, pointer
-            self._swapped("champion", model.version)
-
-    def _load_scores(self) -> None:
-        current = current_scores(self.database)
-        if current is None:
-            return
+            if self._model is None:  # nothing is in use yet: live answers need not wait for scores
+                self._use_model(model)
         # Erasing a customer rewrites a file under its name: the time of writing differs.
-        file = current.file, _modified(self.project.scores / current.file)
-        if file != self._score_file:
+        file = None if current is None else (current.file, _modified(self.project.scores / current.file))
+        if current is not None and file != self._score_file:
             store = EventStore(self.project.state)
             reader = ScoreReader.of_file(self.database, self.project, store, current)
             reader.rehearse()
+        if model is not None and model is not self._model:
+            self._use_model(model)
+        if reader is not None:
             self._scores, self._score_file = reader, file
-            self._swapped("scores", current.file)
+            self._swapped("scores", reader.file)
+
+    def _use_model(self, model: ActiveModel) -> None:
+        self._model, self._model_pointer = model, model.pointer
+        self._swapped("champion", model.version)
 
     def _load_plan(self) -> None:
         reader = self._scores

@@ -60,6 +60,16 @@ def current_champion(database: Database) -> tuple[str, str] | None:
         return _champion(connection)
 
 
+def rows_in_use(database: Database) -> tuple[tuple[str, str] | None, ScoreFile | None]:
+    """The champion (version, fingerprint) and the scores in use, as of one moment."""
+    champion = current_champion(database)
+    while True:  # a swap between two reads shows itself: the champion is another afterwards
+        scores, afterwards = current_scores(database), current_champion(database)
+        if afterwards == champion:
+            return champion, scores
+        champion = afterwards
+
+
 def _champion(connection: Connection) -> tuple[str, str] | None:
     newest = select(CHAMPIONS).order_by(CHAMPIONS.c.id.desc()).limit(1)
     row = connection.execute(newest).mappings().first()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,26 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(own_shop: Path) -
             use_champion(records, "1", fingerprint, call.now)
         running.wait_for(lambda: "trouble" not in running.ready())
         assert "kizuna_trouble 0\n" in running.send("GET", "/metrics")[1].decode()
+
+
+def test_a_new_champion_waits_for_its_scores(own_shop: Path) -> None:
+    """Live answers do not run ahead of the stored list: a model whose scores are damaged is not used."""
+    live = {"customers": [{"customer_id": "x", "events": []}], "as_of": "2025-02-01"}
+    with serving(own_shop) as running:
+        with CliContext(own_shop).records() as records:
+            current, champion = current_scores(records), current_champion(records)
+            assert current is not None
+            assert champion is not None
+            bundles = own_shop / "state" / "bundles"
+            shutil.copytree(bundles / f"{champion[0]}-{champion[1]}", bundles / f"2-{champion[1]}")
+            (own_shop / "state" / "scores" / "half.arrow").write_bytes(b"half")
+            use_scores(records, replace(current, file="half.arrow"), ("2", champion[1]))
+        running.wait_for(lambda: "trouble" in running.ready())
+        assert running.post("/v1/predict", live)[1]["model_version"] == "1"
+        with CliContext(own_shop).records() as records:
+            use_scores(records, replace(current, model_version="2"), ("2", champion[1]))
+        running.wait_for(lambda: "trouble" not in running.ready())
+        assert running.post("/v1/predict", live)[1]["model_version"] == "2"
 
 
 def test_a_damaged_score_file_is_refused_and_the_old_one_goes_on(own_shop: Path) -> None:
