@@ -57,7 +57,7 @@ CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
     "as_of": lambda _, source: source.as_of[:10],
     "model_version": lambda _, source: source.model_version,
 }
-"""Our fields, and what each holds: numbers rounded, tiers by their names, the plan in the language asked."""
+"""Our fields, and what each holds: numbers rounded, tiers by their names, the plan in the chosen language."""
 READY = {
     "salesforce": ColumnMap(
         columns={

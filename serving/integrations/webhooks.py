@@ -1,4 +1,4 @@
-"""Telling other systems of changes: signed, repeated until taken, and kept when nobody takes them.
+"""Telling other systems of changes: signed, repeated until taken, and stored when nobody takes them.
 
 A delivery is a POST of up to a hundred changes. `Kizuna-Signature` is the HMAC-SHA256 of the timestamp, a
 dot and the body; `Kizuna-Delivery` stays the same when a delivery is repeated, so that a receiver that

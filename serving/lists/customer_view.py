@@ -26,7 +26,7 @@ from training.explanation.reasons import change_sentence, reason_of, sentence
 from training.labels.cohort import STATUSES, UNKNOWN
 
 MOST_CACHED = 20_000
-"""Reasons of a bundle and language that are kept ready; many customers share one."""
+"""Reasons of a bundle and language that stay in memory; many customers share one."""
 
 STATUS_NAMES = cast("tuple[KnownStatus, ...]", tuple(status.value for status in STATUSES))
 

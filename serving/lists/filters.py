@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
@@ -144,20 +144,22 @@ class FilteredScores:
     subjects: Sequence[str]
 
 
-def _min_probability(least: float, data: FilteredScores) -> RowCondition:
-    return lambda rows: data.scores.answers.churn_probability[rows] >= least
+def _min_probability(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    return lambda rows: data.scores.answers.churn_probability[rows] >= choice.min_probability
 
 
-def _min_value_at_risk(least: float, data: FilteredScores) -> RowCondition:
+def _min_value_at_risk(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    least = -np.inf if choice.min_value_at_risk is None else choice.min_value_at_risk
     return lambda rows: data.scores.answers.value_at_risk[rows] >= least
 
 
-def _tiers(names: Collection[str], data: FilteredScores) -> RowCondition:
-    codes = [_place(data.scores.facts.tiers, name, "tier", "tiers") for name in names]
+def _tiers(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    codes = [_place(data.scores.facts.tiers, name, "tier", "tiers") for name in choice.tiers]
     return lambda rows: np.isin(data.scores.answers.tier[rows], codes)
 
 
-def _indicators(names: Collection[str], data: FilteredScores) -> RowCondition:
+def _indicators(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    names = choice.indicators
     known = tuple(dict.fromkeys(data.subjects))
     for name in names:
         _place(known, name, "indicator", "indicators")
@@ -166,9 +168,9 @@ def _indicators(names: Collection[str], data: FilteredScores) -> RowCondition:
     return lambda rows: about[data.scores.answers.reason_features[rows, 0]]
 
 
-def _segment(segment: Mapping[str, Collection[str]], data: FilteredScores) -> RowCondition:
+def _segment(choice: ListFilter, data: FilteredScores) -> RowCondition:
     answers, known, codes = data.scores.answers, data.scores.facts.attributes, {}
-    for name, values in segment.items():
+    for name, values in choice.segment.items():
         _place(tuple(known), name, "attribute", "segment")
         codes[name] = [_place(known[name], value, name, f"segment.{name}") for value in values]
 
@@ -181,31 +183,35 @@ def _segment(segment: Mapping[str, Collection[str]], data: FilteredScores) -> Ro
     return condition
 
 
-SCORE_CONDITIONS: dict[str, Callable[[Any, FilteredScores], RowCondition]] = {
+SCORE_CONDITIONS: dict[str, Callable[[ListFilter, FilteredScores], RowCondition]] = {
     "min_probability": _min_probability,
     "min_value_at_risk": _min_value_at_risk,
     "tiers": _tiers,
     "indicators": _indicators,
     "segment": _segment,
 }
-"""Filters that the scores decide: the field's value and the scores → which of some rows fit."""
+"""Filters that the scores decide: the filter and the scores → which of some rows fit."""
 
 
-def _stages(names: Collection[str], plan: StoredPlan) -> Mask:
+def _stages(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.stages
     return np.isin(_column(plan, "stage"), _numbers(names, STAGES, "stage", "stages"))
 
 
-def _touch_models(names: Collection[str], plan: StoredPlan) -> Mask:
+def _touch_models(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.touch_models
     _numbers(names, list(plan.playbook.touch), "touch model", "touch_models")
     return _by_rule(plan, [rule.touch in names for rule in plan.playbook.rules])
 
 
-def _actions(names: Collection[str], plan: StoredPlan) -> Mask:
+def _actions(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.actions
     _numbers(names, list(plan.playbook.actions), "action", "actions")
     return _by_rule(plan, [rule.action in names for rule in plan.playbook.rules])
 
 
-def _channels(names: Collection[str], plan: StoredPlan) -> Mask:
+def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.channels
     rules, own = plan.playbook.rules, plan.table.column("preferred_channel")
     known = {*(rule.channel for rule in rules), *own.unique().to_pylist()} - {PREFERRED}
     _numbers(names, sorted(name for name in known if name), "channel", "channels")
@@ -216,17 +222,19 @@ def _channels(names: Collection[str], plan: StoredPlan) -> Mask:
     return mask
 
 
-def _outcomes(names: Collection[str], plan: StoredPlan) -> Mask:
+def _outcomes(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.outcomes
     return np.isin(_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
 
 
-def _hooks(names: Collection[str], plan: StoredPlan) -> Mask:
+def _hooks(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.hooks
     _numbers(names, HOOKS, "hook", "hooks")
     mask: Mask = np.any([_has_hook(plan, name) for name in names], axis=0)
     return mask
 
 
-PLAN_CONDITIONS: dict[str, Callable[[Any, StoredPlan], Mask]] = {
+PLAN_CONDITIONS: dict[str, Callable[[ListFilter, StoredPlan], Mask]] = {
     "stages": _stages,
     "touch_models": _touch_models,
     "actions": _actions,
@@ -234,7 +242,14 @@ PLAN_CONDITIONS: dict[str, Callable[[Any, StoredPlan], Mask]] = {
     "outcomes": _outcomes,
     "hooks": _hooks,
 }
-"""Filters that the plan decides: the field's value and the plan → bool[n], which of its rows fit."""
+"""Filters that the plan decides: the filter and the plan → bool[n], which of its rows fit."""
+
+
+DEFAULTS = {
+    name: field.get_default(call_default_factory=True, validated_data={})
+    for name, field in ListFilter.model_fields.items()
+}
+"""The values that filter nothing."""
 
 
 class FilterMatcher:
@@ -250,15 +265,14 @@ class FilterMatcher:
         self._planned: Mask | None = None
         data = FilteredScores(scores, subjects)
         for name, by_plan in PLAN_CONDITIONS.items():
-            if value := getattr(choice, name):
-                mask = by_plan(value, _needed(plan, name))
+            if getattr(choice, name):
+                mask = by_plan(choice, _needed(plan, name))
                 self._planned = mask if self._planned is None else self._planned & mask
         if plan is not None and self._planned is not None:
             self._planned = np.append(self._planned, False)[plan.rows(scores.answers.key)]
         for name, condition in SCORE_CONDITIONS.items():
-            value = getattr(choice, name)
-            if value or (name == "min_value_at_risk" and value is not None):
-                self._conditions.append(condition(value, data))
+            if getattr(choice, name) != DEFAULTS[name]:
+                self._conditions.append(condition(choice, data))
 
     def __call__(self, rows: Rows) -> Mask:
         """bool[n]: which of these rows fit."""

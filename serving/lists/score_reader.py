@@ -148,7 +148,7 @@ class ScoreReader:
         return self.customers.keys(pa.array(customer_ids, pa.large_string()))
 
     def of(self, customer_ids: Sequence[str], language: str, keys: Ints | None = None) -> ScoreReply:
-        """The stored scores of these customers, in the order asked; `status` says who is unknown.
+        """The stored scores of these customers, in their order; `status` says who is unknown.
 
         `keys` are theirs, where they were looked up before.
         """

@@ -54,7 +54,7 @@ class ColumnMap(BaseModel):
 
 
 class Webhook(BaseModel):
-    """`[[webhooks]]`: who is told of which changes."""
+    """`[[webhooks]]`: which system gets which changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

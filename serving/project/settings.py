@@ -12,9 +12,10 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -32,6 +33,7 @@ from training.labels.settings import Churn, ChurnSettings
 
 FILE = "kizuna.toml"
 Language = Literal["en", "ja"]
+TomlValue: TypeAlias = "dict[str, TomlValue] | list[TomlValue] | str | float | date | time"
 
 
 class CapacitySettings(BaseModel):
@@ -72,7 +74,7 @@ class Settings(BaseModel):
 
     timezone: str = Field(default="UTC", description="the project's calendar, an IANA name")
     language: Language = Field(
-        default="en", description="the language of lists and reasons unless asked otherwise"
+        default="en", description="the language of lists and reasons unless another is chosen"
     )
     state: str = Field(
         default="state", min_length=1, description="the folder of events, scores, lists and kizuna.db"
@@ -99,7 +101,7 @@ class Settings(BaseModel):
     crm: dict[str, ColumnMap] = Field(
         default_factory=dict, description="files for other systems; salesforce and hubspot are there already"
     )
-    webhooks: tuple[Webhook, ...] = Field(default=(), description="who is told of changes")
+    webhooks: tuple[Webhook, ...] = Field(default=(), description="which systems get changes")
     simulated: SimulatedSettings | None = Field(
         None, description="only in simulated projects: where the present instant is written"
     )
@@ -121,7 +123,7 @@ class Project:
         return self.settings.simulated is not None
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        """Who is told of changes; raises `ConfigurationError` where a variable that one names is missing."""
+        """Which systems get changes; raises `ConfigurationError` where one names a missing variable."""
         if self.webhook_problem is not None:
             raise self.webhook_problem
         return self.settings.webhooks
@@ -187,7 +189,7 @@ def read(folder: Path) -> Project:
     return project
 
 
-def _drop_unusable_webhooks(words: dict[str, Any], file: Path) -> ConfigurationError | None:
+def _drop_unusable_webhooks(words: dict[str, TomlValue], file: Path) -> ConfigurationError | None:
     """Take out webhooks whose variables the environment lacks: only `kizuna notify` needs them.
 
     Returns the first problem, which it then raises.
@@ -205,7 +207,7 @@ def _drop_unusable_webhooks(words: dict[str, Any], file: Path) -> ConfigurationE
     return problem
 
 
-def fill_in(value: Any, environment: Mapping[str, str], file: Path) -> Any:
+def fill_in(value: TomlValue, environment: Mapping[str, str], file: Path) -> TomlValue:
     """The same value with every `${NAME}` in its texts replaced from the environment."""
     if isinstance(value, dict):
         return {key: fill_in(inner, environment, file) for key, inner in value.items()}
@@ -254,7 +256,7 @@ def dotted(location: Sequence[str | int]) -> str:
 
 def known_keys(location: Sequence[str | int]) -> list[str]:
     """The keys the file may have at this place."""
-    shape: Any = Settings
+    shape: object = Settings
     for part in location:
         if isinstance(shape, type) and issubclass(shape, BaseModel):
             field = shape.model_fields.get(str(part))
@@ -264,7 +266,7 @@ def known_keys(location: Sequence[str | int]) -> list[str]:
     return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -12,11 +12,11 @@ TEMPLATE = '''\
 
 # timezone = "UTC"               # days begin at midnight here, for example "Asia/Tokyo"
 # language = "en"                # "en" or "ja"
-# state = "state"                # where events, scores and records are kept
+# state = "state"                # the folder of events, scores and records
 # tracking_uri = "sqlite:///mlruns/mlflow.db"
 
 # Where your events are: SQL (DuckDB) that gives customer_id, occurred_at and kind, and, where you have
-# them, value, channel, place, detail, recorded_at and event_id. Any number of sources.
+# them, value, channel, place, detail, recorded_at and event_id. As many sources as needed.
 [[sources]]
 name = "orders"
 query = """

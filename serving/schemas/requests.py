@@ -1,6 +1,6 @@
 """The shapes of requests of the API; those of its answers stand in `answers`.
 
-Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identifiers are kept as sent.
+Unknown fields, NaN and infinity are refused; sizes have limits. Texts of identifiers stay as sent.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ class PlannedCustomer(ScoredCustomer):
 @with_config(CONFIG)
 @dataclass(frozen=True)
 class ScoreReply(Provenance):
-    """Stored scores, in the order asked."""
+    """Stored scores, in the order of the request."""
 
     customers: list[PlannedCustomer]
 
@@ -227,7 +227,7 @@ class PredictReply(Provenance):
     did_you_mean: Annotated[
         dict[str, str], Field(description="the known kind that an ignored one is nearly written like")
     ]
-    appended: Annotated[Appended | None, Field(description="null unless `append` was asked for")]
+    appended: Annotated[Appended | None, Field(description="null without `append`")]
 
 
 @with_config(CONFIG)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,11 @@ from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import RankedReasons, rank_reasons
 from training.labels.cohort import IN_COHORT, UNKNOWN, statuses
 
+Number = TypeVar("Number", bound=np.generic)
+
 
 def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> ScoreTable:
-    """What is said about every customer of a history, in its order.
+    """Score every customer of a history, in its order.
 
     A customer outside the cohort gets a status and a tier, and no probability; one of whom nothing was
     known yet gets the status -1.
@@ -46,13 +48,13 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
     nobody = np.empty((0, REASONS))
     ranked = RankedReasons(nobody.astype(np.int64), nobody, nobody)
     if len(matrix):
-        said = bundle.predict(matrix, threads=threads)
-        probability, expected = said.churn_probability, said.expected_value
-        tiers = said.tier_probabilities.argmax(axis=1).astype(np.int8)
+        predictions = bundle.predict(matrix, threads=threads)
+        probability, expected = predictions.churn_probability, predictions.expected_value
+        tiers = predictions.tier_probabilities.argmax(axis=1).astype(np.int8)
         ranked = rank_reasons(bundle, matrix, bundle.contributions(matrix, threads=threads), top=REASONS)
 
-    def of_all(found: NDArray[Any], nothing: float) -> NDArray[Any]:
-        """What was found for those inside, and nothing for the others."""
+    def of_all(found: NDArray[Number], nothing: float) -> NDArray[Number]:
+        """The values of the cohort in their rows, and `nothing` in the others."""
         if whole:
             return found
         every = np.full((len(inside), *found.shape[1:]), nothing, dtype=found.dtype)
@@ -90,10 +92,10 @@ def smoke_test(bundle: Bundle) -> None:
         details=none,
         kind_names=bundle.churn.started_by[:1],
     )
-    said = score_customers(bundle, history, as_of, threads=1)
-    if not 0.0 < said.churn_probability[0] < 1.0:
+    table = score_customers(bundle, history, as_of, threads=1)
+    if not 0.0 < table.churn_probability[0] < 1.0:
         raise ModelError(
-            f"cannot use the bundle {bundle.fingerprint}: it says {said.churn_probability[0]} where a "
+            f"cannot use the bundle {bundle.fingerprint}: it says {table.churn_probability[0]} where a "
             "probability belongs. Train again with `kizuna train`."
         )
 

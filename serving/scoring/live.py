@@ -1,7 +1,7 @@
 """Live scoring: events sent with a request become a history, and go the way of every other history.
 
 Alone, they are the history. With `stored` they come on top of what the store has, with `append` they are
-first kept there: the history is what the store has then.
+first stored there: the history is what the store has then.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _scored(
     table = score_customers(model.bundle, history, as_of, threads=1)
     names = tuple(customer.customer_id for customer in request.customers)
     places = [rows[name] for name in names if name in rows]
-    # Mostly the customers asked for are those of the history, in its order.
+    # Mostly the customers of the request are those of the history, in its order.
     chosen = table if places == list(range(len(table))) else table.take(np.array(places, np.int64))
     ignored = ignored_kinds(request.customers, model.bundle.catalog)
     return LiveScores(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from sqlite3 import Connection as SQLiteConnection
 
 from sqlalchemy import Connection, RowMapping, Select, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -81,13 +81,13 @@ class Database:
         with self._engine.connect() as connection:
             yield connection
 
-    def first(self, statement: Select[Any]) -> RowMapping | None:
+    def first(self, statement: Select[tuple[object, ...]]) -> RowMapping | None:
         """The first row of a query, None where it has none."""
         with self.reading() as connection:
             return connection.execute(statement.limit(1)).mappings().first()
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
+def _prepare_sqlite(connection: SQLiteConnection, _: object) -> None:
     """Let readers go on while one writes, and let writers wait for each other."""
     cursor = connection.cursor()
     cursor.execute("pragma busy_timeout = 10000")

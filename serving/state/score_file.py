@@ -1,4 +1,4 @@
-"""Scores: what was said about every known customer at one as-of date, as one immutable Arrow file.
+"""The score file: every known customer's scores at one as-of date, as one immutable Arrow file.
 
 Rows are sorted by customer key and memory-mapped, so a million of them cost no memory until they are read.
 A file names no customer; `features/storage/customer_ids.py` knows whom a key stands for.
@@ -7,11 +7,11 @@ A file names no customer; `features/storage/customer_ids.py` knows whom a key st
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 REASONS = 3
-"""How many reasons are kept for a customer."""
+"""How many reasons a customer has at most."""
 
 FEW = 8
 """Customers of whom it is faster to read number by number than to take all columns of all."""
@@ -50,9 +50,13 @@ SCHEMA = pa.schema(
 )
 
 
+ScoreRow = tuple[int, float, int, int, float, float, list[int], list[float], list[float]]
+"""The columns of `SCHEMA` from `status` on, of one customer."""
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """What is said about n customers; row i of every array is the customer `key[i]`."""
+    """The scores of n customers; row i of every array is the customer `key[i]`."""
 
     key: Ints
     status: NDArray[np.int8]
@@ -79,14 +83,14 @@ class ScoreTable:
         attributes = {name: codes[rows] for name, codes in self.attributes.items()}
         return ScoreTable(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
 
-    def iter_rows(self, rows: Ints | None = None) -> Iterator[Sequence[Any]]:
-        """What is said about each customer, or those of these rows, as plain numbers: the columns from
-        `status` on."""
+    def iter_rows(self, rows: Ints | None = None) -> Iterator[ScoreRow]:
+        """Each customer's scores, or those of these rows, as plain numbers."""
         whole = self if rows is None or len(rows) <= FEW else self.take(rows)
         columns = [getattr(whole, name) for name in SCHEMA.names[1:]]
         if whole is not self or rows is None:
             return zip(*(column.tolist() for column in columns), strict=True)
-        return ([column[row].tolist() for column in columns] for row in rows.tolist())
+        each = ([column[row].tolist() for column in columns] for row in rows.tolist())
+        return cast("Iterator[ScoreRow]", each)
 
     def table(self) -> pa.Table:
         """The same as Arrow, in the columns of `SCHEMA`, then one for each attribute."""
@@ -187,7 +191,7 @@ def load(file: Path) -> Scores:
     try:
         with pa.memory_map(str(file)) as source:
             table = pa.ipc.open_file(source).read_all()
-        facts: dict[str, Any] = json.loads(table.schema.metadata[b"facts"])
+        facts = json.loads(table.schema.metadata[b"facts"])
         columns = {name: _array(table.column(name)) for name in SCHEMA.names}
         attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
@@ -195,8 +199,9 @@ def load(file: Path) -> Scores:
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."
         ) from None
     values = {name: tuple(known) for name, known in facts.get("attributes", {}).items()}
-    told = {**facts, "tiers": tuple(facts["tiers"]), "attributes": values}
-    return Scores(ScoreTable(**columns, attributes=attributes), ScoreMetadata(**told))
+    facts |= {"tiers": tuple(facts.get("tiers", ())), "attributes": values}
+    scores = ScoreTable(**columns, attributes=attributes)  # type: ignore[arg-type] # SCHEMA has the types
+    return Scores(scores, ScoreMetadata(**facts))
 
 
 def without_customer(file: Path, key: int) -> bool:
@@ -231,17 +236,17 @@ def drop_unused_values(
     return replace(answers, attributes=codes), used_values
 
 
-def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
     if values.ndim == 1:
         return pa.array(values, kind)
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind.value_type), type=kind)
 
 
-def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+def _array(column: pa.ChunkedArray) -> NDArray[np.generic]:
     """The numbers of a column without a copy."""
     values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_fixed_size_list(values.type):
-        flat: NDArray[Any] = values.to_numpy(zero_copy_only=True)
+        flat: NDArray[np.generic] = values.to_numpy(zero_copy_only=True)
         return flat
-    numbers: NDArray[Any] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
+    numbers: NDArray[np.generic] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
     return numbers.reshape(-1, REASONS)
