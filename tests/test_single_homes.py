@@ -13,6 +13,7 @@ SOURCES = {
     for room in ROOMS
     for path in sorted((ROOT / room).rglob("*.py"))
 }
+TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 
 
 def files_with(*texts: str) -> list[str]:
@@ -28,8 +29,8 @@ def test_the_kind_refund_is_named_in_the_schema_of_events_alone() -> None:
 def test_the_prefix_of_attributes_is_written_in_the_schema_of_events_alone() -> None:
     prefixes = {
         name
-        for name, source in SOURCES.items()
-        for node in ast.walk(ast.parse(source))
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if node.value.startswith("attribute.") and " " not in node.value
     }
@@ -37,13 +38,38 @@ def test_the_prefix_of_attributes_is_written_in_the_schema_of_events_alone() -> 
 
 
 def test_one_module_compares_languages() -> None:
-    def comparisons(source: str) -> Iterator[ast.Compare]:
-        for node in ast.walk(ast.parse(source)):
+    def comparisons(tree: ast.Module) -> Iterator[ast.Compare]:
+        for node in ast.walk(tree):
             if isinstance(node, ast.Compare) and any(
                 isinstance(side, ast.Constant) and side.value == "ja"
                 for side in (node.left, *node.comparators)
             ):
                 yield node
 
-    homes = [name for name, source in SOURCES.items() if any(comparisons(source))]
+    homes = [name for name, tree in TREES.items() if any(comparisons(tree))]
     assert homes == ["features/catalog/display_names.py"]
+
+
+def test_one_module_makes_percentile_intervals() -> None:
+    homes = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") in ("quantile", "percentile", "nanquantile", "nanpercentile")
+        if any(isinstance(part, ast.Constant) and part.value in (0.025, 2.5) for part in ast.walk(node))
+    }
+    assert homes == {"training/statistics.py"}
+
+
+def test_one_package_loops_over_the_buckets_of_the_store() -> None:
+    assert files_with(".histories(") == ["features/execution/local.py"]
+
+
+def test_class_names_are_unique_over_the_whole_product() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
