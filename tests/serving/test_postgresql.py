@@ -18,8 +18,14 @@ import pytest
 from serving.cli.context import CliContext
 from serving.lists.cursor import Cursor
 from serving.lists.filters import ListFilter
-from serving.state.api_keys import add_key
-from serving.state.audit_log import AccessRecord, newest_accesses, record_accesses
+from serving.state.api_keys import add_key, revoke_keys, rotate_key
+from serving.state.audit_log import (
+    AccessRecord,
+    audit_entries,
+    newest_accesses,
+    record_accesses,
+    record_action,
+)
 from serving.state.database import Database
 from serving.state.outbox import Outbox
 from tests.serving.running import serving
@@ -78,7 +84,12 @@ def database() -> Iterator[PostgresServer]:
 def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: PostgresServer) -> None:
     with Database(database.url) as records:
         key = add_key(records, "crm", ("read", "score"), 1, who="test")
-        records.note("somebody", "erase", 2, customer=3)
+        with records.writing() as connection:
+            record_action(connection, "somebody", "erase", 2, customer=3)
+        assert [entry.action for entry in audit_entries(records)] == ["erase", "keys add"]
+        assert rotate_key(records, "crm", 3, grace=0, who="test") != key
+        assert revoke_keys(records, "crm", 4, who="test") == 1
+        key = add_key(records, "crm", ("read", "score"), 5, who="test")
         record_accesses(records, [AccessRecord(4, "crm", "score", np.array([5, -1]))])
         assert [one.keys.tolist() for one in newest_accesses(records, customer=5)] == [[5, -1]]
         assert Outbox(records).put("k", "crm", "{}", 0)
