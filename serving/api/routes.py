@@ -15,6 +15,7 @@ from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
 from serving.lists.filters import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
+from serving.schemas.report_responses import ReportReply
 from serving.schemas.requests import (
     ExplainRequest,
     PredictRequest,
@@ -22,14 +23,7 @@ from serving.schemas.requests import (
     ScoreRequest,
     Shape,
 )
-from serving.schemas.responses import (
-    Answer,
-    AtRiskReply,
-    ExplainReply,
-    PredictReply,
-    ReportReply,
-    ScoreReply,
-)
+from serving.schemas.responses import Answer, AtRiskReply, ExplainReply, PredictReply, ScoreReply
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.catalog.display_names import is_japanese
 from serving.reports.html import format_change, format_figure
-from serving.schemas.responses import Figure, ReportReply
+from serving.schemas.report_responses import Figure, ReportReply
 
 HEADERS = (
     ("Measure", "指標"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
-from serving.schemas.responses import Cell
+from serving.schemas.report_responses import Cell
 from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
 from training.explanation.text import tier_words
 from training.statistics import ratio, wilson

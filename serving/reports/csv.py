@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from features.catalog.display_names import in_language
-from serving.schemas.responses import Comparison, Figure, MeasureReply, ReportReply
+from serving.schemas.report_responses import Comparison, Figure, MeasureReply, ReportReply
 
 Value = str | float | None
 

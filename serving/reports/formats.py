@@ -8,7 +8,7 @@ from features.errors import UsageError
 from serving.reports.csv import as_csv
 from serving.reports.html import page
 from serving.schemas.json_text import to_json
-from serving.schemas.responses import ReportReply
+from serving.schemas.report_responses import ReportReply
 
 
 def rendered(report: ReportReply, output: Path, language: str) -> bytes:

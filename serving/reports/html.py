@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from features.catalog.display_names import in_language
 from serving.reports.svg_charts import dots, line
-from serving.schemas.responses import Cell, Comparison, Group, MeasureReply, ReportReply
+from serving.schemas.report_responses import Cell, Comparison, Group, MeasureReply, ReportReply
 
 GLANCE = (
     "active_customers", "churn_rate", "churned_value_rate", "nps", "csat", "repeat_rate", "active_days",

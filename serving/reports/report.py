@@ -11,7 +11,7 @@ from serving.reports.behaviour_attitude import cells
 from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
 from serving.reports.metric_definitions import MEASURES, REASONS, MetricDefinition, RequiredInput
-from serving.schemas.responses import (
+from serving.schemas.report_responses import (
     Comparison,
     Figure,
     Flow,

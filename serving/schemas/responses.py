@@ -7,13 +7,12 @@ and orjson writes 1,000 customers with their reasons in 0.7 ms without slots and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, with_config
-from typing_extensions import TypedDict
+from pydantic import Field, with_config
 
-CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+from serving.schemas.report_responses import CONFIG, ReportReply
 
 Evidence = Literal["normal", "low"]
 KnownStatus = Literal["cohort", "lapsed", "new"]
@@ -323,136 +322,6 @@ class PlanReply(Provenance):
     customers: list[PlanEntry]
     matching: int
     outcomes: dict[str, int]
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class Comparison:
-    """How a figure differs from an earlier one."""
-
-    value: Annotated[float, Field(description="the earlier figure")]
-    change: float
-    low: Annotated[float | None, Field(description="95 % interval of the change")] = field(
-        default=None, metadata={"omit_none": True}
-    )
-    high: float | None = field(default=None, metadata={"omit_none": True})
-
-    def __post_init__(self) -> None:
-        # A count has no interval, and no keys for one: orjson writes the instance's dictionary.
-        if self.low is None:
-            del self.__dict__["low"], self.__dict__["high"]
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class Figure:
-    """A measure over one period, and how it differs from earlier ones."""
-
-    value: float | None
-    low: Annotated[float | None, Field(description="95 % interval")]
-    high: float | None
-    units: Annotated[float | None, Field(description="how many of what is counted, as orders or answers")]
-    customers: int | None
-    against_previous: Comparison | None
-    against_last_year: Comparison | None
-
-
-@dataclass(frozen=True)
-class _Month:
-    month: str
-
-
-# The fields of the last base come first: month, then the figure.
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class MonthFigure(Figure, _Month):
-    """A measure over one month."""
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class Group:
-    """A measure over the customers or events of one group."""
-
-    cut: Annotated[str, Field(description="what the groups are groups of: channel, place, a segment")]
-    cut_words: str
-    group: str
-    figure: Figure
-    by_month: list[MonthFigure]
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class LeftOut:
-    """Why some of the data is not in a measure, and how much of it."""
-
-    reason: str
-    words: str
-    count: int
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class MeasureReply:
-    """One measure of the report."""
-
-    name: str
-    words: str
-    formula: str
-    source: str
-    unit: str
-    falling_is_good: bool
-    missing_input: Annotated[
-        str | None, Field(description="which events the measure needs and does not have")
-    ]
-    figure: Figure | None
-    by_month: list[MonthFigure]
-    groups: list[Group]
-    left_out: list[LeftOut]
-
-
-# `from` is no name of Python's, so the functional form and a dictionary.
-Flow = TypedDict("Flow", {"from": str, "to": str, "customers": int})
-Flow.__doc__ = "Customers who went from one tier to another within the period."
-Flow.__pydantic_config__ = CONFIG  # type: ignore[attr-defined]
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class Cell:
-    """Customers of one behaviour tier and one attitude, and what became of those of the period's start."""
-
-    tier: str
-    tier_words: str
-    attitude: str
-    attitude_words: str
-    words: Annotated[str, Field(description="what such customers are called")]
-    customers: int
-    customers_at_start: int
-    churn_rate: float | None
-    churn_rate_low: float | None
-    churn_rate_high: float | None
-    value_per_customer: float | None
-    value_low: float | None
-    value_high: float | None
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class ReportReply:
-    """How customers are engaged."""
-
-    as_of: str
-    period: str
-    months: int
-    previous_period: str | None
-    last_year_period: str | None
-    model_version: Annotated[str | None, Field(description="whose tiers they are; null without a champion")]
-    data_version: str
-    freshness: str | None
-    measures: list[MeasureReply]
-    tier_flow: list[Flow]
-    axes: list[Cell]
 
 
 Answer = ScoreReply | AtRiskReply | ExplainReply | PredictReply | ReportReply

@@ -24,7 +24,8 @@ from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.lists.score_reader import ScoreReader
 from serving.reports.compute import compute_report, report_inputs
-from serving.schemas.responses import AtRiskReply, ExplainReply, ReportReply
+from serving.schemas.report_responses import ReportReply
+from serving.schemas.responses import AtRiskReply, ExplainReply
 from serving.scoring.batch import score_customers
 from tests.serving.running import serving
 from tests.serving.shapes import published

@@ -14,7 +14,7 @@ from serving.reports.aggregates import Estimate
 from serving.reports.compute import ReportData, ReportRequestData, compute_report
 from serving.reports.event_index import EventIndex
 from serving.reports.report import reply
-from serving.schemas.responses import Figure, MeasureReply
+from serving.schemas.report_responses import Figure, MeasureReply
 from tests.worlds import history, world
 from training.labels.settings import Churn, ChurnSettings
 
