@@ -117,6 +117,18 @@ class _Sentence:
             feature = self.catalog.feature_of[feature.second]
         return None if feature.aggregate == "silence" else feature.days
 
+    def percentage(self, value: float) -> tuple[str, str]:
+        """A share in whole percent, in English and in Japanese.
+
+        What is neither none nor all is not rounded to 0% or 100%; a chance is never either.
+        """
+        chance = self.aggregate == "silence"
+        if value < 0.005 and (chance or value > 0.0):
+            return "under 1%", "1%未満"
+        if value >= 0.995 and (chance or (value < 1.0 and self.unit == "share")):
+            return "over 99%", "99%超"
+        return (f"{value:.0%}",) * 2
+
     def meaning(self, of: str, language: str) -> str:
         """The words for the `first` or the `second` input of a derived feature."""
         name = getattr(self.feature, of, self.reason.feature)
@@ -129,7 +141,7 @@ class _English(_Sentence):
         if self.unit == "detail":
             return f"“{self.reason.value_text}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
-            return f"{value:.0%}"
+            return in_language("en", *self.percentage(value))
         if self.aggregate == "active_days":
             return number(round(value))
         if self.unit == "days":
@@ -228,7 +240,7 @@ class _Japanese(_Sentence):
         if self.unit == "detail":
             return f"「{self.reason.value_text}」"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
-            return f"{value:.0%}"
+            return in_language("ja", *self.percentage(value))
         if self.unit == "days":
             return "1日未満" if 0 < value < 1 else f"{number(round(value))}日"
         if self.unit == "minutes":

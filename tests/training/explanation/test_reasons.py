@@ -122,6 +122,26 @@ def said(
             "直近90日の購買がなく、離反リスクを高めています。",
         ),
         (
+            said("purchase_silence_90d", 0.998, 0.12),
+            "From how often purchases came so far, the chance of none in the next 90 days is over 99% "
+            "(typical: 12%), which raises the risk.",
+            "これまでの頻度から見て、今後90日購買がない確率は99%超（標準的な顧客は12%）で、"
+            "離反リスクを高めています。",
+        ),
+        (
+            said("purchase_silence_90d", 0.002, 1.0, contribution=-0.4),
+            "From how often purchases came so far, the chance of none in the next 90 days is under 1% "
+            "(typical: over 99%), which lowers the risk.",
+            "これまでの頻度から見て、今後90日購買がない確率は1%未満（標準的な顧客は99%超）で、"
+            "離反リスクを抑えています。",
+        ),
+        (
+            said("purchase_count_trend_30d_90d", 0.004, 1.0),
+            "The number of purchases in the last 30 days runs at under 1% of the pace of the last 90 days "
+            "(typical: 100%), which raises the risk.",
+            "直近30日の購買回数のペースは直近90日の1%未満（標準的な顧客は100%）で、離反リスクを高めています。",
+        ),
+        (
             said("purchase_distinct_detail_90d", 2.0, 6.0),
             "Purchases in the last 90 days covered 2 categories (typical: 6), which raises the risk.",
             "直近90日の購買のカテゴリは2種類（標準的な顧客は6種類）で、離反リスクを高めています。",
