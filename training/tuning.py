@@ -4,8 +4,8 @@ Each trial fits on earlier dates and is judged on later ones, several times; no 
 reaches into the second. Where the history is too short for that, folds of customers take their place. The
 test dates are never looked at. The best of many trials is partly luck: it takes the place of the settings
 given only where it beats them by more than the standard error of the difference over the splits (the rule of
-Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 3.4.3). Trials are kept in SQLite,
-so a search that was stopped goes on where it was.
+Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 3.4.3). Trials are stored in
+SQLite, so a search that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class TuningTrial:
 
 @dataclass
 class Tuning:
-    """So many trials, kept in this file; what was tried is in `trials` afterwards.
+    """A search of `count` trials, stored in this file; the trials are in `trials` afterwards.
 
     Raises `UsageError` when Optuna is not installed.
     """
@@ -124,7 +124,7 @@ class Tuning:
             if done == 0:
                 study.enqueue_trial(_given(settings), skip_if_exists=True)
 
-            def told(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
+            def report_trial(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
                 ended = len(_ended(study))
                 best = study.best_value if _finished(study) else math.nan
                 progress(f"trial {ended} of {self.count}, best log loss {best:.4f}", ended / self.count)
@@ -132,7 +132,7 @@ class Tuning:
             study.optimize(
                 lambda trial: _tried(trial, settings, parts),
                 n_trials=max(0, self.count - done),
-                callbacks=[told],
+                callbacks=[report_trial],
             )
             self.trials[:] = [_trial(one, settings) for one in study.get_trials(deepcopy=False)]
         finally:
@@ -214,8 +214,8 @@ def _tried(
     losses: list[float] = []
     for step, (earlier, later) in enumerate(parts):
         model = fit_churn(tried, earlier.matrix, earlier.churned, earlier.columns, earlier.as_of)
-        said = model.predict(later.matrix, num_threads=tried.threads)
-        losses.append(_log_loss(said, later))
+        predictions = model.predict(later.matrix, num_threads=tried.threads)
+        losses.append(_log_loss(predictions, later))
         mean = float(np.mean(losses))
         trial.report(mean, step)
         if step + 1 < len(parts) and trial.should_prune():
@@ -223,9 +223,11 @@ def _tried(
     return float(np.mean(losses))
 
 
-def _log_loss(said: NDArray[np.float64], rows: LabelledRows) -> float:
+def _log_loss(predictions: NDArray[np.float64], rows: LabelledRows) -> float:
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    measure = WeightedMetrics(said, HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows)))
+    measure = WeightedMetrics(
+        predictions, HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+    )
     return float(measure(np.ones(len(rows)))[METRICS.index("log_loss")])
 
 

@@ -18,7 +18,7 @@ ListOrder = Literal["value_at_risk", "churn_probability"]
 
 
 def default_order(*, amounts: bool) -> ListOrder:
-    """The order of a list for which none is asked."""
+    """The order of a list that names no order."""
     return "value_at_risk" if amounts else "churn_probability"
 
 

@@ -1,4 +1,4 @@
-"""Everything needed to score, frozen at training time and kept as text.
+"""The model bundle: everything needed to score, frozen at training time and stored as text.
 
 A bundle is a folder: `bundle.json`, one LightGBM text for each model, and `checksums.txt` in the manner of
 sha256sum. The same content gives the same bytes on every machine; a changed byte is found on loading.

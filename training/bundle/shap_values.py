@@ -42,7 +42,7 @@ SAMPLE = 256
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains one booster; what it parses is kept for the next batch."""
+    """Explains one booster; the parsed model is cached for the next batch."""
 
     booster: Booster
     large: int = field(default=LARGE, kw_only=True)

@@ -199,10 +199,10 @@ def _rows(
     keys, as_of = keys[order], as_of[order]
     mine = hashes[np.searchsorted(history.keys, keys)]
     if share < 1.0:
-        kept = shuffled_by_customer(mine ^ shuffled_by_customer(as_of.astype(np.uint64))) < np.uint64(
+        sampled = shuffled_by_customer(mine ^ shuffled_by_customer(as_of.astype(np.uint64))) < np.uint64(
             int(share * 2**64)
         )
-        keys, as_of, mine = keys[kept], as_of[kept], mine[kept]
+        keys, as_of, mine = keys[sampled], as_of[sampled], mine[sampled]
     labels = label(history, churn, keys, as_of, past.newest, timeline)
     return LabelledRows(
         keys=keys,

@@ -147,11 +147,11 @@ def _numbers(rhythm: Floats) -> Iterator[tuple[str, float]]:
 
 def _weight(gap: Floats, spread: Floats, gaps: Floats) -> float:
     """How many gaps tell as much about a customer as being one: variance within ÷ variance between them."""
-    told = (gaps >= 2) & (spread >= 0) & (gap > 0)
-    if told.sum() < 2:
+    measurable = (gaps >= 2) & (spread >= 0) & (gap > 0)
+    if measurable.sum() < 2:
         return 1.0
-    within = float((spread[told] ** 2).mean())
-    between = float(gap[told].var() - (spread[told] ** 2 / gaps[told]).mean())
+    within = float((spread[measurable] ** 2).mean())
+    between = float(gap[measurable].var() - (spread[measurable] ** 2 / gaps[measurable]).mean())
     return float(np.clip(within / between, *WEIGHTS)) if between > 0 else WEIGHTS[1]
 
 

@@ -4,8 +4,8 @@
                   ├─ reach ─┤             ├─ reach ─┤              ├─ reach ─┤
 
 Dates are local midnights a sixth of the horizon apart; where two years of them would be too many, the older
-ones lie wider. With a horizon near a year they lie a year apart instead, on the day of the year that is asked
-about. A role's last label is decided before the next role's first date, so that no figure is read off days
+ones lie wider. With a horizon near a year they lie a year apart instead, on the target date's day of the
+year. A role's last label is decided before the next role's first date, so that no figure is read off days
 that taught the model.
 """
 
@@ -53,7 +53,7 @@ class TemporalSplits:
     every: tuple[int, ...]
     """Every date with a label; those that are not in `labelled` have less than `active_days` of history."""
     answers: int
-    """The local midnight where the data ends: what the delivered model is asked about."""
+    """The local midnight where the data ends: the date that the delivered model predicts from."""
 
 
 def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Timeline) -> TemporalSplits:
@@ -84,10 +84,10 @@ def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Time
     return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, False, dates, answers)
 
 
-def a_year_before(asked: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:
-    """The dates nearest to one year before the date asked, within a quarter of the horizon or a week."""
+def a_year_before(target: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:
+    """The dates nearest to one year before the target date, within a quarter of the horizon or a week."""
     near = max(7.0, churn.horizon.days / 4) * DAY
-    return tuple(int(one) for one in dates if abs(one - (asked - YEAR * DAY)) <= near)
+    return tuple(int(one) for one in dates if abs(one - (target - YEAR * DAY)) <= near)
 
 
 def _roles(dates: tuple[int, ...], churn: Churn) -> tuple[tuple[int, ...], ...] | None:
@@ -127,12 +127,12 @@ def _labelled(
 def _anniversaries(
     since: int, covered_until: int, answers: int, churn: Churn, timeline: Timeline
 ) -> tuple[int, ...]:
-    """The date asked about, in the years before: those with a covered horizon, ascending."""
-    asked = timeline.local(answers).date()
+    """The target date's day in the years before: those with a covered horizon, ascending."""
+    target = timeline.local(answers).date()
     dates: list[int] = []
     while True:
-        year = asked.year - len(dates) - 1
-        instant = timeline.instant(date(year, asked.month, min(asked.day, 28 if asked.month == 2 else 31)))
+        year = target.year - len(dates) - 1
+        instant = timeline.instant(date(year, target.month, min(target.day, 28 if target.month == 2 else 31)))
         if instant < since:
             break
         dates.append(instant)
@@ -143,7 +143,7 @@ def _history_days(churn: Churn) -> int:
     """Days of history before the first date: half of `active_days`, and the horizon, where that is shorter.
 
     With less, the cohort is made of the customers who come often: on online_retail_ii slices with under four
-    months of history foretold the season worse than none.
+    months of history predicted the season worse than none.
     """
     return max(min(churn.active_days, churn.horizon.reach), churn.active_days // 2)
 
@@ -153,8 +153,8 @@ def _whole(dates: tuple[int, ...], whole: int) -> tuple[int, ...]:
 
     On online_retail_ii they ranked as well as all dates did or better, by up to .003 of AUC on three dates.
     """
-    kept = tuple(date for date in dates if date >= whole)
-    return kept if len(kept) >= PER_HORIZON else dates
+    with_whole_history = tuple(date for date in dates if date >= whole)
+    return with_whole_history if len(with_whole_history) >= PER_HORIZON else dates
 
 
 def _date(instant: int, timeline: Timeline) -> str:

@@ -35,9 +35,9 @@ MOST_FOLLOWED = 180
 """Days in which those called gone may come back, or a quarter of the record where that is less."""
 CUSTOMERS = 200_000
 BINS = 4_096
-"""Steps in which recency is told apart."""
+"""Steps of recency that are distinguished."""
 LONGEST = 3_650
-"""Days of silence told apart where nothing bounds them."""
+"""Days of silence that are distinguished where nothing bounds them."""
 RECENCY = "silence_days_since_last"
 
 

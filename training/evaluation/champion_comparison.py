@@ -34,7 +34,7 @@ class ChampionComparison:
     """Its metrics on the test dates after everything it learned from; empty where there are none."""
     candidate: Mapping[str, float] = field(default_factory=dict)
     """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
-    asked for the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
+    tested on the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
     not_comparable_reason: str = ""
     """Why it cannot be compared; empty where it can."""
     same: bool = False

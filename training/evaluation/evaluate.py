@@ -71,7 +71,7 @@ FEWEST_OUTCOMES = 25
 LOW_BELOW = 100
 """Customers who left, and who stayed, that the fit needs; with fewer of either the evidence is low."""
 SAMPLE = 2_000
-"""Test rows kept for plots of contributions."""
+"""Test rows for plots of contributions."""
 
 
 def cross_fitted_where_few(splits: TemporalSplits, rows: LabelledRows) -> TemporalSplits:
@@ -153,7 +153,7 @@ def _with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[Traini
 def _season(
     pipeline: TrainingPipeline, model: str, shape: Calibration, rows: LabelledRows, splits: TemporalSplits
 ) -> Calibration:
-    """The delivered model at the level of one year before the date that is asked about.
+    """The delivered model at the level of one year before the target date.
 
     Where the year before has less history than the model's own dates, a model of all dates gives how far
     that lies off, and on the newest dates what it means for the delivered one: to a model that knows only

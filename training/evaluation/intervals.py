@@ -26,18 +26,18 @@ def population_intervals(
     sums = _summed(outcomes, probability, left, np.ones(len(left)))
 
     def figures(total: Floats) -> dict[str, float]:
-        said, happened, rows = total
+        predicted, happened, rows = total
         return {
-            "mean_probability": said / rows,
+            "mean_probability": predicted / rows,
             "base_rate": happened / rows,
-            "drift": (said - happened) / rows,
+            "drift": (predicted - happened) / rows,
         }
 
     return _intervals(sums, figures, seed)
 
 
 def tier_intervals(
-    said: Floats,
+    predicted: Floats,
     unchanged: Floats,
     now: Integers,
     then: Integers,
@@ -48,12 +48,12 @@ def tier_intervals(
 ) -> dict[str, float]:
     """`_low` and `_high` of the figures of the next tier, of "as it is", and of reliability per tier.
 
-    `said` and `unchanged` are float64[n, tiers]: the probabilities of the model and of "as it is".
+    `predicted` and `unchanged` are float64[n, tiers]: the probabilities of the model and of "as it is".
     """
-    n, tiers = said.shape
+    n, tiers = predicted.shape
     distance = np.subtract.outer(np.arange(tiers), np.arange(tiers)) ** 2
     parts = []
-    for p, guess in ((said, said.argmax(axis=1)), (unchanged, now)):
+    for p, guess in ((predicted, predicted.argmax(axis=1)), (unchanged, now)):
         loss = -np.log(np.clip(p[np.arange(n), then], 1e-15, None))
         parts += [_summed(outcomes, loss), _celled(outcomes, then.astype(np.int64) * tiers + guess, tiers**2)]
     for tier in range(tiers):
@@ -88,7 +88,7 @@ def reliability_intervals(
     *,
     seed: int = 0,
 ) -> dict[str, float]:
-    """`_low` and `_high` of what was said of each group's rows, and of what happened."""
+    """`_low` and `_high` of the mean prediction and of the outcome of each group."""
     names: list[str] = []
     parts: list[Floats] = []
     for name, mine in groups:
@@ -110,7 +110,7 @@ def reliability_intervals(
 
 
 def value_intervals(
-    said: Floats, spent: Floats, outcomes: HeldOutOutcomes, *, name: str = "value", seed: int = 0
+    predicted: Floats, spent: Floats, outcomes: HeldOutOutcomes, *, name: str = "value", seed: int = 0
 ) -> dict[str, float]:
     """`_low` and `_high` of total, ranking, error and tenths of what those who stayed would spend.
 
@@ -122,28 +122,37 @@ def value_intervals(
     if not stayed.any() or spent[stayed].sum() <= 0:
         return {}
 
-    def kept(values: Floats) -> Floats:
+    def of_stayed(values: Floats) -> Floats:
         whole = np.zeros(len(stayed))
         whole[stayed] = values
         return whole
 
-    x, y = (kept(rankdata(values[stayed])) for values in (said, spent))
-    parts = [said * stayed, spent * stayed, np.abs(said - spent) * stayed, x, y, x * x, y * y, x * y]
+    x, y = (of_stayed(rankdata(values[stayed])) for values in (predicted, spent))
+    parts = [
+        predicted * stayed,
+        spent * stayed,
+        np.abs(predicted - spent) * stayed,
+        x,
+        y,
+        x * x,
+        y * y,
+        x * y,
+    ]
     parts.append(stayed.astype(np.float64))
     tenth = np.full(len(stayed), -1)
-    tenths = np.array_split(np.argsort(said[stayed], kind="stable"), 10) if stayed.sum() >= 10 else []
+    tenths = np.array_split(np.argsort(predicted[stayed], kind="stable"), 10) if stayed.sum() >= 10 else []
     for number, mine in enumerate(tenths):
         tenth[np.flatnonzero(stayed)[mine]] = number
     for number in range(len(tenths)):
         own = (tenth == number).astype(np.float64)
-        parts += [own * said, own * spent, own]
+        parts += [own * predicted, own * spent, own]
     sums = _summed(outcomes, *parts)
 
     def figures(total: Floats) -> dict[str, float]:
-        foreseen, came, missed, a, b, aa, bb, ab, rows = total[:9]
+        predicted_total, spent_total, missed, a, b, aa, bb, ab, rows = total[:9]
         found = {f"{name}/mean_absolute_error": missed / rows}
-        if came > 0:
-            found[f"{name}/total_ratio"] = foreseen / came
+        if spent_total > 0:
+            found[f"{name}/total_ratio"] = predicted_total / spent_total
         scale = (aa - a * a / rows) * (bb - b * b / rows)
         if scale > 0:
             found[f"{name}/rank_correlation"] = (ab - a * b / rows) / np.sqrt(scale)
@@ -151,8 +160,8 @@ def value_intervals(
             if own > 0:
                 found[f"{name}/decile_{number:02}/said"] = p / own
                 found[f"{name}/decile_{number:02}/happened"] = got / own
-        if f"{name}/decile_10/happened" in found and came > 0:
-            found[f"{name}/top_decile_lift"] = found[f"{name}/decile_10/happened"] / (came / rows)
+        if f"{name}/decile_10/happened" in found and spent_total > 0:
+            found[f"{name}/top_decile_lift"] = found[f"{name}/decile_10/happened"] / (spent_total / rows)
         return found
 
     return _intervals(sums, figures, seed)

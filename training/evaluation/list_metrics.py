@@ -43,10 +43,10 @@ def list_figures(
     """
     listed = outcomes.on_list(measure)
     lead, leaver = _lead(listed, outcomes, days_since_last)
-    kept, places = _kept(listed, outcomes)
+    stayed, places = _stayed(listed, outcomes)
 
     def figures(weight: Floats) -> dict[str, float]:
-        return _measured(weight, lead, leaver, kept, places)
+        return _measured(weight, lead, leaver, stayed, places)
 
     return figures(np.ones(len(leaver))) | bootstrap_intervals(figures, len(leaver), seed=seed)
 
@@ -84,7 +84,9 @@ def quiet_days(matrix: Floats, columns: Sequence[str], churn: Churn) -> Floats:
     return nearest
 
 
-def _measured(weight: Floats, lead: Floats, leaver: Floats, kept: Floats, places: Floats) -> dict[str, float]:
+def _measured(
+    weight: Floats, lead: Floats, leaver: Floats, stayed: Floats, places: Floats
+) -> dict[str, float]:
     """The figures with each customer counted `weight` times; NaN where there is nobody to count."""
     reached = ~np.isnan(lead)
     left = float(weight @ leaver)
@@ -92,7 +94,7 @@ def _measured(weight: Floats, lead: Floats, leaver: Floats, kept: Floats, places
         "leavers_reached": _share(float(weight @ (leaver * reached)), left),
         "leavers_reached_in_time": _share(float(weight @ (leaver * (reached & (lead >= 0)))), left),
         "lead_days": _median(lead[reached], weight[reached]),
-        "list_stability": _share(float(weight @ kept), float(weight @ places)),
+        "list_stability": _share(float(weight @ stayed), float(weight @ places)),
     }
 
 
@@ -111,22 +113,22 @@ def _lead(
     return lead, leaver.astype(np.float64)
 
 
-def _kept(listed: NDArray[np.bool_], outcomes: HeldOutOutcomes) -> tuple[Floats, Floats]:
+def _stayed(listed: NDArray[np.bool_], outcomes: HeldOutOutcomes) -> tuple[Floats, Floats]:
     """For each customer: how often they stay on the list of the next date, and how often they stand on one.
 
-    Counted from the second date on, so that kept ÷ places is the share of a list that was on the one before.
+    Counted from the second date on: stayed ÷ places is the share of a list that was on the one before.
     """
     size = int(outcomes.customers.max(initial=-1)) + 1
-    kept, places = np.zeros(size), np.zeros(size)
+    stayed, places = np.zeros(size), np.zeros(size)
     before: NDArray[np.bool_] | None = None
     for date in np.unique(outcomes.as_of):
         now = np.zeros(size, dtype=np.bool_)
         now[outcomes.customers[listed & (outcomes.as_of == date)]] = True
         if before is not None:
-            kept += now & before
+            stayed += now & before
             places += now
         before = now
-    return kept, places
+    return stayed, places
 
 
 def _share(part: float, whole: float) -> float:

@@ -25,16 +25,16 @@ SMALLEST_SEGMENT = 100
 
 
 def populations(
-    earlier: Flags, earlier_said: Floats, rows: LabelledRows, said: Floats, probability: Floats
+    earlier: Flags, earlier_predicted: Floats, rows: LabelledRows, predicted: Floats, probability: Floats
 ) -> dict[str, float]:
     """How many were judged, and how far the share that leaves lay off on each date.
 
-    `earlier` and `earlier_said` are the outcomes of the calibration dates and what the model, uncalibrated,
-    said of them; `said` and `probability` are the test's, before and after calibration.
+    `earlier` and `earlier_predicted` are outcomes and uncalibrated probabilities of the calibration dates;
+    `predicted` and `probability` are the test's probabilities, before and after calibration.
     """
     rate = float(rows.churned.mean())
     by_date = [
-        float((said[rows.as_of == date] - rows.churned[rows.as_of == date]).mean())
+        float((predicted[rows.as_of == date] - rows.churned[rows.as_of == date]).mean())
         for date in np.unique(rows.as_of)
     ]
     return {
@@ -45,26 +45,26 @@ def populations(
         "base_rate_calibrate": float(earlier.mean()),
         "mean_probability": float(probability.mean()),
         "drift": float(probability.mean()) - rate,
-        "drift_calibrate": float(earlier_said.mean() - earlier.mean()),
-        "drift_uncalibrated": float(said.mean()) - rate,
+        "drift_calibrate": float(earlier_predicted.mean() - earlier.mean()),
+        "drift_uncalibrated": float(predicted.mean()) - rate,
         "drift_worst_date": max(by_date, key=abs),
     }
 
 
-def tier_figures(said: Floats, unchanged: Floats, now: Tiers, then: Tiers) -> dict[str, float]:
+def tier_figures(probabilities: Floats, unchanged: Floats, now: Tiers, then: Tiers) -> dict[str, float]:
     """The tier of the next period against "the tier stays as it is".
 
-    `said` and `unchanged` are float64[n, tiers]: the probabilities of the model and of how often customers
-    of the same tier were in each tier one period later.
+    Both are float64[n, tiers]: `probabilities` of the model, and `unchanged`, how often customers of the same
+    tier were in each tier one period later.
     """
-    tiers = said.shape[1]
-    predicted = said.argmax(axis=1).astype(np.int8)
+    tiers = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1).astype(np.int8)
 
     def loss(p: Floats) -> float:
         return float(-np.log(np.clip(p[np.arange(len(then)), then], 1e-15, None)).mean())
 
     return {
-        "tier/log_loss": loss(said),
+        "tier/log_loss": loss(probabilities),
         "tier/accuracy": float((predicted == then).mean()),
         "tier/kappa": weighted_kappa(then, predicted, tiers),
         "tier/unchanged/log_loss": loss(unchanged),
@@ -74,7 +74,7 @@ def tier_figures(said: Floats, unchanged: Floats, now: Tiers, then: Tiers) -> di
 
 
 def reliability_by_tier(now: Tiers, probability: Floats, churned: Flags, tiers: int) -> dict[str, float]:
-    """What was said of each tier's customers, and what happened."""
+    """The mean prediction for each tier's customers, and the share that left."""
     figures: dict[str, float] = {}
     for tier in range(tiers):
         figures |= _reliability(f"tier_{tier}", now == tier, probability, churned)
@@ -105,19 +105,19 @@ def segments(rows: LabelledRows, books: Mapping[str, Sequence[str]]) -> Iterator
                 yield f"segment_{name}", mine
 
 
-def value_figures(rows: LabelledRows, said: Floats, churn: Churn) -> dict[str, float]:
+def value_figures(rows: LabelledRows, predicted: Floats, churn: Churn) -> dict[str, float]:
     """Total, ranking, deciles and error of what the stayers would spend, against "as in the last period"."""
     stayed = ~rows.churned
-    spent, foreseen = rows.value[stayed], said[stayed]
+    spent, predicted_spend = rows.value[stayed], predicted[stayed]
     figures = {
-        "value/total_ratio": float(foreseen.sum() / spent.sum()) if spent.sum() > 0 else math.nan,
-        "value/rank_correlation": rank_correlation(foreseen, spent),
-        "value/mean_absolute_error": float(np.abs(foreseen - spent).mean()),
+        "value/total_ratio": float(predicted_spend.sum() / spent.sum()) if spent.sum() > 0 else math.nan,
+        "value/rank_correlation": rank_correlation(predicted_spend, spent),
+        "value/mean_absolute_error": float(np.abs(predicted_spend - spent).mean()),
     }
     if spent.sum() > 0 and len(spent) >= 10:
-        order = np.argsort(foreseen, kind="stable")
+        order = np.argsort(predicted_spend, kind="stable")
         for decile, mine in enumerate(np.array_split(order, 10), start=1):
-            figures[f"value/decile_{decile:02}/said"] = float(foreseen[mine].mean())
+            figures[f"value/decile_{decile:02}/said"] = float(predicted_spend[mine].mean())
             figures[f"value/decile_{decile:02}/happened"] = float(spent[mine].mean())
         figures["value/top_decile_lift"] = figures["value/decile_10/happened"] / float(spent.mean())
     before = as_before(rows, churn)

@@ -1,4 +1,4 @@
-"""Contributions → reasons: what raises and what lowers the risk of one customer, said in words.
+"""Contributions → reasons: what raises and what lowers the risk of one customer.
 
 Ten windows of one thing are one reason: contributions are summed by indicator, and each indicator speaks
 through the feature that says most. Where fewer than `top` indicators have something to say, an indicator
@@ -164,7 +164,7 @@ class _Choice:
 
 
 class _Guide:
-    """How a bundle's columns are grouped, and how well each can be said."""
+    """How a bundle's columns are grouped, and how well each reads as a sentence."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle

@@ -170,9 +170,9 @@ class _English(_Sentence):
         return f"{self.known(value)} (typical: {usual})"
 
     def known(self, value: float) -> str:
-        one, many, window, said = self.words.one, self.words.many, self.window(), self.amount(value)
+        one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
         if self.profile:
-            return f"the {self.words.one.replace('_', ' ')} is {said}"
+            return f"the {self.words.one.replace('_', ' ')} is {shown}"
         match self.aggregate:
             case "count":
                 return f"no {one}{window}" if value == 0 else _plural(value, one, many) + window
@@ -181,27 +181,27 @@ class _English(_Sentence):
                 return (
                     f"no {one}{window}"
                     if value == 0
-                    else f"{many} on {said}{span or ' days'}{' days' if span else ''}"
+                    else f"{many} on {shown}{span or ' days'}{' days' if span else ''}"
                 )
             case "days_since_last":
-                return f"the last {one} was {said} ago"
+                return f"the last {one} was {shown} ago"
             case "days_since_first":
-                return f"the first {one} was {said} ago"
+                return f"the first {one} was {shown} ago"
             case "overdue":
-                return f"the time since the last {one} is {said} this customer's usual gap"
+                return f"the time since the last {one} is {shown} this customer's usual gap"
             case "overdue_smoothed":
-                return f"the time since the last {one} is {said} the gap to be expected of this customer"
+                return f"the time since the last {one} is {shown} the gap to be expected of this customer"
             case "silence":
                 ahead = f"the next {self.root.days} days"
-                return f"from how often {many} came so far, the chance of none in {ahead} is {said}"
+                return f"from how often {many} came so far, the chance of none in {ahead} is {shown}"
             case "gap_mean":
-                return f"{many} come {said} apart on average"
+                return f"{many} come {shown} apart on average"
             case "gap_std":
-                return f"the time between {many} varies by {said}"
+                return f"the time between {many} varies by {shown}"
             case "gap_max":
-                return f"the longest break between {many} was {said}"
+                return f"the longest break between {many} was {shown}"
             case "sum" if self.unit == "amount":
-                return f"{many}{window} came to {said}"
+                return f"{many}{window} came to {shown}"
             case "distinct_detail":
                 kinds = _plural(value, self.words.detail, self.words.details)
                 return f"no {one}{window}" if value == 0 else f"{many}{window} covered {kinds}"
@@ -211,14 +211,14 @@ class _English(_Sentence):
                 return f"no {one}{window}" if value == 0 else f"{many}{window} came from {kinds}"
             case "last_detail":
                 within = "" if self.root.days is None else window
-                return f"the {self.words.detail} of the last {one}{within} is {said}"
+                return f"the {self.words.detail} of the last {one}{within} is {shown}"
             case "trend":
                 first = self.meaning("first", "en")
-                return f"the {first} runs at {said} of the pace of the last {self.days} days"
+                return f"the {first} runs at {shown} of the pace of the last {self.days} days"
             case "ratio" | "share":
-                return f"the {self.meaning('first', 'en')} is {said} of the {self.meaning('second', 'en')}"
+                return f"the {self.meaning('first', 'en')} is {shown} of the {self.meaning('second', 'en')}"
             case _:
-                return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {said}"
+                return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {shown}"
 
     def missing(self) -> str:
         if self.profile:
@@ -271,47 +271,47 @@ class _Japanese(_Sentence):
         return f"{self.known(value)}{usual}で、"
 
     def known(self, value: float) -> str:
-        ja, window, said = self.words.ja, self.window(), self.amount(value)
+        ja, window, shown = self.words.ja, self.window(), self.amount(value)
         if self.profile:
-            return f"{ja}は{said}"
+            return f"{ja}は{shown}"
         match self.aggregate:
             case "count":
-                return f"{window}{self.words.count}は{said}"
+                return f"{window}{self.words.count}は{shown}"
             case "active_days":
                 among = "これまでに" if self.root.days is None else f"直近{self.root.days}日のうち"
-                return f"{among}{ja}があったのは{said}"
+                return f"{among}{ja}があったのは{shown}"
             case "sum" if self.unit == "amount":
-                return f"{window}{self.words.ja_value}は{said}"
+                return f"{window}{self.words.ja_value}は{shown}"
             case "days_since_last":
-                return f"{self.ordinal('最終', '最後')}から{said}"
+                return f"{self.ordinal('最終', '最後')}から{shown}"
             case "days_since_first":
-                return f"{self.ordinal('初回', '最初')}から{said}"
+                return f"{self.ordinal('初回', '最初')}から{shown}"
             case "overdue":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{said}"
+                return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{shown}"
             case "overdue_smoothed":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{said}"
+                return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{shown}"
             case "silence":
-                return f"これまでの頻度から見て、今後{self.root.days}日{ja}がない確率は{said}"
+                return f"これまでの頻度から見て、今後{self.root.days}日{ja}がない確率は{shown}"
             case "gap_mean":
-                return f"{ja}の平均間隔は{said}"
+                return f"{ja}の平均間隔は{shown}"
             case "gap_std":
-                return f"{ja}の間隔のばらつきは{said}"
+                return f"{ja}の間隔のばらつきは{shown}"
             case "gap_max":
-                return f"{ja}の最長間隔は{said}"
+                return f"{ja}の最長間隔は{shown}"
             case "distinct_detail":
-                return f"{window}{ja}の{self.words.ja_details}は{said}"
+                return f"{window}{ja}の{self.words.ja_details}は{shown}"
             case "distinct_channel":
-                return f"{window}{ja}のチャネルは{said}"
+                return f"{window}{ja}のチャネルは{shown}"
             case "distinct_place":
-                return f"{window}{ja}の場所は{said}"
+                return f"{window}{ja}の場所は{shown}"
             case "last_detail":
-                return f"最後の{ja}の{self.words.ja_details}は{said}"
+                return f"最後の{ja}の{self.words.ja_details}は{shown}"
             case "trend":
-                return f"{self.meaning('first', 'ja')}のペースは直近{self.days}日の{said}"
+                return f"{self.meaning('first', 'ja')}のペースは直近{self.days}日の{shown}"
             case "ratio" | "share":
-                return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{said}"
+                return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{shown}"
             case _:
-                return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{said}"
+                return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{shown}"
 
     def ordinal(self, prefix: str, adjective: str) -> str:
         """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
@@ -334,5 +334,5 @@ class _Japanese(_Sentence):
 
 
 def _plural(value: float, one: str, many: str) -> str:
-    said = number(round(value)) if one == "day" else number(value)
-    return f"{said} {one if said == '1' else many}"
+    shown = number(round(value)) if one == "day" else number(value)
+    return f"{shown} {one if shown == '1' else many}"

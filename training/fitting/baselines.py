@@ -1,7 +1,7 @@
 """What a model must beat: base rate, recency, overdue ratio, buy till you die, logistic regression on RFM.
 
-Each is turned into a probability on the rows the model learns from, and asked about the rows the model
-is asked about.
+Each is turned into a probability on the rows that the model learns from, and predicts the rows that the
+model predicts.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Floats = NDArray[np.float64]
 
 
 def baselines(
-    known: LabelledRows, asked: LabelledRows, catalog: Catalog, churn: Churn
+    known: LabelledRows, held_out: LabelledRows, catalog: Catalog, churn: Churn
 ) -> Mapping[str, Floats]:
-    """Churn probabilities for the rows asked about, per baseline that the catalogue allows."""
+    """Churn probabilities for the held-out rows, per baseline that the catalogue allows."""
     deciding = _deciding(catalog, churn)
-    found: dict[str, Floats] = {"base_rate": np.full(len(asked), _rate(known.churned))}
+    found: dict[str, Floats] = {"base_rate": np.full(len(held_out), _rate(known.churned))}
     recency = _present(catalog, [f"{name}_days_since_last" for name in deciding])
     if recency:
         found["recency"] = _logistic(
-            _shaped(_least(known, recency)), known.churned, _shaped(_least(asked, recency))
+            _shaped(_least(known, recency)), known.churned, _shaped(_least(held_out, recency))
         )
     overdue = _present(catalog, [f"{name}_overdue" for name in deciding])
     if overdue:
         found["overdue"] = _logistic(
-            _shaped(_least(known, overdue)), known.churned, _shaped(_least(asked, overdue))
+            _shaped(_least(known, overdue)), known.churned, _shaped(_least(held_out, overdue))
         )
     silence = [
         column
@@ -42,10 +42,12 @@ def baselines(
         if column.startswith(f"{name}_silence_") and (known.matrix[:, known.columns.index(column)] >= 0).any()
     ]
     if silence:
-        found["buy_till_you_die"] = _logistic(_silent(known, silence), known.churned, _silent(asked, silence))
+        found["buy_till_you_die"] = _logistic(
+            _silent(known, silence), known.churned, _silent(held_out, silence)
+        )
     rfm = _rfm(catalog, churn, deciding)
     if rfm:
-        found["rfm"] = _logistic(_logs(known, rfm), known.churned, _logs(asked, rfm))
+        found["rfm"] = _logistic(_logs(known, rfm), known.churned, _logs(held_out, rfm))
     return found
 
 
@@ -115,16 +117,16 @@ def _logs(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     return np.column_stack([np.log1p(np.maximum(np.nan_to_num(x), 0.0)), np.isnan(x)])
 
 
-def _logistic(known: Floats, churned: NDArray[np.bool_], asked: Floats) -> Floats:
+def _logistic(known: Floats, churned: NDArray[np.bool_], held_out: Floats) -> Floats:
     """Logistic regression on standardised columns; the base rate where all outcomes are alike."""
     from sklearn.linear_model import LogisticRegression
 
     varying = known.std(axis=0) > 0
     if churned.all() or not churned.any() or not varying.any():
-        return np.full(len(asked), _rate(churned))
+        return np.full(len(held_out), _rate(churned))
     centre, spread = known[:, varying].mean(axis=0), known[:, varying].std(axis=0)
     model = LogisticRegression(max_iter=1000).fit((known[:, varying] - centre) / spread, churned)
-    probability: Floats = model.predict_proba((asked[:, varying] - centre) / spread)[:, 1]
+    probability: Floats = model.predict_proba((held_out[:, varying] - centre) / spread)[:, 1]
     return probability
 
 

@@ -1,7 +1,7 @@
 """Fitting and choosing the calibration of churn probabilities.
 
 Logistic and beta maps are fitted on as-of dates later than those the model learned from, and keep its level.
-The season moves the constant alone, by as much as the dates one year before the one asked about lay above or
+The season moves the constant alone, by as much as the dates one year before the target date lay above or
 below the predictions for them: the same features tell who leaves in spring and who leaves before Christmas,
 but not how many.
 """
@@ -72,9 +72,9 @@ def fit_season(shape: Calibration, probability: Floats, churned: Flags) -> Calib
     return _levelled(shape, _shift(shape.margin(probability), float(churned.sum()), PULL))
 
 
-def fit_level(shape: Calibration, probability: Floats, wanted: Floats) -> Calibration:
-    """The shape with the level of another model of these rows, which said `wanted` of them."""
-    return _levelled(shape, _shift(shape.margin(probability), float(wanted.sum())))
+def fit_level(shape: Calibration, probability: Floats, other: Floats) -> Calibration:
+    """The shape with the level of another model of these rows, whose predictions are `other`."""
+    return _levelled(shape, _shift(shape.margin(probability), float(other.sum())))
 
 
 def _levelled(shape: Calibration, shift: float) -> Calibration:
@@ -82,7 +82,7 @@ def _levelled(shape: Calibration, shift: float) -> Calibration:
 
 
 def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
-    """What to add to the log-odds so that as many are said to leave."""
+    """What to add to the log-odds so that the probabilities sum to `left`."""
     from scipy.optimize import brentq
     from scipy.special import expit
 
@@ -91,20 +91,20 @@ def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationTrial:
-    """What one way to calibrate said of dates later than it was fitted on, beside what happened."""
+    """Log losses of calibration methods on dates later than those they were fitted on."""
 
     losses: Mapping[str, Floats]
-    """float64[n] each: log loss of every row; NaN where the method has nothing to say."""
+    """float64[n] each: log loss of every row; NaN where the method gives no probability."""
     customers: NDArray[np.int64]
     """int64[n]: rows of one customer are not independent."""
 
 
 def calibration_trial(
-    said: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]
+    predictions: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]
 ) -> CalibrationTrial:
     """The log loss of each method's probabilities."""
     return CalibrationTrial(
-        {method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in said.items()}, customers
+        {method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in predictions.items()}, customers
     )
 
 
@@ -136,9 +136,9 @@ def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
     for one in trials:
         if method in one.losses and than in one.losses:
             gain = one.losses[than] - one.losses[method]
-            told = ~np.isnan(gain)
-            gain = gain[told]
-            each = np.bincount(np.unique(one.customers[told], return_inverse=True)[1], gain)
+            comparable = ~np.isnan(gain)
+            gain = gain[comparable]
+            each = np.bincount(np.unique(one.customers[comparable], return_inverse=True)[1], gain)
             gains.append(float(gain.sum()))
             error += float((each**2).sum())
     return bool(gains) and min(gains) > 0.0 and sum(gains) > SURE * np.sqrt(error)

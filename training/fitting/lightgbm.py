@@ -91,7 +91,7 @@ def fit_churn(
 
     With `as_of` each row begins from the level of its own date: that more leave after one date than after
     another is no customer's doing, and trees that could tell dates apart (by how long a young record can
-    know anybody, for one) would learn it of the customers. What is said is at the level of all rows together.
+    know anybody, for one) would learn it of the customers. Predictions are at the level of all rows together.
     """
     left = churned.astype(np.float64)
     if as_of is None:

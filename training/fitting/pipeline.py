@@ -1,4 +1,4 @@
-"""How models are fitted from rows, and what they say of rows whose outcome they have not seen."""
+"""How models are fitted from rows, and what they predict for rows whose outcome they have not seen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TrainingPipeline:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
         few = thinned(known)
         model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
-        return lambda asked: model.predict(asked.matrix, num_threads=self.settings.threads)
+        return lambda held_out: model.predict(held_out.matrix, num_threads=self.settings.threads)
 
     def fit_value(self, known: LabelledRows, power: float) -> Booster | None:
         """The value model of those who stayed; none where they spent nothing."""
@@ -76,7 +76,7 @@ class TrainingPipeline:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutPredictions:
-    """What was said about rows before their outcome was known."""
+    """Predictions of churn, tier and value for rows that the models did not learn from."""
 
     rows: LabelledRows
     churn: Floats
@@ -88,7 +88,7 @@ class HeldOutPredictions:
     """float64[n, tiers]: how often customers of the same tier were in each tier one period later."""
 
     def where(self, chosen: NDArray[np.bool_]) -> HeldOutPredictions:
-        """What was said about these rows alone."""
+        """The predictions for these rows alone."""
         return HeldOutPredictions(
             self.rows.where(chosen),
             self.churn[chosen],
@@ -100,34 +100,34 @@ class HeldOutPredictions:
 
 
 def predict_held_out(
-    recipe: TrainingPipeline, known: LabelledRows, asked: LabelledRows
+    pipeline: TrainingPipeline, known: LabelledRows, held_out: LabelledRows
 ) -> HeldOutPredictions:
-    """What models of the known rows say about the rows asked."""
-    models = recipe.fit(known)
-    threads = recipe.settings.threads
-    said = {
-        name: Booster(model_str=text).predict(asked.matrix, num_threads=threads)
+    """The predictions of models fitted on the known rows for the held-out rows."""
+    models = pipeline.fit(known)
+    threads = pipeline.settings.threads
+    predictions = {
+        name: Booster(model_str=text).predict(held_out.matrix, num_threads=threads)
         for name, text in (("churn", models.churn), ("tier", models.tier), ("value", models.value))
         if text is not None
     }
-    moves = np.ones((len(recipe.tiers.names),) * 2)
-    np.add.at(moves, (recipe.tier_now(known), recipe.tier_next(known)), 1.0)
+    moves = np.ones((len(pipeline.tiers.names),) * 2)
+    np.add.at(moves, (pipeline.tier_now(known), pipeline.tier_next(known)), 1.0)
     moves /= moves.sum(axis=1, keepdims=True)
     return HeldOutPredictions(
-        rows=asked,
-        churn=said["churn"],
-        tier=said["tier"],
-        value=said.get("value"),
-        rivals=baselines(known, asked, recipe.catalog, recipe.churn),
-        tier_unchanged=moves[recipe.tier_now(asked)],
+        rows=held_out,
+        churn=predictions["churn"],
+        tier=predictions["tier"],
+        value=predictions.get("value"),
+        rivals=baselines(known, held_out, pipeline.catalog, pipeline.churn),
+        tier_unchanged=moves[pipeline.tier_now(held_out)],
     )
 
 
-def cross_fit_predictions(recipe: TrainingPipeline, rows: LabelledRows) -> HeldOutPredictions:
-    """What models of the other folds' customers say about each fold."""
+def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> HeldOutPredictions:
+    """Cross-fitted predictions: each fold of customers is predicted by models of the other folds."""
     fold = shuffled_by_customer(rows.hashes) % np.uint64(FOLDS)
     parts = [
-        predict_held_out(recipe, rows.where(fold != one), rows.where(fold == one)) for one in range(FOLDS)
+        predict_held_out(pipeline, rows.where(fold != one), rows.where(fold == one)) for one in range(FOLDS)
     ]
     back = np.argsort(np.concatenate([np.flatnonzero(fold == one) for one in range(FOLDS)]), kind="stable")
     values = [part.value for part in parts]
@@ -151,17 +151,19 @@ def thinned(rows: LabelledRows) -> LabelledRows:
     return rows if step <= 1 else rows.on(np.unique(rows.as_of)[::-1][::step].tolist())
 
 
-def best_value_power(recipe: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
+def best_value_power(pipeline: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
     """The Tweedie power whose amounts are nearest to those of the calibration dates, once totals agree."""
     later, known = middle.where(~middle.churned), thinned(known)
     misses = {}
     # A third of the trees, in steps three times as large, tells the powers apart.
-    settings = replace(recipe.settings, trees=recipe.settings.trees // 3, rate=3 * recipe.settings.rate)
-    quick = replace(recipe, settings=settings)
+    settings = replace(pipeline.settings, trees=pipeline.settings.trees // 3, rate=3 * pipeline.settings.rate)
+    quick = replace(pipeline, settings=settings)
     for power in VALUE_POWERS:
         model = quick.fit_value(known, power)
         if model is None or not (later.value > 0).any():
-            return recipe.value_power
-        said = model.predict(later.matrix, num_threads=recipe.settings.threads)
-        misses[power] = float(np.abs(said * (later.value.sum() / said.sum()) - later.value).mean())
+            return pipeline.value_power
+        predictions = model.predict(later.matrix, num_threads=pipeline.settings.threads)
+        misses[power] = float(
+            np.abs(predictions * (later.value.sum() / predictions.sum()) - later.value).mean()
+        )
     return min(misses, key=lambda power: misses[power])

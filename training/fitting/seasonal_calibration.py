@@ -1,4 +1,4 @@
-"""What each way to calibrate says of dates to come, from the latest dates or from those a year before.
+"""Seasonal calibration: the level of the probabilities from the latest dates, or from those a year before.
 
 A model cannot know the season: it sees customers, not the calendar. So how far it lay off one year before is
 seen even on dates that taught it, and only that is taken from there.
@@ -29,7 +29,7 @@ from training.labels.settings import Churn
 Floats = NDArray[np.float64]
 
 Fit = Callable[[LabelledRows], Callable[[LabelledRows], Floats]]
-"""Fits a churn model; what it says of other rows."""
+"""Fits a churn model; returns its predictions for other rows."""
 
 FEWEST_DATES = 2
 """As-of dates that teach the model of an earlier trial."""
@@ -37,7 +37,7 @@ FEWEST_DATES = 2
 
 @dataclass(frozen=True, eq=False)
 class DatedPredictions:
-    """What one model said of rows; calibrations are fitted on some of its dates and judged on others."""
+    """One model's churn probabilities of rows; calibrations are fitted on some dates and tested on others."""
 
     rows: LabelledRows
     churn: Floats
@@ -48,33 +48,37 @@ class DatedPredictions:
 
 
 def by_each(
-    said: DatedPredictions, latest: Sequence[int], judged: Sequence[int], churn: Churn
+    predictions: DatedPredictions, latest: Sequence[int], judged: Sequence[int], churn: Churn
 ) -> dict[str, Floats]:
     """float64[n] for rows of the judged dates: each shape at the model's own level, and the season's level.
 
-    The season is there only where a year before is among `said`; dates without one are NaN.
+    The season is there only where a year before is among `predictions`; dates without one are NaN.
     """
-    before, asked = said.on(latest), said.on(judged)
-    found = {shape: fit_shape(shape, before.churn, before.rows.churned)(asked.churn) for shape in SHAPES}
-    season = by_the_season(said, judged, churn, Calibration())
+    before, target = predictions.on(latest), predictions.on(judged)
+    found = {shape: fit_shape(shape, before.churn, before.rows.churned)(target.churn) for shape in SHAPES}
+    season = by_the_season(predictions, judged, churn, Calibration())
     return found | ({} if np.isnan(season).all() else {SEASON: season})
 
 
-def by_the_season(said: DatedPredictions, judged: Sequence[int], churn: Churn, shape: Calibration) -> Floats:
+def by_the_season(
+    predictions: DatedPredictions, judged: Sequence[int], churn: Churn, shape: Calibration
+) -> Floats:
     """float64[n]: each judged date at the level of its own year before; NaN where there is none."""
-    asked = said.on(judged)
-    season = np.full(len(asked.rows), np.nan)
+    target = predictions.on(judged)
+    season = np.full(len(target.rows), np.nan)
     for date in judged:
-        levelled = season_at(said, date, churn, shape)
+        levelled = season_at(predictions, date, churn, shape)
         if levelled is not None:
-            mine = asked.rows.as_of == date
-            season[mine] = levelled(asked.churn[mine])
+            mine = target.rows.as_of == date
+            season[mine] = levelled(target.churn[mine])
     return season
 
 
-def season_at(said: DatedPredictions, asked: int, churn: Churn, shape: Calibration) -> Calibration | None:
+def season_at(
+    predictions: DatedPredictions, target: int, churn: Churn, shape: Calibration
+) -> Calibration | None:
     """The map for a date, where the rows hold dates one year before it."""
-    before = said.on(a_year_before(asked, np.unique(said.rows.as_of), churn))
+    before = predictions.on(a_year_before(target, np.unique(predictions.rows.as_of), churn))
     return fit_season(shape, before.churn, before.rows.churned) if len(before.rows) else None
 
 
@@ -94,17 +98,19 @@ def earlier_trial(
     known = rows.on(taught)
     if known.churned.all() or not known.churned.any():
         return None
-    asked = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
-    said = DatedPredictions(asked, fit(known)(asked))
-    judged = said.on(dates.calibrate).rows
-    return calibration_trial(by_each(said, latest, dates.calibrate, churn), judged.churned, judged.keys)
+    target = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
+    predictions = DatedPredictions(target, fit(known)(target))
+    judged = predictions.on(dates.calibrate).rows
+    return calibration_trial(
+        by_each(predictions, latest, dates.calibrate, churn), judged.churned, judged.keys
+    )
 
 
-def years_before(asked: Sequence[int], dates: TemporalSplits, churn: Churn) -> set[int]:
+def years_before(target: Sequence[int], dates: TemporalSplits, churn: Churn) -> set[int]:
     """Every date with a label that lies one year before one of these."""
-    return {before for date in asked for before in a_year_before(date, dates.every, churn)}
+    return {before for date in target for before in a_year_before(date, dates.every, churn)}
 
 
 def dated_predictions(model: str, rows: LabelledRows, threads: int) -> DatedPredictions:
-    """What this LightGBM text says of rows."""
+    """The predictions of a LightGBM text for rows."""
     return DatedPredictions(rows, Booster(model_str=model).predict(rows.matrix, num_threads=threads))

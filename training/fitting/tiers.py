@@ -21,9 +21,9 @@ def tier_scale(settings: TierSettings, snapshot: Snapshot, catalog: Catalog, chu
     parts = []
     for side, columns in index_sides(catalog, churn):
         raw = _raw(columns, snapshot.matrix, snapshot.columns)
-        said = raw[~np.isnan(raw)] if side == "recency" else raw[raw > 0]
-        if len(said) and len(np.unique(raw[~np.isnan(raw)])) > 1:
-            parts.append(_part(side, columns, raw[~np.isnan(raw)], len(said) / len(raw)))
+        known = raw[~np.isnan(raw)] if side == "recency" else raw[raw > 0]
+        if len(known) and len(np.unique(raw[~np.isnan(raw)])) > 1:
+            parts.append(_part(side, columns, raw[~np.isnan(raw)], len(known) / len(raw)))
     if not parts:
         raise ModelError(
             "cannot place customers in tiers: all of the cohort behave alike, or nothing they did is known. "

@@ -20,7 +20,7 @@ from training.labels.settings import Churn
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Facts from the horizon, one per customer and as-of date asked for."""
+    """Labels: one per pair of customer and as-of date."""
 
     churned: NDArray[np.bool_]
     value: NDArray[np.float64]

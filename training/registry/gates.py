@@ -86,10 +86,10 @@ def decide_promotion(
     warnings = (*(rest if first else ()), *_ahead(bundle), *_slow(fast), *_concerns(evidence, champion))
     return GateDecision(
         not refusals,
-        tuple(said.english for said in refusals),
-        tuple(said.english for said in warnings),
+        tuple(message.english for message in refusals),
+        tuple(message.english for message in warnings),
         figures,
-        tuple(said.japanese for said in (*refusals, *warnings)),
+        tuple(message.japanese for message in (*refusals, *warnings)),
     )
 
 

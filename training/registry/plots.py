@@ -35,7 +35,7 @@ POINTS = 400
 
 
 def drawn(bundle: Bundle, evidence: Evaluation) -> dict[str, Figure]:
-    """Every figure of a run, by the name it is kept under."""
+    """Every figure of a run, by its name in MLflow."""
     rows = evidence.rows
     sample = evidence.sample
     contributions = bundle.contributions(sample)
@@ -50,7 +50,7 @@ def drawn(bundle: Bundle, evidence: Evaluation) -> dict[str, Figure]:
 
 
 def reliability(probability: Floats, churned: Flags, customers: NDArray[np.int64]) -> Figure:
-    """What was said against what happened, in bins of equally many rows, with 95 % intervals.
+    """Mean prediction against the share that left, in bins of equally many rows, with 95 % intervals.
 
     The intervals resample customers, not rows: one customer may stand in several as-of dates.
     """
@@ -59,17 +59,17 @@ def reliability(probability: Floats, churned: Flags, customers: NDArray[np.int64
     size = len(cuts) + 1
     count = np.bincount(bins, minlength=size)
     full = count > 0
-    said = np.bincount(bins, probability, minlength=size)[full] / count[full]
+    predicted = np.bincount(bins, probability, minlength=size)[full] / count[full]
     happened = np.bincount(bins, churned, minlength=size)[full] / count[full]
     low, high = _bin_intervals(bins, churned, customers, size)
 
     figure = Figure(figsize=(7.2, 7.2), layout="constrained")
     top, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    reach = min(1.0, 1.1 * float(max(said.max(), np.nanmax(high[full]), 0.02)))
+    reach = min(1.0, 1.1 * float(max(predicted.max(), np.nanmax(high[full]), 0.02)))
     top.plot([0, reach], [0, reach], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="exactly right", zorder=1)
     errors = np.clip([happened - low[full], high[full] - happened], 0, None)
     top.errorbar(
-        said,
+        predicted,
         happened,
         yerr=errors,
         fmt="o",

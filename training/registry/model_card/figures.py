@@ -65,11 +65,11 @@ class Writer:
 
     def interval(self, name: str, decimals: int, prefix: str = "") -> str:
         """0.812 (0.790–0.833); a dash where it was not measured."""
-        return self.said_with(prefix + name, lambda value: f"{value:.{decimals}f}")
+        return self.with_interval(prefix + name, lambda value: f"{value:.{decimals}f}")
 
     def share(self, name: str) -> str:
         """81% (79%–83%)."""
-        return self.said_with(name, lambda value: f"{value:.0%}")
+        return self.with_interval(name, lambda value: f"{value:.0%}")
 
     def lead(self, before: str, after: str) -> str:
         """The ends of the lead time's interval in words."""
@@ -78,12 +78,12 @@ class Writer:
         low, high = (f"{abs(end):.1f}{days}{before if end >= 0 else after}" for end in ends)
         return f"{low} – {high}"
 
-    def said_with(self, name: str, said: Callable[[float], str]) -> str:
+    def with_interval(self, name: str, shown: Callable[[float], str]) -> str:
         value = self.figures.get(name)
         if value is None:
             return "–"
         low, high = (self.figures.get(f"{name}_{end}") for end in ("low", "high"))
-        return said(value) if low is None or high is None else f"{said(value)} ({said(low)}–{said(high)})"
+        return shown(value) if low is None or high is None else f"{shown(value)} ({shown(low)}–{shown(high)})"
 
     def quality(self, place: Literal[0, 1], heads: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """Metrics down, the model and the measured baselines across."""
@@ -112,13 +112,15 @@ class Writer:
         )
 
     def tiers(self, heads: tuple[str, str, str]) -> tuple[tuple[tuple[str, ...], ...], tuple[Chart, ...]]:
-        """What was said and what happened, tier by tier: as a table and as a chart."""
+        """The mean prediction and the share that left, tier by tier: as a table and as a chart."""
         rows, drawn = [heads], []
         for at, name in enumerate(self.tier_names()):
-            said, happened = f"reliability/tier_{at}/said", f"reliability/tier_{at}/happened"
-            if said in self.figures and happened in self.figures:
-                rows.append((name, f"{self.figures[said]:.1%}", self.said_with(happened, "{:.1%}".format)))
-                drawn.append((name, (self.mark(happened), Mark(self.figures[said], full=False))))
+            shown, happened = f"reliability/tier_{at}/said", f"reliability/tier_{at}/happened"
+            if shown in self.figures and happened in self.figures:
+                rows.append(
+                    (name, f"{self.figures[shown]:.1%}", self.with_interval(happened, "{:.1%}".format))
+                )
+                drawn.append((name, (self.mark(happened), Mark(self.figures[shown], full=False))))
         if not drawn:
             return (), ()
         return tuple(rows), (Chart(heads[0], tuple(drawn), (heads[1], heads[2]), percent=True),)

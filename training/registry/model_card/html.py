@@ -13,7 +13,7 @@ WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 640, 190, 24, 26, 8, 26
 
 @dataclass(frozen=True)
 class Mark:
-    """One value with its interval; hollow for what was said, full for what happened."""
+    """One value with its interval; hollow for a prediction, full for an outcome."""
 
     value: float
     low: float | None = None
@@ -81,7 +81,7 @@ def _svg(chart: Chart) -> Iterator[str]:
     def x(value: float) -> float:
         return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    def said(value: float) -> str:
+    def tick(value: float) -> str:
         return f"{value:.0%}" if chart.percent else f"{value:.3g}"
 
     yield f"<figcaption>{escape(chart.title)}"
@@ -93,7 +93,7 @@ def _svg(chart: Chart) -> Iterator[str]:
     for value in (step * count for count in range(math.ceil(low / step), math.floor(high / step) + 1)):
         at = f"{x(value):.1f}"
         yield f'<line class="grid" x1="{at}" x2="{at}" y1="{TOP}" y2="{height - BOTTOM}"/>'
-        yield f'<text class="tick" x="{at}" y="{height - 8}">{said(value)}</text>'
+        yield f'<text class="tick" x="{at}" y="{height - 8}">{tick(value)}</text>'
     for place, (label, row) in enumerate(chart.rows):
         y = TOP + ROW * place + ROW / 2
         strong = ' class="strong"' if place == 0 and chart.legend is None else ""
