@@ -1,7 +1,7 @@
 """The one tree of errors a user can meet; each class carries its exit code and HTTP status.
 
     KizunaError
-    ├── UsageError           exit 2, HTTP 422   the call's words are off
+    ├── UsageError           exit 2, HTTP 422   arguments and options
     ├── ConfigurationError   exit 3, HTTP 500   kizuna.toml
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
@@ -20,7 +20,7 @@
         ├── TooSlow                  HTTP 503
         └── Unavailable              HTTP 503
 
-A message says what was asked, what is wrong and what to do, in one or two sentences.
+A message names the request, what is wrong and what to do, in one or two sentences.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class KizunaError(Exception):
 
 
 class UsageError(KizunaError):
-    """The call's words are off."""
+    """An argument or option cannot be used."""
 
     exit_code = 2
     status = 422
@@ -50,14 +50,14 @@ class UsageError(KizunaError):
 
 
 class ConfigurationError(KizunaError):
-    """`kizuna.toml` is missing, or says something that cannot be."""
+    """`kizuna.toml` is missing or wrong."""
 
     exit_code = 3
     code = "bad_configuration"
 
 
 class DataError(KizunaError):
-    """The events, or what they were asked for, do not fit."""
+    """The events are wrong, or do not suffice for the request."""
 
     exit_code = 4
     status = 422
@@ -65,7 +65,7 @@ class DataError(KizunaError):
 
 
 class UnknownCustomer(DataError):
-    """A customer was asked for of whom nothing is kept; with `as_of`, nothing in the scores of that date."""
+    """A customer without any data; with `as_of`, without a score of that date."""
 
     status = 404
     code = "unknown_customer"
@@ -82,7 +82,7 @@ class UnknownCustomer(DataError):
 
 
 class HorizonNotCovered(DataError):
-    """A label was asked for whose future the data does not reach."""
+    """A label whose horizon ends after the data does."""
 
     code = "horizon_not_covered"
 
@@ -127,7 +127,7 @@ class ModelFilesMissing(ModelError):
 
 
 class Forbidden(KizunaError):
-    """Somebody asked for what their role or the scopes of their key do not allow."""
+    """An action that the role or the scopes of the key do not allow."""
 
     exit_code = 2
     status = 403

@@ -1,4 +1,4 @@
-"""How events are kept: a Delta table in buckets of the customer key, each a few sorted runs.
+"""The event store: a Delta table in buckets of the customer key, each a few sorted runs.
 
 Three tables lie in the state folder: events, customers, quarantine. One process writes at a time and
 commits customers, then quarantine, then events; the first two are harmless without the third, so a
@@ -88,7 +88,7 @@ class EventStore:
         """Read every source into the store, or, when one cannot be read, none.
 
         `folder` is where relative paths in the queries start, `timeline` the zone of timestamps
-        without one, `now` the instant after which nothing can have happened. `progress` is told what
+        without one, `now` the instant after which nothing can have happened. `progress` is called with what
         is being done and the share that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
@@ -112,8 +112,8 @@ class EventStore:
                         taken: Future[None] | None = None
                         for batch in feed:
                             if progress:
-                                said = f"reading {source.name}: {tally.rows:,} rows"
-                                progress(said, 0.5 * number / len(every))
+                                step = f"reading {source.name}: {tally.rows:,} rows"
+                                progress(step, 0.5 * number / len(every))
                             rows, left_out = erased.without(batch, arrivals.customers)
                             tally.erased += left_out
                             good, refused = validate_rows(rows, clock, now, tally)
@@ -132,7 +132,7 @@ class EventStore:
                 return self._bring_in(run, arrivals, refusals, tallies, marks, now, progress)
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
-        """Keep events that came some other way than through a source's query."""
+        """Add events that did not come through a source's query."""
         with self._writing(None) as run:
             marks = self._events.record().get("watermarks", {})
             erased = SuppressionList(self.folder)
@@ -210,16 +210,16 @@ class EventStore:
 
     def newest(self) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count."""
-        return max(self._said("newest", self._snapshot()), default=None)
+        return max(self._facts_of("newest", self._snapshot()), default=None)
 
     def oldest(self) -> int | None:
         """The instant of the oldest engagement event."""
-        return min(self._said("oldest", self._snapshot()), default=None)
+        return min(self._facts_of("oldest", self._snapshot()), default=None)
 
     @property
     def version(self) -> str:
         """The data version: 16 hexadecimal digits that change exactly when the content does."""
-        return f"{sum(self._said('digest', self._version_read())) % 2**64:016x}"
+        return f"{sum(self._facts_of('digest', self._version_read())) % 2**64:016x}"
 
     @property
     def events(self) -> int:
@@ -247,7 +247,7 @@ class EventStore:
             )
 
     def readmit(self, customer_id: str) -> None:
-        """Let rows of an erased customer in again; raises `UsageError` where none are kept out."""
+        """Let rows of an erased customer in again; raises `UsageError` where none are."""
         with self._writing(None):
             if not SuppressionList(self.folder).discard(customer_id):
                 wrong = f"cannot readmit customer '{customer_id}': they are not among the erased."
@@ -338,8 +338,9 @@ class EventStore:
             raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
         return snapshot
 
-    def _said(self, fact: str, snapshot: TableVersion) -> list[int]:
-        return [int(said) for file in snapshot.files if (said := self._fact(file, fact))]
+    def _facts_of(self, fact: str, snapshot: TableVersion) -> list[int]:
+        """A fact from the metadata of each file that has it."""
+        return [int(value) for file in snapshot.files if (value := self._fact(file, fact))]
 
     def _fact(self, file: File, fact: str) -> str:
         if file.path not in self._facts:

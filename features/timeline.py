@@ -1,4 +1,4 @@
-"""What is past and what is future: instants, day boundaries, windows and horizons.
+"""Instants, as-of dates, windows, horizons and local days: what is past and what is future.
 
 An instant is an int64 count of microseconds since 1970-01-01 UTC. A day in a window, a horizon or a
 lead is 86,400 seconds; only active days and clock features use the project's calendar. No other

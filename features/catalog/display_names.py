@@ -1,4 +1,4 @@
-"""How streams are called in English and in Japanese: the words that feature meanings are made of."""
+"""Display names of streams in English and Japanese, from which the meanings of features are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project says about its features in `kizuna.toml`: windows, and entries added and dropped."""
+"""The settings `[features]` of `kizuna.toml`: windows, and features added and dropped."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range
 ALONE = (_SINCE_LAST, _SINCE_FIRST)
 """Operations on tiles that are not computed for four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
-LANES_DIGEST = "839414631b684b80"
+LANES_DIGEST = "0f460e051bfc4913"
 """First digits of the SHA-256 of `features/engine/simd.py`; writing them here compiles this file anew."""
 LANES = 5
 """Numbers that describe where four windows of an operation go: see `CatalogArrays.lanes`."""

@@ -1,9 +1,12 @@
-"""Four numbers at a time, for compiled code: what one instruction of the processor adds, loads and stores.
+"""SIMD in compiled code: vectors of four float64 that one instruction adds, loads or stores.
 
-The compiler does not find such groups by itself where a row has seven windows of each thing: too few for
-its own loops over vectors. Each lane is computed as a single number would be, with the same bits, and where
-a processor has shorter vectors the compiler takes two of them. The compiler's cache does not look at this
-file: `kernel.LANES_DIGEST` changes with it, and so the file that it looks at.
+Inputs and outputs: `Four`, a type of compiled code, and arrays float64[n].
+Invariant: each lane has the bits that a single number would have; where a processor has shorter vectors, the
+compiler uses two of them.
+Plain version: NumPy on arrays of four; `tests/features/engine/test_simd.py` compares them.
+Read on only to change the speed. The compiler does not vectorise by itself where a row has seven windows of
+each metric: its own vector loops begin at sixteen. numba's cache does not look at this file for changes, so
+its digest is written into the file that it looks at (`kernel.LANES_DIGEST`).
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, place: Any
 
 @intrinsic
 def four(_, number):  # type: ignore[no-untyped-def]
-    """One number in all lanes."""
+    """One number in all four lanes."""
 
     def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
         alone = builder.insert_element(ir.Constant(_NUMBERS, ir.Undefined), arguments[0], ir.IntType(32)(0))
@@ -169,7 +172,7 @@ def both_ways(_, number):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def minimum4(_, one, other):  # type: ignore[no-untyped-def]
-    """In each lane `one` where it is less, else `other`: also where either is no number."""
+    """In each lane `one` where it is less, else `other`; `other` too where either is NaN."""
 
     def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
         return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
@@ -190,7 +193,7 @@ def select_positive4(_, tested, then, otherwise):  # type: ignore[no-untyped-def
 
 
 def _operator(function: Any, instruction: str) -> None:
-    """Lets an operator of the language take fours."""
+    """Defines a Python operator for `Four`."""
     operands = 1 if function is operator.neg else 2
 
     @infer_global(function)

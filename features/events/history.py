@@ -1,4 +1,4 @@
-"""A history: what happened to each customer, as sorted arrays that the kernel walks."""
+"""A history: the events of each customer as sorted arrays, from which features are computed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class History:
 
     The events of the customer `keys[c]` are the rows `offsets[c]` to `offsets[c + 1]`. Codes count
     into the tuple of names beside them, in no particular order, and mean something in this history
-    only. A column that nobody asked for is empty (length 0).
+    only. A column that was not requested is empty (length 0).
     """
 
     keys: NDArray[np.int64]
@@ -46,7 +46,7 @@ class History:
     place_names: tuple[str, ...] = ()
     detail_names: tuple[str, ...] = ()
     event_ids: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
-    """Text ids, only where asked for (explanations name the events behind a change)."""
+    """Text ids, only where requested (explanations name the events behind a change)."""
 
     @property
     def customers(self) -> int:

@@ -256,7 +256,7 @@ def _flags(values: pa.Array, null: bool) -> NDArray[np.bool_]:
 def _instants(
     values: pa.Array, name: str, timeline: Timeline, source: str
 ) -> tuple[Instants, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Instants (0 where there is none), where nothing was said, and where the text cannot be read."""
+    """Instants (0 where there is none), where the text is absent, and where it cannot be read."""
     rows, kind = len(values), values.type
     absent = _flags(pc.is_null(values), null=False)
     unreadable = np.zeros(rows, dtype=bool)

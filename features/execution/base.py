@@ -21,13 +21,13 @@ Progress = Callable[[str, float], None]
 
 
 class Accumulator(Protocol):
-    """What is gathered from histories."""
+    """A result computed from the histories of all partitions: add one partition, merge two results."""
 
     def add(self, history: History) -> None:
         """Take in the history of one partition; it may hold no customers."""
 
     def merge(self, other: Self, /) -> None:
-        """Take in what another one gathered, from partitions that come after one's own."""
+        """Merges another result, of partitions that come after one's own."""
 
 
 Gathered = TypeVar("Gathered", bound=Accumulator)
@@ -35,7 +35,7 @@ Gathered = TypeVar("Gathered", bound=Accumulator)
 
 @dataclass(frozen=True)
 class Scan:
-    """What is read of each partition."""
+    """What to read of each partition."""
 
     until: int | None = None
     """Events at or after this instant do not exist."""
@@ -44,7 +44,7 @@ class Scan:
 
 
 class Engine(Protocol):
-    """Where partitions are worked on."""
+    """Where partitions are processed: an engine."""
 
     def partitions(
         self, store: EventStore, scan: Scan, buckets: Sequence[int], new: Callable[[], Gathered]

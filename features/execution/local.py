@@ -1,4 +1,4 @@
-"""Partitions worked on in this process: one after the other, or by threads."""
+"""The local engine: partitions processed in this process, one after the other or by threads."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def map_partitions(
     progress: Progress | None = None,
     engine: Engine = HERE,
 ) -> Gathered:
-    """What an accumulator gathers from every bucket of one version of the store, merged in bucket order.
+    """Maps an accumulator over every bucket of one version of the store; merges in bucket order.
 
-    `accumulator` makes an empty one. `progress` is told the name of the step and the share that is done,
+    `accumulator` makes an empty one. `progress` gets the name of the step and the share that is done,
     before the first bucket and after each.
     """
     store = store.pinned()

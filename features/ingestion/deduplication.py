@@ -1,4 +1,4 @@
-"""Which of several rows with one event id counts, and what became of each that arrived."""
+"""Deduplication and correction: which of several rows with one event id counts, and the fate of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventIdClaims:
-    """Rows that lay claim to event ids, with the fingerprints of the ids and of what they say."""
+    """Rows that claim event ids, with the fingerprints of the ids and of the rows' contents."""
 
     rows: RunRows
     ids: tuple[Words, Words]
@@ -40,7 +40,7 @@ class EventIdClaims:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeduplicationResult:
-    """Which rows stay, the fates of those that arrived, and for the refused, the row that was first."""
+    """Which rows stay, the fate of each row that arrived, and for a refused one the row that was first."""
 
     stored_stay: Flags
     arrived_stay: Flags

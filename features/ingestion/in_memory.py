@@ -1,6 +1,6 @@
-"""Events that were sent rather than stored, as the history the store would have of them.
+"""In-memory ingest of a request's events: the history that the store would have of them.
 
-Ids, corrections and order are the store's own, so that a row computed from what was sent is, bit for bit,
+Ids, corrections and order are the store's own, so that a row computed from the request is, bit for bit,
 the row of the same events in the store.
 """
 

@@ -1,4 +1,4 @@
-"""One ingest into the event table: bucket by bucket, what is new joins what is there."""
+"""Merges the staged rows of one ingest into the event table, bucket by bucket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass
 class TableChange:
-    """What an ingest does to the event table, and the fates of the rows that arrived."""
+    """The files an ingest adds to and removes from the event table, and the fates of its rows."""
 
     added: list[File] = field(default_factory=list)
     removed: list[File] = field(default_factory=list)
@@ -37,7 +37,7 @@ class TableChange:
 
 
 class Ingestion:
-    """Brings what arrived into the table of events; `plan` writes files, the caller commits them."""
+    """Merges staged rows into the event table; `plan` writes files, the caller commits them."""
 
     def __init__(self, lake: Lake, arrivals: StagingArea, run: str) -> None:
         self.lake, self.arrivals, self.run = lake, arrivals, run
@@ -47,7 +47,7 @@ class Ingestion:
         self.files = snapshot.by_bucket if snapshot else {}
         self.change = TableChange()
         self._lost: dict[str, NDArray[np.int64]] = {}
-        self._kept: dict[int, Flags] = {}
+        self._stays: dict[int, Flags] = {}
         self._contested = np.empty(0, np.uint64)
         self._unknown: set[str] = set()
         """Files that hold none of the event ids given in this ingest."""
@@ -119,9 +119,9 @@ class Ingestion:
         stay[sequence] = judgement.arrived_stay
         start = 0
         for bucket, at, count in origins:
-            kept = np.zeros(count, dtype=bool)
-            kept[at] = stay[start : start + len(at)]
-            self._kept[bucket] = kept
+            stays = np.zeros(count, dtype=bool)
+            stays[at] = stay[start : start + len(at)]
+            self._stays[bucket] = stays
             start += len(at)
 
     def _settle(self, bucket: int) -> None:
@@ -131,9 +131,9 @@ class Ingestion:
 
     def _newcomers(self, bucket: int, batch: StagedBatch) -> Flags:
         """Which rows that arrived go into the table."""
-        kept = self._kept.get(bucket, np.zeros(len(batch.rows), dtype=bool))
+        stays = self._stays.get(bucket, np.zeros(len(batch.rows), dtype=bool))
         mine = np.flatnonzero(~self._is_contested(batch.ids[0]))
-        arrived = _claims_of(batch).take(mine) if len(mine) < len(kept) else _claims_of(batch)
+        arrived = _claims_of(batch).take(mine) if len(mine) < len(stays) else _claims_of(batch)
         known = np.sort(arrived.ids[0])
         stored, places = [], []
         for file in self.files.get(bucket, ()):
@@ -152,8 +152,8 @@ class Ingestion:
         for name, at in places:
             self._lose(name, at[~judgement.stored_stay[start : start + len(at)]])
             start += len(at)
-        kept[mine] = judgement.arrived_stay
-        return kept
+        stays[mine] = judgement.arrived_stay
+        return stays
 
     def _may_know(self, file: File, batch: StagedBatch) -> bool:
         """Whether a file may hold an id of the batch; a derived id includes when the event occurred."""

@@ -1,4 +1,4 @@
-"""Rows that are no events, kept with their source and the reason."""
+"""The quarantine table: refused rows with their source and the reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class QuarantineWriter:
 def plan(
     lake: Lake, refusals: QuarantineWriter, customers: Customers, now: int, run: str
 ) -> tuple[list[File], list[File]]:
-    """The files that the quarantine gains and loses; a row that is there already is not kept twice."""
+    """The files that the quarantine gains and loses; a row that is there already is not added again."""
     if not refusals.close():
         return [], []
     snapshot = lake.snapshot()
@@ -86,7 +86,7 @@ def plan(
 
 
 def names(row: str, customer_id: str) -> bool:
-    """Whether a refused row says this customer's id in any of its fields."""
+    """Whether any field of a refused row holds this customer's id."""
     return any(str(value) == customer_id for value in json.loads(row).values())
 
 

@@ -18,4 +18,4 @@ class Receipt:
     without_customer: int
     """Of those quarantined, the ones that name no customer."""
     erased: int = 0
-    """Rows of customers who were erased, left out and not kept."""
+    """Rows of erased customers, left out."""

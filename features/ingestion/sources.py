@@ -1,4 +1,4 @@
-"""How outside tables become events: the SQL of a project's `kizuna.toml`.
+"""Sources: reads outside tables as events, by the SQL of a project's `kizuna.toml`.
 
 A query runs in embedded DuckDB, where relative paths start at the project folder, or, with
 `connection`, in the database that it names (an SQLAlchemy URL).

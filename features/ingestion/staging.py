@@ -1,4 +1,4 @@
-"""The events of one ingest on their way into the store: on disk, by bucket, in order of arrival."""
+"""The staging area of one ingest: its checked rows on disk, by bucket, in order of arrival."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class StagingArea:
 
 
 class StagedBatch:
-    """What arrived for one bucket: the rows, what they say (fingerprints) and when they came."""
+    """The staged rows of one bucket, the fingerprints of their contents and when they came."""
 
     def __init__(
         self, rows: RunRows, first: Words, second: Words, arrival: Rowset, nameless: NDArray[np.bool_]
@@ -150,7 +150,7 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
 def with_ids(rows: RunRows, first: Words, second: Words) -> tuple[RunRows, NDArray[np.bool_]]:
     """Rows in order of arrival with an id for each, and which came without one.
 
-    Such an id is derived from what the row says (its fingerprints) and its ordinal among its equals.
+    A missing id is derived from the row's content (its fingerprints) and its ordinal among its equals.
     """
     nameless: NDArray[np.bool_] = rows.ids.is_null().to_numpy(zero_copy_only=False)
     if not nameless.any():

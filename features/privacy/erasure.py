@@ -1,4 +1,4 @@
-"""Erasing a customer: every row, every older version, every log entry; and the proof."""
+"""Erasure of a customer from every row, older version and log entry of the store, with a receipt."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def erase(
     for file in snapshot.files if snapshot else ():
         rows = sorted_run.read(events.path(file), vocabulary)
         stay = rows.keys != key
-        kept, blanked = _blank(rows.take(stay), customer_id, vocabulary)
+        others, blanked = _blank(rows.take(stay), customer_id, vocabulary)
         if blanked or not stay.all():
             lost, mentions = lost + int((~stay).sum()), mentions + blanked
             removed.append(file)
-            if len(kept):
+            if len(others):
                 path = events.new_path(run, file.bucket)
-                place = sorted_run.order(kept.keys, kept.occurred, kept.ids)
+                place = sorted_run.order(others.keys, others.occurred, others.ids)
                 people_prints = customers.vocabulary.prints
-                sorted_run.write(events.folder / path, kept.take(place), vocabulary, people_prints)
-                added.append(events.written(path, len(kept), file.bucket))
+                sorted_run.write(events.folder / path, others.take(place), vocabulary, people_prints)
+                added.append(events.written(path, len(others), file.bucket))
     if snapshot is not None:
         events.commit(added, removed, record=events.record())
     if refused is not None:
@@ -120,19 +120,19 @@ def _without_refused(
 
 
 def _blank(rows: RunRows, customer_id: str, vocabulary: StringDictionary) -> tuple[RunRows, int]:
-    """Rows of others in which this customer's id is no longer said, and how many said it."""
+    """Rows of other customers with this customer's id blanked, and how many rows held it."""
     code = int(vocabulary.codes(pa.array([customer_id]))[0])
     columns = {name: getattr(rows, name) for name in ("channels", "places", "details")}
-    said = np.zeros(len(rows), dtype=bool)
+    mentions = np.zeros(len(rows), dtype=bool)
     if code >= 0:
         for name, codes in columns.items():
-            said |= codes == code
+            mentions |= codes == code
             columns[name] = np.where(codes == code, np.int32(-1), codes)
     ids, same = rows.ids, pc.equal(rows.ids, customer_id).to_numpy(zero_copy_only=False)
     if same.any():
         ids = pc.if_else(pa.array(same), as_ids(*of_texts(ids)), ids)
     arrays: dict[str, Any] = {name: getattr(rows, name) for name in rows.__slots__}
-    return RunRows(**{**arrays, **columns, "ids": ids}), int((said | same).sum())
+    return RunRows(**{**arrays, **columns, "ids": ids}), int((mentions | same).sum())
 
 
 def _inspect(lake: Lake, customer_id: str, key: int) -> Iterator[tuple[str, bool]]:

@@ -1,6 +1,6 @@
-"""Who was erased, so that nobody comes back unsaid with the next ingest: keyed hashes, no names.
+"""The suppression list of erased customers, which the next ingest leaves out: keyed hashes, no names.
 
-The file tells nobody's name, but who holds it and a list of names can tell which of them are in it. It
+The file holds no name, but whoever has it and a list of names can find out which of them were erased. It
 is as confidential as the store that it lies in.
 """
 
@@ -35,12 +35,12 @@ class SuppressionList:
         return self._hash(customer_id) in self._hashes
 
     def add(self, customer_id: str) -> None:
-        """From now on, rows of this customer stay out."""
+        """From now on, rows of this customer are left out."""
         self._hashes.add(self._hash(customer_id))
         self._save()
 
     def discard(self, customer_id: str) -> bool:
-        """Rows of this customer may come in again; says whether they had been kept out."""
+        """Rows of this customer may come in again; returns whether they were on the list."""
         known = customer_id in self
         if known:
             self._hashes.remove(self._hash(customer_id))
@@ -62,8 +62,8 @@ class SuppressionList:
         if not gone:
             return rows, 0
         stay = pc.invert(pc.is_in(texts, value_set=pa.array(gone, pa.string())))
-        kept = rows.filter(stay)
-        return kept, rows.num_rows - kept.num_rows
+        remaining = rows.filter(stay)
+        return remaining, rows.num_rows - remaining.num_rows
 
     def blank_suppressed_ids(self, events: pa.Table) -> pa.Table:
         """Checked events of others in which no erased customer's id is a channel, a place or a detail."""
@@ -71,8 +71,8 @@ class SuppressionList:
             column = events.column(name)
             gone = [text for text in column.unique().drop_null().to_pylist() if text in self]
             if gone:
-                said = pc.is_in(column, value_set=pa.array(gone, pa.string()))
-                blank = pc.if_else(said, pa.scalar(None, pa.string()), column)
+                mentions = pc.is_in(column, value_set=pa.array(gone, pa.string()))
+                blank = pc.if_else(mentions, pa.scalar(None, pa.string()), column)
                 events = events.set_column(
                     events.schema.get_field_index(name), events.schema.field(name), blank
                 )

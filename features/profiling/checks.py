@@ -1,7 +1,7 @@
-"""What about the data wants a look before anyone learns from it, in words of both languages.
+"""Data-quality checks before training, with findings in both languages.
 
-Each rule reads the inventory only and yields what it found with the figures behind it. A rule is silent
-where the data are as they should be; none of them stops anything.
+Each check reads the data profile only and yields findings with the figures behind them, or none where the
+data are as they should be. No check stops anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOWN = 5
 
 
 def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding, ...]:
-    """Everything that wants a look, what spoils most first."""
+    """All findings, the most harmful first."""
     found: list[CheckFinding] = []
     for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
@@ -49,7 +49,7 @@ def _date(place: int, inventory: DataProfile, timeline: Timeline) -> str:
 
 
 def _stray_dates(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
-    """A few events far from all others stretch the record, and make everyone look gone."""
+    """Outlying dates: a few events far from all others, which make every customer look lapsed."""
     days, total = inventory.days, inventory.events
     if total < FEW or len(days) < 20:
         return
@@ -109,7 +109,7 @@ def _gaps(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
 
 
 def _day_only(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFinding]:
-    """Times that are days in disguise: most at one minute of the day."""
+    """Timestamps without a time of day: most events at one minute of the day."""
     for side in inventory.sides:
         minute, share = _favourite(side)
         if share is None or side.indicator.origin == "company" or side.late > 0.9 * side.events:
@@ -129,16 +129,16 @@ def _day_only(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFind
 
 
 def _favourite(side: IndicatorProfile) -> tuple[int, float | None]:
-    """The minute of the day that has most events, and its share when that is no accident."""
+    """The minute of the day with most events, and its share of them if it is a clear peak, else None."""
     minute = int(side.minutes.argmax())
     others = int(np.delete(side.minutes, minute).max())
     share = float(side.minutes[minute] / side.events)
-    told = side.events >= FEW and share >= 0.2 and side.minutes[minute] >= 3 * others
-    return minute, share if told else None
+    is_peak = side.events >= FEW and share >= 0.2 and side.minutes[minute] >= 3 * others
+    return minute, share if is_peak else None
 
 
 def _wrong_zone(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
-    """People sleep; where the quiet hours are not at night, the clock is probably of another zone."""
+    """A wrong time zone: the quiet hours of the day are not at night."""
     hours = np.zeros(24)
     for side in inventory.sides:
         if side.indicator.origin == "customer":
@@ -177,7 +177,7 @@ def _quiet(hours: NDArray[np.float64]) -> float | None:
 
 
 def _one_instant(inventory: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
-    """Many customers at one instant: the moment of a migration, not of what they did."""
+    """Many customers at one instant: probably the moment of a migration, not of the events."""
     for side in inventory.sides:
         share = side.crowd / side.events
         if side.indicator.origin == "company" or side.events < FEW or share < 0.03 or side.customers < 10:

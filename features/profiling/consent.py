@@ -1,4 +1,4 @@
-"""Consent: what customers said about being contacted, and whether every value of it can be read."""
+"""Consent to be contacted: how many customers allow or refuse it, and which values cannot be read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ConsentProfile:
     unclear: tuple[tuple[str, int], ...]
     """Values that are neither a clear yes nor a clear no, and how many customers have each, most first."""
     others: tuple[str, ...]
-    """Other attributes of the store that are called as if they said whom to contact."""
+    """Other attributes of the store whose names suggest that they are about contact."""
 
 
 def profile_consent(

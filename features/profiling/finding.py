@@ -1,4 +1,4 @@
-"""A finding of `kizuna doctor`: one thing about the data that wants a look, in both languages."""
+"""A finding of `kizuna doctor`: something about the data to look at, in both languages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CheckFinding:
-    """One thing that wants a look."""
+    """A finding: what was noticed, in both languages, with its figures."""
 
     name: str
     english: str

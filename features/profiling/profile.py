@@ -1,4 +1,4 @@
-"""What the store holds: how much of which kind of event, when, at what times of day, and what was refused.
+"""The data profile of a store: events by kind, day and time of day, and refused rows.
 
 Everything is read once, bucket by bucket. Days and times of day are those of the project's calendar;
 what is known about a customer besides events (`attribute.NAME`) is counted apart and lies in no range.
@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 
 MINUTES = 1_440
 CANDIDATES = 1_000
-"""Busiest instants kept from each bucket: one that holds a percent of the events is among them."""
+"""Busiest instants counted per bucket: one that holds a percent of the events is among them."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class DataProfile:
     """In the order in which indicators are declared."""
     refused: tuple[QuarantineReason, ...]
     consent: ConsentProfile | None = None
-    """What customers said about being contacted, where it was asked."""
+    """The consent of customers to be contacted, where it was profiled."""
 
     @property
     def span(self) -> float:
@@ -123,7 +123,7 @@ class DataProfile:
         return sum(one.rows for one in self.refused if one.reason == NO_CUSTOMER)
 
     def share(self, rows: int) -> float:
-        """Such a part of all rows that came, kept or refused."""
+        """The share among all rows, accepted or refused."""
         return rows / (self.events + self.attributes + self.quarantined)
 
     def side(self, indicator: str) -> IndicatorProfile | None:
@@ -140,7 +140,7 @@ def profile_events(
     consent: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> DataProfile:
-    """Look through the store; events at or after `until` do not exist.
+    """Profiles the events of the store; events at or after `until` do not exist.
 
     `consent` is the attribute by which customers ask not to be contacted.
 
@@ -162,13 +162,13 @@ def profile_events(
     )
     if not counts.customers:
         raise _nothing(until, timeline)
-    asked = None if consent is None else profile_consent(store, consent, counts.kinds, until)
-    return replace(counts.inventory(store), consent=asked)
+    consents = None if consent is None else profile_consent(store, consent, counts.kinds, until)
+    return replace(counts.inventory(store), consent=consents)
 
 
 @dataclass
 class _Tally:
-    """What is summed up about an indicator while buckets go by."""
+    """Running counts of an indicator over the buckets."""
 
     days: Ints
     minutes: Ints = field(default_factory=lambda: np.zeros(MINUTES, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""What simulated customers do: use the service, buy, read, take part, recommend, react on social media."""
+"""Simulated behaviour of customers: usage, orders, reading, community, social media."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def _refunds(scene: SimulationContext, bought: EventRows) -> EventRows:
 def content(scene: SimulationContext, inquiries: tuple[Rows, Times, Rows]) -> EventRows:
     """Articles, FAQ pages, tutorials and chatbot questions; some before an inquiry, on its topic."""
     draw = scene.draw
-    asked, opened, topic = inquiries
-    before = opened - (draw.random(len(asked)) * 36 * HOUR).astype(np.int64)
-    helped = (draw.random(len(asked)) < 0.45) & scene.alive(asked, before)
+    who_asked, opened, topic = inquiries
+    before = opened - (draw.random(len(who_asked)) * 36 * HOUR).astype(np.int64)
+    helped = (draw.random(len(who_asked)) < 0.45) & scene.alive(who_asked, before)
     parts = []
     for kind, rate, titles, minutes in (
         ("article_read", 0.35, ARTICLES, 3.0),
@@ -96,7 +96,7 @@ def content(scene: SimulationContext, inquiries: tuple[Rows, Times, Rows]) -> Ev
         who, when = scene.moments(rate)
         title = draw.integers(0, len(titles), len(who))
         if kind == "faq_viewed":
-            who, when = np.r_[who, asked[helped]], np.r_[when, before[helped]]
+            who, when = np.r_[who, who_asked[helped]], np.r_[when, before[helped]]
             title = np.r_[title, topic[helped]]
         columns = {
             "kind": constant(kind, len(who)),
@@ -128,13 +128,13 @@ def social(scene: SimulationContext) -> EventRows:
             parts.append(EventRows(who, when, columns))
             continue
         post = np.searchsorted(span.posts, when, side="right") - 1 - draw.integers(0, 2, len(who))
-        kept = post >= 0
+        mask = post >= 0
         columns = {
-            "kind": constant(kind, int(kept.sum())),
-            "reach": span.reach[post[kept]],
-            "post": (post[kept], posts),
+            "kind": constant(kind, int(mask.sum())),
+            "reach": span.reach[post[mask]],
+            "post": (post[mask], posts),
         }
-        parts.append(EventRows(who[kept], when[kept], columns))
+        parts.append(EventRows(who[mask], when[mask], columns))
     return joined(*parts)
 
 

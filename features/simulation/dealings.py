@@ -1,4 +1,4 @@
-"""What passes between the simulated service and its customers: inquiries, surveys, campaigns, contracts."""
+"""Simulated dealings of the service with its customers: inquiries, surveys, campaigns, contracts."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def inquiries(draw: np.random.Generator, crowd: SimulatedCustomers, span: Record
     })  # fmt: skip
 
 
-def slow_answers(asked: EventRows) -> tuple[Rows, Times]:
+def slow_answers(tickets: EventRows) -> tuple[Rows, Times]:
     """Whose inquiry was answered late or never, and from when that weighs."""
-    minutes = np.asarray(asked.columns["minutes"])
+    minutes = np.asarray(tickets.columns["minutes"])
     late = ~(minutes <= SLOW_MINUTES)
-    return asked.who[late], asked.when[late] + SLOW_MINUTES * MINUTE
+    return tickets.who[late], tickets.when[late] + SLOW_MINUTES * MINUTE
 
 
 def contacts(draw: np.random.Generator, crowd: SimulatedCustomers, span: RecordPeriod) -> EventRows:
-    """Every personal contact the service would make: coupons and calls, whomever they hit."""
+    """Every personal contact the service would make: coupons and calls, to all who stay or not."""
     parts = []
     for kind, rate, cost in (("coupon_sent", 0.16, 300.0), ("call_made", 0.1, 800.0)):
         who, when = moments(draw, crowd, rate, span, steady=True)
-        kept = ~crowd.do_not_contact[who]
-        who, when = who[kept], when[kept] // DAY * DAY + 11 * HOUR
+        mask = ~crowd.do_not_contact[who]
+        who, when = who[mask], when[mask] // DAY * DAY + 11 * HOUR
         later = when >= crowd.start[who]
         who, when = who[later], when[later]
         month = (when.astype("datetime64[us]").astype("datetime64[M]")).astype(np.int64)
@@ -104,8 +104,8 @@ def mailings(scene: SimulationContext) -> EventRows:
 
 def _mailing(scene: SimulationContext, who: Rows, at: int, kind: str, campaign: str) -> EventRows:
     when = at + scene.draw.integers(0, 60, len(who)) * MINUTE
-    kept = scene.alive(who, when)
-    who, when = who[kept], when[kept]
+    mask = scene.alive(who, when)
+    who, when = who[mask], when[mask]
     return EventRows(who, when, {
         "kind": constant(kind, len(who)),
         "channel": constant("email" if kind == "email_sent" else "app", len(who)),
@@ -139,7 +139,7 @@ def responses(scene: SimulationContext, sent: EventRows) -> EventRows:
     return answered.where(scene.alive(back.who, when))
 
 
-def surveys(scene: SimulationContext, asked: EventRows) -> EventRows:
+def surveys(scene: SimulationContext, tickets: EventRows) -> EventRows:
     """Answers on a scale of 0 to 10 (would you recommend us) and of 1 to 5 (were you satisfied)."""
     draw, crowd, span = scene.draw, scene.crowd, scene.span
     parts = []
@@ -147,8 +147,8 @@ def surveys(scene: SimulationContext, asked: EventRows) -> EventRows:
     everyone = np.repeat(np.arange(len(crowd)), rounds)
     ask = crowd.start[everyone] + np.tile(np.arange(rounds), len(crowd)) * 90 * DAY + 14 * DAY + 19 * HOUR
     ask += draw.integers(0, 180, len(ask)) * MINUTE
-    kept = scene.alive(everyone, ask)
-    who, when = everyone[kept], ask[kept]
+    mask = scene.alive(everyone, ask)
+    who, when = everyone[mask], ask[mask]
     mood = _mood(scene, who, when)
     answered = crowd.answers[who] & (draw.random(len(who)) < np.where(mood < 6.5, 0.65, 0.35))
     first = ((when - crowd.start[who]) < 60 * DAY)[answered]
@@ -157,14 +157,14 @@ def surveys(scene: SimulationContext, asked: EventRows) -> EventRows:
         "score": np.clip(np.round(mood[answered]), 0, 10),
         "touchpoint": (np.where(first, 0, 1), ("onboarding", "relationship")),
     }))  # fmt: skip
-    minutes = np.asarray(asked.columns["minutes"])
-    there = asked.where(~np.isnan(minutes))
+    minutes = np.asarray(tickets.columns["minutes"])
+    with_answer = tickets.where(~np.isnan(minutes))
     minutes = minutes[~np.isnan(minutes)]
-    when = there.when + (minutes * MINUTE).astype(np.int64) + HOUR
-    mood = _mood(scene, there.who, there.when) / 2 - np.where(minutes > SLOW_MINUTES, 1.6, 0.0)
-    answered = crowd.answers[there.who] & (draw.random(len(there)) < np.where(mood < 3, 0.6, 0.3))
-    answered &= scene.alive(there.who, when)
-    parts.append(EventRows(there.who[answered], when[answered], {
+    when = with_answer.when + (minutes * MINUTE).astype(np.int64) + HOUR
+    mood = _mood(scene, with_answer.who, with_answer.when) / 2 - np.where(minutes > SLOW_MINUTES, 1.6, 0.0)
+    answered = crowd.answers[with_answer.who] & (draw.random(len(with_answer)) < np.where(mood < 3, 0.6, 0.3))
+    answered &= scene.alive(with_answer.who, when)
+    parts.append(EventRows(with_answer.who[answered], when[answered], {
         "kind": constant("csat", int(answered.sum())),
         "score": np.clip(np.round(mood[answered]), 1, 5),
         "touchpoint": constant("support", int(answered.sum())),

@@ -113,8 +113,8 @@ def draw_causes(
     start = np.concatenate([part[1] for part in parts])
     end = np.concatenate([part[2] for part in parts])
     cause = np.concatenate([np.full(len(part[0]), part[3]) for part in parts])
-    kept = (start < span.end) & (start < end)
-    return CausePeriods(who[kept], start[kept], np.minimum(end[kept], span.end), cause[kept])
+    mask = (start < span.end) & (start < end)
+    return CausePeriods(who[mask], start[mask], np.minimum(end[mask], span.end), cause[mask])
 
 
 def hazard_path(crowd: SimulatedCustomers, at_work: CausePeriods, span: RecordPeriod) -> HazardPath:

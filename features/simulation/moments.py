@@ -1,4 +1,4 @@
-"""When things happen to simulated customers, and how they come to stand in rows."""
+"""Draws when things happen to simulated customers, and joins them into rows of a table."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class EventRows:
     def __len__(self) -> int:
         return len(self.who)
 
-    def where(self, kept: Flags | Rows) -> EventRows:
+    def where(self, mask: Flags | Rows) -> EventRows:
         return EventRows(
-            self.who[kept],
-            self.when[kept],
+            self.who[mask],
+            self.when[mask],
             {
-                name: (column[0][kept], column[1]) if isinstance(column, tuple) else column[kept]
+                name: (column[0][mask], column[1]) if isinstance(column, tuple) else column[mask]
                 for name, column in self.columns.items()
             },
         )
@@ -41,7 +41,7 @@ class EventRows:
 
 @dataclass(frozen=True, eq=False)
 class SimulationContext:
-    """What the streams of events are drawn from."""
+    """The state that all streams of events are drawn from: customers, hazards, the record period."""
 
     draw: np.random.Generator
     crowd: SimulatedCustomers
@@ -68,10 +68,10 @@ class SimulationContext:
     def moments(self, rate: float | Floats, *, steady: bool = False) -> tuple[Rows, Times]:
         """Who and when, at a rate per 30 days; unless steady, more for the active and less as they fade."""
         who, when = moments(self.draw, self.crowd, rate, self.span, steady=steady)
-        kept = self.alive(who, when)
+        mask = self.alive(who, when)
         if not steady:
-            kept &= self.draw.random(len(who)) < self.use(who, when)
-        return who[kept], when[kept]
+            mask &= self.draw.random(len(who)) < self.use(who, when)
+        return who[mask], when[mask]
 
 
 def moments(
@@ -89,8 +89,8 @@ def moments(
     when = crowd.start[who] + (draw.random(len(who)) * (span.end - crowd.start[who])).astype(np.int64)
     hour = (crowd.hour[who] + 2.0 * draw.standard_normal(len(who))) % 24
     when = when // DAY * DAY + (hour * HOUR).astype(np.int64) // 1_000_000 * 1_000_000
-    kept = (when >= crowd.start[who]) & (when < span.end)
-    return who[kept], when[kept]
+    mask = (when >= crowd.start[who]) & (when < span.end)
+    return who[mask], when[mask]
 
 
 def liked(draw: np.random.Generator, order: NDArray[np.int64], who: Rows, breadth: Rows | int) -> Rows:
@@ -129,5 +129,5 @@ def joined(*parts: EventRows) -> EventRows:
 
 
 def constant(word: str, count: int) -> Column:
-    """A text column that says the same in every row."""
+    """A text column with the same value in every row."""
     return np.zeros(count, np.int64), (word,)

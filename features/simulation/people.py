@@ -1,4 +1,4 @@
-"""Who the simulated customers are: traits that nobody sees, and that steer what they do."""
+"""The simulated customers: hidden traits that determine what they do."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ CHUNK = 10_000
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What a simulation left behind."""
+    """Counts of what a simulation wrote."""
 
     folder: Path
     customers: int
@@ -74,20 +74,20 @@ def _chunk(
     truth: tables.Tables,
 ) -> None:
     crowd = draw_customers(draw, first, count, covered)
-    asked = dealings.inquiries(draw, crowd, covered)
+    inquiries = dealings.inquiries(draw, crowd, covered)
     approached = dealings.contacts(draw, crowd, covered)
-    at_work = draw_causes(crowd, dealings.slow_answers(asked), (approached.who, approached.when), covered)
+    at_work = draw_causes(crowd, dealings.slow_answers(inquiries), (approached.who, approached.when), covered)
     risk = hazard_path(crowd, at_work, covered)
     when = draw_lifetimes(draw, crowd, risk, covered)
     scene = SimulationContext(draw, crowd, when, risk, covered)
-    asked, approached = (part.where(scene.alive(part.who, part.when)) for part in (asked, approached))
+    inquiries, approached = (part.where(scene.alive(part.who, part.when)) for part in (inquiries, approached))
     sent = joined(approached, dealings.mailings(scene))
-    topics = np.asarray(asked.columns["topic"][0])
+    topics = np.asarray(inquiries.columns["topic"][0])
     streams: dict[str, EventRows] = {
         "orders": behaviour.orders(scene),
         "usage": behaviour.usage(scene),
-        "content": behaviour.content(scene, (asked.who, asked.when, topics)),
-        "surveys": dealings.surveys(scene, asked),
+        "content": behaviour.content(scene, (inquiries.who, inquiries.when, topics)),
+        "surveys": dealings.surveys(scene, inquiries),
         "social": behaviour.social(scene),
         "community": behaviour.community(scene),
         "campaigns": sent,
@@ -97,7 +97,7 @@ def _chunk(
     ids = tables.names(crowd)
     for name, happenings in streams.items():
         data.add(name, tables.rows(happenings, ids, data.rows.get(name, 0)))
-    data.add("tickets", tables.tickets(asked, ids, data.rows.get("tickets", 0)))
+    data.add("tickets", tables.tickets(inquiries, ids, data.rows.get("tickets", 0)))
     data.add("profiles", tables.profiles(crowd, ids))
     truth.add("hazard", tables.hazard_truth(risk, ids))
     truth.add("causes", tables.cause_truth(at_work, when, ids))

@@ -66,11 +66,11 @@ def rows(happenings: EventRows, ids: pa.Array, first: int) -> pa.Table:
     return pa.table(columns)
 
 
-def tickets(asked: EventRows, ids: pa.Array, first: int) -> pa.Table:
+def tickets(inquiries: EventRows, ids: pa.Array, first: int) -> pa.Table:
     """Inquiries, with the moment of their answer: before it, nobody knows how long it takes."""
-    minutes = np.asarray(asked.columns["minutes"])
-    answered = asked.when + (np.nan_to_num(minutes) * MINUTE).astype(np.int64)
-    both = EventRows(asked.who, asked.when, {**asked.columns, "answered_at": answered})
+    minutes = np.asarray(inquiries.columns["minutes"])
+    answered = inquiries.when + (np.nan_to_num(minutes) * MINUTE).astype(np.int64)
+    both = EventRows(inquiries.who, inquiries.when, {**inquiries.columns, "answered_at": answered})
     table = rows(both, ids, first)
     known = pa.array(
         table.column("answered_at").to_numpy(), LOCAL, mask=np.isnan(table.column("minutes").to_numpy())

@@ -1,4 +1,4 @@
-"""Who a customer key stands for: the only place with identities."""
+"""The customers table, customer id ↔ integer key: the only place with identities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One Delta table whose files Kizuna writes itself, so that order, statistics and log are its own.
+"""A Delta table whose files Kizuna writes itself, to control their order, statistics and log.
 
 The log names files and counts rows; it holds no statistics of any column, and so no identity.
 """
@@ -98,7 +98,7 @@ class Lake:
         return self._latest
 
     def record(self) -> dict[str, Any]:
-        """What the newest commit of ours noted beside its files."""
+        """The record that our newest commit wrote beside its files."""
         if self.snapshot() is None or self._table is None:
             return {}
         for entry in self._table.history():
@@ -177,9 +177,9 @@ class Lake:
     def sweep(self, run: str) -> None:
         """Delete the files that a broken run left without committing them."""
         snapshot = self.snapshot()
-        kept = {file.path for file in snapshot.files} if snapshot else set()
+        current = {file.path for file in snapshot.files} if snapshot else set()
         for path in self.folder.glob(f"**/{run}-*.parquet"):
-            if path.relative_to(self.folder).as_posix() not in kept:
+            if path.relative_to(self.folder).as_posix() not in current:
                 path.unlink(missing_ok=True)
 
     def link_version(self, folder: Path) -> None:
@@ -203,10 +203,10 @@ class Lake:
             number = entry.name.partition(".")[0]
             if number.isdigit() and int(number) < snapshot.version:
                 entry.unlink()
-        kept = {file.path for file in snapshot.files}
+        current = {file.path for file in snapshot.files}
         for path in self.folder.glob("**/*.parquet"):
             relative = path.relative_to(self.folder).as_posix()
-            if not relative.startswith("_delta_log") and relative not in kept:
+            if not relative.startswith("_delta_log") and relative not in current:
                 path.unlink()
         self._table, self._latest = None, None
 
@@ -218,7 +218,7 @@ def turn(
     progress: Callable[[str, float], None] | None,
     purpose: str = "",
 ) -> Iterator[str]:
-    """The sole right to write, waited for; gives the name of this run.
+    """The lock for writing, waited for; yields the name of this run.
 
     The name stays in the lock file while the run lasts. One that is found there is of a run that
     broke: `repair` cleans up after it first.

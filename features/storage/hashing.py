@@ -1,7 +1,12 @@
 """Fingerprints of texts and events: 128 bits that are the same on every machine and in every run.
 
-Two independent chains of 64 bits, each word stirred in by the finalizer of SplitMix64. Equal
+Two independent chains of 64 bits, each word mixed in by the finalizer of SplitMix64. Equal
 fingerprints are taken for equal content: among 10^10 events the chance of one mistake is below 10^-18.
+
+Inputs: texts as offsets and bytes, or the columns of events. Outputs: two words, uint64[n], for each row.
+Invariant: they depend on a row's content alone; stored event ids are made of them, so they must never change.
+No plain version; that a repeated ingest adds nothing is tested in `tests/features/test_event_store.py`.
+Read on only to change the speed.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ def buffers(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
 
 
 def as_ids(high: Words, low: Words) -> pa.Array:
-    """Event ids (`large_string`) that say 96 bits of a fingerprint in 24 hexadecimal digits."""
+    """Event ids (`large_string`): 96 bits of a fingerprint as 24 hexadecimal digits."""
     text = _hexadecimal(high, low)
     offsets = np.arange(0, ID_LENGTH * len(high) + 1, ID_LENGTH, dtype=np.int64)
     return pa.LargeStringArray.from_buffers(len(high), pa.py_buffer(offsets), pa.py_buffer(text))
@@ -72,7 +77,7 @@ def _of_texts(offsets, data):  # type: ignore[no-untyped-def]
 def of_events(  # type: ignore[no-untyped-def]
     people, occurred, recorded, values, kinds, channels, places, details, people_prints, text_prints
 ):
-    """The fingerprints of what events say: everything but their id and their source.
+    """The fingerprints of the contents of events: everything but their id and their source.
 
     `people` counts into `people_prints`, the four code columns into `text_prints` (each a pair of
     word arrays); a code of -1 is an absent text, NaN an absent value, and -0.0 is 0.0.

@@ -1,4 +1,4 @@
-"""Runs become histories: the arrays that the kernel walks."""
+"""Reads sorted runs into a `History`: the arrays that the kernel computes features from."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def history(
             places = np.flatnonzero(past)
             offsets = np.searchsorted(places, offsets)
         else:
-            kept = past[places]
-            offsets = np.append(0, np.cumsum(kept))[offsets]
-            places = places[kept]
+            in_past = past[places]
+            offsets = np.append(0, np.cumsum(in_past))[offsets]
+            places = places[in_past]
         there = np.flatnonzero(np.diff(offsets))
         keys, offsets = keys[there], np.append(offsets[there], offsets[-1])
 
@@ -75,7 +75,7 @@ def history(
 
 
 def _arrangement(parts: Sequence[RunColumns], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:
-    """The customers, where each one's events begin, and which row comes at each place (None: as they lie)."""
+    """The customers, where the events of each begin, and the row at each place (None: rows are in order)."""
     if len(parts) == 1 and parts[0].ours:
         return parts[0].keys, parts[0].starts, None
     keys, starts, places, sure = np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int64), True
@@ -99,8 +99,8 @@ def _recorded(parts: Sequence[RunColumns]) -> Instants:
     """When the company learned of each event; empty when all were known at once."""
     if not any(len(part.recorded) for part in parts):
         return np.empty(0, np.int64)
-    said = [part.recorded if len(part.recorded) else np.full(len(part), ALWAYS) for part in parts]
-    return _joined(said, np.int64)
+    recorded = [part.recorded if len(part.recorded) else np.full(len(part), ALWAYS) for part in parts]
+    return _joined(recorded, np.int64)
 
 
 def _together(parts: Sequence[RunColumns], name: str) -> Texts:

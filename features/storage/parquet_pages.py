@@ -1,8 +1,13 @@
-"""Columns of a run straight from its Parquet pages, several times faster than through a general reader.
+"""Decodes columns of a run from its Parquet pages, several times faster than a general reader.
 
-Kizuna writes its runs so that little is left to do: hot columns are not compressed, numbers lie plain,
-texts and keys are numbers of a dictionary, packed or as run lengths (parquet.apache.org, "Encodings").
-Every function says whether it could read a column chunk; where it could not, the caller uses Arrow.
+Kizuna writes its runs so that little is left to do: hot columns are not compressed, numbers are in plain
+encoding, texts and keys are indices of a dictionary, bit-packed or run-length encoded (parquet.apache.org,
+"Encodings"). Every function returns whether it could read a column chunk; if not, the caller uses Arrow.
+
+Inputs: `data`, uint8[bytes] of a file, and where a column chunk begins and ends in it. Outputs: values in
+`out`, one for each row. Invariant: the values are Arrow's own, or the chunk is left to Arrow.
+Plain version: `pyarrow.parquet`; `tests/features/storage/test_run_reader.py` compares them.
+Read on only to change the speed.
 """
 
 from __future__ import annotations

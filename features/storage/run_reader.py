@@ -1,4 +1,4 @@
-"""Excerpts: the columns of one run that somebody asked for, of all its customers or of some."""
+"""Reads chosen columns of one run, for all its customers or some of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PADDING, _HEADER = 8, 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunColumns:
-    """Events of one run, by customer; a column that nobody asked for is empty."""
+    """Events of one run, by customer; a column that was not requested is empty."""
 
     path: Path
     keys: Rowset
@@ -89,7 +89,7 @@ def _may_hold(group: Any, wanted: Rowset) -> bool:
 def _from_pages(
     path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]
 ) -> RunColumns | None:
-    """An excerpt of a run that Kizuna wrote, None when its pages are not as Kizuna lays them out."""
+    """The columns from the Parquet pages of a run that Kizuna wrote; None if its layout is another."""
     if b"kizuna.digest" not in (footer.metadata or {}) or not groups:
         return None
     place = {name: number for number, name in enumerate(footer.schema.names)}
@@ -158,11 +158,13 @@ def _from_pages(
         return None
     if "value" in columns and not len(values):
         values = np.full(count, _NAN)
-    said = {name: text for name, text in texts.items() if text is not None}
-    if len(said) < len(texts):
+    coded_texts = {name: text for name, text in texts.items() if text is not None}
+    if len(coded_texts) < len(texts):
         return None
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
-    return RunColumns(path, keys, starts, instants, recorded, values.view(np.float64), said, groups, None)
+    return RunColumns(
+        path, keys, starts, instants, recorded, values.view(np.float64), coded_texts, groups, None
+    )
 
 
 def _span(chunk: Any) -> tuple[int, int]:
@@ -172,7 +174,7 @@ def _span(chunk: Any) -> tuple[int, int]:
 
 
 def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> RunColumns:
-    """An excerpt of any run, in whatever way it is laid out."""
+    """The columns of any run, of whatever layout, through Arrow."""
     texts = [name for name in TEXTS if name == "kind" or name in columns]
     names = ["key", "occurred_at", "recorded_at", *texts, *(columns & {"value"})]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
@@ -211,7 +213,7 @@ def stretches(keys: Rowset) -> tuple[Rowset, Rowset]:
 
 
 def _only(whole: RunColumns, wanted: Rowset) -> RunColumns:
-    """The part of an excerpt that some customers have."""
+    """The rows of some customers."""
     there = np.flatnonzero(np.isin(whole.keys, wanted, assume_unique=whole.ours))
     lengths = np.diff(whole.starts)[there]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int64)

@@ -1,6 +1,8 @@
-"""Runs: events of one bucket as arrays, in the store's order, and the Parquet files that hold them.
+"""Sorted runs: events of one bucket as arrays in the store's order, and the Parquet files that hold them.
 
-The order is customer key, instant, event id. A bucket is one long run and a few short ones.
+The order is customer key, instant, event id. A bucket is one long run and a few short ones. The compiled
+loops at the end sort and interleave runs; their plain version is Python's `sorted` on the same keys. Read
+those only to change the speed.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class RunRows:
         return RunRows(**arrays, ids=self.ids.take(pa.array(at)))
 
     def prints(self, people: tuple[Words, Words], vocabulary: StringDictionary) -> tuple[Words, Words]:
-        """The fingerprints of what the events say; `people` are those of the customers, by key."""
+        """The fingerprints of the events' contents; `people` are those of the customers, by key."""
         columns = (self.kinds, self.channels, self.places, self.details)
         first, second = of_events(
             self.keys, self.occurred, self.recorded, self.values, *columns, people, vocabulary.prints
@@ -92,7 +94,7 @@ def joined(parts: Sequence[RunRows]) -> RunRows:
 
 
 def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple[Words, Words]) -> None:
-    """Write rows, already in order, as a run that says its digest and its first and last engagement."""
+    """Writes sorted rows as a run whose metadata has its digest and its first and last engagement."""
     texts = vocabulary.texts
     engagement = ~_starts_with(texts, ATTRIBUTE)[rows.kinds]
     when = rows.occurred[engagement]

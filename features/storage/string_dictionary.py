@@ -1,4 +1,4 @@
-"""Texts and their codes 0, 1, 2, …, given in order of first sight."""
+"""Dictionary encoding of texts: codes 0, 1, 2, … in order of first appearance."""
 
 from __future__ import annotations
 

@@ -51,15 +51,15 @@ def test_an_array_takes_no_memory_that_is_much_larger() -> None:
 
 
 def test_no_more_is_kept_than_allowed_and_the_oldest_goes_first() -> None:
-    arrays = [array_pool.empty(array_pool.KEPT // 32) for _ in range(6)]  # a quarter of it each
+    arrays = [array_pool.empty(array_pool.POOL_BYTES // 32) for _ in range(6)]  # a quarter of it each
     places = [array.ctypes.data for array in arrays]
     while arrays:
         arrays.pop(0)
-    assert 0 < sum(map(len, array_pool._idle.values())) <= array_pool.KEPT
-    last = array_pool.empty(array_pool.KEPT // 32)
+    assert 0 < sum(map(len, array_pool._idle.values())) <= array_pool.POOL_BYTES
+    last = array_pool.empty(array_pool.POOL_BYTES // 32)
     assert last.ctypes.data in places[-3:]
     del last
-    larger = array_pool.empty(array_pool.KEPT // 16)
+    larger = array_pool.empty(array_pool.POOL_BYTES // 16)
     place = larger.ctypes.data
     del larger
-    assert array_pool.empty(array_pool.KEPT // 16).ctypes.data == place
+    assert array_pool.empty(array_pool.POOL_BYTES // 16).ctypes.data == place
