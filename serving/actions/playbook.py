@@ -9,12 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
 from serving.actions.conditions import NumberCondition
 from serving.actions.toml_positions import line_of, places
+from serving.schemas.problems import Problem, first_problem
 
 FILE = "playbook.toml"
 PREFERRED = "preferred"
@@ -211,8 +211,8 @@ def parse(text: str, name: str) -> PlaybookFile:
     try:
         playbook = PlaybookFile(Playbook.model_validate(values), name, text)
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        line = line_of(places(text), first["loc"])
+        first = first_problem(error)
+        line = line_of(places(text), first.location)
         raise ConfigurationError(
             f"cannot use {name}, line {line}: {_explained(first)}", field=f"line {line}"
         ) from None
@@ -220,14 +220,13 @@ def parse(text: str, name: str) -> PlaybookFile:
     return playbook
 
 
-def _explained(error: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
-    if error["type"] == "extra_forbidden":
+def _explained(problem: Problem) -> str:
+    key = ".".join(str(part) for part in problem.location if not isinstance(part, int))
+    if problem.kind == "extra_forbidden":
         return f"there is no key `{key}` in a playbook. Remove it, or correct its spelling."
-    if error["type"] == "missing":
+    if problem.kind == "missing":
         return f"`{key}` is missing. Add it."
-    message = error["msg"].removeprefix("Value error, ")
-    return f"`{key}` does not fit: {message}."
+    return f"`{key}` does not fit: {problem.message}."
 
 
 def _check_names(file: PlaybookFile) -> None:

@@ -6,11 +6,11 @@ import json
 
 import orjson
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from features.errors import KizunaError, NoKey, RequestRefused, UsageError, WrongMethod
+from serving.schemas.problems import first_problem
 
 ErrorBody = dict[str, dict[str, str | None]]
 
@@ -67,12 +67,8 @@ def json_response(status: int, body: ErrorBody, headers: dict[str, str] | None =
 
 def invalid_request(error: ValidationError) -> UsageError:
     """The first thing that is wrong with the body or the query of a request, with the field's name."""
-    return _first_error(error.errors(include_url=False, include_context=False)[0])
-
-
-def _first_error(detail: ErrorDetails) -> UsageError:
-    message = detail["msg"].removeprefix("Value error, ")
-    kind, location = detail["type"], detail["loc"]
+    problem = first_problem(error)
+    message, kind, location = problem.message, problem.kind, problem.location
     if kind == "json_invalid":
         return UsageError(f"cannot read the body as JSON: {message.removeprefix('Invalid JSON: ')}.")
     if not location:

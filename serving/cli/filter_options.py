@@ -53,6 +53,7 @@ def _list_filter(values: dict[str, Any]) -> ListFilter:
     from pydantic import ValidationError
 
     from serving.lists.filters import ListFilter
+    from serving.schemas.problems import first_problem
 
     segment: dict[str, list[str]] = {}
     for text in values.pop("segment"):
@@ -66,8 +67,8 @@ def _list_filter(values: dict[str, Any]) -> ListFilter:
     try:
         return ListFilter.model_validate({**given, "segment": segment})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field, message = ".".join(str(part) for part in first["loc"]), first["msg"]
+        problem = first_problem(error)
+        field, message = ".".join(str(part) for part in problem.location), problem.message
         raise UsageError(
             f"cannot filter by {field}: {message[:1].lower()}{message[1:]}.", field=field
         ) from None

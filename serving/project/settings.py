@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from features.catalog.defaults import IndicatorSettings, catalog, indicators
 from features.catalog.definitions import Indicator
@@ -28,6 +27,7 @@ from features.events.schema import ATTRIBUTE
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 from serving.project.integration_settings import ColumnMap, Webhook
+from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
 from training.labels.settings import Churn, ChurnSettings
 
@@ -175,9 +175,10 @@ def read(folder: Path) -> Project:
         problem = _drop_unusable_webhooks(words, file)
         project = Project(folder, Settings.model_validate(fill_in(words, os.environ, file)), problem)
     except ValidationError as error:
-        # A misspelt key often makes another one missing: speak of the misspelt one.
-        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        raise ConfigurationError(f"cannot use {file}: {explain(first)}", field=dotted(first["loc"])) from None
+        first = first_problem(error)
+        raise ConfigurationError(
+            f"cannot use {file}: {explain(first)}", field=dotted(first.location)
+        ) from None
     _refuse_repeated_names(project)
     try:
         project.timeline, project.churn  # noqa: B018 (made once here, so that a bad zone or indicator is met)
@@ -228,9 +229,9 @@ def fill_in(value: TomlValue, environment: Mapping[str, str], file: Path) -> Tom
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", replace, value)
 
 
-def explain(error: ErrorDetails) -> str:
-    """What one validation error says, with the key and what to write instead."""
-    location, kind = error["loc"], error["type"]
+def explain(problem: Problem) -> str:
+    """What does not fit, with the key and what to write instead."""
+    location, kind = problem.location, problem.kind
     key = dotted(location)
     if kind == "extra_forbidden":
         known = known_keys(location[:-1])
@@ -239,11 +240,10 @@ def explain(error: ErrorDetails) -> str:
         return f"there is no key `{key}`. {hint}."
     if kind == "missing":
         return f"the key `{key}` is missing. Add a line `{location[-1]} = …`."
-    message = error["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be", "write").replace("valid tuple", "list")
+    message = problem.message.replace("Input should be", "write").replace("valid tuple", "list")
     if not message.startswith("write"):
         return f"`{key}` does not fit: {message}."
-    return f"`{key}` cannot be {shown(error['input'])}: {message}."
+    return f"`{key}` cannot be {shown(problem.value)}: {message}."
 
 
 def dotted(location: Sequence[str | int]) -> str:

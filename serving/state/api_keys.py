@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from features.errors import UsageError
 from serving.state.audit_log import record_action
@@ -90,7 +90,11 @@ def revoke_keys(database: Database, name: str, now: int, *, who: str) -> int:
 def list_keys(database: Database) -> list[ApiKey]:
     """Every key there is or was, oldest first."""
     with database.reading() as connection:
-        return [_key(row) for row in connection.execute(select(KEYS).order_by(KEYS.c.id)).mappings()]
+        rows = connection.execute(select(KEYS).order_by(KEYS.c.id))
+        return [
+            ApiKey(number, name, tuple(scopes.split()), created_at, last_used_at, revoked_at, key_hash)
+            for number, name, key_hash, scopes, created_at, last_used_at, revoked_at in rows
+        ]
 
 
 def any_key(database: Database) -> bool:
@@ -135,16 +139,4 @@ def _not_in_use(what: str, name: str) -> UsageError:
         f"cannot {what} the key '{name}': no key in use has that name. "
         "See `kizuna keys list` for those there are.",
         field="name",
-    )
-
-
-def _key(row: RowMapping) -> ApiKey:
-    return ApiKey(
-        row["id"],
-        row["name"],
-        tuple(row["scopes"].split()),
-        row["created_at"],
-        row["last_used_at"],
-        row["revoked_at"],
-        row["hash"],
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, insert, select
 
 from serving.state.database import Database
 from serving.state.tables import AUDIT, CALLS
@@ -57,19 +58,14 @@ def audit_entries(database: Database, *, customer: int | None = None, limit: int
         AuditEntry(access.at, access.who, access.action, len(access.keys))
         for access in newest_accesses(database, customer=customer, limit=limit)
     ]
-    actions = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+    columns = (AUDIT.c.at, AUDIT.c.who, AUDIT.c.action, AUDIT.c.customer_key, AUDIT.c.details)
+    actions = select(*columns).order_by(AUDIT.c.id.desc()).limit(limit)
     if customer is not None:
         actions = actions.where(AUDIT.c.customer_key == customer)
     with database.reading() as connection:
         entries = [
-            AuditEntry(
-                row["at"],
-                row["who"],
-                row["action"],
-                0 if row["customer_key"] is None else 1,
-                row["details"],
-            )
-            for row in connection.execute(actions).mappings()
+            AuditEntry(at, who, action, 0 if key is None else 1, details)
+            for at, who, action, key, details in connection.execute(actions)
         ]
     return sorted(accesses + entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
@@ -103,21 +99,30 @@ def newest_accesses(
     found: list[AccessRecord] = []
     with records.writing() as connection:
         rows = connection.execution_options(yield_per=100).execute(select(CALLS).order_by(CALLS.c.id.desc()))
-        for _, together in groupby(rows.mappings(), key=lambda row: row["newest_at"]):
-            calls = [call for row in together for call in _calls(row, customer)]
+        for _, together in groupby(rows, key=itemgetter(1)):
+            calls = [call for row in together for call in _calls(*row[2:], customer=customer)]
             found += sorted(calls, key=lambda call: call.at, reverse=True)
             if len(found) >= limit:
                 break
     return found[:limit]
 
 
-def _calls(row: RowMapping, customer: int | None) -> Iterator[AccessRecord]:
+def _calls(
+    who: str,
+    action: str,
+    calls: int,
+    at: bytes,
+    customers: bytes,
+    keys_of_all: bytes,
+    *,
+    customer: int | None,
+) -> Iterator[AccessRecord]:
     """The calls of a row, those for one customer if one is given, newest first."""
-    keys = np.frombuffer(row["keys"], "<i8").astype(np.int64)
+    keys = np.frombuffer(keys_of_all, "<i8").astype(np.int64)
     if customer is not None and customer not in keys:
         return
-    moments = np.frombuffer(row["at"], "<i8").tolist()
-    ends = np.cumsum(np.frombuffer(row["customers"], "<i4"))
-    for at, own in reversed(list(zip(moments, np.split(keys, ends[:-1]), strict=True))):
+    instants = np.frombuffer(at, "<i8", calls).tolist()
+    ends = np.cumsum(np.frombuffer(customers, "<i4"))
+    for instant, own in reversed(list(zip(instants, np.split(keys, ends[:-1]), strict=True))):
         if customer is None or customer in own:
-            yield AccessRecord(at, row["who"], row["action"], own)
+            yield AccessRecord(instant, who, action, own)

@@ -33,5 +33,6 @@ def record_backup(database: Database, backup: BackupRecord, *, who: str) -> None
 def known_backups(database: Database) -> list[BackupRecord]:
     """Every archive that was ever written, oldest first."""
     with database.reading() as connection:
-        rows = connection.execute(select(BACKUPS).order_by(BACKUPS.c.id)).mappings()
-        return [BackupRecord(row["file"], row["at"], row["data_version"], row["state"]) for row in rows]
+        columns = (BACKUPS.c.file, BACKUPS.c.at, BACKUPS.c.data_version, BACKUPS.c.state)
+        rows = connection.execute(select(*columns).order_by(BACKUPS.c.id))
+        return [BackupRecord(*row) for row in rows]
