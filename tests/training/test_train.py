@@ -204,7 +204,7 @@ def test_the_list_that_is_shown_and_the_list_by_probability_are_both_evaluated(t
     assert logged["list_by_value_at_risk/precision_at_capacity"] != logged["precision_at_capacity"]
     assert not any(name.startswith("list_by_") for name in result.bundle.figures)
     assert any(line.startswith("  of those with the most value at risk") for line in summary_lines(result))
-    assert "list_by_value_at_risk/lift_at_capacity" in reply(result)["figures"]
+    assert "list_by_value_at_risk/lift_at_capacity" in reply(result).figures
 
 
 def test_a_run_is_tagged_with_the_data_version_that_it_learned_from(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from serving.cli.main import main
 from serving.state.audit_log import AccessRecord, record_accesses
 
 
-def said(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> Any:
+def command_output(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> Any:
     capsys.readouterr()
     with pytest.raises(SystemExit):
         main(["-C", str(folder), "--json", *words])
@@ -32,11 +32,11 @@ def test_audit_shows_keys_erasures_and_readmissions_beside_calls(
         ("erase", "c0003"),
         ("readmit", "c0003"),
     ):
-        said(capsys, own_shop, *words)
+        command_output(capsys, own_shop, *words)
     call = CliContext(own_shop)
     with call.records() as records:
         record_accesses(records, [AccessRecord(call.now, "crm", "score", np.array([1, 2]))])
-    entries = said(capsys, own_shop, "audit")["asked"]
+    entries = command_output(capsys, own_shop, "audit", "--limit", "6")["asked"]
     assert [(one["action"], one["who"], one["customers"], one["details"]) for one in entries] == [
         ("score", "crm", 2, ""),
         ("readmit", "command line", 0, ""),
@@ -45,7 +45,7 @@ def test_audit_shows_keys_erasures_and_readmissions_beside_calls(
         ("keys rotate", "command line", 0, "crm"),
         ("keys add", "command line", 0, "crm"),
     ]
-    assert [one["action"] for one in said(capsys, own_shop, "audit", "--limit", "2")["asked"]] == [
+    assert [one["action"] for one in command_output(capsys, own_shop, "audit", "--limit", "2")["asked"]] == [
         "score",
         "readmit",
     ]
@@ -54,9 +54,9 @@ def test_audit_shows_keys_erasures_and_readmissions_beside_calls(
 def test_audit_of_a_customer_shows_what_is_about_them(
     own_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said(capsys, own_shop, "keys", "add", "crm")
+    command_output(capsys, own_shop, "keys", "add", "crm")
     call = CliContext(own_shop)
     key = int(call.store.customers.keys(pa.array(["c0006"]))[0])
     with call.records() as records:
         record_accesses(records, [AccessRecord(call.now, "crm", "score", np.array([key]))])
-    assert [one["action"] for one in said(capsys, own_shop, "audit", "c0006")["asked"]] == ["score"]
+    assert [one["action"] for one in command_output(capsys, own_shop, "audit", "c0006")["asked"]] == ["score"]
