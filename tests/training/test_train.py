@@ -239,7 +239,7 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     assert next(summary_lines(again)) == (
         "Nothing is new: the same data and settings gave model 1 again, byte for byte. It stays the champion."
     )
-    assert reply(again)["unchanged"] is True
+    assert reply(again).unchanged is True
     assert (tmp_path / "state" / "promotions.jsonl").read_bytes() == log
     other = replace(plan(), features=FeatureSettings(windows=(7,)))
     second, third = (train(store, other, tracking, now=NOW) for _ in range(2))

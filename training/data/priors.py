@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog, Feature, Stream, family
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
-from features.events.history import Codes, History, customer_of_event
-from features.events.schema import ATTRIBUTE
+from features.events.history import Codes, History
 from features.execution.local import map_partitions
 from features.timeline import Timeline, in_history
 from training.data.mbg_nbd import fit_mbg_nbd
@@ -23,9 +22,6 @@ Rows = NDArray[np.int64]
 
 BOOK_SIZE = 64
 """Details a code book knows by name; the rest share one number."""
-LEAST_CUSTOMERS = 2
-"""Customers who must have a value of an attribute before a code book knows it by name: a model outlives the
-erasure of a customer, so it must not hold what only one of them had, such as an e-mail address."""
 RHYTHM = ("active_days", "days_since_first", "days_since_last", "gap_mean", "gap_std", "count")
 """What the numbers of a stream are learned from, of each customer."""
 MOST_CUSTOMERS = 20_000
@@ -48,11 +44,7 @@ def learn_priors(
     new = partial(_PriorsAccumulator, streams, _rhythmic(catalog), timeline, before)
     seen = map_partitions(store, new, until=until)
     books = {
-        name: tuple(
-            detail
-            for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0]))
-            if name not in seen.owners or seen.owners[name][detail] >= LEAST_CUSTOMERS
-        )
+        name: tuple(detail for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])))
         for name, count in seen.counts.items()
     }
     numbers = {
@@ -73,20 +65,10 @@ class _PriorsAccumulator:
         self.streams, self.rhythmic, self.timeline, self.before = streams, rhythmic, timeline, before
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in streams}
         self.rhythms: dict[str, list[Floats]] = {name: [] for name in rhythmic}
-        self.owners: dict[str, Counter[str]] = {
-            name: Counter()
-            for name, stream in streams.items()
-            if any(kind.startswith(ATTRIBUTE) for kind in stream.kinds)
-        }
-        """How many customers have each value of an attribute."""
 
     def add(self, history: History) -> None:
         for name, count in self.counts.items():
-            rows, details = _details(history, self.streams[name], self.before)
-            count.update(_occurrences(history, details))
-            if name in self.owners:
-                pairs = np.unique(np.stack([customer_of_event(history)[rows], details]), axis=1)
-                self.owners[name].update(_occurrences(history, pairs[1]))
+            count.update(_occurrences(history, _details(history, self.streams[name], self.before)))
         for name, part in self.rhythmic.items():
             dates = np.full(history.customers, self.before, dtype=np.int64)
             self.rhythms[name].append(snapshot(history, part, self.timeline, history.keys, dates).matrix)
@@ -94,20 +76,18 @@ class _PriorsAccumulator:
     def merge(self, other: _PriorsAccumulator) -> None:
         for name, count in other.counts.items():
             self.counts[name].update(count)
-        for name, count in other.owners.items():
-            self.owners[name].update(count)
         for name, parts in other.rhythms.items():
             self.rhythms[name] += parts
 
 
-def _details(history: History, stream: Stream, before: int) -> tuple[Rows, Codes]:
-    """The events of a stream that were known and have a detail, and the codes of their details."""
+def _details(history: History, stream: Stream, before: int) -> Codes:
+    """The codes of the details of a stream's events that were known."""
     if not history.detail_names:
-        return np.empty(0, np.int64), np.empty(0, np.int32)
+        return np.empty(0, np.int32)
     past = in_history(history.instants, history.recorded if len(history.recorded) else None, before)
     codes = [code for code, kind in enumerate(history.kind_names) if kind in stream.kinds]
     rows = np.flatnonzero(past & (history.details >= 0) & np.isin(history.kinds, codes))
-    return rows, history.details[rows]
+    return history.details[rows]
 
 
 def _occurrences(history: History, details: Codes) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from features.catalog.defaults import catalog, indicators
 from features.catalog.settings import FeatureSettings
@@ -57,23 +56,3 @@ def test_the_usual_gap_is_the_mean_of_the_customers_own(tmp_path: Path) -> None:
                     (history.instants[high - 1] - history.instants[low]) / 86_400e6 / (high - low - 1)
                 )
     assert abs(found / np.mean(gaps) - 1) < 0.01
-
-
-def test_a_code_book_knows_no_attribute_value_that_a_single_customer_has(tmp_path: Path) -> None:
-    """A model outlives the erasure of a customer: an e-mail address must not be in it."""
-    there = shop(40, 60)
-    store = there.store(tmp_path / "state")
-    profiles = pa.table(
-        {
-            "customer_id": ["a", "b", "c", "c"],
-            "occurred_at": pa.array([day(1)] * 3 + [day(2)], pa.timestamp("us", "UTC")),
-            "kind": ["attribute.plan"] * 4,
-            "detail": ["gold", "gold", "ann@example.com", "ann@example.com"],
-        }
-    )
-    store.add(profiles, source="profiles", timeline=UTC, now=day(60))
-    kinds = ("purchase", "attribute.plan")
-    features = catalog(indicators({}), FeatureSettings(windows=(30, 90)), kinds, horizon_days=30)
-    books = learn_priors(store, features, UTC, day(30)).code_book
-    (column,) = [name for name in books if "plan" in name]
-    assert books[column] == ("gold",)
