@@ -42,12 +42,14 @@ MAY_CONTACT = frozenset(
 )  # fmt: skip
 """Words that say by themselves whether a customer may be contacted, whatever the attribute is called."""
 
-CONSENT = (
-    "do_not_contact", "dnc", "opt_out", "optout", "opted_out", "unsubscribed", "unsubscribe", "opt_in",
-    "optin", "consent", "メール配信可否", "配信可否", "連絡可否", "配信停止",
+REFUSAL_NAMES = (
+    "do_not_contact", "dnc", "opt_out", "optout", "opted_out", "unsubscribed", "unsubscribe", "配信停止",
 )  # fmt: skip
+"""Names of attributes whose yes means that the customer must not be contacted."""
+PERMISSION_NAMES = ("opt_in", "optin", "consent", "メール配信可否", "配信可否", "連絡可否")
+"""Names of attributes whose yes means that contact is allowed, the opposite of `do_not_contact`."""
 RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "consent": CONSENT,
+    "consent": (*REFUSAL_NAMES, *PERMISSION_NAMES),
     "birthday": (
         "birthday", "birth_day", "birthdate", "birth_date", "date_of_birth", "dob", "誕生日", "生年月日",
     ),
@@ -78,9 +80,14 @@ def is_reserved_kind(kind: str) -> bool:
     return kind.startswith(ATTRIBUTE) and is_reserved(kind.removeprefix(ATTRIBUTE))
 
 
-def names_consent(name: str) -> bool:
-    """Whether an attribute is called as those are that say whom to contact."""
-    return _named_alike(name) in CONSENT
+def names_refusal(name: str) -> bool:
+    """Whether an attribute is called as those are whose yes forbids contact."""
+    return _named_alike(name) in REFUSAL_NAMES
+
+
+def names_permission(name: str) -> bool:
+    """Whether an attribute is called as those are whose yes allows contact."""
+    return _named_alike(name) in PERMISSION_NAMES
 
 
 def attribute_text(detail: str | None, value: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from features.event_store import EventStore
-from features.events.attributes import last_values, names_consent, opted_out
+from features.events.attributes import last_values, names_permission, names_refusal, opted_out, read_flag
 from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
@@ -29,7 +29,11 @@ class ConsentProfile:
     unclear: tuple[tuple[str, int], ...]
     """Values that are neither a clear yes nor a clear no, and how many customers have each, most first."""
     others: tuple[str, ...]
-    """Other attributes of the store whose names suggest that they are about contact."""
+    """Other attributes of the store whose names suggest that a yes forbids contact."""
+    permissions: tuple[str, ...] = ()
+    """Attributes of the store whose names suggest that a yes allows contact, the opposite."""
+    flags: int = 0
+    """Customers of whom the attribute says a plain yes or no, which means what its name says."""
 
 
 def profile_consent(
@@ -40,17 +44,16 @@ def profile_consent(
     if ATTRIBUTE + attribute in kinds:
         new, columns = partial(_ValueCounts, attribute), frozenset({"value", "detail"})
         counts = map_partitions(store, new, until=until, columns=columns).counts
+    names = sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE))
     unclear = {value: count for value, count in counts.items() if opted_out(value) is None}
     return ConsentProfile(
         attribute=attribute,
         known=counts.total(),
         opted_out=sum(count for value, count in counts.items() if opted_out(value)),
         unclear=tuple(sorted(unclear.items(), key=lambda pair: (-pair[1], pair[0]))),
-        others=tuple(
-            name
-            for name in sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE))
-            if name != attribute and names_consent(name)
-        ),
+        others=tuple(name for name in names if name != attribute and names_refusal(name)),
+        permissions=tuple(name for name in names if names_permission(name)),
+        flags=sum(count for value, count in counts.items() if read_flag(value) is not None),
     )
 
 
@@ -70,7 +73,7 @@ class _ValueCounts:
 
 
 def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
-    """Values that cannot be read, and an attribute that nobody has."""
+    """Values that cannot be read, an attribute that nobody has, and one that means the opposite."""
     name = consent.attribute
     if consent.unclear:
         customers = sum(count for _, count in consent.unclear)
@@ -86,14 +89,64 @@ def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
             "明らかになるまで連絡対象から外します。属性のクエリで yes か no にしてください。",
             {"attribute": name, "customers": customers, "values": dict(consent.unclear)},
         )
-    if not consent.known and (consent.others or name != "do_not_contact"):
-        near = f" `{'`, `'.join(consent.others)}` sounds like it:" if consent.others else ""
-        near_ja = f"`{'`, `'.join(consent.others)}` がそれらしい属性です。" if consent.others else ""
+    if not name:
+        yield CheckFinding(
+            "no_consent",
+            "`do_not_contact` of the playbook is empty: everybody is contacted, whatever they asked for. "
+            "Remove the line, or name the attribute that says who must not be contacted."
+            f"{_advice(consent)[0]}",
+            "プレイブックの `do_not_contact` が空なので、連絡を断った顧客にも連絡します。"
+            f"この行を消すか、連絡不可を表す属性名を書いてください。{_advice(consent)[1]}",
+            _figures(consent),
+        )
+    elif names_permission(name) and consent.flags:
+        opposite, opposite_ja = _opposite(name)
+        yield CheckFinding(
+            "inverted_consent",
+            f"The playbook names `{name}` as `do_not_contact`, and {consent.flags:,} customers have a plain "
+            f"yes or no there: who said no would be contacted.{opposite}",
+            f"プレイブックの `do_not_contact` が `{name}` を指し、"
+            f"{consent.flags:,}人の値が「はい」か「いいえ」です。"
+            f"「いいえ」の顧客に連絡してしまいます。{opposite_ja}",
+            {"attribute": name, "customers": consent.flags},
+        )
+    elif not consent.known and (consent.others or consent.permissions or name != "do_not_contact"):
         yield CheckFinding(
             "no_consent",
             f"No customer has the attribute `{name}`, by which the playbook learns who must not be contacted."
-            f"{near} name the right one as `do_not_contact` in the playbook.",
-            f"プレイブックが連絡不可の判断に使う属性 `{name}` を持つ顧客がいません。{near_ja}"
-            "プレイブックの `do_not_contact` に正しい属性名を書いてください。",
-            {"attribute": name, "others": list(consent.others)},
+            f"{_advice(consent)[0]}",
+            f"プレイブックが連絡不可の判断に使う属性 `{name}` を持つ顧客がいません。{_advice(consent)[1]}",
+            _figures(consent),
         )
+
+
+def _figures(consent: ConsentProfile) -> dict[str, object]:
+    return {
+        "attribute": consent.attribute,
+        "others": list(consent.others),
+        "permissions": list(consent.permissions),
+    }
+
+
+def _advice(consent: ConsentProfile) -> tuple[str, str]:
+    """What to write where, in English and Japanese: only names that forbid contact fit the playbook."""
+    if consent.others or not consent.permissions:
+        names = f"`{'`, `'.join(consent.others)}`"
+        near = f" {names} sounds like it:" if consent.others else ""
+        near_ja = f"{names} がそれらしい属性です。" if consent.others else ""
+        return (
+            f"{near} name the right one as `do_not_contact` in the playbook.",
+            f"{near_ja}プレイブックの `do_not_contact` に正しい属性名を書いてください。",
+        )
+    return _opposite(consent.permissions[0])
+
+
+def _opposite(name: str) -> tuple[str, str]:
+    """How to get `do_not_contact` from an attribute that says who may be contacted."""
+    example = f"`case when {name} then 'no' else 'yes' end as value`"
+    return (
+        f" `{name}` says who may be contacted, which is the opposite. Do not name it in the playbook: give "
+        f"customers an attribute `do_not_contact`, written in the query as its opposite, such as {example}.",
+        f"`{name}` は連絡してよい顧客を表し、意味が逆です。プレイブックには書かず、クエリで逆の値にした属性 "
+        f"`do_not_contact` を作ってください（例：{example}）。",
+    )

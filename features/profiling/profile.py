@@ -201,7 +201,7 @@ class _Counts:
         self.busiest, self.busiest_events = -1, 0
 
     def add(self, history: History) -> None:
-        """Count one bucket's events; those of kinds that say what is known about a customer, apart."""
+        """Count one bucket's events; attributes are counted apart from all others."""
         if not history.events:
             return
         self._count_kinds(history)

@@ -63,12 +63,6 @@ class StringDictionary:
                 self._count += len(fresh)
             return np.asarray(codes)
 
-    def forget(self, code: int) -> None:
-        """Blank one text; its code is never given again."""
-        texts = self.texts
-        self._parts = [pa.concat_arrays([texts[:code], pa.nulls(1, pa.large_string()), texts[code + 1 :]])]
-        self._indexed = False
-
     def _ensure_index(self) -> None:
         with self._lock:
             if not self._indexed:

@@ -30,7 +30,7 @@ from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 from training.labels.settings import Churn
 
-WITHOUT_HISTORY: dict[str, object] = {
+WITHOUT_HISTORY: dict[str, int | bool] = {
     "attitude": UNKNOWN,
     "returned": False,
     "inquiry": NO_INQUIRY,

@@ -150,7 +150,8 @@ class PlaybookRule(_Part):
 class Playbook(_Part):
     """The whole playbook."""
 
-    do_not_contact: str | None = None
+    do_not_contact: str = "do_not_contact"
+    """The attribute whose yes forbids contact; only an explicit empty text lets everybody be contacted."""
     stages: StageRules = StageRules()
     touch: dict[str, TouchModel] = Field(default_factory=dict)
     actions: dict[str, BilingualText] = Field(default_factory=dict)

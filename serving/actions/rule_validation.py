@@ -32,7 +32,9 @@ from serving.schemas.terms import (
 )
 
 Flags = NDArray[np.bool_]
-Fits = Callable[[object, object], bool]
+Piece = str | int | float
+"""A word, the number of a tier, or the lower end of a piece of a number."""
+Fits = Callable[[Piece, Piece], bool]
 BANDS = ("low", "middle", "high")
 OTHER = "(other)"
 """A channel that no rule names."""
@@ -143,11 +145,11 @@ class _Space:
 
     vocabulary: RuleVocabulary
     stages: StageRules
-    axes: Mapping[str, list[object]] = field(default_factory=dict)
+    axes: Mapping[str, list[Piece]] = field(default_factory=dict)
 
     @staticmethod
     def of(rules: Sequence[PlaybookRule], stages: StageRules, vocabulary: RuleVocabulary) -> _Space:
-        axes: dict[str, list[object]] = {}
+        axes: dict[str, list[Piece]] = {}
         used = {name for rule in rules for name in (*WORDS, *NUMBERS) if getattr(rule.when, name) is not None}
         for name in NUMBERS:
             bounds = [getattr(rule.when, name) for rule in rules if getattr(rule.when, name) is not None]
@@ -160,7 +162,7 @@ class _Space:
                     [b.rank_low for b in bounds] + [b.rank_high for b in bounds], 0.0, 1.0
                 )
         named = {channel for rule in rules for channel in rule.when.channel or ()} - {NONE}
-        everything: dict[str, tuple[object, ...]] = {
+        everything: dict[str, tuple[Piece, ...]] = {
             "tier": tuple(range(len(vocabulary.tiers))),
             "movement": (*MOVEMENTS, NONE),
             "channel": (*sorted(named), OTHER, NONE),
@@ -238,14 +240,14 @@ class _Space:
         ]
 
 
-def _both_known(one: object, other: object) -> bool:
+def _both_known(one: Piece, other: Piece) -> bool:
     return (one == NONE) == (other == NONE)
 
 
 def _stage_fits(low: float, high: float, *, alone: bool) -> Fits:
     """Whether a stage goes with a probability; `alone`: these bounds decide who considers leaving."""
 
-    def fits(stage: object, piece: object) -> bool:
+    def fits(stage: Piece, piece: Piece) -> bool:
         number = STAGES.index(str(stage))
         if not isinstance(piece, float):
             return number in (LAPSED, ONBOARDING)
@@ -257,7 +259,7 @@ def _stage_fits(low: float, high: float, *, alone: bool) -> Fits:
     return fits
 
 
-def _stage_moves(stage: object, moved: object) -> bool:
+def _stage_moves(stage: Piece, moved: Piece) -> bool:
     number = STAGES.index(str(stage))
     if number == LAPSED:
         return moved == NONE
@@ -266,6 +268,6 @@ def _stage_moves(stage: object, moved: object) -> bool:
     return number != ESTABLISHED or moved in ("steady", "falling")
 
 
-def _pieces(limits: Sequence[float], floor: float, roof: float) -> list[object]:
+def _pieces(limits: Sequence[float], floor: float, roof: float) -> list[Piece]:
     """The lower ends of the pieces between limits, and the piece of those of whom nothing is known."""
     return [float(floor), *sorted({limit for limit in limits if floor < limit < roof}), NONE]

@@ -141,7 +141,7 @@ def last_inquiry_and_survey(facts: EventIndex) -> dict[str, pa.Array]:
 
 
 def contact_permission_and_recency(
-    facts: EventIndex, attribute: str | None, kinds: Sequence[tuple[str, ...]]
+    facts: EventIndex, attribute: str, kinds: Sequence[tuple[str, ...]]
 ) -> dict[str, pa.Array]:
     """Who must not be contacted, and when each customer was last contacted in each of these ways."""
     alone = np.zeros(facts.history.customers, dtype=np.bool_)

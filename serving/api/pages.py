@@ -64,7 +64,7 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
 
 
 def readiness(state: ServiceState) -> dict[str, str | bool | None]:
-    """What is in use, and what is in its way; raises `ModelError` before anything can be answered."""
+    """The scores and the model in use, and why newer ones were refused; raises `ModelError` without any."""
     scores, model = state.current(), state.active_model()
     body: dict[str, str | bool | None] = {"ready": True, **vars(scores.provenance), "champion": model.version}
     return body if state.trouble is None else body | {"trouble": state.trouble}

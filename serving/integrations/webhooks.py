@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import TypeAdapter
 
+from features.event_store import EventStore
 from features.storage.customer_ids import Customers
 from serving.project.integration_settings import Webhook
 from serving.schemas.json_text import to_json
@@ -97,7 +98,7 @@ def enlist(
 
 
 def send_due(
-    outbox: Outbox, webhooks: Mapping[str, Webhook], customers: Customers, clock: Callable[[], int]
+    outbox: Outbox, webhooks: Mapping[str, Webhook], store: EventStore, clock: Callable[[], int]
 ) -> DeliveryCounts:
     """Send what is due once."""
     counts = DeliveryCounts()
@@ -111,7 +112,8 @@ def send_due(
             counts.dead += 1
             outbox.bury(delivery, "there is no webhook of that name any more")
             continue
-        content = named(delivery.content, customers)
+        # Read anew for each delivery: a customer who was erased in between is not named.
+        content = named(delivery.content, store.customers)
         trouble = "" if content is None else post(webhook, delivery.key, content, now // SECOND)
         if not trouble:
             counts.sent += 1

@@ -101,7 +101,7 @@ class ListFilter(Shape):
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def alone(self) -> ListFilter:
-        """The filter without what a request says besides."""
+        """A plain `ListFilter`, without the fields that a request class adds."""
         return ListFilter.model_construct(**{name: getattr(self, name) for name in ListFilter.model_fields})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -76,7 +76,15 @@ class ScoreReader:
 
     @staticmethod
     def of_file(records: Database, project: Project, store: EventStore, score_file: ScoreFile) -> ScoreReader:
-        """From the scores of one file."""
+        """From the scores of one file, with the plan that was made for them."""
+        reader = ScoreReader.without_plan(records, project, store, score_file)
+        return replace(reader, plan=plan_of(project, score_file.file))
+
+    @staticmethod
+    def without_plan(
+        records: Database, project: Project, store: EventStore, score_file: ScoreFile
+    ) -> ScoreReader:
+        """From the scores of one file, whether or not a plan was made for them."""
         scores = load_scores(project.scores / score_file.file)
         earlier = scores_before(records, score_file.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
@@ -87,7 +95,6 @@ class ScoreReader:
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
             score_file.file,
-            plan_of(project, score_file.file),
         )
 
     def rehearse(self) -> None:

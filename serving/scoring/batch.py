@@ -1,7 +1,7 @@
 """One customer's answer, in batch and online: who they are at an as-of date, their risk, value and reasons.
 
-`answer` is the one function behind `kizuna score`, `kizuna backtest` and `/v1/predict`; what differs is
-only where the history comes from.
+`score_customers` is the one function behind `kizuna score`, `kizuna backtest` and `/v1/predict`; what
+differs is only where the history comes from.
 """
 
 from __future__ import annotations

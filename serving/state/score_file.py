@@ -74,7 +74,7 @@ class ScoreTable:
     reason_values: Floats
     reason_contributions: Floats
     attributes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
-    """Where each customer's last known value of an attribute stands in `Facts.attributes`, -1 for none."""
+    """Each customer's last known value as a position in `ScoreMetadata.attributes`, -1 for none."""
 
     def __len__(self) -> int:
         return len(self.key)

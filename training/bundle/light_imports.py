@@ -15,7 +15,7 @@ HEAVY = ("sklearn", "pandas")
 
 
 class _Absent(MetaPathFinder):
-    """Finds nothing, loudly, where one of the heavy modules is looked for."""
+    """An import finder that raises `ModuleNotFoundError` for each of `HEAVY`, and finds nothing else."""
 
     def find_spec(self, fullname: str, *_: object) -> None:
         if fullname in HEAVY:
@@ -24,7 +24,7 @@ class _Absent(MetaPathFinder):
 
 @contextmanager
 def without_pandas_and_sklearn() -> Iterator[None]:
-    """Make them look absent to what is imported inside, where they are not loaded already."""
+    """Let imports inside fail for pandas and scikit-learn, except where these are loaded already."""
     absent = _Absent()
     sys.meta_path.insert(0, absent)
     try:

@@ -1,4 +1,4 @@
-"""Letting an erased customer in again."""
+"""Readmitting an erased customer: their rows are taken again by later ingests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serving.state.backups import known_backups
 
 @dataclass(frozen=True)
 class Readmission:
-    """Who may come in again with the next ingest."""
+    """The customer whose rows the next ingest takes again."""
 
     customer_id: str
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,6 @@ from serving.lists.filters import ListFilter
 from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import CHANNEL_WORDS, NONE
-from serving.state.active_model import load as load_bundle
-from serving.state.score_file import load as load_scores
 from serving.state.score_index import current_scores
 
 
@@ -54,8 +52,16 @@ def make_plan(
     """
     workspace = workspace.pinned()
     project = workspace.project
-    plan = _plan_current_scores(workspace, chosen_playbook(project.folder, playbook), progress)
-    reader = workspace.scores.current()
+    current = current_scores(workspace.database)
+    if current is None:
+        raise ModelError(
+            "cannot plan: nothing has been scored yet. Run `kizuna score` first "
+            "(after `kizuna train`, where no model was trained either)."
+        )
+    scores = ScoreReader.without_plan(workspace.database, project, workspace.store, current)
+    plan = _plan(workspace, scores, chosen_playbook(project.folder, playbook), progress)
+    save(project.state / FOLDER / current.file, plan)
+    reader = replace(scores, plan=plan)
     return MadePlan(
         plan,
         reader,
@@ -64,29 +70,20 @@ def make_plan(
     )
 
 
-def _plan_current_scores(
-    workspace: Workspace, playbook: PlaybookFile, progress: Progress | None
+def _plan(
+    workspace: Workspace, reader: ScoreReader, playbook: PlaybookFile, progress: Progress | None
 ) -> StoredPlan:
-    project, current = workspace.project, current_scores(workspace.database)
-    if current is None:
-        raise ModelError(
-            "cannot plan: nothing has been scored yet. Run `kizuna score` first "
-            "(after `kizuna train`, where no model was trained either)."
-        )
-    scores = load_scores(project.scores / current.file)
+    project, scores, bundle = workspace.project, reader.scores, reader.bundle
     facts = scores.facts
-    bundle = load_bundle(project.state, facts.model_version, facts.fingerprint).bundle
     profiles = customer_profiles(
         workspace.store, scores, bundle, playbook.playbook, project.indicators, progress
     )
     words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
     validate_rules(playbook, words)
     actions = match_rules(playbook.playbook, words, profiles, scores)
-    plan = StoredPlan.of(
+    return StoredPlan.of(
         profiles, actions, playbook, as_of=facts.as_of, tiers=facts.tiers, timezone=bundle.timezone
     )
-    save(project.state / FOLDER / current.file, plan)
-    return plan
 
 
 def _vocabulary(

@@ -44,13 +44,13 @@ def notify(
     variable that the environment does not have, `DataError` where the scores reach far beyond the data.
     """
     webhooks = {webhook.name: webhook for webhook in workspace.project.webhooks()}
-    outbox, customers = Outbox(workspace.database), workspace.store.customers
+    outbox = Outbox(workspace.database)
     enlisted = _enlist_changes(workspace, outbox, list(webhooks.values()))
     if revive_dead:
         outbox.revive(workspace.clock())
     sent, died, end = 0, 0, time.monotonic() + wait
     while True:
-        counts = send_due(outbox, webhooks, customers, workspace.clock)
+        counts = send_due(outbox, webhooks, workspace.store, workspace.clock)
         sent, died = sent + counts.sent, died + counts.dead
         waiting = outbox.all("waiting")
         if not waiting or time.monotonic() >= end:

@@ -13,6 +13,7 @@ from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.events.attributes import (
     MOST_SEGMENT_VALUES,
+    PERMISSION_NAMES,
     RESERVED_ATTRIBUTES,
     had_several_values,
     is_reserved,
@@ -201,9 +202,38 @@ def test_doctor_says_that_nobody_has_the_attribute_that_the_playbook_asks_for(tm
     store = stored(tmp_path, "optout", {"ann": 1})
     profile = profile_events(store, indicators({}), UTC, consent="do_not_contact")
     (finding,) = [one for one in run_checks(profile, UTC) if one.name == "no_consent"]
-    assert finding.figures == {"attribute": "do_not_contact", "others": ["optout"]}
+    assert finding.figures == {
+        "attribute": "do_not_contact",
+        "others": ["optout"],
+        "permissions": [],
+    }
+    assert "`optout` sounds like it: name the right one as `do_not_contact`" in finding.english
     clean = profile_events(store, indicators({}), UTC, consent="optout")
     assert not [one for one in run_checks(clean, UTC) if "consent" in one.name]
+
+
+@pytest.mark.parametrize("name", PERMISSION_NAMES)
+@pytest.mark.parametrize("asked", ["do_not_contact", "mail_ok", ""])
+def test_doctor_never_advises_a_permission_as_do_not_contact_but_its_opposite(
+    tmp_path: Path, name: str, asked: str
+) -> None:
+    store = stored(tmp_path, name, {"ann": "no", "bob": "yes"})
+    profile = profile_events(store, indicators({}), UTC, consent=asked)
+    (finding,) = [one for one in run_checks(profile, UTC) if one.name == "no_consent"]
+    assert finding.figures == {"attribute": asked, "others": [], "permissions": [name]}
+    example = f"`case when {name} then 'no' else 'yes' end as value`"
+    assert f"`{name}` says who may be contacted, which is the opposite." in finding.english
+    assert example in finding.english
+    assert example in finding.japanese
+    assert "sounds like it" not in finding.english
+
+
+def test_doctor_warns_where_the_playbook_names_a_permission_with_plain_yes_and_no(tmp_path: Path) -> None:
+    store = stored(tmp_path, "opt_in", {"ann": "no", "bob": "yes", "cat": "配信停止"})
+    profile = profile_events(store, indicators({}), UTC, consent="opt_in")
+    (finding,) = [one for one in run_checks(profile, UTC) if "consent" in one.name]
+    assert finding.name == "inverted_consent"
+    assert finding.figures == {"attribute": "opt_in", "customers": 2}
 
 
 def test_codes_point_at_the_texts(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ import pytest
 
 import serving.integrations.webhooks
 from features.errors import ConfigurationError
+from serving.application.data.erase import erase
+from serving.application.lists.notify import notify
+from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
 from serving.integrations.webhooks import (
     ATTEMPTS,
@@ -112,7 +116,7 @@ def delivered(
     call, hours, said = CliContext(own_shop), 0, []
     while not until():
         now = call.now + hours * 3_600_000_000
-        said.append(send_due(outbox, {webhook.name: webhook}, call.store.customers, lambda now=now: now))
+        said.append(send_due(outbox, {webhook.name: webhook}, call.store, lambda now=now: now))
         hours += 1
         assert hours < 20
     return said
@@ -129,6 +133,30 @@ def found(own_shop: Path) -> list[Any]:
         assert earlier is not None
         after, before = (load(call.project.scores / one.file) for one in (current, earlier))
     return list(changes(before, after, tier_falls=True, limit=0.5))
+
+
+def test_a_customer_who_is_erased_while_notify_waits_is_not_named(own_shop: Path, receiver: Receiver) -> None:
+    with (own_shop / "kizuna.toml").open("a") as file:
+        file.write(
+            f'\n[[webhooks]]\nname = "crm"\nurl = "{receiver.url}"\nsecret = "{SECRET}"\nprobability = 0.5\n'
+        )
+    receiver.behaviour = ["fail"] * 20
+    with CliContext(own_shop).workspace() as workspace, CliContext(own_shop).workspace() as other:
+        moments = itertools.count(workspace.clock(), 60_000_000)
+        gone: list[str] = []
+
+        def clock() -> int:
+            if receiver.seen and not gone:
+                gone.append(receiver.seen[0][1]["changes"][0]["customer_id"])
+                erase(other, COMMAND_LINE, gone[0])
+                receiver.behaviour.clear()
+            return next(moments)
+
+        notify(replace(workspace, clock=clock), COMMAND_LINE, wait=20)
+    named = [change["customer_id"] for body in receiver.taken.values() for change in body["changes"]]
+    assert gone
+    assert named
+    assert gone[0] not in named
 
 
 def test_changes_are_falls_of_a_tier_and_crossings_from_below() -> None:
