@@ -79,6 +79,32 @@ def test_addresses_outside_the_project_and_of_projects_whose_files_are_elsewhere
     assert relocate_artifacts(shared, copy) == []
 
 
+def test_a_project_that_shares_the_database_keeps_its_own_addresses(trained: Path, tmp_path: Path) -> None:
+    owner = Path(shutil.copytree(trained, tmp_path / "owner"))
+    Tracking(URI, owner)
+    guest = tmp_path / "guest"
+    guest.mkdir()
+    shared = f"sqlite:///{owner / DATABASE}"
+    tracking = Tracking(shared, guest)
+    with tracking.run("theirs") as run:
+        run.log_texts({"notes.txt": "theirs"})
+        tracking.register(run, bundle())
+    tracking._client.create_experiment("empty", artifact_location=(guest / "mlruns/artifacts").as_uri())
+    before = addresses(owner)
+    assert len({one for one in before if one.startswith(guest.as_uri())}) > 2
+    assert relocate_artifacts(owner / DATABASE, owner) == []
+    assert addresses(owner) == before
+    with Tracking(shared, guest).run("later") as later:
+        later.log_texts({"notes.txt": "later"})
+    assert later.experiment == run.experiment
+    assert (guest / "mlruns" / "artifacts" / later.id / "artifacts" / "notes.txt").is_file()
+    moved = Path(shutil.move(owner, tmp_path / "moved"))
+    assert relocate_artifacts(moved / DATABASE, moved) == [owner]
+    theirs = {one for one in addresses(moved) if one.startswith(guest.as_uri())}
+    assert theirs >= {one for one in before if one.startswith(guest.as_uri())}
+    assert not any(one.startswith(owner.as_uri()) for one in addresses(moved))
+
+
 def test_a_second_look_changes_nothing(trained: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained, tmp_path / "copy"))
     assert relocate_artifacts(copy / DATABASE, copy) == [trained]
