@@ -85,9 +85,9 @@ class Actor:
 COMMAND_LINE = Actor("command line", "local", frozenset(GRANTS))
 """Whoever can run the command can read and write the project's files: everything is allowed."""
 
-OPEN_SERVICE = Actor("local", "local", frozenset(GRANTS) - {"manage_access", "promote", "erase"})
+OPEN_SERVICE = Actor("local", "local", frozenset({"read_customer", "read_report", "predict"}))
 """Whoever calls a service that was started with `kizuna serve --open`, from the same machine and without a
-key: a web page or a proxy could be behind the call, so access, promotion and erasure stay closed."""
+key: a web page or a proxy could be behind the call, so it reads and predicts, and changes nothing."""
 
 
 def person(name: str, role: Role) -> Actor:

@@ -113,6 +113,7 @@ def append(model: ActiveModel, request: PredictRequest, now: int, store: EventSt
             "from another source. The others were kept; give these an event_id of their own.",
             field="customers",
         )
+    store = store.pinned()  # the history and the data version of one moment, whoever writes meanwhile
     names = [customer.customer_id for customer in request.customers]
     keys = store.customers.keys(pa.array(names, pa.string()))
     known = np.unique(keys[keys >= 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from features.errors import UsageError
+from features.event_store import EventStore
+from features.events.history import History
 from serving.cli.context import CliContext
 from serving.lists.customer_view import predict_reply
 from serving.schemas.requests import PredictRequest
@@ -82,6 +85,30 @@ def test_what_is_appended_gets_the_answer_of_the_batch_bit_for_bit(own_shop: Pat
     assert again["appended"] == {"new": 0, "already_there": 5, "corrected": 0, "erased": 0}
     assert {**again, "appended": None} == {**said, "appended": None}
     assert call.store.events == before + 5
+
+
+def test_the_data_version_of_an_appended_answer_is_that_of_the_events_it_used(own_shop: Path) -> None:
+    versions: list[str] = []
+
+    class BusyStore(EventStore):
+        """A store that another process writes to right after its events were read."""
+
+        def history_of(self, keys: Sequence[int], **options: Any) -> History:
+            history = super().history_of(keys, **options)
+            versions.append(CliContext(own_shop).store.version)
+            append(champion, other, call.now, CliContext(own_shop).store)
+            return history
+
+    call = CliContext(own_shop)
+    champion = ActiveModel("1", Bundle.load(own_shop / "bundle"))
+    request = PredictRequest.model_validate(SENT)
+    event = {"occurred_at": "2025-02-03", "kind": "purchase", "value": 4, "event_id": "other"}
+    other = PredictRequest.model_validate(
+        {**SENT, "customers": [{"customer_id": "somebody-else", "events": [event]}]}
+    )
+    scores = append(champion, request, call.now, BusyStore(call.project.state))
+    assert [scores.data_version] == versions
+    assert call.store.version != scores.data_version
 
 
 def test_beside_what_is_stored_the_answer_is_that_of_appending_and_nothing_is_kept(own_shop: Path) -> None:

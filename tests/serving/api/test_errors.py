@@ -22,7 +22,9 @@ from serving.api.errors import _BY_STATUS, INTERNAL, reshaped_error
 from serving.api.live_state import ServiceState
 from serving.api.openapi import error_codes
 from serving.api.worker_pool import PATIENCE
+from serving.cli.context import CliContext
 from serving.project.settings import read
+from serving.state.api_keys import add_key
 from tests.serving.running import serving
 
 HERE = Path(__file__).resolve()
@@ -40,15 +42,19 @@ def call(
     *,
     bug: type[Exception] | None = None,
     patience: float = PATIENCE,
+    key: str | None = None,
 ) -> tuple[int, Any]:
     """Status and JSON of one call of an application in this process; a bug goes on to whoever runs it."""
     state, sent = ServiceState(read(folder), lambda: NOW, open_without_keys=True), []
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    if key is not None:
+        headers.append((b"authorization", f"Bearer {key}".encode()))
     scope = {
         "type": "http",
         "method": "POST",
         "path": path,
         "client": ("127.0.0.1", 40_000),
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        "headers": headers,
     }
 
     async def receive() -> dict[str, Any]:
@@ -105,7 +111,10 @@ def test_an_event_id_of_another_source_and_kind_is_bad_data(own_shop: Path) -> N
     taken = str(history.event_ids[orders][0])
     event = {"occurred_at": "2025-01-05T10:00:00Z", "kind": "feature_used", "event_id": taken}
     customers = [{"customer_id": "c0003", "events": [event]}]
-    status, said = call(own_shop, "/v1/predict", {"customers": customers, "append": True})
+    with CliContext(own_shop).records() as records:
+        key = add_key(records, "crm", ("score", "write"), 0, who="test")
+    body = {"customers": customers, "append": True}
+    status, said = call(own_shop, "/v1/predict", body, key=key)
     assert (status, said["error"]["code"]) == (422, "bad_data")
 
 

@@ -69,6 +69,12 @@ def test_without_keys_an_open_service_answers_this_machine_alone(own_shop: Path)
             ("X-Forwarded-Host", "localhost"),
             ("X-Real-IP", "127.0.0.1"),
             ("Via", "1.1 proxy"),
+            ("X-Original-Forwarded-For", "192.0.2.1"),
+            ("CF-Connecting-IP", "192.0.2.1"),
+            ("True-Client-IP", "192.0.2.1"),
+            ("X-Client-IP", "192.0.2.1"),
+            ("X-Cluster-Client-IP", "192.0.2.1"),
+            ("Fastly-Client-IP", "192.0.2.1"),
         ):
             assert asked_with(running.port, {header: value}) == (401, "no_key"), header
         # The first key closes it, without a restart; revoking it does not open it again.
@@ -130,13 +136,24 @@ def test_a_browser_gets_the_page_that_takes_a_key_and_all_that_it_loads(own_shop
             assert running.send("GET", path)[0] == 401, path
 
 
-def test_an_open_service_never_manages_access_promotes_or_erases() -> None:
+def test_an_open_service_reads_and_predicts_and_does_nothing_else() -> None:
     for permission in GRANTS:
-        if permission in ("manage_access", "promote", "erase"):
+        if permission in ("read_customer", "read_report", "predict"):
+            OPEN_SERVICE.require(permission)
+        else:
             with pytest.raises(Forbidden, match="cannot let 'local' do this"):
                 OPEN_SERVICE.require(permission)
-        else:
-            OPEN_SERVICE.require(permission)
+
+
+def test_an_open_service_gives_the_list_as_a_file_and_keeps_or_exports_nothing(own_shop: Path) -> None:
+    event = {"occurred_at": "2025-02-01", "kind": "purchase"}
+    sent = {"customers": [{"customer_id": "c0003", "events": [event]}]}
+    with serving(own_shop) as running:
+        assert running.send("GET", "/v1/at_risk.csv?limit=2")[0] == 200
+        assert running.post("/v1/predict", sent)[0] == 200
+        status, body = running.post("/v1/predict", {**sent, "append": True})
+        assert (status, body["error"]["code"]) == (403, "wrong_scope")
+        assert running.send("GET", "/v1/at_risk.csv?columns=hubspot")[0] == 403
 
 
 def test_it_is_closed_until_the_keys_were_read_and_after_the_last_was_revoked() -> None:

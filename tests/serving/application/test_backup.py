@@ -22,6 +22,7 @@ from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import ProjectFolder
 from serving.cli.context import CliContext
 from serving.integrations.training import tracking
+from serving.state.api_keys import add_key
 from tests.experiments import prepare
 from tests.serving.running import serving
 from tests.training.trained import bundle
@@ -84,6 +85,8 @@ def test_an_archive_made_while_the_service_takes_events_holds_one_version(
     own_shop: Path, tmp_path: Path
 ) -> None:
     over = threading.Event()
+    with CliContext(own_shop).records() as records:
+        bearer = {"authorization": "Bearer " + add_key(records, "crm", ("score", "write"), 0, who="test")}
     with serving(own_shop) as running:
 
         def write() -> None:
@@ -96,7 +99,7 @@ def test_an_archive_made_while_the_service_takes_events_holds_one_version(
                     "event_id": f"live{number}",
                 }
                 body = {"customers": [{"customer_id": f"new{number}", "events": [event]}], "append": True}
-                assert running.post("/v1/predict", body)[0] == 200
+                assert running.post("/v1/predict", body, bearer)[0] == 200
 
         writer = threading.Thread(target=write)
         writer.start()

@@ -16,6 +16,7 @@ from serving.integrations.crm_columns import READY
 from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
+from serving.state.api_keys import add_key
 from tests.serving.running import COMMAND, serving
 from tests.serving.shapes import as_json
 
@@ -48,16 +49,19 @@ def test_a_ready_map_is_written_and_its_page_names_every_column(
     assert all(f"| `{column}` |" in page for column in READY[name].columns)
 
 
-def test_the_service_gives_the_same_file(scored_shop: Path, tmp_path: Path) -> None:
-    with serving(scored_shop) as running:
+def test_the_service_gives_the_same_file(own_shop: Path, tmp_path: Path) -> None:
+    with CliContext(own_shop).records() as records:
+        key = add_key(records, "crm", ("read",), 0, who="test")
+    bearer = {"authorization": f"Bearer {key}"}
+    with serving(own_shop) as running:
         for name in sorted(READY):
             file = tmp_path / f"{name}.csv"
-            export = [*COMMAND, "-C", str(scored_shop), "export", name, "--output", str(file)]
+            export = [*COMMAND, "-C", str(own_shop), "export", name, "--output", str(file)]
             subprocess.run(export, check=True, capture_output=True)
-            status, content = running.send("GET", f"/v1/at_risk.csv?columns={name}&limit=3")
+            status, content = running.send("GET", f"/v1/at_risk.csv?columns={name}&limit=3", headers=bearer)
             wanted = "".join(file.read_bytes().decode().splitlines(True)[:4])
             assert (status, content.decode()) == (200, wanted)
-        status, content = running.send("GET", "/v1/at_risk.csv?columns=zork")
+        status, content = running.send("GET", "/v1/at_risk.csv?columns=zork", headers=bearer)
         assert (status, json.loads(content)["error"]["field"]) == (422, "columns")
 
 
