@@ -140,7 +140,7 @@ def parse(shape: type[Shape], content: bytes) -> Shape:
     try:
         return shape.model_validate_json(content)
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, shape) from None
 
 
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:

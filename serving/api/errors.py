@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,6 +22,8 @@ _BY_STATUS = {
     405: (WrongMethod.code, "cannot answer: this path does not take this method. See /docs.json."),
     503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
 }
+LONGEST_NAME = 100
+"""Characters of an unknown field's name that are compared with the known ones."""
 INTERNAL = ("internal", "cannot answer: the service failed. Its log says why.")
 
 
@@ -65,8 +70,11 @@ def json_response(status: int, body: ErrorBody, headers: dict[str, str] | None =
     return Response(content, status, headers, media_type="application/json")
 
 
-def invalid_request(error: ValidationError) -> UsageError:
-    """The first thing that is wrong with the body or the query of a request, with the field's name."""
+def invalid_request(error: ValidationError, shape: type[BaseModel]) -> UsageError:
+    """The first thing that is wrong with the body or the query of a request, with the field's name.
+
+    An unknown field gets the nearest of those that the shape has in its place.
+    """
     problem = first_problem(error)
     message, kind, location = problem.message, problem.kind, problem.location
     if kind == "json_invalid":
@@ -78,6 +86,31 @@ def invalid_request(error: ValidationError) -> UsageError:
         field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
     if kind == "extra_forbidden":
         message = "there is no such field"
+        near = get_close_matches(str(location[-1])[:LONGEST_NAME], _fields_at(shape, location[:-1]), n=1)
+        if near:
+            message += f"; did you mean `{near[0]}`?"
+            return UsageError(f"cannot use this request: `{field}`: {message}", field=field)
     elif kind == "missing":
         message = "this field is needed"
     return UsageError(f"cannot use this request: `{field}`: {message[:1].lower()}{message[1:]}.", field=field)
+
+
+def _fields_at(shape: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The names of the fields that the object at this place of a request can have."""
+    schema = _schema(shape)
+    node: Any = schema
+    for part in location:
+        node = _resolved(schema, node)
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+    return tuple(_resolved(schema, node).get("properties", ()))
+
+
+def _resolved(schema: Any, node: Any) -> Any:
+    """The schema behind a reference into the definitions."""
+    name = node.get("$ref", "").rpartition("/")[2]
+    return schema["$defs"][name] if name else node
+
+
+@cache
+def _schema(shape: type[BaseModel]) -> Any:
+    return shape.model_json_schema()

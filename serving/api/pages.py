@@ -87,7 +87,7 @@ def list_request(query: str) -> WholeListRequest:
             {**single, **repeated, **({"segment": segment} if segment else {})}
         )
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, WholeListRequest) from None
 
 
 @cache

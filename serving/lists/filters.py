@@ -38,6 +38,8 @@ class CliOption:
     flag: str
     help: str
     choices: tuple[str, ...] = ()
+    value: str = ""
+    """What to write, for the error of a value that does not fit; pydantic's own words where it is empty."""
 
 
 Names = Annotated[tuple[Text, ...], Strict(False)]
@@ -48,7 +50,12 @@ class ListFilter(Shape):
 
     limit: int | None = Field(default=None, ge=1, description="how many customers")
     min_probability: Annotated[
-        float, CliOption("--min-probability", "Only who is at least so likely to leave.")
+        float,
+        CliOption(
+            "--min-probability",
+            "Only who is at least so likely to leave.",
+            value="write a share from 0 to 1, such as 0.3",
+        ),
     ] = Field(default=0.0, ge=0.0, le=1.0, description="only who is at least so likely to leave")
     tiers: Annotated[Names, CliOption("--tier", "Only this engagement tier.")] = Field(
         default_factory=tuple, max_length=20, description="names of current tiers"
@@ -57,7 +64,12 @@ class ListFilter(Shape):
         default=None, description="by value at risk where events carry amounts, when absent"
     )
     min_value_at_risk: Annotated[
-        float | None, CliOption("--min-value-at-risk", "Only who has at least so much at stake.")
+        float | None,
+        CliOption(
+            "--min-value-at-risk",
+            "Only who has at least so much at stake.",
+            value="write an amount, such as 5000",
+        ),
     ] = Field(default=None, description="only who has at least so much at stake")
     indicators: Annotated[
         Names, CliOption("--indicator", "Only whose main reason is about this indicator.")

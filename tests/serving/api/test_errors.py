@@ -162,3 +162,24 @@ def test_a_websocket_is_closed_whatever_lies_behind(own_shop: Path) -> None:
     finally:
         state.close()
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message", "field"),
+    [
+        ("/v1/at_risk", {"limt": 5}, "`limt`: there is no such field; did you mean `limit`?", "limt"),
+        ("/v1/at_risk", {"zzz": 5}, "`zzz`: there is no such field.", "zzz"),
+        (
+            "/v1/predict",
+            {"customers": [{"customer_id": "a", "events": [{"ocurred_at": "2025-01-01", "kind": "x"}]}]},
+            "`customers[0].events[0].ocurred_at`: there is no such field; did you mean `occurred_at`?",
+            "customers[0].events[0].ocurred_at",
+        ),
+    ],
+)
+def test_an_unknown_field_is_refused_with_the_nearest_known_one(
+    own_shop: Path, path: str, body: dict[str, Any], message: str, field: str
+) -> None:
+    status, reply = call(own_shop, path, body)
+    assert (status, reply["error"]["field"]) == (422, field)
+    assert reply["error"]["message"] == f"cannot use this request: {message}"
