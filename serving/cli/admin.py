@@ -66,7 +66,7 @@ def erase(call: CliContext, customer: str) -> None:
         *(f"  deleted the unreadable {file}" for file in receipt.score_files_deleted),
         *(f"  nothing left in {folder} ({files:,} files read)" for folder, files in sorted(folders.items())),
         *(
-            f"  left in {file}, which cannot be rewritten: train again with `kizuna train`, then delete it"
+            f"  left in {file}, which is not rewritten: delete it, where it is a model after `kizuna train`"
             for file in receipt.left_in
         ),
         *(f"  not searched: {place}" for place in receipt.not_read),

@@ -1,4 +1,4 @@
-"""Erasing a customer: from events, scores, plans and the identity, and then reading every file again."""
+"""Erasing a customer: from events, scores, plans and the identity, and then searching every file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.errors import DataError, ModelError
+from features.errors import DataError, ModelError, UnknownCustomer
 from features.event_store import EventStore
 from features.events.attributes import attribute_text
 from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
+from features.privacy.erasure import ErasureReceipt
+from features.privacy.suppression_list import SuppressionList
 from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
 from serving.application.permissions import Actor, use_case
@@ -26,7 +28,10 @@ from serving.state.archive import update_lists_beside
 from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, known_backups
 from serving.state.score_file import Scores, load, without_customer
-from serving.state.trace_search import contains, files_below, identifying
+from serving.state.trace_search import TraceSearch, files_below
+
+SQLITE_LOGS = ("-wal", "-shm")
+"""Ends of names of the files that SQLite keeps beside a database."""
 
 
 @dataclass(frozen=True)
@@ -41,56 +46,98 @@ class ErasedCustomer:
     score_files_deleted: tuple[str, ...]
     """Score files that could not be read, and were deleted."""
     checked: tuple[str, ...]
-    """Every file of the project's state and experiments that was read afterwards without a trace."""
+    """Every file of the project's state, experiments and own folder that was searched without a trace."""
     left_in: tuple[str, ...]
     """Files that still hold their id, or an attribute value that nobody else has, and cannot be rewritten."""
     not_read: tuple[str, ...]
-    """Places outside the project that could not be searched."""
+    """Files, folders of the project, and places outside it, that were not searched."""
     backups: tuple[BackupRecord, ...]
     """Archives that were written before, which still hold the customer."""
 
 
 @use_case("erase")
 def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustomer:
-    """Remove every trace of a customer and say what was read afterwards.
+    """Remove every trace of a customer and say what was searched afterwards.
 
-    Scores and plans go first, while the key is still known. A score file that cannot be read, and one that a
-    broken run left unfinished, is deleted. Raises `UnknownCustomer` when not even a refused row names them,
-    `DataError` when something wrote them again at the same time.
+    Scores and plans go first, while the key is still known, and again after the events: a process that held
+    the customer may have saved some meanwhile. A score file that cannot be read, and one that a broken run
+    left unfinished, is deleted. For a customer who was erased before, what a killed erasure left undone is
+    done. Raises `UnknownCustomer` when not even a refused row names them, `DataError` when something wrote
+    them again at the same time.
     """
     store, project, database = workspace.store, workspace.project, workspace.database
     key = int(store.customers.keys(pa.array([customer_id], pa.string()))[0])
     values = _values_only_of(store, key) if key >= 0 else ()
-    deleted = _delete(project.scores.glob(".*.arrow"))
-    files, rewritten = sorted(project.scores.glob("*.arrow")), 0
-    for file in files if key >= 0 else ():
-        try:
-            rewritten += without_customer(file, key)
-        except ModelError:
-            deleted += _delete([file])
-    if key >= 0:
-        delete_customer(project.state / PLANS, key)
-    receipt = store.erase(customer_id)
-    if EventStore(store.folder).customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
+    removed = _Removed()
+    removed.remove(project, [key] if key >= 0 else [])
+    receipt = _erase_events(store, customer_id)
+    emptied = EventStore(store.folder)
+    if emptied.customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
         raise _written_meanwhile(customer_id, ["the events"])
-    again = [file.name for file in files if file.exists() and _holds(load(file), key, values)]
+    # Where a killed erasure took the key with it, every key that stands for nobody any more may be theirs.
+    keys = [key] if key >= 0 else _keys_of_nobody(emptied)
+    removed.remove(project, keys)
+    files = sorted(project.scores.glob("*.arrow"))
+    again = [file.name for file in files if _holds(load(file), key, values)]
     if again:
         raise _written_meanwhile(customer_id, again)
     with database.writing() as connection:
         record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
     update_lists_beside(project.state, known_backups(database))
-    checked, left_in = _search(project, identifying([customer_id, *values]))
+    checked, left_in, not_read = _search(project, TraceSearch(customer_id, values))
     return ErasedCustomer(
         customer_id,
         receipt.events,
         receipt.quarantined,
-        rewritten,
-        tuple(deleted),
+        len(removed.rewritten),
+        tuple(removed.deleted),
         checked,
         left_in,
-        places_elsewhere(project),
+        (*not_read, *places_elsewhere(project)),
         tuple(known_backups(database)),
     )
+
+
+@dataclass
+class _Removed:
+    """The score files that were rewritten or deleted."""
+
+    rewritten: set[str] = field(default_factory=set)
+    deleted: list[str] = field(default_factory=list)
+
+    def remove(self, project: Project, keys: Sequence[int]) -> None:
+        """Rewrite every score file and plan without customers; delete the files that cannot be read."""
+        self.deleted += _delete(project.scores.glob(".*.arrow"))
+        if not keys:
+            return
+        for file in sorted(project.scores.glob("*.arrow")):
+            try:
+                rows = load(file).rows(np.array(keys, dtype=np.int64))
+                # One without a row may have left the values of their attributes.
+                present = [key for key, row in zip(keys, rows.tolist(), strict=True) if row >= 0] or keys[:1]
+                for key in present:
+                    if without_customer(file, key):
+                        self.rewritten.add(file.name)
+            except ModelError:
+                self.deleted += _delete([file])
+        for key in keys:
+            delete_customer(project.state / PLANS, key)
+
+
+def _erase_events(store: EventStore, customer_id: str) -> ErasureReceipt:
+    """Erase in the event store; one who is on its suppression list already has nothing left there."""
+    try:
+        return store.erase(customer_id)
+    except UnknownCustomer:
+        if customer_id not in SuppressionList(store.folder):
+            raise
+        return ErasureReceipt(customer_id, None, 0, 0, 0, ())
+
+
+def _keys_of_nobody(store: EventStore) -> list[int]:
+    """The keys that were given to customers who are erased."""
+    names = store.customers.names(np.arange(len(store.customers))).to_pylist()
+    return [key for key, name in enumerate(names) if name is None]
 
 
 def _values_only_of(store: EventStore, key: int) -> tuple[str, ...]:
@@ -133,16 +180,31 @@ def _holds(scores: Scores, key: int, values: Sequence[str]) -> bool:
     return (key >= 0 and scores.row(key) is not None) or not named.isdisjoint(values)
 
 
-def _search(project: Project, texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every file of the state and of the experiments, read: those without a trace, and those with one."""
-    checked: list[str] = []
-    left: list[str] = []
-    for folder in written_folders(project):
-        for file in files_below(folder):
-            inside = file.is_relative_to(project.folder)
-            name = file.relative_to(project.folder).as_posix() if inside else str(file)
-            (left if contains(file, texts) else checked).append(name)
-    return tuple(checked), tuple(left)
+def _search(
+    project: Project, search: TraceSearch
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Every file that Kizuna writes, searched: those without a trace, those with one, and those not searched.
+
+    So are the files beside `kizuna.toml`, where lists are often written to. The project's other folders are
+    named as not searched.
+    """
+    results: dict[bool | None, list[str]] = {False: [], True: [], None: []}
+    folders = written_folders(project)
+    files = [file for folder in folders for file in files_below(folder)]
+    for path in sorted(project.folder.iterdir()):
+        if path.is_dir():
+            if not any(folder.is_relative_to(path.resolve()) for folder in folders):
+                results[None].append(f"{path.name}/")
+        elif not path.is_symlink():
+            files.append(path)
+    for file in files:
+        inside = file.is_relative_to(project.folder)
+        name = file.relative_to(project.folder).as_posix() if inside else str(file)
+        # SQLite reads these logs together with the database, which is searched itself.
+        result = search.search(file)
+        if result or not name.endswith(SQLITE_LOGS):
+            results[result].append(name)
+    return tuple(results[False]), tuple(results[True]), tuple(results[None])
 
 
 def _written_meanwhile(customer_id: str, where: Sequence[str]) -> DataError:

@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.event_store import EventStore
+from features.privacy.erasure import ErasureReceipt
+from serving.cli.context import CliContext
 from serving.cli.main import main
 from tests.serving import shop
 
@@ -116,3 +119,58 @@ def test_what_only_attributes_say_of_a_customer_goes_too(
         for name, text in everything(known_shop)
         if f"{EMAIL}.jp" in text and not name.startswith(("bundle/", "state/bundles/"))
     ] == []
+
+
+def test_an_erasure_that_was_killed_is_finished_by_asking_again(
+    known_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, known_shop, "plan", "--limit", "3")
+    plans, scores = known_shop / "state" / "plans", known_shop / "state" / "scores"
+    saved = {file: file.read_bytes() for folder in (plans, scores) for file in folder.glob("*.arrow")}
+    key = CliContext(known_shop).store.customers.keys(pa.array([NAME])).tolist()[0]
+    CliContext(known_shop).store.erase(NAME)
+    receipt = run(capsys, known_shop, "erase", NAME)
+    assert receipt["events"] == 0
+    assert receipt["score_files"] == len(list(scores.glob("*.arrow")))
+    for file in saved:
+        with pa.memory_map(str(file)) as source:
+            assert key not in pa.ipc.open_file(source).read_all().column("key").to_pylist(), file
+
+
+def test_scores_and_plans_that_are_saved_during_an_erasure_are_rewritten_too(
+    known_shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, known_shop, "plan", "--limit", "3")
+    state = known_shop / "state"
+    saved = {
+        file: file.read_bytes() for name in ("plans", "scores") for file in state.glob(f"{name}/*.arrow")
+    }
+    key = CliContext(known_shop).store.customers.keys(pa.array([NAME])).tolist()[0]
+    erase_events = EventStore.erase
+
+    def erase_and_save(store: EventStore, customer_id: str) -> ErasureReceipt:
+        receipt = erase_events(store, customer_id)
+        for file, content in saved.items():  # as a process does that held them since before
+            file.write_bytes(content)
+        return receipt
+
+    monkeypatch.setattr(EventStore, "erase", erase_and_save)
+    run(capsys, known_shop, "erase", NAME)
+    for file in saved:
+        with pa.memory_map(str(file)) as source:
+            assert key not in pa.ipc.open_file(source).read_all().column("key").to_pylist(), file
+
+
+def test_lists_beside_the_settings_are_searched_and_other_folders_named(
+    known_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (known_shop / "list.csv").write_text(f"customer_id,risk\n{NAME},0.5\n", encoding="utf-8")
+    (known_shop / "other.csv").write_text("customer_id,risk\nc0006,0.5\n", encoding="utf-8")
+    receipt = run(capsys, known_shop, "erase", NAME)
+    checked, left, unread = receipt["checked"], receipt["left_in"], receipt["not_read"]
+    assert isinstance(checked, list)
+    assert isinstance(left, list)
+    assert isinstance(unread, list)
+    assert "list.csv" in left
+    assert "other.csv" in checked
+    assert DATA in unread
