@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
+from features.storage.linked_folder import sweep_linked_folders
+
 _RECORD = "kizuna"
 KEPT_HOURS = 24
 """How long a replaced file stays for those who are still reading it."""
@@ -221,7 +223,7 @@ def turn(
     """The lock for writing, waited for; yields the name of this run.
 
     The name stays in the lock file while the run lasts. One that is found there is of a run that
-    broke: `repair` cleans up after it first.
+    broke: `repair` cleans up after it first. What killed backups left is deleted too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "ingest.lock").open("a+", encoding="ascii") as lock:
@@ -235,6 +237,7 @@ def turn(
         broken = lock.read().strip()
         if broken:
             repair(broken)
+        sweep_linked_folders(folder)
         run = purpose + uuid.uuid4().hex[:16]
         _say(lock, run)
         yield run

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.storage.linked_folder import linked_folder
 from serving.actions.playbook import FILE as PLAYBOOK
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
@@ -40,8 +40,7 @@ def backup(workspace: Workspace, actor: Actor, file: Path, progress: Progress | 
     project.state.mkdir(parents=True, exist_ok=True)
     if progress:
         progress("taking the events", 0.0)
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=project.state) as place:
-        linked = Path(place)
+    with linked_folder(project.state) as linked:
         data_version = workspace.store.link_version(linked)
         if progress:
             progress("writing the archive", 0.2)
