@@ -354,13 +354,12 @@ def test_an_unknown_touch_is_refused_with_those_there_are(
 ) -> None:
     assert run(own_shop, "at-risk", "--touch", "hug") == 2
     assert capsys.readouterr().err == (
-        "cannot filter the list by touch_models: no plan was made for these scores. "
-        "Run `kizuna plan` first.\n"
+        "cannot filter the list by `--touch`: no plan was made for these scores. Run `kizuna plan` first.\n"
     )
     for command in ("plan", "at-risk"):
         assert run(own_shop, command, "--touch", "hug") == 2
         assert capsys.readouterr().err.splitlines()[-1] == (
-            "cannot list the touch model 'hug': there is none of that name. "
+            "`--touch`: cannot list the touch model 'hug': there is none of that name. "
             "There are high, low, tech, community."
         )
 
