@@ -58,9 +58,9 @@ class Truth:
             champion = import_bundle(project.state, version, bundle)
             answers, facts = score(call.store, champion, as_of, call.now)
             name = save(project.scores, answers, facts)
-            kept = ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now)
-            self._note(ScoreReader.of_file(records, project, call.store, kept))
-            use_scores(records, kept, champion.pointer)
+            score_file = ScoreFile(name, as_of, version, facts.data_version, len(answers), call.now)
+            self._note(ScoreReader.of_file(records, project, call.store, score_file))
+            use_scores(records, score_file, champion.pointer)
 
     def _note(self, replies: ScoreReader) -> None:
         for one in self.names:

@@ -27,27 +27,27 @@ FORMATS = click.Choice(["table", "csv", "json"])
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-def list_format(asked: str | None, output: Path | None, *, as_json: bool) -> str:
+def list_format(requested: str | None, output: Path | None, *, as_json: bool) -> str:
     """The format of a list: table, csv or json. Options that contradict each other are refused."""
     if output is None:
-        if as_json and asked not in (None, "json"):
+        if as_json and requested not in (None, "json"):
             raise UsageError(
-                f"cannot print a {asked} with --json, which prints one JSON object. "
+                f"cannot print a {requested} with --json, which prints one JSON object. "
                 "Leave one of the two out, or write the list to a file with --output."
             )
-        return asked or ("json" if as_json else "table")
-    if asked == "table":
+        return requested or ("json" if as_json else "table")
+    if requested == "table":
         raise UsageError(
             f"cannot write a table to {output}: a table is for reading on the screen. "
             "Give --format csv or --format json."
         )
     ending = output.suffix.removeprefix(".").lower()
-    if asked is None and ending not in ("csv", "json"):
+    if requested is None and ending not in ("csv", "json"):
         raise UsageError(
             f"cannot tell in which format to write {output}: its name ends neither in .csv nor in .json. "
             "Give --format csv or --format json."
         )
-    return asked or ending
+    return requested or ending
 
 
 def parquet(output: Path) -> Path:
