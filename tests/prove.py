@@ -122,27 +122,39 @@ def run(proof: Proof, seed: int) -> Unit:
     return unit
 
 
+def states(proof: Proof, ran: list[Unit]) -> list[str]:
+    """The digests that have a row: the present code's, after the last earlier one that was proved further."""
+    present = digest(proof.code)
+    seeds: dict[str, set[int]] = {present: set()}
+    for unit in ran:
+        if unit.proof == proof.name:
+            seeds.setdefault(unit.code, set()).add(unit.seed)
+    earlier = [code for code in seeds if code != present and len(seeds[code]) > len(seeds[present])]
+    return [*earlier[-1:], present]
+
+
 def table() -> str:
-    """The page of what was proved on the present code."""
+    """The page of what was proved, on the present code and on the last earlier state that got further."""
     lines = [
         "# Proofs",
         "",
         "Tests with more seeds and cases than a test run has time for; `make prove` writes this page.",
         "A unit is one seed; it counts for the state of the code whose digest stands beside it.",
+        "A proof's last row is the present code; a row above it is an earlier state that was proved further.",
         "",
         "| proof | claim | cases a seed | seeds passed | failed | minutes | code | in every test run |",
         "|---|---|---|---|---|---|---|---|",
     ]
     ran = list(units())
     for proof in PROOFS:
-        code = digest(proof.code)
-        latest = {unit.seed: unit for unit in ran if unit.proof == proof.name and unit.code == code}
-        passed = sum(unit.passed for unit in latest.values())
-        minutes = sum(unit.seconds for unit in latest.values()) / 60
-        lines.append(
-            f"| {proof.name} | {proof.claim} | {proof.cases:,} | {passed} of {proof.seeds} "
-            f"| {len(latest) - passed} | {minutes:.0f} | `{code}` | {proof.short_form} |"
-        )
+        for code in states(proof, ran):
+            latest = {unit.seed: unit for unit in ran if (unit.proof, unit.code) == (proof.name, code)}
+            passed = sum(unit.passed for unit in latest.values())
+            minutes = sum(unit.seconds for unit in latest.values()) / 60
+            lines.append(
+                f"| {proof.name} | {proof.claim} | {proof.cases:,} | {passed} of {proof.seeds} "
+                f"| {len(latest) - passed} | {minutes:.0f} | `{code}` | {proof.short_form} |"
+            )
     return "\n".join(lines) + "\n"
 
 
