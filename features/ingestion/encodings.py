@@ -1,70 +1,35 @@
-"""Text files in older Japanese encodings, for DuckDB: `read_csv('cp932://data/orders.csv')`.
-
-DuckDB reads UTF-8 and UTF-16 by itself. The scheme before a path names the encoding; the file is
-rewritten as UTF-8 in a temporary folder, once, and read from there.
-"""
+"""Text files in older Japanese encodings, rewritten as UTF-8: DuckDB reads UTF-8 and UTF-16 by itself."""
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
 
 ENCODINGS = ("cp932", "shift_jis", "euc_jp")
 
 
-class RecodedFileSystem(AbstractFileSystem):  # type: ignore[misc,unused-ignore]
-    """The files of a folder in one encoding, seen as UTF-8."""
+def to_utf8(outside: Path, inside: Path, encoding: str) -> None:
+    """Write a text file in an encoding as UTF-8; raises `OSError` where it is not text in that encoding."""
+    try:
+        with (
+            outside.open(encoding=encoding, newline="") as source,
+            inside.open("w", encoding="utf-8", newline="") as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
+    except UnicodeDecodeError as error:
+        hint = ""
+        if encoding == "shift_jis" and is_text(outside, "cp932"):
+            # Windows calls its own encoding Shift_JIS; letters such as ①, 髙 and 﨑 are in cp932 alone.
+            hint = f"; it is cp932 text: write 'cp932://' instead of '{encoding}://'"
+        raise OSError(f"'{outside.name}' is not {encoding} text: {error.reason}{hint}") from None
 
-    cachable = False
 
-    def __init__(self, encoding: str, folder: Path, scratch: Path) -> None:
-        super().__init__()
-        self.protocol = encoding
-        self.encoding, self.folder, self.scratch = encoding, folder, scratch
-        self._opened: list[BinaryIO] = []
-
-    def glob(self, path: str, **_: Any) -> list[str]:
-        return sorted(glob.glob(str(self._outside(path)), recursive=True))
-
-    def exists(self, path: str, **_: Any) -> bool:
-        return self._outside(path).exists()
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return {"name": path, "size": self._inside(path).stat().st_size, "type": "file"}
-
-    def modified(self, path: str) -> datetime:
-        return datetime.fromtimestamp(self._outside(path).stat().st_mtime, UTC)
-
-    def _open(self, path: str, *_: Any, **__: Any) -> BinaryIO:
-        self._opened.append(self._inside(path).open("rb"))
-        return self._opened[-1]
-
-    def close(self) -> None:
-        """Close what DuckDB leaves open."""
-        for stream in self._opened:
-            stream.close()
-
-    def _outside(self, path: str) -> Path:
-        return self.folder / path.removeprefix(f"{self.encoding}://")
-
-    def _inside(self, path: str) -> Path:
-        outside = self._outside(path)
-        inside = self.scratch / hashlib.sha256(f"{self.encoding}:{outside}".encode()).hexdigest()
-        if not inside.exists():
-            partial = inside.with_suffix(".partial")
-            try:
-                with (
-                    outside.open(encoding=self.encoding, newline="") as source,
-                    partial.open("w", encoding="utf-8", newline="") as target,
-                ):
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except UnicodeDecodeError as error:
-                raise OSError(f"'{outside.name}' is not {self.encoding} text: {error.reason}") from None
-            partial.replace(inside)
-        return inside
+def is_text(file: Path, encoding: str) -> bool:
+    """Whether the whole file is text in this encoding."""
+    try:
+        with file.open(encoding=encoding, newline="") as stream:
+            while stream.read(1 << 20):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True

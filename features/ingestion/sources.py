@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import ConfigurationError, DataError
 from features.events.schema import ATTRIBUTE
-from features.ingestion.encodings import ENCODINGS, RecodedFileSystem
+from features.ingestion.file_schemes import SCHEMES, ConvertedFileSystem
 
 BATCH = 1_000_000
 """Rows read from a source at a time."""
@@ -121,9 +121,9 @@ def _run(
         database.execute("set enable_progress_bar = false")  # it writes to standard output
         if "://" in query:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-")))
-            for encoding in ENCODINGS:
-                if f"{encoding}://" in query:
-                    files = RecodedFileSystem(encoding, folder, scratch)
+            for scheme in SCHEMES:
+                if f"{scheme}://" in query:
+                    files = ConvertedFileSystem(scheme, folder, scratch)
                     database.register_filesystem(files)
                     stack.callback(files.close)
         try:
