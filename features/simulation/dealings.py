@@ -61,7 +61,7 @@ def contacts(draw: np.random.Generator, crowd: SimulatedCustomers, span: RecordP
         who, when = moments(draw, crowd, rate, span, steady=True)
         mask = ~crowd.do_not_contact[who]
         who, when = who[mask], when[mask] // DAY * DAY + 11 * HOUR
-        later = when >= crowd.start[who]
+        later = when >= span.entry(crowd.start)[who]
         who, when = who[later], when[later]
         month = (when.astype("datetime64[us]").astype("datetime64[M]")).astype(np.int64)
         names = tuple(
@@ -94,11 +94,9 @@ def mailings(scene: SimulationContext) -> EventRows:
                 _mailing(scene, everyone[some], month + 19 * DAY + 18 * HOUR, "push_sent", f"push-{name}")
             )
     last = span.end - DAY
-    parts.append(
-        _mailing(
-            scene, everyone, last + 9 * HOUR, "email_sent", f"year-end-{str(np.datetime64(last, 'us'))[:4]}"
-        )
-    )
+    day = str(np.datetime64(last, "us"))[:10]
+    greeting = f"year-end-{day[:4]}" if day.endswith("12-31") else f"greeting-{day[:7]}"
+    parts.append(_mailing(scene, everyone, last + 9 * HOUR, "email_sent", greeting))
     return joined(*parts)
 
 
@@ -143,7 +141,7 @@ def surveys(scene: SimulationContext, tickets: EventRows) -> EventRows:
     """Answers on a scale of 0 to 10 (would you recommend us) and of 1 to 5 (were you satisfied)."""
     draw, crowd, span = scene.draw, scene.crowd, scene.span
     parts = []
-    rounds = int(span.days // 90) + 1
+    rounds = int(span.days_since(crowd.start) // 90) + 1
     everyone = np.repeat(np.arange(len(crowd)), rounds)
     ask = crowd.start[everyone] + np.tile(np.arange(rounds), len(crowd)) * 90 * DAY + 14 * DAY + 19 * HOUR
     ask += draw.integers(0, 180, len(ask)) * MINUTE
@@ -185,25 +183,29 @@ def _mood(scene: SimulationContext, who: Rows, when: Times) -> Floats:
     return mood
 
 
-def contracts(scene: SimulationContext) -> EventRows:
-    """Contracts started, renewed each year, upgraded or downgraded once, and cancelled."""
+def contracts(scene: SimulationContext) -> tuple[EventRows, Rows]:
+    """Contracts started, renewed each year, upgraded or downgraded once, and cancelled.
+
+    Returns their rows, and the plan of each customer at the end of the period.
+    """
     draw, crowd, lives, span = scene.draw, scene.crowd, scene.lives, scene.span
     n = len(crowd)
     everyone = np.arange(n)
-    change_at = crowd.start + ((60 + draw.exponential(400, n)) * DAY).astype(np.int64)
+    change_at = span.entry(crowd.start) + ((60 + draw.exponential(400, n)) * DAY).astype(np.int64)
     happy = scene.strain(everyone, np.minimum(change_at, span.end - 1)) <= 1.0
     step = np.where(happy & (draw.random(n) < 0.75), 1, -1)
     step = np.where((crowd.plan + step >= 0) & (crowd.plan + step < len(PLANS)), step, 0)
     changes = (step != 0) & scene.alive(everyone, change_at)
     after = np.where(changes, change_at, NEVER)
-    years = np.arange(1, int(span.days // 365) + 1)
+    years = np.arange(1, int(span.days_since(crowd.start) // 365) + 1)
     whom = np.repeat(everyone, len(years))
     renewed_at = crowd.start[whom] + np.tile(years, n) * 365 * DAY
     renews = scene.alive(whom, renewed_at) & (renewed_at < lives.left[whom])
     back, left, again = lives.back < span.end, lives.left < span.end, lives.left_again < span.end
     up, down = changes & (step > 0), changes & (step < 0)
+    begins = crowd.start >= span.start
     rows: list[tuple[Rows, Times, int]] = [
-        (everyone, crowd.start, 0),
+        (everyone[begins], crowd.start[begins], 0),
         (everyone[back], lives.back[back], 0),
         (whom[renews], renewed_at[renews], 1),
         (everyone[up], change_at[up], 2),
@@ -215,8 +217,9 @@ def contracts(scene: SimulationContext) -> EventRows:
     when = np.concatenate([row[1] for row in rows])
     kind = np.repeat([row[2] for row in rows], [len(row[0]) for row in rows])
     plan = crowd.plan[who] + np.where(when >= after[who], step[who], 0)
-    return EventRows(who, when, {
+    happenings = EventRows(who, when, {
         "kind": (kind, ("started", "renewed", "upgraded", "downgraded", "cancelled")),
         "plan": (plan, PLANS),
         "fee": FEES[plan],
     })  # fmt: skip
+    return happenings, crowd.plan + np.where(changes, step, 0)

@@ -39,7 +39,7 @@ class CausePeriods:
 
 @dataclass(frozen=True, eq=False)
 class HazardPath:
-    """The hazard of every customer from their start to the end of the record, one row per change."""
+    """The hazard of every customer from their start to the end of the period, one row per change."""
 
     who: Rows
     start: Times
@@ -113,20 +113,20 @@ def draw_causes(
     start = np.concatenate([part[1] for part in parts])
     end = np.concatenate([part[2] for part in parts])
     cause = np.concatenate([np.full(len(part[0]), part[3]) for part in parts])
-    mask = (start < span.end) & (start < end)
+    mask = (start < span.end) & (start < end) & (end > span.start)
     return CausePeriods(who[mask], start[mask], np.minimum(end[mask], span.end), cause[mask])
 
 
 def hazard_path(crowd: SimulatedCustomers, at_work: CausePeriods, span: RecordPeriod) -> HazardPath:
     """The hazard of every customer, changed by the causes at work."""
-    everyone = np.arange(len(crowd))
+    everyone, entry = np.arange(len(crowd)), span.entry(crowd.start)
     factor = np.log(FACTORS[at_work.cause])
     who = np.concatenate([everyone, at_work.who, at_work.who])
-    when = np.concatenate([crowd.start, at_work.start, at_work.end])
+    when = np.concatenate([entry, at_work.start, at_work.end])
     change = np.concatenate([np.log(crowd.base), factor, -factor])
     first = np.concatenate([np.zeros(len(crowd), np.int8), np.ones(2 * len(factor), np.int8)])
     order = np.lexsort((first, when, who))
-    who, when, change = who[order], np.maximum(when, crowd.start[who])[order], change[order]
+    who, when, change = who[order], np.maximum(when, entry[who])[order], change[order]
     total = np.cumsum(change)
     heads = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
     before = np.r_[0.0, total[heads[1:] - 1]]
@@ -143,12 +143,12 @@ def draw_lifetimes(
     draw: np.random.Generator, crowd: SimulatedCustomers, risk: HazardPath, span: RecordPeriod
 ) -> Lifetimes:
     """When each customer leaves, and when some come back and perhaps leave again."""
-    everyone = np.arange(len(crowd))
-    left = risk.reached(everyone, risk.until(everyone, crowd.start) + draw.exponential(1.0, len(crowd)))
+    everyone, entry = np.arange(len(crowd)), span.entry(crowd.start)
+    left = risk.reached(everyone, risk.until(everyone, entry) + draw.exponential(1.0, len(crowd)))
     gone = left < span.end
     returns = gone & (draw.random(len(crowd)) < 0.15)
     back = np.where(returns, left + ((20 + draw.exponential(90, len(crowd))) * DAY).astype(np.int64), NEVER)
     back = np.where(back < span.end - DAY, back, NEVER)
-    again = np.where(back < NEVER, back, crowd.start)
+    again = np.where(back < NEVER, back, entry)
     left_again = risk.reached(everyone, risk.until(everyone, again) + draw.exponential(1.0, len(crowd)))
-    return Lifetimes(crowd.start, left, back, np.where(back < NEVER, left_again, NEVER))
+    return Lifetimes(entry, left, back, np.where(back < NEVER, left_again, NEVER))

@@ -82,14 +82,15 @@ def moments(
     *,
     steady: bool = False,
 ) -> tuple[Rows, Times]:
-    """Who and when from each customer's start to the end of the record, whether or not they have left."""
+    """Who and when from each customer's start to the end of the period, whether or not they have left."""
+    entry = span.entry(crowd.start)
     rates = np.broadcast_to(rate, len(crowd)) * (1.0 if steady else crowd.frequency)
-    counts = draw.poisson(rates * (span.end - crowd.start) / (30 * DAY))
+    counts = draw.poisson(rates * (span.end - entry) / (30 * DAY))
     who = np.repeat(np.arange(len(crowd)), counts)
-    when = crowd.start[who] + (draw.random(len(who)) * (span.end - crowd.start[who])).astype(np.int64)
+    when = entry[who] + (draw.random(len(who)) * (span.end - entry[who])).astype(np.int64)
     hour = (crowd.hour[who] + 2.0 * draw.standard_normal(len(who))) % 24
     when = when // DAY * DAY + (hour * HOUR).astype(np.int64) // 1_000_000 * 1_000_000
-    mask = (when >= crowd.start[who]) & (when < span.end)
+    mask = (when >= entry[who]) & (when < span.end)
     return who[mask], when[mask]
 
 

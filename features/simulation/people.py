@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,10 @@ class SimulatedCustomers:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def take(self, rows: NDArray[np.int64]) -> SimulatedCustomers:
+        """Some of the customers."""
+        return SimulatedCustomers(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
 
 def draw_customers(
     draw: np.random.Generator, first: int, count: int, span: RecordPeriod
@@ -119,6 +123,20 @@ def draw_customers(
         birthday=draw.integers(0, 365, count),
         do_not_contact=draw.random(count) < 0.03,
     )
+
+
+def draw_newcomers(
+    draw: np.random.Generator, first: int, count: int, span: RecordPeriod
+) -> SimulatedCustomers:
+    """Customers whose first contract starts at any time of a period, evenly."""
+    crowd = draw_customers(draw, first, count, span)
+    start = span.start + (draw.random(count) * (span.end - span.start - DAY)).astype(np.int64)
+    shift = start - crowd.start
+    later = {
+        name: np.where(getattr(crowd, name) < NEVER, getattr(crowd, name) + shift, NEVER)
+        for name in ("adopted", "tired", "fading", "recovered")
+    }
+    return replace(crowd, start=start, **later)
 
 
 def _order(draw: np.random.Generator, count: int, groups: NDArray[np.int64], size: int) -> NDArray[np.int64]:

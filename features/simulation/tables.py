@@ -23,11 +23,16 @@ UTC = pa.timestamp("us", "UTC")
 
 
 class Tables:
-    """Parquet files of one folder, each open while chunks are added; use as a context."""
+    """Parquet files of one folder, each open while chunks are added; use as a context.
 
-    def __init__(self, folder: Path) -> None:
+    With `before`, the rows that each file has already stay, so many of them, and new ones come after them.
+    Files are written beside the old ones and take their place when all is done.
+    """
+
+    def __init__(self, folder: Path, before: Mapping[str, int] | None = None) -> None:
         self.folder = folder
-        self.rows: dict[str, int] = {}
+        self.rows: dict[str, int] = dict(before or {})
+        self._before = dict(before or {})
         self._open: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Tables:
@@ -36,15 +41,31 @@ class Tables:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in self._open.values():
+        for name, writer in self._open.items():
             writer.close()
+            if error is None:
+                self._unfinished(name).replace(self.folder / f"{name}.parquet")
+            else:
+                self._unfinished(name).unlink()
+
+    def _unfinished(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet.unfinished"
 
     def add(self, name: str, table: pa.Table) -> None:
         """Append rows to `<name>.parquet`."""
         if name not in self._open:
-            file = self.folder / f"{name}.parquet"
+            file = self._unfinished(name)
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._open[name] = pq.ParquetWriter(file, table.schema, compression="zstd", compression_level=1)
+            writer = pq.ParquetWriter(file, table.schema, compression="zstd", compression_level=1)
+            self._open[name] = writer
+            left = self._before.get(name, 0)
+            if left:
+                earlier = pq.ParquetFile(self.folder / f"{name}.parquet")
+                for group in range(earlier.num_row_groups):
+                    part = earlier.read_row_group(group)[:left]
+                    left -= part.num_rows
+                    if part.num_rows:
+                        writer.write_table(part.cast(table.schema))
         self._open[name].write_table(table)
         self.rows[name] = self.rows.get(name, 0) + table.num_rows
 

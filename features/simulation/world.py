@@ -58,7 +58,7 @@ EVENTS = ("tasting_evening", "cooking_class", "online_meetup", "maker_visit")
 
 @dataclass(frozen=True)
 class RecordPeriod:
-    """The time that the record covers: `[start, end)`, whole months, and its posts."""
+    """A time that the record covers: `[start, end)`, whole months, and the posts until its end."""
 
     start: int
     end: int
@@ -68,9 +68,13 @@ class RecordPeriod:
     """When the service's own posts on social media appeared."""
     reach: Floats
 
-    @property
-    def days(self) -> float:
-        return (self.end - self.start) / DAY
+    def entry(self, start: Times) -> Times:
+        """From when customers who started then are simulated: from the period's start at the earliest."""
+        return np.maximum(start, self.start)
+
+    def days_since(self, start: Times) -> float:
+        """The days from the earliest of these starts, or the period's own, to the end of the period."""
+        return (self.end - int(start.min(initial=self.start))) / DAY
 
 
 def end_of_record(span: RecordPeriod) -> str:
@@ -93,3 +97,18 @@ def record_period(months: int, seed: int) -> RecordPeriod:
     draw = np.random.default_rng([seed, 1])
     times = np.arange(begins[0] + 12 * HOUR, end, 3 * DAY, dtype=np.int64)
     return RecordPeriod(begins[0], end, begins, times, np.round(draw.lognormal(10.0, 0.6, len(times))))
+
+
+def following_period(before: RecordPeriod, months: int, seed: int, number: int) -> RecordPeriod:
+    """The `months` months after a period; `number` counts the periods, the first is 0."""
+    month = np.datetime64(before.end, "us").astype("datetime64[M]")
+    begins = tuple(int((month + n).astype("datetime64[us]").astype(np.int64)) for n in range(months + 1))
+    times = np.arange(int(before.posts[-1]) + 3 * DAY, begins[-1], 3 * DAY, dtype=np.int64)
+    reach = np.round(np.random.default_rng([seed, 1, number]).lognormal(10.0, 0.6, len(times)))
+    return RecordPeriod(
+        before.end,
+        begins[-1],
+        begins[:-1],
+        np.concatenate([before.posts, times]),
+        np.concatenate([before.reach, reach]),
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.simulation.simulate import SimulationSummary
+from features.simulation.simulate import AdvanceSummary, SimulationSummary
+from features.simulation.simulate import advance as advance_simulated
 from features.simulation.simulate import simulate as write_simulation
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder
@@ -41,3 +42,19 @@ def simulate(
     Its clock stands still at the end of the record: `[simulated] now` in its kizuna.toml names the file.
     """
     return write_simulation(place.folder, customers=customers, months=months, seed=seed, progress=progress)
+
+
+@use_case("operate")
+def advance_simulation(
+    place: ProjectFolder,
+    actor: Actor,
+    *,
+    months: int,
+    contacts: Path | None = None,
+    progress: Progress | None = None,
+) -> AdvanceSummary:
+    """Let the simulated service live on for some months, under the contacts of a file if one is given.
+
+    Its clock then stands at the new end of the record; `ingest` takes in what happened.
+    """
+    return advance_simulated(place.folder, months=months, contacts=contacts, progress=progress)

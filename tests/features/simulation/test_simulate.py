@@ -174,6 +174,6 @@ def test_a_folder_with_a_project_is_left_alone(service: Path) -> None:
     with pytest.raises(
         UsageError,
         match=f"^cannot simulate into {service}: there is a kizuna.toml already. "
-        r"Name a folder that is new or empty\.$",
+        r"Name a folder that is new or empty, or move a simulated one on with --advance\.$",
     ):
         simulate(service, customers=10, months=3, seed=0)
