@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -22,6 +22,7 @@ from serving.schemas.terms import (
     NO_INQUIRY,
     OUTCOME_WORDS,
     OUTCOMES,
+    PLANNED,
     SOON,
     STAGE_WORDS,
     STAGES,
@@ -74,20 +75,29 @@ def planned_actions(
 
 
 def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedAction:
-    """What the plan has in mind for one customer, with the hooks."""
+    """What the plan has in mind for one customer, with the hooks: the one way in which a plan is answered.
+
+    Only the outcome `planned` has a touch, an action, a channel, an owner, a deadline and sentences to take
+    up; any other says why the customer is left out.
+    """
     rule, playbook = plan.rule_of(row.rule), plan.playbook
     stage, attitude, outcome = STAGES[row.stage], ATTITUDES[row.attitude], OUTCOMES[row.outcome]
     touch = action = channel = owner = deadline = None
-    why = in_language(language, *OUTCOME_WORDS[outcome])
-    if rule is not None and rule.hold_back is not None:
+    found = hooks(plan, row, language)
+    takes_up = sentences(found, language)
+    why: str | None = in_language(language, *OUTCOME_WORDS[outcome])
+    if outcome == "held_back" and rule is not None and rule.hold_back is not None:
         why = playbook.hold_back[rule.hold_back].say(language)
-    elif rule is not None:
+    if row.outcome != PLANNED or rule is None:
+        # Whoever reads an answer acts on what is in it: a restriction travels by leaving the action out.
+        found, takes_up = replace(found, preferred_channel=None, preferred_hour=None), []
+    else:
+        why = None
         touch, action, owner = rule.touch, rule.action, rule.owner
         channel = row.preferred_channel if rule.channel == PREFERRED else rule.channel
         if rule.deadline_days is not None:
             today = plan.timeline.local(plan.as_of).date()
             deadline = (today + timedelta(days=rule.deadline_days)).isoformat()
-    found = hooks(plan, row, language)
     return PlannedAction(
         stage=stage,
         stage_words=in_language(language, *STAGE_WORDS[stage]),
@@ -104,9 +114,9 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
         owner=None if owner is None else playbook.owners[owner].say(language),
         deadline=deadline,
         outcome=outcome,
-        left_out_because=None if outcome == "planned" else why,
+        left_out_because=why,
         hooks=found,
-        hook_sentences=sentences(found, language),
+        hook_sentences=takes_up,
     )
 
 

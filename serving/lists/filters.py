@@ -22,7 +22,7 @@ from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.schemas.requests import MOST_CUSTOMERS, Language, Shape, Text
-from serving.schemas.terms import HOOKS, OPEN, OUTCOMES, SOON, STAGES
+from serving.schemas.terms import HOOKS, OPEN, OUTCOMES, PLANNED, SOON, STAGES
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder
 
@@ -213,13 +213,13 @@ def _stages(choice: ListFilter, plan: StoredPlan) -> Mask:
 def _touch_models(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.touch_models
     _numbers(names, list(plan.playbook.touch), "touch model", "touch_models")
-    return _by_rule(plan, [rule.touch in names for rule in plan.playbook.rules])
+    return _acted_on(choice, plan) & _by_rule(plan, [rule.touch in names for rule in plan.playbook.rules])
 
 
 def _actions(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.actions
     _numbers(names, list(plan.playbook.actions), "action", "actions")
-    return _by_rule(plan, [rule.action in names for rule in plan.playbook.rules])
+    return _acted_on(choice, plan) & _by_rule(plan, [rule.action in names for rule in plan.playbook.rules])
 
 
 def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
@@ -230,7 +230,19 @@ def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
     matching = pc.is_in(own.cast(pa.string()), pa.array(list(names))).to_numpy(zero_copy_only=False)
     named = _by_rule(plan, [rule.channel in names for rule in rules])
     preferred = _by_rule(plan, [rule.channel == PREFERRED for rule in rules])
-    mask: Mask = named | preferred & matching
+    mask: Mask = _acted_on(choice, plan) & (named | preferred & matching)
+    return mask
+
+
+def _acted_on(choice: ListFilter, plan: StoredPlan) -> Mask:
+    """bool[n]: who has an action to be filtered by: those planned, unless outcomes are asked for by name.
+
+    A list of everyone to call must not hold those who must not be called. With `outcomes` the filter is by
+    the rule, such as who waits for a place in a touch model.
+    """
+    if choice.outcomes:
+        return np.ones(len(plan.keys), dtype=np.bool_)
+    mask: Mask = _column(plan, "outcome") == PLANNED
     return mask
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from features.catalog.display_names import in_language
 from serving.presentation.i18n import money, percent, tier_or_empty
 from serving.schemas.responses import ListedCustomer, PlanEntry, PlannedAction
+from serving.schemas.terms import OUTCOME_WORDS
 
 Cell = str | int | float | None
 
@@ -130,6 +131,15 @@ _COLUMNS = (
     ListColumn("reason_2", "理由2", lambda row: row.reason(1)),
     ListColumn("reason_3", "理由3", lambda row: row.reason(2)),
     ListColumn("reason", "主な理由", lambda row: row.reason(0)),
+    ListColumn(
+        "outcome",
+        "実施区分",
+        lambda row: (
+            None
+            if row.plan is None
+            else in_language(row.language, row.plan.outcome, OUTCOME_WORDS[row.plan.outcome][1])
+        ),
+    ),
     ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
     ListColumn("attitude", "評価", _of_plan(lambda plan: plan.attitude_words)),
     ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule_words)),
@@ -166,6 +176,7 @@ LIST_CSV = (
     "reason_3",
 )
 PLAN_PART_OF_LIST_CSV = (
+    "outcome",
     "stage",
     "touch",
     "action",
@@ -185,6 +196,7 @@ PLAN_CSV = (
     "stage",
     "attitude",
     "rule",
+    "outcome",
     "touch",
     "action",
     "channel",

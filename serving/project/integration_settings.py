@@ -21,6 +21,8 @@ FIELDS = (
     "reason_2",
     "reason_3",
     "stage",
+    "outcome",
+    "left_out_because",
     "touch",
     "action",
     "action_channel",

@@ -147,7 +147,13 @@ class PlannedAction:
     attitude_words: str
     rule: Annotated[str | None, Field(description="the rule that decided")]
     rule_words: Annotated[str | None, Field(description="its words, the name where it has none")]
-    touch: str | None
+    touch: Annotated[
+        str | None,
+        Field(
+            description="touch model; like action, channel, owner and deadline null unless the outcome is "
+            "`planned`"
+        ),
+    ]
     touch_words: str | None
     action: str | None
     action_words: str | None
@@ -155,8 +161,8 @@ class PlannedAction:
     action_channel_words: str | None
     owner: str | None
     deadline: str | None
-    outcome: str
-    left_out_because: str | None
+    outcome: Annotated[str, Field(description="`planned`, or why the customer is left out")]
+    left_out_because: Annotated[str | None, Field(description="the same in words; null where planned")]
     hooks: Hooks
     hook_sentences: list[str]
 
