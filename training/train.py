@@ -83,6 +83,8 @@ class TrainingResult:
     unchanged: bool = False
     """Whether this version existed already, byte for byte: the champion, which stays, or a refused one.
     Then nothing was registered."""
+    japanese: tuple[str, ...] = ()
+    """The refusals, then the warnings, in Japanese."""
 
 
 def train(
@@ -148,6 +150,7 @@ def train(
         figures=_headline(bundle),
         bundle=bundle,
         list_figures=evaluation.list_figures,
+        japanese=decision.japanese,
     )
 
 
@@ -242,6 +245,7 @@ def _existing(
         bundle=bundle,
         list_figures=evaluation.list_figures,
         unchanged=True,
+        japanese=() if refused is None else refused.japanese,
     )
 
 

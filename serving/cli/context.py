@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -119,9 +120,22 @@ class CliContext:
         """An instant as a person reads it, in the project's time zone, to the second."""
         return self.project.timeline.local(instant).isoformat(timespec="seconds")
 
+    @cached_property
+    def language(self) -> str:
+        """The language of messages: the project's, or the user's locale where there is no project yet."""
+        from serving.project.language import message_language
+
+        return message_language(self.folder, os.environ)
+
+    def translated(self, message: str) -> str:
+        """An error or a result line in the language of messages; English where it has no translation."""
+        from serving.presentation.messages.catalog import translated
+
+        return translated(message, self.language)
+
     def say(self, answer: Any, *lines: str) -> None:
         """Print the answer: one JSON object with --json, else these lines."""
-        click.echo(to_json(answer) if self.json else "\n".join(lines))
+        click.echo(to_json(answer) if self.json else "\n".join(map(self.translated, lines)))
 
     @property
     def marks(self) -> dict[str, bool]:
@@ -134,7 +148,7 @@ class CliContext:
             click.echo(to_json(answer, **self.marks))
         else:
             self.heading(self.project.settings.language)
-            click.echo("\n".join(lines))
+            click.echo("\n".join(map(self.translated, lines)))
 
     def heading(self, language: str) -> None:
         """Above a table, say that the project's time is simulated, where it is."""
@@ -147,4 +161,4 @@ class CliContext:
         return f"{in_language(language, 'simulated time', '模擬時刻')}: {self.day(self.now)}"
 
     def progress(self) -> AbstractContextManager[Callable[[str, float], None]]:
-        return progress()
+        return progress(self.translated)

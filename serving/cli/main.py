@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so that `kizuna --help` ans
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -62,12 +63,15 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
 
 @kizuna.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--language", type=LANGUAGES, help="The language of its comments and of the project [locale].")
 @click.pass_obj
-def init(call: CliContext, folder: Path | None) -> None:
+def init(call: CliContext, folder: Path | None, language: str | None) -> None:
     """Write a commented kizuna.toml into FOLDER (or the project folder)."""
     from serving.application.operation.create_project import create_project
+    from serving.project.language import locale_language
 
-    file = create_project(call.new_project(folder), call.actor).file
+    call.language = language or locale_language(os.environ)
+    file = create_project(call.new_project(folder), call.actor, language=call.language).file
     call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
 
 
@@ -76,22 +80,13 @@ def init(call: CliContext, folder: Path | None) -> None:
 def ingest(call: CliContext) -> None:
     """Run the sources into the event store; doing it twice changes nothing."""
     from serving.application.data.ingest import ingest as ingest_sources
+    from serving.presentation.ingest import receipt_lines
 
     with call.workspace() as workspace, call.progress() as progress:
         result = ingest_sources(workspace, call.actor, progress)
-    receipts = result.sources
-    lines = [
-        f"{receipt.source}: {receipt.read:,} read, {receipt.new:,} new, "
-        f"{receipt.already_there:,} already there, {receipt.corrected:,} corrected, "
-        f"{receipt.quarantined:,} quarantined"
-        + (f" ({receipt.without_customer:,} without a customer)" if receipt.without_customer else "")
-        + (f", {receipt.erased:,} of erased customers left out" if receipt.erased else "")
-        for receipt in receipts
-    ]
-    if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):
-        lines.append("`kizuna doctor` says why rows were quarantined.")
     call.answer(
-        {"sources": [vars(receipt) for receipt in receipts], "data_version": result.data_version}, *lines
+        {"sources": [vars(receipt) for receipt in result.sources], "data_version": result.data_version},
+        *receipt_lines(result.sources, call.project.settings.language),
     )
 
 
@@ -111,7 +106,7 @@ def train(call: CliContext, until: str | None, tune: int | None) -> None:
 
     with call.workspace() as workspace, call.progress() as progress:
         result = train_model(workspace, call.actor, until=until, trials=tune, progress=progress)
-    call.answer(reply(result), *summary_lines(result))
+    call.answer(reply(result), *summary_lines(result, call.project.settings.language))
 
 
 @kizuna.command()
@@ -152,7 +147,7 @@ def score(call: CliContext, as_of: str | None) -> None:
         f"Scored {result.cohort:,} customers who can still leave as of {day} with model "
         f"{result.model_version} ({result.customers - result.cohort:,} others have a status). "
         "See `kizuna at-risk`.",
-        *(f"  warning: {warning}" for warning in warnings),
+        *(f"  {call.translated('warning')}: {call.translated(warning)}" for warning in warnings),
     )
 
 
@@ -266,7 +261,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = kizuna.main(arguments, prog_name="kizuna", standalone_mode=False, obj=call)
     except KizunaError as error:
-        _refuse(call, error.code, error.message, error.field)
+        _refuse(call, error.code, call.translated(error.message), error.field)
         code = error.exit_code
     except click.ClickException as error:
         error.show()

@@ -14,13 +14,17 @@ PAUSE = 10.0
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """A function that takes what is being done, in words, and the share done, 0 to 1."""
+def progress(translated: Callable[[str], str]) -> Iterator[Progress]:
+    """A function that takes what is being done, in words, and the share done, 0 to 1.
+
+    `translated` puts the words into the user's language.
+    """
     if sys.stderr.isatty():
         with _bar() as report:
-            yield report
+            yield lambda words, share: report(translated(words), share)
     else:
-        yield _lines()
+        report = _lines()
+        yield lambda words, share: report(translated(words), share)
 
 
 @contextmanager

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from features.catalog.display_names import in_language, is_japanese
 from serving.schemas.responses import Evidence
 
 if TYPE_CHECKING:
     from training.train import TrainingResult
 
-COLUMNS = (("AUC", "auc"), ("log loss", "log_loss"), ("calibration error", "expected_calibration_error"))
+COLUMNS = (
+    (("AUC", "AUC"), "auc"),
+    (("log loss", "対数損失"), "log_loss"),
+    (("calibration error", "確率のずれ"), "expected_calibration_error"),
+)
 BY_VALUE = "list_by_value_at_risk"
 """Where the metrics of the list by value at risk begin; the plain names are those by probability."""
 BASELINES = {
-    "rfm": "logistic regression on RFM",
-    "buy_till_you_die": "buy till you die",
-    "recency": "recency alone",
-    "overdue": "overdue ratio",
-    "base_rate": "base rate",
+    "rfm": ("logistic regression on RFM", "RFMのロジスティック回帰"),
+    "buy_till_you_die": ("buy till you die", "購買間隔の確率モデル"),
+    "recency": ("recency alone", "最後の行動からの日数だけ"),
+    "overdue": ("overdue ratio", "普段の間隔に対する経過"),
+    "base_rate": ("base rate", "全員に同じ確率"),
 }
+EVIDENCE_WORDS = {"normal": "通常", "low": "限定的"}
+NAMES, FIGURES = 28, 26
+"""Cells of a row's name and of each of its figures."""
 
 
 @dataclass(frozen=True)
@@ -52,59 +60,102 @@ def reply(verdict: TrainingResult) -> TrainingReply:
     )
 
 
-def summary_lines(verdict: TrainingResult) -> Iterator[str]:
+def summary_lines(verdict: TrainingResult, language: str = "en") -> Iterator[str]:
     """What became of a training, as lines."""
+    version, refused = verdict.version, bool(verdict.refusals)
     if verdict.unchanged:
-        rest = "It is refused again." if verdict.refusals else "It stays the champion."
-        yield (
-            f"Nothing is new: the same data and settings gave model {verdict.version} again, byte for byte. "
-            + rest
+        rest = "It is refused again." if refused else "It stays the champion."
+        rest_ja = "今回も採用を見送りました。" if refused else "引き続き本番モデルです。"
+        yield in_language(
+            language,
+            f"Nothing is new: the same data and settings gave model {version} again, byte for byte. {rest}",
+            f"新しいことはありません。同じデータと設定から、まったく同じモデル{version}ができました。{rest_ja}",
         )
     elif verdict.promoted:
-        yield f"Model {verdict.version} is now the champion."
+        yield in_language(
+            language,
+            f"Model {version} is now the champion.",
+            f"モデル{version}を本番モデルとして採用しました。",
+        )
     else:
-        yield f"Model {verdict.version} was not promoted."
-    yield from (f"  refused: {reason}" for reason in verdict.refusals)
-    if verdict.refusals:
-        yield f"  To use it all the same: `kizuna models promote {verdict.version}`."
-    yield from (f"  warning: {warning}" for warning in verdict.warnings)
-    yield from lines({**verdict.bundle.figures, **verdict.list_figures}, verdict.bundle.evidence)
+        yield in_language(
+            language, f"Model {version} was not promoted.", f"モデル{version}は採用を見送りました。"
+        )
+    refusals, warnings = _concerns(verdict, language)
+    yield from (f"  {in_language(language, 'refused: ', '見送りの理由：')}{reason}" for reason in refusals)
+    if refused:
+        yield in_language(
+            language,
+            f"  To use it all the same: `kizuna models promote {version}`.",
+            f"  それでも使う場合：`kizuna models promote {version}`",
+        )
+    yield from (f"  {in_language(language, 'warning: ', '注意：')}{warning}" for warning in warnings)
+    yield from lines({**verdict.bundle.figures, **verdict.list_figures}, verdict.bundle.evidence, language)
 
 
-def lines(figures: Mapping[str, float], evidence: str) -> Iterator[str]:
+def _concerns(verdict: TrainingResult, language: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The refusals and the warnings in a language; in English where the gates gave no Japanese."""
+    count = len(verdict.refusals)
+    if is_japanese(language) and len(verdict.japanese) == count + len(verdict.warnings):
+        return verdict.japanese[:count], verdict.japanese[count:]
+    return verdict.refusals, verdict.warnings
+
+
+def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> Iterator[str]:
     """The test, the model and each baseline with 95 % intervals, and the differences that matter.
 
     The intervals resample customers, not rows.
     """
     rows, customers, churners = (figures[f"test_{name}"] for name in ("rows", "customers", "churners"))
-    yield (
+    yield in_language(
+        language,
         f"Judged at later dates: {rows:,.0f} rows of {customers:,.0f} customers, {churners:,.0f} of whom "
-        f"left; evidence: {evidence}."
+        f"left; evidence: {evidence}.",
+        f"学習より後の日付で検証：顧客{customers:,.0f}名の{rows:,.0f}行、うち{churners:,.0f}名が離反。"
+        f"根拠の強さ：{EVIDENCE_WORDS.get(evidence, evidence)}。",
     )
-    yield f"  {'':28}" + "".join(f"{title:>26}" for title, _ in COLUMNS)
-    for name, title in {"": "this model", **BASELINES}.items():
+    headings = (_cells(in_language(language, *title), FIGURES, right=True) for title, _ in COLUMNS)
+    yield f"  {'':{NAMES}}" + "".join(headings)
+    mine = ("this model", "このモデル")
+    for name, title in {"": mine, **BASELINES}.items():
         prefix = f"baseline/{name}/" if name else ""
         if prefix + "auc" in figures:
-            yield f"  {title:28}" + "".join(f"{_interval(figures, prefix + key):>26}" for _, key in COLUMNS)
+            row = "".join(f"{_interval(figures, prefix + key):>{FIGURES}}" for _, key in COLUMNS)
+            yield f"  {_cells(in_language(language, *title), NAMES)}{row}"
     for name, title in BASELINES.items():
         key = f"difference/{name}"
         if name != "base_rate" and f"{key}/auc" in figures:
-            yield (
-                f"  against {title}: AUC {_interval(figures, f'{key}/auc', '+')}, "
-                f"log loss {_interval(figures, f'{key}/log_loss', '+')}"
+            auc, loss = (_interval(figures, f"{key}/{of}", "+") for of in ("auc", "log_loss"))
+            yield in_language(
+                language,
+                f"  against {title[0]}: AUC {auc}, log loss {loss}",
+                f"  {title[1]}との差：AUC {auc}、対数損失 {loss}",
             )
     precision, lift = (figures[f"{name}_at_capacity"] for name in ("precision", "lift"))
     base_rate = figures["base_rate"]
-    yield (
+    yield in_language(
+        language,
         f"  of the likeliest, as many as one list holds, {precision:.0%} left, "
-        f"{lift:.1f} times the base rate of {base_rate:.1%}"
+        f"{lift:.1f} times the base rate of {base_rate:.1%}",
+        f"  離反確率の高い順に1リスト分を取ると{precision:.0%}が離反"
+        f"（全体の離反率{base_rate:.1%}の{lift:.1f}倍）",
     )
     if f"{BY_VALUE}/precision_at_capacity" in figures:
-        yield (
+        precision, lift = (figures[f"{BY_VALUE}/{name}_at_capacity"] for name in ("precision", "lift"))
+        yield in_language(
+            language,
             "  of those with the most value at risk, which is the order of the list, "
-            f"{figures[f'{BY_VALUE}/precision_at_capacity']:.0%} left, "
-            f"{figures[f'{BY_VALUE}/lift_at_capacity']:.1f} times the base rate"
+            f"{precision:.0%} left, {lift:.1f} times the base rate",
+            f"  リスト順（リスク金額順）に1リスト分を取ると{precision:.0%}が離反（全体の{lift:.1f}倍）",
         )
+
+
+def _cells(text: str, width: int, *, right: bool = False) -> str:
+    """A text filled up to so many cells of a terminal, where a Japanese character takes two."""
+    from rich.cells import cell_len
+
+    filling = " " * max(width - cell_len(text), 0)
+    return filling + text if right else text + filling
 
 
 def plain(figures: Mapping[str, float]) -> dict[str, float | None]:

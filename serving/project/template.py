@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
+from features.catalog.display_names import is_japanese
 from features.errors import ConfigurationError
 
 TEMPLATE = '''\
@@ -53,13 +55,24 @@ contacts = 500
 '''
 
 
-def write(folder: Path, name: str) -> Path:
+JAPANESE = "kizuna.ja.toml"
+"""The template with Japanese comments, beside this module."""
+
+
+def template(language: str) -> str:
+    """The commented settings in a language."""
+    if not is_japanese(language):
+        return TEMPLATE
+    return files(__package__).joinpath(JAPANESE).read_text(encoding="utf-8")
+
+
+def write(folder: Path, name: str, language: str = "en") -> Path:
     """Write the template into the folder; an existing file is left alone."""
     file = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with file.open("x", encoding="utf-8") as target:
-            target.write(TEMPLATE)
+            target.write(template(language))
     except FileExistsError:
         raise ConfigurationError(
             f"cannot write {file}: it is there already. "

@@ -22,9 +22,9 @@ class CreatedProject:
 
 
 @use_case("operate")
-def create_project(place: ProjectFolder, actor: Actor) -> CreatedProject:
-    """Write a commented kizuna.toml; raises `ConfigurationError` where there is one already."""
-    return CreatedProject(write(place.folder, FILE))
+def create_project(place: ProjectFolder, actor: Actor, *, language: str = "en") -> CreatedProject:
+    """Write a kizuna.toml, commented in a language; raises `ConfigurationError` where there is one."""
+    return CreatedProject(write(place.folder, FILE, language))
 
 
 @use_case("operate")
