@@ -15,7 +15,11 @@ Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 MISSING = -1
-"""The code of an absent channel, place or detail."""
+"""The code of an absent channel, place, detail, contract or currency."""
+
+
+def no_codes() -> Codes:
+    return np.empty(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +49,12 @@ class History:
     channel_names: tuple[str, ...] = ()
     place_names: tuple[str, ...] = ()
     detail_names: tuple[str, ...] = ()
+    contracts: Codes = field(default_factory=no_codes)
+    """Which of the customer's contracts an event is about; empty where no event says so."""
+    contract_names: tuple[str, ...] = ()
+    currencies: Codes = field(default_factory=no_codes)
+    """Empty where no event has one."""
+    currency_names: tuple[str, ...] = ()
     event_ids: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
     """Text ids, only where requested (explanations name the events behind a change)."""
 

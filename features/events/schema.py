@@ -14,11 +14,17 @@ EVENT_SCHEMA = pa.schema(
         ("place", pa.string()),
         ("detail", pa.string()),
         ("recorded_at", pa.timestamp("us", "UTC")),
+        ("contract_id", pa.string()),
+        ("currency", pa.string()),
         ("event_id", pa.string()),
     ]
 )
 EVENT_COLUMNS = tuple(EVENT_SCHEMA.names)
 REQUIRED = EVENT_COLUMNS[:3]
+TEXTS = ("channel", "place", "detail", "contract_id", "currency")
+"""Columns of text besides the kind; each may be absent."""
+RARE = ("contract_id", "currency")
+"""Columns that most projects do not have: they are stored, hashed and shown only where some event has one."""
 
 REFUSED_SCHEMA = pa.schema([("source", pa.string()), ("row", pa.string()), ("reason", pa.string())])
 

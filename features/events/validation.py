@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from features.events.local_time import to_instants
-from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED
+from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline
 
 NO_CUSTOMER = "customer_id is empty"
@@ -183,15 +183,16 @@ def _examined(
     recorded = np.where(known_at_once, ALWAYS, np.maximum(recorded, occurred))
     refuse(recorded > now, "recorded_at is in the future")
 
+    texts = {name: _named(column(name), name, source) for name in (*TEXTS, "event_id")}
     events = pa.Table.from_arrays(
         [
             customer,
             pa.array(occurred).cast(pa.timestamp("us", "UTC")),
             kind,
             value,
-            *(_named(column(name), name, source) for name in ("channel", "place", "detail")),
+            *(texts[name] for name in ("channel", "place", "detail")),
             pa.array(recorded, mask=known_at_once).cast(pa.timestamp("us", "UTC")),
-            _named(column("event_id"), "event_id", source),
+            *(texts[name] for name in ("contract_id", "currency", "event_id")),
         ],
         schema=EVENT_SCHEMA,
     )
@@ -238,7 +239,7 @@ def _named(values: pa.Array, name: str, source: str) -> pa.Array:
     """Text where an empty one says nothing; other plain types are written out."""
     if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
         raise wrong_type(source, name, str(values.type), "cast(column as varchar)")
-    if name == "event_id":
+    if name in ("event_id", "contract_id"):
         values = _text(values, name, source)
     elif not pa.types.is_string(values.type):
         values = values.cast(pa.string())

@@ -17,11 +17,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
-from features.events.history import MISSING, Codes, History
+from features.events.history import MISSING, Codes, History, no_codes
 from features.events.schema import ATTRIBUTE, REFUND
 from features.events.validation import LARGEST
 from features.ingestion.fast_path_kernels import IN_ORDER, INVALID, check_rows, parse_timestamps
-from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts
+from features.storage.hashing import ID_LENGTH, as_ids, numbered, of_events, of_texts, with_texts
 from features.timeline import ALWAYS, EARLIEST, Instants, Timeline, from_instant, zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +40,8 @@ class EventRow(TypedDict):
     place: NotRequired[str | None]
     detail: NotRequired[str | None]
     recorded_at: NotRequired[str | None]
+    contract_id: NotRequired[str | None]
+    currency: NotRequired[str | None]
     event_id: NotRequired[str | None]
 
 
@@ -64,12 +66,12 @@ class _Rows:
     """Empty where all were known at once."""
     values: NDArray[np.float64]
     codes: tuple[Codes, ...]
-    """Of kind, channel, place and detail."""
+    """Of kind, channel, place, detail, contract and currency; the last two empty where no row has one."""
     ids: tuple[str | None, ...]
 
     def take(self, order: NDArray[np.int64]) -> _Rows:
         ids = tuple(self.ids[at] for at in order)
-        codes = tuple(column[order] for column in self.codes)
+        codes = tuple(column[order] if len(column) else column for column in self.codes)
         recorded = self.recorded[order] if len(self.recorded) else self.recorded
         return _Rows(self.keys[order], self.instants[order], recorded, self.values[order], codes, ids)
 
@@ -102,6 +104,7 @@ def fast_history(
             return None
         learned = np.where(learned == ALWAYS, ALWAYS, np.maximum(learned, instants))
     coded = [_coded(column) for column in (columns.kinds, columns.channels, columns.places, columns.details)]
+    coded += [_coded_if_any(column) for column in (columns.contracts, columns.currencies)]
     texts = tuple(tuple(names) for _, names in coded)
     if not _named(people) or not _named(texts[0]):
         return None
@@ -140,6 +143,8 @@ class _Columns:
         self.places: list[str | None] = []
         self.details: list[str | None] = []
         self.recorded: list[str | None] = []
+        self.contracts: list[str | None] = []
+        self.currencies: list[str | None] = []
         self.ids: list[str | None] = []
 
     def add(self, events: Sequence[EventRow]) -> None:
@@ -150,6 +155,8 @@ class _Columns:
         self.places += [event.get("place") for event in events]
         self.details += [event.get("detail") for event in events]
         self.recorded += [event.get("recorded_at") for event in events]
+        self.contracts += [event.get("contract_id") for event in events]
+        self.currencies += [event.get("currency") for event in events]
         self.ids += [event.get("event_id") for event in events]
 
 
@@ -161,6 +168,11 @@ def _coded(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
     codes: dict[str | None, int] = {None: MISSING, "": MISSING}
     codes.update(names)
     return np.fromiter(map(codes.__getitem__, column), np.int32, len(column)), names
+
+
+def _coded_if_any(column: Sequence[str | None]) -> tuple[Codes, dict[str, int]]:
+    """As `_coded`, empty where no row has a text."""
+    return _coded(column) if any(column) else (no_codes(), {})
 
 
 def _learned(column: Sequence[str | None], timeline: Timeline) -> Instants:
@@ -233,23 +245,29 @@ def _derived(
         return np.array(shared, dtype=np.int32)
 
     whose = words_of(sent.keys[rows], people)
-    codes = [words_of(column[rows], names) for column, names in zip(sent.codes, texts, strict=True)]
+    codes = [
+        words_of(column[rows], names) if len(column) else column
+        for column, names in zip(sent.codes, texts, strict=True)
+    ]
     prints = of_texts(pa.array(words, pa.large_string()))
     first, second = of_events(
         whose,
         sent.instants[rows],
         sent.recorded[rows] if len(sent.recorded) else np.full(len(rows), ALWAYS),
         sent.values[rows],
-        *codes,
+        *codes[:4],
         prints,
         prints,
     )
+    for number, column in enumerate(codes[4:]):
+        if len(column):
+            first, second = with_texts(first, second, column, prints, number)
     ids: list[str] = as_ids(*numbered(first, second)).to_pylist()
     return ids
 
 
 def _history(sent: _Rows, customers: int, texts: tuple[tuple[str, ...], ...]) -> History:
-    kinds, channels, places, details = sent.codes
+    kinds, channels, places, details, contracts, currencies = sent.codes
     return History(
         keys=np.arange(customers),
         offsets=np.searchsorted(sent.keys, np.arange(customers + 1))
@@ -266,4 +284,8 @@ def _history(sent: _Rows, customers: int, texts: tuple[tuple[str, ...], ...]) ->
         channel_names=texts[1],
         place_names=texts[2],
         detail_names=texts[3],
+        contracts=contracts,
+        contract_names=texts[4],
+        currencies=currencies,
+        currency_names=texts[5],
     )

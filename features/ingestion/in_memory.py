@@ -16,7 +16,7 @@ from features.ingestion.deduplication import EventIdClaims, deduplicate
 from features.ingestion.staging import as_rows, with_ids
 from features.storage.customer_ids import Customers
 from features.storage.hashing import of_texts
-from features.storage.sorted_run import order
+from features.storage.sorted_run import filled, order
 from features.storage.string_dictionary import StringDictionary
 from features.timeline import ALWAYS
 
@@ -40,6 +40,9 @@ def history_of_events(events: pa.Table, customers: Customers) -> History:
     (kinds, kind_names), (channels, channel_names), (places, place_names), (details, detail_names) = (
         _named(codes, vocabulary) for codes in (rows.kinds, rows.channels, rows.places, rows.details)
     )
+    (contracts, contract_names), (currencies, currency_names) = (
+        _named(codes, vocabulary) for codes in (rows.contracts, rows.currencies)
+    )
     return History(
         keys=people,
         offsets=np.searchsorted(rows.keys, np.arange(len(people) + 1)).astype(np.int64),
@@ -54,6 +57,10 @@ def history_of_events(events: pa.Table, customers: Customers) -> History:
         channel_names=channel_names,
         place_names=place_names,
         detail_names=detail_names,
+        contracts=contracts,
+        contract_names=contract_names,
+        currencies=currencies,
+        currency_names=currency_names,
         event_ids=np.array(rows.ids.to_pylist(), dtype=object),
     )
 
@@ -62,6 +69,7 @@ def as_events(stored: History, names: pa.Array) -> pa.Table:
     """Stored events (read with their ids) as if they had been sent; `names` are those of the customers."""
 
     def text(codes: Codes, known: tuple[str, ...]) -> pa.Array:
+        codes = filled(codes, stored.events)
         return pa.array(known, pa.string()).take(pa.array(codes, mask=codes < 0))
 
     def moment(instants: NDArray[np.int64]) -> pa.Array:
@@ -79,6 +87,8 @@ def as_events(stored: History, names: pa.Array) -> pa.Table:
             text(stored.places, stored.place_names),
             text(stored.details, stored.detail_names),
             moment(recorded),
+            text(stored.contracts, stored.contract_names),
+            text(stored.currencies, stored.currency_names),
             pa.array(stored.event_ids, pa.string()),
         ],
         schema=EVENT_SCHEMA,

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.events.schema import EVENT_SCHEMA, REFUSED_SCHEMA
+from features.events.schema import EVENT_SCHEMA, RARE, REFUSED_SCHEMA
 from features.events.validation import as_json
 from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
@@ -233,13 +233,14 @@ class Ingestion:
 
 
 def as_table(rows: RunRows, names: pa.Array, texts: pa.Array) -> pa.Table:
-    """Rows as a table of events, as they came."""
+    """Rows as a table of events, as they came; without the columns of `RARE` that no row has."""
 
     def text(codes: NDArray[np.int32]) -> pa.Array:
+        codes = sorted_run.filled(codes, len(rows))
         return texts.take(pa.array(codes, mask=codes < 0)).cast(pa.string())
 
     stamp = pa.timestamp("us", "UTC")
-    return pa.Table.from_arrays(
+    table = pa.Table.from_arrays(
         [
             names,
             pa.array(rows.occurred).cast(stamp),
@@ -249,10 +250,13 @@ def as_table(rows: RunRows, names: pa.Array, texts: pa.Array) -> pa.Table:
             text(rows.places),
             text(rows.details),
             pa.array(rows.recorded, mask=rows.recorded == ALWAYS).cast(stamp),
+            text(rows.contracts),
+            text(rows.currencies),
             rows.ids.cast(pa.string()),
         ],
         schema=EVENT_SCHEMA,
     )
+    return table.drop_columns([name for name in RARE if table.column(name).null_count == len(rows)])
 
 
 def _claims_of(batch: StagedBatch) -> EventIdClaims:

@@ -10,9 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import Codes
+from features.events.schema import RARE
 from features.storage.customer_ids import Customers
 from features.storage.hashing import Words, as_ids, numbered, of_texts
-from features.storage.sorted_run import Rowset, RunRows
+from features.storage.sorted_run import NUMERIC, RARE_CODES, Rowset, RunRows, filled
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS
 
@@ -33,6 +34,8 @@ _COLUMNS = pa.schema(
         ("arrival", pa.int64()),
     ]
 )
+_MORE = pa.schema([*_COLUMNS, *((name, pa.int32()) for name in RARE_CODES)])
+"""The columns of sources whose events name a contract or a currency; their rows lie in files of their own."""
 
 
 class StagingArea:
@@ -45,7 +48,7 @@ class StagingArea:
         self.customers, self.vocabulary = customers, vocabulary
         self.count = 0
         self._given: list[Words] = []
-        self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+        self._writers: dict[tuple[int, bool], pa.ipc.RecordBatchStreamWriter] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def take_in(self, events: pa.Table, source: str) -> None:
@@ -58,7 +61,9 @@ class StagingArea:
         buckets = (rows.keys % self.buckets).astype(np.uint16)
         self._note_given(rows.ids, buckets)
         places = np.argsort(buckets, kind="stable")
-        columns = [pa.array(getattr(rows, column.name)[places]) for column in list(_COLUMNS)[:9]]
+        more = any(len(getattr(rows, name)) for name in RARE_CODES)
+        columns = [pa.array(getattr(rows, name)[places]) for name in NUMERIC]
+        rare = [pa.array(filled(getattr(rows, name), count)[places]) for name in RARE_CODES if more]
         batch = pa.RecordBatch.from_arrays(
             [
                 *columns,
@@ -66,14 +71,17 @@ class StagingArea:
                 pa.array(first[places]),
                 pa.array(second[places]),
                 pa.array(self.count + places),
+                *rare,
             ],
-            schema=_COLUMNS,
+            schema=_MORE if more else _COLUMNS,
         )
         edges = np.searchsorted(buckets[places], np.arange(self.buckets + 1))
         for bucket in np.flatnonzero(np.diff(edges)).tolist():
-            if bucket not in self._writers:
-                self._writers[bucket] = pa.ipc.new_stream(str(self._path(bucket)), _COLUMNS)
-            self._writers[bucket].write_batch(batch.slice(edges[bucket], edges[bucket + 1] - edges[bucket]))
+            if (bucket, more) not in self._writers:
+                path = str(self._path(bucket, more))
+                self._writers[bucket, more] = pa.ipc.new_stream(path, batch.schema)
+            part = batch.slice(edges[bucket], edges[bucket + 1] - edges[bucket])
+            self._writers[bucket, more].write_batch(part)
         self.count += count
 
     def close(self) -> None:
@@ -83,11 +91,17 @@ class StagingArea:
 
     def bucket(self, bucket: int) -> StagedBatch | None:
         """The rows that arrived for a bucket, or None."""
-        if bucket not in self._writers:
+        tables = [self._read(bucket, more) for more in (False, True) if (bucket, more) in self._writers]
+        if not tables:
             return None
-        with pa.OSFile(str(self._path(bucket)), "rb") as stream:
-            table = pa.ipc.open_stream(stream).read_all()
-        arrays = {name: table.column(name).to_numpy() for name in _COLUMNS.names if name != "ids"}
+        table = tables[0]
+        if len(tables) > 1:
+            table = pa.concat_tables(tables, promote_options="default").sort_by("arrival")
+        names = [name for name in table.column_names if name != "ids"]
+        arrays = {
+            name: (table.column(name).fill_null(-1) if name in RARE_CODES else table.column(name)).to_numpy()
+            for name in names
+        }
         first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
         rows, nameless = with_ids(RunRows(**arrays, ids=large(table.column("ids"))), first, second)
         return StagedBatch(rows, first, second, arrival, nameless)
@@ -108,8 +122,12 @@ class StagingArea:
         given = ids.is_valid().to_numpy(zero_copy_only=False)
         self._given.append(tagged(prints[given], buckets[given], self.bits))
 
-    def _path(self, bucket: int) -> Path:
-        return self.folder / f"{bucket}.arrows"
+    def _read(self, bucket: int, more: bool) -> pa.Table:
+        with pa.OSFile(str(self._path(bucket, more)), "rb") as stream:
+            return pa.ipc.open_stream(stream).read_all()
+
+    def _path(self, bucket: int, more: bool) -> Path:
+        return self.folder / f"{bucket}{'-more' if more else ''}.arrows"
 
 
 class StagedBatch:
@@ -135,6 +153,11 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
         return numbers
 
     codes = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
+    rare = {
+        codes: coded(name)
+        for name, codes in zip(RARE, RARE_CODES, strict=True)
+        if events.column(name).null_count < events.num_rows
+    }
     named = vocabulary.codes(pa.array([source]), grow=True).astype(np.int32)
     return RunRows(
         keys=customers.assign(events.column("customer_id")),
@@ -144,6 +167,7 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
         **codes,
         sources=np.repeat(named, events.num_rows),
         ids=large(events.column("event_id")),
+        **rare,
     )
 
 

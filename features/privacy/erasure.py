@@ -19,7 +19,7 @@ from features.storage import sorted_run
 from features.storage.customer_ids import Customers, as_table
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import as_ids, of_texts
-from features.storage.sorted_run import RunRows
+from features.storage.sorted_run import RARE_CODES, RunRows
 from features.storage.string_dictionary import StringDictionary
 
 
@@ -122,7 +122,8 @@ def _without_refused(
 def _blank(rows: RunRows, customer_id: str, vocabulary: StringDictionary) -> tuple[RunRows, int]:
     """Rows of other customers with this customer's id blanked, and how many rows held it."""
     code = int(vocabulary.codes(pa.array([customer_id]))[0])
-    columns = {name: getattr(rows, name) for name in ("channels", "places", "details")}
+    columns = {name: getattr(rows, name) for name in ("channels", "places", "details", *RARE_CODES)}
+    columns = {name: codes for name, codes in columns.items() if len(codes)}
     mentions = np.zeros(len(rows), dtype=bool)
     if code >= 0:
         for name, codes in columns.items():

@@ -16,10 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.events.schema import TEXTS
 from features.storage.customer_ids import Customers
 
 FILE = "erased.json"
-MENTIONS = ("channel", "place", "detail")
+MENTIONS = TEXTS
 
 
 class SuppressionList:
@@ -66,7 +67,7 @@ class SuppressionList:
         return remaining, rows.num_rows - remaining.num_rows
 
     def blank_suppressed_ids(self, events: pa.Table) -> pa.Table:
-        """Checked events of others in which no erased customer's id is a channel, a place or a detail."""
+        """Checked events of others in which no erased customer's id is among the texts."""
         for name in MENTIONS if self._hashes else ():
             column = events.column(name)
             gone = [text for text in column.unique().drop_null().to_pylist() if text in self]

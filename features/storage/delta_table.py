@@ -20,6 +20,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
+from deltalake import Field as DeltaField
 from deltalake.transaction import AddAction, RemoveAction
 
 from features.storage.linked_folder import sweep_linked_folders
@@ -158,6 +159,7 @@ class Lake:
         table = self._table
         if table is None:
             return
+        self._add_columns(table, added)
         newest = max((int(self.path(file).stat().st_mtime * 1000) for file in added), default=0)
         actions: list[AddAction | RemoveAction] = [
             AddAction(
@@ -175,6 +177,17 @@ class Lake:
         if removed:
             for path in table.vacuum(KEPT_HOURS, dry_run=True, enforce_retention_duration=False):
                 (self.folder / path).unlink(missing_ok=True)
+
+    def _add_columns(self, table: DeltaTable, added: Sequence[File]) -> None:
+        """Declare the columns of new files that a table made by an earlier version of Kizuna has not."""
+        declared = {column.name for column in table.schema().fields}
+        wanted = [column for column in self._plain if column.name not in declared]
+        if not wanted or not added:
+            return
+        there = {name for file in added for name in pq.read_schema(self.path(file)).names}
+        fields = [DeltaField.from_arrow(column) for column in wanted if column.name in there]
+        if fields:
+            table.alter.add_columns(fields)
 
     def sweep(self, run: str) -> None:
         """Delete the files that a broken run left without committing them."""

@@ -109,6 +109,22 @@ def of_events(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def with_texts(first, second, codes, text_prints, column):  # type: ignore[no-untyped-def]
+    """Fingerprints of events with the texts of one more column stirred in; an absent text changes nothing.
+
+    `column` tells the columns apart, so that a text in one is not the same text in another. Events from
+    before there was such a column keep their fingerprints, and so their ids.
+    """
+    count = len(first)
+    high, low = first.copy(), second.copy()
+    for i in range(count):
+        if codes[i] >= 0:
+            high[i] = stir(stir(high[i], np.uint64(column + 1)), text_prints[0][codes[i]])
+            low[i] = stir(stir(low[i], np.uint64(column + 1)), text_prints[1][codes[i]])
+    return high, low
+
+
+@numba.njit(cache=True, nogil=True)
 def numbered(first, second):  # type: ignore[no-untyped-def]
     """Fingerprints with each row's ordinal among its equals stirred in, so that true repeats differ."""
     count = len(first)

@@ -11,11 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import MISSING, History
+from features.events.schema import TEXTS
 from features.storage.run_reader import RunColumns, Texts, read_columns, stretches
 from features.storage.sorted_run import Rowset, interleave, order
 from features.timeline import ALWAYS, Instants, in_history
 
-ALL_COLUMNS = frozenset({"value", "channel", "place", "detail"})
+ALL_COLUMNS = frozenset({"value", *TEXTS})
 
 
 def history(
@@ -50,7 +51,7 @@ def history(
             np.searchsorted(keys, np.append(wanted, np.iinfo(np.int64).max))
         ]
         keys = wanted
-    texts = {name: _together(parts, name) for name in ("kind", "channel", "place", "detail")}
+    texts = {name: _together(parts, name) for name in ("kind", *TEXTS)}
     codes = {name: arranged(codes) for name, (codes, _) in texts.items()}
     return History(
         keys=keys,
@@ -66,6 +67,10 @@ def history(
         channel_names=texts["channel"][1],
         place_names=texts["place"][1],
         detail_names=texts["detail"][1],
+        contracts=codes["contract_id"],
+        contract_names=texts["contract_id"][1],
+        currencies=codes["currency"],
+        currency_names=texts["currency"][1],
         event_ids=(
             arranged(np.array(_ids(parts).to_pylist(), dtype=object))
             if event_ids
@@ -104,10 +109,15 @@ def _recorded(parts: Sequence[RunColumns]) -> Instants:
 
 
 def _together(parts: Sequence[RunColumns], name: str) -> Texts:
-    """A text column of several excerpts in codes of one list."""
-    texts = [part.texts[name] for part in parts if name in part.texts]
+    """A text column of several excerpts in codes of one list; empty where none of them has it."""
+    if not any(name in part.texts for part in parts):
+        return np.empty(0, np.int32), ()
+    texts = [
+        part.texts[name] if name in part.texts else (np.full(len(part), MISSING, np.int32), ())
+        for part in parts
+    ]
     if len(texts) < 2:
-        return texts[0] if texts else (np.empty(0, np.int32), ())
+        return texts[0]
     known: dict[str, int] = {}
     columns = []
     for codes, names in texts:

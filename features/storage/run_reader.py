@@ -41,7 +41,7 @@ class RunColumns:
     """May be empty when all were known at once."""
     values: NDArray[np.float64]
     texts: dict[str, Texts]
-    """Of each text column its codes, and the texts they count into."""
+    """Of each text column its codes, and the texts they count into; a column the run has not is left out."""
     groups: tuple[int, ...]
     """The row groups that were read, and the rows of theirs that were wanted (None: all)."""
     rows: Rowset | None
@@ -96,7 +96,7 @@ def _from_pages(
     rows = [footer.row_group(group).num_rows for group in groups]
     firsts = np.cumsum([0, *rows]).tolist()
     count = firsts[-1]
-    coded_names = [name for name in TEXTS if name == "kind" or name in columns]
+    coded_names = [name for name in TEXTS if name == "kind" or (name in columns and name in place)]
     spans = {
         name: [_span(footer.row_group(group).column(place[name])) for group in groups]
         for name in ("key", "occurred_at", "recorded_at", *coded_names, *(columns & {"value"}))
@@ -175,7 +175,8 @@ def _span(chunk: Any) -> tuple[int, int]:
 
 def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> RunColumns:
     """The columns of any run, of whatever layout, through Arrow."""
-    texts = [name for name in TEXTS if name == "kind" or name in columns]
+    there = frozenset(footer.schema.names)
+    texts = [name for name in TEXTS if name == "kind" or name in columns & there]
     names = ["key", "occurred_at", "recorded_at", *texts, *(columns & {"value"})]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         table = file.read_row_groups(groups, columns=names)

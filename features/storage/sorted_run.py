@@ -8,7 +8,7 @@ those only to change the speed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numba
@@ -18,16 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.events.history import Codes
-from features.events.schema import ATTRIBUTE
+from features.events.history import MISSING, Codes, no_codes
+from features.events.schema import ATTRIBUTE, RARE
 from features.storage.damage import reading
-from features.storage.hashing import Words, buffers, digest, of_events, of_texts
+from features.storage.hashing import Words, buffers, digest, of_events, of_texts, with_texts
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS, Instants
 
 Rowset = NDArray[np.int64]
 ROW_GROUP = 1 << 17
-TEXTS = ("kind", "channel", "place", "detail", "source")
+TEXTS = ("kind", "channel", "place", "detail", "contract_id", "currency", "source")
 _COLD = ("event_id", "source")
 """Columns that only ingests and explanations read."""
 _STAMP = pa.timestamp("us", "UTC")
@@ -42,6 +42,8 @@ RUN_SCHEMA = pa.schema(
         ("place", _CODED),
         ("detail", _CODED),
         ("recorded_at", _STAMP),
+        ("contract_id", _CODED),
+        ("currency", _CODED),
         ("event_id", pa.large_string()),
         ("source", _CODED),
     ]
@@ -50,7 +52,7 @@ RUN_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunRows:
-    """Events as arrays; the five text columns are codes of one vocabulary, -1 where absent."""
+    """Events as arrays; the text columns are codes of one vocabulary, -1 where absent."""
 
     keys: Rowset
     occurred: Instants
@@ -63,6 +65,9 @@ class RunRows:
     sources: Codes
     ids: pa.Array
     """`large_string`."""
+    contracts: Codes = field(default_factory=no_codes)
+    currencies: Codes = field(default_factory=no_codes)
+    """Empty where no row has one."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -70,7 +75,8 @@ class RunRows:
     def take(self, where: Rowset | NDArray[np.bool_]) -> RunRows:
         """The rows at these positions, or where a mask says so."""
         at = np.flatnonzero(where) if where.dtype == np.bool_ else where
-        arrays = {name: getattr(self, name)[at] for name in _NUMERIC}
+        arrays = {name: getattr(self, name)[at] for name in NUMERIC}
+        arrays |= {name: codes[at] for name in RARE_CODES if len(codes := getattr(self, name))}
         return RunRows(**arrays, ids=self.ids.take(pa.array(at)))
 
     def prints(self, people: tuple[Words, Words], vocabulary: StringDictionary) -> tuple[Words, Words]:
@@ -79,18 +85,31 @@ class RunRows:
         first, second = of_events(
             self.keys, self.occurred, self.recorded, self.values, *columns, people, vocabulary.prints
         )
+        for number, name in enumerate(RARE_CODES):
+            if len(codes := getattr(self, name)):
+                first, second = with_texts(first, second, codes, vocabulary.prints, number)
         return first, second
 
 
-_NUMERIC = tuple(column.name for column in fields(RunRows))[:-1]
+NUMERIC = ("keys", "occurred", "recorded", "values", "kinds", "channels", "places", "details", "sources")
+RARE_CODES = ("contracts", "currencies")
+"""The code columns of `RARE`."""
 
 
 def joined(parts: Sequence[RunRows]) -> RunRows:
     """Several sets of rows as one."""
     if len(parts) == 1:
         return parts[0]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _NUMERIC}
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NUMERIC}
+    for name in RARE_CODES:
+        if any(len(getattr(part, name)) for part in parts):
+            arrays[name] = np.concatenate([filled(getattr(part, name), len(part)) for part in parts])
     return RunRows(**arrays, ids=pa.concat_arrays([part.ids for part in parts]))
+
+
+def filled(codes: Codes, rows: int) -> Codes:
+    """The codes of a column for each row, -1 for all where no row has one."""
+    return codes if len(codes) else np.full(rows, MISSING, np.int32)
 
 
 def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple[Words, Words]) -> None:
@@ -114,30 +133,34 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
         indices = pa.array(renumbered[codes], mask=codes < 0 if (codes < 0).any() else None)
         return pa.DictionaryArray.from_arrays(indices, names)
 
-    table = pa.Table.from_arrays(
-        [
-            pa.array(rows.keys),
-            pa.array(rows.occurred).cast(_STAMP),
-            coded(rows.kinds),
-            pa.array(rows.values, mask=np.isnan(rows.values)),
-            coded(rows.channels),
-            coded(rows.places),
-            coded(rows.details),
-            pa.array(rows.recorded, mask=rows.recorded == ALWAYS).cast(_STAMP),
-            rows.ids,
-            coded(rows.sources),
-        ],
-        schema=RUN_SCHEMA.with_metadata(facts),
-    )
+    columns = {
+        "key": pa.array(rows.keys),
+        "occurred_at": pa.array(rows.occurred).cast(_STAMP),
+        "kind": coded(rows.kinds),
+        "value": pa.array(rows.values, mask=np.isnan(rows.values)),
+        "channel": coded(rows.channels),
+        "place": coded(rows.places),
+        "detail": coded(rows.details),
+        "recorded_at": pa.array(rows.recorded, mask=rows.recorded == ALWAYS).cast(_STAMP),
+        **{
+            name: coded(codes)
+            for name, codes in zip(RARE, (rows.contracts, rows.currencies), strict=True)
+            if (codes >= 0).any()
+        },
+        "event_id": rows.ids,
+        "source": coded(rows.sources),
+    }
+    schema = pa.schema([RUN_SCHEMA.field(name) for name in columns], metadata=facts)
+    table = pa.Table.from_arrays(list(columns.values()), schema=schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(
         table,
         path,
         row_group_size=ROW_GROUP,
         # Hot columns lie as the page reader (parquet_pages.py) takes them: plain, one page per group.
-        compression={name: "zstd" if name in _COLD else "none" for name in RUN_SCHEMA.names},
+        compression={name: "zstd" if name in _COLD else "none" for name in columns},
         compression_level=dict.fromkeys(_COLD, 1),
-        use_dictionary=["key", *TEXTS],
+        use_dictionary=["key", *(name for name in TEXTS if name in columns)],
         dictionary_pagesize_limit=1 << 24,
         write_statistics=["key", "occurred_at"],
         data_page_size=1 << 26,
@@ -149,6 +172,7 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
     """All rows of a run."""
     with reading(path):
         table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
+    rare = {codes: name for codes, name in zip(RARE_CODES, RARE, strict=True) if name in table.column_names}
 
     def coded(name: str) -> Codes:
         parts = [
@@ -169,7 +193,8 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
         table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
         table.column("value").fill_null(np.nan).to_numpy(),
-        **{name + "s": coded(name) for name in TEXTS},
+        **{name + "s": coded(name) for name in TEXTS if name not in RARE},
+        **{codes: coded(name) for codes, name in rare.items()},
         ids=large(table.column("event_id")),
     )
 

@@ -18,7 +18,7 @@ TEMPLATE = '''\
 # tracking_uri = "sqlite:///mlruns/mlflow.db"
 
 # Where your events are: SQL (DuckDB) that gives customer_id, occurred_at and kind, and, where you have
-# them, value, channel, place, detail, recorded_at and event_id. As many sources as needed.
+# them, value, channel, place, detail, recorded_at, contract_id, currency and event_id. As many as needed.
 [[sources]]
 name = "orders"
 query = """

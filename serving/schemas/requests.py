@@ -61,6 +61,10 @@ class EventRequest(TypedDict):
     place: NotRequired[Text | None]
     detail: NotRequired[Text | None]
     recorded_at: NotRequired[Annotated[Moment | None, Field(description="when the company learned of it")]]
+    contract_id: NotRequired[
+        Annotated[Text | None, Field(description="which of the customer's contracts it is about")]
+    ]
+    currency: NotRequired[Annotated[Text | None, Field(description="of the value, such as `JPY`")]]
     event_id: NotRequired[Text | None]
 
 

@@ -19,7 +19,7 @@ from features.catalog.definitions import Catalog
 from features.errors import DataError, UsageError
 from features.event_store import EventStore
 from features.events.history import History
-from features.events.schema import ATTRIBUTE
+from features.events.schema import ATTRIBUTE, TEXTS
 from features.events.validation import whole
 from features.ingestion.fast_path import EventRow, attribute, fast_history
 from features.ingestion.in_memory import SENT, as_events, history_of_events
@@ -210,7 +210,7 @@ def _checked(customers: Sequence[LiveCustomer], timeline: Timeline, as_of: int, 
 
     texts = {
         name: pa.array([event.get(name) for *_, event in sent], pa.string())
-        for name in ("kind", "channel", "place", "detail", "event_id")
+        for name in ("kind", *TEXTS, "event_id")
     }
     table = pa.table(
         {

@@ -137,6 +137,13 @@ def _content(history: History, hashes: Hashes) -> int:
         np.where(np.isnan(history.values), -0.0, history.values).view(np.uint64),
     ):
         events = shuffled_by_customer(events + column)
+    # Events without them keep the hash they had before there were such columns.
+    for names, codes in (
+        (history.contract_names, history.contracts),
+        (history.currency_names, history.currencies),
+    ):
+        if len(codes):
+            events = np.where(codes < 0, events, shuffled_by_customer(events + texts(names, codes)))
     return int(events.sum(dtype=np.uint64))
 
 

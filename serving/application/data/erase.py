@@ -160,7 +160,11 @@ class _TextsOf:
             (history.details, history.detail_names),
             (history.places, history.place_names),
             (history.channels, history.channel_names),
+            (history.contracts, history.contract_names),
+            (history.currencies, history.currency_names),
         ):
+            if not len(codes):
+                continue
             self.others |= {names[code] for code in np.unique(codes[~theirs]).tolist() if code >= 0}
         if theirs.any():
             attribute = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])

@@ -67,6 +67,8 @@ def test_an_event_has_every_column_of_the_schema_even_where_the_source_has_three
         "place": None,
         "detail": None,
         "recorded_at": None,
+        "contract_id": None,
+        "currency": None,
         "event_id": None,
     }
 
