@@ -1,8 +1,9 @@
 """The event store: a Delta table in buckets of the customer key, each a few sorted runs.
 
-Three tables lie in the state folder: events, customers, quarantine. One process writes at a time and
+Four tables lie in the state folder: events, customers, quarantine, aliases. One process writes at a time and
 commits customers, then quarantine, then events; the first two are harmless without the third, so a
-process killed anywhere leaves the store as it was or as it was meant to become.
+process killed anywhere leaves the store as it was or as it was meant to become. Aliases come last: events
+that were moved under one key lie there under an old name until the next ingest.
 """
 
 from __future__ import annotations
@@ -17,26 +18,35 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from features.errors import ConfigurationError, DataError, UsageError
+from features.errors import DataError, UsageError
 from features.events.history import History
-from features.events.validation import NO_CUSTOMER, ValidationCounts, validate_rows
+from features.events.validation import ValidationCounts, validate_rows
 from features.ingestion import quarantine
-from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
+from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
+from features.ingestion.customer_moves import CustomerIdentities, move_customers
 from features.ingestion.merge import Ingestion
 from features.ingestion.quarantine import QUARANTINE_SCHEMA, QuarantineWriter
 from features.ingestion.receipt import Receipt
-from features.ingestion.sources import Attribute, Source, SourceReader
+from features.ingestion.sources import Attribute, Source, SourceReader, refuse_repeated_names
 from features.ingestion.staging import StagingArea
 from features.privacy import erasure
+from features.privacy.customer_identities import apply_aliases
 from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
 from features.storage import history_reader
-from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, load, plan_growth
-from features.storage.damage import newest_files, reading
-from features.storage.delta_table import File, Lake, TableVersion, turn
+from features.storage.customer_ids import (
+    ALIASES_SCHEMA,
+    CUSTOMERS_SCHEMA,
+    Customers,
+    load,
+    plan_aliases,
+    plan_growth,
+)
+from features.storage.damage import newest_files
+from features.storage.delta_table import Lake, TableVersion, turn
 from features.storage.history_reader import ALL_COLUMNS
+from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
 from features.storage.string_dictionary import StringDictionary
 from features.timeline import Timeline
@@ -60,25 +70,27 @@ class EventStore:
             buckets = int(snapshot.configuration["kizuna.buckets"])
         self._events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
         self._customers = Lake(folder / "customers", CUSTOMERS_SCHEMA)
+        self._aliases = Lake(folder / "aliases", ALIASES_SCHEMA)
         self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
-        self._known: tuple[int, Customers] = (-1, Customers())
-        self._facts: dict[str, dict[str, str]] = {}
+        self._known: tuple[list[int], Customers] = ([], Customers())
+        self._facts = RunFacts(self._events)
         self._pinned: TableVersion | None = None
         self.buckets = tuple(range(buckets))
 
     @property
     def customers(self) -> Customers:
         """The customers as of the newest ingest."""
-        snapshot = self._customers.snapshot()
-        version = snapshot.version if snapshot else -1
-        if self._known[0] != version:
-            self._known = (version, load(self._customers))
+        tables = self._customers.snapshot(), self._aliases.snapshot()
+        versions = [table.version if table else -1 for table in tables]
+        if self._known[0] != versions:
+            self._known = (versions, load(self._customers, self._aliases))
         return self._known[1]
 
     def ingest(
         self,
         sources: Sequence[Source],
         attributes: Sequence[Attribute],
+        aliases: Sequence[AliasTable] = (),
         *,
         folder: Path,
         timeline: Timeline,
@@ -92,17 +104,15 @@ class EventStore:
         is being done and the share that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
-        names = [source.name for source in every]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigurationError(
-                    f"cannot ingest: two sources or attributes are called '{name}'. Give each its own name."
-                )
+        refuse_repeated_names([source.name for source in every])
         with self._writing(progress) as run:
             marks: dict[str, Any] = self._events.record().get("watermarks", {})
             erased = SuppressionList(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
-                tallies = []
+                known = arrivals.customers.aliases.current
+                said = read_alias_tables(aliases, known, folder, timeline, now, refusals)
+                people = apply_aliases(arrivals.customers, current_ids(said.pairs, known), erased)
+                arrivals.customers, tallies = people.customers, []
                 for number, source in enumerate(every):
                     tally = ValidationCounts(source.name)
                     tallies.append(tally)
@@ -129,7 +139,8 @@ class EventStore:
                         tally.verdict()
                     if feed.watermark is not None:
                         marks[source.name] = feed.watermark
-                return self._bring_in(run, arrivals, refusals, tallies, marks, now, progress)
+                receipts = self._bring_in(run, arrivals, refusals, tallies, marks, now, progress, people)
+                return [*receipts, *said.receipts]
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query."""
@@ -210,16 +221,16 @@ class EventStore:
 
     def newest(self) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count."""
-        return max(self._facts_of("newest", self._snapshot()), default=None)
+        return max(self._facts.of(self._snapshot(), "newest"), default=None)
 
     def oldest(self) -> int | None:
         """The instant of the oldest engagement event."""
-        return min(self._facts_of("oldest", self._snapshot()), default=None)
+        return min(self._facts.of(self._snapshot(), "oldest"), default=None)
 
     @property
     def version(self) -> str:
         """The data version: 16 hexadecimal digits that change exactly when the content does."""
-        return f"{sum(self._facts_of('digest', self._version_read())) % 2**64:016x}"
+        return f"{sum(self._facts.of(self._version_read(), 'digest')) % 2**64:016x}"
 
     @property
     def events(self) -> int:
@@ -240,7 +251,7 @@ class EventStore:
                 customer_id,
                 self.customers,
                 self._events,
-                self._customers,
+                (self._customers, self._aliases),
                 self._quarantine,
                 SuppressionList(self.folder),
                 run,
@@ -259,7 +270,7 @@ class EventStore:
         Nobody writes meanwhile. The suppression list comes with them.
         """
         with self._writing(None):
-            for lake in (self._events, self._customers, self._quarantine):
+            for lake in (self._events, self._customers, self._aliases, self._quarantine):
                 lake.link_version(folder / lake.folder.name)
             SuppressionList(self.folder).copy_to(folder)
             return self.version
@@ -269,7 +280,7 @@ class EventStore:
 
     def _repair(self, broken: str) -> None:
         shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
-        for lake in (self._customers, self._quarantine, self._events):
+        for lake in (self._customers, self._aliases, self._quarantine, self._events):
             lake.sweep(broken)
             if broken.startswith(ERASING):
                 lake.forget_the_past()
@@ -278,7 +289,9 @@ class EventStore:
     def _arrivals(self, run: str) -> Iterator[tuple[StagingArea, QuarantineWriter]]:
         folder = self.folder / f"arriving-{run}"
         try:
-            arrivals = StagingArea(folder, len(self.buckets), load(self._customers), StringDictionary())
+            arrivals = StagingArea(
+                folder, len(self.buckets), load(self._customers, self._aliases), StringDictionary()
+            )
             yield arrivals, QuarantineWriter(folder / "refused.parquet")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -292,6 +305,7 @@ class EventStore:
         marks: dict[str, Any],
         now: int,
         progress: Progress | None,
+        people: CustomerIdentities | None = None,
     ) -> list[Receipt]:
         arrivals.close()
 
@@ -299,13 +313,14 @@ class EventStore:
             if progress:
                 progress("sorting and storing", 0.5 + 0.5 * share)
 
-        change = Ingestion(self._events, arrivals, run).plan(tell)
+        moved = move_customers(self._events, people, arrivals.customers, arrivals.folder, run)
+        change = Ingestion(self._events, arrivals, run, moved.files).plan(tell).after(moved, self._events)
         for refused in change.refused:
             refusals.add(refused)
-        people = plan_growth(self._customers, arrivals.customers, run)
+        growth = plan_growth(self._customers, arrivals.customers, run)
         held = quarantine.plan(self._quarantine, refusals, arrivals.customers, now, run)
-        if people is not None:
-            self._customers.commit(*people, record={"given": len(arrivals.customers)})
+        if growth is not None:
+            self._customers.commit(*growth, record={"given": len(arrivals.customers)})
         self._quarantine.commit(*held)
         if change.added or change.removed or marks != self._events.record().get("watermarks", {}):
             self._events.commit(
@@ -313,16 +328,9 @@ class EventStore:
                 change.removed,
                 record={"watermarks": marks},
             )
-
-        def receipt(tally: ValidationCounts) -> Receipt:
-            new, there, corrected, refused = (
-                change.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
-            )
-            refused += sum(tally.reasons.values())
-            read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
-            return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
-
-        return list(map(receipt, tallies))
+        if people is not None and (named := plan_aliases(self._aliases, arrivals.customers, run)) is not None:
+            self._aliases.commit(*named)
+        return list(map(change.receipt, tallies))
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Any) -> History:
         paths = [self._events.path(file) for file in snapshot.by_bucket.get(bucket, ())]
@@ -337,14 +345,3 @@ class EventStore:
         if not snapshot.files:
             raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
         return snapshot
-
-    def _facts_of(self, fact: str, snapshot: TableVersion) -> list[int]:
-        """A fact from the metadata of each file that has it."""
-        return [int(value) for file in snapshot.files if (value := self._fact(file, fact))]
-
-    def _fact(self, file: File, fact: str) -> str:
-        if file.path not in self._facts:
-            with newest_files(self._events), reading(path := self._events.path(file)):
-                noted = pq.read_metadata(path).metadata or {}
-            self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
-        return self._facts[file.path].get(f"kizuna.{fact}", "")

@@ -13,8 +13,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.schema import EVENT_SCHEMA, RARE, REFUSED_SCHEMA
-from features.events.validation import as_json
-from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
+from features.events.validation import NO_CUSTOMER, ValidationCounts, as_json
+from features.ingestion.customer_moves import MovedFiles
+from features.ingestion.deduplication import (
+    ALREADY_THERE,
+    CORRECTED,
+    NEW,
+    REFUSED,
+    DeduplicationResult,
+    EventIdClaims,
+    deduplicate,
+)
+from features.ingestion.receipt import Receipt
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import sorted_run
 from features.storage.delta_table import File, Lake
@@ -35,16 +45,34 @@ class TableChange:
     """How many rows of a source had a fate."""
     refused: list[pa.Table] = field(default_factory=list)
 
+    def after(self, moved: MovedFiles, lake: Lake) -> TableChange:
+        """Both changes as one, where this one was planned on the files that the other leaves."""
+        written = {file.path for file in moved.added}
+        passing = {file.path for file in self.removed if file.path in written}
+        for path in passing:
+            (lake.folder / path).unlink()
+        self.added += [file for file in moved.added if file.path not in passing]
+        self.removed = moved.removed + [file for file in self.removed if file.path not in passing]
+        return self
+
+    def receipt(self, tally: ValidationCounts) -> Receipt:
+        """What became of the rows of a source."""
+        new, there, corrected, refused = (
+            self.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
+        )
+        refused += sum(tally.reasons.values())
+        read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
+        return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
+
 
 class Ingestion:
     """Merges staged rows into the event table; `plan` writes files, the caller commits them."""
 
-    def __init__(self, lake: Lake, arrivals: StagingArea, run: str) -> None:
+    def __init__(self, lake: Lake, arrivals: StagingArea, run: str, files: dict[int, list[File]]) -> None:
         self.lake, self.arrivals, self.run = lake, arrivals, run
         self.vocabulary = arrivals.vocabulary
         self.people = arrivals.customers.vocabulary.prints
-        snapshot = lake.snapshot()
-        self.files = snapshot.by_bucket if snapshot else {}
+        self.files = files
         self.change = TableChange()
         self._lost: dict[str, NDArray[np.int64]] = {}
         self._stays: dict[int, Flags] = {}

@@ -7,7 +7,7 @@ A query runs in embedded DuckDB, where relative paths start at the project folde
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -67,7 +67,7 @@ class Attribute(Query):
 class SourceReader:
     """The rows of one query, in batches; with a watermark, only those from it on."""
 
-    def __init__(self, source: Source | Attribute, folder: Path, since: Watermark | None = None) -> None:
+    def __init__(self, source: Query, folder: Path, since: Watermark | None = None) -> None:
         self.source, self.folder, self.since = source, folder, since
         self.watermark: Watermark | None = since
         """Where the next ingest begins."""
@@ -104,6 +104,15 @@ class SourceReader:
             value = largest.as_py()
             mark = value if isinstance(value, int | float) else str(value)
             self.watermark = mark if self.watermark is None else _later(mark, self.watermark)
+
+
+def refuse_repeated_names(names: Sequence[str]) -> None:
+    """Raises `ConfigurationError` where two sources or attributes have one name."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(
+                f"cannot ingest: two sources or attributes are called '{name}'. Give each its own name."
+            )
 
 
 def _later(mark: Watermark, other: Watermark) -> Watermark:

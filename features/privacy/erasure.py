@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from features.errors import DataError, UnknownCustomer
 from features.ingestion.quarantine import QUARANTINE_SCHEMA, names
 from features.privacy.suppression_list import SuppressionList
 from features.storage import sorted_run
-from features.storage.customer_ids import Customers, as_table
+from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, stored_rows
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import as_ids, of_texts
 from features.storage.sorted_run import RARE_CODES, RunRows
@@ -35,30 +35,35 @@ class ErasureReceipt:
     """Events of other customers whose channel, place, detail or id was this customer's id, now blanked."""
     quarantined: int
     checked: tuple[str, ...]
+    other_ids: tuple[str, ...] = ()
+    """The customer's other ids, by aliases: erased with the one that was given."""
 
 
 def erase(
     customer_id: str,
     customers: Customers,
     events: Lake,
-    people: Lake,
+    people: tuple[Lake, Lake],
     quarantine: Lake,
     erased: SuppressionList,
     run: str,
 ) -> ErasureReceipt:
-    """Remove a customer from the three tables and all their past, and note that they stay out."""
-    key = int(customers.keys(pa.array([customer_id]))[0])
-    refused = _without_refused(quarantine, customer_id, key, run)
-    if key < 0 and refused is None:
+    """Remove a customer from all tables and all their past, and note that they stay out.
+
+    `people` are the tables of ids and of aliases. All ids of the customer are erased, and all stay out.
+    """
+    ids, keys = customers.all_ids(customer_id), customers.all_keys(customer_id)
+    refused = _without_refused(quarantine, ids, keys, run)
+    if not keys and refused is None:
         raise UnknownCustomer(customer_id)
-    erased.add(customer_id)  # first: an erasure that breaks off is to be run again, never forgotten
+    erased.add_linked(ids)  # first: an erasure that breaks off is to be run again, never forgotten
     vocabulary = StringDictionary()
     added, removed, lost, mentions = [], [], 0, 0
     snapshot = events.snapshot()
     for file in snapshot.files if snapshot else ():
         rows = sorted_run.read(events.path(file), vocabulary)
-        stay = rows.keys != key
-        others, blanked = _blank(rows.take(stay), customer_id, vocabulary)
+        stay = ~np.isin(rows.keys, keys)
+        others, blanked = _blank(rows.take(stay), ids, vocabulary)
         if blanked or not stay.all():
             lost, mentions = lost + int((~stay).sum()), mentions + blanked
             removed.append(file)
@@ -72,21 +77,16 @@ def erase(
         events.commit(added, removed, record=events.record())
     if refused is not None:
         quarantine.commit(refused[0], refused[1], record={})
-    if key >= 0:
-        table = as_table(customers)
-        table = table.filter(pc.not_equal(table.column("key"), key))
-        before = people.snapshot()
-        people.commit(
-            [people.write(run, table)] if table.num_rows else [],
-            before.files if before else (),
-            record={"given": len(customers)},
-        )
-    lakes = (events, people, quarantine)
+    names, aliases = people
+    if keys:
+        for lake, schema in ((names, CUSTOMERS_SCHEMA), (aliases, ALIASES_SCHEMA)):
+            _remove_keys(lake, schema, keys, {"given": len(customers)}, run)
+    lakes = (events, names, aliases, quarantine)
     for lake in lakes:
         lake.forget_the_past()
     checked, traces = [], []
     for lake in lakes:
-        for name, found in _inspect(lake, customer_id, key):
+        for name, found in _inspect(lake, ids, keys):
             checked.append(name)
             traces += [name] if found else []
     if traces:
@@ -95,22 +95,36 @@ def erase(
             "Run the erasure again while nothing else writes to the store."
         )
     count = refused[2] if refused else 0
-    return ErasureReceipt(customer_id, key if key >= 0 else None, lost, mentions, count, tuple(checked))
+    key, others_of = keys[0] if keys else None, tuple(one for one in ids if one != customer_id)
+    return ErasureReceipt(customer_id, key, lost, mentions, count, tuple(checked), others_of)
+
+
+def _remove_keys(
+    lake: Lake, schema: pa.Schema, keys: Sequence[int], record: dict[str, Any], run: str
+) -> None:
+    """Rewrite a table of identities without the rows of these keys."""
+    before = lake.snapshot()
+    if before is None:
+        return
+    table = stored_rows(lake, schema)
+    table = table.filter(pc.invert(pc.is_in(table.column("key"), value_set=pa.array(keys, pa.int64()))))
+    lake.commit([lake.write(run, table)] if table.num_rows else [], before.files, record=record)
 
 
 def _without_refused(
-    lake: Lake, customer_id: str, key: int, run: str
+    lake: Lake, ids: Sequence[str], keys: Sequence[int], run: str
 ) -> tuple[list[File], list[File], int] | None:
     """The quarantine rewritten without a customer's rows; None when it holds none."""
     snapshot = lake.snapshot()
     added, removed, lost = [], [], 0
     for file in snapshot.files if snapshot else ():
         table = pq.read_table(lake.path(file), schema=QUARANTINE_SCHEMA)
-        theirs = pc.equal(table.column("key"), key).fill_null(False).to_numpy()
+        theirs = pc.is_in(table.column("key"), value_set=pa.array(keys, pa.int64())).to_numpy().copy()
         texts = table.column("row")
-        quoted = json.dumps(customer_id, ensure_ascii=False)[1:-1]
-        for at in np.flatnonzero(pc.match_substring(texts, quoted).to_numpy()).tolist():
-            theirs[at] = theirs[at] or names(texts[at].as_py(), customer_id)
+        for customer_id in ids:
+            quoted = json.dumps(customer_id, ensure_ascii=False)[1:-1]
+            for at in np.flatnonzero(pc.match_substring(texts, quoted).to_numpy()).tolist():
+                theirs[at] = theirs[at] or names(texts[at].as_py(), customer_id)
         if theirs.any():
             lost += int(theirs.sum())
             removed.append(file)
@@ -119,53 +133,56 @@ def _without_refused(
     return (added, removed, lost) if removed else None
 
 
-def _blank(rows: RunRows, customer_id: str, vocabulary: StringDictionary) -> tuple[RunRows, int]:
-    """Rows of other customers with this customer's id blanked, and how many rows held it."""
-    code = int(vocabulary.codes(pa.array([customer_id]))[0])
+def _blank(rows: RunRows, ids: Sequence[str], vocabulary: StringDictionary) -> tuple[RunRows, int]:
+    """Rows of other customers with this customer's ids blanked, and how many rows held one."""
+    own = vocabulary.codes(pa.array(ids, pa.string()))
+    own = own[own >= 0]
     columns = {name: getattr(rows, name) for name in ("channels", "places", "details", *RARE_CODES)}
     columns = {name: codes for name, codes in columns.items() if len(codes)}
     mentions = np.zeros(len(rows), dtype=bool)
-    if code >= 0:
+    if len(own):
         for name, codes in columns.items():
-            mentions |= codes == code
-            columns[name] = np.where(codes == code, np.int32(-1), codes)
-    ids, same = rows.ids, pc.equal(rows.ids, customer_id).to_numpy(zero_copy_only=False)
+            theirs = np.isin(codes, own)
+            mentions |= theirs
+            columns[name] = np.where(theirs, np.int32(-1), codes)
+    given = rows.ids
+    same = pc.is_in(given, value_set=pa.array(ids, pa.large_string())).to_numpy(zero_copy_only=False)
     if same.any():
-        ids = pc.if_else(pa.array(same), as_ids(*of_texts(ids)), ids)
+        given = pc.if_else(pa.array(same), as_ids(*of_texts(given)), given)
     arrays: dict[str, Any] = {name: getattr(rows, name) for name in rows.__slots__}
-    return RunRows(**{**arrays, **columns, "ids": ids}), int((mentions | same).sum())
+    return RunRows(**{**arrays, **columns, "ids": given}), int((mentions | same).sum())
 
 
-def _inspect(lake: Lake, customer_id: str, key: int) -> Iterator[tuple[str, bool]]:
+def _inspect(lake: Lake, ids: Sequence[str], keys: Sequence[int]) -> Iterator[tuple[str, bool]]:
     """Every file under a table's folder, and whether it still names the customer or holds their key."""
     for path in sorted(lake.folder.glob("**/*")):
         if not path.is_file():
             continue
         if path.suffix != ".parquet":
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            found = any(_says(entry, customer_id) for entry in entries)
+            found = any(_says(entry, ids) for entry in entries)
         elif "_delta_log" in path.parts:
-            found = _says(pq.read_table(path).to_pylist(), customer_id)
+            found = _says(pq.read_table(path).to_pylist(), ids)
         else:
-            found = _in_table(pq.read_table(path, partitioning=None), customer_id, key)
+            found = _in_table(pq.read_table(path, partitioning=None), ids, keys)
         yield path.relative_to(lake.folder.parent).as_posix(), found
 
 
-def _in_table(table: pa.Table, customer_id: str, key: int) -> bool:
+def _in_table(table: pa.Table, ids: Sequence[str], keys: Sequence[int]) -> bool:
     for name in table.column_names:
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = pa.chunked_array([chunk.dictionary for chunk in column.chunks], column.type.value_type)
         texts = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if name == "key":
-            found = key >= 0 and pc.any(pc.equal(column, key)).as_py()
+        if name in ("key", "superseded"):
+            found = pc.any(pc.is_in(column, value_set=pa.array(keys, pa.int64()))).as_py()
         elif name == "row":
-            found = any(names(text, customer_id) for text in column.to_pylist())
+            found = any(names(text, one) for text in column.to_pylist() for one in ids)
         else:
             found = (
                 texts
                 and name not in ("kind", "source", "reason")
-                and pc.any(pc.equal(column, customer_id)).as_py()
+                and pc.any(pc.is_in(column, value_set=pa.array(ids, column.type))).as_py()
             )
         if found:
             return True
@@ -176,14 +193,14 @@ _OURS = {"metaData", "protocol", "partitionValues", "operationParameters", "oper
 """Parts of a log that say nothing of rows: the schema, the software, the number of a bucket."""
 
 
-def _says(entry: Any, customer_id: str) -> bool:
-    """Whether any text in a log entry is the customer's id, texts that hold JSON included."""
+def _says(entry: Any, ids: Sequence[str]) -> bool:
+    """Whether any text in a log entry is one of the customer's ids, texts that hold JSON included."""
     if isinstance(entry, dict):
-        return any(_says(value, customer_id) for name, value in entry.items() if name not in _OURS)
+        return any(_says(value, ids) for name, value in entry.items() if name not in _OURS)
     if isinstance(entry, list | tuple):
-        return any(_says(value, customer_id) for value in entry)
+        return any(_says(value, ids) for value in entry)
     if not isinstance(entry, str):
         return False
-    if entry == customer_id:
+    if entry in ids:
         return True
-    return entry.startswith(("{", "[")) and _says(json.loads(entry), customer_id)
+    return entry.startswith(("{", "[")) and _says(json.loads(entry), ids)

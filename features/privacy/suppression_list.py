@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,20 +31,35 @@ class SuppressionList:
         held = json.loads(self._path.read_text()) if self._path.is_file() else {}
         self._salt: str = held.get("salt") or secrets.token_hex(16)
         self._hashes: set[str] = set(held.get("hashes", ()))
+        self._linked: list[list[str]] = held.get("linked", [])
+        """The ids of one customer who had several."""
 
     def __contains__(self, customer_id: str) -> bool:
-        return self._hash(customer_id) in self._hashes
+        return bool(self._hashes) and self._hash(customer_id) in self._hashes
 
     def add(self, customer_id: str) -> None:
         """From now on, rows of this customer are left out."""
         self._hashes.add(self._hash(customer_id))
         self._save()
 
+    def add_linked(self, customer_ids: Sequence[str]) -> None:
+        """The same for every id of one customer; who readmits one of them readmits all."""
+        hashes = [self._hash(one) for one in customer_ids]
+        if not self._hashes.issuperset(hashes) or (len(hashes) > 1 and sorted(hashes) not in self._linked):
+            self._hashes.update(hashes)
+            if len(hashes) > 1:
+                self._linked.append(sorted(hashes))
+            self._save()
+
     def discard(self, customer_id: str) -> bool:
-        """Rows of this customer may come in again; returns whether they were on the list."""
+        """Rows of this customer may come in again, under any id; returns whether they were on the list."""
         known = customer_id in self
         if known:
-            self._hashes.remove(self._hash(customer_id))
+            gone = {self._hash(customer_id)}
+            while more := {one for ids in self._linked if gone.intersection(ids) for one in ids} - gone:
+                gone |= more
+            self._hashes -= gone
+            self._linked = [ids for ids in self._linked if not gone.intersection(ids)]
             self._save()
         return known
 
@@ -95,7 +110,8 @@ class SuppressionList:
     def _save(self) -> None:
         fresh = self._path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump({"salt": self._salt, "hashes": sorted(self._hashes)}, file)
+            linked = {"linked": self._linked} if self._linked else {}
+            json.dump({"salt": self._salt, "hashes": sorted(self._hashes), **linked}, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)

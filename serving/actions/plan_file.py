@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,11 @@ class StoredPlan:
     def keys(self) -> NDArray[np.int64]:
         keys: NDArray[np.int64] = self.table.column("key").to_numpy()
         return keys
+
+    def without(self, keys: NDArray[np.int64]) -> StoredPlan:
+        """The same without the rows of these keys."""
+        gone = np.isin(self.keys, keys)
+        return replace(self, table=self.table.filter(pa.array(~gone))) if gone.any() else self
 
     def rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Each customer's row, −1 for one the plan does not have."""

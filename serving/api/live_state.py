@@ -65,7 +65,7 @@ class ServiceState:
         self._metrics = ServiceMetrics.of_process()
         self._scores: ScoreReader | None = None
         self._earlier: dict[tuple[str, int], ScoreReader] = {}
-        self._score_file: tuple[str, int] | None = None
+        self._score_file: tuple[str, int, int] | None = None
         self._plan_file: tuple[str, int] | None = None
         self._model: ActiveModel | None = None
         self._model_pointer: tuple[str, str] | None = None
@@ -200,8 +200,13 @@ class ServiceState:
             smoke_test(model.bundle)
             if self._model is None:  # nothing is in use yet: live answers need not wait for scores
                 self._use_model(model)
-        # Erasing a customer rewrites a file under its name: the time of writing differs.
-        file = None if current is None else (current.file, _modified(self.project.scores / current.file))
+        # Erasing a customer rewrites a file under its name, and aliases say whom it names: the times differ.
+        aliases = _modified(self.project.state / "aliases" / "_delta_log")
+        file = (
+            None
+            if current is None
+            else (current.file, _modified(self.project.scores / current.file), aliases)
+        )
         if current is not None and file != self._score_file:
             store = EventStore(self.project.state)
             reader = ScoreReader.of_file(self.database, self.project, store, current)
@@ -225,7 +230,7 @@ class ServiceState:
             plan = plan_of(self.project, reader.file)
             self._plan_file = file
             if plan is not reader.plan:
-                self._scores = replace(reader, plan=plan)
+                self._scores = reader.with_plan(plan)
                 self._swapped("plan", reader.file)
 
     def _swapped(self, what: str, name: str) -> None:
@@ -253,8 +258,8 @@ class ServiceState:
 
 
 def _modified(file: Path) -> int:
-    """When a file was written, in nanoseconds; 0 where there is none."""
-    return file.stat().st_mtime_ns if file.is_file() else 0
+    """When a file or a folder was written, in nanoseconds; 0 where there is none."""
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _description(error: Exception) -> str:

@@ -48,6 +48,7 @@ def erase(call: CliContext, customer: str) -> None:
 
     with call.workspace() as workspace:
         receipt = erase_customer(workspace, call.actor, customer)
+    names = " and ".join((customer, *receipt.other_ids))
     backups = [{"file": backup.file, "at": call.day(backup.at)} for backup in receipt.backups]
     folders = Counter(file.rpartition("/")[0] for file in receipt.checked)
     call.answer(
@@ -61,8 +62,9 @@ def erase(call: CliContext, customer: str) -> None:
             "left_in": list(receipt.left_in),
             "not_read": list(receipt.not_read),
             "backups": backups,
+            "other_ids": list(receipt.other_ids),
         },
-        f"Erased {customer}: {receipt.events:,} events, {receipt.score_files:,} score files rewritten.",
+        f"Erased {names}: {receipt.events:,} events, {receipt.score_files:,} score files rewritten.",
         *(f"  deleted the unreadable {file}" for file in receipt.score_files_deleted),
         *(f"  nothing left in {folder} ({files:,} files read)" for folder, files in sorted(folders.items())),
         *(

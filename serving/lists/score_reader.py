@@ -78,24 +78,32 @@ class ScoreReader:
     def of_file(records: Database, project: Project, store: EventStore, score_file: ScoreFile) -> ScoreReader:
         """From the scores of one file, with the plan that was made for them."""
         reader = ScoreReader.without_plan(records, project, store, score_file)
-        return replace(reader, plan=plan_of(project, score_file.file))
+        return reader.with_plan(plan_of(project, score_file.file))
 
     @staticmethod
     def without_plan(
         records: Database, project: Project, store: EventStore, score_file: ScoreFile
     ) -> ScoreReader:
         """From the scores of one file, whether or not a plan was made for them."""
-        scores = load_scores(project.scores / score_file.file)
+        customers = store.customers
+        # A customer who was scored under two keys, and turned out to be one, is listed once.
+        scores = load_scores(project.scores / score_file.file).without(customers.aliases.keys_out_of_use)
         earlier = scores_before(records, score_file.as_of)
         champion = load(project.state, scores.facts.model_version, scores.facts.fingerprint)
         return ScoreReader(
             scores,
             champion.bundle,
-            store.customers,
+            customers,
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
             score_file.file,
         )
+
+    def with_plan(self, plan: StoredPlan | None) -> ScoreReader:
+        """The same with a plan, without its rows of keys that went out of use."""
+        if plan is not None:
+            plan = plan.without(self.customers.aliases.keys_out_of_use)
+        return replace(self, plan=plan)
 
     def rehearse(self) -> None:
         """Load beforehand what the first requests would wait for; raises `ModelError` where nothing fits."""

@@ -24,6 +24,7 @@ from features.catalog.definitions import Indicator
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.schema import ATTRIBUTE
+from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 from serving.project.integration_settings import ColumnMap, Webhook
@@ -85,6 +86,11 @@ class Settings(BaseModel):
     sources: tuple[Source, ...] = Field(default=(), description="queries that give events")
     attributes: tuple[Attribute, ...] = Field(
         (), description="queries that say what is known about a customer besides events, and since when"
+    )
+    aliases: tuple[AliasTable, ...] = Field(
+        (),
+        description="queries that say which customer id became which; the events of both are one customer's, "
+        "and erasing either erases both",
     )
     indicators: dict[str, IndicatorSettings] = Field(
         default_factory=dict, description="which kinds of event measure which side of engagement"

@@ -31,6 +31,10 @@ from read_csv('data/orders.csv')
 # name = "plan"
 # query = "select customer as customer_id, since as known_at, plan as value from read_csv('data/plans.csv')"
 
+# Customer ids that changed, with a migration or a merger: the events of both are one customer's.
+# [[aliases]]
+# query = "select old_id, new_id from read_csv('data/aliases.csv', all_varchar = true)"
+
 # Which kinds of event measure which side of engagement; the defaults fit the usual names.
 # [indicators.usage]
 # kinds = ["visit", "session", "login", "feature_used"]

@@ -82,7 +82,7 @@ def beside_stored(model: ActiveModel, request: PredictRequest, now: int, store: 
     if len(known := keys[keys >= 0]):
         stored = store.history_of(known.tolist(), event_ids=True)
         events.insert(0, as_events(stored, store.customers.names(stored.keys)))
-    people = Customers()
+    people = Customers(aliases=store.customers.aliases)
     places = people.assign(names)
     history = history_of_events(pa.concat_tables(events), people)
     rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))

@@ -28,7 +28,7 @@ from serving.state.backups import BackupRecord
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-STORE = ("events", "customers", "quarantine", ERASED)
+STORE = ("events", "customers", "aliases", "quarantine", ERASED)
 """What of the state folder the event store copies itself, at one version."""
 PASSING = ("ingest.lock", "-wal", "-shm", "-journal")
 """Ends of names of files that belong to a running process."""

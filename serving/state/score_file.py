@@ -153,6 +153,14 @@ class Scores:
 
         return np.asarray(key_positions(self.answers.key, keys))
 
+    def without(self, keys: Ints) -> Scores:
+        """The same without the rows of these keys; itself where it has none of them."""
+        places = self.rows(keys)
+        gone = places[places >= 0]
+        if not len(gone):
+            return self
+        return Scores(self.answers.take(np.delete(np.arange(len(self.answers)), gone)), self.facts)
+
     @cached_property
     def cohort(self) -> Ints:
         """The rows of the customers who can still leave."""

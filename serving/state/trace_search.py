@@ -50,11 +50,12 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 class TraceSearch:
-    """A search for one customer: for the id, however short, and for those values that identify them."""
+    """A search for one customer: for the ids, however short, and for those values that identify them."""
 
-    def __init__(self, customer_id: str, values: Sequence[str] = ()) -> None:
-        self._long = identifying([customer_id, *values])
-        self._short = () if customer_id in self._long else (customer_id,)
+    def __init__(self, customer_id: str, values: Sequence[str] = (), other_ids: Sequence[str] = ()) -> None:
+        ids = (customer_id, *other_ids)
+        self._long = identifying([*ids, *values])
+        self._short = tuple(one for one in ids if one not in self._long)
         self._words = _pattern(self._long, ()) if self._long else None
         self._cells = _pattern(self._long, self._short)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from features.errors import UnknownCustomer
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
@@ -24,9 +22,10 @@ def audit(
     workspace: Workspace, actor: Actor, customer_id: str | None = None, *, limit: int = 100
 ) -> AuditTrail:
     """The newest entries; with a customer, those about them. Raises `UnknownCustomer`."""
-    key = None
-    if customer_id is not None:
-        key = int(workspace.store.customers.keys(pa.array([customer_id], pa.string()))[0])
-        if key < 0:
-            raise UnknownCustomer(customer_id)
-    return AuditTrail(tuple(audit_entries(workspace.database, customer=key, limit=limit)))
+    if customer_id is None:
+        return AuditTrail(tuple(audit_entries(workspace.database, limit=limit)))
+    keys = workspace.store.customers.all_keys(customer_id)
+    if not keys:
+        raise UnknownCustomer(customer_id)
+    entries = [one for key in keys for one in audit_entries(workspace.database, customer=key, limit=limit)]
+    return AuditTrail(tuple(sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]))

@@ -53,6 +53,8 @@ class ErasedCustomer:
     """Files, folders of the project, and places outside it, that were not searched."""
     backups: tuple[BackupRecord, ...]
     """Archives that were written before, which still hold the customer."""
+    other_ids: tuple[str, ...] = ()
+    """The customer's other ids, by `[[aliases]]`: erased too."""
 
 
 @use_case("erase")
@@ -66,25 +68,25 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
     them again at the same time.
     """
     store, project, database = workspace.store, workspace.project, workspace.database
-    key = int(store.customers.keys(pa.array([customer_id], pa.string()))[0])
+    ids, keys = store.customers.all_ids(customer_id), list(store.customers.all_keys(customer_id))
+    key = keys[0] if keys else -1
     values = _values_only_of(store, key) if key >= 0 else ()
     removed = _Removed()
-    removed.remove(project, [key] if key >= 0 else [])
+    removed.remove(project, keys)
     receipt = _erase_events(store, customer_id)
     emptied = EventStore(store.folder)
     if emptied.customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
         raise _written_meanwhile(customer_id, ["the events"])
     # Where a killed erasure took the key with it, every key that stands for nobody any more may be theirs.
-    keys = [key] if key >= 0 else _keys_of_nobody(emptied)
-    removed.remove(project, keys)
+    removed.remove(project, keys or _keys_of_nobody(emptied))
     files = sorted(project.scores.glob("*.arrow"))
-    again = [file.name for file in files if _holds(load(file), key, values)]
+    again = [file.name for file in files if _holds(load(file), keys, values)]
     if again:
         raise _written_meanwhile(customer_id, again)
     with database.writing() as connection:
         record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
     update_lists_beside(project.state, known_backups(database))
-    checked, left_in, not_read = _search(project, TraceSearch(customer_id, values))
+    checked, left_in, not_read = _search(project, TraceSearch(customer_id, values, ids))
     return ErasedCustomer(
         customer_id,
         receipt.events,
@@ -95,6 +97,7 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
         left_in,
         (*not_read, *places_elsewhere(project)),
         tuple(known_backups(database)),
+        tuple(one for one in ids if one != customer_id),
     )
 
 
@@ -178,10 +181,10 @@ class _TextsOf:
         self.others |= other.others
 
 
-def _holds(scores: Scores, key: int, values: Sequence[str]) -> bool:
+def _holds(scores: Scores, keys: Sequence[int], values: Sequence[str]) -> bool:
     """Whether scores have a row of the customer, or one of their values among those of an attribute."""
     named = {value for known in scores.facts.attributes.values() for value in known}
-    return (key >= 0 and scores.row(key) is not None) or not named.isdisjoint(values)
+    return any(scores.row(key) is not None for key in keys) or not named.isdisjoint(values)
 
 
 def _search(

@@ -34,6 +34,7 @@ def ingest(workspace: Workspace, actor: Actor, progress: Progress | None = None)
     receipts = workspace.store.ingest(
         settings.sources,
         settings.attributes,
+        settings.aliases,
         folder=project.folder,
         timeline=project.timeline,
         now=workspace.clock(),

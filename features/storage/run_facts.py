@@ -1,0 +1,27 @@
+"""Facts that the metadata of each sorted run holds: its digest, its oldest and its newest engagement."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+
+from features.storage.damage import newest_files, reading
+from features.storage.delta_table import File, Lake, TableVersion
+
+
+class RunFacts:
+    """The facts of a table's files, each file read once."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._facts: dict[str, dict[str, str]] = {}
+
+    def of(self, snapshot: TableVersion, fact: str) -> list[int]:
+        """A fact from the metadata of each file that has it."""
+        return [int(value) for file in snapshot.files if (value := self._fact(file, fact))]
+
+    def _fact(self, file: File, fact: str) -> str:
+        if file.path not in self._facts:
+            with newest_files(self._lake), reading(path := self._lake.path(file)):
+                noted = pq.read_metadata(path).metadata or {}
+            self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
+        return self._facts[file.path].get(f"kizuna.{fact}", "")
