@@ -13,6 +13,7 @@ import click
 from pydantic import BaseModel
 
 from docs.measures import measures_page
+from docs.recipes import recipes_page
 
 PAGES = Path(__file__).parent
 
@@ -226,6 +227,7 @@ GENERATED = {
     "errors.md": errors_page,
     "api.md": api_page,
     "measures.md": measures_page,
+    "recipes.md": recipes_page,
 }
 
 

@@ -6,7 +6,6 @@ Nothing heavy is imported before a command needs it, so that `kizuna --help` ans
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +19,7 @@ from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_for
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import plan, playbook, report
 from serving.cli.filter_options import FilteredCommand
+from serving.cli.init import init
 from serving.cli.models import models
 from serving.cli.package import package
 from serving.cli.simulate import simulate
@@ -59,20 +59,6 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
       kizuna at-risk        show the list
     """
     call.folder = folder or call.folder
-
-
-@kizuna.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--language", type=LANGUAGES, help="The language of its comments and of the project [locale].")
-@click.pass_obj
-def init(call: CliContext, folder: Path | None, language: str | None) -> None:
-    """Write a commented kizuna.toml into FOLDER (or the project folder)."""
-    from serving.application.operation.create_project import create_project
-    from serving.project.language import locale_language
-
-    call.language = language or locale_language(os.environ)
-    file = create_project(call.new_project(folder), call.actor, language=call.language).file
-    call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
 
 
 @kizuna.command()
@@ -229,6 +215,7 @@ def explain(call: CliContext, customer: str, language: str | None) -> None:
 
 
 for command in (
+    init,
     doctor,
     features,
     backtest,

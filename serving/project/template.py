@@ -70,16 +70,24 @@ def template(language: str) -> str:
     return files(__package__).joinpath(JAPANESE).read_text(encoding="utf-8")
 
 
-def write(folder: Path, name: str, language: str = "en") -> Path:
-    """Write the template into the folder; an existing file is left alone."""
+def write(folder: Path, name: str, text: str) -> Path:
+    """Write a project's file into the folder; raises `ConfigurationError` where there is one already."""
     file = folder / name
+    refuse_existing(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with file.open("x", encoding="utf-8") as target:
-            target.write(template(language))
+            target.write(text)
     except FileExistsError:
+        refuse_existing(folder, name)
+    return file
+
+
+def refuse_existing(folder: Path, name: str) -> None:
+    """Raise `ConfigurationError` where the folder has this file already: it is left alone."""
+    file = folder / name
+    if file.exists():
         raise ConfigurationError(
             f"cannot write {file}: it is there already. "
             "Edit it, or name another folder: `kizuna init FOLDER`."
-        ) from None
-    return file
+        )

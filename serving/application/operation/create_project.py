@@ -10,8 +10,11 @@ from features.simulation.simulate import advance as advance_simulated
 from features.simulation.simulate import simulate as write_simulation
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder
+from serving.project.recipes.catalogue import RECIPES
+from serving.project.recipes.export_files import looked_for
+from serving.project.recipes.project_file import project_text
 from serving.project.settings import FILE
-from serving.project.template import write
+from serving.project.template import refuse_existing, template, write
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,41 @@ class CreatedProject:
     file: Path
 
 
+@dataclass(frozen=True)
+class ListedRecipe:
+    """A recipe of `kizuna init --from`: the tool, the files that it looks for, and what becomes what."""
+
+    name: str
+    tool: str
+    files: str
+    becomes: str
+
+
 @use_case("operate")
 def create_project(place: ProjectFolder, actor: Actor, *, language: str = "en") -> CreatedProject:
     """Write a kizuna.toml, commented in a language; raises `ConfigurationError` where there is one."""
-    return CreatedProject(write(place.folder, FILE, language))
+    return CreatedProject(write(place.folder, FILE, template(language)))
+
+
+@use_case("operate")
+def create_from_export(
+    place: ProjectFolder, actor: Actor, *, recipe: str, export: Path, language: str = "en"
+) -> CreatedProject:
+    """Write a kizuna.toml that reads the export of another tool.
+
+    Raises `UsageError` for a recipe that does not exist, and `ConfigurationError` where the export is not
+    there or does not look like one, and where there is a kizuna.toml already; nothing is written then.
+    """
+    refuse_existing(place.folder, FILE)
+    return CreatedProject(write(place.folder, FILE, project_text(recipe, export, place.folder, language)))
+
+
+def recipes() -> tuple[ListedRecipe, ...]:
+    """The exports of other tools that `create_from_export` knows."""
+    return tuple(
+        ListedRecipe(recipe.name, recipe.tool, looked_for(recipe), recipe.becomes)
+        for recipe in RECIPES.values()
+    )
 
 
 @use_case("operate")

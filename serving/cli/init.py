@@ -1,0 +1,65 @@
+"""The command `kizuna init`: a project's file, empty, or over an export of another tool."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from features.errors import UsageError
+from serving.cli.context import LANGUAGES, CliContext
+
+
+@click.command()
+@click.option(
+    "--from", "recipe", metavar="NAME", is_flag=False, flag_value="",
+    help="Read the export of another tool, which lies at PATH; alone: list the tools.",
+)  # fmt: skip
+@click.option("--language", type=LANGUAGES, help="The language of its comments and of the project [locale].")
+@click.argument("paths", nargs=-1, metavar="[PATH] [FOLDER]", type=click.Path(path_type=Path))
+@click.pass_obj
+def init(call: CliContext, recipe: str | None, language: str | None, paths: tuple[Path, ...]) -> None:
+    """Write a commented kizuna.toml into FOLDER (or the project folder).
+
+    With --from its sources read the export that lies at PATH, a file or a folder.
+
+    \b
+    Examples:
+      kizuna init my-project
+      kizuna init --from
+      kizuna init --from shopify exports/shopify my-shop
+    """
+    from serving.application.operation.create_project import create_from_export, create_project, recipes
+    from serving.project.language import locale_language
+
+    call.language = language or locale_language(os.environ)
+    if recipe is None:
+        if len(paths) > 1:
+            raise UsageError(
+                f"cannot write a project into {len(paths)} folders: name one, as in `kizuna init {paths[0]}`."
+            )
+        file = create_project(call.new_project(*paths), call.actor, language=call.language).file
+        call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
+        return
+    if recipe == "":
+        listed = recipes()
+        lines = [line for one in listed for line in (f"{one.name:<12} {one.tool}", f"{'':<13}{one.files}")]
+        call.say(
+            {"recipes": [vars(one) for one in listed]},
+            *lines,
+            "Write a project with `kizuna init --from NAME PATH [FOLDER]`.",
+        )
+        return
+    if not 1 <= len(paths) <= 2:
+        raise UsageError(
+            f"cannot make a project from {recipe}: name the file or folder that holds its export, and "
+            f"if you like the project's own folder, as in `kizuna init --from {recipe} exports my-project`."
+        )
+    place = call.new_project(*paths[1:])
+    file = create_from_export(place, call.actor, recipe=recipe, export=paths[0], language=call.language).file
+    folder = f" -C {place.folder}" if paths[1:] else ""
+    call.say(
+        {"file": str(file), "recipe": recipe},
+        f"Wrote {file}. Look at what becomes what, then run `kizuna{folder} ingest`.",
+    )

@@ -1,0 +1,42 @@
+-- Shopify: orders exported from the admin (Orders, Export, "CSV for Excel, Numbers, or other spreadsheet programs").
+-- schema: https://help.shopify.com/en/manual/fulfillment/managing-orders/exporting-orders
+-- files: *.csv => read_csv({files}, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"',
+--   union_by_name = true, filename = true)
+-- looks_right: "Name" is not null and "Created at" is not null and "Financial Status" is not null
+--
+-- An order is several lines, one for each item; totals are on the first alone. The customer is the e-mail address
+-- in small letters (the file has no customer id): take the bulk export where you have it.
+-- Orders paid through the Bogus Gateway are tests and left out; so are orders that were never paid and expired.
+-- The file has no date of a refund: it counts from the cancellation, else from the order itself, so history before
+-- the refund is a little wiser than it was. The bulk export has the dates.
+with lines as (
+  select * from {rows}
+  union all by name
+  select null::varchar as "Id", null::varchar as "Email", null::varchar as "Total", null::varchar as "Currency",
+         null::varchar as "Cancelled at", null::varchar as "Refunded Amount", null::varchar as "Payment Method",
+         null::varchar as "Source", null::varchar as "Location", null::varchar as "Financial Status" where false
+),
+orders as (
+  -- The line that says most: the first of an order, from the file that knows of its cancellation and refunds.
+  select *, coalesce(nullif("Id", ''), "Name") as number, lower(trim("Email")) as customer from lines
+  where nullif("Total", '') is not null and nullif("Financial Status", '') is not null
+  qualify row_number() over (partition by "Name"
+    order by nullif("Cancelled at", '') is null, try_cast("Refunded Amount" as double) desc nulls last, filename desc) = 1
+),
+real_orders as (
+  select * from orders
+  where not regexp_matches(coalesce("Payment Method", ''), 'bogus|for testing', 'i')
+    and lower("Financial Status") <> 'expired' and customer is not null and customer <> ''
+)
+select customer as customer_id, try_strptime("Created at", '%Y-%m-%d %H:%M:%S %z') as occurred_at, 'purchase' as kind,
+       "Total" as value, case when lower("Source") = 'pos' then 'store' else "Source" end as channel,
+       nullif("Location", '') as place, nullif("Currency", '') as currency, 'shopify-' || number as event_id
+from real_orders
+union all
+select customer, try_strptime(coalesce(nullif("Cancelled at", ''), "Created at"), '%Y-%m-%d %H:%M:%S %z'), 'refund',
+       '-' || case when regexp_matches(coalesce("Refunded Amount", ''), '[1-9]') then "Refunded Amount" else "Total" end,
+       case when lower("Source") = 'pos' then 'store' else "Source" end, nullif("Location", ''), nullif("Currency", ''),
+       'shopify-' || number || '-refund'
+from real_orders
+where regexp_matches(coalesce("Refunded Amount", ''), '[1-9]')
+   or (nullif("Cancelled at", '') is not null and lower("Financial Status") = 'voided')
