@@ -65,14 +65,18 @@ class DataError(KizunaError):
 
 
 class UnknownCustomer(DataError):
-    """A customer without any data; with `as_of`, without a score of that date."""
+    """A customer without any data; with `as_of`, without a score of that date.
+
+    `similar` are known identifiers that may have been meant.
+    """
 
     status = 404
     code = "unknown_customer"
 
-    def __init__(self, customer_id: str, as_of: str | None = None) -> None:
+    def __init__(self, customer_id: str, as_of: str | None = None, similar: Sequence[str] = ()) -> None:
+        meant = f"Did you mean {' or '.join(repr(one) for one in similar)}? " if similar else ""
         why = (
-            "no event of theirs was ever ingested. "
+            f"no event of theirs was ever ingested. {meant}"
             "Check the identifier, or run `kizuna ingest` if they are new."
             if as_of is None
             else f"the scores as of {as_of} do not have them, as they were first known later. "

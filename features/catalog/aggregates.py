@@ -124,7 +124,7 @@ _OF_RHYTHM = (
         "ratio",
         _NONE,
         "time since the last {one}, in multiples of the customer's usual gap",
-        "普段の間隔に対する最終{ja}からの経過（倍）",
+        "最終{ja}からの経過日数（普段の間隔の何倍か）",
         "history",
     ),
     Aggregate(
@@ -132,7 +132,7 @@ _OF_RHYTHM = (
         "ratio",
         _NONE,
         "time since the last {one}, in multiples of the gap to be expected of this customer",
-        "想定される間隔に対する最終{ja}からの経過（倍）",
+        "最終{ja}からの経過日数（想定間隔の何倍か）",
         "history",
         learned=("gap_mean", "gap_weight"),
     ),

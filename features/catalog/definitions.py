@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from features.catalog.display_names import (
 )
 from features.catalog.settings import Operation
 from features.errors import ConfigurationError
+from features.events.schema import REFUND
 
 Origin = Literal["customer", "company"]
 
@@ -56,6 +57,16 @@ class Stream:
     details: tuple[str, ...] = ()
     amounts: bool = False
     words: DisplayName = field(default_factory=DisplayName)
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether these are refunds alone, whose amounts are negative."""
+        return self.kinds == (REFUND,)
+
+    @property
+    def display_words(self) -> DisplayName:
+        """The words that people read: the amount of refunds is not called that of purchases."""
+        return replace(self.words, ja_value=f"{self.words.ja}の金額") if self.taken_back else self.words
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,7 @@ class Catalog:
         return in_language(language, english, japanese).format(first=first, second=second)
 
     def _meaning(self, feature: Feature, language: str) -> str:
-        aggregate, words = AGGREGATES[feature.aggregate], self.stream_of[feature.stream].words
+        aggregate, words = AGGREGATES[feature.aggregate], self.stream_of[feature.stream].display_words
         if self.stream_of[feature.stream].indicator == "profile":
             return words.one
         template, window = aggregate.english, f" in the last {feature.days} days"

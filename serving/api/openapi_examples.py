@@ -30,6 +30,7 @@ _REASON: Json = {
     "direction": "raises",
     "actionable": True,
     "sentence": "The last purchase was 41 days ago (typical: 6 days), which raises the risk.",
+    "aspect": "rhythm",
 }
 _HOOKS: Json = {
     "favourite_category": "GROCERY",

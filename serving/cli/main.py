@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -167,6 +168,7 @@ def at_risk(
       kizuna --json at-risk --limit 100
     """
     from serving.application.lists.at_risk import list_at_risk
+    from serving.lists.customer_view import planned_first
     from serving.presentation.csv import list_csv
     from serving.presentation.terminal import show
     from serving.schemas.json_text import to_json
@@ -178,13 +180,15 @@ def at_risk(
     with call.workspace() as workspace:
         choice = choice.model_copy(update={"limit": limit, "order_by": order_by})
         found = list_at_risk(workspace, call.actor, choice, language)
-        listed = ListReply(**vars(found.source), customers=list(found.customers))
+        customers = list(found.customers)
+        listed = ListReply(**vars(found.source), customers=customers)
     if shape == "table":
         call.heading(language)
-        show(listed, language)
+        show(replace(listed, customers=planned_first(customers)), language)
         return
     if shape == "csv":
-        text = "".join(list_csv(listed.customers, language, with_plan=found.planned)).encode("utf-8")
+        rows = list_csv(planned_first(customers), language, with_plan=found.planned, spreadsheet=True)
+        text = "".join(rows).encode("utf-8")
     else:
         text = (to_json(listed, **call.marks) + "\n").encode("utf-8")
     if output is None:

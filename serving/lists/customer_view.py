@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ from serving.schemas.responses import (
     ChangeEvent,
     CustomerStatus,
     KnownStatus,
+    ListedCustomer,
     PredictReply,
     Reason,
     ScoredCustomer,
@@ -64,6 +65,7 @@ class _ReasonCache:
             direction=why.direction,
             actionable=why.actionable,
             sentence=sentence(bundle.catalog, why, self.language),
+            aspect=why.aspect,
         )
 
 
@@ -93,6 +95,22 @@ def numbers(bundle: Bundle, table: ScoreTable, language: str, rows: Ints | None 
                 if column >= 0
             ],
         )
+
+
+def one_per_aspect(reasons: Sequence[Reason]) -> list[Reason]:
+    """The reasons that a list shows: of those about one aspect of an indicator only the first.
+
+    How long ago and how often are the same matter said twice. An explanation of one customer shows them all.
+    """
+    first: dict[tuple[str, str], Reason] = {}
+    for reason in reasons:
+        first.setdefault((reason.indicator, reason.aspect), reason)
+    return list(first.values())
+
+
+def planned_first(customers: Iterable[ListedCustomer]) -> list[ListedCustomer]:
+    """Customers with something to do before those who are left out, each in the order they had."""
+    return sorted(customers, key=lambda one: one.plan is not None and one.plan.outcome != "planned")
 
 
 def unknown_numbers() -> Numbers:

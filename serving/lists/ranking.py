@@ -9,6 +9,7 @@ import numpy as np
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Rows
+from serving.schemas.terms import PLANNED
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder, default_order
 
@@ -55,13 +56,14 @@ def page(
 
 
 def plan_rows(scores: Scores, choice: ListFilter, subjects: Sequence[str], plan: StoredPlan) -> Rows:
-    """The rows of the plan that a filter lets through, in the order of the plan."""
+    """The rows of the plan that a filter lets through: the planned ones first, then in the plan's order."""
     matches = FilterMatcher(scores, choice, subjects, plan)
     order = plan.order
     rows = scores.rows(plan.keys[order])
     known = rows >= 0
     matching: Rows = order[known][matches(rows[known])]
-    return matching
+    left_out = plan.table.column("outcome").to_numpy()[matching] != PLANNED
+    return matching[np.argsort(left_out, kind="stable")]
 
 
 def _ranking(scores: Scores, order_by: ListOrder | None) -> Rows:

@@ -21,6 +21,7 @@ from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filters import ListFilter, Rows
 from serving.lists.ranking import at_risk, page
+from serving.lists.similar_ids import similar_ids
 from serving.project.settings import Project
 from serving.schemas.responses import (
     AtRiskReply,
@@ -193,9 +194,9 @@ class ScoreReader:
         key = int(self.customers.keys(pa.array([customer_id], pa.string()))[0])
         row = self.scores.row(key) if key >= 0 else None
         if row is None:
-            raise UnknownCustomer(
-                customer_id, self.timeline.name(self.scores.facts.as_of) if key >= 0 else None
-            )
+            if key < 0:
+                raise UnknownCustomer(customer_id, similar=similar_ids(self.customers, customer_id))
+            raise UnknownCustomer(customer_id, self.timeline.name(self.scores.facts.as_of))
         (customer,) = self.of([customer_id], language, np.array([key])).customers
         before = None if self.earlier is None else load_scores(self.earlier)
         place = None if before is None else before.row(key)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from features.catalog.display_names import in_language
-from serving.presentation.i18n import money, percent, tier_or_empty
-from serving.schemas.responses import ListedCustomer, PlanEntry, PlannedAction
+from serving.lists.customer_view import one_per_aspect
+from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
+from serving.schemas.responses import ListedCustomer, PlanEntry, PlannedAction, Reason
 from serving.schemas.terms import OUTCOME_WORDS
 
 Cell = str | int | float | None
@@ -25,10 +27,14 @@ class ListRow:
     plan: PlannedAction | None
     language: str
 
+    @cached_property
+    def reasons(self) -> list[Reason]:
+        """The reasons to show: one for each matter."""
+        return one_per_aspect(self.customer.reasons)
+
     def reason(self, place: int) -> str:
         """The sentence of the reason at this place, empty where there are fewer."""
-        reasons = self.customer.reasons
-        return reasons[place].sentence if place < len(reasons) else ""
+        return self.reasons[place].sentence if place < len(self.reasons) else ""
 
     def hook(self, place: int) -> str:
         """The sentence of the hook at this place, empty where there are fewer."""
@@ -98,7 +104,7 @@ _COLUMNS = (
     ListColumn(
         "churn_probability",
         "離反確率",
-        lambda row: row.customer.churn_probability,
+        lambda row: rounded_share(row.customer.churn_probability),
         TerminalStyle(
             ("Risk", "離反確率"),
             lambda row: percent(row.customer.churn_probability),
@@ -114,11 +120,11 @@ _COLUMNS = (
         TerminalStyle(("Engagement → Next", "エンゲージメント → 次期予測"), _tiers),
     ),
     ListColumn("predicted_tier", "次期予測", lambda row: row.tier(row.customer.predicted_tier)),
-    ListColumn("expected_value", "期待購買額", lambda row: row.customer.expected_value),
+    ListColumn("expected_value", "期待購買額", lambda row: rounded_amount(row.customer.expected_value)),
     ListColumn(
         "value_at_risk",
         "リスク金額",
-        lambda row: row.customer.value_at_risk,
+        lambda row: rounded_amount(row.customer.value_at_risk),
         TerminalStyle(
             ("At stake", "リスク金額"),
             lambda row: money(row.customer.value_at_risk),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from serving.presentation.columns import (
@@ -20,22 +21,38 @@ BOM = "\ufeff"
 """The mark by which Excel knows UTF-8."""
 
 
-def list_csv(customers: Iterable[ListedCustomer], language: str, *, with_plan: bool) -> Iterator[str]:
-    """A heading and one line per customer; with the columns of the plan where there is one."""
+_NUMBER_LIKE = re.compile(r"0\d+|\d{16,}|\d+[eE][+-]?\d+|\d{1,4}[-/]\d{1,2}([-/]\d{1,4})?")
+"""Identifiers that a spreadsheet takes for a number or a date and changes: 01332, 12E5, 3-4, 16 digits."""
+
+
+def list_csv(
+    customers: Iterable[ListedCustomer], language: str, *, with_plan: bool, spreadsheet: bool = False
+) -> Iterator[str]:
+    """A heading and one line per customer; with the columns of the plan where there is one.
+
+    `spreadsheet`: identifiers that a spreadsheet would change are written so that it does not.
+    """
     names = LIST_CSV + PLAN_PART_OF_LIST_CSV if with_plan else LIST_CSV
-    return _lines(names, (ListRow(one, one.plan, language) for one in customers), language)
+    rows = (ListRow(one, one.plan, language) for one in customers)
+    return _lines(names, rows, language, spreadsheet=spreadsheet)
 
 
 def plan_csv(answer: PlanReply, language: str) -> Iterator[str]:
     """A heading and one line per customer of `kizuna plan`."""
-    return _lines(PLAN_CSV, (ListRow(one, one, language) for one in answer.customers), language)
+    rows = (ListRow(one, one, language) for one in answer.customers)
+    return _lines(PLAN_CSV, rows, language, spreadsheet=True)
 
 
-def _lines(names: Sequence[str], rows: Iterable[ListRow], language: str) -> Iterator[str]:
-    columns = [COLUMNS[name] for name in names]
+def _lines(
+    names: Sequence[str], rows: Iterable[ListRow], language: str, *, spreadsheet: bool
+) -> Iterator[str]:
+    columns, identifier = [COLUMNS[name] for name in names], names.index("customer_id")
     yield BOM + _line([column.heading(language) for column in columns])
     for row in rows:
-        yield _line([_harmless(column.cell(row)) for column in columns])
+        cells = [_harmless(column.cell(row)) for column in columns]
+        if spreadsheet:
+            cells[identifier] = as_text(row.customer.customer_id)
+        yield _line(cells)
 
 
 def _line(cells: Sequence[Cell]) -> str:
@@ -46,6 +63,11 @@ def _line(cells: Sequence[Cell]) -> str:
 
 def _harmless(cell: Cell) -> Cell:
     return harmless(cell) if isinstance(cell, str) else cell
+
+
+def as_text(identifier: str) -> str:
+    """An identifier that a spreadsheet shows as it is: 01332 as the formula `="01332"`, others unchanged."""
+    return f'="{identifier}"' if _NUMBER_LIKE.fullmatch(identifier) else harmless(identifier)
 
 
 def harmless(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from features.catalog.display_names import in_language
 from features.events.schema import ATTRIBUTE
 from serving.presentation.i18n import percent
-from serving.presentation.terminal import NARROW
+from serving.presentation.terminal import NARROW, wrapped
 from serving.schemas.doctor import (
     ChurnDefinition,
     DataSummary,
@@ -180,6 +180,10 @@ def show(answer: DoctorReply, language: str) -> None:
         console.print(f"\n{advice.block}", style="green", markup=False, soft_wrap=True)
 
 
+def _line(console: Console, markup: str) -> None:
+    console.print(wrapped(markup))
+
+
 def _head(console: Console, text: str) -> None:
     console.print(f"\n[bold]{text}[/bold]")
 
@@ -191,31 +195,33 @@ def _bullet(console: Console, mark: str, text: str) -> None:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(f"  {mark}", escape(text))
+    grid.add_row(f"  {mark}", wrapped(escape(text)))
     console.print(grid)
 
 
 def _show_data(console: Console, data: DataSummary, language: str) -> None:
-    console.print(
+    _line(
+        console,
         in_language(
             language,
             f"[bold]{data.events:,} events of {data.customers:,} customers[/bold], {data.first} – "
             f"{data.newest} ({data.days:,.0f} days, {data.timezone}); "
             f"{data.customers_with_one_event:,} customers have a single one",
-            f"[bold]{data.customers:,}名のイベント {data.events:,}件[/bold]、{data.first}〜"
-            f"{data.newest}（{data.days:,.0f}日間、{data.timezone}）。1件だけの顧客は"
+            f"[bold]イベント{data.events:,}件、顧客{data.customers:,}名[/bold]（{data.first}〜{data.newest}の"
+            f"{data.days:,.0f}日間、{data.timezone}）。イベントが1件だけの顧客は"
             f"{data.customers_with_one_event:,}名",
-        )
+        ),
     )
     if data.quarantined:
-        console.print(
+        _line(
+            console,
             in_language(
                 language,
                 f"{data.quarantined:,} rows quarantined ({percent(data.quarantined_share)}), "
                 f"{data.without_customer:,} of them without a customer",
                 f"隔離 {data.quarantined:,}行（{percent(data.quarantined_share)}）、"
                 f"うち顧客なし {data.without_customer:,}行",
-            )
+            ),
         )
     table = _table(
         (in_language(language, "Indicator", "指標"), False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from training.explanation.text import tier_words
 
 STATUS_WORDS = {
-    "cohort": ("can still leave", "離反の可能性あり"),
+    "cohort": ("active", "利用中"),
     "lapsed": ("already left", "離反済み"),
     "new": ("new: not active yet", "新規（まだ活動なし）"),
     "unknown": ("not known", "不明"),
@@ -22,6 +22,18 @@ def money(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+
+
+def rounded_amount(value: float | None) -> float | int | None:
+    """An amount as a file for people holds it: whole from 1,000 on, else with two decimals."""
+    if value is None:
+        return None
+    return round(value) if abs(value) >= 1000 else round(value, 2)
+
+
+def rounded_share(value: float | None) -> float | None:
+    """A share as a file for people holds it: with four decimals, which is a hundredth of a percent."""
+    return None if value is None else round(value, 4)
 
 
 def percent(probability: float | None) -> str:

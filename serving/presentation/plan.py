@@ -13,7 +13,7 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import planned_actions
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.i18n import money, percent, tier_or_empty
-from serving.presentation.terminal import add_action, add_hooks, escaped, grid_of_two
+from serving.presentation.terminal import add_action, add_hooks, escaped, grid_of_two, wrapped
 from serving.schemas.responses import PlanEntry, PlanReply
 from serving.schemas.terms import OUTCOME_WORDS, OUTCOMES
 
@@ -52,7 +52,7 @@ def show(answer: PlanReply, language: str) -> None:
         f"{OUTCOME_WORDS[name][japanese]} {count:,}" for name, count in answer.outcomes.items()
     )
     head = in_language(language, f"Plan as of {answer.as_of}", f"{answer.as_of}時点のプラン")
-    console.print(f"[bold]{head}[/bold]  ·  {counted}")
+    console.print(wrapped(f"[bold]{head}[/bold]  ·  {counted}"))
     for customer in answer.customers:
         console.print(_head(customer, language))
         console.print(Padding(_body(customer), (0, 0, 0, 4)))
@@ -74,6 +74,6 @@ def _body(customer: PlanEntry) -> Table:
     grid = grid_of_two()
     add_action(grid, customer)
     for reason in customer.reasons[:1]:
-        grid.add_row("[red]▲[/red]", escaped(reason.sentence))
+        grid.add_row("[red]▲[/red]", wrapped(escaped(reason.sentence)))
     add_hooks(grid, customer)
     return grid

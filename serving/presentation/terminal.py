@@ -22,6 +22,7 @@ from serving.schemas.responses import (
 if TYPE_CHECKING:
     from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
 NARROW = 110
 """Columns of a terminal below which the reasons move under their customer."""
@@ -34,7 +35,7 @@ def show(answer: ListReply, language: str) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(_title(answer, language), style="bold")
+    console.print(wrapped(_title(answer, language)), style="bold")
     rows = [ListRow(customer, customer.plan, language) for customer in answer.customers]
     if console.width >= NARROW:
         console.print(_table(rows, language))
@@ -43,7 +44,7 @@ def show(answer: ListReply, language: str) -> None:
     console.print("  ".join(in_language(language, *style.heading) for style in styles), style="dim")
     for row in rows:
         console.print(_head(row, styles))
-        console.print(_indented(_why(row, row.customer.reasons)))
+        console.print(_indented(_why(row, row.reasons)))
 
 
 def _styles(names: Sequence[str], rows: Sequence[ListRow]) -> list[TerminalStyle]:
@@ -74,7 +75,7 @@ def _table(rows: Sequence[ListRow], language: str) -> Table:
     table.add_column(in_language(language, "Why", "理由"), ratio=1, overflow="fold")
     for row in rows:
         cells = [escaped(style.text(row)) for style in styles]
-        table.add_row(*cells, _why(row, row.customer.reasons))
+        table.add_row(*cells, _why(row, row.reasons))
     return table
 
 
@@ -108,9 +109,10 @@ def add_reasons(grid: Table, reasons: Sequence[Reason | Change], language: str) 
     """Reasons or changes, each behind the arrow that says which way it pushes the risk."""
     for reason in reasons:
         raises = reason.direction in ("raises", "raised")
-        grid.add_row("[red]▲[/red]" if raises else "[green]▼[/green]", escaped(reason.sentence))
+        mark = "[red]▲[/red]" if raises else "[green]▼[/green]"
+        grid.add_row(mark, wrapped(escaped(reason.sentence)))
         for line in _behind(reason, language):
-            grid.add_row("", f"[dim]{escaped(line)}[/dim]")
+            grid.add_row("", wrapped(f"[dim]{escaped(line)}[/dim]"))
 
 
 def add_action(grid: Table, plan: PlannedAction) -> None:
@@ -125,15 +127,16 @@ def add_action(grid: Table, plan: PlannedAction) -> None:
             plan.rule_words,
         )
         how = " · ".join(part for part in parts if part)
-        grid.add_row("[green]→[/green]", f"{escaped(plan.action_words or '')} [dim]({escaped(how)})[/dim]")
+        action = f"{escaped(plan.action_words or '')} [dim]({escaped(how)})[/dim]"
+        grid.add_row("[green]→[/green]", wrapped(action))
     if plan.left_out_because is not None:
-        grid.add_row("[yellow]✕[/yellow]", f"[yellow]{escaped(plan.left_out_because)}[/yellow]")
+        grid.add_row("[yellow]✕[/yellow]", wrapped(f"[yellow]{escaped(plan.left_out_because)}[/yellow]"))
 
 
 def add_hooks(grid: Table, plan: PlannedAction) -> None:
     """What to take up with a customer."""
     for sentence in plan.hook_sentences:
-        grid.add_row("[dim]·[/dim]", f"[dim]{escaped(sentence)}[/dim]")
+        grid.add_row("[dim]·[/dim]", wrapped(f"[dim]{escaped(sentence)}[/dim]"))
 
 
 def _behind(reason: Reason | Change, language: str) -> Iterator[str]:
@@ -181,7 +184,7 @@ def show_explanation(answer: ExplainReply, language: str) -> None:
         add_reasons(why, customer.reasons, language)
         console.print(_indented(why))
     console.print(f"\n[bold]{in_language(language, 'What changed', '前回からの変化')}[/bold]")
-    console.print(f"  {escaped(_since(answer, language))}")
+    console.print(wrapped(f"  {escaped(_since(answer, language))}"))
     changes = grid_of_two()
     add_reasons(changes, answer.changes, language)
     console.print(_indented(changes))
@@ -244,6 +247,13 @@ def _source(answer: Provenance, language: str) -> str:
         f"as of {answer.as_of}, model {answer.model_version}{low}",
         f"{answer.as_of}時点、モデル{answer.model_version}{low}",
     )
+
+
+def wrapped(markup: str) -> Text:
+    """Rich's markup as a text; one with Japanese breaks its lines by the rules of Japanese."""
+    from serving.presentation.wrapping import wrapped_text
+
+    return wrapped_text(markup)
 
 
 def escaped(text: str) -> str:

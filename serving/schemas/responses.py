@@ -46,6 +46,12 @@ class Reason:
         Field(description="whether it can be changed; time as a customer, attributes and the season cannot"),
     ]
     sentence: str
+    aspect: Annotated[
+        str,
+        Field(
+            description="what of the indicator it is about: rhythm, amount, variety; lists show one of each"
+        ),
+    ] = ""
 
 
 ExpectedValue = Annotated[

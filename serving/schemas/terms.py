@@ -8,7 +8,7 @@ ATTITUDE_WORDS = {
     "promoter": ("promoter", "推奨者"),
     "passive": ("passive", "中立者"),
     "detractor": ("detractor", "批判者"),
-    "unknown": ("no answer", "回答なし"),
+    "unknown": ("no survey answer", "アンケート回答なし"),
 }
 
 STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
@@ -17,7 +17,7 @@ STAGE_WORDS = {
     "onboarding": ("onboarding", "導入期"),
     "growing": ("growing", "成長期"),
     "established": ("established", "定着期"),
-    "considering_leaving": ("considering leaving", "離反検討"),
+    "considering_leaving": ("may be leaving", "離反懸念"),
     "lapsed": ("lapsed", "離反済み"),
     "returned": ("returned", "復帰"),
 }

@@ -52,6 +52,8 @@ _SIDES = {
     "frequency": ("count", "active_days", "gap_mean", "gap_std", "gap_max"),
     "variety": ("distinct_detail", "distinct_channel", "distinct_place", "last_detail", "top_detail"),
 }
+_RHYTHM = ("silence", "overdue_smoothed", "days_since_first")
+"""Aggregates of the rhythm that the sides, by which contributions are summed, count as amounts."""
 _SIDE_OF = {aggregate: side for side, aggregates in _SIDES.items() for aggregate in aggregates}
 
 _PLAIN = {
@@ -122,6 +124,7 @@ def reason_of(bundle: Bundle, column: int, value: float, contribution: float) ->
         contribution=contribution,
         direction=direction,
         actionable=thing not in GIVEN,
+        aspect=_aspect(catalog, name),
     )
 
 
@@ -253,6 +256,14 @@ def _thing(catalog: Catalog, column: str) -> str:
 
 def _side(catalog: Catalog, column: str) -> str:
     return _SIDE_OF.get(_root(catalog, column).aggregate, "amount")
+
+
+def _aspect(catalog: Catalog, column: str) -> str:
+    """What of its indicator a column is about. How lately and how often are one matter: the rhythm."""
+    aggregate = _root(catalog, column).aggregate
+    if aggregate in _RHYTHM or _side(catalog, column) in ("recency", "frequency"):
+        return "rhythm"
+    return _side(catalog, column)
 
 
 def _detail(bundle: Bundle, column: str, value: float) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.catalog.display_names import DisplayName, in_language, is_japanese
+from training.explanation.quantities import length_of_time, multiple, number, percentage, plural
 
 Direction = Literal["raises", "lowers"]
 
 
 _TIERS = {
     "dormant": "休眠",
-    "cooling": "離反予備",
+    "cooling": "低調",
     "casual": "ライト",
     "engaged": "アクティブ",
     "devoted": "ファン",
@@ -42,6 +44,8 @@ class FeatureReason:
     direction: Direction
     actionable: bool = True
     """Whether anything that the company or the customer does can change it."""
+    aspect: str = ""
+    """What of the indicator it is about: rhythm, amount or variety; two of one aspect say the same twice."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,6 @@ def quantity(catalog: Catalog, reason: FeatureReason, language: str) -> str:
     return words.amount(reason.value)
 
 
-def number(value: float) -> str:
-    """A number as people write it: 1,234 · 12 · 3.5."""
-    if abs(value) >= 10 or abs(value - round(value)) < 0.05:
-        return f"{value:,.0f}".replace("-0", "0") if round(value) == 0 else f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
-
-
 class _Sentence:
     """What both languages share: the feature's record and the words of its stream."""
 
@@ -102,7 +99,8 @@ class _Sentence:
             root = catalog.feature_of[root.first]
         self.root: Feature = root
         stream = catalog.stream_of[root.stream]
-        self.words: DisplayName = stream.words
+        self.words: DisplayName = stream.display_words
+        self.taken_back = stream.taken_back
         self.profile = stream.indicator == "profile"
 
     @property
@@ -118,21 +116,18 @@ class _Sentence:
         return None if feature.aggregate == "silence" else feature.days
 
     def percentage(self, value: float) -> tuple[str, str]:
-        """A share in whole percent, in English and in Japanese.
-
-        What is neither none nor all is not rounded to 0% or 100%; a chance is never either.
-        """
-        chance = self.aggregate == "silence"
-        if value < 0.005 and (chance or value > 0.0):
-            return "under 1%", "1%未満"
-        if value >= 0.995 and (chance or (value < 1.0 and self.unit == "share")):
-            return "over 99%", "99%超"
-        return (f"{value:.0%}",) * 2
+        """A share or a ratio in whole percent, in English and in Japanese."""
+        return percentage(value, chance=self.aggregate == "silence", share=self.unit == "share")
 
     def meaning(self, of: str, language: str) -> str:
-        """The words for the `first` or the `second` input of a derived feature."""
-        name = getattr(self.feature, of, self.reason.feature)
-        return self.catalog.meaning(name, language)
+        """The words for the feature itself, or for the `first` or the `second` input of a derived one.
+
+        A length of time is shown in minutes, hours or days, so that the words name no unit of their own.
+        """
+        meaning = self.catalog.meaning(getattr(self.feature, of, self.reason.feature), language)
+        if self.unit != "minutes":
+            return meaning
+        return in_language(language, meaning.replace("minutes", "time"), meaning.replace("（分）", ""))
 
 
 class _English(_Sentence):
@@ -142,19 +137,24 @@ class _English(_Sentence):
             return f"“{self.reason.value_text}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("en", *self.percentage(value))
+        if self.unit == "amount" and self.taken_back:
+            return number(abs(value))
         if self.aggregate == "active_days":
             return number(round(value))
         if self.unit == "days":
-            return "less than a day" if 0 <= value < 1 else _plural(value, "day", "days")
+            return "less than a day" if 0 <= value < 1 else plural(value, "day", "days")
         if self.unit == "minutes":
-            return _plural(value, "minute", "minutes")
-        return number(value) + (" times" if self.unit == "ratio" else "")
+            length, unit, _ = length_of_time(value)
+            return plural(length, unit, f"{unit}s")
+        if self.unit == "ratio":
+            return multiple(value)[0]
+        return number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by a verb."""
         if self.aggregate in {"days_since_last", "days_since_first"}:
             return f"time since the {self.aggregate.removeprefix('days_since_')} {self.words.one}"
-        return self.catalog.meaning(self.reason.feature, "en").removesuffix(", in days")
+        return self.meaning("itself", "en").removesuffix(", in days")
 
     def fact(self) -> str:
         value, typical = self.reason.value, self.reason.typical
@@ -175,7 +175,7 @@ class _English(_Sentence):
             return f"the {self.words.one.replace('_', ' ')} is {shown}"
         match self.aggregate:
             case "count":
-                return f"no {one}{window}" if value == 0 else _plural(value, one, many) + window
+                return f"no {one}{window}" if value == 0 else plural(value, one, many) + window
             case "active_days":
                 span = "" if self.root.days is None else f" of the last {self.root.days}"
                 return (
@@ -203,11 +203,11 @@ class _English(_Sentence):
             case "sum" if self.unit == "amount":
                 return f"{many}{window} came to {shown}"
             case "distinct_detail":
-                kinds = _plural(value, self.words.detail, self.words.details)
+                kinds = plural(value, self.words.detail, self.words.details)
                 return f"no {one}{window}" if value == 0 else f"{many}{window} covered {kinds}"
             case "distinct_channel" | "distinct_place":
                 what = self.aggregate.removeprefix("distinct_")
-                kinds = _plural(value, what, f"{what}s")
+                kinds = plural(value, what, f"{what}s")
                 return f"no {one}{window}" if value == 0 else f"{many}{window} came from {kinds}"
             case "last_detail":
                 within = "" if self.root.days is None else window
@@ -218,7 +218,7 @@ class _English(_Sentence):
             case "ratio" | "share":
                 return f"the {self.meaning('first', 'en')} is {shown} of the {self.meaning('second', 'en')}"
             case _:
-                return f"the {self.catalog.meaning(self.reason.feature, 'en')} is {shown}"
+                return f"the {self.meaning('itself', 'en')} is {shown}"
 
     def missing(self) -> str:
         if self.profile:
@@ -241,21 +241,26 @@ class _Japanese(_Sentence):
             return f"「{self.reason.value_text}」"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("ja", *self.percentage(value))
+        if self.unit == "amount" and self.taken_back:
+            return number(abs(value))
         if self.unit == "days":
             return "1日未満" if 0 < value < 1 else f"{number(round(value))}日"
         if self.unit == "minutes":
-            return f"{number(value)}分"
+            length, _, unit = length_of_time(value)
+            return f"{number(length)}{unit}"
         if self.aggregate == "count":
             return number(value) + ("回" if self.words.count.endswith("回数") else "件")
         if self.aggregate in {"distinct_detail", "distinct_channel"}:
             return f"{number(value)}種類"
         if self.aggregate == "distinct_place":
             return f"{number(value)}か所"
-        return number(value) + ("倍" if self.unit == "ratio" else "")
+        if self.unit == "ratio":
+            return multiple(value)[1]
+        return number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by が."""
-        return self.catalog.meaning(self.reason.feature, "ja").replace("（日）", "")
+        return re.sub(r"（日）|（[^（）]*の何倍か）$", "", self.meaning("itself", "ja"))
 
     def fact(self) -> str:
         value, typical = self.reason.value, self.reason.typical
@@ -311,7 +316,7 @@ class _Japanese(_Sentence):
             case "ratio" | "share":
                 return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{shown}"
             case _:
-                return f"{self.catalog.meaning(self.reason.feature, 'ja')}は{shown}"
+                return f"{self.meaning('itself', 'ja')}は{shown}"
 
     def ordinal(self, prefix: str, adjective: str) -> str:
         """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
@@ -331,8 +336,3 @@ class _Japanese(_Sentence):
 
     def window(self) -> str:
         return "これまでの" if self.root.days is None else f"直近{self.root.days}日の"
-
-
-def _plural(value: float, one: str, many: str) -> str:
-    shown = number(round(value)) if one == "day" else number(value)
-    return f"{shown} {one if shown == '1' else many}"

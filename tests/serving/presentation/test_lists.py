@@ -7,13 +7,19 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from rich.cells import cell_len
 
+from features.storage.customer_ids import Customers
 from serving.cli.context import CliContext
+from serving.lists.customer_view import one_per_aspect
 from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
-from serving.presentation.csv import harmless, list_csv
+from serving.lists.similar_ids import similar_ids
+from serving.presentation.csv import as_text, harmless, list_csv
 from serving.presentation.terminal import show, show_explanation
+from serving.presentation.wrapping import NOT_FIRST, NOT_LAST, break_offsets
 from serving.schemas.json_text import to_json
 from serving.schemas.responses import ListReply
 
@@ -46,17 +52,88 @@ def test_csv_opens_right_in_excel(replies: ScoreReader) -> None:
         == "順位,顧客ID,離反確率,エンゲージメント,次期予測,期待購買額,リスク金額,理由1,理由2,理由3"
     )
     assert [row[0] for row in rows] == ["1", "2", "3"]
-    assert all(row[3] in {"休眠", "離反予備", "ライト", "アクティブ", "ファン"} for row in rows)
+    assert all(row[3] in {"休眠", "低調", "ライト", "アクティブ", "ファン"} for row in rows)
     assert all("リスク" in row[7] for row in rows)
     assert text.count("\r\n") == 4
 
 
-def test_csv_holds_the_digits_of_json(replies: ScoreReader) -> None:
+def test_csv_holds_the_numbers_of_json_rounded(replies: ScoreReader) -> None:
     listed = replies.at_risk(ListFilter(limit=5), "en")
     text = "".join(list_csv(listed.customers, "en", with_plan=False))
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     said = json.loads(to_json(listed))["customers"]
-    assert [float(row["churn_probability"]) for row in rows] == [one["churn_probability"] for one in said]
+    for row, one in zip(rows, said, strict=True):
+        assert row["churn_probability"] == str(round(one["churn_probability"], 4))
+        assert row["value_at_risk"] == str(round(one["value_at_risk"], 2))
+
+
+@pytest.mark.parametrize(
+    ("identifier", "cell"),
+    [
+        ("01332", '="01332"'),
+        ("4012345678901234567", '="4012345678901234567"'),
+        ("12E5", '="12E5"'),
+        ("3-4", '="3-4"'),
+        ("1332", "1332"),
+        ("c0122", "c0122"),
+        ("0", "0"),
+        ("=1+1", "'=1+1"),
+    ],
+)
+def test_an_identifier_that_a_spreadsheet_would_change_is_kept(identifier: str, cell: str) -> None:
+    assert as_text(identifier) == cell
+
+
+def test_the_csv_for_people_keeps_leading_zeros_and_the_one_for_programs_is_plain(
+    replies: ScoreReader,
+) -> None:
+    listed = replies.at_risk(ListFilter(limit=1), "ja").customers
+    listed[0].customer_id = "01332"
+    assert ',"=""01332""",' in "".join(list_csv(listed, "ja", with_plan=False, spreadsheet=True))
+    assert ",01332," in "".join(list_csv(listed, "ja", with_plan=False))
+
+
+def test_a_list_gives_one_reason_for_each_matter(replies: ScoreReader) -> None:
+    listed = replies.at_risk(ListFilter(), "ja").customers
+    assert any(len(one_per_aspect(one.reasons)) < len(one.reasons) for one in listed)
+    for one in listed:
+        shown = one_per_aspect(one.reasons)
+        matters = [(reason.indicator, reason.aspect) for reason in shown]
+        assert len(set(matters)) == len(matters) > 0
+        assert shown[0] == one.reasons[0]
+
+
+@pytest.mark.parametrize("width", [10, 20, 33, 34, 76])
+def test_no_line_begins_with_punctuation(width: int) -> None:
+    text = (
+        "直近365日の購買回数は5回（標準的な顧客は4回）で、離反リスクを高めています。"
+        "よく購入するカテゴリ：「コーヒー豆」。チャットボットの利用はkizuna at-riskで、確認できます。"
+    )
+    starts = [0, *break_offsets(text, width)]
+    lines = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    assert "".join(lines) == text
+    assert all(cell_len(line.rstrip()) <= width for line in lines)
+    assert not [line for line in lines if line[0] in NOT_FIRST]
+    assert not [line for line in lines if line[-1] in NOT_LAST]
+    if width >= 20:
+        assert any("kizuna" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("1332", ["01332"]),
+        ("1332.0", ["01332"]),
+        ("０１３３２", ["01332"]),
+        (" 001332 ", ["01332"]),
+        ("A-7", ["a-7"]),
+        ("01332", []),
+        ("1333", []),
+        ("nobody", []),
+    ],
+)
+def test_another_spelling_of_a_known_customer_is_proposed(asked: str, meant: list[str]) -> None:
+    assert similar_ids(Customers(pa.array(["01332", "a-7"], pa.large_string())), asked) == meant
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
@@ -74,8 +151,6 @@ def test_the_table_fits_its_terminal_and_loses_no_reason(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from rich.cells import cell_len
-
     listed = replies.at_risk(ListFilter(limit=4), language)
     text = shown(listed, language, width, monkeypatch, capsys)
     assert max(cell_len(line) for line in text.splitlines()) <= width
@@ -84,7 +159,7 @@ def test_the_table_fits_its_terminal_and_loses_no_reason(
         assert customer.customer_id in together
     if width >= 160:
         return
-    for reason in listed.customers[0].reasons:
+    for reason in one_per_aspect(listed.customers[0].reasons):
         assert "".join(reason.sentence.split()) in together
 
 

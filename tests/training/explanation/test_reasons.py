@@ -101,6 +101,36 @@ def said(
             "最終購買からの経過日数は普段の間隔の3.2倍（標準的な顧客は0.81倍）で、離反リスクを高めています。",
         ),
         (
+            said("purchase_overdue", 494_500.0, 1.2),
+            "The time since the last purchase is more than 100 times this customer's usual gap "
+            "(typical: 1.2 times), which raises the risk.",
+            "最終購買からの経過日数は普段の間隔の100倍超（標準的な顧客は1.2倍）で、離反リスクを高めています。",
+        ),
+        (
+            said("inquiry_mean_90d", 2_774.0, 45.0),
+            "The average time to answer of inquiries in the last 90 days is 46 hours (typical: 45 minutes), "
+            "which raises the risk.",
+            "直近90日の問い合わせの回答時間の平均は46時間（標準的な顧客は45分）で、離反リスクを高めています。",
+        ),
+        (
+            said("inquiry_mean_90d", 7_200.0, 90.0),
+            "The average time to answer of inquiries in the last 90 days is 5 days (typical: 1.5 hours), "
+            "which raises the risk.",
+            "直近90日の問い合わせの回答時間の平均は5日（標準的な顧客は1.5時間）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_refund_sum_90d", -7_920.0, 0.0),
+            "Refunds in the last 90 days came to 7,920 (typical: none), which raises the risk.",
+            "直近90日の返品・返金の金額は7,920（標準的な顧客は0）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_trend_30d_90d", 14.0, 1.0),
+            "The number of purchases in the last 30 days runs at over 1,000% of the pace of the last 90 days "
+            "(typical: 100%), which raises the risk.",
+            "直近30日の購買回数のペースは直近90日の1,000%超（標準的な顧客は100%）で、"
+            "離反リスクを高めています。",
+        ),
+        (
             said("purchase_overdue", None, 0.8),
             "There have been fewer than two purchases so far, which raises the risk.",
             "購買がまだ2回に満たず、離反リスクを高めています。",

@@ -1,0 +1,51 @@
+"""Numbers as people write them in sentences: rounded, capped, with the unit that one would use."""
+
+from __future__ import annotations
+
+MOST_TIMES = 100.0
+"""A multiple beyond this says nothing more: a usual gap of seconds makes any silence a huge one."""
+MOST_SHARE = 10.0
+"""As `MOST_TIMES`, of a ratio that is shown in percent."""
+
+
+def number(value: float) -> str:
+    """A number as people write it: 1,234 · 12 · 3.5."""
+    if abs(value) >= 10 or abs(value - round(value)) < 0.05:
+        return f"{value:,.0f}".replace("-0", "0") if round(value) == 0 else f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def multiple(value: float) -> tuple[str, str]:
+    """A multiple in English and in Japanese; beyond `MOST_TIMES` only that it is."""
+    if value > MOST_TIMES:
+        return f"more than {MOST_TIMES:.0f} times", f"{MOST_TIMES:.0f}倍超"
+    return f"{number(value)} times", f"{number(value)}倍"
+
+
+def percentage(value: float, *, chance: bool, share: bool) -> tuple[str, str]:
+    """A share or a ratio in whole percent, in English and in Japanese; beyond `MOST_SHARE` only that it is.
+
+    What is neither none nor all is not rounded to 0% or 100%; a chance is never either.
+    """
+    if value > MOST_SHARE:
+        return f"over {MOST_SHARE:,.0%}", f"{MOST_SHARE:,.0%}超"
+    if value < 0.005 and (chance or value > 0.0):
+        return "under 1%", "1%未満"
+    if value >= 0.995 and (chance or (value < 1.0 and share)):
+        return "over 99%", "99%超"
+    return (f"{value:.0%}",) * 2
+
+
+def length_of_time(minutes: float) -> tuple[float, str, str]:
+    """A length of time in the unit that people would use, with its English and its Japanese name."""
+    if abs(minutes) < 90:
+        return minutes, "minute", "分"
+    if abs(minutes) < 48 * 60:
+        return minutes / 60, "hour", "時間"
+    return minutes / (24 * 60), "day", "日"
+
+
+def plural(value: float, one: str, many: str) -> str:
+    """A number with its unit in English: 1 day · 3 days; days are whole."""
+    shown = number(round(value)) if one == "day" else number(value)
+    return f"{shown} {one if shown == '1' else many}"
