@@ -79,6 +79,7 @@ def plan(
       kizuna plan --touch high --outcome planned --format csv --output calls.csv
     """
     from serving.application.lists.make_plan import make_plan
+    from serving.lists.ranking import planned_rows_first
     from serving.presentation.csv import plan_csv
     from serving.presentation.plan import plan_reply, show
     from serving.schemas.json_text import to_json
@@ -90,7 +91,9 @@ def plan(
         made = make_plan(
             workspace, call.actor, playbook=playbook, choice=choice, limit=limit, progress=progress
         )
-    answer = plan_reply(made.plan, made.scores, made.rows, made.limit, language)
+    # People work through a list from the top; a program reads the order of the list itself.
+    rows = made.rows if shape == "json" else planned_rows_first(made.plan, made.rows)
+    answer = plan_reply(made.plan, made.scores, rows, made.limit, language)
     if shape == "table":
         call.heading(language)
         show(answer, language)

@@ -56,14 +56,19 @@ def page(
 
 
 def plan_rows(scores: Scores, choice: ListFilter, subjects: Sequence[str], plan: StoredPlan) -> Rows:
-    """The rows of the plan that a filter lets through: the planned ones first, then in the plan's order."""
+    """The rows of the plan that a filter lets through, in the order of the plan."""
     matches = FilterMatcher(scores, choice, subjects, plan)
     order = plan.order
     rows = scores.rows(plan.keys[order])
     known = rows >= 0
     matching: Rows = order[known][matches(rows[known])]
-    left_out = plan.table.column("outcome").to_numpy()[matching] != PLANNED
-    return matching[np.argsort(left_out, kind="stable")]
+    return matching
+
+
+def planned_rows_first(plan: StoredPlan, rows: Rows) -> Rows:
+    """Rows of the plan with something to do before those left out, each in their order."""
+    left_out = plan.table.column("outcome").to_numpy()[rows] != PLANNED
+    return rows[np.argsort(left_out, kind="stable")]
 
 
 def _ranking(scores: Scores, order_by: ListOrder | None) -> Rows:

@@ -76,7 +76,7 @@ def break_offsets(text: str, width: int) -> Iterator[int]:
 
 
 def _cut(text: str, start: int, place: int) -> int:
-    """Where a word that is longer than a line is cut: at the width, or before, for what may not begin a line."""
+    """Where a word longer than a line is cut: at the width, or before what may not begin a line."""
     cut = place
     while cut > start + 1 and (text[cut] in NOT_FIRST or text[cut - 1] in NOT_LAST):
         cut -= 1

@@ -182,6 +182,21 @@ def test_the_plan_says_stage_action_hooks_and_rule_for_everyone_on_the_list(
     assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", one["action_words"] or "見送り") for one in japanese)
 
 
+def test_people_read_the_planned_customers_before_those_left_out(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(own_shop, "plan", "--limit", "500", "--format", "csv") == 0
+    text = capsys.readouterr().out.removeprefix("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    left_out = [row["outcome"] != "planned" for row in rows]
+    assert True in left_out
+    assert False in left_out
+    assert left_out == sorted(left_out)
+    for group in (True, False):
+        ranks = [int(row["rank"]) for row, out in zip(rows, left_out, strict=True) if out == group]
+        assert ranks == sorted(ranks)
+
+
 def test_the_plan_can_be_cut_and_the_rank_stays_that_of_the_list(
     own_shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
