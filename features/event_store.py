@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from pathlib import Path
@@ -21,14 +21,17 @@ import pyarrow as pa
 
 from features.errors import DataError, UsageError
 from features.events.history import History
-from features.events.validation import ValidationCounts, validate_rows
+from features.events.parsing.source_text import Formats, SourceText
+from features.events.validation import validate_rows
+from features.events.validation_counts import ValidationCounts
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
 from features.ingestion.customer_moves import CustomerIdentities, move_customers
 from features.ingestion.merge import Ingestion
 from features.ingestion.quarantine import QUARANTINE_SCHEMA, QuarantineWriter
 from features.ingestion.receipt import Receipt
-from features.ingestion.sources import Attribute, Source, SourceReader, refuse_repeated_names
+from features.ingestion.source_intake import checked_batches
+from features.ingestion.sources import Attribute, Source, SourceReader, refuse_repeated_names, source_tally
 from features.ingestion.staging import StagingArea
 from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
@@ -106,7 +109,9 @@ class EventStore:
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
         with self._writing(progress) as run:
-            marks: dict[str, Any] = self._events.record().get("watermarks", {})
+            record = self._events.record()
+            marks: dict[str, Any] = record.get("watermarks", {})
+            formats: dict[str, Formats] = record.get("formats", {})
             erased = SuppressionList(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
                 known = arrivals.customers.aliases.current
@@ -114,48 +119,45 @@ class EventStore:
                 people = apply_aliases(arrivals.customers, current_ids(said.pairs, known), erased)
                 arrivals.customers, tallies = people.customers, []
                 for number, source in enumerate(every):
-                    tally = ValidationCounts(source.name)
-                    tallies.append(tally)
                     clock = Timeline(source.timezone) if source.timezone else timeline
+                    tally = source_tally(source, formats.get(source.name, {}))
+                    tallies.append(tally)
                     feed = SourceReader(source, folder, marks.get(source.name))
-                    with ThreadPoolExecutor(1) as pool:  # the next batch is read while one is taken in
-                        taken: Future[None] | None = None
-                        for batch in feed:
-                            if progress:
-                                step = f"reading {source.name}: {tally.rows:,} rows"
-                                progress(step, 0.5 * number / len(every))
-                            rows, left_out = erased.without(batch, arrivals.customers)
-                            tally.erased += left_out
-                            good, refused = validate_rows(rows, clock, now, tally)
-                            if taken is not None:
-                                taken.result()
-                            taken = pool.submit(
-                                arrivals.take_in, erased.blank_suppressed_ids(good), source.name
-                            )
-                            refusals.add(refused)
-                        if taken is not None:
-                            taken.result()
+                    tally.expressions = feed.expressions
+
+                    def tell(rows: int, number: int = number, name: str = source.name) -> None:
+                        if progress:
+                            progress(f"reading {name}: {rows:,} rows", 0.5 * number / len(every))
+
+                    batches = checked_batches(feed, tally, clock, now, erased, arrivals, refusals, tell)
+                    arrivals.take_in_all(batches, source.name)
                     if tally.rows or (feed.since is None and not tally.erased):
                         tally.verdict()
                     if feed.watermark is not None:
                         marks[source.name] = feed.watermark
-                receipts = self._bring_in(run, arrivals, refusals, tallies, marks, now, progress, people)
+                    formats[source.name] = tally.texts.formats()
+                    tally.notes = tally.texts.notes(clock.timezone)
+                receipts = self._bring_in(
+                    run, arrivals, refusals, tallies, marks, formats, now, progress, people
+                )
                 return [*receipts, *said.receipts]
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query."""
         with self._writing(None) as run:
-            marks = self._events.record().get("watermarks", {})
+            record = self._events.record()
+            marks, formats = record.get("watermarks", {}), record.get("formats", {})
             erased = SuppressionList(self.folder)
             with self._arrivals(run) as (arrivals, refusals):
-                tally = ValidationCounts(source)
+                tally = ValidationCounts(source, texts=SourceText(source, before=formats.get(source, {})))
                 rows, tally.erased = erased.without(table, arrivals.customers)
                 good, refused = validate_rows(rows, timeline, now, tally)
                 if tally.rows or not tally.erased:
                     tally.verdict()
                 arrivals.take_in(erased.blank_suppressed_ids(good), source)
                 refusals.add(refused)
-                return self._bring_in(run, arrivals, refusals, [tally], marks, now, None)[0]
+                formats[source] = tally.texts.formats()
+                return self._bring_in(run, arrivals, refusals, [tally], marks, formats, now, None)[0]
 
     def history(
         self,
@@ -303,6 +305,7 @@ class EventStore:
         refusals: QuarantineWriter,
         tallies: Sequence[ValidationCounts],
         marks: dict[str, Any],
+        formats: dict[str, Formats],
         now: int,
         progress: Progress | None,
         people: CustomerIdentities | None = None,
@@ -322,12 +325,12 @@ class EventStore:
         if growth is not None:
             self._customers.commit(*growth, record={"given": len(arrivals.customers)})
         self._quarantine.commit(*held)
-        if change.added or change.removed or marks != self._events.record().get("watermarks", {}):
-            self._events.commit(
-                sorted(change.added, key=lambda file: file.bucket or 0),
-                change.removed,
-                record={"watermarks": marks},
-            )
+        before = self._events.record()
+        texts = {name: known for name, known in formats.items() if known}
+        record = {**before, "watermarks": marks, "formats": texts}
+        if change.added or change.removed or record != {"watermarks": {}, "formats": {}, **before}:
+            added = sorted(change.added, key=lambda file: file.bucket or 0)
+            self._events.commit(added, change.removed, record=record)
         if people is not None and (named := plan_aliases(self._aliases, arrivals.customers, run)) is not None:
             self._aliases.commit(*named)
         return list(map(change.receipt, tallies))

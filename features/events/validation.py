@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -11,34 +11,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from features.events.local_time import to_instants
+from features.events.event_columns import flags, moment_column, named_column, number_column, text_column
+from features.events.parsing.source_text import plain
 from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
-from features.timeline import ALWAYS, EARLIEST, Instants, Timeline
+from features.events.validation_counts import (
+    NOT_A_NUMBER,
+    TOO_EARLY,
+    TOO_LATE,
+    UNREADABLE,
+    ZONE_IN_DOUBT,
+    ValidationCounts,
+)
+from features.timeline import ALWAYS, DAY, EARLIEST, SECOND, Timeline
 
 NO_CUSTOMER = "customer_id is empty"
-UNREADABLE = "occurred_at is not a moment that can be read"
-TOO_EARLY = "occurred_at is before 1970"
-TOO_LATE = "occurred_at is in the future"
-NOT_A_NUMBER = "value is not a number"
 LARGEST = 1e100
 """Far beyond any amount, and small enough that sums and squares of any number of values stay finite."""
-_COLUMNS = {
-    "": "",
-    NO_CUSTOMER: "customer_id",
-    "occurred_at is empty": "occurred_at",
-    UNREADABLE: "occurred_at",
-    TOO_EARLY: "occurred_at",
-    TOO_LATE: "occurred_at",
-    "kind is empty": "kind",
-    NOT_A_NUMBER: "value",
-    "value is NaN or infinite": "value",
-    "value is beyond 1e100": "value",
-    "a refund has a positive value: write the amount negative": "value",
-    "recorded_at is not a moment that can be read": "recorded_at",
-    "recorded_at is in the future": "recorded_at",
-}
-"""Why a row is no event, and the column that says so."""
-_REASONS = tuple(_COLUMNS)
+FRESH = 60 * SECOND
+"""An attribute known at `now()` is known now: the database's clock runs on while sources are read."""
 
 
 @dataclass(frozen=True)
@@ -50,38 +40,23 @@ class RejectedRow:
     reason: str
 
 
-@dataclass
-class ValidationCounts:
-    """What became of the rows of one source so far, to tell a bad row from a bad source."""
+class _Reasons:
+    """Why rows are no events: for each a place in `known`, 0 for nothing."""
 
-    source: str
-    rows: int = 0
-    values: int = 0
-    """Rows that say something in `value`."""
-    erased: int = 0
-    """Rows that were left out before, as their customers were erased."""
-    types: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
+    def __init__(self, rows: int, tally: ValidationCounts) -> None:
+        self.places = np.zeros(rows, dtype=np.int16)
+        self.known: list[tuple[str, str]] = [("", "")]
+        """Reasons, each with the column that says so."""
+        self._tally = tally
 
-    def verdict(self) -> None:
-        """Refuse a source that is wrong as a whole: no rows, a column of the wrong type, impossible dates."""
-        if self.rows == 0:
-            raise DataError(
-                f"cannot ingest source '{self.source}': its query gave no rows. "
-                "Check its file names and conditions, or remove the source."
-            )
-        for column, reason, rows, cast in (
-            ("occurred_at", UNREADABLE, self.rows, "strptime(column, '%d.%m.%Y')"),
-            ("value", NOT_A_NUMBER, self.values, "cast(replace(column, ',', '') as double)"),
-        ):
-            if rows and self.reasons.get(reason, 0) == rows:
-                raise wrong_type(self.source, column, self.types[column], cast)
-        for reason, what in (
-            (TOO_LATE, "lies in the future. Check the time zone, the unit and the clock"),
-            (TOO_EARLY, "lies before 1970. Check the unit of its timestamps"),
-        ):
-            if self.reasons.get(reason, 0) == self.rows:
-                raise DataError(f"cannot ingest source '{self.source}': every occurred_at {what}.")
+    def refuse(self, where: NDArray[np.bool_], column: str, why: str) -> None:
+        """Refuse the rows of a mask, save those that were refused before."""
+        where = where & (self.places == 0)
+        count = int(where.sum())
+        if count:
+            self.known.append((why, column))
+            self.places[where] = len(self.known) - 1
+            self._tally.reasons[why] = self._tally.reasons.get(why, 0) + count
 
 
 def check(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, pa.Table]:
@@ -100,11 +75,12 @@ def validate_rows(
     table: pa.Table, timeline: Timeline, now: int, tally: ValidationCounts
 ) -> tuple[pa.Table, pa.Table]:
     """As `check`, for one batch of a source; the tally gathers what its verdict needs in the end."""
-    events, reason = _examined(table, timeline, now, tally)
-    bad = reason != 0
+    events, found = _examined(table, timeline, now, tally)
+    bad = found.places != 0
     if not bad.any():
         return events, REFUSED_SCHEMA.empty_table()
-    why = pa.DictionaryArray.from_arrays(pa.array(reason[bad]), pa.array(_REASONS)).dictionary_decode()
+    reasons = pa.array([reason for reason, _ in found.known])
+    why = pa.DictionaryArray.from_arrays(pa.array(found.places[bad]), reasons).dictionary_decode()
     refused = pa.Table.from_arrays(
         [pa.array([tally.source] * len(why), pa.string()), as_json(table.filter(pa.array(bad))), why],
         schema=REFUSED_SCHEMA,
@@ -114,18 +90,18 @@ def validate_rows(
 
 def whole(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, RejectedRow | None]:
     """Rows that must all be events (`EVENT_SCHEMA`), and the first that is none by the rules of `check`."""
-    events, reason = _examined(table, timeline, now, ValidationCounts(source))
-    if not reason.any():
+    events, found = _examined(table, timeline, now, ValidationCounts(source))
+    if not found.places.any():
         return events, None
-    row = int(np.flatnonzero(reason)[0])
-    why = _REASONS[reason[row]]
-    return events, RejectedRow(row, _COLUMNS[why], why)
+    row = int(np.flatnonzero(found.places)[0])
+    why, column = found.known[found.places[row]]
+    return events, RejectedRow(row, column, why)
 
 
 def _examined(
     table: pa.Table, timeline: Timeline, now: int, tally: ValidationCounts
-) -> tuple[pa.Table, NDArray[np.int8]]:
-    """Every row in the columns of an event, and why it is none: a place in `_REASONS`, 0 for nothing."""
+) -> tuple[pa.Table, _Reasons]:
+    """Every row in the columns of an event, and why it is none."""
     source, rows = tally.source, table.num_rows
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
@@ -134,56 +110,67 @@ def _examined(
             f"It has {', '.join(table.column_names)}; name one of them so, as in `x as {missing[0]}`.",
             field=missing[0],
         )
+    tally.now = now
+    tally.texts.ensure(table)
     tally.rows += rows
-    reason = np.zeros(rows, dtype=np.int8)
-
-    def refuse(where: NDArray[np.bool_], why: str) -> None:
-        where = where & (reason == 0)
-        count = int(where.sum())
-        if count:
-            reason[where] = _REASONS.index(why)
-            tally.reasons[why] = tally.reasons.get(why, 0) + count
+    found = _Reasons(rows, tally)
+    refuse = found.refuse
 
     def column(name: str) -> pa.Array:
         if name not in table.column_names:
             return pa.nulls(rows, pa.null())
-        values = table.column(name).combine_chunks()
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
+        values = plain(table.column(name))
         tally.types[name] = str(values.type)
         return values
 
-    customer = _text(column("customer_id"), "customer_id", source)
-    refuse(_flags(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(customer)), 0), null=True), NO_CUSTOMER)
+    def blank(texts: pa.Array) -> NDArray[np.bool_]:
+        return flags(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), null=True)
 
-    occurred, absent, unreadable = _instants(column("occurred_at"), "occurred_at", timeline, source)
-    refuse(unreadable, UNREADABLE)
-    refuse(absent, "occurred_at is empty")
-    refuse(occurred < EARLIEST, TOO_EARLY)
-    refuse(occurred > now, TOO_LATE)
+    customer = text_column(column("customer_id"), "customer_id", tally)
+    refuse(blank(customer), "customer_id", NO_CUSTOMER)
 
-    kind = _text(column("kind"), "kind", source)
-    refuse(_flags(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(kind)), 0), null=True), "kind is empty")
+    given = column("occurred_at")
+    moments = moment_column(given, "occurred_at", timeline, tally)
+    occurred = moments.instants
+    if tally.is_attribute:
+        occurred = np.where((occurred > now) & (occurred <= now + FRESH), now, occurred)
+    refuse(moments.unreadable, "occurred_at", UNREADABLE)
+    for zone, of_zone in moments.doubts.items():
+        refuse(of_zone, "occurred_at", f"{ZONE_IN_DOUBT} '{zone}': write an offset such as +09:00")
+    refuse(moments.absent, "occurred_at", "occurred_at is empty")
+    refuse(occurred < EARLIEST, "occurred_at", TOO_EARLY)
+    refuse(occurred > now, "occurred_at", TOO_LATE)
+    in_1970 = (found.places == 0) & (occurred < EARLIEST + 365 * DAY)
+    tally.in_1970 += 0 if tally.is_attribute else int(in_1970.sum())
+    tally.keep_samples("occurred_at", given, (found.places != 0) | in_1970)
+
+    kind = text_column(column("kind"), "kind", tally)
+    refuse(blank(kind), "kind", "kind is empty")
 
     given = column("value")
-    value, unreadable = _numbers(given, source)
-    tally.values += rows - given.null_count
-    refuse(unreadable, NOT_A_NUMBER)
-    refuse(~_flags(pc.is_finite(value), null=True), "value is NaN or infinite")
-    refuse(_flags(pc.greater(pc.abs(value), LARGEST), null=False), "value is beyond 1e100")
-    refund = _flags(pc.equal(kind, REFUND), null=False)
+    value, unreadable, absent = number_column(given, tally)
+    tally.values += rows - int(absent.sum())
+    refuse(unreadable, "value", NOT_A_NUMBER)
+    tally.keep_samples("value", given, unreadable)
+    refuse(~flags(pc.is_finite(value), null=True), "value", "value is NaN or infinite")
+    refuse(flags(pc.greater(pc.abs(value), LARGEST), null=False), "value", "value is beyond 1e100")
+    refund = flags(pc.equal(kind, REFUND), null=False)
     if refund.any():
         refuse(
-            refund & _flags(pc.greater(value, 0), null=False),
+            refund & flags(pc.greater(value, 0), null=False),
+            "value",
             "a refund has a positive value: write the amount negative",
         )
 
-    recorded, known_at_once, unreadable = _instants(column("recorded_at"), "recorded_at", timeline, source)
-    refuse(unreadable, "recorded_at is not a moment that can be read")
-    recorded = np.where(known_at_once, ALWAYS, np.maximum(recorded, occurred))
-    refuse(recorded > now, "recorded_at is in the future")
+    known = moment_column(column("recorded_at"), "recorded_at", timeline, tally)
+    refuse(known.unreadable, "recorded_at", "recorded_at is not a moment that can be read")
+    for zone, of_zone in known.doubts.items():
+        why = f"recorded_at names the zone '{zone}': write an offset such as +09:00"
+        refuse(of_zone, "recorded_at", why)
+    recorded = np.where(known.absent, ALWAYS, np.maximum(known.instants, occurred))
+    refuse(recorded > now, "recorded_at", "recorded_at is in the future")
 
-    texts = {name: _named(column(name), name, source) for name in (*TEXTS, "event_id")}
+    texts = {name: named_column(column(name), name, tally) for name in (*TEXTS, "event_id")}
     events = pa.Table.from_arrays(
         [
             customer,
@@ -191,21 +178,12 @@ def _examined(
             kind,
             value,
             *(texts[name] for name in ("channel", "place", "detail")),
-            pa.array(recorded, mask=known_at_once).cast(pa.timestamp("us", "UTC")),
+            pa.array(recorded, mask=known.absent).cast(pa.timestamp("us", "UTC")),
             *(texts[name] for name in ("contract_id", "currency", "event_id")),
         ],
         schema=EVENT_SCHEMA,
     )
-    return events, reason
-
-
-def wrong_type(source: str, column: str, found: str, cast: str) -> DataError:
-    """A column holds something that cannot be what it is named; `cast` shows what to write."""
-    return DataError(
-        f"cannot ingest source '{source}': its column {column} is {found} and cannot be read. "
-        f"Write a cast in the query, such as `{cast.replace('column', column)} as {column}`.",
-        field=column,
-    )
+    return events, found
 
 
 def as_json(rows: pa.Table) -> pa.Array:
@@ -218,103 +196,3 @@ def as_json(rows: pa.Table) -> pa.Array:
         database.register("refused", rows)
         texts = database.sql("select to_json(refused)::varchar as row from refused").to_arrow_table()
     return texts.column("row").combine_chunks().cast(pa.string())
-
-
-def _text(values: pa.Array, name: str, source: str) -> pa.Array:
-    """Text, or whole numbers as text."""
-    kind = values.type
-    if pa.types.is_string(kind):
-        return values
-    if (
-        pa.types.is_null(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-    ):
-        return values.cast(pa.string())
-    raise wrong_type(source, name, str(kind), "cast(column as varchar)")
-
-
-def _named(values: pa.Array, name: str, source: str) -> pa.Array:
-    """Text where an empty one says nothing; other plain types are written out."""
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
-        raise wrong_type(source, name, str(values.type), "cast(column as varchar)")
-    if name in ("event_id", "contract_id"):
-        values = _text(values, name, source)
-    elif not pa.types.is_string(values.type):
-        values = values.cast(pa.string())
-    if values.null_count == len(values):
-        return values
-    empty = pc.equal(pc.binary_length(values), 0)
-    return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
-
-
-def _flags(values: pa.Array, null: bool) -> NDArray[np.bool_]:
-    flags: NDArray[np.bool_] = values.fill_null(null).to_numpy(zero_copy_only=False).astype(bool)
-    return flags
-
-
-def _instants(
-    values: pa.Array, name: str, timeline: Timeline, source: str
-) -> tuple[Instants, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Instants (0 where there is none), where the text is absent, and where it cannot be read."""
-    rows, kind = len(values), values.type
-    absent = _flags(pc.is_null(values), null=False)
-    unreadable = np.zeros(rows, dtype=bool)
-    if pa.types.is_null(kind):
-        return np.zeros(rows, dtype=np.int64), absent, unreadable
-    if pa.types.is_timestamp(kind):
-        numbers = _numpy(values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64()))
-        return (numbers if kind.tz else to_instants(numbers, timeline.timezone)), absent, unreadable
-    if pa.types.is_date(kind):
-        numbers = _numpy(values.cast(pa.timestamp("us")).cast(pa.int64()))
-        return to_instants(numbers, timeline.timezone), absent, unreadable
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise wrong_type(source, name, str(kind), "to_timestamp(column)")
-    zoned, local = _read_moments(values)
-    instants = np.where(
-        _flags(zoned.is_valid(), null=False), _numpy(zoned), to_instants(_numpy(local), timeline.timezone)
-    )
-    unreadable = _flags(pc.and_(zoned.is_null(), local.is_null()), null=False) & ~absent
-    return np.where(unreadable | absent, 0, instants), absent, unreadable
-
-
-def _read_moments(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """ISO texts as microseconds: those that name a zone or offset, and those that do not."""
-    with duckdb.connect() as database:
-        database.execute("set enable_progress_bar = false")
-        database.execute("set TimeZone = 'UTC'")
-        database.register("texts", pa.table({"text": values}))
-        read = database.sql(
-            r"""
-            select case when zoned then epoch_us(try_cast(text as timestamptz)) end as zoned,
-                   case when not zoned then epoch_us(try_cast(text as timestamp)) end as local
-            from (select trim(text) as text,
-                         regexp_matches(trim(text), ':\d{2}(\.\d+)?\s*([zZ]|[+-]\d{2}(:?\d{2})?)$') as zoned
-                  from texts)
-            """
-        ).to_arrow_table()
-    return read.column("zoned").combine_chunks(), read.column("local").combine_chunks()
-
-
-def _numbers(values: pa.Array, source: str) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Numbers as float64, and where the text is none."""
-    kind = values.type
-    unreadable = np.zeros(len(values), dtype=bool)
-    if pa.types.is_null(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return values.cast(pa.float64(), safe=False), unreadable
-    if pa.types.is_decimal(kind):
-        return values.cast(pa.float64()), unreadable
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise wrong_type(source, "value", str(kind), "cast(column as double)")
-    with duckdb.connect() as database:
-        database.execute("set enable_progress_bar = false")
-        database.register("texts", pa.table({"text": values}))
-        read = database.sql("select try_cast(text as double) as number from texts").to_arrow_table()
-    numbers = read.column("number").combine_chunks()
-    return numbers, _flags(pc.and_(numbers.is_null(), values.is_valid()), null=False)
-
-
-def _numpy(values: pa.Array) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = values.fill_null(0).to_numpy(zero_copy_only=False)
-    return numbers

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from features.errors import DataError
 from features.events.schema import REFUSED_SCHEMA
-from features.events.validation import ValidationCounts, as_json, validate_rows
+from features.events.validation import as_json, validate_rows
+from features.events.validation_counts import ValidationCounts
 from features.ingestion.quarantine import QuarantineWriter
 from features.ingestion.receipt import Receipt
 from features.ingestion.sources import Query, SourceReader

@@ -13,7 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.schema import EVENT_SCHEMA, RARE, REFUSED_SCHEMA
-from features.events.validation import NO_CUSTOMER, ValidationCounts, as_json
+from features.events.validation import NO_CUSTOMER, as_json
+from features.events.validation_counts import ValidationCounts
 from features.ingestion.customer_moves import MovedFiles
 from features.ingestion.deduplication import (
     ALREADY_THERE,
@@ -62,7 +63,9 @@ class TableChange:
         )
         refused += sum(tally.reasons.values())
         read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
-        return Receipt(tally.source, read, new, there, corrected, refused, anonymous, tally.erased)
+        return Receipt(
+            tally.source, read, new, there, corrected, refused, anonymous, tally.erased, tally.notes
+        )
 
 
 class Ingestion:

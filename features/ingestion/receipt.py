@@ -19,3 +19,5 @@ class Receipt:
     """Of those quarantined, the ones that name no customer."""
     erased: int = 0
     """Rows of erased customers, left out."""
+    notes: tuple[str, ...] = ()
+    """What was decided about texts: absent values, moments without a zone among those with one."""

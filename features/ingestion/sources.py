@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import duckdb
@@ -20,7 +20,9 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import ConfigurationError, DataError
+from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import ATTRIBUTE
+from features.events.validation_counts import ValidationCounts
 from features.ingestion.file_schemes import SCHEMES, ConvertedFileSystem
 
 BATCH = 1_000_000
@@ -45,6 +47,13 @@ class Query(BaseModel):
     )
     connection: str | None = Field(
         default=None, description="an SQLAlchemy URL where the query runs; embedded DuckDB when absent"
+    )
+    date_order: Literal["dmy", "mdy", "ymd"] | None = Field(
+        default=None,
+        description="of day, month and year in texts such as 01/02/2024; told by the column when absent",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="what stands before decimals in texts; told by the column when absent"
     )
 
 
@@ -71,6 +80,8 @@ class SourceReader:
         self.source, self.folder, self.since = source, folder, since
         self.watermark: Watermark | None = since
         """Where the next ingest begins."""
+        self.expressions: dict[str, str] = {}
+        """What the query writes before `as`, for each column; known once it is read."""
 
     def __iter__(self) -> Iterator[pa.Table]:
         source = self.source
@@ -228,3 +239,11 @@ def as_events(attribute: Attribute, rows: pa.Table) -> pa.Table:
             ("value" if number else "detail"): values,
         }
     )
+
+
+def source_tally(source: Source | Attribute, formats: Formats) -> ValidationCounts:
+    """Counts of a source's rows, at none; `formats` are those in which its columns came in before."""
+    attribute = isinstance(source, Attribute)
+    names = {"occurred_at": "known_at"} if attribute else {}
+    texts = SourceText(source.name, source.date_order, source.decimal, formats, names)
+    return ValidationCounts(source.name, is_attribute=attribute, texts=texts)

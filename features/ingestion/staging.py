@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +52,17 @@ class StagingArea:
         self._given: list[Words] = []
         self._writers: dict[tuple[int, bool], pa.ipc.RecordBatchStreamWriter] = {}
         folder.mkdir(parents=True, exist_ok=True)
+
+    def take_in_all(self, batches: Iterable[pa.Table], source: str) -> None:
+        """Add batches of checked events of a source; the next one is made while one is taken in."""
+        with ThreadPoolExecutor(1) as pool:
+            taken: Future[None] | None = None
+            for events in batches:
+                if taken is not None:
+                    taken.result()
+                taken = pool.submit(self.take_in, events, source)
+            if taken is not None:
+                taken.result()
 
     def take_in(self, events: pa.Table, source: str) -> None:
         """Add checked events of a source."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from features.catalog.display_names import in_language
 from features.ingestion.receipt import Receipt
+from serving.presentation.messages.catalog import translated
 
 
 def receipt_lines(receipts: Sequence[Receipt], language: str) -> Iterator[str]:
     """One line for each source, then what to do about quarantined rows."""
     for receipt in receipts:
         yield in_language(language, _english, _japanese)(receipt)
+        yield from (f"  {translated(note, language)}" for note in receipt.notes)
     if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):
         yield in_language(
             language,

@@ -146,7 +146,6 @@ def test_rows_without_a_customer_a_kind_or_a_moment_are_refused(store):
         "customer_id is empty",
         "kind is empty",
         "occurred_at is empty",
-        "occurred_at is not a moment that can be read",
     ]
 
 

@@ -168,26 +168,37 @@ def test_an_event_is_never_known_before_it_happened():
 
 
 @pytest.mark.parametrize(("bad", "sentence"), [
-    ({"occurred_at": ["1.5.24", "2.5.24"]},
-     "cannot ingest source 'orders': its column occurred_at is string and cannot be read. Write a cast in "
-     "the query, such as `strptime(occurred_at, '%d.%m.%Y') as occurred_at`."),
-    ({"occurred_at": [1714550400, 1714550400]},
-     "cannot ingest source 'orders': its column occurred_at is int64 and cannot be read. Write a cast in "
-     "the query, such as `to_timestamp(occurred_at) as occurred_at`."),
-    ({"value": ["1.200円", None]},
-     "cannot ingest source 'orders': its column value is string and cannot be read. Write a cast in "
-     "the query, such as `cast(replace(value, ',', '') as double) as value`."),
+    ({"occurred_at": ["2024-05", "2024-06"]},
+     "cannot ingest source 'orders': its column occurred_at is string and cannot be read (as in '2024-05'). "
+     "Write in the query `strptime(occurred_at || '-01', '%Y-%m-%d') as occurred_at`, which reads '2024-05' "
+     "as 2024-05-01 00:00:00."),
+    ({"occurred_at": ["201205", "201206"]},
+     "cannot ingest source 'orders': its column occurred_at is string and cannot be read (as in '201205'). "
+     "If '201205' is 2012-05-01 00:00:00, write in the query `strptime(occurred_at || '01', '%Y%m%d') as "
+     "occurred_at`; if it is 2020-12-05 00:00:00, `strptime(occurred_at, '%y%m%d') as occurred_at`."),
+    ({"occurred_at": ["yesterday", "today"]},
+     "cannot ingest source 'orders': its column occurred_at is string and cannot be read (as in "
+     "'yesterday'). Give moments such as 2024-03-01 09:30:00 in the query."),
+    ({"value": ["12 pcs", None]},
+     "cannot ingest source 'orders': its column value is string and cannot be read (as in '12 pcs'). Write "
+     "in the query `replace(value, ' pcs', '') as value`, which reads '12 pcs' as 12."),
     ({"value": [True, False]},
-     "cannot ingest source 'orders': its column value is bool and cannot be read. Write a cast in "
-     "the query, such as `cast(value as double) as value`."),
-    ({"customer_id": [1.0, 2.0]},
-     "cannot ingest source 'orders': its column customer_id is double and cannot be read. Write a cast in "
-     "the query, such as `cast(customer_id as varchar) as customer_id`."),
+     "cannot ingest source 'orders': its column value is bool and cannot be read (as in 'True'). Write in "
+     "the query `cast(value as integer) as value`, which reads 'True' as 1."),
+    ({"customer_id": [17850.0, 2.0]},
+     "cannot ingest source 'orders': its column customer_id is double and cannot be read (as in '17850.0'). "
+     "Write in the query `cast(cast(customer_id as bigint) as varchar) as customer_id`, which reads "
+     "'17850.0' as 17850."),
     ({"occurred_at": ["2031-01-01", "2032-01-01"]},
-     "cannot ingest source 'orders': every occurred_at lies in the future. Check the time zone, the unit and "
-     "the clock."),
+     "cannot ingest source 'orders': every occurred_at lies in the future, as '2031-01-01'. Check the time "
+     "zone, the unit and the clock."),
     ({"occurred_at": ["1960-01-01", "1961-01-01"]},
-     "cannot ingest source 'orders': every occurred_at lies before 1970. Check the unit of its timestamps."),
+     "cannot ingest source 'orders': every occurred_at lies before 1970, as '1960-01-01'. Check the unit of "
+     "its timestamps."),
+    ({"occurred_at": ["2024-05-01 09:00 CST", "2024-05-02 09:00 CST"]},
+     "cannot ingest source 'orders': every occurred_at names a zone that has no one meaning, as '2024-05-01 "
+     "09:00 CST'. Write its offset in the query, such as `replace(occurred_at, 'CST', '+08:00') as "
+     "occurred_at`, which reads '2024-05-01 09:00 CST' as 2024-05-01 01:00:00 UTC."),
 ])  # fmt: skip
 def test_a_source_that_is_wrong_as_a_whole_is_an_error_that_says_what_to_write(bad, sentence):
     with pytest.raises(DataError, match=whole(sentence)):

@@ -147,17 +147,19 @@ def test_a_first_ingest_whose_rows_are_all_refused_says_so(kizuna: Kizuna, tmp_p
         (
             "select 'a' as customer_id, timestamp '2024-01-01' as occurred_at, 'purchase' as kind, "
             "'much' as value",
-            "cannot ingest source 'orders': its column value is string and cannot be read. "
-            "Write a cast in the query, such as `cast(replace(value, ',', '') as double) as value`.",
+            "cannot ingest source 'orders': its column value is string and cannot be read (as in "
+            "'much'). Give numbers such as 1200 or -3.5 in the query.",
         ),
         (
             "select 'a' as customer_id, timestamp '2999-01-01' as occurred_at, 'purchase' as kind",
-            "cannot ingest source 'orders': every occurred_at lies in the future. "
+            "cannot ingest source 'orders': every occurred_at lies in the future, as '2999-01-01 "
+            "00:00:00'. "
             "Check the time zone, the unit and the clock.",
         ),
         (
             "select 'a' as customer_id, timestamp '1950-01-01' as occurred_at, 'purchase' as kind",
-            "cannot ingest source 'orders': every occurred_at lies before 1970. "
+            "cannot ingest source 'orders': every occurred_at lies before 1970, as '1950-01-01 "
+            "00:00:00'. "
             "Check the unit of its timestamps.",
         ),
         (

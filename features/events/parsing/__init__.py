@@ -1,0 +1,1 @@
+"""Reading texts as moments and numbers, by whole columns and by evidence."""

@@ -1,0 +1,106 @@
+"""Counts of one source's rows while they are checked, to tell a bad row from a bad source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.errors import DataError
+from features.events.hints import LAST, Trouble, advice
+from features.events.parsing.source_text import SourceText
+
+UNREADABLE = "occurred_at is not a moment that can be read"
+TOO_EARLY = "occurred_at is before 1970"
+TOO_LATE = "occurred_at is in the future"
+NOT_A_NUMBER = "value is not a number"
+ZONE_IN_DOUBT = "occurred_at names the zone"
+MOST_SAMPLES = 1_000
+"""Values of a column that a hint is tried on."""
+
+
+@dataclass
+class ValidationCounts:
+    """What became of the rows of one source so far, to tell a bad row from a bad source."""
+
+    source: str
+    rows: int = 0
+    values: int = 0
+    """Rows that say something in `value`."""
+    erased: int = 0
+    """Rows that were left out before, as their customers were erased."""
+    in_1970: int = 0
+    """Rows whose occurred_at lies in 1970."""
+    types: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, pa.Array] = field(default_factory=dict)
+    """The first values of each column that could not be read."""
+    expressions: dict[str, str] = field(default_factory=dict)
+    """What the query writes before `as`, for each column."""
+    is_attribute: bool = False
+    now: int = LAST
+    """The instant after which nothing can have happened."""
+    texts: SourceText = field(default_factory=lambda: SourceText(""))
+    """How its text columns are written."""
+
+    notes: tuple[str, ...] = ()
+    """What a receipt says about the source."""
+
+    def __post_init__(self) -> None:
+        self.texts.source = self.texts.source or self.source
+
+    def verdict(self) -> None:
+        """Refuse a source that is wrong as a whole: no rows, a column of the wrong type, impossible dates."""
+        if self.rows == 0:
+            raise DataError(
+                f"cannot ingest source '{self.source}': its query gave no rows. "
+                "Check its file names and conditions, or remove the source."
+            )
+        for column, reason, rows in (
+            ("occurred_at", UNREADABLE, self.rows),
+            ("value", NOT_A_NUMBER, self.values),
+        ):
+            if rows and self.reasons.get(reason, 0) == rows:
+                raise self.wrong_type(column, self.types[column])
+        in_doubt = sum(count for reason, count in self.reasons.items() if reason.startswith(ZONE_IN_DOUBT))
+        for count, what, trouble in (
+            (in_doubt, "names a zone that has no one meaning", Trouble.ZONE),
+            (self.reasons.get(TOO_LATE, 0), "lies in the future", Trouble.TOO_LATE),
+            (self.reasons.get(TOO_EARLY, 0), "lies before 1970", Trouble.TOO_EARLY),
+            (self.in_1970, "lies in 1970", Trouble.IN_1970),
+        ):
+            if count == self.rows:
+                raise self._all_wrong("occurred_at", what, trouble)
+
+    def wrong_type(self, column: str, found: str, values: pa.Array | None = None) -> DataError:
+        """A column holds something that cannot be what it is named; the error says what to write instead."""
+        named = self.texts.names.get(column, column)
+        sample = self.samples.get(column) if values is None else values.slice(0, MOST_SAMPLES).drop_null()
+        example = f" (as in '{sample[0].as_py()}')" if sample is not None and len(sample) else ""
+        return DataError(
+            f"cannot ingest source '{self.source}': its column {named} is {found} and cannot be read"
+            f"{example}. "
+            + advice(column, named, self.expressions.get(column), sample, Trouble.UNREADABLE, self.now),
+            field=named,
+        )
+
+    def keep_samples(self, name: str, values: pa.Array, where: NDArray[np.bool_]) -> None:
+        """Keep the first values of a column that are wrong, to try a hint on them."""
+        before = self.samples.get(name)
+        if not where.any() or (before is not None and len(before) >= MOST_SAMPLES):
+            return
+        chosen = values.take(pa.array(np.flatnonzero(where)[:MOST_SAMPLES])).drop_null()
+        if before is None or before.type == chosen.type:
+            self.samples[name] = chosen if before is None else pa.concat_arrays([before, chosen])
+
+    def _all_wrong(self, column: str, what: str, trouble: Trouble) -> DataError:
+        """Every value of a column is impossible in the same way."""
+        named, values = self.texts.names.get(column, column), self.samples.get(column)
+        example = f", as '{values[0].as_py()}'" if values is not None and len(values) else ""
+        return DataError(
+            f"cannot ingest source '{self.source}': every {named} {what}{example}. "
+            + advice(column, named, self.expressions.get(column), values, trouble, self.now),
+            field=named,
+        )

@@ -1,0 +1,73 @@
+"""Intake of one source: its batches checked, in order; those whose text is not decided yet wait on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from features.events.parsing.source_text import SourceText
+from features.events.validation import validate_rows
+from features.events.validation_counts import ValidationCounts
+from features.ingestion.quarantine import QuarantineWriter
+from features.ingestion.staging import StagingArea
+from features.storage.customer_ids import Customers
+from features.timeline import Timeline
+
+
+class Suppression(Protocol):
+    """Leaves the rows of erased customers out."""
+
+    def without(self, rows: pa.Table, customers: Customers) -> tuple[pa.Table, int]: ...
+    def blank_suppressed_ids(self, events: pa.Table) -> pa.Table: ...
+
+
+def checked_batches(
+    feed: Iterable[pa.Table],
+    tally: ValidationCounts,
+    clock: Timeline,
+    now: int,
+    erased: Suppression,
+    arrivals: StagingArea,
+    refusals: QuarantineWriter,
+    tell: Callable[[int], None],
+) -> Iterator[pa.Table]:
+    """The events of a source, batch by batch; refused rows go to `refusals`, counts to `tally`."""
+
+    def rest() -> Iterator[pa.Table]:
+        for batch in feed:
+            rows, left_out = erased.without(batch, arrivals.customers)
+            tally.erased += left_out
+            tell(tally.rows)
+            yield rows
+
+    for rows in decided_batches(rest(), tally.texts, arrivals.folder):
+        events, refused = validate_rows(rows, clock, now, tally)
+        refusals.add(refused)
+        yield erased.blank_suppressed_ids(events)
+
+
+def decided_batches(batches: Iterable[pa.Table], texts: SourceText, folder: Path) -> Iterator[pa.Table]:
+    """The batches of a source, each once its text columns can be read.
+
+    One that can be read at once goes through; the others wait in `folder` for the end of the source.
+    Raises `DataError` where the columns contradict themselves or what came in before, or tell too little.
+    """
+    waiting: list[Path] = []
+    try:
+        for batch in batches:
+            if not texts.observe(batch):
+                yield batch
+                continue
+            waiting.append(folder / f"waiting-{len(waiting)}.arrow")
+            with pa.OSFile(str(waiting[-1]), "wb") as target, pa.ipc.new_file(target, batch.schema) as writer:
+                writer.write_table(batch)
+        texts.conclude()
+        for path in waiting:
+            with pa.OSFile(str(path), "rb") as stream:
+                yield pa.ipc.open_file(stream).read_all()
+    finally:
+        for path in waiting:
+            path.unlink(missing_ok=True)
