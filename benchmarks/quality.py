@@ -31,7 +31,7 @@ from training.data.splits import temporal_splits
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.fitting.baselines import baselines
 from training.labels.labelling import label
-from training.train import TrainingConfig, company_kinds
+from training.train import TrainingConfig
 from training.tuning import Tuning
 
 Floats = NDArray[np.float64]
@@ -196,8 +196,8 @@ def _judged(
 def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_of: int) -> LabelledRows:
     """Every labelled row that was known on the date: what the baselines learn from."""
     bundle = looked.bundle
-    past = data_extent(store, as_of, bundle.churn, plan.timeline, company_kinds(plan.indicators))
-    dates = temporal_splits(past.first, past.newest, bundle.churn, plan.timeline).labelled
+    past = data_extent(store, as_of, bundle.churn, plan.timeline, plan.indicators)
+    dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, plan.timeline).labelled
     return dataset(store, bundle.catalog, bundle.churn, plan.timeline, bundle.priors, dates, past, as_of)
 
 

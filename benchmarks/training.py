@@ -37,7 +37,7 @@ from training.fitting.pipeline import TrainingPipeline, thinned
 from training.fitting.tiers import tier_scale
 from training.labels.settings import Churn
 from training.registry.mlflow_tracking import Tracking
-from training.train import TrainingConfig, company_kinds, train
+from training.train import TrainingConfig, train
 
 REPEAT = 3
 
@@ -102,8 +102,8 @@ def _whole(store: EventStore, plan: TrainingConfig, folder: Path) -> tuple[float
 def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline, LabelledRows]:
     """The recipe and the rows that the delivered models are fitted on."""
     churn, timeline = Churn.of(plan.churn, plan.indicators), plan.timeline
-    past = data_extent(store, None, churn, timeline, company_kinds(plan.indicators))
-    dates = temporal_splits(past.first, past.newest, churn, timeline)
+    past = data_extent(store, None, churn, timeline, plan.indicators)
+    dates = temporal_splits(past.first, past.coverage.covered_until, churn, timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
     priors = learn_priors(store, features, timeline, dates.every[0])
     rows = dataset(store, features, churn, timeline, priors, dates.every, past, None)

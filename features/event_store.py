@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.errors import DataError, UsageError
 from features.events.history import History
@@ -46,7 +47,7 @@ from features.storage.customer_ids import (
     plan_aliases,
     plan_growth,
 )
-from features.storage.damage import newest_files
+from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
 from features.storage.history_reader import ALL_COLUMNS
 from features.storage.run_facts import RunFacts
@@ -238,6 +239,14 @@ class EventStore:
     def events(self) -> int:
         """How many events there are."""
         return sum(file.rows for file in self._snapshot().files)
+
+    def run_tables(self, columns: list[str], coded: list[str]) -> Iterator[pa.Table]:
+        """Some columns of each sorted run, those `coded` as dictionaries, for what no history holds."""
+        with newest_files(self._events):
+            for file in self._snapshot().files:
+                with reading(path := self._events.path(file)):
+                    table = pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
+                yield table
 
     def quarantined(self) -> pa.Table:
         """The rows that were refused: source, row, reason, ingested_at, key."""

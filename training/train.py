@@ -5,7 +5,7 @@ splits → snapshots → labels → fit → calibrate → test → compare with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,8 @@ class TrainingConfig:
     churn: ChurnSettings
     tiers: TierSettings
     contacts: int
+    closed: tuple[str, ...] = ()
+    """Sources that have ended for good."""
     seed: int = 0
     models: TreeParameters = field(default_factory=TreeParameters)
 
@@ -106,7 +108,12 @@ def train(
     report = progress or silent
     store = store.pinned()  # all reads and the version that the run is tagged with are of one moment
     bundle, evaluation = learn(
-        store, config, until=until, tuning=tuning, progress=lambda step, share: report(step, 0.7 * share)
+        store,
+        config,
+        until=until,
+        now=now,
+        tuning=tuning,
+        progress=lambda step, share: report(step, 0.7 * share),
     )
 
     report("asking the gates", 0.7)
@@ -159,13 +166,15 @@ def learn(
     config: TrainingConfig,
     *,
     until: int | None,
+    now: int | None = None,
     tuning: Tuning | None = None,
     progress: Progress | None = None,
 ) -> tuple[Bundle, Evaluation]:
     """Fit the models on what was known before `until`, and evaluate them on dates later than they learned.
 
-    The data counts as covered until its newest event before `until`, not until `until` itself: deleting
-    the future and hiding it give the same bundle. The delivered models are refitted on every labelled date
+    The data counts as covered until the newest event before `until` of what labels hang on, not until
+    `until` itself: deleting the future and hiding it give the same bundle. A last day that is `now` is not
+    over. The delivered models are refitted on every labelled date
     with the settings that were evaluated; their calibration comes from the predictions of models fitted on
     earlier dates for later ones, because predictions for a model's own dates are too good.
     """
@@ -173,8 +182,10 @@ def learn(
     report("looking through the events", 0.0)
     store = store.pinned()  # an ingest meanwhile changes nothing here
     churn = Churn.of(config.churn, config.indicators)
-    extent = data_extent(store, until, churn, config.timeline, company_kinds(config.indicators))
-    splits = temporal_splits(extent.first, extent.newest, churn, config.timeline)
+    extent = data_extent(
+        store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
+    )
+    splits = temporal_splits(extent.first, extent.coverage.covered_until, churn, config.timeline)
     features = catalog(config.indicators, config.features, extent.kinds, horizon_days=churn.horizon.reach)
 
     report("computing features", 0.05)
@@ -219,12 +230,6 @@ def learn(
 
 def silent(_step: str, _share: float) -> None:
     """A progress callback that does nothing."""
-
-
-def company_kinds(indicators: Sequence[Indicator]) -> frozenset[str]:
-    """The kinds of event that the company causes and no customer does."""
-    by_customers = {kind for one in indicators if one.origin == "customer" for kind in one.kinds}
-    return frozenset(kind for one in indicators for kind in one.kinds) - by_customers
 
 
 def _existing(
@@ -310,7 +315,8 @@ def _provenance(
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },
         "calibration": {"method": calibration.method, "season": [name(date) for date in season]},
-        "customers_until": name(extent.acted),
+        "customers_until": name(extent.coverage.rest_until),
         "events": extent.events,
         "customers": extent.customers,
+        **({"coverage": extent.coverage.to_json()} if extent.coverage.ends else {}),
     }

@@ -252,6 +252,12 @@ def amount_kinds(declared: Sequence[Indicator]) -> frozenset[str]:
     return frozenset(kind for indicator in declared if indicator.amounts for kind in indicator.kinds)
 
 
+def company_kinds(declared: Sequence[Indicator]) -> frozenset[str]:
+    """The kinds of event that the company causes and no customer does."""
+    by_customers = {kind for one in declared if one.origin == "customer" for kind in one.kinds}
+    return frozenset(kind for one in declared for kind in one.kinds) - by_customers
+
+
 def family(stream: Stream, *aggregates: str, over: Sequence[int | None] = (None,)) -> list[Feature | Derived]:
     """One feature for each aggregate and window of a stream."""
     return [

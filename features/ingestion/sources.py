@@ -64,6 +64,10 @@ class Source(Query):
         default=None,
         description="a column that only grows: the next ingest reads the rows from its largest value on",
     )
+    closed: bool = Field(
+        default=False,
+        description="it has ended for good: that it brings nothing more is not taken for missing data",
+    )
 
 
 class Attribute(Query):

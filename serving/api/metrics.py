@@ -113,8 +113,8 @@ def _gauges(state: ServiceState) -> list[str]:
         lines.append(_gauge("kizuna_model", "The model of the scores in use", 1, labels))
         lines.append(_gauge("kizuna_scored_customers", "Customers with a score", len(scores.answers)))
         lines.append(_gauge("kizuna_score_age_seconds", "Since the as-of date", (now - facts.as_of) / 1e6))
-        if facts.newest is not None:
-            age = (now - facts.newest) / 1e6
+        if facts.data_until is not None:
+            age = (now - facts.data_until) / 1e6
             lines.append(_gauge("kizuna_data_age_seconds", "Since the newest event behind the scores", age))
     return lines
 

@@ -98,7 +98,9 @@ def train(call: CliContext, until: str | None, tune: int | None) -> None:
 
 @kizuna.command()
 @click.option(
-    "--as-of", metavar="DATE", help="The day to answer for [the first midnight after the newest event]."
+    "--as-of",
+    metavar="DATE",
+    help="The day to answer for [the first midnight after the newest event that silence hangs on].",
 )
 @click.pass_obj
 def score(call: CliContext, as_of: str | None) -> None:
@@ -111,16 +113,8 @@ def score(call: CliContext, as_of: str | None) -> None:
 
     with call.workspace() as workspace, call.progress() as progress:
         result = score_everyone(workspace, call.actor, as_of=as_of, progress=progress)
-    day, beyond = call.project.timeline.name(result.as_of), result.beyond_data
-    warnings = (
-        []
-        if beyond is None
-        else [
-            f"{beyond.sentence(call.project.timeline)}, so customers look silent who may not be. "
-            "Ingest newer events with `kizuna ingest`, or give an earlier date; `kizuna notify` refuses "
-            "these scores."
-        ]
-    )
+    timeline = call.project.timeline
+    day, silence = timeline.name(result.as_of), timeline.local(result.silence_until - 1).date().isoformat()
     call.answer(
         {
             "as_of": day,
@@ -129,12 +123,14 @@ def score(call: CliContext, as_of: str | None) -> None:
             "customers": result.customers,
             "cohort": result.cohort,
             "file": result.file,
-            "warnings": warnings,
+            "silence_measured_until": silence,
+            "warnings": list(result.warnings),
         },
         f"Scored {result.cohort:,} customers who can still leave as of {day} with model "
         f"{result.model_version} ({result.customers - result.cohort:,} others have a status). "
         "See `kizuna at-risk`.",
-        *(f"  {call.translated('warning')}: {call.translated(warning)}" for warning in warnings),
+        f"Silence is measured until {silence}.",
+        *(f"  {call.translated('warning')}: {call.translated(warning)}" for warning in result.warnings),
     )
 
 

@@ -20,6 +20,7 @@ def training_config(project: Project) -> TrainingConfig:
         churn=settings.churn,
         tiers=settings.tiers,
         contacts=settings.capacity.contacts,
+        closed=project.closed_sources,
     )
 
 

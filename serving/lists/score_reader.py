@@ -226,6 +226,6 @@ class ScoreReader:
             as_of=self.timeline.name(facts.as_of),
             model_version=facts.model_version,
             data_version=facts.data_version,
-            freshness=None if facts.newest is None else self.timeline.name(facts.newest),
+            freshness=None if facts.data_until is None else self.timeline.name(facts.data_until),
             evidence=facts.evidence,
         )

@@ -20,6 +20,7 @@ def show(report: ReportReply, language: str) -> None:
     """Print the measures of the period as a table, and below it which inputs are missing."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, title=report.period, title_justify="left")
@@ -38,6 +39,8 @@ def show(report: ReportReply, language: str) -> None:
         for words, figure in rows:
             table.add_row(words, *_texts(figure, measure.unit))
     console = Console(highlight=False)
+    for note in report.notes:
+        console.print(f"[yellow]![/yellow] {escape(note)}")
     console.print(table)
     for line in lacking:
         console.print(line, style="dim", markup=False)

@@ -147,6 +147,11 @@ class Project:
         return indicators(self.settings.indicators)
 
     @property
+    def closed_sources(self) -> tuple[str, ...]:
+        """The sources that have ended for good."""
+        return tuple(source.name for source in self.settings.sources if source.closed)
+
+    @property
     def state(self) -> Path:
         """The folder of events, scores and records."""
         return self.folder / self.settings.state

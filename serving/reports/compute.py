@@ -33,6 +33,7 @@ from serving.state.active_model import in_use
 from serving.state.database import Database
 from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
+from training.data.coverage import DataCoverage, data_coverage
 from training.labels.settings import Churn, ChurnSettings
 
 
@@ -48,8 +49,10 @@ class ReportRequestData:
     bundle: Bundle | None = None
     """The champion, for its tiers."""
     model_version: str | None = None
+    coverage: DataCoverage | None = field(default=None, kw_only=True)
+    """Until when the data say what customers did."""
     newest: int | None = None
-    """The newest event."""
+    """The newest event of what customers did."""
     attribute_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By attribute its name in English and Japanese, where the project declares them."""
 
@@ -64,12 +67,14 @@ class ReportRequestData:
 def report_inputs(
     project: Project, store: EventStore, records: Database, months: int, now: int
 ) -> ReportRequestData:
-    """The inputs of a report on the last whole months before the first midnight after the newest event.
+    """The inputs of a report on the last whole months until the first midnight after the customers' events.
 
     `store` is pinned, so that the report reads the same version.
     """
-    newest = store.newest()
-    if newest is None:
+    coverage = data_coverage(
+        store, project.churn, project.indicators, project.timeline, closed=project.closed_sources, now=now
+    )
+    if coverage is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
     champion = in_use(records, project.state) if current_champion(records) is not None else None
     return ReportRequestData(
@@ -77,11 +82,12 @@ def report_inputs(
         project.churn,
         project.timeline,
         months,
-        project.timeline.as_of_after(newest, now),
+        min(coverage.rest_day_after, now),
         None if champion is None else champion.bundle,
         None if champion is None else champion.version,
-        newest,
-        {
+        coverage.rest_until,
+        coverage=coverage,
+        attribute_words={
             one.name: (one.english or one.name, one.japanese or one.name)
             for one in project.settings.attributes
         },

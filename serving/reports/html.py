@@ -64,6 +64,7 @@ def page(report: ReportReply, language: str) -> str:
         f'<!doctype html><html lang="{language}"><head>{head}',
         f"<title>{word('title')} {report.period}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}</h1><p class="soft">{report.period} · {_compared(report, word)}</p>',
+        *(f"<p><strong>{escape(note)}</strong></p>" for note in report.notes),
         f'<p class="soft">{word("legend")}</p>',
         f'<h2>{word("glance")}</h2><div class="cards">',
         *(_card(measures[name], word) for name in GLANCE if name in measures),

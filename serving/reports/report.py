@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from features.catalog.display_names import in_language
 from features.events.schema import REFUND
+from features.profiling.finding import CheckFinding
 from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import cells
 from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
 from serving.reports.metric_definitions import MEASURES, REASONS, MetricDefinition, RequiredInput
+from serving.reports.periods import TimeSpan
 from serving.schemas.report_responses import (
     Comparison,
     Figure,
@@ -21,6 +24,7 @@ from serving.schemas.report_responses import (
     MonthFigure,
     ReportReply,
 )
+from training.data.coverage_findings import coverage_findings
 from training.explanation.text import tier_words
 
 CUTS = {
@@ -30,6 +34,8 @@ CUTS = {
     "detail": ("subject", "対象・用件"),
     "tier": ("tier", "エンゲージメント階層"),
 }
+OF_LEAVING = ("retention_rate", "churn_rate", "churned_value_rate")
+"""Measures that ask at the end of a span who is still a customer."""
 SEGMENT = "segment:"
 """Begins the cut by an attribute's value."""
 
@@ -49,7 +55,14 @@ def reply(data: ReportData, language: str) -> ReportReply:
         measures=[_measure(data, measure, language) for measure in MEASURES],
         tier_flow=_flow(data, language),
         axes=cells(data, language),
+        notes=[in_language(language, one.english, one.japanese) for one in _ended(data)],
     )
+
+
+def _ended(data: ReportData) -> Sequence[CheckFinding]:
+    """What ended before the rest of the data."""
+    coverage = data.request.coverage
+    return () if coverage is None else coverage_findings(coverage)
 
 
 def missing(data: ReportData, measure: MetricDefinition, language: str) -> str | None:
@@ -181,7 +194,8 @@ def _period(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
     periods = data.periods
 
     def estimate(place: int) -> Estimate | None:
-        if not periods.wholes.spans[place].covered:
+        span = periods.wholes.spans[place]
+        if not span.covered or _ends_too_late(data, measure, span):
             return None
         return data.wholes.estimate(measure.name, measure.interval, place, cut, group)
 
@@ -196,7 +210,7 @@ def _months(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
     spans, sums = data.periods.months.spans, data.months
 
     def estimate(place: int) -> Estimate | None:
-        if place < 0 or not spans[place].covered:
+        if place < 0 or not spans[place].covered or _ends_too_late(data, measure, spans[place]):
             return None
         return sums.estimate(measure.name, measure.interval, place, cut, group)
 
@@ -208,6 +222,12 @@ def _months(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
         return MonthFigure(name, now.value, now.low, now.high, now.units, now.customers, *against)
 
     return [month(place) for place in range(len(spans) - data.periods.count, len(spans))]
+
+
+def _ends_too_late(data: ReportData, measure: MetricDefinition, span: TimeSpan) -> bool:
+    """Whether a span ends where the events that say who left do not reach."""
+    coverage = data.request.coverage
+    return coverage is not None and measure.name in OF_LEAVING and span.end > coverage.day_after
 
 
 def _flow(data: ReportData, language: str) -> list[Flow]:

@@ -139,3 +139,6 @@ class ReportReply:
     measures: list[MeasureReply]
     tier_flow: list[Flow]
     axes: list[Cell]
+    notes: Annotated[
+        list[str], Field(description="which source or indicator ended before the rest, and on which day")
+    ] = field(default_factory=list)

@@ -107,15 +107,15 @@ def score(
     now: int,
     progress: Callable[[str, float], None] | None = None,
     *,
-    company_kinds: frozenset[str] = frozenset(),
+    covered_until: int | None = None,
 ) -> tuple[ScoreTable, ScoreMetadata]:
     """Answers for every customer known at the as-of date, computed bucket by bucket.
 
-    `company_kinds` are the company's own doing: they do not say until when the data covers customers.
+    `covered_until` is the instant until which silence can be told; the newest event where none is given.
     """
     store = store.pinned()
     bundle = champion.bundle
-    new = partial(_ScoredParts, bundle, as_of, company_kinds)
+    new = partial(_ScoredParts, bundle, as_of)
     found = map_partitions(store, new, "scoring", progress=progress)
     answers, segments = ScoreTable.joined(found.parts), found.segments.values
     codes = {name: codes for name, codes in answers.attributes.items() if name in segments}
@@ -134,7 +134,7 @@ def score(
         fingerprint=bundle.fingerprint,
         data_version=store.version,
         newest=found.newest,
-        covered_until=found.covered_until,
+        covered_until=found.newest if covered_until is None else covered_until,
         evidence=bundle.evidence,
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
@@ -150,20 +150,16 @@ class _ScoredParts:
 
     bundle: Bundle
     as_of: int
-    company_kinds: frozenset[str]
     parts: list[ScoreTable] = field(default_factory=list)
     segments: SegmentAttributes = field(default_factory=SegmentAttributes)
     newest: int | None = None
     """The newest event known before the date."""
-    covered_until: int | None = None
-    """The same without the company's own doing."""
 
     def add(self, history: History) -> None:
         scores = score_customers(self.bundle, history, self.as_of)
         scores = replace(scores, attributes=self.segments.of(history, self.as_of))
         self.parts.append(scores.take(np.flatnonzero(scores.status != UNKNOWN)))
         self.newest = newest(history, self.as_of)
-        self.covered_until = newest(history, self.as_of, ignoring=self.company_kinds)
 
     def merge(self, other: _ScoredParts) -> None:
         codes = self.segments.merge(other.segments)
@@ -171,7 +167,6 @@ class _ScoredParts:
             coded = {name: codes[name][values] for name, values in part.attributes.items()}
             self.parts.append(replace(part, attributes=coded))
         self.newest = _later(self.newest, other.newest)
-        self.covered_until = _later(self.covered_until, other.covered_until)
 
 
 def _later(one: int | None, other: int | None) -> int | None:

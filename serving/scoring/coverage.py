@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from features.timeline import DAY, Timeline
 from serving.state.score_file import ScoreMetadata
+from training.data.coverage import DataCoverage
+from training.data.coverage_findings import silence_sentence
 from training.labels.settings import Churn
 
 LEAST_DAYS = 7.0
@@ -21,7 +23,7 @@ class ScoredBeyondData:
 
     as_of: int
     data_end: int
-    """The newest event of the customers' own, known before the as-of date."""
+    """The newest event of those that silence hangs on, known before the as-of date."""
 
     @property
     def days(self) -> float:
@@ -31,8 +33,25 @@ class ScoredBeyondData:
         """Both dates, in words."""
         return (
             f"the scores are as of {timeline.local(self.as_of).date()}, but the customers' events end on "
-            f"{timeline.local(self.data_end).date()}, {self.days:.0f} days before"
+            f"{timeline.local(self.data_end - 1).date()}, {self.days:.0f} days before"
         )
+
+
+def coverage_warnings(
+    metadata: ScoreMetadata, coverage: DataCoverage | None, churn: Churn, timeline: Timeline
+) -> tuple[str, ...]:
+    """What somebody must know who reads the scores: until when silence was measured, and why not longer."""
+    beyond = scored_beyond_data(metadata, churn)
+    ended = "" if coverage is None else silence_sentence(coverage)
+    found = []
+    if beyond is not None:
+        found.append(
+            f"{beyond.sentence(timeline)}, so customers look silent who may not be. Ingest newer events with "
+            "`kizuna ingest`, or give an earlier date; `kizuna notify` refuses these scores."
+        )
+    if ended:
+        found.append(f"{ended}. Ingest what is missing and score again; `kizuna doctor` says more.")
+    return tuple(found)
 
 
 def scored_beyond_data(metadata: ScoreMetadata, churn: Churn) -> ScoredBeyondData | None:

@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.definitions import Catalog
+from features.catalog.definitions import Catalog, company_kinds
 from features.errors import DataError, UsageError
 from features.event_store import EventStore
 from features.events.history import History
@@ -45,7 +45,7 @@ class LiveScores:
     as_of: int
     data_version: str
     newest: int | None
-    """The newest event behind the scores."""
+    """The newest event behind the scores that is not the company's own doing."""
     customer_ids: tuple[str, ...]
     """As in the request, in its order."""
     has_row: tuple[bool, ...]
@@ -146,7 +146,7 @@ def _scored(
         model=model,
         as_of=as_of,
         data_version=data_version,
-        newest=newest(history, as_of),
+        newest=newest(history, as_of, ignoring=company_kinds(model.bundle.catalog.indicators)),
         customer_ids=names,
         has_row=tuple(name in rows for name in names),
         table=chosen,

@@ -124,7 +124,7 @@ class ScoreMetadata:
     newest: int | None
     """The newest event behind them."""
     covered_until: int | None = field(default=None, kw_only=True)
-    """The newest event of the customers' own, not of the company's doing: until when the data covers them."""
+    """Until when the data can tell silence; what people note and the company does count for nothing."""
     evidence: Evidence
     amounts: bool
     """Whether events carry amounts, so that there is a value at risk."""
@@ -133,6 +133,11 @@ class ScoreMetadata:
     scored_at: int
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values that each attribute has."""
+
+    @property
+    def data_until(self) -> int | None:
+        """The newest event of what customers did, as far as it is told apart from all others."""
+        return min((one for one in (self.newest, self.covered_until) if one is not None), default=None)
 
 
 @dataclass(frozen=True, eq=False)

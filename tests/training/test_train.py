@@ -29,7 +29,7 @@ from training.evaluation.evaluate import Evaluation, evaluate_models
 from training.fitting.pipeline import TrainingPipeline
 from training.registry.gates import decide_promotion
 from training.registry.mlflow_tracking import Tracking
-from training.train import company_kinds, learn, train
+from training.train import learn, train
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +100,7 @@ def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Pat
 def test_shuffled_outcomes_cannot_be_learned() -> None:
     _, store, bundle, _ = learned()
     past = data_extent(store, None, bundle.churn, UTC)
-    dates = temporal_splits(past.first, past.newest, bundle.churn, UTC)
+    dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, UTC)
     rows = dataset(store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     mixed_up = replace(rows, churned=np.random.default_rng(1).permutation(rows.churned))
     recipe = TrainingPipeline(plan().models, bundle.catalog, bundle.churn, bundle.tiers)
@@ -112,7 +112,7 @@ def test_shuffled_outcomes_cannot_be_learned() -> None:
 def test_many_numbers_are_thinned_evenly_over_the_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     _, store, bundle, _ = learned()
     past = data_extent(store, None, bundle.churn, UTC)
-    dates = temporal_splits(past.first, past.newest, bundle.churn, UTC)
+    dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, UTC)
     read = (store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
     every = dataset(*read)
     most = past.customers * len(dates.labelled) * len(bundle.catalog.columns) // 2
@@ -262,20 +262,21 @@ def test_the_end_of_the_customers_own_events_is_told_apart_from_the_companys(tmp
         "kind": ["email_sent"] * 50,
     }
     store.add(pa.table(campaign), source="campaign", timeline=UTC, now=NOW)
-    past = data_extent(
-        EventStore(tmp_path / "state"), None, INACTIVITY, UTC, company_kinds(plan().indicators)
-    )
+    past = data_extent(EventStore(tmp_path / "state"), None, INACTIVITY, UTC, plan().indicators)
     assert past.newest == day(250)
-    assert day(239) < past.acted < day(240)
+    assert day(239) < past.coverage.rest_until < day(240)
     bundle, evidence = learn(EventStore(tmp_path / "state"), plan(), until=None)
     (warning,) = (
         one for one in decide_promotion(bundle, evidence, None).warnings if one.startswith("coverage")
     )
+    days = (past.newest - past.coverage.rest_until) / DAY
     assert warning == (
-        f"coverage: the customers' own events end on 2024-08-27, {(past.newest - past.acted) / DAY:.1f} days "
-        "before the company's, which end on 2024-09-07, so the last dates can look as if everybody left. "
-        "Ingest what customers did since, or train with --until 2024-08-28"
+        f"coverage: the customers' own events end on 2024-08-27, {days:.1f} days before all others, which "
+        "end on 2024-09-07, so no date is labelled whose horizon reaches beyond 2024-08-27. "
+        "Ingest what customers did since"
     )
+    early, _ = learn(EventStore(tmp_path / "state"), plan(), until=day(240))
+    assert bundle.settings["calendar"] == early.settings["calendar"], "no label hangs on what was sent"
 
 
 @pytest.mark.slow

@@ -203,7 +203,7 @@ def _rows(
             int(share * 2**64)
         )
         keys, as_of, mine = keys[sampled], as_of[sampled], mine[sampled]
-    labels = label(history, churn, keys, as_of, past.newest, timeline)
+    labels = label(history, churn, keys, as_of, past.coverage.covered_until, timeline)
     return LabelledRows(
         keys=keys,
         hashes=mine,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.definitions import Indicator
 from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History, events_of_kinds
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
 from features.timeline import ALWAYS, Timeline
+from training.data.coverage import DataCoverage, data_coverage
 from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
 from training.labels.settings import Churn
 
@@ -30,8 +32,8 @@ class DataExtent:
     first: int
     """The first event that puts a customer in the cohort: before it there was nobody to lose."""
     newest: int
-    acted: int
-    """The newest event that was not the company's own doing."""
+    coverage: DataCoverage
+    """Until when labels can be told, and what ended before the rest."""
     kinds: tuple[str, ...]
     customers: int
     events: int
@@ -43,16 +45,18 @@ def data_extent(
     until: int | None,
     churn: Churn,
     timeline: Timeline,
-    company: Collection[str] = frozenset(),
+    indicators: Sequence[Indicator] = (),
+    *,
+    closed: Collection[str] = (),
+    now: int | None = None,
 ) -> DataExtent:
-    """Look through everything before `until`; `company` names the kinds that are the company's own doing.
+    """Look through everything before `until`; `closed` names the sources that have ended for good.
 
     Raises `DataError` when there is nothing.
     """
-    found = map_partitions(
-        store, partial(_ExtentAccumulator, store, churn.started_by, frozenset(company)), until=until
-    )
-    if found.newest < 0:
+    found = map_partitions(store, partial(_ExtentAccumulator, store, churn.started_by), until=until)
+    coverage = data_coverage(store, churn, indicators, timeline, until, closed=closed, now=now)
+    if coverage is None:
         before = "" if until is None else f" before {timeline.name(until)}"
         raise DataError(f"cannot train: there are no events{before}. Ingest them with `kizuna ingest`.")
     if found.first == NEVER:
@@ -63,7 +67,7 @@ def data_extent(
     return DataExtent(
         found.first,
         found.newest,
-        found.acted,
+        coverage,
         tuple(sorted(found.kinds)),
         found.customers,
         found.events,
@@ -77,10 +81,8 @@ class _ExtentAccumulator:
 
     store: EventStore
     started_by: Collection[str]
-    company: Collection[str]
     first: int = NEVER
     newest: int = -1
-    acted: int = -1
     customers: int = 0
     events: int = 0
     total: int = 0
@@ -96,9 +98,6 @@ class _ExtentAccumulator:
             self.first = min(self.first, int(history.instants[starts].min()))
         if done.any():
             self.newest = max(self.newest, int(history.instants[done].max()))
-        done &= ~events_of_kinds(history, self.company)
-        if done.any():
-            self.acted = max(self.acted, int(history.instants[done].max()))
         self.customers += int((np.diff(history.offsets) > 0).sum())
         self.events += history.events
         self.total += _content(history, customer_hashes(self.store, history.keys))
@@ -106,7 +105,6 @@ class _ExtentAccumulator:
     def merge(self, other: _ExtentAccumulator) -> None:
         self.first = min(self.first, other.first)
         self.newest = max(self.newest, other.newest)
-        self.acted = max(self.acted, other.acted)
         self.customers += other.customers
         self.events += other.events
         self.total += other.total

@@ -21,8 +21,10 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
+from features.profiling.event_days import event_days
 from features.profiling.profile import DataProfile
 from features.timeline import DAY, Horizon, Timeline
+from training.data.coverage import DataCoverage, coverage_of
 from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
 from training.labels.cohort import cohort
 from training.labels.labelling import label
@@ -98,6 +100,8 @@ class Diagnosis:
     unfit: tuple[InfeasibleCandidate, ...]
     customers: int
     """Customers looked at."""
+    coverage: DataCoverage | None = None
+    """How far the data reach for what `[churn]` says now."""
 
 
 def diagnose(
@@ -108,24 +112,34 @@ def diagnose(
     timeline: Timeline,
     *,
     until: int | None = None,
+    now: int | None = None,
+    closed: Collection[str] = (),
     progress: Callable[[str, float], None] | None = None,
 ) -> Diagnosis:
-    """Measure what `[churn]` says now, and what else it could say, on the events before `until`."""
+    """Measure what `[churn]` says now, and what else it could say, on the events before `until`.
+
+    `closed` names the sources that have ended for good; a last day that is `now` is not over.
+    """
+    days = event_days(store, timeline, until)
+
+    def covered(churn: Churn) -> DataCoverage | None:
+        return coverage_of(days, churn, indicators, timeline, closed=closed, now=now)
+
     fitting: list[tuple[Any, ...]] = []
     unfit = []
     silent = _deeds(inventory)
     follow = int(min(MOST_FOLLOWED, max(1, inventory.span // 4)))
     for churn, configured in candidates(inventory, indicators, settings):
         first = min((kind.first for kind in inventory.kinds if kind.name in churn.started_by), default=None)
+        coverage = covered(churn)
+        newest = inventory.newest if coverage is None else coverage.covered_until
         try:
-            dates = temporal_splits(
-                inventory.newest if first is None else first, inventory.newest, churn, timeline
-            )
+            dates = temporal_splits(newest if first is None else first, newest, churn, timeline)
         except DataError:
             unfit.append(InfeasibleCandidate(churn, configured, churn.active_days + churn.horizon.reach))
         else:
             deeds = silent if churn.type == "contract" else churn.started_by
-            reach = (inventory.first if first is None else first, inventory.newest)
+            reach = (inventory.first if first is None else first, newest)
             fitting.append((churn, configured, dates, deeds, follow, *reach, timeline))
     part = min(1.0, CUSTOMERS / inventory.customers)
     buckets = store.buckets[: math.ceil(part * len(store.buckets))]
@@ -140,7 +154,7 @@ def diagnose(
     )
     scale = inventory.customers / max(1, counts.customers) if len(buckets) < len(store.buckets) else 1.0
     found = tuple(measure.candidate(scale) for measure in counts.measures)
-    return Diagnosis(found, tuple(unfit), counts.customers)
+    return Diagnosis(found, tuple(unfit), counts.customers, covered(Churn.of(settings, indicators)))
 
 
 @dataclass

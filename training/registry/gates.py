@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
 from training.bundle.shap_values import TOLERANCE
+from training.data.coverage import DataCoverage
+from training.data.coverage_findings import coverage_findings
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -83,7 +85,7 @@ def decide_promotion(
     ]
     first = champion is None
     refusals = (*trivial, *(() if first else rest))
-    warnings = (*(rest if first else ()), *_ahead(bundle), *_slow(fast), *_concerns(evidence, champion))
+    warnings = (*(rest if first else ()), *_covered(bundle), *_slow(fast), *_concerns(evidence, champion))
     return GateDecision(
         not refusals,
         tuple(message.english for message in refusals),
@@ -216,22 +218,23 @@ def _slow(gap: float) -> Iterator[BilingualMessage]:
         )
 
 
-def _ahead(bundle: Bundle) -> Iterator[BilingualMessage]:
-    """Dates that only the company's own doing covers look as if everybody had left."""
+def _covered(bundle: Bundle) -> Iterator[BilingualMessage]:
+    """What ended before the rest, and whatever else goes on where customers are not heard of."""
+    known = bundle.settings.get("coverage")
+    if known is not None:
+        for finding in coverage_findings(DataCoverage.from_json(known)):
+            yield BilingualMessage(f"coverage: {finding.english}", f"データの範囲：{finding.japanese}")
     timeline = Timeline(bundle.timezone)
     acted = timeline.instant(bundle.settings["customers_until"])
     ahead = (bundle.trained_until - acted) / DAY
     if ahead > AHEAD * bundle.churn.horizon.days:
-        until = timeline.name(timeline.midnight_after(acted + 1))
         ends = timeline.local(acted).date(), timeline.local(bundle.trained_until).date()
         yield BilingualMessage(
             f"coverage: the customers' own events end on {ends[0]}, {ahead:.1f} days "
-            f"before the company's, which end on {ends[1]}, so the last "
-            "dates can look as if everybody left. Ingest what customers did since, or train with "
-            f"--until {until}",
-            f"データの範囲：顧客自身の行動は{ends[0]}までで、会社側の記録（{ends[1]}まで）より{ahead:.1f}日早く"
-            "終わるため、最後の基準日では全員が離れたように見えることがある。その後の行動を取り込むか、"
-            f"--until {until} を付けて学習してください。",
+            f"before all others, which end on {ends[1]}, so no date is labelled whose horizon reaches beyond "
+            f"{ends[0]}. Ingest what customers did since",
+            f"データの範囲：顧客自身の行動は{ends[0]}までで、それ以外の記録（{ends[1]}まで）より{ahead:.1f}日早く"
+            f"終わるため、{ends[0]}より先の期間ではラベルを作らない。その後の行動を取り込んでください。",
         )
 
 

@@ -11,6 +11,7 @@ from features.profiling.profile import DataProfile, profile_events
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from training.data.coverage_findings import coverage_findings
 from training.diagnosis.candidates import Diagnosis, diagnose
 from training.diagnosis.recommendation import ChurnRecommendation, recommend
 
@@ -48,6 +49,10 @@ def doctor(
         project.settings.churn,
         timeline,
         until=end,
+        now=workspace.clock(),
+        closed=project.closed_sources,
         progress=progress,
     )
-    return Examination(profile, run_checks(profile, timeline), diagnosis, recommend(diagnosis, profile))
+    ended = () if diagnosis.coverage is None else coverage_findings(diagnosis.coverage)
+    findings = (*ended, *run_checks(profile, timeline))
+    return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))

@@ -8,12 +8,12 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import tracking
 from serving.scoring.batch import score as score_customers
-from serving.scoring.coverage import ScoredBeyondData, scored_beyond_data
+from serving.scoring.coverage import coverage_warnings
 from serving.state.active_model import import_bundle, no_champion
 from serving.state.score_file import save
 from serving.state.score_index import ScoreFile, use_scores
+from training.data.coverage import data_coverage
 from training.labels.cohort import IN_COHORT
-from training.train import company_kinds
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,17 @@ class ScoringResult:
     cohort: int
     """Of those, the ones who can still leave."""
     file: str
-    beyond_data: ScoredBeyondData | None
-    """Where the as-of date is far later than the data's end."""
+    silence_until: int
+    """The instant until which the data can tell silence: what labels hang on is covered until then."""
+    warnings: tuple[str, ...]
+    """Where the as-of date is far later than the data's end, or what silence hangs on ended early."""
 
 
 @use_case("run")
 def score(
     workspace: Workspace, actor: Actor, *, as_of: str | None = None, progress: Progress | None = None
 ) -> ScoringResult:
-    """Score everyone on a day, or on the first midnight after the newest event.
+    """Score everyone on a day, or on the first midnight after the newest event that silence hangs on.
 
     The scores and the champion that made them come into use together, once all of it worked. Raises
     `ModelError` before a model was promoted, `DataError` where nobody could leave on that day.
@@ -50,16 +52,26 @@ def score(
         workspace.clock(),
     )
     instant = None if as_of is None else workspace.instant(as_of)
+    timeline = project.timeline
     if progress:
         progress("loading the champion", 0.0)
     champion = tracking(project).champion()
     if champion is None:
         raise no_champion()
     model = import_bundle(project.state, *champion)
+    churn = model.bundle.churn
+    coverage = data_coverage(
+        store, churn, project.indicators, timeline, instant, closed=project.closed_sources, now=now
+    )
     if instant is None:
-        instant = project.timeline.as_of_after(store.newest() or now, now)
+        instant = now if coverage is None else coverage.as_of(now)
     scores, metadata = score_customers(
-        store, model, instant, now, progress, company_kinds=company_kinds(project.indicators)
+        store,
+        model,
+        instant,
+        now,
+        progress,
+        covered_until=None if coverage is None else coverage.covered_until,
     )
     file = save(project.scores, scores, metadata)
     use_scores(
@@ -74,5 +86,6 @@ def score(
         len(scores),
         int((scores.status == IN_COHORT).sum()),
         file,
-        scored_beyond_data(metadata, model.bundle.churn),
+        instant if metadata.covered_until is None else metadata.covered_until,
+        coverage_warnings(metadata, coverage, churn, timeline),
     )

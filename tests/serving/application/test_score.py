@@ -116,7 +116,8 @@ def test_the_next_changes_are_counted_from_the_newest_sound_scores(
         file.write(WEBHOOK + "probability = 0.5\n")
     run(capsys, trained_shop, "score", "--as-of", "2025-02-20")
     with (trained_shop / "data" / "orders.csv").open("a", newline="") as file:
-        file.write("c0003,2025-02-20T09:00:00,purchase,10,s0,food,late1\r\n")
+        for late in range(40):
+            file.write(f"c{late:04d},2025-02-20T09:00:00,purchase,10,s0,food,late{late}\r\n")
     assert run(capsys, trained_shop, "ingest")[0] == 0
     assert run(capsys, trained_shop, "score", "--as-of", "2025-02-21")[0] == 0
     run(capsys, trained_shop, "notify")

@@ -222,7 +222,7 @@ def test_too_short_a_record_says_how_much_is_needed(tmp_path: Path) -> None:
 
 def test_events_that_decide_nothing_are_said_to(tmp_path: Path) -> None:
     _, inventory, diagnosis = examined(tmp_path, [("ann", n, "email_sent") for n in range(300)])
-    assert diagnosis == Diagnosis((), (), 1)
+    assert replace(diagnosis, coverage=None) == Diagnosis((), (), 1)
     assert (
         recommend(diagnosis, inventory)
         .english[0]

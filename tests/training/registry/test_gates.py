@@ -206,9 +206,9 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
     decision = decide_promotion(short, shown(), None)
     assert decision.promoted
     assert decision.warnings == (
-        "coverage: the customers' own events end on 2017-12-22, 9.6 days before the company's, which end on "
-        "2018-01-01, so the last dates can look as if everybody left. Ingest what customers did since, or "
-        "train with --until 2017-12-23",
+        "coverage: the customers' own events end on 2017-12-22, 9.6 days before all others, which end on "
+        "2018-01-01, so no date is labelled whose horizon reaches beyond 2017-12-22. Ingest what customers "
+        "did since",
     )
 
 
