@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language, is_japanese, kind_words
 from serving.actions.plan_file import StoredPlan
-from serving.actions.playbook import PREFERRED
 from serving.schemas.responses import Anniversary, Hooks, Inquiry, Loyalty, PlannedAction, SurveyAnswer
 from serving.schemas.terms import (
     ANSWERED,
@@ -94,7 +93,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
     else:
         why = None
         touch, action, owner = rule.touch, rule.action, rule.owner
-        channel = row.preferred_channel if rule.channel == PREFERRED else rule.channel
+        channel = playbook.channel_of(rule, row.preferred_channel)
         if rule.deadline_days is not None:
             today = plan.timeline.local(plan.as_of).date()
             deadline = (today + timedelta(days=rule.deadline_days)).isoformat()

@@ -17,6 +17,8 @@ from serving.actions.toml_positions import line_of, places
 from serving.schemas.problems import Problem, first_problem
 
 FILE = "playbook.toml"
+DEFAULTS = {"contract": "playbook.toml", "shop": "playbook_shop.toml"}
+"""The playbooks that come with Kizuna: for services with a contract, and for shops."""
 PREFERRED = "preferred"
 """The channel that a customer uses most."""
 
@@ -152,6 +154,8 @@ class Playbook(_Part):
 
     do_not_contact: str = "do_not_contact"
     """The attribute whose yes forbids contact; only an explicit empty text lets everybody be contacted."""
+    fallback_channel: str | None = Field(default=None, min_length=1)
+    """The channel of `preferred` for a customer whose own is not known."""
     stages: StageRules = StageRules()
     touch: dict[str, TouchModel] = Field(default_factory=dict)
     actions: dict[str, BilingualText] = Field(default_factory=dict)
@@ -159,6 +163,10 @@ class Playbook(_Part):
     hold_back: dict[str, BilingualText] = Field(default_factory=dict)
     rules: tuple[PlaybookRule, ...] = Field(min_length=1)
     loyalty: tuple[LoyaltyProgramme, ...] = ()
+
+    def channel_of(self, rule: PlaybookRule, preferred: str | None) -> str | None:
+        """The channel of a rule's action for a customer with this preferred channel."""
+        return (preferred or self.fallback_channel) if rule.channel == PREFERRED else rule.channel
 
 
 @dataclass(frozen=True)
@@ -175,21 +183,26 @@ class PlaybookFile:
         return ConfigurationError(f"cannot use {self.name}, line {line}: {wrong}", field=f"line {line}")
 
 
-def default_text() -> str:
-    """The playbook that comes with Kizuna."""
-    return files("serving.actions").joinpath(FILE).read_text(encoding="utf-8")
+def default_kind(churn_type: str, *, amounts: bool) -> str:
+    """Which of `DEFAULTS` fits: who has no contract and pays at each visit is a shop's customer."""
+    return "shop" if churn_type == "inactivity" and amounts else "contract"
 
 
-def chosen_playbook(folder: Path, file: Path | None = None) -> PlaybookFile:
-    """The playbook that was named, the project folder's own, or the one that comes with Kizuna."""
+def default_text(kind: str = "contract") -> str:
+    """The playbook that comes with Kizuna, one of `DEFAULTS`."""
+    return files("serving.actions").joinpath(DEFAULTS[kind]).read_text(encoding="utf-8")
+
+
+def chosen_playbook(folder: Path, file: Path | None = None, kind: str = "contract") -> PlaybookFile:
+    """The playbook that was named, the project folder's own, or the default one of this kind."""
     own = folder / FILE
-    return read(file or (own if own.is_file() else None))
+    return read(file or (own if own.is_file() else None), kind)
 
 
-def read(file: Path | None) -> PlaybookFile:
-    """The playbook in a file, or the one that comes with Kizuna."""
+def read(file: Path | None, kind: str = "contract") -> PlaybookFile:
+    """The playbook in a file, or the one of this kind that comes with Kizuna."""
     if file is None:
-        return parse(default_text(), "the default playbook")
+        return parse(default_text(kind), "the default playbook")
     try:
         return parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:

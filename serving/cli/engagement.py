@@ -110,11 +110,25 @@ def plan(
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(["shop", "contract"]),
+    help="Whose playbook [by the project's churn type].",
+)
 @click.pass_obj
-def playbook(call: CliContext, file: Path | None) -> None:
-    """Write the default playbook to FILE [playbook.toml in the project folder], to edit it."""
+def playbook(call: CliContext, file: Path | None, kind: str | None) -> None:
+    """Write the default playbook to FILE [playbook.toml in the project folder], to edit it.
+
+    There is one for services with a contract, and one for shops, whose customers buy again or do not.
+    """
+    from serving.actions.playbook import default_kind
     from serving.application.operation.write_playbook import write_playbook
+    from serving.project.settings import FILE as SETTINGS
 
     place = call.new_project(call.project.folder if file is None else None)
-    written = write_playbook(place, call.actor, file)
+    if kind is None:
+        has_project = file is None or (call.folder / SETTINGS).is_file()
+        kind = default_kind(call.project.churn.type, amounts=True) if has_project else "contract"
+    written = write_playbook(place, call.actor, file, kind=kind)
     call.say({"file": str(written.file)}, f"Wrote {written.file}. Edit it, then run `kizuna plan`.")

@@ -224,10 +224,14 @@ def _actions(choice: ListFilter, plan: StoredPlan) -> Mask:
 
 def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.channels
-    rules, own = plan.playbook.rules, plan.table.column("preferred_channel")
+    rules = plan.playbook.rules
+    own = pc.fill_null(  # a customer without one has the playbook's fallback, as in `Playbook.channel_of`
+        plan.table.column("preferred_channel").cast(pa.string()),
+        pa.scalar(plan.playbook.fallback_channel, pa.string()),
+    )
     known = {*(rule.channel for rule in rules), *own.unique().to_pylist()} - {PREFERRED}
     _numbers(names, sorted(name for name in known if name), "channel", "channels")
-    matching = pc.is_in(own.cast(pa.string()), pa.array(list(names))).to_numpy(zero_copy_only=False)
+    matching = pc.is_in(own, pa.array(list(names))).to_numpy(zero_copy_only=False)
     named = _by_rule(plan, [rule.channel in names for rule in rules])
     preferred = _by_rule(plan, [rule.channel == PREFERRED for rule in rules])
     mask: Mask = _acted_on(choice, plan) & (named | preferred & matching)

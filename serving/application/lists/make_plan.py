@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
 from serving.actions.plan_file import FOLDER, StoredPlan, save
-from serving.actions.playbook import PlaybookFile, chosen_playbook
+from serving.actions.playbook import PlaybookFile, chosen_playbook, default_kind
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.application.permissions import Actor, use_case
@@ -47,7 +47,8 @@ def make_plan(
 ) -> MadePlan:
     """Plan for everyone in the scores in use, and store the plan beside them.
 
-    The playbook is the one given, the project's own, or the one that comes with Kizuna. Raises `ModelError`
+    The playbook is the one given, the project's own, or the one that comes with Kizuna: for shops where churn
+    is inactivity and events carry amounts, else for services with a contract. Raises `ModelError`
     before anything was scored, and `ConfigurationError` for a playbook that does not fit.
     """
     workspace = workspace.pinned()
@@ -59,7 +60,8 @@ def make_plan(
             "(after `kizuna train`, where no model was trained either)."
         )
     scores = ScoreReader.without_plan(workspace.database, project, workspace.store, current)
-    plan = _plan(workspace, scores, chosen_playbook(project.folder, playbook), progress)
+    kind = default_kind(scores.bundle.churn.type, amounts=scores.scores.facts.amounts)
+    plan = _plan(workspace, scores, chosen_playbook(project.folder, playbook, kind), progress)
     save(project.state / FOLDER / current.file, plan)
     reader = replace(scores, plan=plan)
     return MadePlan(

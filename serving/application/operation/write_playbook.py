@@ -19,12 +19,14 @@ class WrittenPlaybook:
 
 
 @use_case("edit_playbook")
-def write_playbook(place: ProjectFolder, actor: Actor, file: Path | None = None) -> WrittenPlaybook:
-    """Write the default playbook into the folder, or to this file; one that is there stays as it is."""
+def write_playbook(
+    place: ProjectFolder, actor: Actor, file: Path | None = None, *, kind: str = "contract"
+) -> WrittenPlaybook:
+    """Write the default playbook of a kind into the folder, or to this file; one that is there stays."""
     target = file or place.folder / FILE
     try:
         with target.open("x", encoding="utf-8") as unwritten:
-            unwritten.write(default_text())
+            unwritten.write(default_text(kind))
     except FileExistsError:
         raise UsageError(
             f"cannot write {target}: it is there already. Edit it, or name another file."
