@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ConfigurationError
-from serving.actions.playbook import parse, read
+from serving.actions.playbook import DEFAULTS, default_kind, default_text, parse, read
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.actions.toml_positions import line_of, places
 
@@ -55,8 +55,42 @@ def accepted(*rules: str) -> None:
     validate_rules(parse(HEAD + "".join(rules), "playbook.toml"), VOCABULARY)
 
 
-def test_the_default_playbook_is_accepted_whatever_channels_a_project_has() -> None:
-    validate_rules(read(None), VOCABULARY)
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_the_default_playbooks_are_accepted_whatever_channels_a_project_has(kind: str) -> None:
+    validate_rules(read(None, kind), VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("churn_type", "amounts", "kind"),
+    [
+        ("inactivity", True, "shop"),
+        ("inactivity", False, "contract"),
+        ("contract", True, "contract"),
+        ("contract", False, "contract"),
+    ],
+)
+def test_shops_are_those_without_a_contract_whose_events_carry_amounts(
+    churn_type: str, amounts: bool, kind: str
+) -> None:
+    assert default_kind(churn_type, amounts=amounts) == kind
+
+
+def test_the_playbook_of_shops_speaks_of_no_contract() -> None:
+    text = default_text("shop")
+    assert not re.search(r"プラン変更|休止|解約|カスタマーサクセス|初期設定|チュートリアル", text)
+    assert len(read(None, "shop").playbook.rules) >= 12
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_an_unknown_preferred_channel_falls_back_to_the_one_of_the_playbook(kind: str) -> None:
+    playbook = read(None, kind).playbook
+    preferred = next(rule for rule in playbook.rules if rule.channel == "preferred")
+    named = next(rule for rule in playbook.rules if rule.channel not in (None, "preferred"))
+    assert playbook.channel_of(preferred, "store") == "store"
+    assert playbook.channel_of(preferred, None) == "email"
+    assert playbook.channel_of(named, "store") == playbook.channel_of(named, None) == named.channel
+    without = playbook.model_copy(update={"fallback_channel": None})
+    assert without.channel_of(preferred, None) is None
 
 
 def test_the_default_playbook_says_everything_in_both_languages() -> None:
