@@ -16,21 +16,34 @@ from serving.cli.context import LANGUAGES, CliContext
     "--from", "recipe", metavar="NAME", is_flag=False, flag_value="",
     help="Read the export of another tool, which lies at PATH; alone: list the tools.",
 )  # fmt: skip
+@click.option(
+    "--data", multiple=True, metavar="PATTERN",
+    help="Propose sources for these files, as in 'exports/*.csv'; may be given again [FOLDER/data].",
+)  # fmt: skip
 @click.option("--language", type=LANGUAGES, help="The language of its comments and of the project [locale].")
 @click.argument("paths", nargs=-1, metavar="[PATH] [FOLDER]", type=click.Path(path_type=Path))
 @click.pass_obj
-def init(call: CliContext, recipe: str | None, language: str | None, paths: tuple[Path, ...]) -> None:
+def init(
+    call: CliContext,
+    recipe: str | None,
+    data: tuple[str, ...],
+    language: str | None,
+    paths: tuple[Path, ...],
+) -> None:
     """Write a commented kizuna.toml into FOLDER (or the project folder).
 
-    With --from its sources read the export that lies at PATH, a file or a folder.
+    With --from its sources read the export that lies at PATH, a file or a folder. Else files of --data, or in
+    FOLDER/data, are looked at: the sources that fit them are proposed, with three rows as they would be read.
 
     \b
     Examples:
       kizuna init my-project
+      kizuna init my-project --data 'exports/*.csv'
       kizuna init --from
       kizuna init --from shopify exports/shopify my-shop
     """
     from serving.application.operation.create_project import create_from_export, create_project, recipes
+    from serving.presentation.proposal import proposal_lines, proposal_reply
     from serving.project.language import locale_language
 
     call.language = language or locale_language(os.environ)
@@ -39,9 +52,20 @@ def init(call: CliContext, recipe: str | None, language: str | None, paths: tupl
             raise UsageError(
                 f"cannot write a project into {len(paths)} folders: name one, as in `kizuna init {paths[0]}`."
             )
-        file = create_project(call.new_project(*paths), call.actor, language=call.language).file
+        created = create_project(call.new_project(*paths), call.actor, language=call.language, data=data)
+        file = created.file
+        if created.proposed:
+            call.say(
+                proposal_reply(file, created.proposed), *proposal_lines(file, created.proposed, call.language)
+            )
+            return
         call.say({"file": str(file)}, f"Wrote {file}. Tell it where your data is, then run `kizuna ingest`.")
         return
+    if data:
+        raise UsageError(
+            f"cannot make a project from {recipe} with --data: a recipe knows its files. "
+            "Leave one of the two out."
+        )
     if recipe == "":
         listed = recipes()
         lines = [line for one in listed for line in (f"{one.name:<12} {one.tool}", f"{'':<13}{one.files}")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from features.simulation.simulate import advance as advance_simulated
 from features.simulation.simulate import simulate as write_simulation
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder
+from serving.project.proposal.data_files import files_in
+from serving.project.proposal.project_file import proposed_project
+from serving.project.proposal.proposed_source import ProposedSource
 from serving.project.recipes.catalogue import RECIPES
 from serving.project.recipes.export_files import looked_for
 from serving.project.recipes.project_file import project_text
@@ -19,9 +23,10 @@ from serving.project.template import refuse_existing, template, write
 
 @dataclass(frozen=True)
 class CreatedProject:
-    """The settings file that was written."""
+    """The settings file that was written, and the sources that were proposed in it."""
 
     file: Path
+    proposed: tuple[ProposedSource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,20 @@ class ListedRecipe:
 
 
 @use_case("operate")
-def create_project(place: ProjectFolder, actor: Actor, *, language: str = "en") -> CreatedProject:
-    """Write a kizuna.toml, commented in a language; raises `ConfigurationError` where there is one."""
-    return CreatedProject(write(place.folder, FILE, template(language)))
+def create_project(
+    place: ProjectFolder, actor: Actor, *, language: str = "en", data: Sequence[str] = ()
+) -> CreatedProject:
+    """Write a kizuna.toml, commented in a language, with sources for the files of the patterns `data`.
+
+    Without patterns the files in the folder's `data` count, and without any the file is the plain template.
+    Raises `ConfigurationError` where there is a kizuna.toml, and where a file that is named cannot be read.
+    """
+    refuse_existing(place.folder, FILE)
+    patterns = list(data) or files_in(place.folder)
+    if not patterns:
+        return CreatedProject(write(place.folder, FILE, template(language)))
+    text, sources = proposed_project(patterns, place.folder, language, place.clock())
+    return CreatedProject(write(place.folder, FILE, text), sources)
 
 
 @use_case("operate")

@@ -7,42 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from serving.project.recipes.sql_file import RecipeQuery, load
-
-CONTRACT = """\
-[churn]
-type = "contract"                # gone is whose last contract ends
-horizon_days = 30
-started_by = ["started", "renewed"]
-ended_by = ["cancelled"]
-"""
-SHOP = """\
-[churn]
-type = "inactivity"              # gone is who buys nothing in the horizon, having bought in the active days
-indicators = ["purchase"]
-active_days = 180
-horizon_days = 90
-"""
-ANALYTICS = """\
-[churn]
-type = "inactivity"              # gone is who does not come in the horizon, having come in the active days
-indicators = ["usage"]
-active_days = 30
-horizon_days = 30
-"""
-ACCOUNTS = """\
-[churn]
-type = "inactivity"              # gone is who neither buys nor asks in the horizon, having done so before
-indicators = ["purchase", "inquiry"]
-active_days = 365
-horizon_days = 180
-"""
-MESSAGES = """\
-[indicators.response]
-kinds = ["email_clicked", "email_opened", "push_opened", "message_clicked", "sms_clicked", "coupon_redeemed"]
-
-[indicators.campaign]
-kinds = ["email_sent", "push_sent", "sms_sent", "coupon_sent", "call_made"]
-"""
+from serving.project.settings_blocks import ACCOUNTS, ANALYTICS, CONTRACT, MESSAGES, SHOP
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,7 @@ from pathlib import Path
 from features.catalog.display_names import is_japanese
 from serving.project.recipes.catalogue import Recipe
 from serving.project.recipes.export_files import FoundSource, find_sources, recipe_named
-
-JAPANESE = """\
-timezone = "Asia/Tokyo"
-language = "ja"
-"""
-PLAIN = """\
-# timezone = "Asia/Tokyo"        # days begin at midnight here; UTC when absent
-# language = "ja"                # of lists and reasons; "en" when absent
-"""
-CAPACITY = """\
-# How many customers can be approached per list.
-[capacity]
-contacts = 500
-"""
+from serving.project.settings_blocks import CAPACITY, JAPANESE, PLAIN, toml_text
 
 
 def project_text(name: str, export: Path, folder: Path, language: str) -> str:
@@ -46,14 +33,6 @@ def project_text(name: str, export: Path, folder: Path, language: str) -> str:
         CAPACITY,
     ]
     return "\n".join(parts)
-
-
-def toml_text(text: str) -> str:
-    """A text over several lines as TOML writes it, as it is where TOML can."""
-    if "'''" not in text:
-        return f"'''\n{text}\n'''"
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'"""\n{escaped}\n"""'
 
 
 def _source(found: FoundSource) -> str:
