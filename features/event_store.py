@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -22,37 +22,24 @@ import pyarrow.parquet as pq
 
 from features.errors import DataError, UsageError
 from features.events.history import History
-from features.events.parsing.source_text import Formats, SourceText
-from features.events.validation import validate_rows
-from features.events.validation_counts import ValidationCounts
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
-from features.ingestion.customer_moves import CustomerIdentities, move_customers
-from features.ingestion.merge import Ingestion
-from features.ingestion.quarantine import QUARANTINE_SCHEMA, QuarantineWriter
+from features.ingestion.identity.guards import NO_OPTIONS, IngestOptions
+from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.ingestion.receipt import Receipt
-from features.ingestion.source_intake import checked_batches
-from features.ingestion.sources import Attribute, Source, SourceReader, refuse_repeated_names, source_tally
-from features.ingestion.staging import StagingArea
+from features.ingestion.run import IngestRun, StoreTables
+from features.ingestion.sources import Attribute, Source, refuse_repeated_names
 from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
 from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
 from features.storage import history_reader
-from features.storage.customer_ids import (
-    ALIASES_SCHEMA,
-    CUSTOMERS_SCHEMA,
-    Customers,
-    load,
-    plan_aliases,
-    plan_growth,
-)
+from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
 from features.storage.history_reader import ALL_COLUMNS
 from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
-from features.storage.string_dictionary import StringDictionary
 from features.timeline import Timeline
 
 BUCKETS = 16
@@ -99,66 +86,37 @@ class EventStore:
         folder: Path,
         timeline: Timeline,
         now: int,
+        options: IngestOptions = NO_OPTIONS,
         progress: Progress | None = None,
     ) -> list[Receipt]:
         """Read every source into the store, or, when one cannot be read, none.
 
-        `folder` is where relative paths in the queries start, `timeline` the zone of timestamps
-        without one, `now` the instant after which nothing can have happened. `progress` is called with what
-        is being done and the share that is done.
+        A source that would double or lose events is left out, and its receipt says why. `folder` is where
+        relative paths in the queries start, `timeline` the zone of timestamps without one, `now` the instant
+        after which nothing can have happened. `progress` is called with what is being done and the share
+        that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
+        shared = [source.name for source in sources if source.shared_ids]
         with self._writing(progress) as run:
-            record = self._events.record()
-            marks: dict[str, Any] = record.get("watermarks", {})
-            formats: dict[str, Formats] = record.get("formats", {})
             erased = SuppressionList(self.folder)
-            with self._arrivals(run) as (arrivals, refusals):
-                known = arrivals.customers.aliases.current
-                said = read_alias_tables(aliases, known, folder, timeline, now, refusals)
-                people = apply_aliases(arrivals.customers, current_ids(said.pairs, known), erased)
-                arrivals.customers, tallies = people.customers, []
+            with self._run(run, now, erased, options, shared, progress) as ingest:
+                customers = ingest.arrivals.customers
+                known = customers.aliases.current
+                said = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
+                people = apply_aliases(customers, current_ids(said.pairs, known), erased)
+                ingest.follow(people, [table.name for table in aliases])
                 for number, source in enumerate(every):
                     clock = Timeline(source.timezone) if source.timezone else timeline
-                    tally = source_tally(source, formats.get(source.name, {}))
-                    tallies.append(tally)
-                    feed = SourceReader(source, folder, marks.get(source.name))
-                    tally.expressions = feed.expressions
-
-                    def tell(rows: int, number: int = number, name: str = source.name) -> None:
-                        if progress:
-                            progress(f"reading {name}: {rows:,} rows", 0.5 * number / len(every))
-
-                    batches = checked_batches(feed, tally, clock, now, erased, arrivals, refusals, tell)
-                    arrivals.take_in_all(batches, source.name)
-                    if tally.rows or (feed.since is None and not tally.erased):
-                        tally.verdict()
-                    if feed.watermark is not None:
-                        marks[source.name] = feed.watermark
-                    formats[source.name] = tally.texts.formats()
-                    tally.notes = tally.texts.notes(clock.timezone)
-                receipts = self._bring_in(
-                    run, arrivals, refusals, tallies, marks, formats, now, progress, people
-                )
-                return [*receipts, *said.receipts]
+                    ingest.read(source, folder, clock, number / len(every))
+                return [*ingest.finish(), *said.receipts]
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
-        """Add events that did not come through a source's query."""
-        with self._writing(None) as run:
-            record = self._events.record()
-            marks, formats = record.get("watermarks", {}), record.get("formats", {})
-            erased = SuppressionList(self.folder)
-            with self._arrivals(run) as (arrivals, refusals):
-                tally = ValidationCounts(source, texts=SourceText(source, before=formats.get(source, {})))
-                rows, tally.erased = erased.without(table, arrivals.customers)
-                good, refused = validate_rows(rows, timeline, now, tally)
-                if tally.rows or not tally.erased:
-                    tally.verdict()
-                arrivals.take_in(erased.blank_suppressed_ids(good), source)
-                refusals.add(refused)
-                formats[source] = tally.texts.formats()
-                return self._bring_in(run, arrivals, refusals, [tally], marks, formats, now, None)[0]
+        """Add events that did not come through a source's query; of one id the later corrects the earlier."""
+        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+            ingest.take(table, source, timeline)
+            return ingest.finish(in_turn=True)[0]
 
     def history(
         self,
@@ -248,8 +206,13 @@ class EventStore:
                     table = pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
                 yield table
 
+    @property
+    def several_rows(self) -> dict[str, int]:
+        """How many event ids of each source came in several rows of its newest ingest, where any did."""
+        return dict(self._events.record().get("several_rows", {}))
+
     def quarantined(self) -> pa.Table:
-        """The rows that were refused: source, row, reason, ingested_at, key."""
+        """The rows that are refused: source, row, reason, event, other, ingested_at, key."""
         return quarantine.read(self._quarantine)
 
     def erase(self, customer_id: str) -> ErasureReceipt:
@@ -290,59 +253,34 @@ class EventStore:
         return turn(self.folder, self._repair, progress, purpose)
 
     def _repair(self, broken: str) -> None:
+        quarantine.apply_pending(self._quarantine, self._events.record())
         shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
         for lake in (self._customers, self._aliases, self._quarantine, self._events):
             lake.sweep(broken)
             if broken.startswith(ERASING):
                 lake.forget_the_past()
 
-    @contextmanager
-    def _arrivals(self, run: str) -> Iterator[tuple[StagingArea, QuarantineWriter]]:
-        folder = self.folder / f"arriving-{run}"
-        try:
-            arrivals = StagingArea(
-                folder, len(self.buckets), load(self._customers, self._aliases), StringDictionary()
-            )
-            yield arrivals, QuarantineWriter(folder / "refused.parquet")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _bring_in(
+    def _run(
         self,
         run: str,
-        arrivals: StagingArea,
-        refusals: QuarantineWriter,
-        tallies: Sequence[ValidationCounts],
-        marks: dict[str, Any],
-        formats: dict[str, Formats],
         now: int,
-        progress: Progress | None,
-        people: CustomerIdentities | None = None,
-    ) -> list[Receipt]:
-        arrivals.close()
-
-        def tell(share: float) -> None:
-            if progress:
-                progress("sorting and storing", 0.5 + 0.5 * share)
-
-        moved = move_customers(self._events, people, arrivals.customers, arrivals.folder, run)
-        change = Ingestion(self._events, arrivals, run, moved.files).plan(tell).after(moved, self._events)
-        for refused in change.refused:
-            refusals.add(refused)
-        growth = plan_growth(self._customers, arrivals.customers, run)
-        held = quarantine.plan(self._quarantine, refusals, arrivals.customers, now, run)
-        if growth is not None:
-            self._customers.commit(*growth, record={"given": len(arrivals.customers)})
-        self._quarantine.commit(*held)
-        before = self._events.record()
-        texts = {name: known for name, known in formats.items() if known}
-        record = {**before, "watermarks": marks, "formats": texts}
-        if change.added or change.removed or record != {"watermarks": {}, "formats": {}, **before}:
-            added = sorted(change.added, key=lambda file: file.bucket or 0)
-            self._events.commit(added, change.removed, record=record)
-        if people is not None and (named := plan_aliases(self._aliases, arrivals.customers, run)) is not None:
-            self._aliases.commit(*named)
-        return list(map(change.receipt, tallies))
+        erased: SuppressionList,
+        options: IngestOptions = NO_OPTIONS,
+        shared: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> IngestRun:
+        tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine)
+        return IngestRun(
+            tables,
+            erased,
+            self.folder,
+            run,
+            len(self.buckets),
+            now=now,
+            options=options,
+            shared=shared,
+            progress=progress,
+        )
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Any) -> History:
         paths = [self._events.path(file) for file in snapshot.by_bucket.get(bucket, ())]

@@ -26,7 +26,15 @@ TEXTS = ("channel", "place", "detail", "contract_id", "currency")
 RARE = ("contract_id", "currency")
 """Columns that most projects do not have: they are stored, hashed and shown only where some event has one."""
 
-REFUSED_SCHEMA = pa.schema([("source", pa.string()), ("row", pa.string()), ("reason", pa.string())])
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("row", pa.string()),  # as JSON
+        ("reason", pa.string()),
+        ("event", pa.string()),  # of a row that time alone keeps out: the event that it will be, as JSON
+        ("other", pa.string()),  # of a row that contradicts another of its event id: the other, as JSON
+    ]
+)
 
 REFUND = "refund"
 """The kind that takes back an earlier purchase; `features.events.history.is_taken_back` says what follows."""

@@ -15,7 +15,9 @@ from features.events.event_columns import flags, moment_column, named_column, nu
 from features.events.parsing.source_text import plain
 from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
 from features.events.validation_counts import (
+    HEALED_BY_TIME,
     NOT_A_NUMBER,
+    RECORDED_TOO_LATE,
     TOO_EARLY,
     TOO_LATE,
     UNREADABLE,
@@ -77,12 +79,23 @@ def validate_rows(
     """As `check`, for one batch of a source; the tally gathers what its verdict needs in the end."""
     events, found = _examined(table, timeline, now, tally)
     bad = found.places != 0
+    tally.accepted = ~bad
     if not bad.any():
         return events, REFUSED_SCHEMA.empty_table()
     reasons = pa.array([reason for reason, _ in found.known])
     why = pa.DictionaryArray.from_arrays(pa.array(found.places[bad]), reasons).dictionary_decode()
+    waits = pc.is_in(why, pa.array(HEALED_BY_TIME, pa.string()))
+    later = nothing = pa.nulls(len(why), pa.string())
+    if pc.any(waits).as_py():
+        later = pc.if_else(waits, as_json(events.filter(pa.array(bad))), nothing)
     refused = pa.Table.from_arrays(
-        [pa.array([tally.source] * len(why), pa.string()), as_json(table.filter(pa.array(bad))), why],
+        [
+            pa.array([tally.source] * len(why), pa.string()),
+            as_json(table.filter(pa.array(bad))),
+            why,
+            later,
+            nothing,
+        ],
         schema=REFUSED_SCHEMA,
     )
     return events.filter(pa.array(~bad)), refused
@@ -139,10 +152,9 @@ def _examined(
         refuse(of_zone, "occurred_at", f"{ZONE_IN_DOUBT} '{zone}': write an offset such as +09:00")
     refuse(moments.absent, "occurred_at", "occurred_at is empty")
     refuse(occurred < EARLIEST, "occurred_at", TOO_EARLY)
-    refuse(occurred > now, "occurred_at", TOO_LATE)
     in_1970 = (found.places == 0) & (occurred < EARLIEST + 365 * DAY)
     tally.in_1970 += 0 if tally.is_attribute else int(in_1970.sum())
-    tally.keep_samples("occurred_at", given, (found.places != 0) | in_1970)
+    tally.keep_samples("occurred_at", given, (found.places != 0) | in_1970 | (occurred > now))
 
     kind = text_column(column("kind"), "kind", tally)
     refuse(blank(kind), "kind", "kind is empty")
@@ -168,7 +180,9 @@ def _examined(
         why = f"recorded_at names the zone '{zone}': write an offset such as +09:00"
         refuse(of_zone, "recorded_at", why)
     recorded = np.where(known.absent, ALWAYS, np.maximum(known.instants, occurred))
-    refuse(recorded > now, "recorded_at", "recorded_at is in the future")
+    # Last: what time heals is tried again as it is.
+    refuse(occurred > now, "occurred_at", TOO_LATE)
+    refuse(recorded > now, "recorded_at", RECORDED_TOO_LATE)
 
     texts = {name: named_column(column(name), name, tally) for name in (*TEXTS, "event_id")}
     events = pa.Table.from_arrays(

@@ -15,6 +15,9 @@ from features.events.parsing.source_text import SourceText
 UNREADABLE = "occurred_at is not a moment that can be read"
 TOO_EARLY = "occurred_at is before 1970"
 TOO_LATE = "occurred_at is in the future"
+RECORDED_TOO_LATE = "recorded_at is in the future"
+HEALED_BY_TIME = (TOO_LATE, RECORDED_TOO_LATE)
+"""What keeps a row out only until its moment has come; nothing else is wrong with it."""
 NOT_A_NUMBER = "value is not a number"
 ZONE_IN_DOUBT = "occurred_at names the zone"
 MOST_SAMPLES = 1_000
@@ -45,6 +48,8 @@ class ValidationCounts:
     texts: SourceText = field(default_factory=lambda: SourceText(""))
     """How its text columns are written."""
 
+    accepted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Which rows of the newest batch are events."""
     notes: tuple[str, ...] = ()
     """What a receipt says about the source."""
 

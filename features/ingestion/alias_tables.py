@@ -148,4 +148,5 @@ def _pairs(name: str, rows: pa.Table, timeline: Timeline, now: int) -> tuple[lis
     texts = as_json(rows.take(pa.array(wrong)))
     why = [reasons[at] for at in wrong]
     columns = [pa.array([name] * len(wrong), pa.string()), texts, pa.array(why, pa.string())]
+    columns += [pa.nulls(len(wrong), pa.string())] * 2
     return pairs, pa.Table.from_arrays(columns, schema=REFUSED_SCHEMA)

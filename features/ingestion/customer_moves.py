@@ -89,7 +89,8 @@ def move_customers(
     for home, parts in waiting.items():
         rows = joined([sorted_run.read(part, vocabulary) for part in parts])
         rows, _ = with_ids(rows, *rows.prints(after, vocabulary))
-        codes = rows.ids.dictionary_encode().indices.to_numpy()
+        codes = rows.ids.dictionary_encode().indices.to_numpy().astype(np.int64)
+        codes = codes * (1 + int(rows.sources.max(initial=0))) + rows.sources  # ids belong to their source
         rows = rows.take(np.sort(np.unique(codes, return_index=True)[1]))
         moved.added.append(_write(lake, run, home, rows, vocabulary, after))
     gone = {file.path for file in moved.removed}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.events.history import Codes, History
 from features.events.schema import EVENT_SCHEMA
 from features.ingestion.deduplication import EventIdClaims, deduplicate
+from features.ingestion.identity.scopes import ANY, SENT
 from features.ingestion.staging import as_rows, with_ids
 from features.storage.customer_ids import Customers
 from features.storage.hashing import of_texts
@@ -20,21 +21,22 @@ from features.storage.sorted_run import filled, order
 from features.storage.string_dictionary import StringDictionary
 from features.timeline import ALWAYS
 
-SENT = "sent"
-"""The source of everything that is sent."""
 
-
-def history_of_events(events: pa.Table, customers: Customers) -> History:
+def history_of_events(events: pa.Table, customers: Customers, stored: int = 0) -> History:
     """The history of checked events (`EVENT_SCHEMA`) in the order in which they were sent.
 
-    It has every customer known to `customers`, without events or with; those it does not know yet are
-    added.
+    The first `stored` of them are in the store, with their ids. It has every customer known to
+    `customers`, without events or with; those it does not know yet are added.
     """
     vocabulary = StringDictionary()
     rows = as_rows(events, SENT, customers, vocabulary)
     says = rows.prints(customers.vocabulary.prints, vocabulary)
     rows, _ = with_ids(rows, *says)
-    rows = rows.take(deduplicate(None, EventIdClaims(rows, of_texts(rows.ids), says)).arrived_stay)
+    turn = np.arange(len(rows))
+    scopes = np.where(turn < stored, 0, ANY).astype(np.int32)
+    claims = EventIdClaims(rows, of_texts(rows.ids), says, scopes, turn)
+    judgement = deduplicate(claims.take(turn < stored), claims.take(turn >= stored), in_turn=True)
+    rows = rows.take(np.concatenate([judgement.stored_stay, judgement.arrived_stay]))
     rows = rows.take(order(rows.keys, rows.occurred, rows.ids))
     people = np.arange(len(customers))
     (kinds, kind_names), (channels, channel_names), (places, place_names), (details, detail_names) = (

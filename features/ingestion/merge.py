@@ -12,26 +12,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.events.schema import EVENT_SCHEMA, RARE, REFUSED_SCHEMA
-from features.events.validation import NO_CUSTOMER, as_json
-from features.events.validation_counts import ValidationCounts
+from features.events.history import Codes
 from features.ingestion.customer_moves import MovedFiles
-from features.ingestion.deduplication import (
-    ALREADY_THERE,
-    CORRECTED,
-    NEW,
-    REFUSED,
-    DeduplicationResult,
-    EventIdClaims,
-    deduplicate,
-)
-from features.ingestion.receipt import Receipt
+from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
+from features.ingestion.identity.conflicts import refused_ids
+from features.ingestion.identity.presence import LeavingRows
+from features.ingestion.identity.scopes import SENT
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
 from features.storage.sorted_run import RunRows, joined
-from features.timeline import ALWAYS
 
 Flags = NDArray[np.bool_]
 
@@ -45,6 +36,10 @@ class TableChange:
     fates: dict[tuple[str, int], int] = field(default_factory=dict)
     """How many rows of a source had a fate."""
     refused: list[pa.Table] = field(default_factory=list)
+    several: dict[str, int] = field(default_factory=dict)
+    """How many event ids of a source came in several rows."""
+    taken_out: dict[str, int] = field(default_factory=dict)
+    """How many rows of a source were taken out."""
 
     def after(self, moved: MovedFiles, lake: Lake) -> TableChange:
         """Both changes as one, where this one was planned on the files that the other leaves."""
@@ -56,28 +51,32 @@ class TableChange:
         self.removed = moved.removed + [file for file in self.removed if file.path not in passing]
         return self
 
-    def receipt(self, tally: ValidationCounts) -> Receipt:
-        """What became of the rows of a source."""
-        new, there, corrected, refused = (
-            self.fates.get((tally.source, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
-        )
-        refused += sum(tally.reasons.values())
-        read, anonymous = tally.rows + tally.erased, tally.reasons.get(NO_CUSTOMER, 0)
-        return Receipt(
-            tally.source, read, new, there, corrected, refused, anonymous, tally.erased, tally.notes
-        )
-
 
 class Ingestion:
-    """Merges staged rows into the event table; `plan` writes files, the caller commits them."""
+    """Merges staged rows into the event table; `plan` writes files, the caller commits them.
 
-    def __init__(self, lake: Lake, arrivals: StagingArea, run: str, files: dict[int, list[File]]) -> None:
-        self.lake, self.arrivals, self.run = lake, arrivals, run
-        self.vocabulary = arrivals.vocabulary
+    Rows that contradict each other are refused, or count `in_turn`: the later corrects the earlier. What
+    `leaving` names is taken out of the table.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        arrivals: StagingArea,
+        run: str,
+        files: dict[int, list[File]],
+        *,
+        in_turn: bool = False,
+        leaving: LeavingRows | None = None,
+    ) -> None:
+        self.lake, self.arrivals, self.run, self.in_turn = lake, arrivals, run, in_turn
+        self.leaving = leaving or LeavingRows()
+        self.vocabulary, self.scopes = arrivals.vocabulary, arrivals.scopes
         self.people = arrivals.customers.vocabulary.prints
         self.files = files
         self.change = TableChange()
         self._lost: dict[str, NDArray[np.int64]] = {}
+        self._out: dict[str, Flags] = {}
         self._stays: dict[int, Flags] = {}
         self._contested = np.empty(0, np.uint64)
         self._unknown: set[str] = set()
@@ -86,6 +85,8 @@ class Ingestion:
 
     def plan(self, progress: Callable[[float], None]) -> TableChange:
         """Write the new files of every bucket that changes."""
+        if self.leaving:
+            self._take_out()
         self._contested = self._find_contested()
         if len(self._contested):
             self._settle_contested()
@@ -95,6 +96,23 @@ class Ingestion:
                 done += 1
                 progress(done / self.arrivals.buckets)
         return self.change
+
+    def _take_out(self) -> None:
+        for file in (file for files in self.files.values() for file in files):
+            ids, sources = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
+            out = self.leaving.of(of_texts(ids)[0], sources, self.scopes)
+            if out.any():
+                self._out[file.path] = out
+                self._lose(file.path, np.flatnonzero(out))
+                for (name, _), rows in self._by_source(sources[out], np.zeros(out.sum(), np.int8)).items():
+                    self.change.taken_out[name] = self.change.taken_out.get(name, 0) + rows
+
+    def _stored(self, file: File) -> tuple[NDArray[np.int64], Words, Codes]:
+        """The rows of a file that are not taken out, the fingerprints of their ids and their sources."""
+        ids, sources = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
+        prints, out = of_texts(ids)[0], self._out.get(file.path)
+        at = np.arange(len(prints)) if out is None else np.flatnonzero(~out)
+        return (at, prints, sources) if out is None else (at, prints[at], sources[at])
 
     # An event id may move to another customer, and so to another bucket. Those few ids are found and
     # settled first, all together; every other id concerns one bucket only.
@@ -110,11 +128,13 @@ class Ingestion:
         def elsewhere(bucket: int) -> Words:
             parts = [np.empty(0, np.uint64)]
             for file in self.files.get(bucket, ()):
-                prints, _ = of_texts(sorted_run.read_ids(self.lake.path(file)))
-                here = np.sort(tagged(prints, 0, bits))
+                _, prints, sources = self._stored(file)
+                here = np.sort(tagged(prints ^ self.scopes.words(sources), 0, bits))
                 at = np.minimum(np.searchsorted(plain, here), len(plain) - 1)
                 known = plain[at] == here
-                if not known.any():
+                # What is sent live may be an event of any source.
+                sent_live = self.arrivals.has(SENT) or (sources == self.scopes.code(SENT)).any()
+                if not known.any() and not sent_live:
                     self._unknown.add(file.path)
                 parts.append(here[known & (across[at] != tagged(here, bucket, bits))])
             return np.concatenate(parts)
@@ -128,20 +148,20 @@ class Ingestion:
         for bucket in range(self.arrivals.buckets):
             for file in self.files.get(bucket, ()):
                 path = self.lake.path(file)
-                at = np.flatnonzero(self._is_contested(of_texts(sorted_run.read_ids(path))[0]))
+                live, prints, sources = self._stored(file)
+                at = live[self._is_contested(prints, sources)]
                 if len(at):
                     stored.append(self._claims(sorted_run.read(path, self.vocabulary).take(at)))
                     places.append((file.path, at))
             batch = self.arrivals.bucket(bucket)
             if batch is not None:
-                at = np.flatnonzero(self._is_contested(batch.ids[0]))
-                arrived.append(_claims_of(batch).take(at))
+                at = np.flatnonzero(self._is_contested(batch.ids[0], batch.rows.sources))
+                arrived.append(self._claims_of(batch).take(at))
                 order.append(batch.arrival[at])
                 origins.append((bucket, at, len(batch.rows)))
         sequence = np.argsort(np.concatenate(order), kind="stable")
         old, come = _together(stored) if stored else None, _together(arrived).take(sequence)
-        judgement = deduplicate(old, come)
-        self._count(old, come, judgement)
+        judgement = self._judge(old, come)
         start = 0
         for name, at in places:
             self._lose(name, at[~judgement.stored_stay[start : start + len(at)]])
@@ -163,22 +183,23 @@ class Ingestion:
     def _newcomers(self, bucket: int, batch: StagedBatch) -> Flags:
         """Which rows that arrived go into the table."""
         stays = self._stays.get(bucket, np.zeros(len(batch.rows), dtype=bool))
-        mine = np.flatnonzero(~self._is_contested(batch.ids[0]))
-        arrived = _claims_of(batch).take(mine) if len(mine) < len(stays) else _claims_of(batch)
+        arrived, mine = self._claims_of(batch), np.arange(len(stays))
+        if len(self._contested):
+            mine = np.flatnonzero(~self._is_contested(batch.ids[0], batch.rows.sources))
+            arrived = arrived.take(mine)
         known = np.sort(arrived.ids[0])
         stored, places = [], []
-        for file in self.files.get(bucket, ()):
+        for file in self.files.get(bucket, ()) if len(known) else ():
             path = self.lake.path(file)
             if not self._may_know(file, batch):
                 continue
-            prints, _ = of_texts(sorted_run.read_ids(path))
-            at = np.flatnonzero(_within(prints, known)) if len(known) else np.empty(0, np.int64)
+            live, prints, sources = self._stored(file)
+            at = live[_within(prints, known) & ~self._is_contested(prints, sources)]
             if len(at):
                 stored.append(self._claims(sorted_run.read(path, self.vocabulary).take(at)))
                 places.append((file.path, at))
         old = _together(stored) if stored else None
-        judgement = deduplicate(old, arrived)
-        self._count(old, arrived, judgement)
+        judgement = self._judge(old, arrived)
         start = 0
         for name, at in places:
             self._lose(name, at[~judgement.stored_stay[start : start + len(at)]])
@@ -223,75 +244,50 @@ class Ingestion:
             self.change.added.append(self.lake.written(name, len(rows), bucket))
 
     def _claims(self, rows: RunRows) -> EventIdClaims:
-        return EventIdClaims(rows, of_texts(rows.ids), rows.prints(self.people, self.vocabulary))
+        says = rows.prints(self.people, self.vocabulary)
+        return EventIdClaims(rows, of_texts(rows.ids), says, self.scopes.codes(rows.sources), _NOWHERE)
 
-    def _is_contested(self, prints: Words) -> Flags:
+    def _claims_of(self, batch: StagedBatch) -> EventIdClaims:
+        scopes = self.scopes.codes(batch.rows.sources)
+        return EventIdClaims(batch.rows, batch.ids, (batch.first, batch.second), scopes, batch.arrival)
+
+    def _is_contested(self, prints: Words, sources: Codes) -> Flags:
         if not len(self._contested):
             return np.zeros(len(prints), dtype=bool)
-        return _within(tagged(prints, 0, self.arrivals.bits), self._contested)
+        scoped = tagged(prints ^ self.scopes.words(sources), 0, self.arrivals.bits)
+        return _within(scoped, self._contested)
 
     def _lose(self, path: str, at: NDArray[np.int64]) -> None:
         if len(at):
             self._lost[path] = np.concatenate([self._lost.get(path, np.empty(0, np.int64)), at])
 
-    def _count(self, old: EventIdClaims | None, come: EventIdClaims, judgement: DeduplicationResult) -> None:
+    def _judge(self, old: EventIdClaims | None, come: EventIdClaims) -> DeduplicationResult:
+        judgement = deduplicate(old, come, marks=self.arrivals.marks, in_turn=self.in_turn)
         with self._lock:
             self._tally(old, come, judgement)
+        return judgement
 
     def _tally(self, old: EventIdClaims | None, come: EventIdClaims, judgement: DeduplicationResult) -> None:
-        tally = np.bincount(come.rows.sources.astype(np.int64) * 4 + judgement.fates)
-        for number in np.flatnonzero(tally).tolist():
-            source = self.vocabulary.texts[number // 4].as_py(), number % 4
-            self.change.fates[source] = self.change.fates.get(source, 0) + int(tally[number])
+        for (name, fate), rows in self._by_source(come.rows.sources, judgement.fates).items():
+            self.change.fates[name, fate] = self.change.fates.get((name, fate), 0) + rows
+        several = come.rows.sources[judgement.several]
+        for (name, _), ids in self._by_source(several, np.zeros(len(several), np.int8)).items():
+            self.change.several[name] = self.change.several.get(name, 0) + ids
         at = np.flatnonzero(judgement.fates == REFUSED)
         if len(at):
             both = joined([claims.rows for claims in (old, come) if claims is not None])
-            self.change.refused.append(self._refused(come.rows.take(at), both.take(judgement.rivals[at])))
+            rivals = both.take(judgement.rivals[at])
+            names = self.arrivals.customers.names
+            self.change.refused.append(refused_ids(come.rows.take(at), rivals, names, self.vocabulary.texts))
 
-    def _refused(self, rows: RunRows, rivals: RunRows) -> pa.Table:
+    def _by_source(self, sources: Codes, fates: NDArray[np.int8]) -> dict[tuple[str, int], int]:
+        """How many rows of each source had each fate."""
+        tally = np.bincount(sources.astype(np.int64) * 4 + fates)
         texts = self.vocabulary.texts
-        mine, others = texts.take(pa.array(rows.sources)), texts.take(pa.array(rivals.sources))
-        reasons = [
-            f"source '{other}' uses this event_id for another kind of event than source '{name}': "
-            f"prefix the id in the query, as in `'{name}-' || id as event_id`"
-            for name, other in zip(mine.to_pylist(), others.to_pylist(), strict=True)
-        ]
-        names = self.arrivals.customers.names(rows.keys)
-        return pa.Table.from_arrays(
-            [mine.cast(pa.string()), as_json(as_table(rows, names, texts)), pa.array(reasons, pa.string())],
-            schema=REFUSED_SCHEMA,
-        )
-
-
-def as_table(rows: RunRows, names: pa.Array, texts: pa.Array) -> pa.Table:
-    """Rows as a table of events, as they came; without the columns of `RARE` that no row has."""
-
-    def text(codes: NDArray[np.int32]) -> pa.Array:
-        codes = sorted_run.filled(codes, len(rows))
-        return texts.take(pa.array(codes, mask=codes < 0)).cast(pa.string())
-
-    stamp = pa.timestamp("us", "UTC")
-    table = pa.Table.from_arrays(
-        [
-            names,
-            pa.array(rows.occurred).cast(stamp),
-            text(rows.kinds),
-            pa.array(rows.values, mask=np.isnan(rows.values)),
-            text(rows.channels),
-            text(rows.places),
-            text(rows.details),
-            pa.array(rows.recorded, mask=rows.recorded == ALWAYS).cast(stamp),
-            text(rows.contracts),
-            text(rows.currencies),
-            rows.ids.cast(pa.string()),
-        ],
-        schema=EVENT_SCHEMA,
-    )
-    return table.drop_columns([name for name in RARE if table.column(name).null_count == len(rows)])
-
-
-def _claims_of(batch: StagedBatch) -> EventIdClaims:
-    return EventIdClaims(batch.rows, batch.ids, (batch.first, batch.second))
+        return {
+            (texts[number // 4].as_py(), number % 4): int(tally[number])
+            for number in np.flatnonzero(tally).tolist()
+        }
 
 
 def _together(parts: Sequence[EventIdClaims]) -> EventIdClaims:
@@ -299,7 +295,12 @@ def _together(parts: Sequence[EventIdClaims]) -> EventIdClaims:
         joined([part.rows for part in parts]),
         (np.concatenate([part.ids[0] for part in parts]), np.concatenate([part.ids[1] for part in parts])),
         (np.concatenate([part.says[0] for part in parts]), np.concatenate([part.says[1] for part in parts])),
+        np.concatenate([part.scopes for part in parts]),
+        np.concatenate([part.arrival for part in parts]),
     )
+
+
+_NOWHERE: NDArray[np.int64] = np.empty(0, np.int64)
 
 
 def _within(values: Words, known: Words) -> Flags:

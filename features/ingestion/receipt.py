@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class RefusalReason:
+    """Rows of a source that are quarantined for one reason."""
+
+    reason: str
+    rows: int
+    example: str
+    """One of the rows, as JSON."""
+    other: str | None = None
+    """The row that the example contradicts, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -21,3 +33,13 @@ class Receipt:
     """Rows of erased customers, left out."""
     notes: tuple[str, ...] = ()
     """What was decided about texts: absent values, moments without a zone among those with one."""
+    several_rows: int = 0
+    """Event ids that came in several rows of this ingest."""
+    retried: int = 0
+    """Of those read, rows that were quarantined before because their moment had not come."""
+    taken_out: int = 0
+    """Events of earlier ingests that were taken out: replaced, or not in the source any more."""
+    refused: str | None = None
+    """Why nothing of this source was stored; None where it was."""
+    reasons: tuple[RefusalReason, ...] = field(default=(), compare=False)
+    """Why rows were quarantined, most first."""

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.events.parsing.source_text import SourceText
 from features.events.validation import validate_rows
 from features.events.validation_counts import ValidationCounts
 from features.ingestion.quarantine import QuarantineWriter
+from features.ingestion.sources import marks_of
 from features.ingestion.staging import StagingArea
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
@@ -33,8 +36,12 @@ def checked_batches(
     arrivals: StagingArea,
     refusals: QuarantineWriter,
     tell: Callable[[int], None],
-) -> Iterator[pa.Table]:
-    """The events of a source, batch by batch; refused rows go to `refusals`, counts to `tally`."""
+    watermark: str | None = None,
+) -> Iterator[tuple[pa.Table, NDArray[np.float64] | None]]:
+    """The events of a source, batch by batch, each with its place in the order of the column `watermark`.
+
+    Refused rows go to `refusals`, counts to `tally`.
+    """
 
     def rest() -> Iterator[pa.Table]:
         for batch in feed:
@@ -46,7 +53,8 @@ def checked_batches(
     for rows in decided_batches(rest(), tally.texts, arrivals.folder):
         events, refused = validate_rows(rows, clock, now, tally)
         refusals.add(refused)
-        yield erased.blank_suppressed_ids(events)
+        marks = None if watermark is None else marks_of(rows.column(watermark))[tally.accepted]
+        yield erased.blank_suppressed_ids(events), marks
 
 
 def decided_batches(batches: Iterable[pa.Table], texts: SourceText, folder: Path) -> Iterator[pa.Table]:

@@ -15,9 +15,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError, DataError
 from features.events.parsing.source_text import Formats, SourceText
@@ -68,6 +70,23 @@ class Source(Query):
         default=False,
         description="it has ended for good: that it brings nothing more is not taken for missing data",
     )
+    shared_ids: bool = Field(
+        default=False,
+        description="its event ids name the same events as those of the other sources that say so",
+    )
+    complete: bool = Field(
+        default=False,
+        description="every ingest reads all its rows: events that it does not bring any more are taken out",
+    )
+
+    @model_validator(mode="after")
+    def _complete_is_read_whole(self) -> Source:
+        if self.complete and self.watermark is not None:
+            raise ValueError(
+                f"source '{self.name}' cannot have both `complete` and `watermark`: with a watermark only "
+                "its newest rows are read, so that nothing tells which others are gone. Remove one of them"
+            )
+        return self
 
 
 class Attribute(Query):
@@ -128,6 +147,32 @@ def refuse_repeated_names(names: Sequence[str]) -> None:
             raise ConfigurationError(
                 f"cannot ingest: two sources or attributes are called '{name}'. Give each its own name."
             )
+
+
+def marks_of(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float64]:
+    """float64[n]: the place of rows in the order of their watermark, NaN where it says none.
+
+    Texts are moments or numbers; where they are neither, they say no order.
+    """
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        with duckdb.connect() as database:
+            database.execute("set TimeZone = 'UTC'")
+            database.register("marks", pa.table({"text": column}))
+            read = database.sql(
+                "select epoch_us(try_cast(text as timestamptz)) as moment, "
+                "try_cast(text as double) as number from marks"
+            ).to_arrow_table()
+        moments, numbers = read.column("moment"), read.column("number")
+        column = moments if moments.null_count <= numbers.null_count else numbers
+    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        column = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+    marks: NDArray[np.float64] = (
+        column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+        if isinstance(column, pa.Array)
+        else column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy()
+    )
+    return marks
 
 
 def _later(mark: Watermark, other: Watermark) -> Watermark:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.events.history import Codes
 from features.events.schema import RARE
+from features.ingestion.identity.scopes import EventIdScopes
 from features.storage.customer_ids import Customers
 from features.storage.hashing import Words, as_ids, numbered, of_texts
 from features.storage.sorted_run import NUMERIC, RARE_CODES, Rowset, RunRows, filled
@@ -44,35 +45,64 @@ class StagingArea:
     """Rows of one ingest, spread over one file per bucket, so that memory holds a bucket at a time."""
 
     def __init__(
-        self, folder: Path, buckets: int, customers: Customers, vocabulary: StringDictionary
+        self,
+        folder: Path,
+        buckets: int,
+        customers: Customers,
+        vocabulary: StringDictionary,
+        scopes: EventIdScopes | None = None,
     ) -> None:
         self.folder, self.buckets = folder, buckets
         self.customers, self.vocabulary = customers, vocabulary
+        self.scopes = scopes or EventIdScopes(vocabulary)
+        self.by_source = True
+        """Whether equal rows without an id are counted source by source; a store of an earlier version has
+        counted them over all sources."""
         self.count = 0
-        self._given: list[Words] = []
+        self._given: list[tuple[str, Words]] = []
+        self._late: dict[int, list[pa.RecordBatch]] = {}
+        self._left_out: list[str] = []
+        self._closed = False
+        self._marks: list[tuple[int, NDArray[np.float64]]] = []
         self._writers: dict[tuple[int, bool], pa.ipc.RecordBatchStreamWriter] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def take_in_all(self, batches: Iterable[pa.Table], source: str) -> None:
-        """Add batches of checked events of a source; the next one is made while one is taken in."""
+    def take_in_all(
+        self, batches: Iterable[tuple[pa.Table, NDArray[np.float64] | None]], source: str
+    ) -> None:
+        """Add batches of checked events and marks; the next one is made while one is taken in."""
         with ThreadPoolExecutor(1) as pool:
             taken: Future[None] | None = None
-            for events in batches:
+            for events, marks in batches:
                 if taken is not None:
                     taken.result()
-                taken = pool.submit(self.take_in, events, source)
+                taken = pool.submit(self.take_in, events, source, marks)
             if taken is not None:
                 taken.result()
 
-    def take_in(self, events: pa.Table, source: str) -> None:
-        """Add checked events of a source."""
+    def take_in(
+        self,
+        events: pa.Table,
+        source: str,
+        marks: NDArray[np.float64] | None = None,
+        *,
+        derive_ids: bool = False,
+    ) -> None:
+        """Add checked events of a source, with the place of each in the order of its watermark.
+
+        Missing ids are derived when all rows are there, or at once, as of rows that came alone.
+        """
         count = events.num_rows
         if count == 0:
             return
         rows = as_rows(events, source, self.customers, self.vocabulary)
         first, second = rows.prints(self.customers.vocabulary.prints, self.vocabulary)
+        if derive_ids:
+            rows, _ = with_ids(rows, first, second)
         buckets = (rows.keys % self.buckets).astype(np.uint16)
-        self._note_given(rows.ids, buckets)
+        self._note_given(rows.ids, source, buckets)
+        if marks is not None:
+            self._marks.append((self.count, marks))
         places = np.argsort(buckets, kind="stable")
         more = any(len(getattr(rows, name)) for name in RARE_CODES)
         columns = [pa.array(getattr(rows, name)[places]) for name in NUMERIC]
@@ -90,50 +120,88 @@ class StagingArea:
         )
         edges = np.searchsorted(buckets[places], np.arange(self.buckets + 1))
         for bucket in np.flatnonzero(np.diff(edges)).tolist():
+            part = batch.slice(edges[bucket], edges[bucket + 1] - edges[bucket])
+            if self._closed:
+                self._late.setdefault(bucket, []).append(part)
+                continue
             if (bucket, more) not in self._writers:
                 path = str(self._path(bucket, more))
                 self._writers[bucket, more] = pa.ipc.new_stream(path, batch.schema)
-            part = batch.slice(edges[bucket], edges[bucket + 1] - edges[bucket])
             self._writers[bucket, more].write_batch(part)
         self.count += count
 
     def close(self) -> None:
-        """No more rows will come."""
+        """No more rows of sources will come; a few others may, which stay in memory."""
+        self._closed = True
         for writer in self._writers.values():
             writer.close()
+
+    def leave_out(self, source: str) -> None:
+        """Forget the rows of a source."""
+        self._left_out.append(source)
+        self._given = [given for given in self._given if given[0] != source]
 
     def bucket(self, bucket: int) -> StagedBatch | None:
         """The rows that arrived for a bucket, or None."""
         tables = [self._read(bucket, more) for more in (False, True) if (bucket, more) in self._writers]
+        tables += [pa.Table.from_batches([batch]) for batch in self._late.get(bucket, ())]
         if not tables:
             return None
         table = tables[0]
         if len(tables) > 1:
             table = pa.concat_tables(tables, promote_options="default").sort_by("arrival")
+        if self._left_out:
+            codes = self.vocabulary.codes(pa.array(self._left_out))
+            table = table.filter(pa.array(~np.isin(table.column("sources").to_numpy(), codes)))
         names = [name for name in table.column_names if name != "ids"]
         arrays = {
             name: (table.column(name).fill_null(-1) if name in RARE_CODES else table.column(name)).to_numpy()
             for name in names
         }
         first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
-        rows, nameless = with_ids(RunRows(**arrays, ids=large(table.column("ids"))), first, second)
+        rows = RunRows(**arrays, ids=large(table.column("ids")))
+        rows, nameless = with_ids(rows, first, second, by_source=self.by_source)
         return StagedBatch(rows, first, second, arrival, nameless)
 
     def across(self) -> Words:
         """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
-        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._given]))
+        return np.sort(np.concatenate([np.empty(0, np.uint64), *(words for _, words in self._given)]))
+
+    def has(self, source: str) -> bool:
+        """Whether rows of a source came with event ids of their own."""
+        return any(name == source for name, _ in self._given)
+
+    def came(self, source: str, ids: pa.Array) -> NDArray[np.bool_]:
+        """Whether rows of a source with these given event ids (`large_string`) arrived."""
+        low = np.uint64((1 << self.bits) - 1)
+        across = self.across() & ~low
+        if not len(across):
+            return np.zeros(len(ids), dtype=bool)
+        wanted = (of_texts(ids)[0] ^ np.uint64(self.scopes.word(source))) & ~low
+        found: NDArray[np.bool_] = (
+            across[np.minimum(np.searchsorted(across, wanted), len(across) - 1)] == wanted
+        )
+        return found
 
     @property
     def bits(self) -> int:
         """How many low bits of `across` name the bucket."""
         return (self.buckets - 1).bit_length()
 
-    def _note_given(self, ids: pa.Array, buckets: NDArray[np.uint16]) -> None:
+    def marks(self, arrival: Rowset) -> NDArray[np.float64]:
+        """The place of each row in the order of its watermark, by when it arrived; NaN where it has none."""
+        found = np.full(len(arrival), np.nan)
+        for first, marks in self._marks:
+            here = (arrival >= first) & (arrival < first + len(marks))
+            found[here] = marks[arrival[here] - first]
+        return found
+
+    def _note_given(self, ids: pa.Array, source: str, buckets: NDArray[np.uint16]) -> None:
         if ids.null_count == len(ids):
             return
-        prints, _ = of_texts(ids)
+        prints = of_texts(ids)[0] ^ np.uint64(self.scopes.word(source))
         given = ids.is_valid().to_numpy(zero_copy_only=False)
-        self._given.append(tagged(prints[given], buckets[given], self.bits))
+        self._given.append((source, tagged(prints[given], buckets[given], self.bits)))
 
     def _read(self, bucket: int, more: bool) -> pa.Table:
         with pa.OSFile(str(self._path(bucket, more)), "rb") as stream:
@@ -184,15 +252,26 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
     )
 
 
-def with_ids(rows: RunRows, first: Words, second: Words) -> tuple[RunRows, NDArray[np.bool_]]:
+def with_ids(
+    rows: RunRows, first: Words, second: Words, *, by_source: bool = True
+) -> tuple[RunRows, NDArray[np.bool_]]:
     """Rows in order of arrival with an id for each, and which came without one.
 
-    A missing id is derived from the row's content (its fingerprints) and its ordinal among its equals.
+    A missing id is derived from the row's content (its fingerprints) and its ordinal among its equals
+    (`by_source`: among those of its source).
     """
     nameless: NDArray[np.bool_] = rows.ids.is_null().to_numpy(zero_copy_only=False)
     if not nameless.any():
         return rows, nameless
-    derived = as_ids(*numbered(first[nameless], second[nameless]))
+    sources = rows.sources[nameless]
+    high, low = first[nameless], second[nameless]
+    if by_source and (sources != sources[0]).any():
+        for source in np.flatnonzero(np.bincount(sources)).tolist():
+            theirs = sources == source
+            high[theirs], low[theirs] = numbered(high[theirs], low[theirs])
+    else:
+        high, low = numbered(high, low)
+    derived = as_ids(high, low)
     ids = derived if nameless.all() else large(_filled(rows.ids, nameless, derived))
     return replace(rows, ids=ids), nameless
 

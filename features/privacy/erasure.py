@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import DataError, UnknownCustomer
-from features.ingestion.quarantine import QUARANTINE_SCHEMA, names
+from features.ingestion.quarantine import ROWS, names, read_file
 from features.privacy.suppression_list import SuppressionList
 from features.storage import sorted_run
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, stored_rows
@@ -118,12 +118,12 @@ def _without_refused(
     snapshot = lake.snapshot()
     added, removed, lost = [], [], 0
     for file in snapshot.files if snapshot else ():
-        table = pq.read_table(lake.path(file), schema=QUARANTINE_SCHEMA)
+        table = read_file(lake.path(file))
         theirs = pc.is_in(table.column("key"), value_set=pa.array(keys, pa.int64())).to_numpy().copy()
-        texts = table.column("row")
-        for customer_id in ids:
+        for texts, customer_id in ((table.column(name), one) for name in ROWS for one in ids):
             quoted = json.dumps(customer_id, ensure_ascii=False)[1:-1]
-            for at in np.flatnonzero(pc.match_substring(texts, quoted).to_numpy()).tolist():
+            mentions = pc.match_substring(texts, quoted).fill_null(False).to_numpy()
+            for at in np.flatnonzero(mentions).tolist():
                 theirs[at] = theirs[at] or names(texts[at].as_py(), customer_id)
         if theirs.any():
             lost += int(theirs.sum())
@@ -176,8 +176,8 @@ def _in_table(table: pa.Table, ids: Sequence[str], keys: Sequence[int]) -> bool:
         texts = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         if name in ("key", "superseded"):
             found = pc.any(pc.is_in(column, value_set=pa.array(keys, pa.int64()))).as_py()
-        elif name == "row":
-            found = any(names(text, one) for text in column.to_pylist() for one in ids)
+        elif name in ROWS:
+            found = any(names(text, one) for text in column.drop_null().to_pylist() for one in ids)
         else:
             found = (
                 texts

@@ -15,6 +15,7 @@ from features.catalog.display_names import INDICATOR_WORDS, kind_words
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.profiling.consent import consent_findings
+from features.profiling.event_ids import event_id_findings, refund_findings
 from features.profiling.finding import CheckFinding
 from features.profiling.profile import MINUTES, DataProfile, IndicatorProfile, gaps
 from features.timeline import Timeline
@@ -30,7 +31,7 @@ def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding
     found: list[CheckFinding] = []
     for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
-    for short in (_refused, _unnamed, _shared, _no_amounts):
+    for short in (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts):
         found += short(inventory)
     if inventory.consent is not None:
         found += consent_findings(inventory.consent)

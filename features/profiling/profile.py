@@ -108,6 +108,8 @@ class DataProfile:
     refused: tuple[QuarantineReason, ...]
     consent: ConsentProfile | None = None
     """The consent of customers to be contacted, where it was profiled."""
+    several_rows: dict[str, int] = field(default_factory=dict)
+    """How many event ids of a source came in several rows of its newest ingest."""
 
     @property
     def span(self) -> float:
@@ -299,6 +301,7 @@ class _Counts:
             kinds=tuple(sorted(kinds, key=lambda kind: (-kind.events, kind.name))),
             sides=tuple(self._side(one) for one in self.indicators if one.name in self.tallies),
             refused=refused(store),
+            several_rows=store.several_rows,
         )
 
     def _kind(self, name: str, row: Ints) -> KindProfile:

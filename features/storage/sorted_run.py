@@ -173,36 +173,40 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
     with reading(path):
         table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
     rare = {codes: name for codes, name in zip(RARE_CODES, RARE, strict=True) if name in table.column_names}
-
-    def coded(name: str) -> Codes:
-        parts = [
-            vocabulary.codes(chunk.dictionary, grow=True).astype(np.int32)[
-                chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)
-            ]
-            if len(chunk.dictionary)
-            else np.full(len(chunk), -1, np.int32)
-            for chunk in table.column(name).chunks
-        ]
-        codes = np.concatenate([np.empty(0, np.int32), *parts])
-        if table.column(name).null_count:
-            codes[table.column(name).is_null().to_numpy()] = -1
-        return codes
-
     return RunRows(
         table.column("key").to_numpy(),
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
         table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
         table.column("value").fill_null(np.nan).to_numpy(),
-        **{name + "s": coded(name) for name in TEXTS if name not in RARE},
-        **{codes: coded(name) for codes, name in rare.items()},
+        **{name + "s": _codes(table.column(name), vocabulary) for name in TEXTS if name not in RARE},
+        **{codes: _codes(table.column(name), vocabulary) for codes, name in rare.items()},
         ids=large(table.column("event_id")),
     )
 
 
-def read_ids(path: Path) -> pa.Array:
-    """The event ids of a run, `large_string`."""
+def _codes(column: pa.ChunkedArray, vocabulary: StringDictionary) -> Codes:
+    """A text column of a run as codes of the vocabulary, -1 where absent."""
+    parts = [
+        vocabulary.codes(chunk.dictionary, grow=True).astype(np.int32)[
+            chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        ]
+        if len(chunk.dictionary)
+        else np.full(len(chunk), -1, np.int32)
+        for chunk in column.chunks
+    ]
+    codes = np.concatenate([np.empty(0, np.int32), *parts])
+    if column.null_count:
+        codes[column.is_null().to_numpy()] = -1
+    return codes
+
+
+def read_ids(path: Path, vocabulary: StringDictionary) -> tuple[pa.Array, Codes]:
+    """The event ids of a run, `large_string`, and the source of each."""
     with reading(path):
-        return large(pq.read_table(path, columns=["event_id"], partitioning=None).column("event_id"))
+        table = pq.read_table(
+            path, columns=["event_id", "source"], read_dictionary=["source"], partitioning=None
+        )
+    return large(table.column("event_id")), _codes(table.column("source"), vocabulary)
 
 
 def span(path: Path) -> tuple[int, int]:

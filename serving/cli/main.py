@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from features.errors import KizunaError, UsageError
+from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
 from serving.cli.analysis import backtest, doctor, features
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
@@ -63,18 +64,30 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
 
 
 @kizuna.command()
+@click.option("--replace", metavar="SOURCE", multiple=True, help="Take its old rows out and read it anew.")
+@click.option("--keep", metavar="SOURCE", multiple=True, help="Keep its old rows although its query changed.")
+@click.option("--accept-removal", metavar="SOURCE", multiple=True, help="Take out as many rows as are gone.")
 @click.pass_obj
-def ingest(call: CliContext) -> None:
-    """Run the sources into the event store; doing it twice changes nothing."""
+def ingest(
+    call: CliContext, replace: Sequence[str], keep: Sequence[str], accept_removal: Sequence[str]
+) -> int:
+    """Run the sources into the event store; doing it twice changes nothing.
+
+    A source that would double or lose its events is not stored; the others are, and the exit code is 4.
+    """
+    from features.ingestion.identity.guards import IngestOptions
     from serving.application.data.ingest import ingest as ingest_sources
     from serving.presentation.ingest import receipt_lines
 
+    options = IngestOptions(frozenset(replace), frozenset(keep), frozenset(accept_removal))
     with call.workspace() as workspace, call.progress() as progress:
-        result = ingest_sources(workspace, call.actor, progress)
-    call.answer(
-        {"sources": [vars(receipt) for receipt in result.sources], "data_version": result.data_version},
-        *receipt_lines(result.sources, call.project.settings.language),
-    )
+        result = ingest_sources(workspace, call.actor, options, progress)
+    answer = {"sources": [asdict(receipt) for receipt in result.sources], "data_version": result.data_version}
+    call.answer(answer, *receipt_lines(result.sources, call.project.settings.language))
+    refused = [receipt.refused for receipt in result.sources if receipt.refused is not None]
+    for why in refused:
+        click.echo(call.translated(why), err=True)
+    return DataError.exit_code if refused else 0
 
 
 @kizuna.command()

@@ -22,7 +22,8 @@ from features.events.history import History
 from features.events.schema import ATTRIBUTE, TEXTS
 from features.events.validation import whole
 from features.ingestion.fast_path import EventRow, attribute, fast_history
-from features.ingestion.in_memory import SENT, as_events, history_of_events
+from features.ingestion.identity.scopes import SENT
+from features.ingestion.in_memory import as_events, history_of_events
 from features.ingestion.receipt import Receipt
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
@@ -84,7 +85,8 @@ def beside_stored(model: ActiveModel, request: PredictRequest, now: int, store: 
         events.insert(0, as_events(stored, store.customers.names(stored.keys)))
     people = Customers(aliases=store.customers.aliases)
     places = people.assign(names)
-    history = history_of_events(pa.concat_tables(events), people)
+    stored_rows = sum(table.num_rows for table in events[:-1])
+    history = history_of_events(pa.concat_tables(events), people, stored_rows)
     rows = dict(zip(names.to_pylist(), places.tolist(), strict=True))
     return _scored(model, request, history, as_of, rows, store.version)
 

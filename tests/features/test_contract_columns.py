@@ -133,7 +133,7 @@ def test_a_store_from_before_the_columns_stays_readable_and_takes_them_in(
 
 def test_the_quarantine_shows_the_row_as_it_came(store: EventStore) -> None:
     add(store, {**RICH, "event_id": "1"}, source="one")
-    assert add(store, {**RICH, "event_id": "1", "kind": "cancelled"}, source="two").quarantined == 1
+    assert add(store, {**RICH, "event_id": "1", "kind": "cancelled"}, source="sent").quarantined == 1
     assert add(store, {**RICH, "kind": ""}, PLAIN, source="three").quarantined == 1
     rows = [json.loads(row) for row in store.quarantined().column("row").to_pylist()]
     assert [(row["contract_id"], row["currency"]) for row in rows] == [("K-1", "JPY")] * 2
@@ -141,7 +141,7 @@ def test_the_quarantine_shows_the_row_as_it_came(store: EventStore) -> None:
 
 def test_a_row_in_conflict_shows_no_column_that_nobody_has(store: EventStore) -> None:
     add(store, {**PLAIN, "event_id": "1"}, source="one")
-    add(store, {**PLAIN, "event_id": "1", "kind": "cancelled"}, source="two")
+    add(store, {**PLAIN, "event_id": "1", "kind": "cancelled"}, source="sent")
     row = json.loads(store.quarantined().column("row")[0].as_py())
     assert list(row) == [name for name in EVENT_SCHEMA.names if name not in RARE]
 

@@ -113,7 +113,7 @@ def test_negative_zero_is_zero_and_huge_values_are_kept(store):
 
 def test_an_id_that_comes_twice_in_one_ingest_is_one_event(store):
     assert add(store, {"event_id": "1", "value": 5.0}, {"event_id": "1", "value": 5.0}) == Receipt(
-        "orders", 2, 1, 1, 0, 0, 0
+        "orders", 2, 1, 1, 0, 0, 0, several_rows=1
     )
 
 
@@ -138,7 +138,7 @@ def test_a_correction_may_move_an_event_to_another_customer_and_time(store):
 
 def test_a_move_to_a_new_customer_within_one_ingest_leaves_one_event(store):
     rows = [{"customer_id": f"c{n}", "event_id": "1", "value": float(n)} for n in range(6)]
-    assert add(store, *rows) == Receipt("orders", 6, 1, 0, 5, 0, 0)
+    assert add(store, *rows) == Receipt("orders", 6, 1, 0, 5, 0, 0, several_rows=1)
     assert [(event["customer_id"], event["value"]) for event in kept(store)] == [("c5", 5.0)]
 
 
@@ -149,15 +149,23 @@ def test_an_older_row_that_comes_late_corrects_nothing(store):
     assert values(store) == [7.0]
 
 
-def test_two_sources_that_share_ids_for_different_things_are_told_apart(store):
+def test_ids_of_two_sources_are_different_events(store):
     add(store, {"event_id": "1", "kind": "purchase"}, source="orders")
     receipt = add(store, {"event_id": "1", "kind": "visit"}, {"event_id": "2", "kind": "visit"}, source="web")
-    assert receipt == Receipt("web", 2, 1, 0, 0, 1, 0)
-    assert [event["kind"] for event in kept(store)] == ["purchase", "visit"]
+    assert receipt == Receipt("web", 2, 2, 0, 0, 0, 0)
+    assert sorted(event["kind"] for event in kept(store)) == ["purchase", "visit", "visit"]
+
+
+def test_two_sources_that_share_ids_for_different_things_are_told_apart(ingest, tmp_path):
+    query = "select '1' as event_id, 'ann' as customer_id, date '2024-05-01' as occurred_at, '{}' as kind"
+    receipts = ingest(query.format("purchase"), query.format("visit"), shared_ids=True)
+    assert [(one.new, one.quarantined) for one in receipts] == [(1, 0), (0, 1)]
+    store = EventStore(tmp_path / "state")
+    assert [event["kind"] for event in kept(store)] == ["purchase"]
     (reason,) = store.quarantined().column("reason").to_pylist()
     assert reason == (
-        "source 'orders' uses this event_id for another kind of event than source 'web': "
-        "prefix the id in the query, as in `'web-' || id as event_id`"
+        "source 's0' uses this event_id for another kind of event than source 's1': "
+        "prefix the id in the query, as in `'s1-' || id as event_id`"
     )
 
 
@@ -180,23 +188,34 @@ rows_of_events = st.fixed_dictionaries(
 )
 
 
+def says_no_more(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(row[name] in (None, other[name]) for name in row if name != "event_id")
+
+
+def older(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(row["recorded_at"] and other["recorded_at"] and row["recorded_at"] < other["recorded_at"])
+
+
 def expected(batches: list[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """The plain rules: a dictionary by id, and a count of equal rows without one."""
     events: dict[str, dict[str, Any]] = {}
     for batch in batches:
         repeats: dict[str, int] = {}
+        given: dict[str, dict[str, Any]] = {}
         for row in batch:
-            said = {name: row[name] for name in row if name != "event_id"}
             name = row["event_id"]
             if name is None:
+                said = {name: row[name] for name in row if name != "event_id"}
                 repeats[str(said)] = repeats.get(str(said), 0) + 1
-                events[f"{said} {repeats[str(said)]}"] = said
-            elif name not in events or not (
-                said["recorded_at"]
-                and events[name]["recorded_at"]
-                and said["recorded_at"] < events[name]["recorded_at"]
+                events[f"{said} {repeats[str(said)]}"] = row
+            elif name not in given or not (
+                says_no_more(row, given[name])
+                or (older(row, given[name]) and not says_no_more(given[name], row))
             ):
-                events[name] = said
+                given[name] = row
+        for name, row in given.items():
+            if name not in events or not older(row, events[name]):
+                events[name] = row
     return events
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, UsageError
+from features.ingestion.identity.guards import NO_OPTIONS, IngestOptions
 from features.ingestion.receipt import Receipt
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from serving.state.audit_log import record_action
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,17 @@ class IngestResult:
 
 
 @use_case("run")
-def ingest(workspace: Workspace, actor: Actor, progress: Progress | None = None) -> IngestResult:
+def ingest(
+    workspace: Workspace,
+    actor: Actor,
+    options: IngestOptions = NO_OPTIONS,
+    progress: Progress | None = None,
+) -> IngestResult:
     """Read every source into the store, or none where one cannot be read; twice changes nothing.
 
-    Raises `ConfigurationError` where kizuna.toml names no source.
+    A source that would double or lose its events is not stored; its receipt says why. What the options
+    decide is written to the audit log. Raises `ConfigurationError` where kizuna.toml names no source,
+    `UsageError` where the options name one that is not there.
     """
     project, settings = workspace.project, workspace.project.settings
     if not settings.sources:
@@ -31,6 +40,14 @@ def ingest(workspace: Workspace, actor: Actor, progress: Progress | None = None)
             '`[[sources]]`, `name = "orders"`, `query = "select …"`.',
             field="sources",
         )
+    names = [source.name for source in (*settings.sources, *settings.attributes)]
+    for option, chosen in vars(options).items():
+        for name in sorted(chosen - set(names)):
+            raise UsageError(
+                f"cannot ingest with --{option.replace('_', '-')} {name}: kizuna.toml has no source or "
+                f"attribute of that name. It has {', '.join(names)}.",
+                field=option,
+            )
     receipts = workspace.store.ingest(
         settings.sources,
         settings.attributes,
@@ -38,6 +55,13 @@ def ingest(workspace: Workspace, actor: Actor, progress: Progress | None = None)
         folder=project.folder,
         timeline=project.timeline,
         now=workspace.clock(),
+        options=options,
         progress=progress,
     )
+    decided = {option: chosen for option, chosen in vars(options).items() if chosen}
+    if decided:
+        with workspace.database.writing() as connection:
+            for option, chosen in decided.items():
+                details = ", ".join(sorted(chosen))
+                record_action(connection, actor.name, f"ingest {option}", workspace.clock(), details=details)
     return IngestResult(tuple(receipts), workspace.store.version)

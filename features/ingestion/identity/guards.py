@@ -1,0 +1,54 @@
+"""Guards against sources that would double or lose their events, and the options that overrule them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from features.ingestion.identity.presence import Presence
+from features.ingestion.sources import Attribute, Source
+from features.timeline import Timeline
+
+MOST_GONE = 0.05
+"""The largest share of a complete source's events that may vanish at once."""
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """What an ingest is told about single sources, by their names."""
+
+    replace: frozenset[str] = frozenset()
+    """Their old rows are taken out, and they are read anew."""
+    keep: frozenset[str] = frozenset()
+    """Their old rows stay although a changed query brings others."""
+    accept_removal: frozenset[str] = frozenset()
+    """As many rows as are gone may be taken out."""
+
+
+NO_OPTIONS = IngestOptions()
+
+
+def query_fingerprint(source: Source | Attribute, timeline: Timeline) -> str:
+    """What decides how a source's rows are read, as a short text."""
+    said = (source.connection, source.date_order, source.decimal)
+    parts = (" ".join(source.query.split()), str(timeline.timezone), *(part or "" for part in said))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def doubled(name: str, there: Presence) -> str:
+    """Why a source is not stored whose changed query would count its events twice."""
+    return (
+        f"source '{name}' was not stored: its query changed since its last ingest, {len(there.fresh):,} rows "
+        f"come under new event ids, and {len(there.gone):,} of the {there.stored:,} events that it brought "
+        f"before are not among its rows, so that both would count. `kizuna ingest --replace {name}` takes "
+        f"the old ones out, `kizuna ingest --keep {name}` keeps both."
+    )
+
+
+def too_many_gone(name: str, gone: int, stored: int) -> str:
+    """Why a complete source is not stored that lacks too many of its events."""
+    return (
+        f"source '{name}' was not stored: {gone:,} of its {stored:,} events are not in it any more, more "
+        f"than {MOST_GONE:.0%}. Check that it is read whole; if these rows are to be taken out, run "
+        f"`kizuna ingest --accept-removal {name}`."
+    )
