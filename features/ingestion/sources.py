@@ -26,6 +26,7 @@ from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import ATTRIBUTE
 from features.events.validation_counts import ValidationCounts
 from features.ingestion.file_schemes import SCHEMES, ConvertedFileSystem
+from features.ingestion.reader_guesses import read_as_text
 
 BATCH = 1_000_000
 """Rows read from a source at a time."""
@@ -111,7 +112,7 @@ class SourceReader:
         column = source.watermark if isinstance(source, Source) else None
         query = source.query.strip().rstrip(";")
         batches = (
-            _run(source, query, column, self.since, self.folder)
+            _run(source, query, column, self.since, self.folder, self.expressions)
             if source.connection is None
             else _fetch(source, source.connection, query, column, self.since, self.folder)
         )
@@ -180,9 +181,14 @@ def _later(mark: Watermark, other: Watermark) -> Watermark:
 
 
 def _run(
-    source: Query, query: str, column: str | None, since: Watermark | None, folder: Path
+    source: Query,
+    query: str,
+    column: str | None,
+    since: Watermark | None,
+    folder: Path,
+    expressions: dict[str, str],
 ) -> Iterator[pa.Table]:
-    """Run a query in DuckDB."""
+    """Run a query in DuckDB; what it writes for each column goes to `expressions`."""
     folder = folder.resolve()
     with ExitStack() as stack:
         database = stack.enter_context(duckdb.connect(config={"file_search_path": str(folder)}))
@@ -196,6 +202,10 @@ def _run(
                     database.register_filesystem(files)
                     stack.callback(files.close)
         try:
+            numbers = ("value",) if isinstance(source, Attribute) else ()
+            as_text = read_as_text(database, query, source.name, folder, (column,) if column else (), numbers)
+            query = as_text.query
+            expressions.update(as_text.expressions)
             if column is not None and since is not None:
                 whole = database.sql(query)
                 kind = dict(zip(whole.columns, whole.types, strict=True)).get(column, "varchar")

@@ -23,13 +23,16 @@ TEMPLATE = '''\
 name = "orders"
 query = """
 select customer as customer_id, ordered_at as occurred_at, 'purchase' as kind, amount as value
-from read_csv('data/orders.csv')
+from read_csv('data/orders.csv', all_varchar = true)
 """
 
 # What is known about a customer besides events, and since when.
 # [[attributes]]
 # name = "plan"
-# query = "select customer as customer_id, since as known_at, plan as value from read_csv('data/plans.csv')"
+# query = """
+# select customer as customer_id, since as known_at, plan as value
+# from read_csv('data/plans.csv', all_varchar = true)
+# """
 
 # Customer ids that changed, with a migration or a merger: the events of both are one customer's.
 # [[aliases]]

@@ -47,7 +47,8 @@ def folder(tmp_path: Path) -> Path:
 def test_relative_paths_start_at_the_project_folder_wherever_the_process_is(folder, monkeypatch):
     monkeypatch.chdir("/")
     found = rows(source(SELECT + "read_csv('data/*.csv') order by n"), folder)
-    assert [(row["customer_id"], row["value"]) for row in found] == [("ann", 3.5), ("bob", 4.0), ("ann", 1.0)]
+    values = [(row["customer_id"], row["value"]) for row in found]
+    assert values == [("ann", "3.5"), ("bob", "4"), ("ann", "1")]
 
 
 def test_parquet_and_json_lines_are_read_in_place(folder):
@@ -67,7 +68,7 @@ def test_japanese_encodings_are_named_before_the_path(folder, encoding):
     query = f"select 顧客 as customer_id, 日時 as occurred_at, 金額 as value from read_csv('{encoding}://jp/*.csv')"
     found = rows(source(query + " order by 2"), folder)
     assert [row["customer_id"] for row in found] == ["田中", "表参道ソ能", "佐藤"]
-    assert found[0]["value"] == 1200
+    assert found[0]["value"] == "1200"
 
 
 def test_letters_that_only_windows_knows_are_read_as_cp932(folder):
@@ -131,7 +132,7 @@ def test_a_watermark_may_be_a_moment(folder):
     first = SourceReader(orders, folder)
     list(first)
     assert first.watermark == "2024-05-03 00:00:00"
-    assert [row["event_id"] for row in rows(orders, folder, first.watermark)] == [3]
+    assert [row["event_id"] for row in rows(orders, folder, first.watermark)] == ["3"]
 
 
 def test_a_watermark_that_is_no_column_is_named_with_those_there_are(folder):
