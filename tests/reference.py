@@ -11,8 +11,9 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from features.catalog.definitions import Catalog, Derived, Feature, Stream
@@ -225,24 +226,287 @@ def checked(
 
 
 def status(events: list[tuple[int, int, int]], as_of: int, floor: int) -> int:
-    """Of `training.labels.kernels.standings`: events as instant, recorded, role (1 active, 2 or 4 an end)."""
+    """Of `training.labels.kernels.standings`: events as instant, recorded, role (1 active)."""
     known = [role_at for role_at in events if role_at[0] < as_of and role_at[1] < as_of]
-    for at, _, role in reversed(known):
-        if role & 1:
-            return 0 if at >= floor else 1
-        if role & 6:
-            return 1
-    return 2 if known else -1
+    active = [at for at, _, role in known if role & 1]
+    if not known:
+        return -1
+    return 2 if not active else 0 if active[-1] >= floor else 1
 
 
-def outcome(events: list[tuple[int, int, float]], start: int, end: int, contract: bool) -> tuple[bool, float]:
-    """Of `training.labels.kernels.outcomes`: events as instant, role and value; churned, and the amount."""
+def outcome(events: list[tuple[int, int, float]], start: int, end: int) -> tuple[bool, float]:
+    """Of `training.labels.kernels.outcomes`: events as instant, role and value; silent, and the amount."""
     inside = [(role, value) for at, role, value in events if start <= at < end]
     amount = sum((value for role, value in inside if role & 8 and not math.isnan(value)), 0.0)
-    if contract:
-        ends = [role for role, _ in inside if role & 6]
-        return bool(ends and ends[0] & 2), amount
     return not any(role & 1 for role, _ in inside), amount
+
+
+@dataclass(eq=False)
+class Contract:
+    """A contract of one customer, as it stands while its rows are read from the oldest to the newest."""
+
+    id: int
+    """-1 where it has none; so with the plan."""
+    plan: int
+    began: int
+    trial: bool = False
+    ended: int | None = None
+    churn: bool = False
+    """Whether it ended by what is churn."""
+    term_end: float = math.inf
+    paused: int | None = None
+    started_again: int | None = None
+    """When it was started although it ran."""
+    started_beside: int | None = None
+    """When it was started while another one ran."""
+    earlier_plans: dict[int, int] = field(default_factory=dict)
+    """The plans that it was moved away from, and when."""
+
+
+@dataclass(frozen=True)
+class ContractRow:
+    """A row about contracts: what it means, and which contract and plan it names (-1 for none)."""
+
+    at: int
+    role: int
+    """Bits: 1 started (17 renewed), 2 ended, 4 completed, 16 changed, 32 paused, 64 resumed, 128 trial."""
+    id: int = -1
+    plan: int = -1
+    recorded: int = -1
+
+
+class ContractBook:
+    """The contracts of one customer; `read` takes the rows, in any order."""
+
+    def __init__(
+        self, change: int, term: float = math.inf, plans: frozenset[int] = frozenset(), trials: bool = False
+    ) -> None:
+        self.change, self.term, self.plans, self.trials = change, term, plans, trials
+        self.contracts: list[Contract] = []
+        self.seen_ids: set[int] = set()
+        self.seen_plans: set[int] = set()
+        self.replaceable: int | None = None
+        """When a contract ended in whose place none has come yet."""
+        self.first: int | None = None
+        """The first row by which the customer is or was a customer."""
+        self.stays: list[tuple[int, int | None, bool]] = []
+        """From when to when any contract ran, and whether the end was churn."""
+
+    def read(self, rows: list[ContractRow]) -> ContractBook:
+        for at in sorted({row.at for row in rows}):
+            self.lapse(at)
+            before = self.counting()
+            now = [row for row in rows if row.at == at]
+            # Of rows at one instant ends come first: a start at the instant of an end goes on.
+            for row in now:
+                if row.role & 4:
+                    self.end(row, churn=False)
+            for row in now:
+                if row.role & 2:
+                    self.end(row, churn=True)
+            for bit, does in (
+                (128, self.start_trial), (1, self.start), (16, self.change_plan),
+                (32, self.pause), (64, self.resume),
+            ):  # fmt: skip
+                for row in now:
+                    if row.role & bit and not (bit == 16 and row.role & 1):
+                        does(row)
+            self.note(at, before)
+        self.lapse(math.inf)
+        return self
+
+    def running(self) -> list[Contract]:
+        return [c for c in self.contracts if c.ended is None]
+
+    def real(self) -> list[Contract]:
+        return [c for c in self.running() if not c.trial]
+
+    def counting(self) -> list[Contract]:
+        return [c for c in self.running() if self.trials or not c.trial]
+
+    def note(self, at: int, before: list[Contract]) -> None:
+        """Open or close a stay after what happened at one instant."""
+        if before and not self.counting():
+            self.stays[-1] = (self.stays[-1][0], at, any(c.churn for c in self.contracts if c.ended == at))
+        if not before and self.counting():
+            self.stays.append((at, None, False))
+
+    def lapse(self, until: float) -> None:
+        """End the contracts whose term is over before that instant."""
+        while due := [c for c in self.running() if c.paused is None and c.term_end < until]:
+            at = int(min(c.term_end for c in due))
+            before = self.counting()
+            for c in due:
+                if c.term_end == at:
+                    c.ended, c.churn = at, not c.trial
+            self.note(at, before)
+
+    def targets(self, row: ContractRow) -> tuple[list[Contract], bool]:
+        """The running contracts that an end or a pause is about, and whether it names none of them."""
+        running = self.running()
+        if row.id >= 0:
+            if mine := [c for c in running if c.id == row.id]:
+                return mine, False
+            if row.id in self.seen_ids:
+                return [], False  # it has ended already
+            running = [c for c in running if c.id < 0]
+        if row.plan >= 0:
+            if same := [c for c in running if c.plan == row.plan]:
+                return same[:1], False
+            if moved := [c for c in running if row.plan in c.earlier_plans]:
+                newest = max(moved, key=lambda c: c.earlier_plans[row.plan])
+                # Soon after the move it is the old plan's own end.
+                return ([newest] if row.at - newest.earlier_plans[row.plan] > self.change else []), False
+            if nameless := [c for c in running if c.plan < 0]:
+                return nameless, True
+            if row.plan in self.seen_plans or row.plan in self.plans:
+                return [], False  # it has ended already, or it began before the record
+        return running, True
+
+    def end(self, row: ContractRow, churn: bool) -> None:
+        targets, all_of_them = self.targets(row)
+        if not any(c.trial for c in targets) or self.trials:
+            self.first = row.at if self.first is None else self.first
+        going = []
+        for c in targets:
+            # A contract that was started again, and soon after ended: the one before has ended.
+            again = row.id < 0 and c.started_again is not None and row.at - c.started_again <= self.change
+            if again:
+                c.started_again = None
+            else:
+                going.append(c)
+        if all_of_them:
+            # The same where the new one is another contract: of two that run, the older one has ended.
+            young = [c for c in going if c.started_beside is not None]
+            young = [c for c in young if row.at - (c.started_beside or 0) <= self.change]
+            if len(young) < len(going):
+                going = [c for c in going if c not in young]
+                for c in young:
+                    c.started_beside = None
+        for c in going:
+            c.ended, c.churn = row.at, churn and not c.trial
+            if not c.trial:
+                self.replaceable = row.at
+
+    def begin(self, row: ContractRow, trial: bool = False) -> Contract:
+        beside = any(c.began < row.at for c in self.real()) and not trial
+        contract = Contract(row.id, row.plan, row.at, trial, term_end=row.at + self.term)
+        contract.started_beside = row.at if beside and not row.role & 16 else None
+        self.contracts.append(contract)
+        self.seen_ids.add(row.id)
+        self.seen_plans.add(row.plan)
+        if not trial:
+            self.replaceable = None
+        return contract
+
+    def move(self, c: Contract, row: ContractRow) -> None:
+        """The contract is on the row's plan from now on."""
+        if 0 <= row.plan != c.plan:
+            if c.plan >= 0:
+                c.earlier_plans[c.plan] = row.at
+            c.plan = row.plan
+            self.seen_plans.add(row.plan)
+
+    def start_trial(self, row: ContractRow) -> None:
+        if self.trials and self.first is None:
+            self.first = row.at
+        self.begin(row, trial=True)
+
+    def customer_from(self, row: ContractRow) -> None:
+        """A start or a change: they are a customer, and no longer on trial."""
+        self.first = row.at if self.first is None else self.first
+        for c in self.running():
+            if c.trial:
+                c.ended = row.at
+
+    def start(self, row: ContractRow) -> None:
+        self.customer_from(row)
+        running = self.real()
+        if row.id >= 0:
+            kept = [c for c in running if c.id == row.id]
+            if not kept:
+                kept = [c for c in running if c.id < 0 and c.plan == row.plan >= 0][:1]
+        elif row.plan >= 0:
+            kept = [c for c in running if c.plan == row.plan][:1]
+            kept = kept or [c for c in running if c.plan < 0 and c.id < 0][:1]
+        else:
+            kept = running
+        for c in kept:
+            if row.id >= 0:
+                c.id = row.id
+                self.seen_ids.add(row.id)
+            elif not row.role & 16 and c.began < row.at:
+                c.started_again = row.at
+            self.move(c, row)
+            c.term_end = row.at + self.term
+            if c.paused is not None:
+                c.paused = row.at
+        if not kept:
+            self.begin(row)
+
+    def change_plan(self, row: ContractRow) -> None:
+        self.customer_from(row)
+        running = self.real()
+        replaced = self.replaceable is not None and row.at - self.replaceable <= self.change
+        if row.id >= 0:
+            kept = [c for c in running if c.id == row.id]
+            nameless = [c for c in running if c.id < 0]
+            kept = kept or (nameless if len(nameless) == 1 else [])
+        elif row.plan >= 0:
+            kept = [c for c in running if c.plan == row.plan][:1]
+            if not kept and not replaced:
+                kept = [c for c in running if c.plan < 0][:1] or running[:1]
+        else:
+            kept = running
+        for c in kept:
+            if row.id >= 0:
+                c.id = row.id
+                self.seen_ids.add(row.id)
+            self.move(c, row)
+        if not kept:
+            self.begin(row)
+
+    def pause(self, row: ContractRow) -> None:
+        if not self.contracts and self.first is None:
+            self.first = row.at
+            self.begin(row)
+        for c in self.targets(row)[0]:
+            if c.paused is None:
+                c.paused = row.at
+
+    def resume(self, row: ContractRow) -> None:
+        if not self.real():
+            self.customer_from(row)
+            self.begin(row)
+        for c in self.targets(row)[0]:
+            if c.paused is not None:
+                c.term_end += row.at - c.paused
+                c.paused = None
+
+
+def contract_status(rows: list[ContractRow], others: list[tuple[int, int]], as_of: int, **rules: Any) -> int:
+    """Of `training.labels.contract_kernels.standings`; `others` are other events: instant, recorded."""
+    known = [row for row in rows if row.at < as_of and row.recorded < as_of]
+    if not known and not any(at < as_of and recorded < as_of for at, recorded in others):
+        return -1
+    book = ContractBook(**rules).read(known)
+    if any(begin < as_of and (end is None or end >= as_of) for begin, end, _ in book.stays):
+        return 0
+    return 2 if book.first is None else 1
+
+
+def contract_outcome(rows: list[ContractRow], start: int, end: int, **rules: Any) -> bool:
+    """Of `training.labels.contract_kernels.outcomes`: whether the customer left within `[start, end)`."""
+    book = ContractBook(**rules).read(rows)
+    for place, (_, left, churn) in enumerate(book.stays):
+        if left is None or left < start:
+            continue
+        later = book.stays[place + 1 :]
+        if left >= end:
+            return False
+        if not later or later[0][0] - left > book.change:
+            return churn
+    return False
 
 
 def engagement_index(

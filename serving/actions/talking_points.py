@@ -17,6 +17,7 @@ from serving.actions.item_similarity import ItemSimilarity
 from serving.reports.aggregates import Ints
 from serving.reports.event_index import EventIndex
 from serving.schemas.terms import ANSWERED, NO_INQUIRY, OPEN
+from training.labels.cohort import contract_history
 from training.labels.settings import Churn
 
 LATELY = 90 * DAY
@@ -95,6 +96,11 @@ def tenure_and_anniversaries(
     coming = _next(local, today)
     years = (coming.astype("datetime64[Y]") - local.astype("datetime64[Y]")).astype(np.int32)
     untold = ~known | (years == 0)
+    if churn.type == "contract":
+        # An end, a change or a renewal first: the contract began before the record, nobody knows when.
+        untold |= contract_history(history, churn).stays.first < began
+        renewals = facts.of_kinds(churn.contracts.renewed_by)
+        untold[facts.row[renewals[np.isin(renewals, first, assume_unique=True)]]] = True
     return {
         "tenure_days": pa.array((as_of - began) / DAY, mask=~known),
         "anniversary_in_days": pa.array((coming - today).astype(np.int32), mask=untold),
@@ -162,12 +168,9 @@ def has_returned(facts: EventIndex, churn: Churn, since: int) -> NDArray[np.bool
     """bool[customers]: who had left, and came back at or after `since`."""
     history = facts.history
     found = np.zeros(history.customers, dtype=np.bool_)
-    starts = facts.of_kinds(churn.started_by)
     if churn.type == "contract":
-        ends = last_of(facts, facts.of_kinds((*churn.ended_by, *churn.completed_by)))
-        after = starts[(history.instants[starts] >= since) & (ends[facts.row[starts]] >= 0)]
-        found[facts.row[after[after > ends[facts.row[after]]]]] = True
-        return found
+        return contract_history(history, churn).returned(since)
+    starts = facts.of_kinds(churn.started_by)
     starts = starts[~is_taken_back(history, churn.amounts)[starts]]
     same = facts.row[starts[1:]] == facts.row[starts[:-1]]
     when = history.instants[starts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from serving.reports.kernels import window_sums
 from serving.reports.periods import PeriodCalendar, TimeSpan
 from serving.schemas.terms import ATTITUDES, UNKNOWN
 from training.bundle.model_bundle import Bundle
-from training.labels.cohort import cohorts
+from training.labels.cohort import contract_history, customers_at
+from training.labels.contracts import ContractHistory
 from training.labels.settings import Churn
 
 ATTITUDE_LASTS = 365 * DAY
@@ -46,8 +48,8 @@ class CustomerStatusCache:
         """Compute all of these edges together, which is much faster than one by one."""
         history = self.index.history
         for contract, churn in ((False, self.churn), (True, self.contract)):
-            for edge, keys in zip(edges, cohorts(history, churn, edges), strict=True):
-                self._active[contract, edge] = np.isin(history.keys, keys, assume_unique=True)
+            for edge, active in zip(edges, customers_at(history, churn, edges), strict=True):
+                self._active[contract, edge] = active
         if self.bundle is None:
             return
         scale, timeline = self.bundle.tiers, Timeline(self.bundle.timezone)
@@ -68,14 +70,10 @@ class CustomerStatusCache:
         return self._tiers.get(edge)
 
     def value_at(self, edge: int) -> Floats:
-        """float64[customers]: the contract's recurring amount, or the purchases of the active days before."""
+        """float64[customers]: the recurring amounts of contracts, or purchases of the active days before."""
         history, index = self.index.history, self.index
-        value = np.zeros(history.customers)
         if self.churn.type == "contract":
-            at = index.of("contract")
-            at = at[(history.instants[at] < edge) & ~np.isnan(history.values[at])]
-            value[index.row[at]] = history.values[at]
-            return value
+            return self._contracts.value_at(edge)
         if edge not in self._values:
             at = index.of_kinds(self.churn.amounts)
             ends = np.searchsorted(index.row[at], np.arange(history.customers + 1))
@@ -84,6 +82,10 @@ class CustomerStatusCache:
             sums = window_sums(ends, history.instants[at], history.values[at], edges, length)
             self._values.update(zip(edges.tolist(), sums, strict=True))
         return self._values[edge]
+
+    @cached_property
+    def _contracts(self) -> ContractHistory:
+        return contract_history(self.index.history, self.churn)
 
 
 def attitude(index: EventIndex, edge: int) -> NDArray[np.int8]:

@@ -26,9 +26,10 @@ from features.profiling.profile import DataProfile
 from features.timeline import DAY, Horizon, Timeline
 from training.data.coverage import DataCoverage, coverage_of
 from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
-from training.labels.cohort import cohort
+from training.labels.cohort import cohorts, contract_history
+from training.labels.contracts import CONTRACT_COLUMNS
 from training.labels.labelling import label
-from training.labels.settings import Churn, ChurnSettings
+from training.labels.settings import CONTRACT_SETTINGS, Churn, ChurnSettings
 
 HORIZONS = (7, 14, 30, 60, 90, 180, 365)
 DATES = 8
@@ -148,7 +149,7 @@ def diagnose(
         lambda: _CandidateCounts(tuple(_Measure(*arguments) for arguments in fitting)),
         "trying what churn could mean",
         until=until,
-        columns=frozenset({"value"}),
+        columns=frozenset({"value"}) | CONTRACT_COLUMNS,
         buckets=buckets,
         progress=progress,
     )
@@ -217,6 +218,7 @@ def _contract(held: Collection[str], settings: ChurnSettings) -> ChurnSettings |
     if not kinds["started_by"] or not kinds["ended_by"]:
         return None
     chosen: dict[str, Any] = {"type": "contract", **kinds}
+    chosen |= {name: getattr(settings, name) for name in CONTRACT_SETTINGS}
     if settings.type == "contract":
         chosen["active_days"] = settings.active_days
     return ChurnSettings.model_validate(chosen)
@@ -311,9 +313,14 @@ class _Measure:
             keys, dates = self._cohorts(history, self.followed)
             left = self._label(history, self.churn, keys, dates)
             later = Horizon(self.follow, self.churn.horizon.reach)
-            away = replace(self.churn, type="inactivity", horizon=later)
             self.gone += int(left.sum())
-            self.returned += int((~self._label(history, away, keys[left], dates[left])).sum())
+            if self.churn.type == "contract":
+                rows = np.searchsorted(history.keys, keys[left])
+                contracts = contract_history(history, self.churn)
+                back = contracts.stay_between(rows, dates[left] + later.start(0), dates[left] + later.end(0))
+            else:
+                back = ~self._label(history, replace(self.churn, horizon=later), keys[left], dates[left])
+            self.returned += int(back.sum())
 
     def merge(self, other: _Measure) -> None:
         """Add the counts of later buckets."""
@@ -325,7 +332,7 @@ class _Measure:
 
     def _cohorts(self, history: History, dates: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Those who can leave at each of the dates, and the date of each."""
-        found = [cohort(history, self.churn, date) for date in dates]
+        found = cohorts(history, self.churn, dates)
         each = np.repeat(np.array(dates, dtype=np.int64), [len(keys) for keys in found])
         return np.concatenate(found), each
 

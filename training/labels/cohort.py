@@ -1,7 +1,7 @@
 """Cohorts: who can still leave at an as-of date, and the status of every other customer.
 
-Inactivity: the cohort was active within `[as_of - active_days, as_of)`. Contract: the cohort's latest
-contract event is a start. Only what was known at the as-of date decides.
+Inactivity: the cohort was active within `[as_of - active_days, as_of)`. Contract: the cohort has a running
+contract. Only what was known at the as-of date decides.
 """
 
 from __future__ import annotations
@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import History, taking_back
-from features.timeline import ALWAYS, edges
+from features.timeline import edges
 from training.labels.settings import Churn
 
-STARTED, ENDED, COMPLETED, AMOUNT = 1, 2, 4, 8
-"""What an event means to a label; an activity is a start that never has to end."""
+if TYPE_CHECKING:
+    from training.labels.contracts import ContractHistory
+
+STARTED, ENDED, COMPLETED, AMOUNT, CHANGED, PAUSED, RESUMED, TRIAL = (1 << bit for bit in range(8))
+"""What an event means to a label; an activity is a start that never has to end, a renewal a start that is a
+change too."""
 
 
 class Status(StrEnum):
@@ -48,18 +53,44 @@ def cohort(history: History, churn: Churn, as_of: int) -> NDArray[np.int64]:
 def cohorts(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.int64]]:
     """The cohort at each of these as-of dates."""
     roles = event_roles(history, churn)
-    if not (roles & STARTED).any():
+    if not (roles & ~np.uint8(AMOUNT)).any():
         return [history.keys[:0] for _ in dates]
+    if churn.type == "contract":
+        contracts = contract_history(history, churn, roles)
+        return [history.keys[contracts.statuses(date) == IN_COHORT] for date in dates]
     return [history.keys[_statuses(history, churn, roles, date) == IN_COHORT] for date in dates]
+
+
+def customers_at(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.bool_]]:
+    """bool[customers] at each of these dates: who was in the cohort, or between two plans.
+
+    Looks back: whose contract had ended, and by what is known today began again within the hours of a change
+    of plan, was a customer in between. A cohort cannot know that.
+    """
+    roles = event_roles(history, churn)
+    if churn.type == "inactivity":
+        return [_statuses(history, churn, roles, date) == IN_COHORT for date in dates]
+    contracts = contract_history(history, churn, roles)
+    return [(contracts.statuses(date) == IN_COHORT) | contracts.between_plans(date) for date in dates]
+
+
+def contract_history(
+    history: History, churn: Churn, roles: NDArray[np.uint8] | None = None
+) -> ContractHistory:
+    """The contracts of every customer; `roles`, where they are known already, are those of `event_roles`."""
+    from training.labels.contracts import contracts_of  # compiled: not needed to read what a score says
+
+    return contracts_of(history, churn, event_roles(history, churn) if roles is None else roles)
 
 
 def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
     from training.labels.kernels import standings  # compiled: not needed to read what a score says
 
+    if churn.type == "contract":
+        return contract_history(history, churn, roles).statuses(as_of)
     now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
-    floor = ALWAYS if churn.type == "contract" else since
     codes: NDArray[np.int8] = standings(
-        history.offsets, history.instants, history.recorded, roles, now, floor
+        history.offsets, history.instants, history.recorded, roles, now, since
     )
     return codes
 
@@ -82,11 +113,19 @@ def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
 @lru_cache(maxsize=64)
 def _of_kinds(churn: Churn) -> Mapping[str, int]:
     """The role of each kind that has one."""
-    kinds = {*churn.started_by, *churn.ended_by, *churn.completed_by, *churn.amounts}
-    return {
-        kind: STARTED * (kind in churn.started_by)
-        | ENDED * (kind in churn.ended_by)
-        | COMPLETED * (kind in churn.completed_by)
-        | AMOUNT * (kind in churn.amounts)
-        for kind in kinds
-    }
+    if churn.type == "inactivity":
+        kinds = {*churn.started_by, *churn.amounts}
+        return {
+            kind: STARTED * (kind in churn.started_by) | AMOUNT * (kind in churn.amounts) for kind in kinds
+        }
+    rules = churn.contracts
+    paused, resumed = (ENDED, STARTED) if rules.pause_is_churn else (PAUSED, RESUMED)
+    roles = dict.fromkeys(rules.paused_by, paused) | dict.fromkeys(rules.resumed_by, resumed)
+    roles |= dict.fromkeys(rules.trial_by, TRIAL)
+    roles |= {kind: STARTED | CHANGED * (kind in rules.renewed_by) for kind in churn.started_by}
+    roles |= dict.fromkeys(rules.changed_by, CHANGED)
+    # Kinds that the project says are an end are one, whatever else they are by default.
+    roles |= dict.fromkeys(churn.completed_by, COMPLETED) | dict.fromkeys(churn.ended_by, ENDED)
+    for kind in churn.amounts:
+        roles[kind] = roles.get(kind, 0) | AMOUNT
+    return roles

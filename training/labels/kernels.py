@@ -1,8 +1,9 @@
-"""Statuses and churn labels of many customers: compiled loops over sorted event histories.
+"""Statuses by inactivity, and what customers spent: compiled loops over sorted event histories.
 
 Inputs: the arrays of a `History`; `roles`, uint8[n], what each event means to the label (bits: 1 started or
-active, 2 ended, 4 completed, 8 amount; decided in `cohort.event_roles`); `Futures`, the horizons to label.
-Outputs: the status of each customer at a date, int8; per horizon whether they churned and what they spent.
+active, 8 amount; decided in `cohort.event_roles`); `Futures`, the horizons to label. Contracts are read in
+`contract_kernels`.
+Outputs: the status of each customer at a date, int8; per horizon whether they were silent, and their amounts.
 Invariant: `standings` reads only events known before the as-of date, `outcomes` only events in the horizon.
 Plain versions: `tests.reference.status` and `tests.reference.outcome`; a test compares them.
 Read on only to change the speed.
@@ -40,8 +41,8 @@ def roles(kinds, values, of_kind, if_negative):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def standings(offsets, instants, recorded, roles, as_of, floor):  # type: ignore[no-untyped-def]
-    """int8[customers]: −1 without known events, 2 with none that matters; by the newest that matters 0 in the
-    cohort (active at or after `floor`) or 1 lapsed.
+    """int8[customers]: −1 without known events, 2 without activity; by the newest one 0 in the cohort (at or
+    after `floor`) or 1 lapsed.
     """
     customers = len(offsets) - 1
     late = len(recorded) > 0
@@ -56,35 +57,25 @@ def standings(offsets, instants, recorded, roles, as_of, floor):  # type: ignore
             if roles[i] & 1:
                 out[c] = 0 if instants[i] >= floor else 1
                 break
-            if roles[i] & 6:
-                out[c] = 1
-                break
     return out
 
 
 @njit(cache=True, nogil=True)
-def outcomes(offsets, instants, values, roles, futures, contract):  # type: ignore[no-untyped-def]
-    """Whether each customer churned in their horizon, bool[p], and the sum of their amounts, float64[p].
-
-    Churn is no activity in the horizon; of a `contract`, that its first end in the horizon is no completion.
-    """
+def outcomes(offsets, instants, values, roles, futures):  # type: ignore[no-untyped-def]
+    """Whether each customer was silent in their horizon, bool[p], and their sum of amounts, float64[p]."""
     rows, starts, ends = futures
     n = len(rows)
-    churned = np.zeros(n, dtype=np.bool_)
+    silent = np.ones(n, dtype=np.bool_)
     value = np.zeros(n, dtype=np.float64)
     for p in range(n):
-        open_, gone = True, not contract
         if rows[p] >= 0:
             low, high = offsets[rows[p]], offsets[rows[p] + 1]
             i = low + np.searchsorted(instants[low:high], starts[p])
             while i < high and instants[i] < ends[p]:
                 role = roles[i]
-                if contract and open_ and role & 6:
-                    gone, open_ = (role & 2) != 0, False
-                if not contract and role & 1:
-                    gone = False
+                if role & 1:
+                    silent[p] = False
                 if role & 8 and len(values) > 0 and not np.isnan(values[i]):
                     value[p] += values[i]
                 i += 1
-        churned[p] = gone
-    return churned, value
+    return silent, value

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.errors import HorizonNotCovered
 from features.events.history import History
 from features.timeline import DAY, Horizon, Instants, Timeline
-from training.labels.cohort import event_roles
+from training.labels.cohort import contract_history, event_roles
 from training.labels.settings import Churn
 
 
@@ -49,15 +49,12 @@ def label(
     rows[~has_events] = -1
     from training.labels.kernels import Futures, outcomes  # compiled: not needed to read what a score says
 
-    churned, value = outcomes(
-        history.offsets,
-        history.instants,
-        history.values,
-        event_roles(history, churn),
-        Futures(rows, dates + churn.horizon.start(0), dates + churn.horizon.end(0)),
-        churn.type == "contract",
-    )
-    return Labels(churned, value)
+    roles = event_roles(history, churn)
+    futures = Futures(rows, dates + churn.horizon.start(0), dates + churn.horizon.end(0))
+    silent, value = outcomes(history.offsets, history.instants, history.values, roles, futures)
+    if churn.type == "contract":
+        return Labels(contract_history(history, churn, roles).left(*futures), value)
+    return Labels(silent, value)
 
 
 def latest_labelled(covered_until: int, horizon: Horizon, timeline: Timeline) -> int:

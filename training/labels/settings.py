@@ -1,7 +1,8 @@
 """The definition of churn: the `[churn]` settings, and what they mean in kinds of event and days.
 
 Inactivity: a customer churns who is not active within `[as_of + lead, as_of + lead + horizon)`.
-Contract: a customer churns whose contract's first end within that same horizon is no completion.
+Contract: a customer churns whose last running contract ends within that same horizon by what is churn, and
+for whom none begins again within `same_change_hours`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,34 @@ class ChurnSettings(BaseModel):
     completed_by: tuple[str, ...] = Field(
         ("completed",), description="contract: kinds that end it without churn"
     )
+    changed_by: tuple[str, ...] = Field(
+        ("upgraded", "downgraded"),
+        description="contract: kinds that keep one and may move it to another plan (`detail`)",
+    )
+    renewed_by: tuple[str, ...] = Field(
+        ("renewed",), description="contract: those of `started_by` that renew one and are no second contract"
+    )
+    paused_by: tuple[str, ...] = Field(("paused",), description="contract: kinds that pause one")
+    resumed_by: tuple[str, ...] = Field(("resumed",), description="contract: kinds that end a pause")
+    trial_by: tuple[str, ...] = Field(
+        ("trial_started",), description="contract: kinds that begin a trial; its end is never churn"
+    )
+    same_change_hours: float = Field(
+        24.0,
+        ge=0,
+        le=8760,
+        description="contract: an end and a start at most so many hours apart are a change of plan",
+    )
+    pause_is_churn: bool = Field(False, description="contract: whether a pause counts as an end")
+    count_trials: bool = Field(False, description="contract: whether who is on trial is a customer")
+    term_days: int | None = Field(
+        None, ge=1, le=36500, description="contract: one that is not renewed within so many days has ended"
+    )
+    contracts_by: Literal["auto", "customer"] = Field(
+        "auto",
+        description='contract: "auto" tells contracts apart by `contract_id`, else by `detail`; "customer" '
+        "takes all rows of a customer for one contract",
+    )
 
     @model_validator(mode="after")
     def _decidable(self) -> ChurnSettings:
@@ -62,6 +91,45 @@ class ChurnSettings(BaseModel):
         if self.type == "contract" and not (self.started_by and self.ended_by):
             raise ValueError("started_by and ended_by must each name at least one kind of event")
         return self
+
+
+CONTRACT_SETTINGS = (
+    "changed_by",
+    "renewed_by",
+    "paused_by",
+    "resumed_by",
+    "trial_by",
+    "same_change_hours",
+    "pause_is_churn",
+    "count_trials",
+    "term_days",
+    "contracts_by",
+)
+"""The settings that only say how rows make contracts."""
+
+
+@dataclass(frozen=True)
+class ContractRules:
+    """How the rows of a customer make contracts; see the settings of the same names."""
+
+    changed_by: tuple[str, ...] = ("upgraded", "downgraded")
+    renewed_by: tuple[str, ...] = ("renewed",)
+    paused_by: tuple[str, ...] = ("paused",)
+    resumed_by: tuple[str, ...] = ("resumed",)
+    trial_by: tuple[str, ...] = ("trial_started",)
+    same_change_hours: float = 24.0
+    pause_is_churn: bool = False
+    count_trials: bool = False
+    term_days: int | None = None
+    contracts_by: Literal["auto", "customer"] = "auto"
+    plans: tuple[str, ...] = ()
+    """Plans that ends name and other customers started: such an end is that of a contract from before the
+    record. An end that names anything else, such as a reason, ends what runs."""
+
+    @staticmethod
+    def from_json(d: dict[str, Any]) -> ContractRules:
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in d.items()}
+        return ContractRules(**read)
 
 
 @dataclass(frozen=True)
@@ -80,6 +148,7 @@ class Churn:
     A negative value of such a kind takes back and is no activity; of any other it is a value like others."""
     active_days: int
     horizon: Horizon
+    contracts: ContractRules = ContractRules()
 
     @staticmethod
     def of(settings: ChurnSettings, indicators: Sequence[Indicator]) -> Churn:
@@ -116,6 +185,9 @@ class Churn:
             amounts=tuple(dict.fromkeys(kind for one in spending for kind in one.kinds)),
             active_days=settings.active_days,
             horizon=Horizon(settings.horizon_days, settings.lead_days),
+            contracts=ContractRules(**{name: getattr(settings, name) for name in CONTRACT_SETTINGS})
+            if contract
+            else ContractRules(),
         )
 
     @property
@@ -129,9 +201,16 @@ class Churn:
         return f"no {kinds} in {span}, among those with one in [as_of - {self.active_days} d, as_of)"
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON; rules of contracts that are the default are left out."""
+        written = asdict(self)
+        if self.contracts == ContractRules():
+            del written["contracts"]
+        return written
 
     @staticmethod
     def from_json(d: dict[str, Any]) -> Churn:
         lists = ("indicators", "started_by", "ended_by", "completed_by", "amounts")
-        return Churn(**{**d, **{name: tuple(d[name]) for name in lists}, "horizon": Horizon(**d["horizon"])})
+        read: dict[str, Any] = {name: tuple(d[name]) for name in lists}
+        read |= {"horizon": Horizon(**d["horizon"])}
+        read |= {"contracts": ContractRules.from_json(d.get("contracts", {}))}
+        return Churn(**{**d, **read})

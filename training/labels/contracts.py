@@ -1,0 +1,162 @@
+"""Contracts: when each customer of a history had one that ran, and when they left.
+
+A customer may have several contracts, told apart by `contract_id`, else by the plan in `detail`. They stay
+while any of them runs. An end and a start at most `same_change_hours` apart are a change of plan, in whatever
+order their rows come. Statuses know what was known at the as-of date; labels and reports know everything.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.events.history import Codes, History
+from features.timeline import DAY, Instants
+from training.labels.contract_kernels import (
+    FOREVER,
+    ContractRows,
+    ContractTerms,
+    Stays,
+    outcomes,
+    standings,
+    stays,
+)
+from training.labels.settings import Churn
+
+HOUR = DAY // 24
+CONTRACT_COLUMNS = frozenset({"contract_id", "detail"})
+"""The columns of events that contracts are told apart by."""
+CONTRACT_BITS = 0b11110111
+"""Roles that are about contracts; the one that is not is an amount."""
+
+
+@dataclass(frozen=True, eq=False)
+class ContractHistory:
+    """The contracts of every customer of a history."""
+
+    history: History
+    places: NDArray[np.int64]
+    """int64[n]: the place in the history of each row about contracts."""
+    rows: ContractRows
+    terms: ContractTerms
+    stays: Stays
+
+    def statuses(self, as_of: int) -> NDArray[np.int8]:
+        """int8[customers]: by what was known then −1 unknown, 2 never a customer, 0 one now, 1 no more."""
+        history = self.history
+        return standings(
+            history.offsets, history.instants, history.recorded, self.rows, self.terms, self.stays, as_of
+        )
+
+    def left(self, customers: NDArray[np.int64], starts: Instants, ends: Instants) -> NDArray[np.bool_]:
+        """bool[p]: whether each customer (a place, −1 for none) left within `[starts, ends)`."""
+        churned: NDArray[np.bool_] = outcomes(self.stays, customers, starts, ends, self.terms.change)
+        return churned
+
+    def between_plans(self, at: int) -> NDArray[np.bool_]:
+        """bool[customers]: whose contract had ended at an instant for one that was about to begin."""
+        gaps = self._follows & (self.stays.begins - self._previous_ends <= self.terms.change)
+        here = gaps & (self._previous_ends < at) & (at <= self.stays.begins)
+        return np.bincount(self._customers[here], minlength=self.history.customers) > 0
+
+    def returned(self, since: int) -> NDArray[np.bool_]:
+        """bool[customers]: who had left, and had a contract again at or after an instant."""
+        found = self.stays
+        left = np.where(self._follows, self._previous_ends, found.first[self._customers])
+        back = (found.begins >= since) & (found.begins - left > self.terms.change)
+        return np.bincount(self._customers[back], minlength=self.history.customers) > 0
+
+    def value_at(self, at: int) -> NDArray[np.float64]:
+        """float64[customers]: the sum of the newest amounts of the contracts that run at an instant."""
+        found, values = self.stays, self.history.values[self.places]
+        rows = (found.contract_of_row >= 0) & (self.rows.instants < at) & ~np.isnan(values)
+        value = np.zeros(len(found.contract_begins))
+        value[found.contract_of_row[rows]] = values[rows]
+        ends, change = found.contract_ends, self.terms.change
+        between = self.between_plans(at)[found.contract_customer] & (ends < FOREVER - change)
+        until = np.where(between, ends + change, ends)
+        running = (found.contract_begins < at) & (at <= until)
+        return np.bincount(
+            found.contract_customer[running], weights=value[running], minlength=self.history.customers
+        ).astype(np.float64)
+
+    def stay_between(
+        self, customers: NDArray[np.int64], starts: Instants, ends: Instants
+    ) -> NDArray[np.bool_]:
+        """bool[p]: who had a contract at some instant of `[starts, ends)`."""
+        found = self.stays
+        inside = [
+            bool(((found.begins[low:high] < end) & (found.ends[low:high] >= start)).any())
+            for low, high, start, end in zip(
+                found.offsets[customers], found.offsets[customers + 1], starts, ends, strict=True
+            )
+        ]
+        return np.array(inside, dtype=np.bool_)
+
+    @cached_property
+    def _customers(self) -> NDArray[np.int64]:
+        """int64[s]: the customer of each stay."""
+        return np.repeat(np.arange(self.history.customers), np.diff(self.stays.offsets))
+
+    @cached_property
+    def _follows(self) -> NDArray[np.bool_]:
+        """bool[s]: which stays follow another of the same customer."""
+        return np.append([False], self._customers[1:] == self._customers[:-1])[: len(self._customers)]
+
+    @cached_property
+    def _previous_ends(self) -> Instants:
+        """int64[s]: when the stay before ended, where there is one."""
+        return np.append([0], self.stays.ends[:-1])[: len(self._customers)].astype(np.int64)
+
+
+def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> ContractHistory:
+    """The contracts of a history; `roles` is what each event means (`cohort.event_roles`)."""
+    places = np.flatnonzero(roles & CONTRACT_BITS)
+    rules = churn.contracts
+    told_apart = rules.contracts_by == "auto"
+    plans, plan_names = _coded(history.details if told_apart else (), history.detail_names, places, fold=True)
+    ids, _ = _coded(history.contracts if told_apart else (), history.contract_names, places, fold=False)
+    known = {_plain(name, fold=True) for name in rules.plans}
+    rows = ContractRows(
+        offsets=np.searchsorted(places, history.offsets),
+        instants=history.instants[places],
+        recorded=history.recorded[places] if len(history.recorded) else history.recorded,
+        roles=roles[places],
+        ids=ids,
+        plans=plans,
+        is_plan=np.array([name in known for name in plan_names], dtype=np.bool_),
+    )
+    terms = ContractTerms(
+        change=round(rules.same_change_hours * HOUR),
+        term=FOREVER if rules.term_days is None else rules.term_days * DAY,
+        trials=rules.count_trials,
+    )
+    return ContractHistory(history, places, rows, terms, stays(rows, terms))
+
+
+def _coded(
+    codes: Codes | Sequence[int], names: Sequence[str], places: NDArray[np.int64], *, fold: bool
+) -> tuple[Codes, list[str]]:
+    """The codes of these events in a list of their own; texts that differ in spelling only are one."""
+    if not len(codes):
+        return np.full(len(places), -1, dtype=np.int32), []
+    of_rows = np.asarray(codes)[places]
+    used, own = np.unique(of_rows, return_inverse=True)
+    numbers: dict[str, int] = {}
+    table = [
+        -1
+        if code < 0 or not (name := _plain(names[code], fold=fold))
+        else numbers.setdefault(name, len(numbers))
+        for code in used.tolist()
+    ]
+    return np.array(table, dtype=np.int32)[own] if len(used) else of_rows.astype(np.int32), list(numbers)
+
+
+def _plain(text: str, *, fold: bool) -> str:
+    text = unicodedata.normalize("NFKC", text).strip()
+    return text.casefold() if fold else text
