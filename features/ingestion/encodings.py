@@ -1,11 +1,11 @@
-"""Text files in older Japanese encodings, rewritten as UTF-8: DuckDB reads UTF-8 and UTF-16 by itself."""
+"""Text files in other encodings, rewritten as UTF-8: older Japanese ones, and UTF-16 as Excel saves it."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-ENCODINGS = ("cp932", "shift_jis", "euc_jp")
+ENCODINGS = ("cp932", "shift_jis", "euc_jp", "utf_16")
 
 
 def to_utf8(outside: Path, inside: Path, encoding: str) -> None:

@@ -94,3 +94,12 @@ def test_windows_letters_are_read_as_cp932_and_the_error_of_shift_jis_says_so(tm
         ConfigurationError, match="it is cp932 text: write 'cp932://' instead of 'shift_jis://'"
     ):
         rows(tmp_path, "shift_jis://x.csv")
+
+
+def test_a_file_that_is_no_avro_file_is_refused_by_name(tmp_path):
+    (tmp_path / "x.avro").write_bytes(b"Obj\x01 and then nothing")
+    query = (
+        "select * from read_json('avro://x.avro', format = 'newline_delimited', columns = {id: 'VARCHAR'})"
+    )
+    with pytest.raises(ConfigurationError, match=r"'x\.avro' cannot be read as an Avro file"):
+        list(SourceReader(Source(name="avro", query=query), tmp_path))

@@ -108,7 +108,7 @@ SAMPLES = {
         ),
         (
             ("u1", "2024-06-02 10:00:00", "session", None, None),
-            ("u2", "2024-06-02 10:10:00", "email_unsubscribed", None, "June"),
+            ("u2", "2024-06-02 10:10:00", "attribute.email_opt_out", None, "yes"),
         ),
     ),
     "klaviyo": Sample(
@@ -124,7 +124,7 @@ SAMPLES = {
         (
             ("P1", "2024-06-02 01:05:00", "refund", -5400.0, None),
             ("P2", "2024-06-02 05:00:00", "visit", None, None),
-            ("P2", "2024-06-02 06:00:00", "email_unsubscribed", None, None),
+            ("P2", "2024-06-02 06:00:00", "attribute.email_opt_out", None, "yes"),
         ),
     ),
     "shopify_csv": Sample(
@@ -132,13 +132,17 @@ SAMPLES = {
         # Two lines are one order; the Bogus Gateway is a test; #1004 was cancelled before it was paid; #1005
         # has no customer.
         (
+            ("ann@example.com", "2024-06-01 00:50:26", "attribute.email_opt_in", None, "yes"),
             ("ann@example.com", "2024-06-01 00:50:26", "purchase", 5391.0, None),
+            ("ben@example.com", "2024-06-01 01:00:00", "attribute.email_opt_in", None, "no"),
+            ("cem@example.com", "2024-06-01 03:00:00", "attribute.email_opt_in", None, "no"),
             ("ben@example.com", "2024-06-01 01:00:00", "purchase", 2000.0, None),
             ("ben@example.com", "2024-06-01 01:00:00", "refund", -500.0, None),
             ("cem@example.com", "2024-06-01 03:00:00", "purchase", 900.0, None),
             ("cem@example.com", "2024-06-01 04:00:00", "refund", -900.0, None),
         ),
         (
+            ("ann@example.com", "2024-06-02 23:00:00", "attribute.email_opt_in", None, "yes"),
             ("ann@example.com", "2024-06-02 23:00:00", "purchase", 700.0, None),
             ("ann@example.com", "2024-06-03 09:00:00", "refund", -5391.0, None),
         ),
@@ -147,6 +151,7 @@ SAMPLES = {
         "shopify",
         (
             ("301", "2024-06-01 00:50:26", "purchase", 5391.0, "煎茶"),
+            ("302", "2024-05-01 00:00:00", "attribute.email_opt_in", None, "no"),
             ("302", "2024-06-01 15:30:00", "purchase", 2000.0, None),
             ("305", "2024-06-01 18:00:00", "purchase", 1200.0, None),
             ("305", "2024-06-01 19:00:00", "refund", -1200.0, None),
@@ -353,3 +358,17 @@ def test_a_file_that_is_there_stays_and_paths_start_at_the_project_where_they_ca
     assert kizuna("init", "--from", "shopify", tmp_path / "else where's", tmp_path / "other")[0] == 0
     assert kizuna("-C", tmp_path / "other", "ingest")[0] == 0
     assert events(tmp_path / "other") == by_moment(SAMPLES["shopify_csv"].first)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "scheme"), [("cp932", "cp932://"), ("utf-16", "utf_16://"), ("utf-8-sig", "")]
+)
+def test_the_encoding_of_an_export_is_found_out(encoding, scheme, tmp_path, kizuna):
+    lay_out("shopify_csv", "first", tmp_path / "export")
+    file = tmp_path / "export/orders_export_1.csv"
+    file.write_bytes(file.read_text().replace("Ginza", "銀座").encode(encoding))
+    assert kizuna("init", "--from", "shopify", tmp_path / "export", tmp_path)[0] == 0
+    [source] = read(tmp_path).settings.sources
+    assert f"read_csv(['{scheme}export/**/*.csv']" in source.query
+    assert kizuna("-C", tmp_path, "ingest")[0] == 0
+    assert events(tmp_path) == by_moment(SAMPLES["shopify_csv"].first)

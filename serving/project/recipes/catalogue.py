@@ -82,8 +82,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "Braze Currents (Avro files)",
                 _one("braze", "braze.sql"),
                 "SessionStart: session; Purchase: purchase; CustomEvent: feature_used; email Send, Open, "
-                "Click, Unsubscribe: email_sent, email_opened, email_clicked, email_unsubscribed; push and "
-                "SMS likewise",
+                "Click: email_sent, email_opened, email_clicked; Unsubscribe: attribute email_opt_out; "
+                "push and SMS likewise",
                 ANALYTICS,
                 MESSAGES,
             ),
@@ -93,7 +93,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 _one("klaviyo", "klaviyo.sql"),
                 "Placed Order: purchase; Refunded Order, Cancelled Order: refund; Active on Site, Viewed "
                 "Product: visit; Received, Opened, Clicked Email: email_sent, email_opened, email_clicked; "
-                "Unsubscribed: email_unsubscribed",
+                "Unsubscribed: attribute email_opt_out",
                 SHOP,
                 MESSAGES,
             ),
@@ -104,7 +104,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     RecipeSource("orders", "shopify/orders_csv.sql"),
                     RecipeSource("orders", "shopify/orders_bulk.sql"),
                 ),
-                "an order: purchase; refunds and cancelled orders that were not paid: refund",
+                "an order: purchase; refunds and cancelled orders that were not paid: refund; "
+                "marketing accepted: attribute email_opt_in",
                 SHOP,
             ),
             Recipe(

@@ -103,13 +103,14 @@ def place(path: Path, folder: Path) -> str:
 
 
 def text_scheme(files: Sequence[Path]) -> str:
-    """What comes before the paths of text files: nothing for UTF-8, `cp932://` for Japanese ones of Windows.
+    """What comes before the paths of text files: nothing for UTF-8, `cp932://` for Japanese ones of Windows,
+    `utf_16://` for Excel's Unicode text.
 
     Raises `ConfigurationError` where they are neither, or some the one and some the other.
     """
     found: dict[str, Path] = {}
     for file in files:
-        for encoding, scheme in (("utf-8", ""), ("utf-16", ""), ("cp932", "cp932://")):
+        for encoding, scheme in (("utf-8", ""), ("utf-16", "utf_16://"), ("cp932", "cp932://")):
             if (encoding != "utf-16" or _has_mark(file)) and is_text(file, encoding):
                 found.setdefault(scheme, file)
                 break
@@ -119,8 +120,8 @@ def text_scheme(files: Sequence[Path]) -> str:
             )
     if len(found) > 1:
         raise ConfigurationError(
-            f"cannot read {found['']} and {found['cp932://']} together: the first is UTF-8, the second "
-            "CP932. Save them in one encoding, or name a folder for each."
+            f"cannot read {' and '.join(str(file) for file in found.values())} together: they are in several "
+            "encodings. Save them in one, or name a folder for each."
         )
     return next(iter(found))
 

@@ -4,11 +4,13 @@
 -- files: *.avro => read_json({avro_files}, format = 'newline_delimited', filename = true,
 --   columns = {id: 'VARCHAR', external_user_id: 'VARCHAR', time: 'VARCHAR', campaign_name: 'VARCHAR',
 --   canvas_name: 'VARCHAR', machine_open: 'VARCHAR', is_suspected_bot_click: 'VARCHAR', name: 'VARCHAR',
---   product_id: 'VARCHAR', price: 'VARCHAR', currency: 'VARCHAR', platform: 'VARCHAR'})
+--   product_id: 'VARCHAR', price: 'VARCHAR', currency: 'VARCHAR', platform: 'VARCHAR', subscription_status: 'VARCHAR',
+--   channel: 'VARCHAR'})
 -- looks_right: id is not null and time is not null and contains(filename, 'event_type=')
 --
 -- Currents delivers at least once: id tells repeats. time is in seconds since 1970, UTC.
 -- Opens by a mail program on its own (machine_open, such as Apple's) and clicks suspected of a bot are left out.
+-- Whoever unsubscribes from e-mail, or calls one spam, has the attribute email_opt_out from then on.
 -- Customers without an external_user_id (anonymous profiles) are left out.
 with events as (
   select *, regexp_extract(filename, 'event_type=([^/]+)/', 1) as type from {rows}
@@ -21,8 +23,9 @@ kinds as (
                    when 'users.messages.email.Send' then 'email_sent'
                    when 'users.messages.email.Open' then 'email_opened'
                    when 'users.messages.email.Click' then 'email_clicked'
-                   when 'users.messages.email.Unsubscribe' then 'email_unsubscribed'
-                   when 'users.messages.email.MarkAsSpam' then 'email_marked_as_spam'
+                   when 'users.messages.email.Unsubscribe' then 'attribute.email_opt_out'
+                   when 'users.messages.email.MarkAsSpam' then 'attribute.email_opt_out'
+                   when 'users.behaviors.subscription.GlobalStateChange' then 'attribute.email_opt_out'
                    when 'users.messages.pushnotification.Send' then 'push_sent'
                    when 'users.messages.pushnotification.Open' then 'push_opened'
                    when 'users.messages.inappmessage.Click' then 'message_clicked'
@@ -39,12 +42,18 @@ select external_user_id as customer_id,
             when type like 'users.messages.pushnotification%' then 'push'
             when type like 'users.messages.sms%' then 'sms'
             when platform in ('ios', 'android') then 'app' when platform = 'web' then 'web' end as channel,
-       case when kind = 'purchase' then product_id when kind = 'feature_used' then name
+       case when type = 'users.behaviors.subscription.GlobalStateChange'
+            then case lower(subscription_status) when 'subscribed' then 'no' when 'opted_in' then 'no' when 'opted in' then 'no'
+                 else 'yes' end
+            when kind = 'attribute.email_opt_out' then 'yes'
+            when kind = 'purchase' then product_id when kind = 'feature_used' then name
             else coalesce(campaign_name, canvas_name) end as detail,
        case when kind = 'purchase' then currency end as currency,
        'braze-' || id as event_id
 from kinds
-where kind is not null and nullif(trim(external_user_id), '') is not null
+where kind is not null
+  and not (type = 'users.behaviors.subscription.GlobalStateChange' and lower(coalesce(channel, 'email')) <> 'email')
+  and nullif(trim(external_user_id), '') is not null
   and not (kind = 'email_opened' and lower(coalesce(machine_open, '')) = 'true')
   and not (kind = 'email_clicked' and lower(coalesce(is_suspected_bot_click, '')) = 'true')
 qualify row_number() over (partition by id order by filename) = 1

@@ -10,7 +10,7 @@
 -- Files may hold a call again: messageId tells repeats, and an order counts once (order_id).
 -- timestamp is the moment put right for the device's clock; recorded_at is when RudderStack received the call, and
 -- for an anonymous visitor the first call that named the user. A device of several people names nobody.
--- Robots are left out. The first call of a session (context.sessionStart) counts as a session too.
+-- Whoever unsubscribes has the attribute email_opt_out from then on. Robots are left out. The first call of a session (context.sessionStart) counts as a session too.
 -- Other names of your tracking plan count as feature_used: take out what customers do not do themselves.
 with calls as (
   select "messageId" as message, "type" as kind_of_call, coalesce("event", "name") as name,
@@ -67,7 +67,8 @@ select customer as customer_id,
             when name in ('Push Notification Sent', 'Push Notification Received') then 'push_sent'
             when name = 'Email Link Clicked' then 'email_clicked'
             when name = 'Email Opened' then 'email_opened'
-            when name in ('Email Bounced', 'Email Marked as Spam', 'Unsubscribed', 'Signed Up', 'Signed Out',
+            when name = 'Unsubscribed' then 'attribute.email_opt_out'
+            when name in ('Email Bounced', 'Email Marked as Spam', 'Signed Up', 'Signed Out',
                           'Application Installed', 'Application Updated', 'Application Uninstalled',
                           'Application Backgrounded', 'Application Crashed')
               then lower(replace(name, ' ', '_'))
@@ -75,7 +76,8 @@ select customer as customer_id,
        case when name in ('Order Refunded', 'Order Cancelled') then '-' || ltrim(amount, '-') else amount end as value,
        case when regexp_matches(coalesce(library, ''), 'javascript', 'i') then 'web'
             when regexp_matches(coalesce(library, ''), 'ios|swift|android|kotlin|react-native|flutter', 'i') then 'app' end as channel,
-       case when step = 'call' and (kind_of_call in ('page', 'screen')
+       case when step = 'call' and kind_of_call = 'track' and name = 'Unsubscribed' then 'yes'
+            when step = 'call' and (kind_of_call in ('page', 'screen')
                                     or name not in ('Order Completed', 'Order Refunded', 'Order Cancelled'))
             then name end as detail,
        recorded as recorded_at,

@@ -10,7 +10,7 @@
 -- The company learned of an event when Segment received it (receivedAt, else the end of the day in the folder's
 -- name), and of who an anonymous visitor was at the first call that named both: that is recorded_at.
 -- A device that several people signed in on names nobody. A clock that runs ahead is set back to receivedAt.
--- Robots are left out. Calls that the company's own servers make (e-mail sent) are no engagement.
+-- Whoever unsubscribes has the attribute email_opt_out from then on. Robots are left out. Calls that the company's own servers make (e-mail sent) are no engagement.
 -- Other names of your track plan count as feature_used: take out what customers do not do themselves.
 with calls as (
   select "messageId" as message, "type" as kind_of_call, coalesce("event", "name") as name,
@@ -62,7 +62,8 @@ select customer as customer_id,
             when name in ('Push Notification Sent', 'Push Notification Received') then 'push_sent'
             when name = 'Email Link Clicked' then 'email_clicked'
             when name = 'Email Opened' then 'email_opened'
-            when name in ('Email Bounced', 'Email Marked as Spam', 'Unsubscribed', 'Signed Up', 'Signed Out',
+            when name = 'Unsubscribed' then 'attribute.email_opt_out'
+            when name in ('Email Bounced', 'Email Marked as Spam', 'Signed Up', 'Signed Out',
                           'Application Installed', 'Application Updated', 'Application Uninstalled',
                           'Application Backgrounded', 'Application Crashed')
               then lower(replace(name, ' ', '_'))
@@ -70,7 +71,8 @@ select customer as customer_id,
        case when name in ('Order Refunded', 'Order Cancelled') then '-' || ltrim(amount, '-') else amount end as value,
        case when library like 'analytics.js%' then 'web'
             when regexp_matches(coalesce(library, ''), 'ios|swift|android|kotlin|react-native|flutter', 'i') then 'app' end as channel,
-       case when kind_of_call in ('page', 'screen') or name not in ('Order Completed', 'Order Refunded', 'Order Cancelled')
+       case when kind_of_call = 'track' and name = 'Unsubscribed' then 'yes'
+            when kind_of_call in ('page', 'screen') or name not in ('Order Completed', 'Order Refunded', 'Order Cancelled')
             then name end as detail,
        recorded as recorded_at,
        case when amount is not null then p ->> 'currency' end as currency,

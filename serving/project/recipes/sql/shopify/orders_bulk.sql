@@ -1,6 +1,6 @@
 -- Shopify: orders as a bulk operation of the GraphQL Admin API writes them (JSON lines; children have __parentId).
 -- Ask for: orders { edges { node { id name createdAt cancelledAt test displayFinancialStatus sourceName
---   customer { id } totalPriceSet { shopMoney { amount currencyCode } }
+--   customer { id defaultEmailAddress { marketingState marketingUpdatedAt } } totalPriceSet { shopMoney { amount currencyCode } }
 --   refunds { id createdAt totalRefundedSet { shopMoney { amount currencyCode } } }
 --   lineItems { edges { node { id title quantity } } } } } }
 -- schema: https://shopify.dev/docs/api/usage/bulk-operations/queries
@@ -12,6 +12,7 @@
 -- looks_right: id like 'gid://shopify/%'
 --
 -- Lines with __parentId belong to the order of that id, whatever order lines come in: items give the detail.
+-- Whether the customer is subscribed to e-mail is the attribute email_opt_in, from when that last changed.
 -- Test orders are left out, and orders without a customer. An order that was cancelled before it was paid counts as
 -- refunded when it was cancelled; money that went back counts on its own day.
 with lines as (select *, "__parentId" as parent from {rows}),
@@ -58,3 +59,12 @@ select customer_id, cancelledAt, 'refund', '-' || (totalPriceSet -> 'shopMoney' 
 from real_orders
 where cancelledAt is not null and displayFinancialStatus in ('VOIDED', 'PENDING', 'AUTHORIZED')
   and id not in (select order_id from money_back)
+union all by name
+select customer_id, coalesce(customer -> 'defaultEmailAddress' ->> 'marketingUpdatedAt', min(createdAt)) as occurred_at,
+       'attribute.email_opt_in' as kind,
+       case when (customer -> 'defaultEmailAddress' ->> 'marketingState') = 'SUBSCRIBED' then 'yes' else 'no' end as detail,
+       'shopify-customer-' || customer_id || '-' ||
+         coalesce(customer -> 'defaultEmailAddress' ->> 'marketingUpdatedAt', 'first') as event_id
+from real_orders where (customer -> 'defaultEmailAddress' ->> 'marketingState') is not null
+group by customer_id, customer -> 'defaultEmailAddress' ->> 'marketingUpdatedAt',
+         customer -> 'defaultEmailAddress' ->> 'marketingState'

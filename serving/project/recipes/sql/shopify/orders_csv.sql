@@ -7,6 +7,7 @@
 -- An order is several lines, one for each item; totals are on the first alone. The customer is the e-mail address
 -- in small letters (the file has no customer id): take the bulk export where you have it.
 -- Orders paid through the Bogus Gateway are tests and left out; so are orders that were never paid and expired.
+-- Whether the buyer accepts marketing is the attribute email_opt_in from that order on.
 -- The file has no date of a refund: it counts from the cancellation, else from the order itself, so history before
 -- the refund is a little wiser than it was. The bulk export has the dates.
 with lines as (
@@ -14,7 +15,7 @@ with lines as (
   union all by name
   select null::varchar as "Id", null::varchar as "Email", null::varchar as "Total", null::varchar as "Currency",
          null::varchar as "Cancelled at", null::varchar as "Refunded Amount", null::varchar as "Payment Method",
-         null::varchar as "Source", null::varchar as "Location", null::varchar as "Financial Status" where false
+         null::varchar as "Accepts Marketing", null::varchar as "Source", null::varchar as "Location", null::varchar as "Financial Status" where false
 ),
 orders as (
   -- The line that says most: the first of an order, from the file that knows of its cancellation and refunds.
@@ -40,3 +41,7 @@ select customer, try_strptime(coalesce(nullif("Cancelled at", ''), "Created at")
 from real_orders
 where regexp_matches(coalesce("Refunded Amount", ''), '[1-9]')
    or (nullif("Cancelled at", '') is not null and lower("Financial Status") = 'voided')
+union all by name
+select customer as customer_id, try_strptime("Created at", '%Y-%m-%d %H:%M:%S %z') as occurred_at,
+       'attribute.email_opt_in' as kind, lower("Accepts Marketing") as detail, 'shopify-' || number || '-marketing' as event_id
+from real_orders where nullif("Accepts Marketing", '') is not null
