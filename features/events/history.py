@@ -55,6 +55,9 @@ class History:
     currencies: Codes = field(default_factory=no_codes)
     """Empty where no event has one."""
     currency_names: tuple[str, ...] = ()
+    sources: Codes = field(default_factory=no_codes)
+    """Which source an event came from; only where requested, as `source` is not among all columns."""
+    source_names: tuple[str, ...] = ()
     event_ids: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
     """Text ids, only where requested (explanations name the events behind a change)."""
 

@@ -14,14 +14,21 @@ from numpy.typing import NDArray
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
+from features.profiling.bucket_events import MINUTES, is_opening
 from features.profiling.consent import consent_findings
 from features.profiling.event_ids import event_id_findings, refund_findings
 from features.profiling.finding import CheckFinding
-from features.profiling.profile import MINUTES, DataProfile, IndicatorProfile, gaps
+from features.profiling.gaps import gaps
+from features.profiling.id_checks import id_checks
+from features.profiling.profile import DataProfile, IndicatorProfile
+from features.profiling.row_checks import row_checks
+from features.profiling.shared_customer import shared_customer
 from features.timeline import Timeline
 
 FEW = 100
 """Fewer events than this show no pattern worth a word."""
+FEW_LINES = 10
+"""Fewer rows beside another at one instant are taken for chance."""
 SHOWN = 5
 """Gaps named one by one; the rest is counted."""
 
@@ -31,6 +38,8 @@ def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding
     found: list[CheckFinding] = []
     for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
+    found += id_checks(inventory, timeline)
+    found += row_checks(inventory, timeline)
     for short in (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts):
         found += short(inventory)
     if inventory.consent is not None:
@@ -199,7 +208,11 @@ def _lines(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFinding
     """Rows that are lines of one receipt rather than events."""
     for side in inventory.sides:
         share = side.together / side.events
-        if side.events < FEW or share < 0.3 or _favourite(side)[1] is not None:
+        if side.together < FEW_LINES or share < 0.3:
+            continue
+        if _favourite(side)[1] is not None:
+            if side.indicator.name == "purchase":
+                yield _lines_of_days(side, share)
             continue
         many, ja = indicator_words(side.indicator.name)
         yield CheckFinding(
@@ -210,6 +223,20 @@ def _lines(inventory: DataProfile, _timeline: Timeline) -> Iterator[CheckFinding
             "回数が正しく数えられるよう、取込クエリで1件にまとめてください。",
             {"indicator": side.indicator.name, "share": share},
         )
+
+
+def _lines_of_days(side: IndicatorProfile, share: float) -> CheckFinding:
+    """Several rows of a customer on one day, and no time to tell lines of an order from orders."""
+    many, ja = indicator_words(side.indicator.name)
+    query = "select customer, day, sum(amount) as value, order_no as event_id … group by all"
+    return CheckFinding(
+        "lines_by_day",
+        f"{share:.0%} of the {many} share customer and day with another, and no time tells them apart: lines "
+        f"of one order are counted as visits. Add them up by the number of the order: `{query}`.",
+        f"{ja}の{share:.0%}は同じ顧客・同じ日の別の行を伴い、時刻がないため区別できません。1回の注文の明細行が"
+        f"来店回数に数えられています。注文番号ごとに合計してください：`{query}`。",
+        {"indicator": side.indicator.name, "share": share},
+    )
 
 
 def _refused(inventory: DataProfile) -> Iterator[CheckFinding]:
@@ -242,7 +269,11 @@ def _refused(inventory: DataProfile) -> Iterator[CheckFinding]:
 
 
 def _unnamed(inventory: DataProfile) -> Iterator[CheckFinding]:
-    unnamed = [k for k in inventory.kinds if not k.indicators and not k.name.startswith(ATTRIBUTE)]
+    unnamed = [
+        kind
+        for kind in inventory.kinds  # what a mail program opens by itself belongs to none
+        if not kind.indicators and not kind.name.startswith(ATTRIBUTE) and not is_opening(kind.name)
+    ]
     if unnamed:
         names = ", ".join(f"'{kind.name}' ({kind.events:,})" for kind in unnamed[:SHOWN])
         more = "" if len(unnamed) <= SHOWN else f" … ({len(unnamed) - SHOWN})"
@@ -257,16 +288,9 @@ def _unnamed(inventory: DataProfile) -> Iterator[CheckFinding]:
 
 
 def _shared(inventory: DataProfile) -> Iterator[CheckFinding]:
-    share = inventory.busiest_events / inventory.events
-    if inventory.customers >= 50 and inventory.events >= FEW and share >= 0.05:
-        yield CheckFinding(
-            "shared_customer",
-            f"{share:.0%} of all events belong to one customer, '{inventory.busiest}': is that a guest or "
-            "test account? Leave it out of the query.",
-            f"全イベントの{share:.0%}が1人の顧客「{inventory.busiest}」のものです。ゲスト用や試験用の"
-            "アカウントなら取込クエリで除いてください。",
-            {"customer_id": inventory.busiest, "events": inventory.busiest_events, "share": share},
-        )
+    finding = shared_customer(inventory)
+    if finding is not None:
+        yield finding
 
 
 def _no_amounts(inventory: DataProfile) -> Iterator[CheckFinding]:

@@ -10,11 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator
 from features.errors import DataError
@@ -23,14 +20,15 @@ from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.execution.local import map_partitions
-from features.ingestion.quarantine import QUARANTINE_SCHEMA
+from features.profiling.bucket_events import MINUTES, BucketEvents, Ints
 from features.profiling.consent import ConsentProfile, profile_consent
-from features.storage.delta_table import Lake
-from features.timeline import DAY, SECOND, Timeline
+from features.profiling.customer_patterns import CustomerPatterns, turnover_window
+from features.profiling.quarantine_reasons import QuarantineReason, refused
+from features.profiling.row_patterns import RowPatterns
+from features.storage.customer_ids import Customers
+from features.storage.history_reader import ALL_COLUMNS
+from features.timeline import DAY, Timeline
 
-Ints = NDArray[np.int64]
-
-MINUTES = 1_440
 CANDIDATES = 1_000
 """Busiest instants counted per bucket: one that holds a percent of the events is among them."""
 
@@ -74,15 +72,6 @@ class IndicatorProfile:
     """Events that the company learned of after they occurred."""
 
 
-@dataclass(frozen=True)
-class QuarantineReason:
-    """Rows of one source that are no events, for one reason; a row that came twice counts once."""
-
-    source: str
-    reason: str
-    rows: int
-
-
 @dataclass(frozen=True, eq=False)
 class DataProfile:
     """What the store holds before `until`, or altogether."""
@@ -106,6 +95,10 @@ class DataProfile:
     sides: tuple[IndicatorProfile, ...]
     """In the order in which indicators are declared."""
     refused: tuple[QuarantineReason, ...]
+    by_customer: CustomerPatterns
+    by_row: RowPatterns
+    customers_table: Customers
+    """Who is behind a key, also those without events."""
     consent: ConsentProfile | None = None
     """The consent of customers to be contacted, where it was profiled."""
     several_rows: dict[str, int] = field(default_factory=dict)
@@ -156,10 +149,10 @@ def profile_events(
     first_day, last_day = (int(np.searchsorted(midnights, at, side="right")) - 1 for at in (oldest, newest))
     counts = map_partitions(
         store,
-        partial(_Counts, timeline, first_day, last_day - first_day + 1, tuple(indicators)),
+        partial(_Counts, timeline, first_day, last_day - first_day + 1, tuple(indicators), newest),
         "looking through the events",
         until=until,
-        columns=frozenset({"value"}),
+        columns=ALL_COLUMNS | {"source"},
         progress=progress,
     )
     if not counts.customers:
@@ -193,7 +186,7 @@ class _Counts:
     """Counts of a bucket's events, or of all."""
 
     def __init__(
-        self, timeline: Timeline, first_day: int, days: int, indicators: tuple[Indicator, ...]
+        self, timeline: Timeline, first_day: int, days: int, indicators: tuple[Indicator, ...], newest: int
     ) -> None:
         self.timeline, self.first_day, self.indicators = timeline, first_day, indicators
         self.days = np.zeros(days, dtype=np.int64)
@@ -201,19 +194,21 @@ class _Counts:
         self.kinds: dict[str, Ints] = {}
         self.customers = self.once = self.attributes = 0
         self.busiest, self.busiest_events = -1, 0
+        self.by_customer = CustomerPatterns(turnover_window(days), newest, days)
+        self.by_row = RowPatterns(days)
 
     def add(self, history: History) -> None:
         """Count one bucket's events; attributes are counted apart from all others."""
         if not history.events:
             return
         self._count_kinds(history)
-        profile = np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])
-        happened = ~profile[history.kinds]
-        who = customer_of_event(history)[happened]
-        instants, kinds = history.instants[happened], history.kinds[happened]
+        bucket = BucketEvents(history, self.timeline, self.first_day, len(self.days), self.indicators)
+        self.by_row.add(bucket)
+        who, instants, kinds = bucket.who, bucket.instants, bucket.kinds
         self.attributes += history.events - len(who)
         if not len(who):
             return
+        self.by_customer.add(bucket)
         each = np.bincount(who, minlength=history.customers)
         self.customers += int((each > 0).sum())
         self.once += int((each == 1).sum())
@@ -221,11 +216,8 @@ class _Counts:
             self.busiest, self.busiest_events = int(history.keys[each.argmax()]), int(each.max())
         late = np.zeros(len(who), dtype=np.bool_)
         if len(history.recorded):
-            late = history.recorded[happened] > instants
-        midnights = self.timeline.midnights
-        place = np.searchsorted(midnights, instants, side="right") - 1
-        minute = np.minimum((instants - midnights[place]) // (60 * SECOND), MINUTES - 1)
-        day = place - self.first_day
+            late = history.recorded[bucket.rows] > instants
+        minute, day = bucket.minute, bucket.day
         self.days += np.bincount(day, minlength=len(self.days))
         again = np.r_[
             False, (who[1:] == who[:-1]) & (instants[1:] == instants[:-1]) & (kinds[1:] == kinds[:-1])
@@ -268,6 +260,8 @@ class _Counts:
 
     def merge(self, other: _Counts) -> None:
         """Add the counts of later buckets."""
+        self.by_customer.merge(other.by_customer)
+        self.by_row.merge(other.by_row)
         self.days += other.days
         for name, tally in other.tallies.items():
             self.tallies.setdefault(name, _Tally(np.zeros_like(self.days))).merge(tally)
@@ -302,6 +296,9 @@ class _Counts:
             sides=tuple(self._side(one) for one in self.indicators if one.name in self.tallies),
             refused=refused(store),
             several_rows=store.several_rows,
+            by_customer=self.by_customer,
+            by_row=self.by_row,
+            customers_table=store.customers,
         )
 
     def _kind(self, name: str, row: Ints) -> KindProfile:
@@ -326,39 +323,9 @@ class _Counts:
         )
 
 
-def refused(store: EventStore) -> tuple[QuarantineReason, ...]:
-    """How many rows of which source lie in the quarantine for which reason, most first."""
-    lake = Lake(store.folder / "quarantine", QUARANTINE_SCHEMA)
-    snapshot = lake.snapshot()
-    counts: Counter[tuple[str, str]] = Counter()
-    for file in snapshot.files if snapshot else ():
-        rows: Any = pq.read_table(lake.path(file), columns=["source", "reason"], partitioning=None)
-        grouped = rows.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist()
-        counts.update({(row["source"], row["reason"]): row["count_all"] for row in grouped})
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(QuarantineReason(source, reason, rows) for (source, reason), rows in ordered)
-
-
 def _nothing(until: int | None, timeline: Timeline) -> DataError:
     before = "" if until is None else f" before {timeline.name(until)}"
     return DataError(
         f"cannot examine the data: the store holds no event of a customer{before}. "
         "Ingest some with `kizuna ingest`."
     )
-
-
-def gaps(days: Ints) -> list[tuple[int, int]]:
-    """Unusual runs of days without events inside the record: (first day, how many), each by its place.
-
-    Unusual is a run of two days or more that is more than twice as long as the runs of empty days
-    usually are (weekends off are usual), where even at the pace of a slow day twenty events are missing.
-    """
-    there = np.flatnonzero(days)
-    runs = np.diff(there) - 1
-    starts, lengths = there[:-1][runs > 0] + 1, runs[runs > 0]
-    if not len(lengths):
-        return []
-    usual = float(np.median(lengths)) if len(lengths) > 4 else 1.0
-    pace = np.quantile(days[there], 0.25)
-    unusual = (lengths > 2 * usual) & (lengths >= 2) & (lengths * pace >= 20)
-    return list(zip(starts[unusual].tolist(), lengths[unusual].tolist(), strict=True))

@@ -51,7 +51,7 @@ def history(
             np.searchsorted(keys, np.append(wanted, np.iinfo(np.int64).max))
         ]
         keys = wanted
-    texts = {name: _together(parts, name) for name in ("kind", *TEXTS)}
+    texts = {name: _together(parts, name) for name in ("kind", *TEXTS, "source")}
     codes = {name: arranged(codes) for name, (codes, _) in texts.items()}
     return History(
         keys=keys,
@@ -71,6 +71,8 @@ def history(
         contract_names=texts["contract_id"][1],
         currencies=codes["currency"],
         currency_names=texts["currency"][1],
+        sources=codes["source"],
+        source_names=texts["source"][1],
         event_ids=(
             arranged(np.array(_ids(parts).to_pylist(), dtype=object))
             if event_ids

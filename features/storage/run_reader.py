@@ -96,7 +96,9 @@ def _from_pages(
     rows = [footer.row_group(group).num_rows for group in groups]
     firsts = np.cumsum([0, *rows]).tolist()
     count = firsts[-1]
-    coded_names = [name for name in TEXTS if name == "kind" or (name in columns and name in place)]
+    coded_names = [
+        name for name in TEXTS if name == "kind" or (name in columns & place.keys() and name != "source")
+    ]
     spans = {
         name: [_span(footer.row_group(group).column(place[name])) for group in groups]
         for name in ("key", "occurred_at", "recorded_at", *coded_names, *(columns & {"value"}))
@@ -161,6 +163,9 @@ def _from_pages(
     coded_texts = {name: text for name, text in texts.items() if text is not None}
     if len(coded_texts) < len(texts):
         return None
+    if "source" in columns:  # compressed, unlike the others
+        with pq.ParquetFile(path, read_dictionary=["source"]) as whole:
+            coded_texts["source"] = _coded(whole.read_row_groups(groups, columns=["source"]).column("source"))
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
     return RunColumns(
         path, keys, starts, instants, recorded, values.view(np.float64), coded_texts, groups, None
@@ -184,13 +189,6 @@ def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
     recorded = table.column("recorded_at")
     some = recorded.null_count < len(recorded)
 
-    def coded(name: str) -> Texts:
-        column = table.column(name).unify_dictionaries().combine_chunks()
-        chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
-        if not len(chunk):
-            return np.empty(0, np.int32), ()
-        return chunk.indices.fill_null(MISSING).to_numpy(), tuple(chunk.dictionary.to_pylist())
-
     return RunColumns(
         path,
         keys,
@@ -198,11 +196,19 @@ def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
         recorded.cast(pa.int64()).fill_null(ALWAYS).to_numpy() if some else np.empty(0, np.int64),
         table.column("value").fill_null(np.nan).to_numpy() if "value" in columns else np.empty(0),
-        {name: coded(name) for name in texts},
+        {name: _coded(table.column(name)) for name in texts},
         groups,
         None,
         b"kizuna.digest" in (footer.metadata or {}),
     )
+
+
+def _coded(column: pa.ChunkedArray) -> Texts:
+    column = column.unify_dictionaries().combine_chunks()
+    chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
+    if not len(chunk):
+        return np.empty(0, np.int32), ()
+    return chunk.indices.fill_null(MISSING).to_numpy(), tuple(chunk.dictionary.to_pylist())
 
 
 def stretches(keys: Rowset) -> tuple[Rowset, Rowset]:

@@ -16,7 +16,9 @@ from features.catalog.defaults import IndicatorSettings, indicators
 from features.errors import DataError
 from features.event_store import EventStore
 from features.profiling.checks import CheckFinding, run_checks
-from features.profiling.profile import DataProfile, QuarantineReason, gaps, profile_events
+from features.profiling.gaps import gaps
+from features.profiling.profile import DataProfile, profile_events
+from features.profiling.quarantine_reasons import QuarantineReason
 from features.timeline import Timeline
 
 UTC = Timeline()
