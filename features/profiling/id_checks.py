@@ -133,8 +133,8 @@ def _alike(ids: pa.Array) -> Iterator[CheckFinding]:
     yield CheckFinding(
         "near_equal_ids",
         f"{doubles:,} customer ids ({share:.1%}) equal another but for {english}, such as '{one}' and "
-        f"'{other}': one customer under two ids. Bring them to one spelling around each query, `{query}`, then run "
-        "`kizuna ingest --replace SOURCE` for each source.",
+        f"'{other}': one customer under two ids. Bring them to one spelling around each query, `{query}`, "
+        "then run `kizuna ingest --replace SOURCE` for each source.",
         f"{japanese}だけが違う顧客IDが{doubles:,}件（{share:.1%}）あります（例：「{one}」と「{other}」）。同じ顧客が"
         f"2人に数えられています。各クエリを `{query}` で囲んで表記をそろえ、ソースごとに "
         "`kizuna ingest --replace SOURCE` を実行してください。",
