@@ -217,9 +217,9 @@ def test_a_table_whose_columns_or_days_cannot_be_told_is_written_as_comments(tmp
 
 def test_files_are_named_by_a_pattern_and_a_folder_without_any_gets_the_template(tmp_path, kizuna):
     (tmp_path / "exports").mkdir()
-    (tmp_path / "exports/o.csv").write_text("customer,sold,amount\na,2024-05-01,5\n")
+    (tmp_path / "exports/o [1].csv").write_text("customer,sold,amount\na,2024-05-01,5\n")
     [source] = proposed(kizuna, tmp_path / "shop", "--data", str(tmp_path / "exports/*.csv"))
-    assert source["path"] == f"{tmp_path}/exports/o.csv"
+    assert source["path"] == f"{tmp_path}/exports/o [[]1].csv"
     assert ingested(kizuna, tmp_path / "shop") == [("a", "2024-05-01 00:00:00", "purchase", 5.0, None)]
     code, _, err = kizuna("init", tmp_path / "none", "--data", str(tmp_path / "exports/*.pdf"))
     assert code == 3

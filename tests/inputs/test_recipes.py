@@ -348,14 +348,14 @@ def test_an_export_in_two_forms_is_refused_as_it_would_count_twice(tmp_path, kiz
 def test_a_file_that_is_there_stays_and_paths_start_at_the_project_where_they_can(tmp_path, kizuna):
     project = tmp_path / "it's a shop"
     lay_out("shopify_csv", "first", project / "data")
-    lay_out("shopify_csv", "first", tmp_path / "else where's")
+    lay_out("shopify_csv", "first", tmp_path / "else where's [2024]")
     assert kizuna("init", "--from", "shopify", project / "data/orders_export_1.csv", project)[0] == 0
     [source] = read(project).settings.sources
     assert "read_csv(['data/orders_export_1.csv']," in source.query
     code, _, err = kizuna("init", "--from", "shopify", project / "data", project)
     assert code == 3
     assert "kizuna.toml: it is there already" in err
-    assert kizuna("init", "--from", "shopify", tmp_path / "else where's", tmp_path / "other")[0] == 0
+    assert kizuna("init", "--from", "shopify", tmp_path / "else where's [2024]", tmp_path / "other")[0] == 0
     assert kizuna("-C", tmp_path / "other", "ingest")[0] == 0
     assert events(tmp_path / "other") == by_moment(SAMPLES["shopify_csv"].first)
 
@@ -372,3 +372,14 @@ def test_the_encoding_of_an_export_is_found_out(encoding, scheme, tmp_path, kizu
     assert f"read_csv(['{scheme}export/**/*.csv']" in source.query
     assert kizuna("-C", tmp_path, "ingest")[0] == 0
     assert events(tmp_path) == by_moment(SAMPLES["shopify_csv"].first)
+
+
+def test_who_runs_a_contract_of_stripe_can_leave_and_who_is_on_trial_or_gone_cannot(tmp_path, kizuna):
+    lay_out("stripe", "first", tmp_path / "export")
+    kizuna("init", "--from", "stripe", tmp_path / "export", tmp_path)
+    kizuna("-C", tmp_path, "ingest")
+    for day, cohort in (("2024-03-22", ["cus_1", "cus_2", "cus_4"]), ("2024-05-01", ["cus_1", "cus_4"])):
+        output = tmp_path / f"{day}.parquet"
+        code, _, err = kizuna("-C", tmp_path, "features", "--as-of", day, "--output", output)
+        assert code == 0, err
+        assert sorted(pq.read_table(output).column("customer_id").to_pylist()) == cohort

@@ -78,7 +78,7 @@ def _grouped(files: Iterable[Path]) -> list[list[Path]]:
 
 def _tables(files: Sequence[Path], folder: Path) -> list[DataTable]:
     first = files[0]
-    path = place(first, folder)
+    path = glob.escape(place(first, folder))
     if len(files) > 1:
         path = re.sub(r"\d+(?=[^/]*$)", "*", path)
     stem = re.sub(r"[\d_\-. ]+$", "", first.name.split(".")[0]) or first.parent.name

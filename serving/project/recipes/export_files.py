@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -146,8 +147,8 @@ def _paths(reading: Reading, files: Sequence[Path], export: Path, folder: Path) 
     """The files as a list of patterns in SQL: tomorrow's files of the same names are then read too."""
     scheme = reading.scheme or (text_scheme(files) if "read_csv" in reading.call else "")
     if export.is_file():
-        return f"[{literal(scheme + place(export, folder))}]"
-    root = place(export, folder)
+        return f"[{literal(scheme + glob.escape(place(export, folder)))}]"
+    root = glob.escape(place(export, folder))
     used = [pattern for pattern in reading.patterns if matching(files, (pattern,))]
     start = "" if root == "." else f"{root}/"
     return "[" + ", ".join(literal(f"{scheme}{start}**/{pattern}") for pattern in used) + "]"
@@ -158,7 +159,7 @@ def _problem(source: RecipeSource, reading: Reading, files: Sequence[Path]) -> s
     problem = None
     for file in files[:FILES]:
         scheme = reading.scheme or (text_scheme([file]) if "read_csv" in reading.call else "")
-        path = literal(scheme + file.absolute().as_posix())
+        path = literal(scheme + glob.escape(file.absolute().as_posix()))
         rows = reading.of(f"[{path}]")
         # The recipe's own SQL over a path that is quoted.
         query = f"select 1 from (select * from {rows} limit {ENOUGH}) where {source.query.looks_right}"  # noqa: S608

@@ -29,12 +29,12 @@ real_orders as (
   where not regexp_matches(coalesce("Payment Method", ''), 'bogus|for testing', 'i')
     and lower("Financial Status") <> 'expired' and customer is not null and customer <> ''
 )
-select customer as customer_id, try_strptime("Created at", '%Y-%m-%d %H:%M:%S %z') as occurred_at, 'purchase' as kind,
+select customer as customer_id, "Created at" as occurred_at, 'purchase' as kind,
        "Total" as value, case when lower("Source") = 'pos' then 'store' else "Source" end as channel,
        nullif("Location", '') as place, nullif("Currency", '') as currency, 'shopify-' || number as event_id
 from real_orders
 union all
-select customer, try_strptime(coalesce(nullif("Cancelled at", ''), "Created at"), '%Y-%m-%d %H:%M:%S %z'), 'refund',
+select customer, coalesce(nullif("Cancelled at", ''), "Created at"), 'refund',
        '-' || case when regexp_matches(coalesce("Refunded Amount", ''), '[1-9]') then "Refunded Amount" else "Total" end,
        case when lower("Source") = 'pos' then 'store' else "Source" end, nullif("Location", ''), nullif("Currency", ''),
        'shopify-' || number || '-refund'
@@ -42,6 +42,6 @@ from real_orders
 where regexp_matches(coalesce("Refunded Amount", ''), '[1-9]')
    or (nullif("Cancelled at", '') is not null and lower("Financial Status") = 'voided')
 union all by name
-select customer as customer_id, try_strptime("Created at", '%Y-%m-%d %H:%M:%S %z') as occurred_at,
+select customer as customer_id, "Created at" as occurred_at,
        'attribute.email_opt_in' as kind, lower("Accepts Marketing") as detail, 'shopify-' || number || '-marketing' as event_id
 from real_orders where nullif("Accepts Marketing", '') is not null
