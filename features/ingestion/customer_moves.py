@@ -49,12 +49,19 @@ class MovedFiles:
 
 
 def move_customers(
-    lake: Lake, people: CustomerIdentities | None, customers: Customers, scratch: Path, run: str
+    lake: Lake,
+    people: CustomerIdentities | None,
+    customers: Customers,
+    scratch: Path,
+    run: str,
+    *,
+    by_source: bool = True,
 ) -> MovedFiles:
     """Write every bucket anew that holds a customer whose key or name is another now; commits nothing.
 
     `customers` are those that `people` has, with the ones that were seen since. An event id that was derived
     from a row's content, the name included, is derived anew, so that a source that is read again finds it.
+    `by_source` says how the store numbers equal rows without an id (`with_ids`).
     Rows that leave a bucket wait in `scratch`, so that memory holds one bucket.
     """
     version = lake.snapshot()
@@ -88,7 +95,7 @@ def move_customers(
                 waiting[home].append(part)
     for home, parts in waiting.items():
         rows = joined([sorted_run.read(part, vocabulary) for part in parts])
-        rows, _ = with_ids(rows, *rows.prints(after, vocabulary))
+        rows, _ = with_ids(rows, *rows.prints(after, vocabulary), by_source=by_source)
         codes = rows.ids.dictionary_encode().indices.to_numpy().astype(np.int64)
         codes = codes * (1 + int(rows.sources.max(initial=0))) + rows.sources  # ids belong to their source
         rows = rows.take(np.sort(np.unique(codes, return_index=True)[1]))

@@ -182,7 +182,9 @@ class IngestRun:
         self.arrivals.close()
         self.refusals.flush()
         events, arrivals, run = self.tables.events, self.arrivals, self.run
-        moved = move_customers(events, self.people, arrivals.customers, self.folder, run)
+        moved = move_customers(
+            events, self.people, arrivals.customers, self.folder, run, by_source=arrivals.by_source
+        )
         leaving, settled = LeavingRows(), Settled()
         if not in_turn:
             leaving, settled = self._decide(moved.files), self._settle_refused(moved.files)
