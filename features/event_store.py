@@ -24,10 +24,10 @@ from features.errors import DataError, UsageError
 from features.events.history import History
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
-from features.ingestion.identity.guards import NO_OPTIONS, IngestOptions
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.ingestion.receipt import Receipt
-from features.ingestion.run import IngestRun, StoreTables
+from features.ingestion.session.guards import NO_OPTIONS, IngestOptions
+from features.ingestion.session.run import IngestRun, StoreTables
 from features.ingestion.sources import Attribute, Source, refuse_repeated_names
 from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
@@ -205,6 +205,11 @@ class EventStore:
                 with reading(path := self._events.path(file)):
                     table = pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
                 yield table
+
+    @property
+    def read_sources(self) -> tuple[str, ...]:
+        """The names of the sources that were ever read, those included that are not configured any more."""
+        return tuple(self._events.record().get("queries", {}))
 
     @property
     def several_rows(self) -> dict[str, int]:

@@ -43,3 +43,8 @@ class Receipt:
     """Why nothing of this source was stored; None where it was."""
     reasons: tuple[RefusalReason, ...] = field(default=(), compare=False)
     """Why rows were quarantined, most first."""
+
+    @classmethod
+    def of_ended(cls, source: str, taken_out: int) -> Receipt:
+        """Of a source that is not configured any more, whose events were taken out."""
+        return cls(source, 0, 0, 0, 0, 0, 0, taken_out=taken_out)

@@ -209,6 +209,13 @@ def read_ids(path: Path, vocabulary: StringDictionary) -> tuple[pa.Array, Codes]
     return large(table.column("event_id")), _codes(table.column("source"), vocabulary)
 
 
+def read_sources(path: Path, vocabulary: StringDictionary) -> Codes:
+    """The source of each row of a run."""
+    with reading(path):
+        table = pq.read_table(path, columns=["source"], read_dictionary=["source"], partitioning=None)
+    return _codes(table.column("source"), vocabulary)
+
+
 def span(path: Path) -> tuple[int, int]:
     """The instants of the first and the last event of a run."""
     with reading(path):

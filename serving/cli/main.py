@@ -75,7 +75,7 @@ def ingest(
 
     A source that would double or lose its events is not stored; the others are, and the exit code is 4.
     """
-    from features.ingestion.identity.guards import IngestOptions
+    from features.ingestion.session.guards import IngestOptions
     from serving.application.data.ingest import ingest as ingest_sources
     from serving.presentation.ingest import receipt_lines
 

@@ -282,7 +282,7 @@ def test_an_ingest_that_was_killed_before_it_named_the_aliases_is_put_right_by_t
     shop.run("ingest")
     shop.write("kizuna.toml", HEAD, SOURCE, ALIASES)
     with monkeypatch.context() as patched:
-        patched.setattr("features.ingestion.run.plan_aliases", _killed)
+        patched.setattr("features.ingestion.session.run.plan_aliases", _killed)
         shop.refused("ingest")
     shop.run("ingest")
     assert sorted(features(shop)) == ["B1", "N1"]

@@ -122,3 +122,25 @@ def test_an_option_for_a_source_that_is_not_there_says_which_are(shop: CommandPr
     code, _, err = shop.run("ingest", "--replace", "order")
     assert code == 2
     assert "kizuna.toml has no source or attribute of that name. It has orders, visits." in err
+
+
+def test_a_source_that_got_another_name_is_noticed(shop: CommandProject) -> None:
+    shop.sources = shop.sources[1:]
+    shop.source("purchases", ORDERS.format("no"))
+    code, _, err = shop.run("ingest")
+    assert code == 4
+    assert (
+        "source 'purchases' was not stored: it is new, and 20 of its event ids are those of source 'orders', "
+        "which kizuna.toml does not name any more, so that both would count."
+    ) in err
+    assert len(shop.events()) == 27
+    assert shop.ingest("--replace", "orders")["purchases"]["new"] == 20
+    assert len(shop.events()) == 27
+    assert shop.ingest()["purchases"]["already_there"] == 20
+
+
+def test_a_new_source_beside_one_that_ended_is_no_matter(shop: CommandProject) -> None:
+    shop.sources = shop.sources[1:]
+    shop.source("purchases", ORDERS.format("'new-' || no"))
+    assert shop.ingest()["purchases"]["new"] == 20
+    assert len(shop.events()) == 47

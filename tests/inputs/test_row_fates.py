@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from features.event_store import EventStore
 from features.events.validation_counts import TOO_LATE
-from features.ingestion.identity.guards import IngestOptions
 from features.ingestion.receipt import Receipt
+from features.ingestion.session.guards import IngestOptions
 from features.ingestion.sources import Source
 from features.timeline import Timeline
 from tests.inputs.command_project import CommandProject

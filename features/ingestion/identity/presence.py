@@ -15,6 +15,8 @@ from features.storage import sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
 
+FEW = 2
+"""So many rows are no matter."""
 ENOUGH = 200
 """Stored events that tell whether a source was read again."""
 _NONE: Words = np.empty(0, np.uint64)
@@ -34,7 +36,7 @@ class Presence:
     @property
     def looks_doubled(self) -> bool:
         """Whether more than a few rows come under new ids while more than a few stored ones do not come."""
-        few = max(2, self.arrived // 100)
+        few = max(FEW, self.arrived // 100)
         return len(self.fresh) > few and len(self.gone) > few
 
 
@@ -95,6 +97,41 @@ def presence(
             arrived[name], stored[name], np.setdiff1d(new, moved), np.setdiff1d(lost, moved)
         )
     return found
+
+
+def stored_sources(lake: Lake, files: Mapping[int, Sequence[File]], scopes: EventIdScopes) -> set[str]:
+    """The names of the sources that have stored rows."""
+    codes: set[int] = set()
+    for file in (file for of_bucket in files.values() for file in of_bucket):
+        codes |= set(np.unique(sorted_run.read_sources(lake.path(file), scopes.vocabulary)).tolist())
+    return {scopes.vocabulary.texts[code].as_py() for code in codes}
+
+
+def namesake(
+    lake: Lake,
+    files: Mapping[int, Sequence[File]],
+    arrivals: StagingArea,
+    name: str,
+    others: Collection[str],
+) -> tuple[str, int] | None:
+    """Of `others` the source that brought most of the event ids that `name` brings now, and how many.
+
+    None where none of them brought half of them and more than a few.
+    """
+    scopes, arrived, again = arrivals.scopes, 0, dict.fromkeys(others, 0)
+    for bucket in range(arrivals.buckets):
+        batch = arrivals.bucket(bucket)
+        if batch is None:
+            continue
+        came = batch.ids[0][batch.rows.sources == scopes.code(name)]
+        arrived += len(came)
+        for file in files.get(bucket, ()):
+            ids, sources = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
+            known = np.isin(of_texts(ids)[0], came)
+            for other in others:
+                again[other] += int((known & (sources == scopes.code(other))).sum())
+    best = max(again, key=lambda other: (again[other], other))
+    return (best, again[best]) if again[best] > FEW and 2 * again[best] >= arrived else None
 
 
 def was_read_again(lake: Lake, files: Mapping[int, Sequence[File]], arrivals: StagingArea, name: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.errors import ConfigurationError, UsageError
-from features.ingestion.identity.guards import NO_OPTIONS, IngestOptions
 from features.ingestion.receipt import Receipt
+from features.ingestion.session.guards import NO_OPTIONS, IngestOptions
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.state.audit_log import record_action
@@ -42,7 +42,8 @@ def ingest(
         )
     names = [source.name for source in (*settings.sources, *settings.attributes)]
     for option, chosen in vars(options).items():
-        for name in sorted(chosen - set(names)):
+        known = {*names, *workspace.store.read_sources} if option == "replace" else set(names)
+        for name in sorted(chosen - known):
             raise UsageError(
                 f"cannot ingest with --{option.replace('_', '-')} {name}: kizuna.toml has no source or "
                 f"attribute of that name. It has {', '.join(names)}.",

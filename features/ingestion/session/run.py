@@ -14,25 +14,32 @@ import pyarrow.compute as pc
 
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import REFUSED_SCHEMA
-from features.events.validation import NO_CUSTOMER, validate_rows
+from features.events.validation import validate_rows
 from features.events.validation_counts import ValidationCounts
 from features.ingestion import quarantine
 from features.ingestion.customer_moves import CustomerIdentities, move_customers
-from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
-from features.ingestion.identity.guards import (
+from features.ingestion.identity.presence import (
+    LeavingRows,
+    namesake,
+    presence,
+    stored_sources,
+    was_read_again,
+)
+from features.ingestion.identity.scopes import SENT, EventIdScopes
+from features.ingestion.merge import Ingestion, TableChange
+from features.ingestion.quarantine import PENDING, QuarantineWriter, Settled
+from features.ingestion.receipt import Receipt
+from features.ingestion.session.guards import (
     MOST_GONE,
     NO_OPTIONS,
     IngestOptions,
     doubled,
     query_fingerprint,
+    renamed,
     too_many_gone,
 )
-from features.ingestion.identity.presence import LeavingRows, presence, was_read_again
-from features.ingestion.identity.scopes import EventIdScopes
-from features.ingestion.merge import Ingestion, TableChange
-from features.ingestion.quarantine import PENDING, QuarantineWriter, Settled
-from features.ingestion.receipt import Receipt, RefusalReason
-from features.ingestion.retry import due, outdated
+from features.ingestion.session.reading import SourceReading
+from features.ingestion.session.retry import due, outdated
 from features.ingestion.source_intake import Suppression, checked_batches
 from features.ingestion.sources import Attribute, Source, SourceReader, Watermark, source_tally
 from features.ingestion.staging import StagingArea
@@ -56,33 +63,6 @@ class StoreTables:
     customers: Lake
     aliases: Lake
     quarantine: Lake
-
-
-@dataclass
-class _Reading:
-    """What was read of one source."""
-
-    source: Source | Attribute
-    timeline: Timeline
-    tally: ValidationCounts
-    fingerprint: str
-    changed: bool
-    """Whether its query is another than at its last ingest."""
-    retried: int = 0
-    refused: str | None = None
-    """Why nothing of it is stored."""
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def watermark(self) -> str | None:
-        return self.source.watermark if isinstance(self.source, Source) else None
-
-    @property
-    def complete(self) -> bool:
-        return isinstance(self.source, Source) and self.source.complete
 
 
 class IngestRun:
@@ -115,7 +95,7 @@ class IngestRun:
         )
         self.arrivals.by_source = tables.events.snapshot() is None or record.get(NUMBERED) == BY_SOURCE
         self.refusals = QuarantineWriter(self.folder)
-        self.readings: list[_Reading] = []
+        self.readings: list[SourceReading] = []
         self.people: CustomerIdentities | None = None
         self.alias_tables: Sequence[str] = ()
 
@@ -136,7 +116,7 @@ class IngestRun:
         tally = source_tally(source, {} if name in self.options.replace else self.formats.get(name, {}))
         fingerprint = query_fingerprint(source, timeline)
         changed = self.queries.get(name, fingerprint) != fingerprint
-        reading = _Reading(source, timeline, tally, fingerprint, changed)
+        reading = SourceReading(source, timeline, tally, fingerprint, changed)
         self.readings.append(reading)
         anew = changed or name in self.options.replace
         feed = SourceReader(source, folder, None if anew else self.marks.get(name))
@@ -168,7 +148,9 @@ class IngestRun:
     def take(self, table: pa.Table, source: str, timeline: Timeline) -> None:
         """Take in events that come from no source's query."""
         tally = ValidationCounts(source, texts=SourceText(source, before=self.formats.get(source, {})))
-        self.readings.append(_Reading(Source(name=source, query="-"), timeline, tally, "", changed=False))
+        self.readings.append(
+            SourceReading(Source(name=source, query="-"), timeline, tally, "", changed=False)
+        )
         rows, tally.erased = self.erased.without(table, self.arrivals.customers)
         good, refused = validate_rows(rows, timeline, self.now, tally)
         if tally.rows or not tally.erased:
@@ -195,9 +177,13 @@ class IngestRun:
         self.refusals.flush()
         self._commit(change, settled)
         reasons = self.refusals.reasons()
-        return [self._receipt(reading, change, reasons) for reading in self.readings]
+        ended = sorted(self.options.replace - {reading.name for reading in self.readings})
+        return [
+            *(reading.receipt(change, reasons) for reading in self.readings),
+            *(Receipt.of_ended(name, change.taken_out.get(name, 0)) for name in ended),
+        ]
 
-    def leave_out(self, reading: _Reading) -> None:
+    def leave_out(self, reading: SourceReading) -> None:
         """Store nothing of a source; where it is read next time does not change."""
         name, before = reading.name, self.tables.events.record()
         self.arrivals.leave_out(name)
@@ -224,7 +210,24 @@ class IngestRun:
                 reading.refused = doubled(name, there)
             if reading.refused is not None:
                 self.leave_out(reading)
-        return LeavingRows([r.name for r in self.readings if r.name in options.replace], gone)
+        self._refuse_renamed(files)
+        return LeavingRows(sorted(options.replace), gone)
+
+    def _refuse_renamed(self, files: Files) -> None:
+        """Leave out new sources that bring the events of one that is not configured any more."""
+        new = [
+            one for one in self.readings if one.name not in self.queries and one.name not in self.options.keep
+        ]
+        if not new:
+            return
+        stored = stored_sources(self.tables.events, files, self.arrivals.scopes)
+        names = {reading.name for reading in self.readings}
+        gone = stored - names - {SENT} - self.options.replace
+        for reading in (one for one in new if one.name not in stored and gone):
+            found = namesake(self.tables.events, files, self.arrivals, reading.name, sorted(gone))
+            if found is not None:
+                reading.refused = renamed(reading.name, *found)
+                self.leave_out(reading)
 
     def _settle_refused(self, files: Files) -> Settled:
         """Which refused rows are settled; those of earlier ingests whose moment has come are taken in."""
@@ -254,7 +257,7 @@ class IngestRun:
             *(pa.concat_tables(rows).select(quarantine.ROW) for rows in (healed, outdated_rows)),
         )
 
-    def _retry(self, reading: _Reading, newer: pa.ChunkedArray) -> pa.Table:
+    def _retry(self, reading: SourceReading, newer: pa.ChunkedArray) -> pa.Table:
         """Take in the rows of a source that wait for their moment, where it has come; gives those rows."""
         rows = quarantine.waiting(quarantine.read(self.tables.quarantine), reading.name)
         events, rows = due(rows, newer, reading.timeline, self.now)
@@ -263,7 +266,7 @@ class IngestRun:
         reading.retried = rows.num_rows
         return rows.select(REFUSED_SCHEMA.names)
 
-    def _was_read_again(self, reading: _Reading, files: Files) -> bool:
+    def _was_read_again(self, reading: SourceReading, files: Files) -> bool:
         """Whether a reading covers what was read before, so that it brings all rows that there still are."""
         if reading.watermark is not None and not reading.changed:
             return False
@@ -307,30 +310,6 @@ class IngestRun:
             "several_rows": {name: ids for name, ids in several.items() if ids},
         }
         return {**record, NUMBERED: BY_SOURCE} if self.arrivals.by_source else record
-
-    def _receipt(
-        self, reading: _Reading, change: TableChange, reasons: Mapping[str, tuple[RefusalReason, ...]]
-    ) -> Receipt:
-        tally, name = reading.tally, reading.name
-        new, there, corrected, refused = (
-            change.fates.get((name, fate), 0) for fate in (NEW, ALREADY_THERE, CORRECTED, REFUSED)
-        )
-        return Receipt(
-            name,
-            tally.rows + tally.erased + reading.retried,
-            new,
-            there,
-            corrected,
-            refused + sum(tally.reasons.values()),
-            tally.reasons.get(NO_CUSTOMER, 0),
-            tally.erased,
-            tally.notes,
-            several_rows=change.several.get(name, 0),
-            retried=reading.retried,
-            taken_out=change.taken_out.get(name, 0),
-            refused=reading.refused,
-            reasons=reasons.get(name, ()),
-        )
 
     def _tell(self, share: float) -> None:
         if self.progress:

@@ -45,6 +45,16 @@ def doubled(name: str, there: Presence) -> str:
     )
 
 
+def renamed(name: str, other: str, again: int) -> str:
+    """Why a new source is not stored that brings the events of one that is not configured any more."""
+    return (
+        f"source '{name}' was not stored: it is new, and {again:,} of its event ids are those of source "
+        f"'{other}', which kizuna.toml does not name any more, so that both would count. If it was renamed, "
+        f"`kizuna ingest --replace {other}` takes its old events out; `kizuna ingest --keep {name}` keeps "
+        "both."
+    )
+
+
 def too_many_gone(name: str, gone: int, stored: int) -> str:
     """Why a complete source is not stored that lacks too many of its events."""
     return (
