@@ -53,13 +53,12 @@ def features_page() -> str:
 def _attributes() -> list[str]:
     """How attributes are read, and which are reserved."""
     from features.events.attributes import (
-        MAY_CONTACT,
         MOST_SEGMENT_VALUES,
-        MUST_NOT_CONTACT,
         NO,
         RESERVED_ATTRIBUTES,
         YES,
     )
+    from features.events.consent import MAY_CONTACT, MUST_NOT_CONTACT
 
     def listed(words: Iterable[str]) -> str:
         return ", ".join(f"`{word}`" for word in words)
@@ -78,9 +77,24 @@ def _attributes() -> list[str]:
         "|---|---|",
         *(f"| {group} | {listed(names)} |" for group, names in RESERVED_ATTRIBUTES.items()),
         "",
-        "Flags are read the same everywhere, whatever the column's type: 1 is yes and 0 is no. A value of",
-        "the playbook's `do_not_contact` attribute that is neither keeps the customer out of contact, and",
-        "`kizuna doctor` names it.",
+        "Flags are read the same everywhere, whatever the column's type: 1 is yes and 0 is no.",
+        "",
+        "Consent is what `[[consent]]` names, what the playbook names as `do_not_contact`, and what is",
+        "called like consent above; such an attribute is reserved too. Names with `メール`, `メルマガ` or",
+        "`mail` are about e-mail, others about all channels, unless an entry says which:",
+        "",
+        "```toml",
+        "[[consent]]",
+        'attribute = "メール配信可否"',
+        'says = "may_contact"          # or "must_not_contact": what a yes means',
+        'channels = ["email"]          # all when left out',
+        "```",
+        "",
+        "Without a value nobody is contacted under `may_contact`, and contact is allowed under",
+        "`must_not_contact`. Of several attributes the strictest wins. A word that is neither a yes nor",
+        "a no, and a yes and a no at one instant, mean no contact; `kizuna plan` and `kizuna doctor` say",
+        "them with their counts. The newest word counts, also one after the as-of date of the scores:",
+        "lists, exports, webhooks and the API check a plan again against the events of now.",
         "",
         "| meaning | words |",
         "|---|---|",

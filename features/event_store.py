@@ -174,6 +174,10 @@ class EventStore:
                 paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted
             )
 
+    def files_of(self, bucket: int) -> tuple[str, ...]:
+        """The names of the files that hold a bucket's events: as long as they stay, so do its events."""
+        return tuple(sorted(file.path for file in self._version_read().by_bucket.get(bucket, ())))
+
     def pinned(self) -> EventStore:
         """This store as it is now, for a job that reads its events several times while others may write."""
         still = copy(self)

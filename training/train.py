@@ -66,6 +66,8 @@ class TrainingConfig:
     """Sources that have ended for good."""
     seed: int = 0
     models: TreeParameters = field(default_factory=TreeParameters)
+    consent: frozenset[str] = frozenset()
+    """Attributes that the project names as consent: nothing is learned from them."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,13 @@ def learn(
         store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
     )
     splits = temporal_splits(extent.first, extent.coverage.covered_until, churn, config.timeline)
-    features = catalog(config.indicators, config.features, extent.kinds, horizon_days=churn.horizon.reach)
+    features = catalog(
+        config.indicators,
+        config.features,
+        extent.kinds,
+        horizon_days=churn.horizon.reach,
+        consent=config.consent,
+    )
 
     report("computing features", 0.05)
     priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)

@@ -77,15 +77,20 @@ def catalog(
     settings: FeatureSettings,
     kinds: Collection[str],
     horizon_days: int | None = None,
+    consent: Collection[str] = (),
 ) -> Catalog:
     """The features of a project for the kinds of event that a history holds.
 
     By default every indicator has count and active days over all windows and days since last; behaviour has
     its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
-    their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones say
-    their latest value. The settings then drop, replace and add entries.
+    their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones and
+    those that the project names as `consent` say their latest value. The settings then drop, replace and add
+    entries.
     """
     ahead = horizon_days or _three(settings.windows)[1]
+    kinds = [
+        kind for kind in kinds if not (kind.startswith(ATTRIBUTE) and kind.removeprefix(ATTRIBUTE) in consent)
+    ]
     streams, features = _defaults(declared, settings, kinds, ahead)
     if settings.drop:
         every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)

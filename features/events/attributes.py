@@ -1,4 +1,4 @@
-"""Profile attributes: their value as text, yes/no flags, opt-outs, birthdays, and which names are reserved.
+"""Profile attributes: their value as text, yes/no flags, numbers, birthdays, and which names are reserved.
 
 An attribute is what is known about a customer besides events: an event of kind `attribute.NAME` that carries
 a text (`detail`) or a number (`value`). List, plan, loyalty, report and features read it here, so that `1`,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -27,26 +27,17 @@ prefectures and a chain's shops are segments that people read; a name or a postc
 YES = frozenset({"yes", "true", "y", "t", "on", "○", "◯", "〇", "はい"})
 NO = frozenset({"no", "false", "n", "f", "off", "×", "✕", "いいえ"})
 
-MUST_NOT_CONTACT = frozenset(
-    {
-        "不可", "連絡不可", "配信不可", "配信停止", "停止", "希望しない", "希望しません", "拒否",
-        "受信拒否", "不要",
-        "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "do not contact", "must not contact",
-    }
-)  # fmt: skip
-MAY_CONTACT = frozenset(
-    {
-        "可", "連絡可", "配信可", "許可", "希望する", "希望します",
-        "subscribed", "subscribe", "opted in", "opt in", "optin", "may contact",
-    }
-)  # fmt: skip
-"""Words that say by themselves whether a customer may be contacted, whatever the attribute is called."""
-
 REFUSAL_NAMES = (
-    "do_not_contact", "dnc", "opt_out", "optout", "opted_out", "unsubscribed", "unsubscribe", "配信停止",
+    "do_not_contact", "dnc", "do_not_email", "do_not_call", "no_contact", "opt_out", "optout", "opted_out",
+    "email_opt_out", "unsubscribed", "unsubscribe", "配信停止", "メール配信停止", "連絡不可", "配信拒否",
+    "連絡拒否",
 )  # fmt: skip
 """Names of attributes whose yes means that the customer must not be contacted."""
-PERMISSION_NAMES = ("opt_in", "optin", "consent", "メール配信可否", "配信可否", "連絡可否")
+PERMISSION_NAMES = (
+    "opt_in", "optin", "opted_in", "consent", "may_contact", "email_opt_in", "email_consent",
+    "marketing_consent",
+    "メール配信可否", "メルマガ可否", "メール配信許可", "メール配信希望", "配信可否", "配信許可", "連絡可否",
+)  # fmt: skip
 """Names of attributes whose yes means that contact is allowed, the opposite of `do_not_contact`."""
 RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "consent": (*REFUSAL_NAMES, *PERMISSION_NAMES),
@@ -66,28 +57,36 @@ RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 """Attributes that are never features, reasons or segments: they say how, when and whether to contact
 somebody, not what somebody does. Case, full-width forms, blanks and hyphens in a name are ignored."""
 
-_DATE = re.compile(r"(?:(\d{4})[-/.年]\s*)?(\d{1,2})(?(1)[-/.月]|[-/月])\s*(\d{1,2})日?(?:[T ].*)?")
-_DIGITS = re.compile(r"(?:(\d{4}))?(\d{2})(\d{2})")
+_DATE = re.compile(
+    r"(?:(?:(?P<year>\d{4})|(?:明治|大正|昭和|平成|令和|[MTSHR])\s*(?:\d{1,2}|元))(?P<sep>[-/.年])\s*|--)?"
+    r"(?P<month>\d{1,2})(?(sep)[-/.月]|[-/月])\s*(?P<day>\d{1,2})日?(?:[T ].*)?"
+)
+_DIGITS = re.compile(r"(?P<year>\d{4})?(?P<month>\d{2})(?P<day>\d{2})(?:(?<=\d{8})\d{6})?")
 
 
-def is_reserved(name: str) -> bool:
-    """Whether an attribute is one of `RESERVED_ATTRIBUTES`."""
-    return _named_alike(name) in _RESERVED
+def is_reserved(name: str, consent: Collection[str] = ()) -> bool:
+    """Whether an attribute is one of `RESERVED_ATTRIBUTES`, or one that a project names as `consent`."""
+    return alike(name) in _RESERVED or name in consent
 
 
-def is_reserved_kind(kind: str) -> bool:
+def is_reserved_kind(kind: str, consent: Collection[str] = ()) -> bool:
     """Whether a kind of event says the value of a reserved attribute."""
-    return kind.startswith(ATTRIBUTE) and is_reserved(kind.removeprefix(ATTRIBUTE))
+    return kind.startswith(ATTRIBUTE) and is_reserved(kind.removeprefix(ATTRIBUTE), consent)
+
+
+def is_birthday(name: str) -> bool:
+    """Whether an attribute is called as those are that say a birthday."""
+    return alike(name) in RESERVED_ATTRIBUTES["birthday"]
 
 
 def names_refusal(name: str) -> bool:
     """Whether an attribute is called as those are whose yes forbids contact."""
-    return _named_alike(name) in REFUSAL_NAMES
+    return alike(name) in REFUSAL_NAMES
 
 
 def names_permission(name: str) -> bool:
     """Whether an attribute is called as those are whose yes allows contact."""
-    return _named_alike(name) in PERMISSION_NAMES
+    return alike(name) in PERMISSION_NAMES
 
 
 def attribute_text(detail: str | None, value: float) -> str:
@@ -102,7 +101,7 @@ def read_flag(text: str) -> bool | None:
 
     Case, surrounding blanks and full-width forms are ignored, and numbers may be written as `1.0`.
     """
-    word = _plain(text)
+    word = plain(text)
     if word in YES or word in NO:
         return word in YES
     try:
@@ -111,35 +110,57 @@ def read_flag(text: str) -> bool | None:
         return None
 
 
-def opted_out(text: str) -> bool | None:
-    """Whether the value of a do-not-contact attribute asks not to be contacted; None where it is unclear.
-
-    Words with a meaning of their own (`配信停止`, `unsubscribed`, `可`, `subscribed`) keep it; any other is
-    read as a flag. Whoever says something unclear must not be contacted.
-    """
-    word = re.sub(r"[\s_-]+", " ", _plain(text))
-    if word in MUST_NOT_CONTACT or word in MAY_CONTACT:
-        return word in MUST_NOT_CONTACT
-    return read_flag(text)
+def read_number(text: str) -> float | None:
+    """A number such as 1200, 1,200, １２００ or 1200.0; None where it is none."""
+    word = plain(text)
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", word):
+        word = word.replace(",", "")
+    return float(word) if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", word) else None
 
 
 def same_value(text: str, expected: str) -> bool:
-    """Whether two values of an attribute are the same: as flags where both are flags, else as words."""
-    one, other = read_flag(text), read_flag(expected)
-    return one == other if one is not None and other is not None else _plain(text) == _plain(expected)
+    """Whether two values of an attribute are the same: as flags, else as numbers, else as words."""
+    for read in (read_flag, read_number):
+        one, other = read(text), read(expected)
+        if one is not None and other is not None:
+            return one == other
+    return plain(text) == plain(expected)
 
 
 def read_month_day(text: str) -> str | None:
-    """`MM-DD` of a birthday such as 1990-04-01, 1990/4/1, 4/1, 19900401, 0401 or 1990年4月1日, else None."""
-    plain = _plain(text).upper()
-    match = _DATE.fullmatch(plain) or _DIGITS.fullmatch(plain.zfill(4) if len(plain) == 3 else plain)
+    """`MM-DD` of a birthday, None where it is unclear.
+
+    Read are 1990-04-01, 1990/4/1, 4/1, 19900401, 0401, 1990年4月1日, 昭和55年4月1日, S55.4.1, and moments, of
+    which the time of day is left out.
+    """
+    word = plain(text).upper()
+    match = _DATE.fullmatch(word) or _DIGITS.fullmatch(word.zfill(4) if len(word) == 3 else word)
     if match is None:
         return None
-    year, month, day = match.groups()
+    year, month, day = match["year"], match["month"], match["day"]
     try:
         return date(int(year or 2000), int(month), int(day)).isoformat()[5:]
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeRows:
+    """The events of one attribute of a history, by customer and instant."""
+
+    owners: NDArray[np.int64]
+    """int64[r]: the customer of each, as a place in `history.keys`."""
+    instants: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    """int64[r]: places in `texts`, -1 without a value."""
+    texts: tuple[str, ...]
+
+
+def attribute_rows(history: History, name: str) -> AttributeRows:
+    """Every value of an attribute that a history holds."""
+    rows = _rows(history, name)
+    codes, texts = _texts(history, rows)
+    return AttributeRows(_owners(history, rows), history.instants[rows], codes, texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,12 +240,14 @@ def _texts(history: History, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     return found, tuple(places)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without full-width forms, case and blanks around it."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def _named_alike(name: str) -> str:
-    return re.sub(r"[\s-]+", "_", _plain(name))
+def alike(name: str) -> str:
+    """A name without case, full-width forms, blanks and hyphens, by which spellings are compared."""
+    return re.sub(r"[\s-]+", "_", plain(name))
 
 
 _RESERVED = frozenset(name for names in RESERVED_ATTRIBUTES.values() for name in names)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from features.event_store import EventStore
-from features.events.attributes import last_values, names_permission, names_refusal, opted_out, read_flag
+from features.events.attributes import last_values, names_permission, names_refusal, read_flag
+from features.events.consent import ConsentEntry, ConsentRules, consent_verdicts, forbids_contact
 from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
@@ -34,60 +35,122 @@ class ConsentProfile:
     """Attributes of the store whose names suggest that a yes allows contact, the opposite."""
     flags: int = 0
     """Customers of whom the attribute says a plain yes or no, which means what its name says."""
+    further: tuple[ConsentWords, ...] = ()
+    """The other attributes that decide about contact, with their unclear words."""
+    contradictions: int = 0
+    """Customers of whom it says both at one instant."""
+    missing: tuple[str, ...] = ()
+    """Attributes that `[[consent]]` names and nobody has."""
+
+
+@dataclass(frozen=True)
+class ConsentWords:
+    """Unclear words of an attribute, and for how many customers it says both at one instant."""
+
+    attribute: str
+    unclear: tuple[tuple[str, int], ...]
+    contradictions: int
 
 
 def profile_consent(
-    store: EventStore, attribute: str, kinds: Collection[str], until: int | None
+    store: EventStore,
+    attribute: str,
+    kinds: Collection[str],
+    until: int | None,
+    entries: Sequence[ConsentEntry] = (),
 ) -> ConsentProfile:
-    """Count the last value of an attribute by customer; `kinds` are those that the store holds."""
-    counts: Counter[str] = Counter()
-    if ATTRIBUTE + attribute in kinds:
-        new, columns = partial(_ValueCounts, attribute), frozenset({"value", "detail"})
-        counts = map_partitions(store, new, until=until, columns=columns).counts
+    """Count the last value of an attribute by customer; `kinds` are those that the store holds.
+
+    `entries` are those of `[[consent]]`. The unclear words of all attributes that decide are gathered.
+    """
     names = sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE))
-    unclear = {value: count for value, count in counts.items() if opted_out(value) is None}
+    named = {entry.attribute for entry in entries}
+    deciding = ConsentRules.of(entries, attribute).for_attributes(names)
+    present = tuple(entry for entry in deciding if entry.attribute in names)
+    gathered = _ValueCounts(attribute, present)
+    if present or attribute in names:
+        new, columns = partial(_ValueCounts, attribute, present), frozenset({"value", "detail"})
+        gathered = map_partitions(store, new, until=until, columns=columns)
+    counts = gathered.counts
+    further = [
+        ConsentWords(name, _most_first(gathered.unclear[name]), gathered.contradictions[name])
+        for name in dict.fromkeys(entry.attribute for entry in present)
+        if name != attribute
+    ]
+    unclear = {value: count for value, count in counts.items() if forbids_contact(value) is None}
     return ConsentProfile(
         attribute=attribute,
         known=counts.total(),
-        opted_out=sum(count for value, count in counts.items() if opted_out(value)),
-        unclear=tuple(sorted(unclear.items(), key=lambda pair: (-pair[1], pair[0]))),
-        others=tuple(name for name in names if name != attribute and names_refusal(name)),
-        permissions=tuple(name for name in names if names_permission(name)),
-        flags=sum(count for value, count in counts.items() if read_flag(value) is not None),
+        opted_out=sum(count for value, count in counts.items() if forbids_contact(value)),
+        unclear=_most_first(unclear),
+        others=tuple(name for name in names if name not in {attribute, *named} and names_refusal(name)),
+        permissions=tuple(name for name in names if name not in named and names_permission(name)),
+        flags=0
+        if attribute in named
+        else sum(count for value, count in counts.items() if read_flag(value) is not None),
+        further=tuple(further),
+        contradictions=gathered.contradictions[attribute],
+        missing=tuple(sorted(named - set(names))),
     )
+
+
+def _most_first(words: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(words.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 @dataclass
 class _ValueCounts:
-    """Customers by the last value of an attribute."""
+    """Customers by the last value of an attribute, and by the unclear words of all that decide."""
 
     attribute: str
+    entries: tuple[ConsentEntry, ...]
     counts: Counter[str] = field(default_factory=Counter)
+    unclear: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    contradictions: Counter[str] = field(default_factory=Counter)
 
     def add(self, history: History) -> None:
         values = last_values(history, self.attribute, skip_empty=True).by_customer
         self.counts.update(value for value in values if value is not None)
+        for name, says in dict.fromkeys((entry.attribute, entry.says) for entry in self.entries):
+            found = consent_verdicts(history, name, says)
+            self.unclear[name].update(found.unclear)
+            self.contradictions[name] += found.contradictions
 
     def merge(self, other: _ValueCounts) -> None:
         self.counts.update(other.counts)
+        self.contradictions.update(other.contradictions)
+        for name, words in other.unclear.items():
+            self.unclear[name].update(words)
 
 
 def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
     """Values that cannot be read, an attribute that nobody has, and one that means the opposite."""
     name = consent.attribute
     if consent.unclear:
-        customers = sum(count for _, count in consent.unclear)
-        listed = ", ".join(f"'{value}' ({count:,})" for value, count in consent.unclear[:SHOWN])
-        listed_ja = "、".join(f"「{value}」（{count:,}人）" for value, count in consent.unclear[:SHOWN])
-        more = "" if len(consent.unclear) <= SHOWN else f" … ({len(consent.unclear) - SHOWN})"
+        yield _unclear(name, consent.unclear)
+    for words in consent.further:
+        if words.unclear:
+            yield _unclear(words.attribute, words.unclear)
+    both = {words.attribute: words.contradictions for words in consent.further}
+    both[name] = consent.contradictions
+    for attribute, customers in both.items():
+        if customers:
+            yield CheckFinding(
+                "contradicting_consent",
+                f"`{attribute}` of {customers:,} customers says yes and no at the same instant. They are not "
+                "contacted until it says one thing: give the rows their own times in its query.",
+                f"`{attribute}` が同じ時刻に「はい」と「いいえ」の両方を示す顧客が{customers:,}人います。"
+                "どちらかに定まるまで連絡対象から外します。属性のクエリで時刻を分けてください。",
+                {"attribute": attribute, "customers": customers},
+            )
+    for attribute in consent.missing:
         yield CheckFinding(
-            "unclear_consent",
-            f"`{name}` of {customers:,} customers is neither a clear yes nor a clear no: {listed}{more}. "
-            "They are not contacted until it is: write yes or no in the query of the attribute.",
-            f"`{name}` の値が「はい」とも「いいえ」とも読めない顧客が{customers:,}人います："
-            f"{listed_ja}{more}。"
-            "明らかになるまで連絡対象から外します。属性のクエリで yes か no にしてください。",
-            {"attribute": name, "customers": customers, "values": dict(consent.unclear)},
+            "no_consent",
+            f"`[[consent]]` names `{attribute}`, which no customer has: `kizuna plan` refuses it. Correct "
+            "the name, or ingest the attribute with [[attributes]].",
+            f"`[[consent]]` が指す `{attribute}` を持つ顧客がいないため、"
+            "`kizuna plan` は実行できません。名前を直すか、[[attributes]] で取り込んでください。",
+            {"attribute": attribute, "others": [], "permissions": []},
         )
     if not name:
         yield CheckFinding(
@@ -120,6 +183,23 @@ def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
         )
 
 
+def _unclear(name: str, unclear: Sequence[tuple[str, int]]) -> CheckFinding:
+    """The unclear words of an attribute with their counts."""
+    customers = sum(count for _, count in unclear)
+    listed = ", ".join(f"'{value}' ({count:,})" for value, count in unclear[:SHOWN])
+    listed_ja = "、".join(f"「{value}」（{count:,}人）" for value, count in unclear[:SHOWN])
+    more = "" if len(unclear) <= SHOWN else f" … ({len(unclear) - SHOWN})"
+    return CheckFinding(
+        "unclear_consent",
+        f"`{name}` of {customers:,} customers is neither a clear yes nor a clear no: {listed}{more}. "
+        "They are not contacted until it is: write yes or no in the query of the attribute.",
+        f"`{name}` の値が「はい」とも「いいえ」とも読めない顧客が{customers:,}人います："
+        f"{listed_ja}{more}。"
+        "明らかになるまで連絡対象から外します。属性のクエリで yes か no にしてください。",
+        {"attribute": name, "customers": customers, "values": dict(unclear)},
+    )
+
+
 def _figures(consent: ConsentProfile) -> dict[str, object]:
     return {
         "attribute": consent.attribute,
@@ -145,8 +225,10 @@ def _opposite(name: str) -> tuple[str, str]:
     """How to get `do_not_contact` from an attribute that says who may be contacted."""
     example = f"`case when {name} then 'no' else 'yes' end as value`"
     return (
-        f" `{name}` says who may be contacted, which is the opposite. Do not name it in the playbook: give "
-        f"customers an attribute `do_not_contact`, written in the query as its opposite, such as {example}.",
-        f"`{name}` は連絡してよい顧客を表し、意味が逆です。プレイブックには書かず、クエリで逆の値にした属性 "
+        f" `{name}` says who may be contacted, which is the opposite. Do not name it in the playbook: write "
+        f'[[consent]] attribute = "{name}", says = "may_contact" into kizuna.toml, or give customers '
+        f"an attribute `do_not_contact`, written in the query as its opposite, such as {example}.",
+        f"`{name}` は連絡してよい顧客を表し、意味が逆です。プレイブックには書かず、kizuna.toml に "
+        f'[[consent]] attribute = "{name}", says = "may_contact" と書くか、クエリで逆の値にした属性 '
         f"`do_not_contact` を作ってください（例：{example}）。",
     )

@@ -16,6 +16,7 @@ import numpy as np
 from features.catalog.definitions import Indicator
 from features.errors import DataError
 from features.event_store import EventStore
+from features.events.consent import ConsentEntry
 from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
@@ -133,11 +134,13 @@ def profile_events(
     *,
     until: int | None = None,
     consent: str | None = None,
+    consent_entries: Sequence[ConsentEntry] = (),
     progress: Callable[[str, float], None] | None = None,
 ) -> DataProfile:
     """Profiles the events of the store; events at or after `until` do not exist.
 
-    `consent` is the attribute by which customers ask not to be contacted.
+    `consent` is the attribute by which customers ask not to be contacted, `consent_entries` those of
+    `[[consent]]`.
 
     Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
     """
@@ -157,7 +160,9 @@ def profile_events(
     )
     if not counts.customers:
         raise _nothing(until, timeline)
-    consents = None if consent is None else profile_consent(store, consent, counts.kinds, until)
+    consents = (
+        None if consent is None else profile_consent(store, consent, counts.kinds, until, consent_entries)
+    )
     return replace(counts.inventory(store), consent=consents)
 
 

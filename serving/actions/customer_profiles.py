@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator
 from features.event_store import EventStore
+from features.events.consent import ALL_CHANNELS, ChannelBits, ConsentRules
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline
 from serving.actions import talking_points
 from serving.actions.conditions import ranks
+from serving.actions.contact_state import NEVER, ContactRegister, ContactState
 from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.lifecycle import movement, stages
 from serving.actions.loyalty import loyalty
 from serving.actions.playbook import Playbook
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
-from serving.schemas.terms import BIRTHDAY, NO_INQUIRY, NONE, UNKNOWN
+from serving.schemas.terms import NO_INQUIRY, NONE, UNKNOWN
 from serving.state.score_file import Scores
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
@@ -35,11 +37,10 @@ WITHOUT_HISTORY: dict[str, int | bool] = {
     "returned": False,
     "inquiry": NO_INQUIRY,
     "loyalty_in_two": False,
-    "do_not_contact": True,
 }
 """The profile of a scored customer whom the store no longer has; all else is null.
 
-Whether they may be contacted is not known, so they are not.
+Whether they may be contacted is not known, so they are not (`ContactState.masks`).
 """
 
 
@@ -53,6 +54,8 @@ class CustomerProfiles:
     """The possible subjects of a main reason."""
     channels: tuple[str, ...] = ()
     """Every channel of the project's events, ascending."""
+    bits: ChannelBits = field(default_factory=lambda: ChannelBits(()))
+    """The channels that the column `forbidden_channels` has bits for."""
 
     def column(self, name: str) -> NDArray[np.generic]:
         """The numbers of a column that has no nulls."""
@@ -67,20 +70,28 @@ def customer_profiles(
     playbook: Playbook,
     indicators: Sequence[Indicator],
     progress: Callable[[str, float], None] | None = None,
+    contacts: ContactState | None = None,
 ) -> CustomerProfiles:
-    """Compute every scored customer's profile from the events before the scores' as-of date, by bucket."""
+    """Compute every scored customer's profile from the events before the scores' as-of date, by bucket.
+
+    Consent and last contacts are those of `contacts`, as of now; by the names of attributes where None.
+    """
+    if contacts is None:
+        contacts = ContactRegister(
+            ConsentRules.of((), playbook.do_not_contact), playbook.contact_kinds
+        ).state(store)
     as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
     by_name = {indicator.name: indicator for indicator in indicators}
-    contact_kinds = [touch.kinds for touch in playbook.touch.values()]
     since = as_of - playbook.stages.returned_days * DAY
-    new = partial(_ProfileParts, bundle.churn, playbook, by_name, contact_kinds, timeline, as_of, since)
+    new = partial(_ProfileParts, bundle.churn, playbook, by_name, timeline, as_of, since)
     found = map_partitions(store, new, "looking at customers", until=as_of, progress=progress)
     table = pa.concat_tables(found.parts).unify_dictionaries()
     table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
     table = table.append_column("unused_feature", found.features.recommend())
     table = table.append_column("next_category", found.categories.recommend())
     table = profiles_of(table, scores.answers.key)
-    return _with_scores(table, scores, bundle, playbook, tuple(sorted(found.channels)))
+    table = _with_contacts(table, contacts)
+    return _with_scores(table, scores, bundle, playbook, tuple(sorted(found.channels)), contacts.bits)
 
 
 @dataclass
@@ -90,7 +101,6 @@ class _ProfileParts:
     churn: Churn
     playbook: Playbook
     indicators: Mapping[str, Indicator]
-    contact_kinds: Sequence[tuple[str, ...]]
     timeline: Timeline
     as_of: int
     since: int
@@ -109,12 +119,9 @@ class _ProfileParts:
             "returned": pa.array(talking_points.has_returned(index, self.churn, self.since)),
             **talking_points.favourite_and_stopped_category(index, as_of, self.categories),
             **talking_points.preferred_channel_and_hour(index, as_of),
-            **talking_points.tenure_and_anniversaries(index, as_of, self.churn, BIRTHDAY),
+            **talking_points.tenure_and_anniversaries(index, as_of, self.churn),
             **talking_points.last_inquiry_and_survey(index),
             **loyalty(index, self.playbook.loyalty, as_of),
-            **talking_points.contact_permission_and_recency(
-                index, self.playbook.do_not_contact, self.contact_kinds
-            ),
         }
         self.parts.append(pa.table(columns))
 
@@ -149,8 +156,26 @@ def profiles_of(table: pa.Table, keys: NDArray[np.int64]) -> pa.Table:
     return joined
 
 
+def _with_contacts(table: pa.Table, contacts: ContactState) -> pa.Table:
+    """The table with who must not be contacted, over which channels, and when each was last contacted."""
+    keys = table.column("key").to_numpy()
+    masks = contacts.masks(keys)
+    table = table.append_column("do_not_contact", pa.array(masks == ALL_CHANNELS))
+    table = table.append_column("forbidden_channels", pa.array(masks))
+    for number in range(len(contacts.contacted)):
+        last = contacts.last_contacts(keys, number)
+        column = pa.array(last, pa.timestamp("us", "UTC"), mask=last == NEVER)
+        table = table.append_column(f"contacted_{number}", column)
+    return table
+
+
 def _with_scores(
-    table: pa.Table, scores: Scores, bundle: Bundle, playbook: Playbook, channels: tuple[str, ...]
+    table: pa.Table,
+    scores: Scores,
+    bundle: Bundle,
+    playbook: Playbook,
+    channels: tuple[str, ...],
+    bits: ChannelBits,
 ) -> CustomerProfiles:
     answers = scores.answers
     moved = movement(answers.tier, answers.predicted_tier)
@@ -178,4 +203,4 @@ def _with_scores(
         ("main_reason", subject_of_column[main].astype(np.int16)),
     ):
         table = table.append_column(name, pa.array(values))
-    return CustomerProfiles(table, names, channels)
+    return CustomerProfiles(table, names, channels, bits)

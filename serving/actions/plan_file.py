@@ -36,6 +36,8 @@ class PlanOrigin:
     tiers: tuple[str, ...]
     reasons: tuple[str, ...]
     timezone: str
+    contacts: str = ""
+    """The data version and the rules of consent that its outcomes hold for; empty in older files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ class StoredPlan:
         as_of: int,
         tiers: tuple[str, ...],
         timezone: str,
+        contacts: str = "",
     ) -> StoredPlan:
         """The profiles with each customer's rule, outcome and place in the list."""
         place = np.empty(len(plan.order), dtype=np.int64)
@@ -62,7 +65,7 @@ class StoredPlan:
         table = profiles.table
         for name, values in (("rule", plan.rule), ("outcome", plan.outcome), ("place", place)):
             table = table.append_column(name, pa.array(values))
-        origin = PlanOrigin(playbook.text, as_of, tiers, profiles.reasons, timezone)
+        origin = PlanOrigin(playbook.text, as_of, tiers, profiles.reasons, timezone, contacts)
         return StoredPlan(table.unify_dictionaries().combine_chunks(), playbook.playbook, origin)
 
     @property

@@ -1,21 +1,67 @@
-"""The plan of the scores in use: what it has in mind for each customer."""
+"""The plan of the scores in use: what it has in mind for each customer, checked against what is known now."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.event_store import EventStore
+from features.events.consent import ConsentRules
 from serving.actions import plan_text
+from serving.actions.contact_rules import consent_rules, fingerprint
+from serving.actions.contact_state import ContactRegister, ContactState
 from serving.actions.plan_file import FOLDER, StoredPlan, find
+from serving.actions.plan_recheck import recheck_plan
 from serving.project.settings import Project
 from serving.schemas.responses import PlannedAction
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedPlan:
+    """A plan whose outcomes hold now, and who may be contacted where none was made."""
+
+    plan: StoredPlan | None
+    contacts: ContactState | None
+    """None where the plan is of the store as it is, so that its outcomes say it."""
 
 
 def plan_of(project: Project, scores: str) -> StoredPlan | None:
     """The plan made for a score file, None where `kizuna plan` has not made one."""
     return find(project.state / FOLDER / scores)
+
+
+@dataclass(eq=False)
+class PlanLookup:
+    """Finds plans and checks them again; keeps what it read, so that only changed buckets are read again."""
+
+    project: Project
+    _register: ContactRegister | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def checked(self, scores: str, store: EventStore, now: int | None = None) -> CheckedPlan:
+        """The plan for a score file with the outcomes that hold now, at the store's newest version."""
+        plan, store = plan_of(self.project, scores), store.pinned()
+        rules = consent_rules(self.project, None if plan is None else plan.playbook)
+        if plan is not None and plan.origin.contacts == contacts_version(store, rules):
+            return CheckedPlan(plan, None)
+        kinds = () if plan is None else plan.playbook.contact_kinds
+        with self._lock:
+            if self._register is None or (self._register.rules, self._register.contact_kinds) != (
+                rules,
+                kinds,
+            ):
+                self._register = ContactRegister(rules, kinds)
+            contacts = self._register.state(store, now)
+        return CheckedPlan(None if plan is None else recheck_plan(plan, contacts), contacts)
+
+
+def contacts_version(store: EventStore, rules: ConsentRules) -> str:
+    """What changes whenever somebody's consent or contacts may have."""
+    return f"{store.version} {fingerprint(rules)}"
 
 
 def planned_actions(

@@ -168,6 +168,17 @@ class Playbook(_Part):
         """The channel of a rule's action for a customer with this preferred channel."""
         return (preferred or self.fallback_channel) if rule.channel == PREFERRED else rule.channel
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that rules name."""
+        named = (rule.channel for rule in self.rules)
+        return tuple(dict.fromkeys(name for name in named if name is not None and name != PREFERRED))
+
+    @property
+    def contact_kinds(self) -> tuple[tuple[str, ...], ...]:
+        """The kinds of contact that start the cool-down of each touch model."""
+        return tuple(touch.kinds for touch in self.touch.values())
+
 
 @dataclass(frozen=True)
 class PlaybookFile:

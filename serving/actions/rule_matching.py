@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.events.consent import ALL_CHANNELS, ChannelBits
 from features.timeline import DAY
 from serving.actions.customer_profiles import CustomerProfiles
-from serving.actions.playbook import Playbook, PlaybookRule
+from serving.actions.playbook import PREFERRED, Playbook, PlaybookRule
 from serving.actions.rule_validation import RuleVocabulary
 from serving.schemas.terms import (
     ASKED_NOT_TO,
@@ -46,29 +47,47 @@ class ActionPlan:
 
 
 def match_rules(
-    playbook: Playbook, vocabulary: RuleVocabulary, profiles: CustomerProfiles, scores: Scores
+    playbook: Playbook,
+    vocabulary: RuleVocabulary,
+    profiles: CustomerProfiles,
+    scores: Scores,
+    acting_at: int | None = None,
 ) -> ActionPlan:
     """The first rule that fits each customer, then do-not-contact, cool-down and capacity.
 
-    Capacity is given in the order of the list; one who is left out takes none of it.
+    A rule whose channel a customer refuses is passed over for the next one that fits. Who refuses all
+    channels has the first rule that fits, and is left out. Capacity is given in the order of the list; one
+    who is left out takes none of it. Cool-downs are counted back from `acting_at`, the as-of date when None.
     """
     n = len(scores.answers)
-    rule = np.full(n, NO_RULE, dtype=np.int16)
+    rule, passed_over = np.full((2, n), NO_RULE, dtype=np.int16)
+    masks = profiles.table.column("forbidden_channels").to_numpy()
+    alone = masks == ALL_CHANNELS
     for number, one in enumerate(playbook.rules):
         free = np.flatnonzero(rule == NO_RULE)
-        rule[free[matches(one, vocabulary, profiles, scores)[free]]] = number
+        fitting = free[matches(one, vocabulary, profiles, scores)[free]]
+        if one.hold_back is None:
+            refused = (masks & channel_bits(playbook, one, profiles.bits, profiles.table))[fitting] != 0
+            refused &= ~alone[fitting]
+            late = fitting[refused]
+            passed_over[late] = np.where(passed_over[late] == NO_RULE, number, passed_over[late])
+            fitting = fitting[~refused]
+        rule[fitting] = number
+    only_refused = (rule == NO_RULE) & (passed_over != NO_RULE)
+    rule[only_refused] = passed_over[only_refused]
+    alone |= only_refused
+    now = scores.facts.as_of if acting_at is None else acting_at
     order = _order(scores)
     outcome = np.full(n, PLANNED, dtype=np.int8)
     touches = list(playbook.touch)
     touch = np.array([*(touches.index(one.touch) if one.touch else -1 for one in playbook.rules), -1])[rule]
     held = np.array([*(one.hold_back is not None for one in playbook.rules), False])[rule]
-    alone = profiles.table.column("do_not_contact").to_numpy()
     for number, name in enumerate(touches):
         mine = touch == number
         days = playbook.touch[name].cool_down_days
         if days:
             last = pc.fill_null(profiles.table.column(f"contacted_{number}").cast(pa.int64()), 0).to_numpy()
-            outcome[mine & (last > scores.facts.as_of - days * DAY)] = COOLING_DOWN
+            outcome[mine & (last > now - days * DAY)] = COOLING_DOWN
     outcome[alone] = ASKED_NOT_TO
     outcome[held] = HELD_BACK
     outcome[rule == NO_RULE] = UNMATCHED
@@ -78,6 +97,23 @@ def match_rules(
         if room is not None:
             outcome[waiting[room:]] = NO_ROOM
     return ActionPlan(rule, outcome, order)
+
+
+def channel_bits(
+    playbook: Playbook, rule: PlaybookRule, bits: ChannelBits, table: pa.Table
+) -> NDArray[np.int64]:
+    """int64[n]: the bit of a rule's channel for each customer; all bits where it is unknown."""
+    if rule.channel != PREFERRED:
+        return np.full(len(table), bits.bit(rule.channel), dtype=np.int64)
+    own = table.column("preferred_channel").combine_chunks()
+    if not pa.types.is_dictionary(own.type):
+        own = own.dictionary_encode()
+    names = own.dictionary.to_pylist()
+    # The last place is for the code -1, a customer without a preferred channel.
+    channels = [playbook.channel_of(rule, name) for name in (*names, None)]
+    of_name = np.array([bits.bit(channel) for channel in channels], dtype=np.int64)
+    masks: NDArray[np.int64] = of_name[own.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return masks
 
 
 def matches(

@@ -1,4 +1,4 @@
-"""Talking points of a bucket's customers: favourites, habits, anniversaries, inquiries, consent."""
+"""Talking points of a bucket's customers: favourites, habits, anniversaries, inquiries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.events.attributes import opted_out, read_month_day
+from features.events.attributes import attributes_of, is_birthday, read_month_day
 from features.events.history import MISSING, is_taken_back
 from features.timeline import DAY, Timeline
 from serving.actions.item_similarity import ItemSimilarity
@@ -78,9 +78,7 @@ def preferred_channel_and_hour(facts: EventIndex, as_of: int) -> dict[str, pa.Ar
     }
 
 
-def tenure_and_anniversaries(
-    facts: EventIndex, as_of: int, churn: Churn, birthday: str
-) -> dict[str, pa.Array]:
+def tenure_and_anniversaries(facts: EventIndex, as_of: int, churn: Churn) -> dict[str, pa.Array]:
     """Tenure, days to the next anniversary of the first start, and to the birthday where one is known."""
     history, timeline = facts.history, facts.timeline
     starts = facts.of_kinds(churn.started_by)
@@ -89,7 +87,7 @@ def tenure_and_anniversaries(
     known = first >= 0
     began = np.where(known, history.instants[np.maximum(first, 0)] if history.events else 0, as_of)
     today = np.datetime64(timeline.local(as_of).date())
-    born = [value and read_month_day(value) for value in facts.attribute(birthday)]
+    born = _birthdays(facts)
     birth = np.array(["2000-01-01" if not day else f"2000-{day}" for day in born], dtype="datetime64[D]")
     no_birthday = np.array([not day for day in born], dtype=np.bool_)
     local = _local_days(began, timeline)
@@ -107,6 +105,16 @@ def tenure_and_anniversaries(
         "anniversary_years": pa.array(years, mask=untold),
         "birthday_in_days": pa.array((_next(birth, today) - today).astype(np.int32), mask=no_birthday),
     }
+
+
+def _birthdays(facts: EventIndex) -> list[str | None]:
+    """`MM-DD` of each customer's birthday, from any attribute that is called like one."""
+    born: list[str | None] = [None] * facts.history.customers
+    for name in attributes_of(facts.history):
+        if is_birthday(name):
+            values = facts.attribute(name)
+            born = [day or (value and read_month_day(value)) for day, value in zip(born, values, strict=True)]
+    return born
 
 
 def drop_left_censored_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
@@ -144,24 +152,6 @@ def last_inquiry_and_survey(facts: EventIndex) -> dict[str, pa.Array]:
         "last_survey_about": _text(answer, history.details, history.detail_names),
         "last_survey_at": _moment(facts, answer),
     }
-
-
-def contact_permission_and_recency(
-    facts: EventIndex, attribute: str, kinds: Sequence[tuple[str, ...]]
-) -> dict[str, pa.Array]:
-    """Who must not be contacted, and when each customer was last contacted in each of these ways."""
-    alone = np.zeros(facts.history.customers, dtype=np.bool_)
-    if attribute:
-        wishes = facts.attribute(attribute, skip_empty=True)
-        # What is neither a clear yes nor a clear no keeps the customer out of contact.
-        alone = np.array(
-            [wish is not None and opted_out(wish) is not False for wish in wishes], dtype=np.bool_
-        )
-    contacted = {
-        f"contacted_{number}": _moment(facts, last_of(facts, facts.of_kinds(of)))
-        for number, of in enumerate(kinds)
-    }
-    return {"do_not_contact": pa.array(alone)} | contacted
 
 
 def has_returned(facts: EventIndex, churn: Churn, since: int) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from features.errors import KizunaError, ModelError, UsageError
 from features.event_store import EventStore
 from serving.actions.plan_file import FOLDER
-from serving.actions.plan_lookup import plan_of
+from serving.actions.plan_lookup import PlanLookup
 from serving.api.key_ring import KeyRing
 from serving.api.metrics import ServiceMetrics
 from serving.application.workspace import Clock, Workspace
@@ -66,7 +66,11 @@ class ServiceState:
         self._scores: ScoreReader | None = None
         self._earlier: dict[tuple[str, int], ScoreReader] = {}
         self._score_file: tuple[str, int, int] | None = None
-        self._plan_file: tuple[str, int] | None = None
+        self._plans = PlanLookup(project)
+        self._store = EventStore(project.state)
+        """Read by the watcher alone."""
+        self._checked: tuple[str, int, tuple[tuple[str, ...], ...]] | None = None
+        """The plan in use, when it was written, and the files of the store that it was checked against."""
         self._model: ActiveModel | None = None
         self._model_pointer: tuple[str, str] | None = None
         self._accesses: list[AccessRecord] = []
@@ -142,7 +146,7 @@ class ServiceState:
                     field="cursor",
                 )
             store = EventStore(self.project.state)
-            reader = ScoreReader.of_file(self.database, self.project, store, scores)
+            reader = ScoreReader.of_file(self.database, self.project, store, scores, self.clock())
             with self._lock:
                 self._earlier = dict([*self._earlier.items(), (version, reader)][-2:])
         return reader
@@ -208,9 +212,12 @@ class ServiceState:
             else (current.file, _modified(self.project.scores / current.file), aliases)
         )
         if current is not None and file != self._score_file:
-            store = EventStore(self.project.state)
-            reader = ScoreReader.of_file(self.database, self.project, store, current)
+            checked = self._state_of_plan(current.file)
+            reader = ScoreReader.of_file(
+                self.database, self.project, self._store, current, self.clock(), self._plans
+            )
             reader.rehearse()
+            self._checked = checked
         if model is not None and model is not self._model:
             self._use_model(model)
         if reader is not None:
@@ -222,16 +229,23 @@ class ServiceState:
         self._swapped("champion", model.version)
 
     def _load_plan(self) -> None:
+        """Use a newer plan; check it again whenever the store moves, because consent may have changed."""
         reader = self._scores
         if reader is None:
             return
-        file = reader.file, _modified(self.project.state / FOLDER / reader.file)
-        if file != self._plan_file:
-            plan = plan_of(self.project, reader.file)
-            self._plan_file = file
-            if plan is not reader.plan:
-                self._scores = reader.with_plan(plan)
-                self._swapped("plan", reader.file)
+        state = self._state_of_plan(reader.file)
+        if state == self._checked:
+            return
+        found = self._plans.checked(reader.file, self._store, self.clock())
+        was = self._checked
+        self._scores, self._checked = reader.with_plan(found), state
+        if was is None or was[:2] != state[:2]:
+            self._swapped("plan", reader.file)
+
+    def _state_of_plan(self, scores: str) -> tuple[str, int, tuple[tuple[str, ...], ...]]:
+        store = self._store.pinned()
+        files = tuple(store.files_of(bucket) for bucket in store.buckets)
+        return scores, _modified(self.project.state / FOLDER / scores), files
 
     def _swapped(self, what: str, name: str) -> None:
         self._metrics.count_swap()

@@ -96,9 +96,10 @@ class ScoresOnDisk:
     project: Project
     store: EventStore
     database: Database
+    clock: Clock
 
     def current(self) -> ScoreReader:
-        return ScoreReader.current(self.database, self.project, self.store)
+        return ScoreReader.current(self.database, self.project, self.store, self.clock())
 
     def of_file(self, file: str) -> ScoreReader:
         scores = score_file(self.database, file)
@@ -108,7 +109,7 @@ class ScoresOnDisk:
                 "Leave the cursor out to start again.",
                 field="cursor",
             )
-        return ScoreReader.of_file(self.database, self.project, self.store, scores)
+        return ScoreReader.of_file(self.database, self.project, self.store, scores, self.clock())
 
     def active_model(self) -> ActiveModel:
         return in_use(self.database, self.project.state)
@@ -117,4 +118,4 @@ class ScoresOnDisk:
 def open_workspace(project: Project, clock: Clock) -> Workspace:
     """Open a project for one process; close its database when done."""
     store, database = EventStore(project.state), Database(project.records, lazily=True)
-    return Workspace(project, store, database, clock, ScoresOnDisk(project, store, database))
+    return Workspace(project, store, database, clock, ScoresOnDisk(project, store, database, clock))

@@ -81,7 +81,7 @@ def plan(
     from serving.application.lists.make_plan import make_plan
     from serving.lists.ranking import planned_rows_first
     from serving.presentation.csv import plan_csv
-    from serving.presentation.plan import plan_reply, show
+    from serving.presentation.plan import consent_lines, plan_reply, show
     from serving.schemas.json_text import to_json
     from serving.state.atomic_write import in_one_step
 
@@ -93,11 +93,13 @@ def plan(
         )
     # People work through a list from the top; a program reads the order of the list itself.
     rows = made.rows if shape == "json" else planned_rows_first(made.plan, made.rows)
-    answer = plan_reply(made.plan, made.scores, rows, made.limit, language)
+    answer = plan_reply(made.plan, made.scores, rows, made.limit, language, made.contacts)
     if shape == "table":
         call.heading(language)
         show(answer, language)
         return
+    for line in consent_lines(answer, language):
+        click.echo(line, err=True)
     written = "".join(plan_csv(answer, language)) if shape == "csv" else to_json(answer, **call.marks) + "\n"
     text = written.encode("utf-8")
     if output is None:

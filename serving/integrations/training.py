@@ -5,6 +5,7 @@ Importing this loads MLflow, which takes seconds: nothing that answers requests 
 
 from __future__ import annotations
 
+from serving.actions.contact_rules import consent_rules
 from serving.project.settings import Project
 from training.registry.mlflow_tracking import Tracking
 from training.train import TrainingConfig
@@ -21,6 +22,7 @@ def training_config(project: Project) -> TrainingConfig:
         tiers=settings.tiers,
         contacts=settings.capacity.contacts,
         closed=project.closed_sources,
+        consent=consent_rules(project).names,
     )
 
 

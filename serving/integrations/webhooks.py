@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from features.event_store import EventStore
@@ -57,6 +58,9 @@ class NamedChange:
     kind: str
     before: str | float | None
     after: str | float
+    outcome: str | None = None
+    """`planned`, or why nobody should act on it; None where no plan was made and nothing forbids contact."""
+    left_out_because: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class DeliveryCounts:
     """Will be tried again."""
     dead: int = 0
 
+
+Outcomes = Callable[[NDArray[np.int64]], Sequence[tuple[str | None, str | None]]]
+"""For customers by key their outcome now, and why they are left out, in words."""
 
 _STORED = TypeAdapter(_StoredChanges)
 
@@ -98,9 +105,13 @@ def enlist(
 
 
 def send_due(
-    outbox: Outbox, webhooks: Mapping[str, Webhook], store: EventStore, clock: Callable[[], int]
+    outbox: Outbox,
+    webhooks: Mapping[str, Webhook],
+    store: EventStore,
+    clock: Callable[[], int],
+    outcomes: Outcomes | None = None,
 ) -> DeliveryCounts:
-    """Send what is due once."""
+    """Send what is due once; `outcomes` says whether the customers of a change may be approached now."""
     counts = DeliveryCounts()
     for delivery in outbox.due(clock()):
         now = clock()
@@ -113,7 +124,7 @@ def send_due(
             outbox.bury(delivery, "there is no webhook of that name any more")
             continue
         # Read anew for each delivery: a customer who was erased in between is not named.
-        content = named(delivery.content, store.customers)
+        content = named(delivery.content, store.customers, outcomes)
         trouble = "" if content is None else post(webhook, delivery.key, content, now // SECOND)
         if not trouble:
             counts.sent += 1
@@ -132,13 +143,15 @@ def pause(attempts: int) -> int:
     return min(LONGEST, 2 << attempts)
 
 
-def named(content: str, customers: Customers) -> bytes | None:
+def named(content: str, customers: Customers, outcomes: Outcomes | None = None) -> bytes | None:
     """The body with names for keys; those erased meanwhile are left out, and None when nobody is left."""
     stored = _STORED.validate_json(content)
-    names = customers.names(np.array([change.key for change in stored.changes])).to_pylist()
+    keys = np.array([change.key for change in stored.changes])
+    names = customers.names(keys).to_pylist()
+    now = [(None, None)] * len(keys) if outcomes is None else outcomes(keys)
     changes = [
-        NamedChange(name, change.kind, change.before, change.after)
-        for name, change in zip(names, stored.changes, strict=True)
+        NamedChange(name, change.kind, change.before, change.after, *outcome)
+        for name, change, outcome in zip(names, stored.changes, now, strict=True)
         if name is not None
     ]
     payload = ChangesPayload(stored.as_of, stored.since, stored.model_version, changes)

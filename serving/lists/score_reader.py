@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from features.catalog.display_names import in_language
 from features.errors import ModelError, UnknownCustomer
 from features.event_store import EventStore
+from features.events.consent import ALL_CHANNELS
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
+from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
-from serving.actions.plan_lookup import plan_of, planned_actions
+from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
 from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filters import ListFilter, Rows
@@ -35,6 +38,7 @@ from serving.schemas.responses import (
     ScoredCustomer,
     ScoreReply,
 )
+from serving.schemas.terms import ASKED_NOT_TO, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import explained_changes
 from serving.state.active_model import load
 from serving.state.database import Database
@@ -45,6 +49,7 @@ from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT
 
+REFUSED = OUTCOMES[ASKED_NOT_TO]
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
 
@@ -62,10 +67,14 @@ class ScoreReader:
     file: str = ""
     """The name of the score file."""
     plan: StoredPlan | None = None
-    """What `kizuna plan` made for these scores."""
+    """What `kizuna plan` made for these scores, with the outcomes that hold now."""
+    contacts: ContactState | None = None
+    """Who may be contacted now, where no plan says it."""
 
     @staticmethod
-    def current(records: Database, project: Project, store: EventStore) -> ScoreReader:
+    def current(
+        records: Database, project: Project, store: EventStore, now: int | None = None
+    ) -> ScoreReader:
         """From the scores in use."""
         current = current_scores(records)
         if current is None:
@@ -73,13 +82,21 @@ class ScoreReader:
                 "cannot answer: nothing has been scored yet. Run `kizuna score` first "
                 "(after `kizuna train`, where no model was trained either)."
             )
-        return ScoreReader.of_file(records, project, store, current)
+        return ScoreReader.of_file(records, project, store, current, now)
 
     @staticmethod
-    def of_file(records: Database, project: Project, store: EventStore, score_file: ScoreFile) -> ScoreReader:
-        """From the scores of one file, with the plan that was made for them."""
+    def of_file(
+        records: Database,
+        project: Project,
+        store: EventStore,
+        score_file: ScoreFile,
+        now: int | None = None,
+        plans: PlanLookup | None = None,
+    ) -> ScoreReader:
+        """From the scores of one file, with the plan that was made for them, checked again."""
         reader = ScoreReader.without_plan(records, project, store, score_file)
-        return reader.with_plan(plan_of(project, score_file.file))
+        found = (plans or PlanLookup(project)).checked(score_file.file, store, now)
+        return reader.with_plan(found)
 
     @staticmethod
     def without_plan(
@@ -100,11 +117,12 @@ class ScoreReader:
             score_file.file,
         )
 
-    def with_plan(self, plan: StoredPlan | None) -> ScoreReader:
+    def with_plan(self, found: CheckedPlan) -> ScoreReader:
         """The same with a plan, without its rows of keys that went out of use."""
+        plan = found.plan
         if plan is not None:
             plan = plan.without(self.customers.aliases.keys_out_of_use)
-        return replace(self, plan=plan)
+        return replace(self, plan=plan, contacts=found.contacts)
 
     def rehearse(self) -> None:
         """Load beforehand what the first requests would wait for; raises `ModelError` where nothing fits."""
@@ -145,13 +163,45 @@ class ScoreReader:
             names = self.customers.names(chosen.key).to_pylist()
             scored = numbers(self.bundle, chosen, language)
             plans = planned_actions(self.plan, chosen.key, language)
-            for place, (name, row, plan) in enumerate(
-                zip(names, scored, plans, strict=True), rank + start + 1
+            refused = self._refused(chosen.key)
+            why = in_language(language, *OUTCOME_WORDS[REFUSED])
+            for place, (name, row, plan, must_not) in enumerate(
+                zip(names, scored, plans, refused, strict=True), rank + start + 1
             ):
                 _, probability, tier, predicted, expected, value_at_risk, reasons = row
                 yield ListedCustomer(
-                    place, name, probability, tier, predicted, expected, value_at_risk, reasons, plan
+                    place,
+                    name,
+                    probability,
+                    tier,
+                    predicted,
+                    expected,
+                    value_at_risk,
+                    reasons,
+                    plan,
+                    plan.outcome if plan is not None else REFUSED if must_not else None,
+                    plan.left_out_because if plan is not None else why if must_not else None,
                 )
+
+    def outcomes(self, keys: Ints, language: str) -> list[tuple[str | None, str | None]]:
+        """Each customer's outcome now and why they are left out; None and None where nothing is known."""
+        plans = planned_actions(self.plan, keys, language)
+        why = in_language(language, *OUTCOME_WORDS[REFUSED])
+        return [
+            (plan.outcome, plan.left_out_because)
+            if plan is not None
+            else (REFUSED, why)
+            if must_not
+            else (None, None)
+            for plan, must_not in zip(plans, self._refused(keys), strict=True)
+        ]
+
+    def _refused(self, keys: Ints) -> list[bool]:
+        """Who must not be contacted over any channel, where no plan says it."""
+        if self.plan is not None or self.contacts is None:
+            return [False] * len(keys)
+        refused: list[bool] = (self.contacts.masks(keys) == ALL_CHANNELS).tolist()
+        return refused
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:

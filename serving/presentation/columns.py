@@ -142,8 +142,8 @@ _COLUMNS = (
         "実施区分",
         lambda row: (
             None
-            if row.plan is None
-            else in_language(row.language, row.plan.outcome, OUTCOME_WORDS[row.plan.outcome][1])
+            if row.customer.outcome is None
+            else in_language(row.language, row.customer.outcome, OUTCOME_WORDS[row.customer.outcome][1])
         ),
     ),
     ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
@@ -155,7 +155,7 @@ _COLUMNS = (
     ListColumn("channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),
     ListColumn("owner", "担当", _of_plan(lambda plan: plan.owner)),
     ListColumn("deadline", "期限", _of_plan(lambda plan: plan.deadline)),
-    ListColumn("left_out_because", "見送りの理由", _of_plan(lambda plan: plan.left_out_because)),
+    ListColumn("left_out_because", "見送りの理由", lambda row: row.customer.left_out_because),
     ListColumn("hooks", "話題", _of_plan(lambda plan: "; ".join(plan.hook_sentences))),
     ListColumn("hook_1", "話題1", lambda row: row.hook(0)),
     ListColumn("hook_2", "話題2", lambda row: row.hook(1)),
@@ -181,6 +181,8 @@ LIST_CSV = (
     "reason_2",
     "reason_3",
 )
+LEFT_OUT_PART_OF_LIST_CSV = ("outcome", "left_out_because")
+"""What follows before a plan was made: who must not be contacted."""
 PLAN_PART_OF_LIST_CSV = (
     "outcome",
     "stage",

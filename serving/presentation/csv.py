@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from serving.presentation.columns import (
     COLUMNS,
+    LEFT_OUT_PART_OF_LIST_CSV,
     LIST_CSV,
     PLAN_CSV,
     PLAN_PART_OF_LIST_CSV,
@@ -32,7 +33,7 @@ def list_csv(
 
     `spreadsheet`: identifiers that a spreadsheet would change are written so that it does not.
     """
-    names = LIST_CSV + PLAN_PART_OF_LIST_CSV if with_plan else LIST_CSV
+    names = LIST_CSV + (PLAN_PART_OF_LIST_CSV if with_plan else LEFT_OUT_PART_OF_LIST_CSV)
     rows = (ListRow(one, one.plan, language) for one in customers)
     return _lines(names, rows, language, spreadsheet=spreadsheet)
 

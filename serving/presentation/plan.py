@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language, is_japanese
+from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import planned_actions
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.i18n import money, percent, tier_or_empty
 from serving.presentation.terminal import add_action, add_hooks, escaped, grid_of_two, wrapped
-from serving.schemas.responses import PlanEntry, PlanReply
+from serving.schemas.responses import PlanEntry, PlanReply, UnclearConsent
 from serving.schemas.terms import OUTCOME_WORDS, OUTCOMES
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def plan_reply(
-    plan: StoredPlan, reader: ScoreReader, rows: NDArray[np.int64], limit: int, language: str
+    plan: StoredPlan,
+    reader: ScoreReader,
+    rows: NDArray[np.int64],
+    limit: int,
+    language: str,
+    contacts: ContactState,
 ) -> PlanReply:
     """The first customers of these rows with their scores, actions and hooks, and all outcomes."""
     shown = rows[:limit]
@@ -39,7 +45,35 @@ def plan_reply(
         ],
         matching=len(rows),
         outcomes={OUTCOMES[number]: count for number, count in sorted(counts.items())},
+        unclear_consent=[
+            *(
+                UnclearConsent(attribute, word, count)
+                for (attribute, word), count in sorted(contacts.unclear.items())
+            ),
+            *(
+                UnclearConsent(attribute, None, count)
+                for attribute, count in sorted(contacts.contradictions.items())
+            ),
+        ],
     )
+
+
+def consent_lines(answer: PlanReply, language: str) -> list[str]:
+    """One line for each word of consent that cannot be read."""
+    lines = []
+    for one in answer.unclear_consent:
+        says = in_language(language, "yes and no at once", "「はい」と「いいえ」の両方")
+        word = says if one.word is None else in_language(language, f"'{one.word}'", f"「{one.word}」")
+        lines.append(
+            in_language(
+                language,
+                f"`{one.attribute}` says {word} for {one.customers:,} customers: neither a clear yes nor a "
+                "clear no, so they are not contacted.",
+                f"`{one.attribute}` の値が{word}の顧客が{one.customers:,}人います。"
+                "可否が読み取れないため連絡しません。",
+            )
+        )
+    return lines
 
 
 def show(answer: PlanReply, language: str) -> None:
@@ -53,6 +87,8 @@ def show(answer: PlanReply, language: str) -> None:
     )
     head = in_language(language, f"Plan as of {answer.as_of}", f"{answer.as_of}時点のプラン")
     console.print(wrapped(f"[bold]{head}[/bold]  ·  {counted}"))
+    for line in consent_lines(answer, language):
+        console.print(wrapped(f"[yellow]{escaped(line)}[/yellow]"))
     for customer in answer.customers:
         console.print(_head(customer, language))
         console.print(Padding(_body(customer), (0, 0, 0, 4)))

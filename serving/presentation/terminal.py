@@ -102,6 +102,8 @@ def _why(row: ListRow, reasons: Sequence[Reason]) -> Table:
     if row.plan is not None:
         add_action(grid, row.plan)
         add_hooks(grid, row.plan)
+    elif row.customer.left_out_because is not None:
+        add_left_out(grid, row.customer.left_out_because)
     return grid
 
 
@@ -130,7 +132,12 @@ def add_action(grid: Table, plan: PlannedAction) -> None:
         action = f"{escaped(plan.action_words or '')} [dim]({escaped(how)})[/dim]"
         grid.add_row("[green]→[/green]", wrapped(action))
     if plan.left_out_because is not None:
-        grid.add_row("[yellow]✕[/yellow]", wrapped(f"[yellow]{escaped(plan.left_out_because)}[/yellow]"))
+        add_left_out(grid, plan.left_out_because)
+
+
+def add_left_out(grid: Table, why: str) -> None:
+    """Why a customer must be left alone."""
+    grid.add_row("[yellow]✕[/yellow]", wrapped(f"[yellow]{escaped(why)}[/yellow]"))
 
 
 def add_hooks(grid: Table, plan: PlannedAction) -> None:

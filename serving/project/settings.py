@@ -23,6 +23,7 @@ from features.catalog.defaults import IndicatorSettings, catalog, indicators
 from features.catalog.definitions import Indicator
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
+from features.events.consent import ConsentEntry
 from features.events.schema import ATTRIBUTE
 from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source
@@ -91,6 +92,11 @@ class Settings(BaseModel):
         (),
         description="queries that say which customer id became which; the events of both are one customer's, "
         "and erasing either erases both",
+    )
+    consent: tuple[ConsentEntry, ...] = Field(
+        (),
+        description="which attributes say who may be contacted, and over which channels; `do_not_contact` "
+        "and others that are known by their names (docs/features.md) need no entry",
     )
     indicators: dict[str, IndicatorSettings] = Field(
         default_factory=dict, description="which kinds of event measure which side of engagement"

@@ -55,6 +55,8 @@ class ReportRequestData:
     """The newest event of what customers did."""
     attribute_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By attribute its name in English and Japanese, where the project declares them."""
+    consent: frozenset[str] = frozenset()
+    """Attributes that the project names as consent: they are no segments."""
 
     @property
     def contract(self) -> Churn:
@@ -65,7 +67,12 @@ class ReportRequestData:
 
 
 def report_inputs(
-    project: Project, store: EventStore, records: Database, months: int, now: int
+    project: Project,
+    store: EventStore,
+    records: Database,
+    months: int,
+    now: int,
+    consent: frozenset[str] = frozenset(),
 ) -> ReportRequestData:
     """The inputs of a report on the last whole months until the first midnight after the customers' events.
 
@@ -91,6 +98,7 @@ def report_inputs(
             one.name: (one.english or one.name, one.japanese or one.name)
             for one in project.settings.attributes
         },
+        consent,
     )
 
 
@@ -165,7 +173,7 @@ class ReportSums:
             return
         request, calendars = self.request, (self.periods.months, self.periods.wholes)
         indicators = {indicator.name: indicator for indicator in request.indicators}
-        index = EventIndex(history, indicators, request.timeline)
+        index = EventIndex(history, indicators, request.timeline, request.consent)
         self.inputs.add(history)
         attributes = index.segments()
         segments = {name: groups for name, groups in attributes.items() if groups is not None}

@@ -30,6 +30,8 @@ class EventIndex:
     history: History
     indicators: Mapping[str, Indicator]
     timeline: Timeline
+    consent: frozenset[str] = frozenset()
+    """Attributes that the project names as consent: they are no segments."""
     _places: dict[tuple[str, ...], Ints] = field(default_factory=dict)
 
     @cached_property
@@ -71,7 +73,7 @@ class EventIndex:
         """
         groups: dict[str, tuple[Ints, Sequence[str]] | None] = {}
         for name in attributes_of(self.history):
-            if is_reserved(name) or not len(self.of_kinds((ATTRIBUTE + name,))):
+            if is_reserved(name, self.consent) or not len(self.of_kinds((ATTRIBUTE + name,))):
                 continue
             last = last_values(self.history, name)
             groups[name] = None if len(last.texts) > MOST_SEGMENT_VALUES else (last.codes, last.texts)

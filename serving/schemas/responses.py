@@ -193,6 +193,14 @@ class ListedCustomer:
     value_at_risk: float | None
     reasons: list[Reason]
     plan: Plan
+    outcome: Annotated[
+        str | None,
+        Field(
+            description="that of the plan; before one was made `do_not_contact` for who must not be "
+            "contacted, else null"
+        ),
+    ] = None
+    left_out_because: Annotated[str | None, Field(description="the same in words; null where planned")] = None
 
 
 @with_config(CONFIG)
@@ -328,12 +336,23 @@ class PlanEntry(PlannedAction, ScoredCustomer, _Ranked):
 
 
 @dataclass(frozen=True)
+class UnclearConsent:
+    """Customers whose consent cannot be read; they are not contacted."""
+
+    attribute: str
+    word: str | None
+    """Neither a yes nor a no; None where the attribute says both at one instant."""
+    customers: int
+
+
+@dataclass(frozen=True)
 class PlanReply(Provenance):
     """The list with actions, as `kizuna plan` prints it."""
 
     customers: list[PlanEntry]
     matching: int
     outcomes: dict[str, int]
+    unclear_consent: list[UnclearConsent]
 
 
 Answer = ScoreReply | AtRiskReply | ExplainReply | PredictReply | ReportReply

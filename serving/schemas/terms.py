@@ -71,5 +71,3 @@ CHANNEL_WORDS = {
     "community": "コミュニティ",
 }
 """The usual channels and their Japanese names; a project may have others."""
-BIRTHDAY = "birthday"
-"""The attribute that hooks read a birthday from, as 04-01, 1990-04-01, 1990/4/1, 19900401 or 1990年4月1日."""

@@ -108,14 +108,16 @@ def score(
     progress: Callable[[str, float], None] | None = None,
     *,
     covered_until: int | None = None,
+    consent: frozenset[str] = frozenset(),
 ) -> tuple[ScoreTable, ScoreMetadata]:
     """Answers for every customer known at the as-of date, computed bucket by bucket.
 
     `covered_until` is the instant until which silence can be told; the newest event where none is given.
+    `consent` names attributes that are no segments.
     """
     store = store.pinned()
     bundle = champion.bundle
-    new = partial(_ScoredParts, bundle, as_of)
+    new = partial(_ScoredParts, bundle, as_of, consent)
     found = map_partitions(store, new, "scoring", progress=progress)
     answers, segments = ScoreTable.joined(found.parts), found.segments.values
     codes = {name: codes for name, codes in answers.attributes.items() if name in segments}
@@ -150,10 +152,14 @@ class _ScoredParts:
 
     bundle: Bundle
     as_of: int
+    consent: frozenset[str]
     parts: list[ScoreTable] = field(default_factory=list)
-    segments: SegmentAttributes = field(default_factory=SegmentAttributes)
+    segments: SegmentAttributes = field(init=False)
     newest: int | None = None
     """The newest event known before the date."""
+
+    def __post_init__(self) -> None:
+        self.segments = SegmentAttributes(self.consent)
 
     def add(self, history: History) -> None:
         scores = score_customers(self.bundle, history, self.as_of)

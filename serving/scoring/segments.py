@@ -13,10 +13,12 @@ from features.timeline import in_history
 class SegmentAttributes:
     """The values of attributes seen so far; histories may come bucket by bucket.
 
-    Reserved attributes and those with more than `MOST_SEGMENT_VALUES` values are no segments.
+    Reserved attributes, those that the project names as `consent`, and those with more than
+    `MOST_SEGMENT_VALUES` values are no segments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, consent: frozenset[str] = frozenset()) -> None:
+        self._consent = consent
         self._values: dict[str, dict[str, int]] = {}
 
     @property
@@ -30,7 +32,7 @@ class SegmentAttributes:
 
     def of(self, history: History, as_of: int) -> dict[str, NDArray[np.int32]]:
         """int32[n] for each attribute: the code of a customer's last value known at the date, -1 for none."""
-        names = [name for name in attributes_of(history) if not is_reserved(name)]
+        names = [name for name in attributes_of(history) if not is_reserved(name, self._consent)]
         if not names:
             return {}
         past = in_history(history.instants, history.recorded if len(history.recorded) else None, as_of)

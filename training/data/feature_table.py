@@ -40,6 +40,7 @@ def cohort_feature_table(
     as_of: int,
     champion: Bundle | None = None,
     progress: Callable[[str, float], None] | None = None,
+    consent: frozenset[str] = frozenset(),
 ) -> pa.Table:
     """`customer_id` and one column per feature, details as text; one row for each customer of the cohort.
 
@@ -48,7 +49,7 @@ def cohort_feature_table(
     """
     store = store.pinned()
     kinds = map_partitions(store, _KindNames, until=as_of, columns=frozenset()).kinds
-    present = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach)
+    present = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach, consent=consent)
     parts: list[_Part] = []
     if champion is not None and _fits(champion, present, settings, churn, timeline):
         parts.append((champion.catalog, champion.priors, champion.catalog.columns))

@@ -40,6 +40,7 @@ def doctor(
         timeline,
         until=end,
         consent=chosen_playbook(project.folder).playbook.do_not_contact,
+        consent_entries=project.settings.consent,
         progress=progress,
     )
     diagnosis = diagnose(

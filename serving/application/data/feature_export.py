@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.state.score_index import current_champion
@@ -35,6 +36,7 @@ def export_features(
         workspace.instant(as_of),
         _champion(workspace),
         progress,
+        consent_rules(project).names,
     )
     return FeatureTable(table)
 

@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from serving.actions.attribute_validation import validate_attributes, validate_channels
+from serving.actions.contact_rules import consent_rules
+from serving.actions.contact_state import ContactRegister, ContactState
 from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
 from serving.actions.plan_file import FOLDER, StoredPlan, save
+from serving.actions.plan_lookup import contacts_version
 from serving.actions.playbook import PlaybookFile, chosen_playbook, default_kind
 from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
@@ -33,6 +37,8 @@ class MadePlan:
     rows: NDArray[np.int64]
     limit: int
     """How many of them to show."""
+    contacts: ContactState
+    """Who may be contacted now, and which words of consent are unclear."""
 
 
 @use_case("run")
@@ -61,7 +67,7 @@ def make_plan(
         )
     scores = ScoreReader.without_plan(workspace.database, project, workspace.store, current)
     kind = default_kind(scores.bundle.churn.type, amounts=scores.scores.facts.amounts)
-    plan = _plan(workspace, scores, chosen_playbook(project.folder, playbook, kind), progress)
+    plan, contacts = _plan(workspace, scores, chosen_playbook(project.folder, playbook, kind), progress)
     save(project.state / FOLDER / current.file, plan)
     reader = replace(scores, plan=plan)
     return MadePlan(
@@ -69,23 +75,34 @@ def make_plan(
         reader,
         plan_rows(reader.scores, choice or ListFilter(), reader.subjects, plan),
         limit or project.settings.capacity.contacts,
+        contacts,
     )
 
 
 def _plan(
     workspace: Workspace, reader: ScoreReader, playbook: PlaybookFile, progress: Progress | None
-) -> StoredPlan:
-    project, scores, bundle = workspace.project, reader.scores, reader.bundle
-    facts = scores.facts
+) -> tuple[StoredPlan, ContactState]:
+    project, store, scores, bundle = workspace.project, workspace.store, reader.scores, reader.bundle
+    facts, rules = scores.facts, consent_rules(project, playbook.playbook)
+    contacts = ContactRegister(rules, playbook.playbook.contact_kinds).state(store, workspace.clock())
+    validate_attributes(playbook, project.settings.consent, contacts.attributes)
     profiles = customer_profiles(
-        workspace.store, scores, bundle, playbook.playbook, project.indicators, progress
+        store, scores, bundle, playbook.playbook, project.indicators, progress, contacts
     )
     words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
+    validate_channels(project.settings.consent, (*words.channels, *playbook.playbook.channels))
     validate_rules(playbook, words)
-    actions = match_rules(playbook.playbook, words, profiles, scores)
-    return StoredPlan.of(
-        profiles, actions, playbook, as_of=facts.as_of, tiers=facts.tiers, timezone=bundle.timezone
+    actions = match_rules(playbook.playbook, words, profiles, scores, max(facts.as_of, contacts.reached))
+    plan = StoredPlan.of(
+        profiles,
+        actions,
+        playbook,
+        as_of=facts.as_of,
+        tiers=facts.tiers,
+        timezone=bundle.timezone,
+        contacts=contacts_version(store, rules),
     )
+    return plan, contacts
 
 
 def _vocabulary(

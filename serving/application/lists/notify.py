@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from features.errors import DataError
 from serving.application.permissions import Actor, use_case
@@ -48,9 +49,11 @@ def notify(
     enlisted = _enlist_changes(workspace, outbox, list(webhooks.values()))
     if revive_dead:
         outbox.revive(workspace.clock())
+    current, language = current_scores(workspace.database), workspace.language(None)
+    outcomes = None if current is None else partial(workspace.scores.current().outcomes, language=language)
     sent, died, end = 0, 0, time.monotonic() + wait
     while True:
-        counts = send_due(outbox, webhooks, workspace.store, workspace.clock)
+        counts = send_due(outbox, webhooks, workspace.store, workspace.clock, outcomes)
         sent, died = sent + counts.sent, died + counts.dead
         waiting = outbox.all("waiting")
         if not waiting or time.monotonic() >= end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 
+from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
 from serving.reports.compute import ReportData, compute_report, report_inputs
@@ -56,5 +57,7 @@ def engagement_report(
 
 
 def _count(workspace: Workspace, months: int, progress: Progress | None) -> ReportData:
-    inputs = report_inputs(workspace.project, workspace.store, workspace.database, months, workspace.clock())
+    project = workspace.project
+    consent = consent_rules(project).names
+    inputs = report_inputs(project, workspace.store, workspace.database, months, workspace.clock(), consent)
     return compute_report(workspace.store, inputs, progress)

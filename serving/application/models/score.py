@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import tracking
@@ -72,6 +73,7 @@ def score(
         now,
         progress,
         covered_until=None if coverage is None else coverage.covered_until,
+        consent=consent_rules(project).names,
     )
     file = save(project.scores, scores, metadata)
     use_scores(

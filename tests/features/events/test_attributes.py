@@ -18,17 +18,16 @@ from features.events.attributes import (
     had_several_values,
     is_reserved,
     last_values,
-    opted_out,
     read_flag,
     read_month_day,
     same_value,
 )
+from features.events.consent import MAY, MUST_NOT, NOTHING_SAID, consent_verdicts, forbids_contact
 from features.profiling.checks import run_checks
 from features.profiling.profile import profile_events
 from features.timeline import Timeline
 from serving.actions.loyalty import loyalty
 from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme
-from serving.actions.talking_points import contact_permission_and_recency
 from serving.scoring.segments import SegmentAttributes
 from tests.serving.reports.small import facts
 from tests.worlds import history, world
@@ -59,13 +58,14 @@ def test_yes_and_no_are_read_in_every_spelling(texts: tuple[str, ...], flag: boo
 def test_words_that_say_whether_to_contact_keep_their_meaning(
     texts: tuple[str, ...], out: bool | None
 ) -> None:
-    assert {text: opted_out(text) for text in texts} == dict.fromkeys(texts, out)
+    assert {text: forbids_contact(text) for text in texts} == dict.fromkeys(texts, out)
 
 
 @pytest.mark.parametrize(
     "text",
     ["1990-04-01", "1990/4/1", "4/1", "04-01", "19900401", "0401", "401", "1990年4月1日", "４月１日",
-     "1990.4.1", "1990-04-01 00:00:00", "1990年 4月 1日"],
+     "1990.4.1", "1990-04-01 00:00:00", "1990年 4月 1日", "昭和65年4月1日", "S55.4.1", "平成元年4月1日",
+     "19900401000000", "1990-04-01T09:00:00+09:00", "--04-01"],
 )  # fmt: skip
 def test_a_birthday_is_read_in_every_way_that_people_write_it(text: str) -> None:
     assert read_month_day(text) == "04-01"
@@ -96,8 +96,9 @@ def test_the_last_value_is_text_whether_it_came_as_a_word_or_a_number() -> None:
 
 
 def test_an_opt_out_written_as_a_number_and_an_unclear_one_both_mean_no_contact() -> None:
-    found = contact_permission_and_recency(
-        facts("""
+    found = consent_verdicts(
+        history(
+            world("""
             customer  when        kind                      value  detail
             ann       2024-10-01  attribute.do_not_contact  1      -
             bob       2024-10-01  attribute.do_not_contact  0      -
@@ -106,11 +107,13 @@ def test_an_opt_out_written_as_a_number_and_an_unclear_one_both_mean_no_contact(
             eve       2024-10-01  visit                     -      -
             fay       2024-10-01  attribute.do_not_contact  -      yes
             fay       2024-10-02  attribute.do_not_contact  -      -
-        """),
+        """)
+        ),
         "do_not_contact",
-        [],
+        "must_not_contact",
     )
-    assert found["do_not_contact"].to_pylist() == [True, False, True, False, False, True]
+    assert found.verdict.tolist() == [MUST_NOT, MAY, MUST_NOT, MAY, NOTHING_SAID, MUST_NOT]
+    assert found.unclear == {"perhaps": 1}
 
 
 def test_members_of_a_loyalty_programme_are_found_however_the_value_is_written() -> None:

@@ -14,7 +14,6 @@ TABLE = pa.table(
         "returned": pa.array([True, True, True]),
         "inquiry": pa.array([2, 2, 2], pa.int8()),
         "loyalty_in_two": pa.array([True, True, True]),
-        "do_not_contact": pa.array([False, True, False]),
         "birthday_in_days": pa.array([4, 1, 9]),
     }
 )
@@ -23,19 +22,18 @@ TABLE = pa.table(
 def test_each_customer_has_their_own_profile_in_the_order_asked() -> None:
     joined = profiles_of(TABLE, np.array([1, 4, 9]))
     assert joined.column("birthday_in_days").to_pylist() == [1, 4, 9]
-    assert joined.column("do_not_contact").to_pylist() == [True, False, False]
+    assert joined.column("attitude").to_pylist() == [1, 0, 2]
 
 
-def test_a_customer_without_history_has_an_empty_profile_and_is_not_contacted() -> None:
+def test_a_customer_without_history_has_an_empty_profile() -> None:
     joined = profiles_of(TABLE, np.array([2, 4, 10]))
     assert joined.column("key").to_pylist() == [2, 4, 10]
     assert joined.column("birthday_in_days").to_pylist() == [None, 4, None]
     for name, value in WITHOUT_HISTORY.items():
         assert joined.column(name).to_pylist()[::2] == [value, value], name
-    assert joined.column("do_not_contact").to_pylist() == [True, False, True]
 
 
 def test_a_store_without_anybody_gives_empty_profiles() -> None:
     joined = profiles_of(TABLE[:0], np.array([2, 4]))
-    assert joined.column("do_not_contact").to_pylist() == [True, True]
+    assert joined.column("inquiry").to_pylist() == [0, 0]
     assert joined.column("birthday_in_days").to_pylist() == [None, None]

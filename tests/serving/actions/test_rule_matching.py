@@ -48,7 +48,7 @@ def portraits(scored: Scores, **columns: list[object]) -> CustomerProfiles:
     """What is known of the scored customers besides; the same for all unless given."""
     n = len(scored.answers)
     usual: dict[str, object] = {
-        "attitude": 3, "stage": 2, "inquiry": 0, "main_reason": 0, "movement": 0, "do_not_contact": False,
+        "attitude": 3, "stage": 2, "inquiry": 0, "main_reason": 0, "movement": 0, "forbidden_channels": 0,
         "preferred_channel": "app", "loyalty_programme": 0, "loyalty_level": -1, "contacted_0": None,
     }  # fmt: skip
     table = {name: pa.array(columns.get(name, [value] * n)) for name, value in usual.items()}
@@ -112,7 +112,7 @@ def test_who_is_left_out_takes_no_capacity() -> None:
     text = 'do_not_contact = "quiet"\n' + HEAD.replace(
         'ja = "ハイタッチ"\n', 'ja = "ハイタッチ"\ncapacity = 1\n'
     )
-    _, planned = made(text + rule("all"), scores([0.4, 0.3, 0.2]), do_not_contact=[True, False, False])
+    _, planned = made(text + rule("all"), scores([0.4, 0.3, 0.2]), forbidden_channels=[-1, 0, 0])
     assert outcomes(planned) == ["do_not_contact", "planned", "capacity"]
 
 
@@ -127,7 +127,7 @@ def test_a_customer_contacted_within_the_cool_down_is_left_alone() -> None:
 
 def test_a_rule_that_holds_back_contacts_nobody_whatever_else_is_true() -> None:
     text = HEAD + '[[rules]]\nname = "peace"\nwhen.probability = "< 0.3"\nhold_back = "quiet"\n' + rule("all")
-    _, planned = made(text, scores([0.4, 0.2]), do_not_contact=[False, True])
+    _, planned = made(text, scores([0.4, 0.2]), forbidden_channels=[0, -1])
     assert outcomes(planned) == ["planned", "held_back"]
 
 

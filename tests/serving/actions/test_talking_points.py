@@ -79,7 +79,6 @@ def test_anniversary_and_birthday_come_next_and_a_leap_day_may_be_the_1st_of_mar
         """),
         AS_OF,
         churn(type="contract"),
-        "birthday",
     )
     assert column(found, "anniversary_in_days") == [14, 0, 151, None, 151]
     assert column(found, "anniversary_years") == [3, 1, 1, None, 1]
@@ -96,7 +95,7 @@ def test_a_first_purchase_soon_after_the_record_began_has_no_anniversary() -> No
         cat       2022-04-30  purchase    10
         dan       2021-01-01  email_sent  -
     """)
-    table = pa.table(talking_points.tenure_and_anniversaries(shown, AS_OF, settings, "birthday"))
+    table = pa.table(talking_points.tenure_and_anniversaries(shown, AS_OF, settings))
     found = talking_points.drop_left_censored_anniversaries(table, settings)
     assert column(found, "anniversary_years") == [None, None, 3, None]
     assert column(found, "anniversary_in_days") == [None, None, 119, None]
@@ -121,25 +120,6 @@ def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_
     assert column(found, "last_survey") == ["csat", None, None]
     assert column(found, "last_survey_score") == [2.0, None, None]
     assert column(found, "last_survey_about") == ["support", None, None]
-
-
-def test_who_asked_to_be_left_alone_and_when_each_way_of_contact_was_last_used() -> None:
-    found = talking_points.contact_permission_and_recency(
-        facts("""
-            customer  when        kind              detail
-            ann       2024-10-01  attribute.quiet   yes
-            ann       2024-10-02  call_made         -
-            ann       2024-10-05  email_sent        -
-            bob       2024-10-01  attribute.quiet   yes
-            bob       2024-11-01  attribute.quiet   no
-        """),
-        "quiet",
-        [("call_made",), ("email_sent", "push_sent"), ()],
-    )
-    assert column(found, "do_not_contact") == [True, False]
-    assert [str(when)[:10] for when in column(found, "contacted_0")] == ["2024-10-02", "None"]
-    assert [str(when)[:10] for when in column(found, "contacted_1")] == ["2024-10-05", "None"]
-    assert column(found, "contacted_2") == [None, None]
 
 
 def test_a_customer_has_returned_who_started_again_after_an_end_or_after_a_long_silence() -> None:

@@ -1,0 +1,38 @@
+"""A plan checked again: who must not be contacted by now is planned no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from features.timeline import DAY
+from serving.actions.contact_state import ContactState
+from serving.actions.plan_file import StoredPlan
+from serving.actions.rule_matching import channel_bits
+from serving.schemas.terms import ASKED_NOT_TO, COOLING_DOWN, PLANNED
+
+
+def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
+    """The plan without those planned who refuse its channel by now, or were contacted meanwhile.
+
+    Nobody else's outcome changes: whoever is left out stays so until the next `kizuna plan`.
+    """
+    outcome = plan.table.column("outcome").to_numpy().copy()
+    rule, now = plan.table.column("rule").to_numpy(), max(plan.as_of, contacts.reached)
+    masks = contacts.masks(plan.keys)
+    touches = list(plan.playbook.touch)
+    for number, one in enumerate(plan.playbook.rules):
+        mine = (rule == number) & (outcome == PLANNED)
+        if one.touch is None or not mine.any():
+            continue
+        days = plan.playbook.touch[one.touch].cool_down_days
+        if days:
+            last = contacts.last_contacts(plan.keys, touches.index(one.touch))
+            outcome[mine & (last > now - days * DAY)] = COOLING_DOWN
+        outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = ASKED_NOT_TO
+    place = plan.table.schema.get_field_index("outcome")
+    if np.array_equal(outcome, plan.table.column(place).to_numpy()):
+        return plan
+    return replace(plan, table=plan.table.set_column(place, "outcome", pa.array(outcome)))

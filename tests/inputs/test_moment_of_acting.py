@@ -1,0 +1,126 @@
+"""What must hold when somebody acts is read as of now, not as of the scores' date."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from serving.cli.context import CliContext
+from serving.state.api_keys import add_key
+from tests.inputs.services import answer, copied, csv_rows, kizuna, plan_of, simulated
+from tests.serving.running import serving
+
+AFTER = "2025-01-03T10:00:00+09:00"
+"""Two days after the scores' date."""
+NOW = "2025-01-04T00:00:00+09:00"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated service with a plan, in whose simulated time two days passed; not to be changed."""
+    folder = simulated(tmp_path_factory.mktemp("acting") / "service")
+    (folder / "now.txt").write_text(NOW, encoding="utf-8")
+    assert kizuna(folder, "plan") == 0
+    return folder
+
+
+@pytest.fixture
+def own(service: Path, tmp_path: Path) -> Path:
+    """A copy of the service."""
+    return copied(service, tmp_path / "service")
+
+
+def add(folder: Path, *rows: dict[str, Any]) -> None:
+    """Add events as a source would."""
+    call = CliContext(folder)
+    table = pa.Table.from_pylist([{"channel": None, "detail": None, **row} for row in rows])
+    call.store.add(table, source="late", timeline=call.project.timeline, now=call.now)
+
+
+def says(customer: str, word: str, at: str = AFTER) -> dict[str, Any]:
+    return {"customer_id": customer, "occurred_at": at, "kind": "attribute.do_not_contact", "detail": word}
+
+
+def planned(plan: dict[str, dict[str, Any]]) -> list[str]:
+    return [who for who, row in plan.items() if row["outcome"] == "planned"]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The score files by their content."""
+    files = (folder / "state" / "scores").iterdir()
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+
+
+def test_who_opts_out_after_the_scores_date_is_not_planned_and_who_opts_in_is(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, scores = plan_of(capsys, own), digests(own)
+    out = planned(before)[:5]
+    back = [who for who, row in before.items() if row["outcome"] == "do_not_contact"][:2]
+    add(own, *(says(who, "配信停止") for who in out), *(says(who, "no") for who in back))
+    after = plan_of(capsys, own)
+    assert {after[who]["outcome"] for who in out} == {"do_not_contact"}
+    assert {after[who]["outcome"] for who in back} <= {"planned", "cool_down"}
+    others = set(before) - {*out, *back}
+    assert {who: after[who]["outcome"] for who in others} == {who: before[who]["outcome"] for who in others}
+    numbers = ("churn_probability", "tier", "value_at_risk", "reasons")
+    assert [[after[who][name] for name in numbers] for who in before] == [
+        [before[who][name] for name in numbers] for who in before
+    ]
+    assert digests(own) == scores
+
+
+def test_who_opts_out_after_the_plan_was_made_is_exported_as_left_out(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = {row["customer_id"] for row in answer(capsys, own, "at-risk", "--limit", "5000")["customers"]}
+    out = [who for who in planned(plan_of(capsys, own)) if who in cohort][:4]
+    add(own, *(says(who, "1") for who in out))
+    file = tmp_path / "s.csv"
+    assert kizuna(own, "export", "salesforce", "--output", str(file)) == 0
+    rows = {row["Kizuna_Customer_Id__c"]: row for row in csv_rows(file.read_text(encoding="utf-8"))}
+    for who in out:
+        assert rows[who]["Kizuna_Outcome__c"] == "do_not_contact"
+        assert not rows[who]["Kizuna_Action__c"]
+    listed = answer(capsys, own, "at-risk", "--limit", "5000", "--outcome", "planned")["customers"]
+    assert not set(out) & {row["customer_id"] for row in listed}
+    assert answer(capsys, own, "explain", out[0])["customer"]["plan"]["action"] is None
+
+
+def test_who_was_contacted_since_cools_down_and_an_old_contact_no_longer_holds(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = plan_of(capsys, own)
+    tech = [who for who in planned(before) if before[who]["touch"] == "tech"][:3]
+    add(own, *({"customer_id": who, "occurred_at": AFTER, "kind": "push_sent"} for who in tech))
+    listed = answer(capsys, own, "explain", tech[0])["customer"]["plan"]
+    assert (listed["outcome"], listed["action"]) == ("cool_down", None)
+    after = plan_of(capsys, own)
+    assert {after[who]["outcome"] for who in tech} == {"cool_down"}
+    cooling = {who for who, row in before.items() if row["outcome"] == "cool_down"}
+    (own / "now.txt").write_text("2025-03-01T00:00:00+09:00", encoding="utf-8")
+    later = {"customer_id": "somebody", "occurred_at": "2025-02-28T10:00:00+09:00", "kind": "visit"}
+    add(own, later)
+    much_later = plan_of(capsys, own)
+    assert cooling
+    assert not cooling & {who for who, row in much_later.items() if row["outcome"] == "cool_down"}
+
+
+def test_the_service_follows_an_opt_out_within_moments(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = planned(plan_of(capsys, own))[0]
+    with CliContext(own).records() as records:
+        bearer = {"authorization": f"Bearer {add_key(records, 'crm', ('read',), 0, who='test')}"}
+    with serving(own) as running:
+
+        def plan() -> dict[str, Any]:
+            asked = running.post("/v1/score", {"customer_ids": [out]}, bearer)[1]
+            return dict(asked["customers"][0]["plan"])
+
+        assert plan()["outcome"] == "planned"
+        add(own, says(out, "UNSUBSCRIBED"))
+        running.wait_for(lambda: plan()["outcome"] == "do_not_contact")
+        assert plan()["action"] is None
