@@ -40,7 +40,8 @@ def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding
         found += rule(inventory, timeline)
     found += id_checks(inventory, timeline)
     found += row_checks(inventory, timeline)
-    for short in (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts):
+    shorts = (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts, _no_answer_times)
+    for short in shorts:
         found += short(inventory)
     if inventory.consent is not None:
         found += consent_findings(inventory.consent)
@@ -291,6 +292,24 @@ def _shared(inventory: DataProfile) -> Iterator[CheckFinding]:
     finding = shared_customer(inventory)
     if finding is not None:
         yield finding
+
+
+def _no_answer_times(inventory: DataProfile) -> Iterator[CheckFinding]:
+    """Inquiries of kinds that never say when they were answered."""
+    kinds = [kind for kind in inventory.kinds if "inquiry" in kind.indicators]
+    silent = [kind for kind in kinds if not kind.valued]
+    if silent:
+        names, number = "`, `".join(kind.name for kind in silent), sum(kind.events for kind in silent)
+        yield CheckFinding(
+            "no_answer_times",
+            f"None of the {number:,} inquiries of the kinds `{names}` carries minutes to the answer, so it "
+            "is not known which were answered, and none counts as open. Give `value` in the source's query: "
+            "the minutes to the answer, empty while there is none.",
+            f"`{names}` の問い合わせ{number:,}件には回答までの時間（分）がなく、回答済みか分かりません。"
+            "未回答としては扱いません。取込クエリの `value` に回答までの分数を"
+            "指定してください（未回答なら空）。",
+            {"kinds": [kind.name for kind in silent], "inquiries": number},
+        )
 
 
 def _no_amounts(inventory: DataProfile) -> Iterator[CheckFinding]:

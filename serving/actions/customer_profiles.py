@@ -24,6 +24,7 @@ from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.lifecycle import movement, stages
 from serving.actions.loyalty import loyalty
 from serving.actions.playbook import Playbook
+from serving.reports.answer_times import AnswerTimes, answer_times
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
 from serving.schemas.terms import NO_INQUIRY, NONE, UNKNOWN
@@ -82,8 +83,10 @@ def customer_profiles(
         ).state(store)
     as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
     by_name = {indicator.name: indicator for indicator in indicators}
+    inquiry = by_name.get("inquiry")
+    times = answer_times(store, () if inquiry is None else inquiry.kinds, as_of)
     since = as_of - playbook.stages.returned_days * DAY
-    new = partial(_ProfileParts, bundle.churn, playbook, by_name, timeline, as_of, since)
+    new = partial(_ProfileParts, bundle.churn, playbook, by_name, times, timeline, as_of, since)
     found = map_partitions(store, new, "looking at customers", until=as_of, progress=progress)
     table = pa.concat_tables(found.parts).unify_dictionaries()
     table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
@@ -101,6 +104,7 @@ class _ProfileParts:
     churn: Churn
     playbook: Playbook
     indicators: Mapping[str, Indicator]
+    times: AnswerTimes
     timeline: Timeline
     as_of: int
     since: int
@@ -120,7 +124,9 @@ class _ProfileParts:
             **talking_points.favourite_and_stopped_category(index, as_of, self.categories),
             **talking_points.preferred_channel_and_hour(index, as_of),
             **talking_points.tenure_and_anniversaries(index, as_of, self.churn),
-            **talking_points.last_inquiry_and_survey(index),
+            **talking_points.last_inquiry_and_survey(
+                index, as_of, self.times, self.playbook.open_inquiry_days
+            ),
             **loyalty(index, self.playbook.loyalty, as_of),
         }
         self.parts.append(pa.table(columns))

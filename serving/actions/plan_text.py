@@ -19,6 +19,7 @@ from serving.schemas.terms import (
     ATTITUDES,
     CHANNEL_WORDS,
     NO_INQUIRY,
+    OPEN,
     OUTCOME_WORDS,
     OUTCOMES,
     PLANNED,
@@ -143,7 +144,9 @@ def hooks(plan: StoredPlan, row: PlanRow, language: str) -> Hooks:
         birthday=coming(row.birthday_in_days),
         last_inquiry=None
         if row.inquiry == NO_INQUIRY
-        else Inquiry(row.last_inquiry_topic, day(row.last_inquiry_at), row.inquiry == ANSWERED),
+        else Inquiry(
+            row.last_inquiry_topic, day(row.last_inquiry_at), {ANSWERED: True, OPEN: False}.get(row.inquiry)
+        ),
         last_survey=None
         if row.last_survey is None
         else SurveyAnswer(
@@ -185,7 +188,7 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
         lines.append(ja if japanese else english)
 
     inquiry, survey = hooks.last_inquiry, hooks.last_survey
-    if inquiry and not inquiry.answered:
+    if inquiry and inquiry.answered is False:
         about = inquiry.topic or ("内容不明" if japanese else "unknown topic")
         add(
             f"Inquiry of {inquiry.on} ({about}) has no answer yet",

@@ -156,6 +156,8 @@ class Playbook(_Part):
     """The attribute whose yes forbids contact; only an explicit empty text lets everybody be contacted."""
     fallback_channel: str | None = Field(default=None, min_length=1)
     """The channel of `preferred` for a customer whose own is not known."""
+    open_inquiry_days: int = Field(default=30, ge=1, le=3650)
+    """An inquiry without an answer is open for so many days, then stale: no longer urgent."""
     stages: StageRules = StageRules()
     touch: dict[str, TouchModel] = Field(default_factory=dict)
     actions: dict[str, BilingualText] = Field(default_factory=dict)

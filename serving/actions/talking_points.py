@@ -15,8 +15,9 @@ from features.events.history import MISSING, is_taken_back
 from features.timeline import DAY, Timeline
 from serving.actions.item_similarity import ItemSimilarity
 from serving.reports.aggregates import Ints
+from serving.reports.answer_times import AnswerTimes
 from serving.reports.event_index import EventIndex
-from serving.schemas.terms import ANSWERED, NO_INQUIRY, OPEN
+from serving.schemas.terms import ANSWERED, NO_INQUIRY, NOT_KNOWN, OPEN, STALE
 from training.labels.cohort import contract_history
 from training.labels.settings import Churn
 
@@ -133,17 +134,28 @@ def drop_left_censored_anniversaries(table: pa.Table, churn: Churn) -> pa.Table:
     return table
 
 
-def last_inquiry_and_survey(facts: EventIndex) -> dict[str, pa.Array]:
-    """The last inquiry and whether it was answered, and the last answer to a survey."""
+def last_inquiry_and_survey(
+    facts: EventIndex, as_of: int, times: AnswerTimes, open_days: int
+) -> dict[str, pa.Array]:
+    """The last inquiry and whether it was answered, and the last answer to a survey.
+
+    Without minutes to the answer an inquiry is open for `open_days` and then stale, where `times` knows of
+    answers to inquiries like it; else it is not known whether it was answered.
+    """
     history = facts.history
     inquiry, answer = last_of(facts, facts.of("inquiry")), last_of(facts, facts.of("survey"))
     has_inquiry, answered = inquiry >= 0, np.zeros(history.customers, dtype=np.bool_)
     answered[has_inquiry] = history.values[inquiry[has_inquiry]] >= 0
+    unknown, stale = np.zeros((2, history.customers), dtype=np.bool_)
+    unknown[has_inquiry] = ~times.known(history, inquiry[has_inquiry])
+    stale[has_inquiry] = history.instants[inquiry[has_inquiry]] < as_of - open_days * DAY
     score = np.full(history.customers, np.nan)
     score[answer >= 0] = history.values[answer[answer >= 0]]
     return {
         "inquiry": pa.array(
-            np.select([~has_inquiry, answered], [NO_INQUIRY, ANSWERED], OPEN).astype(np.int8)
+            np.select(
+                [~has_inquiry, answered, unknown, stale], [NO_INQUIRY, ANSWERED, NOT_KNOWN, STALE], OPEN
+            ).astype(np.int8)
         ),
         "last_inquiry_topic": _text(inquiry, history.details, history.detail_names),
         "last_inquiry_at": _moment(facts, inquiry),

@@ -18,6 +18,7 @@ from features.execution.local import map_partitions
 from features.timeline import Timeline
 from serving.project.settings import Project
 from serving.reports.aggregates import MetricSums
+from serving.reports.answer_times import AnswerTimes, answer_times
 from serving.reports.bucket_view import BucketView
 from serving.reports.customer_metrics import (
     CustomerStatusCache,
@@ -154,6 +155,7 @@ class ReportSums:
 
     request: ReportRequestData
     periods: Periods
+    times: AnswerTimes
     months: MetricSums = field(init=False)
     wholes: MetricSums = field(init=False)
     posts: tuple[Posts, Posts] = field(init=False)
@@ -173,7 +175,7 @@ class ReportSums:
             return
         request, calendars = self.request, (self.periods.months, self.periods.wholes)
         indicators = {indicator.name: indicator for indicator in request.indicators}
-        index = EventIndex(history, indicators, request.timeline, request.consent)
+        index = EventIndex(history, indicators, request.timeline, request.consent, self.times)
         self.inputs.add(history)
         attributes = index.segments()
         segments = {name: groups for name, groups in attributes.items() if groups is not None}
@@ -220,9 +222,9 @@ def compute_report(
     """Compute every metric of the report from one version of the store, bucket by bucket."""
     store = store.pinned()
     when = periods(request.as_of, store.oldest() or 0, request.months, request.timeline)
-    sums = map_partitions(
-        store, partial(ReportSums, request, when), "counting", until=request.as_of, progress=progress
-    )
+    inquiry = [kind for one in request.indicators if one.name == "inquiry" for kind in one.kinds]
+    new = partial(ReportSums, request, when, answer_times(store, inquiry, request.as_of))
+    sums = map_partitions(store, new, "counting", until=request.as_of, progress=progress)
     return sums.result(store.version)
 
 

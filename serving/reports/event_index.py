@@ -21,6 +21,7 @@ from features.events.history import History, customer_of_event, events_of_kinds,
 from features.events.schema import ATTRIBUTE
 from features.timeline import Timeline
 from serving.reports.aggregates import Ints
+from serving.reports.answer_times import AnswerTimes
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class EventIndex:
     timeline: Timeline
     consent: frozenset[str] = frozenset()
     """Attributes that the project names as consent: they are no segments."""
+    times: AnswerTimes | None = None
+    """For which inquiries answer times are known; all where None."""
     _places: dict[tuple[str, ...], Ints] = field(default_factory=dict)
 
     @cached_property

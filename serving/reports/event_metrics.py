@@ -75,12 +75,16 @@ def _inquiries(view: BucketView) -> None:
     inquiries = view.pick(view.index.of("inquiry"))
     everywhere = ("channel", "place", "detail")
     view.per_active("inquiries_per_100", inquiries, everywhere, scale=100.0)
-    minutes = history.values[inquiries.places]
+    # Not known is not unanswered: inquiries of a kind and channel that never carry minutes say nothing here.
+    asked = inquiries
+    if view.index.times is not None:
+        asked = inquiries.where(view.index.times.known(history, inquiries.places))
+    minutes = history.values[asked.places]
     answered = minutes >= 0
-    view.sums.leave_out("answer_minutes", "no_answer", inquiries.span[~answered])
-    view.per_event("answer_minutes", inquiries.where(answered), minutes[answered], everywhere)
+    view.sums.leave_out("answer_minutes", "no_answer", asked.span[~answered])
+    view.per_event("answer_minutes", asked.where(answered), minutes[answered], everywhere)
     prompt = (answered & (minutes <= PROMPT_MINUTES)).astype(np.float64)
-    view.per_event("answered_rate", inquiries, prompt, everywhere)
+    view.per_event("answered_rate", asked, prompt, everywhere)
     content = view.index.of("content")
     if len(content) and len(inquiries.places):
         before = np.searchsorted(content, inquiries.places) - 1

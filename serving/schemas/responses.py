@@ -82,7 +82,9 @@ class Inquiry:
 
     topic: str | None
     on: str | None
-    answered: bool
+    answered: Annotated[
+        bool | None, Field(description="null where nobody says, or where no answer was noted for long")
+    ]
 
 
 @with_config(CONFIG)

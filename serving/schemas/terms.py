@@ -25,8 +25,9 @@ STAGE_WORDS = {
 FALLING, STEADY, RISING, NOWHERE = -1, 0, 1, -2
 MOVEMENTS = {"falling": FALLING, "steady": STEADY, "rising": RISING}
 
-INQUIRIES = ("none", "answered", "open")
-NO_INQUIRY, ANSWERED, OPEN = range(len(INQUIRIES))
+INQUIRIES = ("none", "answered", "open", "stale", "unknown")
+NO_INQUIRY, ANSWERED, OPEN, STALE, NOT_KNOWN = range(len(INQUIRIES))
+"""`stale`: open for longer than a playbook's `open_inquiry_days`; `unknown`: answers are not noted."""
 
 OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
 PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM = range(len(OUTCOMES))

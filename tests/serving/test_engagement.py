@@ -211,7 +211,7 @@ def test_the_plan_can_be_cut_and_the_rank_stays_that_of_the_list(
         "stopped_category": lambda hooks: hooks["stopped_category"] is not None,
         "favourite_category": lambda hooks: hooks["favourite_category"] is not None,
         "unanswered_inquiry": lambda hooks: (
-            bool(hooks["last_inquiry"]) and not hooks["last_inquiry"]["answered"]
+            bool(hooks["last_inquiry"]) and hooks["last_inquiry"]["answered"] is False
         ),
         "last_survey": lambda hooks: hooks["last_survey"] is not None,
         "anniversary": lambda hooks: (

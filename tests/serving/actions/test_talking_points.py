@@ -12,9 +12,10 @@ from serving.actions import talking_points
 from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.loyalty import loyalty
 from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme
+from serving.reports.answer_times import AnswerTimes
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
-from serving.schemas.terms import ANSWERED, ATTITUDES, NO_INQUIRY, OPEN
+from serving.schemas.terms import ANSWERED, ATTITUDES, NO_INQUIRY, NOT_KNOWN, OPEN, STALE
 from tests.serving.reports.small import churn, facts
 
 AS_OF = Timeline("UTC").instant("2025-01-01")
@@ -104,22 +105,27 @@ def test_a_first_purchase_soon_after_the_record_began_has_no_anniversary() -> No
 
 
 def test_the_last_inquiry_says_whether_it_was_answered_and_the_last_survey_what_was_said() -> None:
-    found = talking_points.last_inquiry_and_survey(
-        facts("""
-            customer  when        kind           value  detail
-            ann       2024-10-01  ticket_opened  30     billing
-            ann       2024-11-01  call           -      login
-            ann       2024-11-02  nps            9      relationship
-            ann       2024-11-03  csat           2      support
-            bob       2024-10-01  chat           5      delivery
-            cat       2024-10-01  visit          -      -
-        """)
-    )
-    assert column(found, "inquiry") == [OPEN, ANSWERED, NO_INQUIRY]
-    assert column(found, "last_inquiry_topic") == ["login", "delivery", None]
-    assert column(found, "last_survey") == ["csat", None, None]
-    assert column(found, "last_survey_score") == [2.0, None, None]
-    assert column(found, "last_survey_about") == ["support", None, None]
+    asked = facts("""
+        customer  when        kind           value  detail
+        ann       2024-10-01  ticket_opened  30     billing
+        ann       2024-12-20  call           -      login
+        ann       2024-12-21  nps            9      relationship
+        ann       2024-12-22  csat           2      support
+        bob       2024-10-01  chat           5      delivery
+        bob       2024-10-01  call           5      delivery
+        cat       2024-10-01  visit          -      -
+        dan       2024-11-01  call           -      login
+        eve       2024-12-20  complaint      -      noise
+    """)
+    times = AnswerTimes(("ticket_opened", "chat", "call", "complaint"))
+    times.add(asked.history)
+    found = talking_points.last_inquiry_and_survey(asked, AS_OF, times, 30)
+    assert column(found, "inquiry") == [OPEN, ANSWERED, NO_INQUIRY, STALE, NOT_KNOWN]
+    assert column(found, "last_inquiry_topic") == ["login", "delivery", None, "login", "noise"]
+    assert column(found, "last_survey")[:3] == ["csat", None, None]
+    assert column(found, "last_survey_score")[:3] == [2.0, None, None]
+    assert column(found, "last_survey_about")[:3] == ["support", None, None]
+    assert times.unknown == {"complaint": 1}
 
 
 def test_a_customer_has_returned_who_started_again_after_an_end_or_after_a_long_silence() -> None:
