@@ -31,7 +31,9 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
         if days:
             last = contacts.last_contacts(plan.keys, touches.index(one.touch))
             outcome[mine & (last > now - days * DAY)] = COOLING_DOWN
-        outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = ASKED_NOT_TO
+        outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = (
+            ASKED_NOT_TO
+        )
     place = plan.table.schema.get_field_index("outcome")
     if np.array_equal(outcome, plan.table.column(place).to_numpy()):
         return plan

@@ -172,8 +172,8 @@ class Playbook(_Part):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The channels that rules name."""
-        named = (rule.channel for rule in self.rules)
+        """The channels that rules name, and the fallback."""
+        named = (*(rule.channel for rule in self.rules), self.fallback_channel)
         return tuple(dict.fromkeys(name for name in named if name is not None and name != PREFERRED))
 
     @property

@@ -99,7 +99,7 @@ def report_inputs(
             one.name: (one.english or one.name, one.japanese or one.name)
             for one in project.settings.attributes
         },
-        consent,
+        consent=consent,
     )
 
 
