@@ -17,6 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from features.events.parsing.amount_layouts import POINT
 from features.events.parsing.amounts import read_amounts
 from features.events.parsing.source_text import is_text, read_column
 
@@ -184,7 +185,7 @@ def advice(
     if not found:
         return general
     (sql, reading), *others = found
-    shown = values[0].as_py()
+    shown = first_of(values)
     if trouble is Trouble.ZONE:
         return (
             f"Write its offset in the query, such as `{sql} as {named}`, which reads '{shown}' as "
@@ -199,6 +200,18 @@ def advice(
     return f"Write in the query `{sql} as {named}`, which reads '{shown}' as {reading}."
 
 
+def first_of(values: pa.Array) -> str:
+    """The first of some values as text."""
+    try:
+        return str(values[0].as_py())
+    except (OverflowError, ValueError):  # a year that Python does not know
+        with duckdb.connect() as database:
+            database.execute("set TimeZone = 'UTC'")
+            database.register("sample", pa.table({"x": values.slice(0, 1)}))
+            (text,) = database.execute("select x::varchar from sample").fetchall()[0]
+        return str(text)
+
+
 def find_hints(
     reads: str, expression: str, values: pa.Array, trouble: Trouble, latest: int = LAST
 ) -> list[tuple[str, str]]:
@@ -206,9 +219,10 @@ def find_hints(
     does, and another where it reads it otherwise."""
     inner = _TO_TIMESTAMP.fullmatch(expression.strip())
     if inner and pa.types.is_timestamp(values.type):
-        seconds = values.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        if (seconds % _MICROSECOND == 0).all():
-            numbers = pa.array(seconds // _MICROSECOND)
+        micros = values.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        seconds = (micros + _MICROSECOND // 2) // _MICROSECOND
+        if (np.abs(micros - seconds * _MICROSECOND) <= 1_000).all():  # far from 1970 doubles are that coarse
+            numbers = pa.array(seconds)
             if found := _that_read(reads, inner[1].strip(), numbers, trouble, latest):
                 return found
     return _that_read(reads, expression, values, trouble, latest)
@@ -265,11 +279,19 @@ def _try(sql: str, reads: str, values: pa.Array, latest: int) -> str | None:
         if whole and not all(float(value).is_integer() for value in values.to_pylist()):
             return None
         return str(same[0].as_py())
+    return reading_of(reads, result, latest)
+
+
+def reading_of(reads: str, result: pa.Array, latest: int = LAST) -> str | None:
+    """How the first of these values is read as a moment or a number; None where most cannot be read."""
     if reads == "number":
         if not is_text(result.type):
             return str(result[0].as_py())
         numbers = read_amounts(result)
-        if numbers.waiting or numbers.in_doubt or np.isnan(numbers.values).mean() > 1 - ANY_SHARE:
+        if len(numbers.decimals) > 1 or (POINT in numbers.in_doubt and not numbers.decimals):
+            return None
+        numbers.settle(next(iter(numbers.decimals), POINT))
+        if np.isnan(numbers.values).mean() > 1 - ANY_SHARE:
             return None
         return f"{numbers.values[0]:.15g}"
     if pa.types.is_timestamp(result.type) or pa.types.is_date(result.type):

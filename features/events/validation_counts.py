@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from features.events.hints import LAST, Trouble, advice
+from features.events.hints import LAST, Trouble, advice, first_of
 from features.events.parsing.source_text import SourceText
 
 UNREADABLE = "occurred_at is not a moment that can be read"
@@ -83,7 +83,7 @@ class ValidationCounts:
         """A column holds something that cannot be what it is named; the error says what to write instead."""
         named = self.texts.names.get(column, column)
         sample = self.samples.get(column) if values is None else values.slice(0, MOST_SAMPLES).drop_null()
-        example = f" (as in '{sample[0].as_py()}')" if sample is not None and len(sample) else ""
+        example = f" (as in '{first_of(sample)}')" if sample is not None and len(sample) else ""
         return DataError(
             f"cannot ingest source '{self.source}': its column {named} is {found} and cannot be read"
             f"{example}. "
@@ -103,7 +103,7 @@ class ValidationCounts:
     def _all_wrong(self, column: str, what: str, trouble: Trouble) -> DataError:
         """Every value of a column is impossible in the same way."""
         named, values = self.texts.names.get(column, column), self.samples.get(column)
-        example = f", as '{values[0].as_py()}'" if values is not None and len(values) else ""
+        example = f", as '{first_of(values)}'" if values is not None and len(values) else ""
         return DataError(
             f"cannot ingest source '{self.source}': every {named} {what}{example}. "
             + advice(column, named, self.expressions.get(column), values, trouble, self.now),

@@ -158,11 +158,12 @@ def _bent(
         parts.append(
             f"first({{'text': {cell}, 'file': filename, "
             f"'became': try_cast({cell} as {kinds[name]})::varchar}}) "
-            f"filter ({column} is not null and {cell} <> '' and ({test.replace('{t}', cell)}))"
+            f"filter ({cell} <> '' and ({test.replace('{t}', cell)}) "
+            f"and try_cast({cell} as {kinds[name]}) is not null)"  # else the reader itself stops there
         )
     (row,) = _rows(database, f"select {', '.join(parts)} from {as_text}")  # noqa: S608 (columns are quoted)
     return {
-        name: (str(found["text"]), str(found["became"] or "nothing"), str(found["file"]))
+        name: (str(found["text"]), str(found["became"]), str(found["file"]))
         for name, found in zip(tests, row, strict=True)
         if isinstance(found, dict)
     }

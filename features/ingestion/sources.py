@@ -26,6 +26,7 @@ from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import ATTRIBUTE
 from features.events.validation_counts import ValidationCounts
 from features.ingestion.file_schemes import SCHEMES, ConvertedFileSystem
+from features.ingestion.query_errors import conversion_hint, encoding_hint, error_words
 from features.ingestion.reader_guesses import read_as_text
 
 BATCH = 1_000_000
@@ -214,7 +215,11 @@ def _run(
             for batch in database.sql(query).to_arrow_reader(BATCH):
                 yield pa.Table.from_batches([batch])
         except (duckdb.Error, OSError) as error:
-            raise _bad_query(source, error) from None
+            with database.cursor() as other:
+                other.execute("set TimeZone = 'UTC'")
+                hint = encoding_hint(error, folder)
+                hint = hint or conversion_hint(other, source.query, source.name, folder)
+            raise _bad_query(source, error, folder, hint) from None
 
 
 def _fetch(
@@ -237,7 +242,7 @@ def _fetch(
             address = address.set(database=str(place))
         engine = sa.create_engine(address, poolclass=sa.NullPool)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
-        raise _bad_query(source, error) from None
+        raise _bad_query(source, error, folder) from None
     values: dict[str, Any] = {}
     if column is not None and since is not None:
         name = engine.dialect.identifier_preparer.quote(column)
@@ -250,7 +255,7 @@ def _fetch(
                 columns = [pa.array([_plain(value) for value in cells]) for cells in zip(*rows, strict=True)]
                 yield pa.table(dict(zip(names, columns, strict=True)))
     except (sa.exc.SQLAlchemyError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise _bad_query(source, error) from None
+        raise _bad_query(source, error, folder) from None
     finally:
         engine.dispose()
 
@@ -265,16 +270,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _bad_query(source: Query, error: Exception) -> ConfigurationError:
-    lines = str(error).strip().splitlines()
-    # A file system's own error comes as a whole traceback.
-    first = lines[-1].removeprefix("OSError: ") if lines[0].startswith("Traceback") else lines[0]
-    hint = "Correct it in kizuna.toml."
-    if "does not support the encoding" in first:
+def _bad_query(source: Query, error: Exception, folder: Path, hint: str | None = None) -> ConfigurationError:
+    words = error_words(error, folder)
+    if hint is None and "does not support the encoding" in words:
         hint = (
             "For a Japanese file write its encoding before the path, as in `read_csv('cp932://data/x.csv')`."
         )
-    return ConfigurationError(f"cannot run the query of source '{source.name}': {first.rstrip('.')}. {hint}")
+    hint = hint or "Correct it in kizuna.toml."
+    return ConfigurationError(f"cannot run the query of source '{source.name}': {words}. {hint}")
 
 
 def as_events(attribute: Attribute, rows: pa.Table) -> pa.Table:
