@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from serving.cli.main import main
+from serving.project.proposal.consent_columns import ConsentColumn, consent_column
 from serving.project.settings import read
 from tests.inputs.exports import Event, events
 from tests.inputs.workbooks import write_workbook
@@ -197,6 +198,31 @@ def test_a_list_of_members_gives_attributes_and_no_events(tmp_path, kizuna):
         ("00012", "2024-01-05 00:00:00", "attribute.生年月日", None, "1990-04-01"),
         ("00012", "2024-05-01 00:00:00", "visit", None, None),
     ]
+    [consent] = read(tmp_path).settings.consent
+    assert (consent.attribute, consent.says, consent.channels) == (
+        "メール配信可否",
+        "may_contact",
+        ("email",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "says", "channels"),
+    [
+        ("メルマガ", "may_contact", ("email",)),
+        ("DM可否", "may_contact", ("post",)),
+        ("電話連絡拒否", "must_not_contact", ("phone",)),
+        ("配信停止", "must_not_contact", ()),
+        ("LINE配信可否", "may_contact", ("line",)),
+        ("メール受信", "may_contact", ("email",)),
+        ("Accepts Marketing", "may_contact", ()),
+        ("email_opt_out", "must_not_contact", ("email",)),
+    ],
+)
+def test_columns_of_consent_are_known_with_their_channel_and_what_a_yes_means(column, says, channels):
+    assert consent_column(column, ["1", "0"]) == ConsentColumn(column, says, channels)
+    assert consent_column("備考", ["1"]) is None
+    assert consent_column(column, [str(n) for n in range(20)]) is None
 
 
 def test_a_table_whose_columns_or_days_cannot_be_told_is_written_as_comments(tmp_path, kizuna):
@@ -230,3 +256,23 @@ def test_files_are_named_by_a_pattern_and_a_folder_without_any_gets_the_template
     code, _, err = kizuna("init", "--from", "ga4", "--data", "x", "y")
     assert code == 2
     assert "Leave one of the two out" in err
+
+
+def test_the_kind_of_an_inquiry_is_its_subject_and_a_late_state_is_known_too(tmp_path, kizuna):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/問い合わせ.csv").write_text("会員番号,受付日時,種別\n001,2024/05/01 10:00,返品\n")
+    paid = [f"{n},001,2024-05-02,100,通常,入金済み" for n in range(1200)]
+    (tmp_path / "data/orders.csv").write_text(
+        "\n".join(
+            ["注文番号,会員番号,注文日,合計,種別,ステータス", *paid, "A,002,2024-05-03,900,定期,キャンセル"]
+        )
+    )
+    sources = {source["path"]: source for source in proposed(kizuna, tmp_path)}
+    assert "kind" not in sources["data/orders.csv"]["columns"]
+    found = ingested(kizuna, tmp_path)
+    assert ("001", "2024-05-01 10:00:00", "ticket_opened", None, "返品") in found
+    assert [event[:4] for event in found if event[0] == "002"] == [
+        ("002", "2024-05-03 00:00:00", "purchase", 900.0),
+        ("002", "2024-05-03 00:00:00", "refund", -900.0),
+    ]
+    assert len(found) == 1203

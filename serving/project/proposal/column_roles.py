@@ -6,9 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from features.events.attributes import RESERVED_ATTRIBUTES, names_permission, names_refusal
+from features.catalog.defaults import INDICATORS
+from features.events.attributes import RESERVED_ATTRIBUTES
+from serving.project.proposal.consent_columns import ConsentColumn, consent_column
 from serving.project.proposal.data_files import DataTable
-from serving.project.proposal.known_columns import NOT_DONE, TAKEN_BACK, candidates, normal
+from serving.project.proposal.known_columns import INQUIRIES, candidates, normal
 
 MOSTLY = 0.9
 """A column is what it seems where this share of what it says looks so."""
@@ -44,6 +46,8 @@ class ColumnRoles:
     detail: str | None
     attributes: tuple[str, ...] = ()
     """Columns that say whether a customer may be contacted, and birthdays."""
+    consent: tuple[ConsentColumn, ...] = ()
+    """What those of contact say."""
     known_at: str | None = None
     """Since when they are known."""
 
@@ -72,7 +76,11 @@ def find_roles(table: DataTable) -> ColumnRoles:
                 return column
         return None
 
-    attributes = tuple(column for column in left if table.values(column) and _decides_contact(column))
+    consent = tuple(
+        found for column in left if (found := consent_column(column, table.values(column))) is not None
+    )
+    said = {found.column for found in consent}
+    attributes = tuple(column for column in left if column in said or _is_birthday(table, column))
     left = [column for column in left if column not in attributes]
     customer = take("customer_id")
     known_at = next((c for c in candidates("known_at", left) if _mostly(MOMENT, table.values(c))), None)
@@ -85,17 +93,23 @@ def find_roles(table: DataTable) -> ColumnRoles:
     number = take("event_id")
     amount = take("value", NUMBER)
     state = take("state", most=MOST_KINDS)
-    if state is not None and not any(
-        TAKEN_BACK.search(value) or NOT_DONE.match(value) for value in table.values(state)
-    ):
-        left.append(state)
-        state = None
     kind = take("kind", most=MOST_KINDS)
+    if kind is not None and not _says_what_happened(table, kind, amount):
+        left.append(kind)
+        kind = None
     return ColumnRoles(
         customer, moment, time, amount, number, kind, state, cancelled_at,
         place=take("place"), channel=take("channel", most=MOST_KINDS), detail=take("detail"),
-        attributes=attributes, known_at=known_at if attributes else None,
+        attributes=attributes, consent=consent, known_at=known_at if attributes else None,
     )  # fmt: skip
+
+
+def _says_what_happened(table: DataTable, column: str, amount: str | None) -> bool:
+    """Whether a column names kinds of event; beside an amount and in inquiries it is mostly a subject."""
+    if INQUIRIES.search(table.name):
+        return False
+    known = {kind for indicator in INDICATORS for kind in indicator.kinds}
+    return amount is None or any(value.casefold() in known for value in table.values(column))
 
 
 def _mostly(pattern: re.Pattern[str], values: list[str]) -> bool:
@@ -104,7 +118,6 @@ def _mostly(pattern: re.Pattern[str], values: list[str]) -> bool:
     return bool(values) and fit >= MOSTLY * len(values)
 
 
-def _decides_contact(column: str) -> bool:
-    """Whether an attribute of this name is consent or a birthday."""
+def _is_birthday(table: DataTable, column: str) -> bool:
     birthdays = {normal(name) for name in RESERVED_ATTRIBUTES["birthday"]}
-    return names_refusal(column) or names_permission(column) or normal(column) in birthdays
+    return normal(column) in birthdays and bool(table.values(column))

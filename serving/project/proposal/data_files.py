@@ -33,10 +33,14 @@ class DataTable:
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
 
+    def cells(self, column: str) -> list[str | None]:
+        """What the first rows say in a column, row by row."""
+        at = self.columns.index(column)
+        return [row[at] for row in self.rows]
+
     def values(self, column: str) -> list[str]:
         """What the first rows say in a column, without the empty ones."""
-        at = self.columns.index(column)
-        return [value for row in self.rows if (value := (row[at] or "").strip())]
+        return [value for cell in self.cells(column) if (value := (cell or "").strip())]
 
 
 def find_tables(patterns: Sequence[str], folder: Path) -> tuple[DataTable, ...]:

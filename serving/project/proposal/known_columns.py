@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-TAKEN_BACK = re.compile(
-    r"取消|取り消し|取りけし|キャンセル|返品|返金|赤伝|cancel|refund|return|void", re.IGNORECASE
-)
-"""States of an order that was taken back."""
-NOT_DONE = re.compile(
-    r"^(購入処理中|決済処理中|仮受注|下書き|カート|draft|pending payment|abandoned)$", re.IGNORECASE
-)
+TAKEN_BACK = "取消|取り消し|取りけし|キャンセル|返品|返金|赤伝|cancel|refund|return|void"
+"""Parts of the states of an order that was taken back, as SQL and Python match them, case aside."""
+NOT_DONE = "^(購入処理中|決済処理中|仮受注|下書き|カート|draft|pending payment|abandoned)$"
 """States in which an order is none yet."""
+INQUIRIES = re.compile(r"問い?合わ?せ|inquir|ticket|support|case", re.IGNORECASE)
+"""Names of tables that hold inquiries."""
 SHORT = 3
 """Names of up to so many letters ("id", "no") are parts of many others, and count as whole names alone."""
 

@@ -137,6 +137,14 @@ def _attributes(source: ProposedSource) -> list[str]:
         )
         name = json.dumps(column, ensure_ascii=False)
         lines += ["[[attributes]]", f"name = {name}", f"query = {toml_text(query)}", ""]
+    for one in roles.consent:
+        channels = f"channels = {json.dumps(one.channels)}" if one.channels else ""
+        lines += [
+            "[[consent]]",
+            f"attribute = {json.dumps(one.column, ensure_ascii=False)}",
+            f'says = "{one.says}"',
+        ]
+        lines += [channels, ""] if channels else [""]
     return lines
 
 

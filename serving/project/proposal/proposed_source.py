@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from features.ingestion.sampling import sample
 from features.timeline import Timeline
 from serving.project.proposal.column_roles import ColumnRoles, find_roles
 from serving.project.proposal.data_files import DataTable
-from serving.project.proposal.known_columns import NOT_DONE, TAKEN_BACK
+from serving.project.proposal.known_columns import INQUIRIES, NOT_DONE, TAKEN_BACK
 from serving.project.recipes.export_files import literal
 
 SHOWN = 3
 """Rows that are shown as they would be read."""
-INQUIRIES = re.compile(r"問い?合わ?せ|inquir|ticket|support|case", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,17 +71,14 @@ def propose(table: DataTable, folder: Path, timeline: Timeline, now: int) -> Pro
 
 def query_of(table: DataTable, roles: ColumnRoles) -> str:
     """The SQL that makes events of a table, by what its columns are."""
-    states = _words(table, roles.state)
-    back = [word for word in states if TAKEN_BACK.search(word)]
-    not_done = [word for word in states if NOT_DONE.match(word)]
-    apart = bool(back) and _are_rows_of_their_own(table, roles, back)
-    once = roles.number is not None and _repeats_a_total(table, roles)
-    lines = not once and roles.number is not None and _has_lines(table, roles, back if apart else [])
+    apart = _are_rows_of_their_own(table, roles)
+    once = not apart and _repeats_a_total(table, roles)
+    lines = not once and roles.number is not None and _has_lines(table, roles, apart)
     moment = quoted(roles.moment or "")
     if roles.time is not None:
         moment = f"{moment} || ' ' || {quoted(roles.time)}"
     state = quoted(roles.state or "")
-    taken = f"{state} in ({', '.join(map(literal, back))})"
+    taken = f"regexp_matches({state}, {literal(TAKEN_BACK)}, 'i')"
     kind, value = _kind(table, roles), quoted(roles.amount) if roles.amount else ""
     number = "" if roles.number is None or lines else quoted(roles.number)
     if apart:
@@ -92,7 +87,9 @@ def query_of(table: DataTable, roles: ColumnRoles) -> str:
             value = f"case when {taken} then '-' || ltrim({value}, '-▲△ ') else {value} end"
         if number:
             number = f"{number} || case when {taken} then '-' || {state} else '' end"
-    where = f"where {state} not in ({', '.join(map(literal, not_done))})" if not_done else ""
+    # A state may come later that is not among the first rows, so states are told by their words.
+    done = f"not regexp_matches(coalesce({state}, ''), {literal(NOT_DONE)}, 'i')" if roles.state else ""
+    where = f"where {done}" if done else ""
     qualify = (
         f"qualify row_number() over (partition by {quoted(roles.number or '')} "
         f"order by {quoted(roles.amount or '')} is null) = 1"
@@ -101,13 +98,12 @@ def query_of(table: DataTable, roles: ColumnRoles) -> str:
     )
     source = f"from {table.call}"
     first = _select(roles, moment, kind, value, number)
-    if not back or apart or not value:
+    if not roles.state or apart or not value:
         return "\n".join(part for part in (first, source, where, qualify) if part)
     # The state of an order that was taken back: the order, and the money that went back when it was.
     when = f"coalesce({quoted(roles.cancelled_at)}, {moment})" if roles.cancelled_at else moment
     second = _select(roles, when, "'refund'", f"'-' || {value}", f"{number} || '-refund'" if number else "")
-    both = f"where {taken}" + (f" and {where.removeprefix('where ')}" if where else "")
-    parts = (first, source, where, qualify, "union all", second, source, both, qualify)
+    parts = (first, source, where, qualify, "union all", second, source, f"where {taken}", qualify)
     return "\n".join(part for part in parts if part)
 
 
@@ -140,49 +136,48 @@ def _kind(table: DataTable, roles: ColumnRoles) -> str:
     return "'purchase'"
 
 
-def _words(table: DataTable, column: str | None) -> list[str]:
-    return [] if column is None else list(dict.fromkeys(table.values(column)))
-
-
-def _are_rows_of_their_own(table: DataTable, roles: ColumnRoles, back: Sequence[str]) -> bool:
+def _are_rows_of_their_own(table: DataTable, roles: ColumnRoles) -> bool:
     """Whether what was taken back is a second row: of the same order, or with a negative amount."""
     if roles.state is None:
         return False
-    state = table.columns.index(roles.state)
-    rows = [row for row in table.rows if (row[state] or "").strip() in back]
-    if roles.amount is not None:
-        amount = table.columns.index(roles.amount)
-        if any(re.match(r"\s*[-▲△(]", row[amount] or "") for row in rows):
-            return True
+    back = [_was_taken_back(state) for state in table.cells(roles.state)]
+    if roles.amount is not None and any(
+        taken and re.match(r"\s*[-▲△(]", amount or "")
+        for taken, amount in zip(back, table.cells(roles.amount), strict=True)
+    ):
+        return True
     if roles.number is None:
         return False
-    number = table.columns.index(roles.number)
-    others = {row[number] for row in table.rows if (row[state] or "").strip() not in back}
-    return any(row[number] in others for row in rows)
+    numbers = list(zip(back, table.cells(roles.number), strict=True))
+    others = {number for taken, number in numbers if not taken}
+    return any(taken and number in others for taken, number in numbers)
 
 
 def _repeats_a_total(table: DataTable, roles: ColumnRoles) -> bool:
     """Whether an order's lines all carry its total, or its first alone does."""
-    if roles.number is None or roles.amount is None or roles.state is not None:
+    if roles.number is None or roles.amount is None:
         return False
-    number, amount = table.columns.index(roles.number), table.columns.index(roles.amount)
     totals: dict[str | None, list[str]] = {}
-    for row in table.rows:
-        totals.setdefault(row[number], []).append((row[amount] or "").strip())
+    for number, amount in zip(table.cells(roles.number), table.cells(roles.amount), strict=True):
+        totals.setdefault(number, []).append((amount or "").strip())
     several = [texts for texts in totals.values() if len(texts) > 1]
     return bool(several) and all(len(set(texts) - {""}) <= 1 for texts in several)
 
 
-def _has_lines(table: DataTable, roles: ColumnRoles, back: Sequence[str]) -> bool:
+def _has_lines(table: DataTable, roles: ColumnRoles, apart: bool) -> bool:
     """Whether one number is on several rows, so that it names no single event."""
     if roles.number is None:
         return False
-    number = table.columns.index(roles.number)
-    state = table.columns.index(roles.state) if roles.state else None
+    states = table.cells(roles.state) if roles.state and apart else [None] * len(table.rows)
     keys = Counter(
-        (row[number], state is not None and (row[state] or "").strip() in back) for row in table.rows
+        (number, _was_taken_back(state))
+        for number, state in zip(table.cells(roles.number), states, strict=True)
     )
     return any(count > 1 for count in keys.values())
+
+
+def _was_taken_back(state: str | None) -> bool:
+    return re.search(TAKEN_BACK, state or "", re.IGNORECASE) is not None
 
 
 def _row(row: dict[str, object], timeline: Timeline) -> ReadRow:
