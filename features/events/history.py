@@ -22,7 +22,7 @@ def no_codes() -> Codes:
     return np.empty(0, dtype=np.int32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class History:
     """Events of some customers, sorted by customer key, instant, event id and kind.
 

@@ -6,10 +6,11 @@ contract. Only what was known at the as-of date decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +78,26 @@ def customers_at(history: History, churn: Churn, dates: Sequence[int]) -> list[N
 def contract_history(
     history: History, churn: Churn, roles: NDArray[np.uint8] | None = None
 ) -> ContractHistory:
-    """The contracts of every customer; `roles`, where they are known already, are those of `event_roles`."""
+    """The contracts of every customer, read once for as long as the history is used.
+
+    `roles`, where they are known already, are those of `event_roles`.
+    """
     from training.labels.contracts import contracts_of  # compiled: not needed to read what a score says
 
-    return contracts_of(history, churn, event_roles(history, churn) if roles is None else roles)
+    known, key = _contracts.setdefault(history, {}), _rules(churn)
+    if key not in known:
+        known[key] = contracts_of(history, churn, event_roles(history, churn) if roles is None else roles)
+    return known[key]
+
+
+_contracts: WeakKeyDictionary[History, dict[Hashable, ContractHistory]] = WeakKeyDictionary()
+_roles: WeakKeyDictionary[History, dict[Hashable, NDArray[np.uint8]]] = WeakKeyDictionary()
+
+
+def _rules(churn: Churn) -> Hashable:
+    """What decides over the roles of events; not the horizon."""
+    ends = churn.ended_by, churn.completed_by
+    return churn.type, churn.started_by, *ends, churn.amounts, churn.contracts
 
 
 def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
@@ -99,6 +116,9 @@ def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     """uint8[n]: what each event means to the label; what takes back is an amount but no activity."""
     from training.labels.kernels import roles  # compiled: not needed to read what a score says
 
+    earlier, key = _roles.setdefault(history, {}), _rules(churn)
+    if key in earlier:
+        return earlier[key]
     known = _of_kinds(churn)
     of_kind = np.array([*(known.get(kind, 0) for kind in history.kind_names), 0], dtype=np.uint8)
     if_negative = of_kind.copy()
@@ -107,6 +127,7 @@ def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
         of_kind[:-1][always] &= ~np.uint8(STARTED)
         if_negative[:-1][always | negative] &= ~np.uint8(STARTED)
     of_event: NDArray[np.uint8] = roles(history.kinds, history.values, of_kind, if_negative)
+    earlier[key] = of_event
     return of_event
 
 

@@ -106,52 +106,54 @@ class _OpenContracts(NamedTuple):
     """By code the customer (or the reading) that had it."""
 
 
-def _book(rows: int, ids: int, plans: int) -> _OpenContracts:
-    def ints(size: int) -> Ints:
-        return np.empty(size, np.int64)
-
-    def flags(size: int) -> Flags:
-        return np.zeros(size, np.bool_)
-
+@njit(cache=True, nogil=True)
+def _book(rows, ids, plans):  # type: ignore[no-untyped-def]
     size = rows + 1
-    codes = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
     return _OpenContracts(
-        n=np.zeros(6, np.int64),
-        ids=codes[0],
-        plans=codes[1],
-        begins=ints(size),
-        ends=ints(size),
-        terms=ints(size),
-        pauses=ints(size),
-        again=ints(size),
-        beside=ints(size),
-        trial=flags(size),
-        churn=flags(size),
-        lapsed=flags(size),
-        open=ints(size),
-        former_of=ints(size),
-        former_plan=codes[2],
-        former_at=ints(size),
-        hit=ints(size),
-        stay_begins=ints(2 * size),
-        stay_ends=ints(2 * size),
-        stay_churned=flags(2 * size),
-        seen_ids=np.full(ids, -1, np.int64),
-        seen_plans=np.full(plans, -1, np.int64),
+        np.zeros(6, np.int64),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.zeros(size, np.bool_),
+        np.zeros(size, np.bool_),
+        np.zeros(size, np.bool_),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(size, np.int32),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        np.empty(2 * size, np.int64),
+        np.empty(2 * size, np.int64),
+        np.zeros(2 * size, np.bool_),
+        np.full(ids, -1, np.int64),
+        np.full(plans, -1, np.int64),
     )
+
+
+@njit(cache=True, nogil=True)
+def _sized(rows):  # type: ignore[no-untyped-def]
+    """A book for the customer with the most rows, and for the codes there are."""
+    most, ids, plans = 0, -1, -1
+    for c in range(len(rows.offsets) - 1):
+        most = max(most, rows.offsets[c + 1] - rows.offsets[c])
+    for i in range(len(rows.ids)):
+        ids, plans = max(ids, rows.ids[i]), max(plans, rows.plans[i])
+    return _book(most, ids + 1, plans + 1)
 
 
 def stays(rows: ContractRows, terms: ContractTerms) -> Stays:
     """The stays and contracts of every customer, by all of their rows."""
-    sizes = np.diff(rows.offsets)
-    most = int(sizes.max(initial=0))
-    ids, plans = int(rows.ids.max(initial=-1)) + 1, int(rows.plans.max(initial=-1)) + 1
-    found = _stays(rows, terms, _book(most, ids, plans))
-    return Stays(*found)
+    return Stays(*_stays(rows, terms))
 
 
 @njit(cache=True, nogil=True)
-def _stays(rows, terms, book):  # type: ignore[no-untyped-def]
+def _stays(rows, terms):  # type: ignore[no-untyped-def]
+    book = _sized(rows)
     customers, total = len(rows.offsets) - 1, len(rows.instants)
     offsets, first = np.zeros(customers + 1, np.int64), np.full(customers, FOREVER)
     # A stay begins or ends at a row, or ends by its term.
@@ -163,26 +165,40 @@ def _stays(rows, terms, book):  # type: ignore[no-untyped-def]
         np.empty(total, np.bool_),
         np.empty(total, np.bool_),
     )
+    n, k_first, k_last = book.n, book.begins, book.ends
+    s_begin, s_end, s_churn = book.stay_begins, book.stay_ends, book.stay_churned
+    instants, roles, ids, plans, row_offsets = rows.instants, rows.roles, rows.ids, rows.plans, rows.offsets
+    trial, lapsed = book.trial, book.lapsed
     count = contracts = 0
     for c in range(customers):
-        low, high = rows.offsets[c], rows.offsets[c + 1]
+        low, high = row_offsets[c], row_offsets[c + 1]
         if low < high:
-            _read(
-                rows.instants[low:high], rows.roles[low:high], rows.ids[low:high], rows.plans[low:high],
-                rows.is_plan, terms, book, c, of_row[low:high],
-            )  # fmt: skip
-            for i in range(book.n[_STAYS]):
-                begins[count], ends[count] = book.stay_begins[i], book.stay_ends[i]
-                churned[count] = book.stay_churned[i]
+            plain = terms.term == FOREVER and _read_plain(
+                instants, roles, ids, plans, low, high, n, k_first, k_last, s_begin, s_end, s_churn, of_row
+            )
+            if not plain:
+                _read(
+                    instants[low:high],
+                    roles[low:high],
+                    ids[low:high],
+                    plans[low:high],
+                    rows.is_plan,
+                    terms,
+                    book,
+                    c,
+                    of_row[low:high],
+                )
+            for i in range(n[_STAYS]):
+                begins[count], ends[count], churned[count] = s_begin[i], s_end[i], s_churn[i]
                 count += 1
-            first[c] = book.n[_FIRST]
+            first[c] = n[_FIRST]
             for i in range(low, high):
                 if of_row[i] >= 0:
                     of_row[i] += contracts
-            for k in range(book.n[_CONTRACTS]):
-                whose[contracts], k_begins[contracts] = c, book.begins[k]
-                k_ends[contracts] = book.ends[k]
-                k_trial[contracts], k_lapsed[contracts] = book.trial[k], book.lapsed[k]
+            for k in range(n[_CONTRACTS]):
+                whose[contracts], k_begins[contracts], k_ends[contracts] = c, k_first[k], k_last[k]
+                k_trial[contracts] = not plain and trial[k]
+                k_lapsed[contracts] = not plain and lapsed[k]
                 contracts += 1
         offsets[c + 1] = count
     return (
@@ -201,18 +217,20 @@ def standings(
     `found` are the stays by all rows; customers with rows that were recorded late are read again, by the
     rows known at the as-of date.
     """
-    sizes = np.diff(rows.offsets) if len(rows.recorded) else np.empty(0, np.int64)
-    ids, plans = int(rows.ids.max(initial=-1)) + 1, int(rows.plans.max(initial=-1)) + 1
-    book = _book(int(sizes.max(initial=0)), *((ids, plans) if len(sizes) else (0, 0)))
-    codes: NDArray[np.int8] = _standings(offsets, instants, recorded, rows, terms, book, found, as_of)
+    codes: NDArray[np.int8] = _standings(
+        offsets, instants, recorded, rows, terms, found.offsets, found.begins, found.ends, found.first, as_of
+    )
     return codes
 
 
 @njit(cache=True, nogil=True)
-def _standings(offsets, instants, recorded, rows, terms, book, found, as_of):  # type: ignore[no-untyped-def]
+def _standings(  # type: ignore[no-untyped-def]
+    offsets, instants, recorded, rows, terms, stay_offsets, stay_begins, stay_ends, first_row, as_of
+):
     customers = len(offsets) - 1
     out = np.full(customers, -1, dtype=np.int8)
     late = len(recorded) > 0
+    book = _sized(rows) if len(rows.recorded) else _book(0, 0, 0)
     size = len(book.begins)
     ats, roles = np.empty(size, np.int64), np.empty(size, np.uint8)
     ids, plans, of_row = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int64)
@@ -250,36 +268,81 @@ def _standings(offsets, instants, recorded, rows, terms, book, found, as_of):  #
             if stays and book.stay_begins[stays - 1] < as_of <= book.stay_ends[stays - 1]:
                 out[c] = 0
             continue
-        out[c] = 1 if found.first[c] < as_of else 2
-        for s in range(found.offsets[c], found.offsets[c + 1]):
-            if found.begins[s] < as_of <= found.ends[s]:
+        out[c] = 1 if first_row[c] < as_of else 2
+        for s in range(stay_offsets[c], stay_offsets[c + 1]):
+            if stay_begins[s] < as_of <= stay_ends[s]:
                 out[c] = 0
     return out
 
 
-@njit(cache=True, nogil=True)
-def outcomes(found, customers, starts, ends, change):  # type: ignore[no-untyped-def]
+def outcomes(found: Stays, customers: Ints, starts: Ints, ends: Ints, change: int) -> Flags:
     """bool[p]: whether each customer (−1: none) left in their horizon `[starts, ends)`.
 
     They left when their last running contract ended by what is churn, and none began within `change` after.
     """
+    left: Flags = _outcomes(
+        found.offsets, found.begins, found.ends, found.churned, customers, starts, ends, change
+    )
+    return left
+
+
+@njit(cache=True, nogil=True)
+def _outcomes(offsets, begins, stay_ends, churned, customers, starts, ends, change):  # type: ignore[no-untyped-def]
     n = len(customers)
     out = np.zeros(n, np.bool_)
     for p in range(n):
         c = customers[p]
         if c < 0:
             continue
-        last = found.offsets[c + 1]
-        for s in range(found.offsets[c], last):
-            end = found.ends[s]
+        last = offsets[c + 1]
+        for s in range(offsets[c], last):
+            end = stay_ends[s]
             if end < starts[p]:
                 continue
             if end >= ends[p]:
                 break
-            if s + 1 == last or found.begins[s + 1] - end > change:
-                out[p] = found.churned[s]
+            if s + 1 == last or begins[s + 1] - end > change:
+                out[p] = churned[s]
                 break
     return out
+
+
+@njit(cache=True, nogil=True)
+def _read_plain(  # type: ignore[no-untyped-def]
+    instants, roles, ids, plans, low, high, n, begins, ends, stay_begins, stay_ends, churned, of_row
+):
+    """As `_read` for a customer with one contract at a time and nothing to decide; False for any other."""
+    first, plan, contracts, runs = FOREVER, np.int32(-1), 0, False
+    for i in range(low, high):
+        role, at, named = roles[i], instants[i], plans[i]
+        if ids[i] >= 0 or role & (_PAUSED | _RESUMED | _TRIAL) or (i > low and instants[i - 1] == at):
+            return False
+        starts, stops = role & (_STARTED | _CHANGED), role & (_ENDED | _COMPLETED)
+        if starts and stops:
+            return False
+        of_row[i] = -1
+        first = min(first, at)
+        if starts and not runs:
+            begins[contracts], ends[contracts], runs, plan = at, FOREVER, True, named
+            stay_begins[contracts], stay_ends[contracts], churned[contracts] = at, FOREVER, False
+            of_row[i] = contracts
+            contracts += 1
+        elif starts:
+            of_row[i] = contracts - 1
+            if named != plan and named >= 0:
+                if plan < 0 or role & _STARTED:
+                    return False
+                plan = named
+            if role & _STARTED and not role & _CHANGED:
+                return False
+        elif runs:
+            if named != plan and named >= 0:
+                return False
+            of_row[i] = contracts - 1
+            ends[contracts - 1], stay_ends[contracts - 1], runs = at, at, False
+            churned[contracts - 1] = (role & _ENDED) != 0
+    n[_CONTRACTS], n[_STAYS], n[_FIRST] = contracts, contracts, first
+    return True
 
 
 @njit(cache=True, nogil=True)

@@ -39,7 +39,12 @@ CONTRACT_BITS = 0b11110111
 class ContractHistory:
     """The contracts of every customer of a history."""
 
-    history: History
+    customers: int
+    offsets: NDArray[np.int64]
+    instants: Instants
+    recorded: Instants
+    values: NDArray[np.float64]
+    """The columns of the history; of a `History` itself it would keep the memory."""
     places: NDArray[np.int64]
     """int64[n]: the place in the history of each row about contracts."""
     rows: ContractRows
@@ -48,10 +53,7 @@ class ContractHistory:
 
     def statuses(self, as_of: int) -> NDArray[np.int8]:
         """int8[customers]: by what was known then −1 unknown, 2 never a customer, 0 one now, 1 no more."""
-        history = self.history
-        return standings(
-            history.offsets, history.instants, history.recorded, self.rows, self.terms, self.stays, as_of
-        )
+        return standings(self.offsets, self.instants, self.recorded, self.rows, self.terms, self.stays, as_of)
 
     def left(self, customers: NDArray[np.int64], starts: Instants, ends: Instants) -> NDArray[np.bool_]:
         """bool[p]: whether each customer (a place, −1 for none) left within `[starts, ends)`."""
@@ -62,18 +64,18 @@ class ContractHistory:
         """bool[customers]: whose contract had ended at an instant for one that was about to begin."""
         gaps = self._follows & (self.stays.begins - self._previous_ends <= self.terms.change)
         here = gaps & (self._previous_ends < at) & (at <= self.stays.begins)
-        return np.bincount(self._customers[here], minlength=self.history.customers) > 0
+        return np.bincount(self._customers[here], minlength=self.customers) > 0
 
     def returned(self, since: int) -> NDArray[np.bool_]:
         """bool[customers]: who had left, and had a contract again at or after an instant."""
         found = self.stays
         left = np.where(self._follows, self._previous_ends, found.first[self._customers])
         back = (found.begins >= since) & (found.begins - left > self.terms.change)
-        return np.bincount(self._customers[back], minlength=self.history.customers) > 0
+        return np.bincount(self._customers[back], minlength=self.customers) > 0
 
     def value_at(self, at: int) -> NDArray[np.float64]:
         """float64[customers]: the sum of the newest amounts of the contracts that run at an instant."""
-        found, values = self.stays, self.history.values[self.places]
+        found, values = self.stays, self.values[self.places]
         rows = (found.contract_of_row >= 0) & (self.rows.instants < at) & ~np.isnan(values)
         value = np.zeros(len(found.contract_begins))
         value[found.contract_of_row[rows]] = values[rows]
@@ -82,7 +84,7 @@ class ContractHistory:
         until = np.where(between, ends + change, ends)
         running = (found.contract_begins < at) & (at <= until)
         return np.bincount(
-            found.contract_customer[running], weights=value[running], minlength=self.history.customers
+            found.contract_customer[running], weights=value[running], minlength=self.customers
         ).astype(np.float64)
 
     def stay_between(
@@ -101,7 +103,7 @@ class ContractHistory:
     @cached_property
     def _customers(self) -> NDArray[np.int64]:
         """int64[s]: the customer of each stay."""
-        return np.repeat(np.arange(self.history.customers), np.diff(self.stays.offsets))
+        return np.repeat(np.arange(self.customers), np.diff(self.stays.offsets))
 
     @cached_property
     def _follows(self) -> NDArray[np.bool_]:
@@ -136,7 +138,8 @@ def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> Co
         term=FOREVER if rules.term_days is None else rules.term_days * DAY,
         trials=rules.count_trials,
     )
-    return ContractHistory(history, places, rows, terms, stays(rows, terms))
+    columns = history.offsets, history.instants, history.recorded, history.values
+    return ContractHistory(history.customers, *columns, places, rows, terms, stays(rows, terms))
 
 
 def _coded(
@@ -146,17 +149,16 @@ def _coded(
     if not len(codes):
         return np.full(len(places), -1, dtype=np.int32), []
     of_rows = np.asarray(codes)[places]
-    used, own = np.unique(of_rows, return_inverse=True)
-    numbers: dict[str, int] = {}
-    table = [
-        -1
-        if code < 0 or not (name := _plain(names[code], fold=fold))
-        else numbers.setdefault(name, len(numbers))
-        for code in used.tolist()
-    ]
-    return np.array(table, dtype=np.int32)[own] if len(used) else of_rows.astype(np.int32), list(numbers)
+    used = np.zeros(len(names) + 1, dtype=np.bool_)
+    used[of_rows] = True
+    used[-1] = False
+    table, numbers = np.full(len(names) + 1, -1, dtype=np.int32), dict[str, int]()
+    for code in np.flatnonzero(used).tolist():
+        if name := _plain(names[code], fold=fold):
+            table[code] = numbers.setdefault(name, len(numbers))
+    return table[of_rows], list(numbers)
 
 
 def _plain(text: str, *, fold: bool) -> str:
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     return text.casefold() if fold else text
