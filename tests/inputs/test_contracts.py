@@ -12,6 +12,7 @@ import pytest
 from features.event_store import EventStore
 from features.timeline import Horizon, Timeline
 from tests.inputs.services import kizuna
+from training.diagnosis.contract_findings import contract_findings
 from training.labels.cohort import IN_COHORT, STATUSES, statuses
 from training.labels.labelling import label
 from training.labels.settings import Churn, ChurnSettings
@@ -381,3 +382,38 @@ def test_rules_of_contracts_go_with_the_bundle_and_the_default_ones_leave_it_as_
     churn = contract(term_days=30, pause_is_churn=True, changed_by=["moved"])
     assert Churn.from_json(churn.to_json()) == churn
     assert churn.horizon == Horizon(30)
+
+
+def test_doctor_counts_how_contracts_begin_end_overlap_and_return(tmp_path: Path) -> None:
+    rows = """
+        two 2024-01-01 started basic
+        two 2024-02-01 started box
+        two 2024-06-01 cancelled box
+        moves 2024-01-01 started basic
+        moves 2024-06-01T10:00 cancelled basic
+        moves 2024-06-01T12:00 started plus
+        old 2024-03-01 cancelled basic
+        back 2024-01-01 started basic
+        back 2024-03-01 cancelled basic
+        back 2024-03-04 started basic
+        back 2024-05-01 cancelled basic
+        back 2024-09-01 started basic
+        plain 2024-01-01 started basic
+    """
+    made = store(tmp_path, rows)
+    (found,) = contract_findings(made, contract(), TIME.instant("2024-12-01"))
+    assert found.figures == {
+        "customers": 5,
+        "contracts": 8,
+        "several_at_once": 1,
+        "changes_of_plan": 1,
+        "same_change_hours": 24.0,
+        "returns_within_7_days": 1,
+        "ends_without_start": 1,
+        "lapses": 0,
+        "returns": 2,
+    }
+    assert "1 ends lie within 24 hours of the start of the next contract" in found.english
+    (found,) = contract_findings(made, contract(term_days=300), TIME.instant("2024-12-01"))
+    assert found.figures["lapses"] == 2
+    assert contract_findings(store(tmp_path / "b", "plain 2024-01-01 started basic"), contract(), 0) == ()

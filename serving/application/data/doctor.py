@@ -13,6 +13,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from training.data.coverage_findings import coverage_findings
 from training.diagnosis.candidates import Diagnosis, diagnose
+from training.diagnosis.contract_findings import contract_findings
 from training.diagnosis.recommendation import ChurnRecommendation, recommend
 
 
@@ -55,5 +56,8 @@ def doctor(
         progress=progress,
     )
     ended = () if diagnosis.coverage is None else coverage_findings(diagnosis.coverage)
-    findings = (*ended, *run_checks(profile, timeline))
+    contracts = contract_findings(
+        workspace.store, project.churn, profile.newest, until=end, progress=progress
+    )
+    findings = (*ended, *run_checks(profile, timeline), *contracts)
     return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
