@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.events.consent import ConsentRules
 from serving.cli.main import main
 from serving.project.recipes.catalogue import RECIPES
 from serving.project.settings import read
@@ -383,3 +384,20 @@ def test_who_runs_a_contract_of_stripe_can_leave_and_who_is_on_trial_or_gone_can
         code, _, err = kizuna("-C", tmp_path, "features", "--as-of", day, "--output", output)
         assert code == 0, err
         assert sorted(pq.read_table(output).column("customer_id").to_pylist()) == cohort
+
+
+def test_opt_outs_of_a_recipe_stop_e_mail_and_nothing_else(tmp_path, kizuna):
+    lay_out("klaviyo", "first", tmp_path / "export")
+    lay_out("klaviyo", "next", tmp_path / "export")
+    kizuna("init", "--from", "klaviyo", tmp_path / "export", tmp_path)
+    kizuna("-C", tmp_path, "ingest")
+    said = [event for event in events(tmp_path) if event[2].startswith("attribute.")]
+    assert said == [("P2", "2024-06-02 06:00:00", "attribute.email_opt_out", None, "yes")]
+    entries = {
+        entry.attribute: entry for entry in ConsentRules().for_attributes(["email_opt_out", "email_opt_in"])
+    }
+    assert (entries["email_opt_out"].says, entries["email_opt_out"].channels) == (
+        "must_not_contact",
+        ("email",),
+    )
+    assert (entries["email_opt_in"].says, entries["email_opt_in"].channels) == ("may_contact", ("email",))
