@@ -12,8 +12,11 @@ from features.profiling.bucket_events import BucketEvents, Ints, is_opening
 from features.timeline import SECOND
 
 CURRENCY = ATTRIBUTE + "currency"
+HOUR = 3_600 * SECOND
 QUICK = 10 * SECOND
-"""Nobody answers a message so soon after it was sent."""
+"""Nobody answers an e-mail so soon after it was sent."""
+SEEN_AT_ONCE = ("push", "sms", "line", "call", "app", "chat")
+"""Parts of names of kinds that reach people at once: they may answer within seconds."""
 BINS, LOWEST, PER_DECADE = 260, -3.0, 20
 """Amounts by their logarithm: from 0.001 to 10^10, twenty bins for each factor of ten."""
 MOST_NAMES = 100
@@ -83,7 +86,9 @@ class RowPatterns:
         fresh = np.r_[True, (who[1:] != who[:-1]) | (instants[1:] != instants[:-1])]
         starts = np.flatnonzero(fresh)
         sizes = np.diff(np.r_[starts, len(who)])
-        rows = np.flatnonzero(np.repeat(sizes > 1, sizes) & bucket.by_customers)
+        # Two visits of a day or an hour, without a time or an amount, are equal and yet two.
+        vague = np.isnan(bucket.values) & (instants % HOUR == 0)
+        rows = np.flatnonzero(np.repeat(sizes > 1, sizes) & bucket.by_customers & ~vague)
         if not len(rows):
             return
         group = (np.cumsum(fresh) - 1)[rows]
@@ -162,7 +167,7 @@ class RowPatterns:
         names = bucket.history.kind_names
         company = {kind for one in bucket.indicators if one.origin == "company" for kind in one.kinds}
         answers = {kind for one in bucket.indicators if one.name == "response" for kind in one.kinds}
-        sent = bucket.of_kinds([name in company for name in names])
+        sent = bucket.of_kinds([name in company and not _is_seen_at_once(name) for name in names])
         answered = bucket.of_kinds([name in answers or is_opening(name) for name in names])
         if not sent.any() or not answered.any():
             return
@@ -194,3 +199,7 @@ class RowPatterns:
             self.sums[name] = self.sums.get(name, 0.0) + amount
         for kind, counts in other.amounts.items():
             self.amounts.setdefault(kind, AmountCounts(np.zeros_like(counts.days))).merge(counts)
+
+
+def _is_seen_at_once(kind: str) -> bool:
+    return any(part in SEEN_AT_ONCE for part in kind.casefold().replace("-", "_").split("_"))

@@ -319,6 +319,19 @@ def test_days_without_a_time_are_no_quick_answers(tmp_path):
     assert "machine_responses" not in found(project(tmp_path, orders=ordinary(), mails=by_day))
 
 
+def test_a_push_message_may_be_answered_within_seconds(tmp_path):
+    sent, clicked = _mails()
+    pushed = [dict(row, kind="push_sent") for row in sent]
+    assert "machine_responses" not in found(
+        project(tmp_path, orders=ordinary(), sent=pushed, clicked=clicked)
+    )
+
+
+def test_visits_of_a_day_without_time_and_amount_are_no_copies(tmp_path):
+    visits = [dict(row, kind="visit", value="") for row in _by_day(ordinary()) for _ in range(3)]
+    assert "same_rows_twice" not in found(project(tmp_path, visits=visits))
+
+
 def _opens(customers: Iterable[int]) -> list[Row]:
     return [
         bought(f"c{number:03}", 100 + week * 7 + number * 0.01, value="") | {"kind": "email_opened"}
