@@ -7,6 +7,7 @@ of several together, the strictest winning. Lists, plans, exports and webhooks a
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.events.attributes import (
     alike,
     attribute_rows,
+    attribute_text,
     names_permission,
     names_refusal,
     plain,
@@ -171,6 +174,20 @@ def consent_verdicts(history: History, name: str, says: Says, now: int | None = 
         words[rows.texts[code]] = len(np.unique(rows.owners[at_last & (rows.codes == code)]))
     verdict = np.where(against, MUST_NOT, np.where(for_it, MAY, NOTHING_SAID)).astype(np.int8)
     return ConsentVerdicts(verdict, words, contradicting)
+
+
+def refusals(name: str, details: pa.Array, values: pa.Array, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """bool[rows]: which of some rows forbid contact, where the attribute is known by its name as consent."""
+    found = np.zeros(len(among), dtype=np.bool_)
+    entries = ConsentRules().for_attributes((name,))
+    if not entries:
+        return found
+    for row in np.flatnonzero(among).tolist():
+        text, value = details[row].as_py(), values[row].as_py()
+        number = math.nan if value is None else float(value)
+        said = attribute_text(None if text is None else str(text), number)
+        found[row] = bool(said) and forbids_contact(said, entries[0].says) is not False
+    return found
 
 
 class ChannelBits:

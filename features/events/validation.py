@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import DataError
+from features.events.consent import refusals
 from features.events.event_columns import flags, moment_column, named_column, number_column, text_column
 from features.events.parsing.source_text import plain
 from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
@@ -180,8 +181,11 @@ def _examined(
         why = f"recorded_at names the zone '{zone}': write an offset such as +09:00"
         refuse(of_zone, "recorded_at", why)
     recorded = np.where(known.absent, ALWAYS, np.maximum(known.instants, occurred))
-    # Last: what time heals is tried again as it is.
-    refuse(occurred > now, "occurred_at", TOO_LATE)
+    # Last: what time heals is tried again as it is. A refusal of contact counts at once, whatever its date.
+    late = occurred > now
+    if late.any() and tally.is_attribute:
+        late &= ~refusals(tally.source, column("detail"), value, late)
+    refuse(late, "occurred_at", TOO_LATE)
     refuse(recorded > now, "recorded_at", RECORDED_TOO_LATE)
 
     texts = {name: named_column(column(name), name, tally) for name in (*TEXTS, "event_id")}

@@ -11,7 +11,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.state.api_keys import add_key
-from tests.inputs.services import answer, copied, csv_rows, kizuna, plan_of, simulated
+from tests.inputs.services import answer, change, copied, csv_rows, kizuna, plan_of, simulated
 from tests.serving.running import serving
 
 AFTER = "2025-01-03T10:00:00+09:00"
@@ -108,6 +108,24 @@ def test_who_was_contacted_since_cools_down_and_an_old_contact_no_longer_holds(
     much_later = plan_of(capsys, own)
     assert cooling
     assert not cooling & {who for who, row in much_later.items() if row["outcome"] == "cool_down"}
+
+
+def test_a_refusal_dated_after_the_projects_clock_counts_at_once_and_a_permission_does_not(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = plan_of(capsys, own)
+    wish = "case when customer like '%5' then 'yes' when customer like '%6' then 'no' end"
+    query = f"select customer as customer_id, timestamp '2025-02-01' as known_at, {wish} as value"
+    table = "from 'data/profiles.parquet' where customer like '%5' or customer like '%6'"
+    added = f'\n[[attributes]]\nname = "opt_out"\nquery = "{query} {table}"\n'
+    change(own, lambda text: text + added)
+    assert kizuna(own, "ingest") == 0
+    after = plan_of(capsys, own)
+    for who, row in after.items():
+        if who.endswith("5"):
+            assert row["outcome"] in ("do_not_contact", "held_back")
+        elif before[who]["outcome"] == "do_not_contact":
+            assert row["outcome"] == "do_not_contact"
 
 
 def test_the_service_follows_an_opt_out_within_moments(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
