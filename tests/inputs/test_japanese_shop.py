@@ -63,7 +63,7 @@ def plan_rows(shop: WalkedShop) -> list[dict[str, str]]:
 def test_the_pages_settings_lead_to_a_plan_in_japanese(shop: WalkedShop) -> None:
     for command, text in shop.said.items():
         assert JAPANESE.search(text), command
-        assert ENGLISH_SENTENCE.search(text) is None, text
+        assert ENGLISH_SENTENCE.search(text.replace(str(shop.folder), "")) is None, text
 
 
 def test_lines_of_an_order_are_one_purchase_and_a_cancellation_takes_it_back(
@@ -101,9 +101,9 @@ def test_nobody_who_refuses_mail_or_says_nothing_is_written_to_by_mail(shop: Wal
 
 def test_actions_of_a_shop_are_many_and_each_has_a_channel(shop: WalkedShop) -> None:
     planned = [row for row in plan_rows(shop) if row["実施区分"] == "実施"]
-    counts = Counter(row["アクション"] for row in planned)
+    counts = Counter(row["アクション"] for row in planned if row["離反確率"])
     assert len(counts) >= 4
-    assert max(counts.values()) <= 0.6 * len(planned)
+    assert max(counts.values()) <= 0.6 * sum(counts.values())
     assert all(row["チャネル"] for row in planned)
     assert not [row for row in planned if re.search(r"プラン変更|休止|カスタマーサクセス", str(row))]
 

@@ -6,7 +6,6 @@ fonts with Japanese are not on every machine.
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from training.registry.plot_labels import feature_label
 from training.statistics import RESAMPLES, cluster_resamples, percentile_interval
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def beeswarm(contributions: Floats, matrix: Floats, catalog: Catalog, *, top: in
         warnings.filterwarnings("ignore", "The set_(bad|over|under) function", PendingDeprecationWarning)
         import shap
 
-    names = [textwrap.fill(catalog.meaning(column, "en").replace("_", " "), 46) for column in catalog.columns]
+    names = [feature_label(catalog, place, 46) for place in range(len(catalog.columns))]
     explanation = shap.Explanation(
         values=contributions[:, :-1],
         base_values=contributions[:, -1],
@@ -176,16 +176,19 @@ def beeswarm(contributions: Floats, matrix: Floats, catalog: Catalog, *, top: in
     shown = min(top, len(names))
     figure = Figure(figsize=(11, 1.6 + 0.5 * shown), layout="constrained")
     axes = figure.subplots()
-    shap.plots.beeswarm(
-        explanation,
-        max_display=shown,
-        ax=axes,
-        show=False,
-        plot_size=None,
-        s=9,
-        group_remaining_features=False,
-        color_bar_label="value of the feature",
-    )
+    with warnings.catch_warnings():
+        # A feature that says nothing of any row shown has no colour: shap takes percentiles of its values.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        shap.plots.beeswarm(
+            explanation,
+            max_display=shown,
+            ax=axes,
+            show=False,
+            plot_size=None,
+            s=9,
+            group_remaining_features=False,
+            color_bar_label="value of the feature",
+        )
     axes.tick_params(axis="y", labelsize=9.5, length=0)
     axes.set_xlabel("← lowers the risk        log-odds        raises the risk →", color=INK, fontsize=10.5)
     _titled(axes, "What moves the risk?", f"one dot per customer, {len(matrix):,} of the test rows")
@@ -222,10 +225,7 @@ def dependence(contributions: Floats, matrix: Floats, bundle: Bundle, *, top: in
             at_left = low - (0.1 - spread) * reach
             axes.plot(at_left, moved[~known], "o", ms=2.6, alpha=0.25, color=QUIET, mew=0)
             axes.axvline(low - 0.05 * reach, color=LINE, lw=1.0)
-        axes.set_title(
-            textwrap.fill(catalog.meaning(catalog.columns[at], "en").replace("_", " "), 40),
-            loc="left", fontsize=9.5, color=INK,
-        )  # fmt: skip
+        axes.set_title(feature_label(catalog, at, 40), loc="left", fontsize=9.5, color=INK)
         axes.set_xlim(low - (0.15 if not known.all() else 0.04) * reach, high + 0.04 * reach)
         if place % columns == 0:
             axes.set_ylabel("log-odds (above 0: raises)")

@@ -30,6 +30,8 @@ class MessageTemplate:
     japanese: str
     literals: int
     """Characters outside arguments: the template with the most is the most specific."""
+    of_argument: bool
+    """Whether it is `[name] phrase`, what an argument of this name may say."""
 
 
 def translated(text: str, language: str) -> str:
@@ -55,9 +57,9 @@ def tables() -> dict[str, dict[str, str]]:
     return tomllib.loads(files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
 
 
-def _japanese(text: str) -> str | None:
+def _japanese(text: str, *, of_argument: bool = False) -> str | None:
     for template in _templates():
-        found = template.pattern.fullmatch(text)
+        found = template.pattern.fullmatch(text) if template.of_argument is of_argument else None
         if found:
             arguments = {name: _argument(name, value) for name, value in found.groupdict().items()}
             return template.japanese.format(**arguments)
@@ -66,7 +68,7 @@ def _japanese(text: str) -> str | None:
 
 def _argument(name: str, value: str) -> str:
     """An argument in Japanese where it is a phrase of the file: of `[name] phrase` before `phrase`."""
-    found = _japanese(f"[{name}] {value}") or _japanese(value)
+    found = _japanese(f"[{name}] {value}", of_argument=True) or _japanese(value)
     return value if found is None else found
 
 
@@ -87,4 +89,4 @@ def _template(english: str, japanese: str) -> MessageTemplate:
         if name is not None:
             pattern += f"(?P={name})" if name in known else f"(?P<{name}>.*?)"
             known.add(name)
-    return MessageTemplate(re.compile(pattern, re.DOTALL), japanese, literals)
+    return MessageTemplate(re.compile(pattern, re.DOTALL), japanese, literals, english.startswith("["))
