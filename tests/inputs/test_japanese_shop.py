@@ -139,8 +139,8 @@ def test_a_member_number_without_its_zeros_is_proposed_with_them(
     [
         ("cp932://data/受注.csv", "data/受注.csv", "ソース「受注」のクエリを実行できません"),
         ('"会員番号" as customer_id', '"会員NO" as customer_id', "ソース「受注」のクエリを実行できません"),
-        ('"注文日" as occurred_at', '"商品名" as occurred_at', "を読み取れません（例：「"),
-        ('"注文日" as occurred_at', "'2999年1月1日' as occurred_at", "がすべて未来の日時です"),
+        ('"注文日" as occurred_at', '"商品名" as occurred_at', "読み取れません（例：「"),
+        ('"注文日" as occurred_at', "'2999年1月1日' as occurred_at", "occurred_at が未来の日時です"),
         ("'ticket_opened' as kind,", "", "クエリの結果に列 `kind` がありません"),
         ("horizon_days = 60", "horizon_dais = 60", "というキーはありません。`horizon_days` と書いてください"),
         ('type = "inactivity"', 'type = "kaiyaku"', '`churn.type` に "kaiyaku" は使えません'),

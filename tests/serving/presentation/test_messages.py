@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def test_messages_without_japanese_grow_fewer() -> None:
     assert len(english) <= STILL_ENGLISH, (
         "these have no Japanese yet; add it to serving/presentation/messages/ja.toml:\n" + "\n".join(english)
     )
+
+
+def test_no_template_is_translated_twice() -> None:
+    keys = Counter(
+        MARK.join(literal for literal, _ in parts(english))
+        for table in tables().values()
+        for english in table
+    )
+    assert [key for key, count in keys.items() if count > 1] == []
 
 
 def test_every_template_says_the_same_arguments_in_both_languages() -> None:
