@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
 from features.events.schema import ATTRIBUTE
-from serving.presentation.i18n import percent
+from serving.presentation.i18n import finding_sentence, percent
 from serving.presentation.terminal import NARROW, wrapped
 from serving.schemas.doctor import (
     ChurnDefinition,
@@ -49,8 +49,7 @@ def reply(
     return DoctorReply(
         data=_data(profile, timeline),
         findings=[
-            FindingEntry(one.name, in_language(language, one.english, one.japanese), one.figures)
-            for one in findings
+            FindingEntry(one.name, finding_sentence(one, profile, language), one.figures) for one in findings
         ],
         horizons=[
             *(_feasible(one, timeline) for one in diagnosis.candidates),

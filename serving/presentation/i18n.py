@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from features.catalog.display_names import in_language
+from serving.presentation.messages.catalog import translated
 from training.explanation.text import tier_words
+
+if TYPE_CHECKING:
+    from features.profiling.finding import CheckFinding
+    from features.profiling.profile import DataProfile
 
 STATUS_WORDS = {
     "cohort": ("active", "利用中"),
@@ -22,6 +30,14 @@ def money(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+
+
+def finding_sentence(finding: CheckFinding, profile: DataProfile, language: str) -> str:
+    """A finding of the doctor; why rows were refused, which it quotes, is in the same language."""
+    sentence = in_language(language, finding.english, finding.japanese)
+    for refused in profile.refused:
+        sentence = sentence.replace(refused.reason, translated(refused.reason, language))
+    return sentence
 
 
 def rounded_amount(value: float | None) -> float | int | None:
