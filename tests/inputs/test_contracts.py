@@ -139,6 +139,14 @@ CASES: dict[str, tuple[str, str, set[str], set[str], dict[str, Any]]] = {
         a 2024-06-10 cancelled too-expensive
         """, "2024-06-01", {"a"}, {"a"}, {},
     ),
+    "an end that names a plan of before the record ends nothing else where the settings name the plans": (
+        """
+        a 2024-02-01 started box
+        a 2024-06-10 cancelled basic
+        b 2024-02-01 started box
+        b 2024-06-10 cancelled too-expensive
+        """, "2024-06-01", {"a", "b"}, {"b"}, {"plans": ["Basic", "box"]},
+    ),
     "an upgrade moves the contract to its new plan": (
         """
         new 2024-01-01 started basic

@@ -42,7 +42,7 @@ class ContractRows(NamedTuple):
     plans: Codes
     """int32[n]: the contract and the plan that a row names, -1 for none."""
     is_plan: Flags
-    """bool[plans]: which of the plans are known to be one from other customers."""
+    """bool[plans]: which names the project says are plans."""
 
 
 class ContractTerms(NamedTuple):

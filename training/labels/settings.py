@@ -83,6 +83,11 @@ class ChurnSettings(BaseModel):
         description='contract: "auto" tells contracts apart by `contract_id`, else by `detail`; "customer" '
         "takes all rows of a customer for one contract",
     )
+    plans: tuple[str, ...] = Field(
+        (),
+        description="contract: the names of plans; an end that names one which the customer never started on "
+        "record ends nothing else, while one that names anything else, such as a reason, ends what runs",
+    )
 
     @model_validator(mode="after")
     def _decidable(self) -> ChurnSettings:
@@ -104,6 +109,7 @@ CONTRACT_SETTINGS = (
     "count_trials",
     "term_days",
     "contracts_by",
+    "plans",
 )
 """The settings that only say how rows make contracts."""
 
@@ -123,7 +129,7 @@ class ContractRules:
     term_days: int | None = None
     contracts_by: Literal["auto", "customer"] = "auto"
     plans: tuple[str, ...] = ()
-    """Plans that ends name and other customers started: such an end is that of a contract from before the
+    """An end that names one of these, which the customer never started, is that of a contract from before the
     record. An end that names anything else, such as a reason, ends what runs."""
 
     @staticmethod
