@@ -216,6 +216,14 @@ def read_sources(path: Path, vocabulary: StringDictionary) -> Codes:
     return _codes(table.column("source"), vocabulary)
 
 
+def read_instants(path: Path) -> Instants:
+    """The instant of each event of a run."""
+    with reading(path):
+        table = pq.read_table(path, columns=["occurred_at"], partitioning=None)
+    instants: Instants = table.column("occurred_at").cast(pa.int64()).to_numpy()
+    return instants
+
+
 def span(path: Path) -> tuple[int, int]:
     """The instants of the first and the last event of a run."""
     with reading(path):

@@ -144,3 +144,14 @@ def test_a_new_source_beside_one_that_ended_is_no_matter(shop: CommandProject) -
     shop.source("purchases", ORDERS.format("'new-' || no"))
     assert shop.ingest()["purchases"]["new"] == 20
     assert len(shop.events()) == 47
+
+
+def test_a_query_that_goes_on_with_later_rows_is_no_matter(shop: CommandProject) -> None:
+    shop.write(
+        "orders.csv",
+        "no,customer,ordered,total\n"
+        + "".join(f"{n},c{n % 7},2024-03-01 10:{n:02}:00,{100 + n}\n" for n in range(40)),
+    )
+    shop.source("orders", ORDERS.format("no") + " where no::int >= 15")
+    receipt = shop.ingest()["orders"]
+    assert (receipt["new"], receipt["already_there"], receipt["refused"]) == (20, 5, None)

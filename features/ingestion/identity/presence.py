@@ -20,6 +20,9 @@ FEW = 2
 ENOUGH = 200
 """Stored events that tell whether a source was read again."""
 _NONE: Words = np.empty(0, np.uint64)
+_Dated = tuple[Words, NDArray[np.int64]]
+"""Fingerprints of event ids, and when these events occurred."""
+_NO_ROWS: _Dated = (_NONE, np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,19 @@ class Presence:
     gone: Words = field(repr=False)
     """Of those stored, the ones that did not arrive."""
 
+    fresh_inside: int
+    """Of the fresh ones, those of a time from which events are stored already."""
+    gone_inside: int
+    """Of the gone ones, those of a time that the reading covers."""
+
     @property
     def looks_doubled(self) -> bool:
-        """Whether more than a few rows come under new ids while more than a few stored ones do not come."""
+        """Whether more than a few rows come under new ids while more than a few stored ones do not come.
+
+        Both of a time that was read before and is read now: a reading that goes on later doubles nothing.
+        """
         few = max(FEW, self.arrived // 100)
-        return len(self.fresh) > few and len(self.gone) > few
+        return self.fresh_inside > few and self.gone_inside > few
 
 
 @dataclass(frozen=True)
@@ -65,38 +76,46 @@ class LeavingRows:
 def presence(
     lake: Lake, files: Mapping[int, Sequence[File]], arrivals: StagingArea, names: Collection[str]
 ) -> dict[str, Presence]:
-    """Compare what arrived of each source with what is stored of it, bucket by bucket."""
+    """Compare what arrived of each source with what is stored of it, in whatever buckets."""
     scopes = arrivals.scopes
-    fresh: dict[str, list[Words]] = {name: [_NONE] for name in names}
-    gone: dict[str, list[Words]] = {name: [_NONE] for name in names}
-    arrived, stored = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    came: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
+    kept: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
     for bucket in range(arrivals.buckets) if names else ():
         batch = arrivals.bucket(bucket)
-        came = (_NONE, np.empty(0, np.int32)) if batch is None else (batch.ids[0], batch.rows.sources)
-        kept = [
-            (of_texts(ids)[0], sources)
-            for file in files.get(bucket, ())
-            for ids, sources in [sorted_run.read_ids(lake.path(file), arrivals.vocabulary)]
-        ]
-        prints = np.concatenate([_NONE, *(prints for prints, _ in kept)])
-        sources = np.concatenate([np.empty(0, np.int32), *(sources for _, sources in kept)])
-        there = np.unique(prints ^ scopes.words(sources))
-        here = np.unique(came[0] ^ scopes.words(came[1]))
-        for name in names:
-            theirs = np.unique(came[0][came[1] == scopes.code(name)] ^ np.uint64(scopes.word(name)))
-            held = np.unique(prints[sources == scopes.code(name)] ^ np.uint64(scopes.word(name)))
-            arrived[name], stored[name] = arrived[name] + len(theirs), stored[name] + len(held)
-            fresh[name].append(np.setdiff1d(theirs, there, assume_unique=True))
-            gone[name].append(np.setdiff1d(held, here, assume_unique=True))
-    found = {}
-    for name in names:
-        # An event that moved to another customer may have left one bucket for another.
-        new, lost = np.unique(np.concatenate(fresh[name])), np.unique(np.concatenate(gone[name]))
-        moved = np.intersect1d(new, lost, assume_unique=True)
-        found[name] = Presence(
-            arrived[name], stored[name], np.setdiff1d(new, moved), np.setdiff1d(lost, moved)
-        )
-    return found
+        if batch is not None:
+            for name in names:
+                theirs = batch.rows.sources == scopes.code(name)
+                came[name].append((batch.ids[0][theirs], batch.rows.occurred[theirs]))
+        for file in files.get(bucket, ()):
+            ids, sources = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
+            prints, occurred = of_texts(ids)[0], sorted_run.read_instants(lake.path(file))
+            for name in names:
+                theirs = sources == scopes.code(name)
+                kept[name].append((prints[theirs], occurred[theirs]))
+    return {name: _compared(_joined(came[name]), _joined(kept[name]), scopes.word(name)) for name in names}
+
+
+def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:
+    fresh, gone = ~np.isin(came[0], kept[0]), ~np.isin(kept[0], came[0])
+
+    def inside(which: NDArray[np.bool_], rows: _Dated, others: _Dated) -> int:
+        if not len(others[0]):
+            return 0
+        within = which & (rows[1] >= others[1].min()) & (rows[1] <= others[1].max())
+        return len(np.unique(rows[0][within]))
+
+    return Presence(
+        len(np.unique(came[0])),
+        len(kept[0]),
+        np.unique(came[0][fresh]) ^ np.uint64(word),
+        np.sort(kept[0][gone] ^ np.uint64(word)),
+        inside(fresh, came, kept),
+        inside(gone, kept, came),
+    )
+
+
+def _joined(parts: Sequence[_Dated]) -> _Dated:
+    return np.concatenate([prints for prints, _ in parts]), np.concatenate([when for _, when in parts])
 
 
 def stored_sources(lake: Lake, files: Mapping[int, Sequence[File]], scopes: EventIdScopes) -> set[str]:

@@ -37,9 +37,10 @@ def query_fingerprint(source: Source | Attribute, timeline: Timeline) -> str:
 
 def doubled(name: str, there: Presence) -> str:
     """Why a source is not stored whose changed query would count its events twice."""
+    fresh = f"{there.fresh_inside:,} rows"
     return (
-        f"source '{name}' was not stored: its query changed since its last ingest, {len(there.fresh):,} rows "
-        f"come under new event ids, and {len(there.gone):,} of the {there.stored:,} events that it brought "
+        f"source '{name}' was not stored: its query changed since its last ingest, {fresh} "
+        f"come under new event ids, and {there.gone_inside:,} of the {there.stored:,} events that it brought "
         f"before are not among its rows, so that both would count. `kizuna ingest --replace {name}` takes "
         f"the old ones out, `kizuna ingest --keep {name}` keeps both."
     )

@@ -123,7 +123,13 @@ def test_events_without_a_customer_are_quarantined_and_counted(kizuna: Kizuna, t
     assert ended.code == 0
     assert ended.out == (
         "orders: 4 read, 1 new, 0 already there, 0 corrected, 3 quarantined (1 without a customer)\n"
-        "`kizuna doctor` says why rows were quarantined.\n"
+        "  1 quarantined: customer_id is empty\n"
+        '    for example {"occurred_at": "2024-01-02 00:00:00", "kind": "purchase"}\n'
+        "  1 quarantined: occurred_at is before 1970\n"
+        '    for example {"customer_id": "b", "occurred_at": "1950-01-01 00:00:00", "kind": "purchase"}\n'
+        "  1 quarantined: occurred_at is in the future\n"
+        '    for example {"customer_id": "c", "occurred_at": "2999-01-01 00:00:00", "kind": "purchase"}\n'
+        "`kizuna doctor` says which rows are in quarantine.\n"
     )
 
 
@@ -132,7 +138,9 @@ def test_a_first_ingest_whose_rows_are_all_refused_says_so(kizuna: Kizuna, tmp_p
     ended = kizuna("-C", folder, "ingest")
     assert (ended.code, ended.out) == (
         0,
-        "orders: 1 read, 0 new, 0 already there, 0 corrected, 1 quarantined (1 without a customer)\n",
+        "orders: 1 read, 0 new, 0 already there, 0 corrected, 1 quarantined (1 without a customer)\n"
+        "  1 quarantined: customer_id is empty\n"
+        '    for example {"occurred_at": "2024-01-01 00:00:00", "kind": "purchase"}\n',
     )
 
 
