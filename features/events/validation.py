@@ -61,6 +61,11 @@ class _Reasons:
             self.places[where] = len(self.known) - 1
             self._tally.reasons[why] = self._tally.reasons.get(why, 0) + count
 
+    def of(self, *reasons: str) -> NDArray[np.bool_]:
+        """Rows that were refused for one of these reasons."""
+        places = [place for place, (why, _) in enumerate(self.known) if why in reasons]
+        return np.isin(self.places, places) if places else np.zeros(len(self.places), dtype=bool)
+
 
 def check(table: pa.Table, timeline: Timeline, now: int, source: str) -> tuple[pa.Table, pa.Table]:
     """Split rows into events (`EVENT_SCHEMA`) and refused rows (`REFUSED_SCHEMA`, each with its reason).
@@ -188,6 +193,11 @@ def _examined(
     refuse(late, "occurred_at", TOO_LATE)
     refuse(recorded > now, "recorded_at", RECORDED_TOO_LATE)
 
+    if not tally.is_attribute:
+        numbers = value.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        beyond = unreadable | ~(np.isnan(numbers) | (np.abs(numbers) <= LARGEST))
+        aside = found.of(NO_CUSTOMER, TOO_LATE, RECORDED_TOO_LATE)
+        tally.amounts.add(np.where(aside, np.nan, numbers), (found.places != 0) & ~aside, beyond)
     texts = {name: named_column(column(name), name, tally) for name in (*TEXTS, "event_id")}
     events = pa.Table.from_arrays(
         [

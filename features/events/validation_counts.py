@@ -25,6 +25,40 @@ MOST_SAMPLES = 1_000
 
 
 @dataclass
+class QuarantinedAmount:
+    """What share of a source's amounts its refused rows carry.
+
+    Rows without a customer and rows whose moment has not come are left aside: nobody loses by the ones, and
+    the others are tried again. A refused row whose amount cannot be read counts as much as others on average.
+    """
+
+    total: float = 0.0
+    """Of the amounts that can be read, whatever their sign."""
+    refused: float = 0.0
+    known: int = 0
+    """Rows with an amount that can be read."""
+    unknown: int = 0
+    """Refused rows whose amount cannot be read."""
+
+    def add(self, values: NDArray[np.float64], refused: NDArray[np.bool_], unread: NDArray[np.bool_]) -> None:
+        """Count rows: their amounts (NaN where there is none), the refused, those with amounts unread."""
+        there = np.isfinite(values) & ~unread
+        amounts = np.abs(np.where(there, values, 0.0))
+        self.total += float(amounts.sum())
+        self.known += int(there.sum())
+        if refused.any():
+            self.refused += float(amounts[refused].sum())
+            self.unknown += int((refused & unread).sum())
+
+    @property
+    def share(self) -> float:
+        """The share of the amounts that is refused; 0 where there are none."""
+        mean = self.total / self.known if self.known else 0.0
+        whole = self.total + self.unknown * mean
+        return (self.refused + self.unknown * mean) / whole if whole else 0.0
+
+
+@dataclass
 class ValidationCounts:
     """What became of the rows of one source so far, to tell a bad row from a bad source."""
 
@@ -42,6 +76,7 @@ class ValidationCounts:
     """The first values of each column that could not be read."""
     expressions: dict[str, str] = field(default_factory=dict)
     """What the query writes before `as`, for each column."""
+    amounts: QuarantinedAmount = field(default_factory=QuarantinedAmount)
     is_attribute: bool = False
     now: int = LAST
     """The instant after which nothing can have happened."""

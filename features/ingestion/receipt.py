@@ -43,6 +43,8 @@ class Receipt:
     """Why nothing of this source was stored; None where it was."""
     reasons: tuple[RefusalReason, ...] = field(default=(), compare=False)
     """Why rows were quarantined, most first."""
+    quarantined_amount: float = field(default=0.0, compare=False)
+    """The share of the amount that the quarantined rows carry."""
 
     @classmethod
     def of_ended(cls, source: str, taken_out: int) -> Receipt:

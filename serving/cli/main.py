@@ -67,19 +67,32 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
 @click.option("--replace", metavar="SOURCE", multiple=True, help="Take its old rows out and read it anew.")
 @click.option("--keep", metavar="SOURCE", multiple=True, help="Keep its old rows although its query changed.")
 @click.option("--accept-removal", metavar="SOURCE", multiple=True, help="Take out as many rows as are gone.")
+@click.option(
+    "--accept-quarantine",
+    metavar="SOURCE",
+    multiple=True,
+    help="Leave out as much as is refused of its amount.",
+)
 @click.pass_obj
 def ingest(
-    call: CliContext, replace: Sequence[str], keep: Sequence[str], accept_removal: Sequence[str]
+    call: CliContext,
+    replace: Sequence[str],
+    keep: Sequence[str],
+    accept_removal: Sequence[str],
+    accept_quarantine: Sequence[str],
 ) -> int:
     """Run the sources into the event store; doing it twice changes nothing.
 
-    A source that would double or lose its events is not stored; the others are, and the exit code is 4.
+    A source that would double or lose its events, or send more than 1 % of its amount to quarantine, is not
+    stored; the others are, and the exit code is 4.
     """
     from features.ingestion.session.guards import IngestOptions
     from serving.application.data.ingest import ingest as ingest_sources
     from serving.presentation.ingest import receipt_lines
 
-    options = IngestOptions(frozenset(replace), frozenset(keep), frozenset(accept_removal))
+    options = IngestOptions(
+        frozenset(replace), frozenset(keep), frozenset(accept_removal), frozenset(accept_quarantine)
+    )
     with call.workspace() as workspace, call.progress() as progress:
         result = ingest_sources(workspace, call.actor, options, progress)
     answer = {"sources": [asdict(receipt) for receipt in result.sources], "data_version": result.data_version}

@@ -26,6 +26,11 @@ def receipt_lines(receipts: Sequence[Receipt], language: str) -> Iterator[str]:
                 f"  event ids with several rows: {receipt.several_rows:,}",
                 f"  複数の行がある event_id：{receipt.several_rows:,}件",
             )
+        if receipt.quarantined_amount:
+            share = f"{receipt.quarantined_amount:.2%}"
+            yield in_language(
+                language, f"  of the amount in quarantine: {share}", f"  隔離した行の金額の割合：{share}"
+            )
         for refused in receipt.reasons:
             yield from _reason_lines(refused, language)
     if any(receipt.quarantined for receipt in receipts) and any(receipt.new for receipt in receipts):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from features.errors import ConfigurationError, DamagedFile, DataError, UnknownCustomer, UsageError
 from features.event_store import EventStore
 from features.ingestion.receipt import Receipt
+from features.ingestion.session.guards import IngestOptions
 from features.ingestion.sources import Attribute, Source
 from features.storage.delta_table import Lake
 from features.timeline import ALWAYS, Timeline, from_instant
@@ -349,6 +350,7 @@ def ingest(tmp_path: Path) -> Callable[..., list[Receipt]]:
             folder=tmp_path,
             timeline=UTC_TIME,
             now=NOW,
+            options=IngestOptions(accept_quarantine=frozenset(f"s{n}" for n in range(len(queries)))),
         )
 
     return run

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from features.ingestion.identity.presence import Presence
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
 
+MOST_QUARANTINED = 0.01
+"""The largest share of a source's amount that may go to quarantine unasked: figures beyond it are biased."""
 MOST_GONE = 0.05
 """The largest share of a complete source's events that may vanish at once."""
 
@@ -23,6 +26,8 @@ class IngestOptions:
     """Their old rows stay although a changed query brings others."""
     accept_removal: frozenset[str] = frozenset()
     """As many rows as are gone may be taken out."""
+    accept_quarantine: frozenset[str] = frozenset()
+    """As much of the amount as is refused may go to quarantine."""
 
 
 NO_OPTIONS = IngestOptions()
@@ -62,4 +67,14 @@ def too_many_gone(name: str, gone: int, stored: int) -> str:
         f"source '{name}' was not stored: {gone:,} of its {stored:,} events are not in it any more, more "
         f"than {MOST_GONE:.0%}. Check that it is read whole; if these rows are to be taken out, run "
         f"`kizuna ingest --accept-removal {name}`."
+    )
+
+
+def too_much_quarantined(name: str, share: float, reasons: Mapping[str, int]) -> str:
+    """Why a source is not stored of whose amount too much would go to quarantine."""
+    most = max(reasons, key=lambda reason: reasons[reason])
+    return (
+        f"source '{name}' was not stored: {share:.1%} of its amount would go to quarantine, more than "
+        f"{MOST_QUARANTINED:.0%} ({sum(reasons.values()):,} rows; most for: {most}). Correct these rows or "
+        f"the query; if they are to be left out, run `kizuna ingest --accept-quarantine {name}`."
     )

@@ -61,4 +61,5 @@ class SourceReading:
             taken_out=change.taken_out.get(name, 0),
             refused=self.refused,
             reasons=reasons.get(name, ()),
+            quarantined_amount=tally.amounts.share,
         )

@@ -31,12 +31,14 @@ from features.ingestion.quarantine import PENDING, QuarantineWriter, Settled
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import (
     MOST_GONE,
+    MOST_QUARANTINED,
     NO_OPTIONS,
     IngestOptions,
     doubled,
     query_fingerprint,
     renamed,
     too_many_gone,
+    too_much_quarantined,
 )
 from features.ingestion.session.reading import SourceReading
 from features.ingestion.session.retry import due, outdated
@@ -211,6 +213,12 @@ class IngestRun:
             if reading.refused is not None:
                 self.leave_out(reading)
         self._refuse_renamed(files)
+        for reading in (one for one in self.readings if one.refused is None):
+            name, share = reading.name, reading.tally.amounts.share
+            if share > MOST_QUARANTINED and name not in options.accept_quarantine:
+                reading.refused = too_much_quarantined(name, share, reading.tally.reasons)
+                gone.pop(name, None)
+                self.leave_out(reading)
         return LeavingRows(sorted(options.replace), gone)
 
     def _refuse_renamed(self, files: Files) -> None:
