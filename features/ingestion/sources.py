@@ -25,7 +25,7 @@ from features.errors import ConfigurationError, DataError
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import ATTRIBUTE
 from features.events.validation_counts import ValidationCounts
-from features.ingestion.file_schemes import SCHEMES, ConvertedFileSystem
+from features.ingestion.files.schemes import SCHEMES, ConvertedFileSystem
 from features.ingestion.query_errors import conversion_hint, encoding_hint, error_words
 from features.ingestion.reader_guesses import read_as_text
 

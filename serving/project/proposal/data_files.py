@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ConfigurationError
-from features.ingestion.excel import sheet_names
+from features.ingestion.files.excel import sheet_names
 from features.ingestion.sampling import sample
 from serving.project.recipes.export_files import literal, place, text_scheme
 

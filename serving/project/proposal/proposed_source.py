@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from features.errors import ConfigurationError, DataError
+from features.events.schema import REFUND
 from features.events.validation import check
 from features.ingestion.sampling import sample
 from features.timeline import Timeline
@@ -82,7 +83,7 @@ def query_of(table: DataTable, roles: ColumnRoles) -> str:
     kind, value = _kind(table, roles), quoted(roles.amount) if roles.amount else ""
     number = "" if roles.number is None or lines else quoted(roles.number)
     if apart:
-        kind = f"case when {taken} then 'refund' else {kind} end"
+        kind = f"case when {taken} then '{REFUND}' else {kind} end"
         if value:
             value = f"case when {taken} then '-' || ltrim({value}, '-▲△ ') else {value} end"
         if number:
@@ -102,7 +103,9 @@ def query_of(table: DataTable, roles: ColumnRoles) -> str:
         return "\n".join(part for part in (first, source, where, qualify) if part)
     # The state of an order that was taken back: the order, and the money that went back when it was.
     when = f"coalesce({quoted(roles.cancelled_at)}, {moment})" if roles.cancelled_at else moment
-    second = _select(roles, when, "'refund'", f"'-' || {value}", f"{number} || '-refund'" if number else "")
+    second = _select(
+        roles, when, f"'{REFUND}'", f"'-' || {value}", f"{number} || '-{REFUND}'" if number else ""
+    )
     parts = (first, source, where, qualify, "union all", second, source, f"where {taken}", qualify)
     return "\n".join(part for part in parts if part)
 
@@ -132,7 +135,7 @@ def _kind(table: DataTable, roles: ColumnRoles) -> str:
         return "'visit'"
     amount = quoted(roles.amount)
     if any(re.match(r"\s*[-▲△(]", text) for text in table.values(roles.amount)):
-        return f"case when regexp_matches({amount}, '^\\s*[-▲△(]') then 'refund' else 'purchase' end"
+        return f"case when regexp_matches({amount}, '^\\s*[-▲△(]') then '{REFUND}' else 'purchase' end"
     return "'purchase'"
 
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from features.errors import ConfigurationError, UsageError
-from features.ingestion.encodings import is_text
+from features.ingestion.files.encodings import is_text
 from features.ingestion.sampling import sample
 from serving.project.recipes.catalogue import RECIPES, Recipe, RecipeSource
 from serving.project.recipes.sql_file import Reading

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from features.ingestion.excel_formats import zero_padded_cells
+from features.ingestion.files.excel_formats import zero_padded_cells
 
 Cell: TypeAlias = "str | float | bool | date | datetime | time | timedelta"
 Cells = Sequence[Cell]

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
 
-from features.ingestion.avro import to_json_lines
-from features.ingestion.encodings import ENCODINGS, to_utf8
-from features.ingestion.excel import sheet_names, to_csv
+from features.ingestion.files.avro import to_json_lines
+from features.ingestion.files.encodings import ENCODINGS, to_utf8
+from features.ingestion.files.excel import sheet_names, to_csv
 
 
 @dataclass(frozen=True)
