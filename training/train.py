@@ -23,8 +23,10 @@ from features.timeline import Timeline
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
+from training.data.attribute_dates import attribute_findings
 from training.data.dataset import LabelledRows, dataset
 from training.data.extent import DataExtent, data_extent
+from training.data.lead_labels import lead_labels
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, a_year_before, temporal_splits
 from training.evaluation.evaluate import (
@@ -33,6 +35,7 @@ from training.evaluation.evaluate import (
     cross_fitted_where_few,
     evaluate_models,
 )
+from training.evaluation.leaks import find_leaks
 from training.evaluation.metrics import METRICS
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
@@ -99,12 +102,14 @@ def train(
     now: int,
     until: int | None = None,
     tuning: Tuning | None = None,
+    accept_leak: str = "",
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train on what was known before `until`, register the run, and promote the bundle if the gates pass.
 
-    `now` is the moment that the promotion log names. The log is written first: the alias never moves
-    without a line that says why. Data and settings that give the champion again, byte for byte, leave
+    `accept_leak` is the reason for which a suspected leak is taken for none; the promotion log and the model
+    card keep it. `now` is the moment that the promotion log names. The log is written first: the alias never
+    moves without a line that says why. Data and settings that give the champion again, byte for byte, leave
     everything as it is.
     """
     report = progress or silent
@@ -123,7 +128,7 @@ def train(
     if champion is not None and champion.same:
         report("trained", 1.0)
         return _existing(champion.version, None, bundle, evaluation, tracking)
-    decision = decide_promotion(bundle, evaluation, champion)
+    decision = decide_promotion(bundle, evaluation, champion, accept_leak=accept_leak)
     refused_before = None if decision.promoted else tracking.version_of(bundle.fingerprint)
     if refused_before is not None:
         report("trained", 1.0)
@@ -210,6 +215,14 @@ def learn(
     pipeline = TrainingPipeline(parameters, features, churn, scale, books=priors.code_book)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
         pipeline, evaluation = evaluate_models(pipeline, rows, splits, config.contacts)
+
+    covered = extent.coverage.covered_until
+    leads = lead_labels(store, rows, churn, covered, config.timeline, until)
+    evaluation = replace(
+        evaluation,
+        leaks=find_leaks(evaluation.rows, features, leads),
+        notes=attribute_findings(store, churn, config.timeline, extent.coverage.day_after, until),
+    )
 
     report("fitting on every labelled date", 0.6)
     models, calibration = calibrate_for_delivery(pipeline, evaluation, rows, splits)

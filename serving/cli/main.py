@@ -108,8 +108,11 @@ def ingest(
 @click.option(
     "--tune", metavar="TRIALS", type=click.IntRange(1), help="Try so many settings of the trees first."
 )
+@click.option(
+    "--accept-leak", metavar="REASON", help="Take a model although a leak is suspected, and say why."
+)
 @click.pass_obj
-def train(call: CliContext, until: str | None, tune: int | None) -> None:
+def train(call: CliContext, until: str | None, tune: int | None, accept_leak: str | None) -> None:
     """Learn from the past; the result becomes the champion if it passes the gates.
 
     A search with --tune that is stopped goes on where it was when it is started again.
@@ -118,7 +121,9 @@ def train(call: CliContext, until: str | None, tune: int | None) -> None:
     from serving.presentation.training import reply, summary_lines
 
     with call.workspace() as workspace, call.progress() as progress:
-        result = train_model(workspace, call.actor, until=until, trials=tune, progress=progress)
+        result = train_model(
+            workspace, call.actor, until=until, trials=tune, accept_leak=accept_leak, progress=progress
+        )
     call.answer(reply(result), *summary_lines(result, call.project.settings.language))
 
 

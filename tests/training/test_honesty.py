@@ -90,7 +90,7 @@ def test_a_planted_leak_is_caught_by_the_alarm(tmp_path: Path) -> None:
     there = shop(300, 300, seed=2)
     store = there.store(tmp_path / "state")
     honest, evidence = learned(tmp_path / "state")
-    assert not any(one.startswith("leak") for one in decide_promotion(honest, evidence, None).warnings)
+    assert not any(one.startswith("leak") for one in decide_promotion(honest, evidence, None).refusals)
     instants = there.events.column("occurred_at").cast(pa.int64()).to_numpy()
     names = np.array(there.events.column("customer_id").to_pylist())
     order = np.lexsort((instants, names))
@@ -111,7 +111,9 @@ def test_a_planted_leak_is_caught_by_the_alarm(tmp_path: Path) -> None:
     )
     store.add(leak, source="leak", timeline=UTC, now=NOW)
     bundle, evidence = learned(tmp_path / "state")
-    (warning,) = (one for one in decide_promotion(bundle, evidence, None).warnings if one.startswith("leak"))
+    decision = decide_promotion(bundle, evidence, None)
+    warning = next(one for one in decision.refusals if one.startswith("leak"))
+    assert not decision.promoted
     assert "'campaign_" in warning
     assert "it seems to know the future" in warning
 

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from features.profiling.finding import CheckFinding
 from training.bundle.calibration import Calibration
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.list_policy import value_at_risk
@@ -25,6 +26,7 @@ from training.evaluation.intervals import (
     tier_intervals,
     value_intervals,
 )
+from training.evaluation.leaks import Leak
 from training.evaluation.list_metrics import list_figures, of_order, purity_figures, quiet_days
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.evaluation.secondary_metrics import (
@@ -111,6 +113,10 @@ class Evaluation:
     value_predicted: Floats | None
     sample: Floats
     """float64[<=2000, f]: test rows."""
+    leaks: tuple[Leak, ...] = ()
+    """What seems to know the future."""
+    notes: tuple[CheckFinding, ...] = ()
+    """Attributes whose dates cannot be right."""
 
 
 def evaluate_models(

@@ -2,13 +2,13 @@
 
 A candidate must beat the trivial baselines and the champion on the same dates, be no worse calibrated
 than it, read features that are there, not hang on one feature that is too good to be true, and be
-explained exactly. Without a champion the first candidate that beats the base rate takes the place; what
-else is wrong goes with it as warnings.
+explained exactly. Without a champion the first candidate that beats the base rate and shows no leak takes the
+place; what else is wrong goes with it as warnings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ from features.timeline import DAY, Timeline
 from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
+from training.evaluation.leaks import TOO_GOOD, strongest_alone
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -30,12 +31,8 @@ Flags = NDArray[np.bool_]
 TRIVIAL = ("base_rate", "recency", "overdue")
 """The baselines that a model must beat; the others are shown with their intervals."""
 _TRIVIAL_JA = {"recency": "最終行動からの日数", "overdue": "普段の間隔に対する経過"}
-TOO_GOOD = 0.95
-"""An AUC that a single feature reaches by itself only when it knows the future."""
 AHEAD = 0.1
 """The share of a horizon by which the company's own doing may outlast what customers did."""
-LEAK_ROWS = 20_000
-"""Rows on which single features are tried."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,8 @@ class GateDecision:
     """What the gates looked at."""
     japanese: tuple[str, ...] = ()
     """The refusals, then the warnings, in Japanese."""
+    accepted_leak: str = ""
+    """Why somebody took the model although a leak is suspected."""
 
 
 class BilingualMessage(NamedTuple):
@@ -59,9 +58,16 @@ class BilingualMessage(NamedTuple):
 
 
 def decide_promotion(
-    bundle: Bundle, evidence: Evaluation, champion: ChampionComparison | None
+    bundle: Bundle,
+    evidence: Evaluation,
+    champion: ChampionComparison | None,
+    *,
+    accept_leak: str = "",
 ) -> GateDecision:
-    """Put the candidate through every gate."""
+    """Put the candidate through every gate.
+
+    A leak refuses the first candidate too, unless `accept_leak` says why it is none.
+    """
     leak, suspect = strongest_alone(evidence.rows.matrix, evidence.rows.churned)
     gap = bundle.explainer.gap(evidence.sample, bundle.contributions(evidence.sample))
     figures = {
@@ -78,38 +84,24 @@ def decide_promotion(
     trivial = list(_beats_base_rate(evidence.figures))
     rest = [
         *_beats_baselines(evidence.figures),
-        *_no_leak(leak, bundle.catalog.columns[suspect]),
         *_features_present(bundle, evidence.rows.matrix, champion),
         *_additive(gap),
         *([] if champion is None else _beats_champion(champion)),
     ]
+    leaks = [*_no_leak(leak, bundle.catalog.columns[suspect]), *_leaks(evidence)]
     first = champion is None
-    refusals = (*trivial, *(() if first else rest))
-    warnings = (*(rest if first else ()), *_covered(bundle), *_slow(fast), *_concerns(evidence, champion))
+    refused, accepted = ([], _accepted(leaks, accept_leak)) if accept_leak else (_with_way_out(leaks), [])
+    refusals = (*trivial, *refused, *(() if first else rest))
+    noted = (*accepted, *(rest if first else ()), *_covered(bundle), *_dated(evidence))
+    warnings = (*noted, *_slow(fast), *_concerns(evidence, champion))
     return GateDecision(
         not refusals,
         tuple(message.english for message in refusals),
         tuple(message.english for message in warnings),
         figures,
         tuple(message.japanese for message in (*refusals, *warnings)),
+        accept_leak if leaks else "",
     )
-
-
-def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
-    """The highest AUC that one column reaches by itself, up or down, and that column.
-
-    A missing value counts as lowest or as highest, whichever gives more away.
-    """
-    step = max(1, -(-len(matrix) // LEAK_ROWS))
-    rows, left = matrix[::step], churned[::step]
-    best, column = 0.5, 0
-    if left.any() and not left.all():
-        for at in range(rows.shape[1]):
-            for missing in (-np.inf, np.inf):
-                auc = _auc(np.where(np.isnan(rows[:, at]), missing, rows[:, at]), left)
-                if max(auc, 1.0 - auc) > best:
-                    best, column = max(auc, 1.0 - auc), at
-    return best, column
 
 
 def _beats_base_rate(figures: Mapping[str, float]) -> Iterator[BilingualMessage]:
@@ -170,6 +162,38 @@ def _no_leak(auc: float, column: str) -> Iterator[BilingualMessage]:
             f"リーク：「{column}」だけでAUCが{auc:.3f}に達し、上限{TOO_GOOD}を{auc - TOO_GOOD:.3f}上回る。"
             "未来の情報を含む疑いがある。イベントがいつ記録されたかを確認してください。",
         )
+
+
+def _leaks(evidence: Evaluation) -> Iterator[BilingualMessage]:
+    yield from (BilingualMessage(leak.english, leak.japanese) for leak in evidence.leaks)
+
+
+def _with_way_out(leaks: Sequence[BilingualMessage]) -> list[BilingualMessage]:
+    """The suspected leaks, the last with how to take the model all the same."""
+    if not leaks:
+        return []
+    *others, (english, japanese) = leaks
+    return [
+        *others,
+        BilingualMessage(
+            f"{english} If it was known in time, say why: `kizuna train --accept-leak REASON`.",
+            f"{japanese}その時点で分かっていた値なら、理由を付けて `kizuna train --accept-leak 理由` を"
+            "実行してください。",
+        ),
+    ]
+
+
+def _accepted(leaks: Sequence[BilingualMessage], reason: str) -> list[BilingualMessage]:
+    return [
+        BilingualMessage(f"{english} Accepted: {reason}", f"{japanese}承認の理由：{reason}")
+        for english, japanese in leaks
+    ]
+
+
+def _dated(evidence: Evaluation) -> Iterator[BilingualMessage]:
+    """Attributes whose dates cannot be right."""
+    for finding in evidence.notes:
+        yield BilingualMessage(f"attributes: {finding.english}", f"属性：{finding.japanese}")
 
 
 def _features_present(
@@ -264,13 +288,3 @@ def _concerns(evidence: Evaluation, champion: ChampionComparison | None) -> Iter
             f"本番モデル：バージョン{champion.version}とは同じ条件で比較できない。"
             "ほかに問題がなければ新しいモデルを採用する。",
         )
-
-
-def _auc(score: Floats, churned: Flags) -> float:
-    order = np.argsort(score, kind="stable")
-    ordered, left = score[order], churned[order].astype(np.float64)
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    hits = np.add.reduceat(left, starts)
-    misses = np.add.reduceat(1.0 - left, starts)
-    below = np.cumsum(misses) - misses / 2
-    return float((hits @ below) / (hits.sum() * misses.sum()))

@@ -11,6 +11,7 @@ from features.profiling.profile import DataProfile, profile_events
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from training.data.attribute_dates import attribute_findings
 from training.data.coverage_findings import coverage_findings
 from training.diagnosis.candidates import Diagnosis, diagnose
 from training.diagnosis.contract_findings import contract_findings
@@ -59,5 +60,10 @@ def doctor(
     contracts = contract_findings(
         workspace.store, project.churn, profile.newest, until=end, progress=progress
     )
-    findings = (*ended, *run_checks(profile, timeline), *contracts)
+    dated: tuple[CheckFinding, ...] = ()
+    if diagnosis.coverage is not None:
+        dated = attribute_findings(
+            workspace.store, project.churn, timeline, diagnosis.coverage.day_after, until=end
+        )
+    findings = (*ended, *dated, *run_checks(profile, timeline), *contracts)
     return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))

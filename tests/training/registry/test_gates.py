@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from tests.training.judged import N, shown
 from tests.training.trained import bundle, like, outcome, rows
 from training.bundle.shap_values import Explainer
 from training.evaluation.champion_comparison import ChampionComparison
-from training.registry.gates import GateDecision, decide_promotion, strongest_alone
+from training.evaluation.leaks import Leak, strongest_alone
+from training.registry.gates import GateDecision, decide_promotion
 
 
 class Crooked(Explainer):
@@ -90,8 +92,23 @@ def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
     assert not decision.promoted
     assert decision.refusals == (
         "leak: 'purchase_sum_90d' alone reaches an AUC of 1.000, above 0.95 by 0.050; "
-        "it seems to know the future. Check when its events are recorded.",
+        "it seems to know the future. Check when its events are recorded. If it was known in time, say why: "
+        "`kizuna train --accept-leak REASON`.",
     )
+
+
+def test_a_leak_refuses_the_first_candidate_too_unless_somebody_says_why_it_is_none() -> None:
+    leak = Leak(("profile_status_last",), "leak: the attribute 'status' …", "リーク：属性「status」…")
+    first = decide_promotion(bundle(), replace(shown(), leaks=(leak,)), None)
+    assert not first.promoted
+    assert first.refusals[0].startswith("leak: the attribute 'status' …")
+    assert "`kizuna train --accept-leak REASON`" in first.refusals[0]
+    assert first.japanese[0].startswith("リーク：属性「status」…")
+    taken = decide_promotion(bundle(), replace(shown(), leaks=(leak,)), None, accept_leak="known at sign-up")
+    assert taken.promoted
+    assert taken.warnings[0] == "leak: the attribute 'status' … Accepted: known at sign-up"
+    assert taken.accepted_leak == "known at sign-up"
+    assert decide_promotion(bundle(), shown(), None, accept_leak="none there").accepted_leak == ""
 
 
 def test_a_leak_by_missing_values_is_found_too() -> None:
