@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.profiling.finding import CheckFinding
 from tests.training.trained import bundle, outcome, rows
 from training.bundle.model_bundle import Bundle
 from training.data.dataset import LabelledRows
+from training.evaluation.leaks import Leak
 from training.evaluation.metrics import HeldOutOutcomes, churn_metrics
 
 N = 3_000
@@ -26,6 +28,8 @@ class Shown:
     sample: np.ndarray
     level: str = "normal"
     list_figures: Mapping[str, float] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
+    notes: tuple[CheckFinding, ...] = ()
 
 
 def shown(
