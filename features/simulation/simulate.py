@@ -8,8 +8,9 @@ alone, so an earlier period is computed again instead of being kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from features.errors import UsageError
 from features.simulation import behaviour, dealings, tables
 from features.simulation.contact_file import MadeContacts, read_contacts
 from features.simulation.hazards import draw_causes, draw_lifetimes, hazard_path
+from features.simulation.messy import check, dirty, local_end
+from features.simulation.messy_project import settings
 from features.simulation.moments import EventRows, SimulationContext, joined
 from features.simulation.people import SimulatedCustomers, draw_customers, draw_newcomers
 from features.simulation.project import NOW, TEXT
@@ -89,6 +92,7 @@ class _World:
     customers: int
     seed: int
     periods: tuple[_Period, ...]
+    messy: float = 0.0
     data: Mapping[str, int] = field(default_factory=dict)
     truth: Mapping[str, int] = field(default_factory=dict)
 
@@ -157,11 +161,20 @@ class _Book:
 
 
 def simulate(
-    folder: Path, *, customers: int, months: int, seed: int, progress: Progress | None = None
+    folder: Path,
+    *,
+    customers: int,
+    months: int,
+    seed: int,
+    messy: float = 0.0,
+    dirt: Collection[str] | None = None,
+    progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write `kizuna.toml`, `now.txt`, `data/` and `truth/`.
 
     The same numbers give the same files, byte for byte. Memory holds one chunk of customers at a time.
+    With `messy`, a share from 0 to 1, the exports are then dirtied as real ones are (`messy.dirty`, which
+    holds them in memory as a whole), by every kind of dirt or those named.
     Raises `UsageError` where a project is there already.
     """
     file = folder / "kizuna.toml"
@@ -170,9 +183,17 @@ def simulate(
             f"cannot simulate into {folder}: there is a kizuna.toml already. "
             "Name a folder that is new or empty, or move a simulated one on with --advance."
         )
-    world = _World(customers, seed, (_Period(months),))
+    check(dirt or ())
+    world = _World(customers, seed, (_Period(months),), messy)
     world, _ = _live(folder, world, [], progress)
-    file.write_text(TEXT, encoding="utf-8")
+    text = TEXT
+    if messy:
+        end = end_of_record(world.spans[0])
+        mess = dirty(folder, messy, seed, local_end(end), dirt)
+        text = settings(mess)
+        # Some of the dirt is known only after the record: who opts out later, calls that were noted.
+        _replace(folder / NOW, f"{(datetime.fromisoformat(end) + timedelta(days=3)).isoformat()}\n")
+    file.write_text(text, encoding="utf-8")
     events = sum(rows for name, rows in world.data.items() if name != "profiles")
     return SimulationSummary(folder, customers, events, world.data, tables.record(world.spans[0]))
 
@@ -187,6 +208,11 @@ def advance(
     Raises `UsageError` for a folder that was not simulated, `DataError` for contacts that do not fit.
     """
     before = _World.read(folder)
+    if before.messy:
+        raise UsageError(
+            f"cannot move the simulation in {folder} on: its exports are messy. "
+            "Simulate a service without --messy to move it on."
+        )
     number = len(before.periods)
     made = None if contacts is None else f"contacts-{number}.parquet"
     world = replace(before, periods=(*before.periods, _Period(months, made)))

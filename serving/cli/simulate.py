@@ -19,6 +19,19 @@ from serving.cli.context import CliContext
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @click.option(
+    "--messy",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Make the exports as dirty as real ones: CSV with this share of dirty rows, 0.05 for 5 %.",
+)
+@click.option(
+    "--dirt",
+    multiple=True,
+    metavar="KIND",
+    help="With --messy: only this kind of dirt, such as flags, moments or second_contracts; repeatable.",
+)
+@click.option(
     "--advance",
     type=click.IntRange(1, 120),
     metavar="MONTHS",
@@ -38,6 +51,8 @@ def simulate(
     customers: int,
     months: int,
     seed: int,
+    messy: float,
+    dirt: tuple[str, ...],
     advance: int | None,
     contacts: Path | None,
 ) -> None:
@@ -51,6 +66,7 @@ def simulate(
       kizuna simulate shop --customers 20000
       kizuna -C shop ingest
       kizuna simulate shop --advance 3 --contacts called.csv
+      kizuna simulate messy --customers 500 --messy 0.05
     """
     call: CliContext = context.obj
     if advance is not None:
@@ -61,6 +77,8 @@ def simulate(
             "cannot take --contacts here: they belong to months that a simulated service lives on. "
             "Add --advance MONTHS, or leave --contacts out."
         )
+    if dirt and not messy:
+        raise UsageError("cannot take --dirt alone: say how much, as in `--messy 0.05`.")
     from serving.application.operation.create_project import simulate as write_project
 
     with call.progress() as progress:
@@ -70,6 +88,8 @@ def simulate(
             customers=customers,
             months=months,
             seed=seed,
+            messy=messy,
+            dirt=dirt,
             progress=progress,
         )
     call.say(
@@ -90,7 +110,7 @@ def _advance(
     context: click.Context, call: CliContext, folder: Path, months: int, contacts: Path | None
 ) -> None:
     """Move a simulated service on."""
-    for name in ("customers", "months", "seed"):
+    for name in ("customers", "months", "seed", "messy", "dirt"):
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UsageError(
                 f"cannot take --{name} together with --advance: the service keeps what it was simulated "

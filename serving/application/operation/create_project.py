@@ -85,13 +85,25 @@ def simulate(
     customers: int,
     months: int,
     seed: int,
+    messy: float = 0.0,
+    dirt: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a project of a simulated subscription service, with the truth about it apart.
 
+    With `messy`, a share from 0 to 1, its exports are as dirty as real ones are, by every kind of dirt or
+    those named.
     Its clock stands still at the end of the record: `[simulated] now` in its kizuna.toml names the file.
     """
-    return write_simulation(place.folder, customers=customers, months=months, seed=seed, progress=progress)
+    return write_simulation(
+        place.folder,
+        customers=customers,
+        months=months,
+        seed=seed,
+        messy=messy,
+        dirt=tuple(dirt) or None,
+        progress=progress,
+    )
 
 
 @use_case("operate")
