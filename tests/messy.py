@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from features.errors import KizunaError
+from features.events.schema import ATTRIBUTE
 from features.simulation.messy import EARLIER_ID
 from features.simulation.simulate import simulate
 from serving.application.data.ingest import ingest
@@ -30,7 +31,7 @@ class Reading:
     status: Mapping[tuple[str, str], int]
     labels: Mapping[tuple[str, str], tuple[bool, float]]
     events: Mapping[str, tuple[int, float]]
-    """By customer how many events they have other than of contracts, and the sum of their values."""
+    """By customer the number of events but those of contracts and attributes, and the sum of their values."""
     refused: frozenset[str]
 
 
@@ -95,8 +96,10 @@ def read(folder: Path) -> Reading:
                     strict=True,
                 )
             )
-            about_contracts = np.array([kind in CONTRACTS for kind in history.kind_names])
-            counts = ~about_contracts[history.kinds] & (history.instants < covered)
+            left_out = np.array(
+                [kind in CONTRACTS or kind.startswith(ATTRIBUTE) for kind in history.kind_names]
+            )
+            counts = ~left_out[history.kinds] & (history.instants < covered)
             for place, name in enumerate(names.values()):
                 rows = slice(history.offsets[place], history.offsets[place + 1])
                 events[name] = int(counts[rows].sum()), float(np.nansum(history.values[rows][counts[rows]]))
