@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOG = ROOT / "build" / "proofs.jsonl"
 TABLE = ROOT / "docs" / "proofs.md"
+REFUSAL = ROOT / "build" / "refused.txt"
+"""Where a test says why it was refused."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Proof:
     environment: Mapping[str, str]
     short_form: str
     """What `make test` runs of it."""
+    most_refused: float = 0.0
+    """The share of seeds whose input may be refused in words, which is no failure."""
 
 
 PROOFS = (
@@ -66,6 +70,23 @@ PROOFS = (
         {"KIZUNA_PROOF_KILLS": "30"},
         "three kills, one seed",
     ),
+    Proof(
+        "messy exports",
+        "Dirty exports give the cohort, labels, values and consent of clean ones, or are refused in words",
+        ("tests/inputs/test_messy_exports.py::test_every_kind_of_dirt_at_once_changes_nobody",),
+        (
+            "features/ingestion",
+            "features/events",
+            "features/parsing",
+            "features/simulation",
+            "training/labels",
+        ),
+        200,
+        500,
+        {"KIZUNA_PROOF_CUSTOMERS": "500"},
+        "150 customers, one seed, and each kind of dirt alone",
+        most_refused=0.1,
+    ),
 )
 
 
@@ -78,6 +99,8 @@ class Unit:
     code: str
     passed: bool
     seconds: float
+    refused: bool = False
+    """Whether the test passed because its input was refused in words."""
 
 
 def digest(paths: tuple[str, ...]) -> str:
@@ -101,10 +124,16 @@ def units() -> Iterator[Unit]:
 def run(proof: Proof, seed: int) -> Unit:
     """Run one unit in a process of its own."""
     started = time.monotonic()
+    REFUSAL.unlink(missing_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-n0", f"--hypothesis-seed={seed}", *proof.tests],
         cwd=ROOT,
-        env={**os.environ, **proof.environment, "KIZUNA_PROOF_SEED": str(seed)},
+        env={
+            **os.environ,
+            **proof.environment,
+            "KIZUNA_PROOF_SEED": str(seed),
+            "KIZUNA_PROOF_REFUSAL": str(REFUSAL),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -116,6 +145,7 @@ def run(proof: Proof, seed: int) -> Unit:
         digest(proof.code),
         passed=done.returncode == 0,
         seconds=round(time.monotonic() - started, 1),
+        refused=REFUSAL.exists(),
     )
     if not unit.passed:
         sys.stdout.write(done.stdout)
@@ -142,18 +172,20 @@ def table() -> str:
         "A unit is one seed; it counts for the state of the code whose digest stands beside it.",
         "A proof's last row is the present code; a row above it is an earlier state that was proved further.",
         "",
-        "| proof | claim | cases a seed | seeds passed | failed | minutes | code | in every test run |",
-        "|---|---|---|---|---|---|---|---|",
+        "| proof | claim | cases a seed | seeds passed | of them refused | failed | minutes | code "
+        "| in every test run |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     ran = list(units())
     for proof in PROOFS:
         for code in states(proof, ran):
             latest = {unit.seed: unit for unit in ran if (unit.proof, unit.code) == (proof.name, code)}
             passed = sum(unit.passed for unit in latest.values())
+            refused = sum(unit.refused for unit in latest.values())
             minutes = sum(unit.seconds for unit in latest.values()) / 60
             lines.append(
                 f"| {proof.name} | {proof.claim} | {proof.cases:,} | {passed} of {proof.seeds} "
-                f"| {len(latest) - passed} | {minutes:.0f} | `{code}` | {proof.short_form} |"
+                f"| {refused} | {len(latest) - passed} | {minutes:.0f} | `{code}` | {proof.short_form} |"
             )
     return "\n".join(lines) + "\n"
 
@@ -174,10 +206,16 @@ def main() -> int:
             with LOG.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(asdict(unit)) + "\n")
             TABLE.write_text(table(), encoding="utf-8")
-            outcome = "passed" if unit.passed else "FAILED"
+            outcome = ("refused" if unit.refused else "passed") if unit.passed else "FAILED"
             sys.stdout.write(f"{proof.name}, seed {seed}: {outcome} in {unit.seconds:.0f} s\n")
             sys.stdout.flush()
             failed += not unit.passed
+        refused = {
+            unit.seed for unit in units() if (unit.proof, unit.code, unit.refused) == (proof.name, code, True)
+        }
+        if len(refused) > proof.most_refused * proof.seeds:
+            sys.stdout.write(f"{proof.name}: {len(refused)} seeds refused, more than may be\n")
+            failed += 1
     TABLE.write_text(table(), encoding="utf-8")
     return 1 if failed else 0
 
