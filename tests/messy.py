@@ -11,8 +11,10 @@ import numpy as np
 
 from features.errors import KizunaError
 from features.events.schema import ATTRIBUTE
-from features.simulation.messy import EARLIER_ID
+from features.simulation.exports import EARLIER_ID
 from features.simulation.simulate import simulate
+from serving.actions.contact_rules import consent_rules
+from serving.actions.contact_state import ContactRegister
 from serving.application.data.ingest import ingest
 from serving.cli.context import CliContext
 from training.labels.cohort import cohort, statuses
@@ -116,7 +118,9 @@ def read(folder: Path) -> Reading:
                     keys.tolist(), found.churned.tolist(), found.value.tolist(), strict=True
                 ):
                     labels[day, names[key]] = churned, value
-        return Reading(status, labels, events, frozenset())
+        contacts = ContactRegister(consent_rules(workspace.project), ()).state(store, workspace.clock())
+        names = store.customers.names(contacts.keys[contacts.mask != 0]).to_pylist()
+        return Reading(status, labels, events, frozenset(map(_plain, names)))
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.simulation.messy import Mess
+from features.simulation.exports import Mess
 
 _HEAD = """\
 # A simulated subscription service whose exports are as dirty as real ones. What they mean is known: the same

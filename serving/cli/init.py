@@ -67,7 +67,7 @@ def init(
             "Leave one of the two out."
         )
     if recipe == "":
-        listed = recipes()
+        listed = recipes(call.new_project(), call.actor)
         lines = [line for one in listed for line in (f"{one.name:<12} {one.tool}", f"{'':<13}{one.files}")]
         call.say(
             {"recipes": [vars(one) for one in listed]},

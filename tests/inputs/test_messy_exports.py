@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import UsageError
-from features.simulation.messy import DIRT
+from features.simulation.dirt import DIRT
 from features.simulation.simulate import simulate
 from tests.messy import compare
 
@@ -37,7 +37,7 @@ def test_each_kind_of_dirt_alone_is_read(kind: str, tmp_path: Path) -> None:
 
 def test_dirt_that_there_is_not_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="^cannot make exports messy by 'mud': there is no such kind of dirt"
+        UsageError, match=r"^cannot make exports messy by 'mud': there is no such kind of dirt\."
     ):
         simulate(tmp_path / "service", customers=10, months=2, seed=1, messy=0.1, dirt=["mud"])
     assert not (tmp_path / "service").exists()

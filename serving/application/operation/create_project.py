@@ -69,7 +69,8 @@ def create_from_export(
     return CreatedProject(write(place.folder, FILE, project_text(recipe, export, place.folder, language)))
 
 
-def recipes() -> tuple[ListedRecipe, ...]:
+@use_case("operate")
+def recipes(place: ProjectFolder, actor: Actor) -> tuple[ListedRecipe, ...]:
     """The exports of other tools that `create_from_export` knows."""
     return tuple(
         ListedRecipe(recipe.name, recipe.tool, looked_for(recipe), recipe.becomes)

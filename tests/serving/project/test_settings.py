@@ -8,7 +8,7 @@ import pytest
 
 from features.errors import ConfigurationError
 from serving.project.settings import read
-from serving.project.template import write
+from serving.project.template import template, write
 
 
 def project(folder: Path, text: str) -> Path:
@@ -30,13 +30,14 @@ def test_an_empty_file_is_a_project_with_the_defaults(tmp_path: Path) -> None:
     assert found.state == tmp_path / "state"
 
 
-def test_the_file_that_init_writes_can_be_read(tmp_path: Path) -> None:
-    write(tmp_path / "new", "kizuna.toml")
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_file_that_init_writes_can_be_read(tmp_path: Path, language: str) -> None:
+    write(tmp_path / "new", "kizuna.toml", template(language))
     assert read(tmp_path / "new").settings.churn.horizon_days == 60
 
 
 def test_every_commented_default_of_the_template_is_the_default(tmp_path: Path) -> None:
-    written = write(tmp_path / "new", "kizuna.toml").read_text(encoding="utf-8")
+    written = template("en")
     plain = {"timezone", "language", "state", "tracking_uri", "windows", "names", "lead_days"}
     lines = [line.removeprefix("# ") for line in written.splitlines()]
     shown = dict(line.split(" = ", 1) for line in lines if line.split(" = ")[0] in plain)
@@ -52,7 +53,7 @@ def test_every_commented_default_of_the_template_is_the_default(tmp_path: Path) 
 def test_init_leaves_a_file_that_is_there_alone(tmp_path: Path) -> None:
     project(tmp_path, "language = 'ja'")
     with pytest.raises(ConfigurationError) as refused:
-        write(tmp_path, "kizuna.toml")
+        write(tmp_path, "kizuna.toml", template("en"))
     assert str(refused.value) == (
         f"cannot write {tmp_path / 'kizuna.toml'}: it is there already. "
         "Edit it, or name another folder: `kizuna init FOLDER`."
