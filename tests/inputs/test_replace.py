@@ -155,3 +155,11 @@ def test_a_query_that_goes_on_with_later_rows_is_no_matter(shop: CommandProject)
     shop.source("orders", ORDERS.format("no") + " where no::int >= 15")
     receipt = shop.ingest()["orders"]
     assert (receipt["new"], receipt["already_there"], receipt["refused"]) == (20, 5, None)
+
+
+def test_a_replacement_that_is_not_stored_takes_nothing_out(shop: CommandProject) -> None:
+    rows = "".join(f"{n},c{n % 7},2024-03-01 10:{n:02}:00,{'?' if n else 5}\n" for n in range(20))
+    shop.write("orders.csv", "no,customer,ordered,total\n" + rows)
+    receipt = shop.ingest("--replace", "orders", code=4)["orders"]
+    assert "of its amount would go to quarantine" in (receipt["refused"] or "")
+    assert (receipt["taken_out"], len(shop.events())) == (0, 27)

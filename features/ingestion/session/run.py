@@ -219,7 +219,9 @@ class IngestRun:
                 reading.refused = too_much_quarantined(name, share, reading.tally.reasons)
                 gone.pop(name, None)
                 self.leave_out(reading)
-        return LeavingRows(sorted(options.replace), gone)
+        # What is not stored takes nothing out either, or a refused `--replace` would lose the source's rows.
+        refused = {reading.name for reading in self.readings if reading.refused is not None}
+        return LeavingRows(sorted(options.replace - refused), gone)
 
     def _refuse_renamed(self, files: Files) -> None:
         """Leave out new sources that bring the events of one that is not configured any more."""
