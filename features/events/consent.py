@@ -29,6 +29,7 @@ from features.events.attributes import (
     read_flag,
 )
 from features.events.history import History
+from features.events.schema import ATTRIBUTE
 
 Says = Literal["may_contact", "must_not_contact"]
 
@@ -123,6 +124,10 @@ class ConsentRules:
         return tuple(found)
 
 
+BY_NAME = ConsentRules()
+"""No attribute is named: those that are known by their names decide."""
+
+
 def forbids_contact(text: str, says: Says = "must_not_contact") -> bool | None:
     """Whether a value forbids contact, where a yes means what `says` says; None where it is unclear.
 
@@ -176,18 +181,32 @@ def consent_verdicts(history: History, name: str, says: Says, now: int | None = 
     return ConsentVerdicts(verdict, words, contradicting)
 
 
-def refusals(name: str, details: pa.Array, values: pa.Array, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """bool[rows]: which of some rows forbid contact, where the attribute is known by its name as consent."""
+def refusals(
+    kinds: pa.Array, details: pa.Array, values: pa.Array, among: NDArray[np.bool_], rules: ConsentRules
+) -> NDArray[np.bool_]:
+    """bool[rows]: which of some rows forbid contact, by the attributes that decide about consent."""
     found = np.zeros(len(among), dtype=np.bool_)
-    entries = ConsentRules().for_attributes((name,))
-    if not entries:
+    at = np.flatnonzero(among)
+    if not len(at):
         return found
-    for row in np.flatnonzero(among).tolist():
-        text, value = details[row].as_py(), values[row].as_py()
-        number = math.nan if value is None else float(value)
-        said = attribute_text(None if text is None else str(text), number)
-        found[row] = bool(said) and forbids_contact(said, entries[0].says) is not False
+    known: dict[tuple[str, str], bool] = {}
+    rows = zip(*(column.take(pa.array(at)).to_pylist() for column in (kinds, details, values)), strict=True)
+    for row, (kind, detail, value) in zip(at.tolist(), rows, strict=True):
+        text = None if detail is None else str(detail)
+        said = kind or "", attribute_text(text, math.nan if value is None else float(value))
+        if said not in known:
+            known[said] = _forbids(*said, rules)
+        found[row] = known[said]
     return found
+
+
+def _forbids(kind: str, said: str, rules: ConsentRules) -> bool:
+    """Whether an event forbids contact: it says no of consent, or something unclear."""
+    if not said or not kind.startswith(ATTRIBUTE):
+        return False
+    name = kind.removeprefix(ATTRIBUTE)
+    entries = [entry for entry in rules.for_attributes((name,)) if entry.attribute == name]
+    return any(forbids_contact(said, entry.says) is not False for entry in entries)
 
 
 class ChannelBits:

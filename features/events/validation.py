@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import duckdb
@@ -12,7 +13,14 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from features.events.consent import refusals
-from features.events.event_columns import flags, moment_column, named_column, number_column, text_column
+from features.events.event_columns import (
+    MomentsRead,
+    flags,
+    moment_column,
+    named_column,
+    number_column,
+    text_column,
+)
 from features.events.parsing.source_text import plain
 from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
 from features.events.validation_counts import (
@@ -25,7 +33,7 @@ from features.events.validation_counts import (
     ZONE_IN_DOUBT,
     ValidationCounts,
 )
-from features.timeline import ALWAYS, DAY, EARLIEST, SECOND, Timeline
+from features.timeline import ALWAYS, DAY, EARLIEST, LATEST, SECOND, Timeline
 
 NO_CUSTOMER = "customer_id is empty"
 LARGEST = 1e100
@@ -153,23 +161,26 @@ def _examined(
     occurred = moments.instants
     if tally.is_attribute:
         occurred = np.where((occurred > now) & (occurred <= now + FRESH), now, occurred)
-    refuse(moments.unreadable, "occurred_at", UNREADABLE)
+    kind = text_column(column("kind"), "kind", tally)
+    amounts = column("value")
+    value, unreadable, absent = number_column(amounts, tally)
+    undated = _undated_refusals(moments, (kind, column("detail"), value), tally)
+    occurred = np.where(undated, now, occurred)
+
+    refuse(moments.unreadable & ~undated, "occurred_at", UNREADABLE)
     for zone, of_zone in moments.doubts.items():
-        refuse(of_zone, "occurred_at", f"{ZONE_IN_DOUBT} '{zone}': write an offset such as +09:00")
-    refuse(moments.absent, "occurred_at", "occurred_at is empty")
+        why = f"{ZONE_IN_DOUBT} '{zone}': write an offset such as +09:00"
+        refuse(of_zone & ~undated, "occurred_at", why)
+    refuse(moments.absent & ~undated, "occurred_at", "occurred_at is empty")
     refuse(occurred < EARLIEST, "occurred_at", TOO_EARLY)
     in_1970 = (found.places == 0) & (occurred < EARLIEST + 365 * DAY)
     tally.in_1970 += 0 if tally.is_attribute else int(in_1970.sum())
     tally.keep_samples("occurred_at", given, (found.places != 0) | in_1970 | (occurred > now))
-
-    kind = text_column(column("kind"), "kind", tally)
     refuse(blank(kind), "kind", "kind is empty")
 
-    given = column("value")
-    value, unreadable, absent = number_column(given, tally)
     tally.values += rows - int(absent.sum())
     refuse(unreadable, "value", NOT_A_NUMBER)
-    tally.keep_samples("value", given, unreadable)
+    tally.keep_samples("value", amounts, unreadable)
     refuse(~flags(pc.is_finite(value), null=True), "value", "value is NaN or infinite")
     refuse(flags(pc.greater(pc.abs(value), LARGEST), null=False), "value", "value is beyond 1e100")
     refund = flags(pc.equal(kind, REFUND), null=False)
@@ -188,8 +199,8 @@ def _examined(
     recorded = np.where(known.absent, ALWAYS, np.maximum(known.instants, occurred))
     # Last: what time heals is tried again as it is. A refusal of contact counts at once, whatever its date.
     late = occurred > now
-    if late.any() and tally.is_attribute:
-        late &= ~refusals(tally.source, column("detail"), value, late)
+    if late.any() and tally.consent is not None:
+        late &= ~refusals(kind, column("detail"), value, late, tally.consent)
     refuse(late, "occurred_at", TOO_LATE)
     refuse(recorded > now, "recorded_at", RECORDED_TOO_LATE)
 
@@ -199,6 +210,10 @@ def _examined(
         aside = found.of(NO_CUSTOMER, TOO_LATE, RECORDED_TOO_LATE)
         tally.amounts.add(np.where(aside, np.nan, numbers), (found.places != 0) & ~aside, beyond)
     texts = {name: named_column(column(name), name, tally) for name in (*TEXTS, "event_id")}
+    if undated.any():
+        texts["event_id"] = _ids_of_undated(
+            texts["event_id"], (customer, kind, texts["detail"], value), undated
+        )
     events = pa.Table.from_arrays(
         [
             customer,
@@ -212,6 +227,36 @@ def _examined(
         schema=EVENT_SCHEMA,
     )
     return events, found
+
+
+def _undated_refusals(
+    moments: MomentsRead, said: tuple[pa.Array, pa.Array, pa.Array], tally: ValidationCounts
+) -> NDArray[np.bool_]:
+    """bool[rows]: which rows forbid contact and have no date that counts: they hold from now on.
+
+    Such dates are empty, unreadable, 1900-01-01 or 9999-12-31. `said` are kinds, details and values.
+    """
+    nowhere = moments.unreadable | moments.absent
+    for of_zone in moments.doubts.values():
+        nowhere = nowhere | of_zone
+    never = nowhere | (moments.instants < EARLIEST) | (moments.instants >= LATEST)
+    if tally.consent is None or not never.any():
+        return np.zeros(len(never), dtype=np.bool_)
+    found = refusals(*said, never, tally.consent)
+    tally.undated += int(found.sum())
+    tally.undated_unread += int((found & nowhere & ~moments.absent).sum())
+    return found
+
+
+def _ids_of_undated(ids: pa.Array, said: tuple[pa.Array, ...], undated: NDArray[np.bool_]) -> pa.Array:
+    """Event ids with one for each undated row that has none, so that the next ingest brings no second."""
+    rows = np.flatnonzero(undated)
+    made = np.full(len(ids), None, dtype=object)
+    for row, *parts in zip(
+        rows.tolist(), *(one.take(pa.array(rows)).to_pylist() for one in said), strict=True
+    ):
+        made[row] = hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    return pc.coalesce(ids, pa.array(made, pa.string()))
 
 
 def as_json(rows: pa.Table) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import DataError
+from features.events.consent import ConsentRules
 from features.events.hints import LAST, Trouble, advice, first_of
 from features.events.parsing.source_text import SourceText
 
@@ -78,6 +79,12 @@ class ValidationCounts:
     """What the query writes before `as`, for each column."""
     amounts: QuarantinedAmount = field(default_factory=QuarantinedAmount)
     is_attribute: bool = False
+    consent: ConsentRules | None = None
+    """By which its rows that forbid contact are known: these count without a date, and before it has come."""
+    undated: int = 0
+    """Rows that forbid contact without a date that counts."""
+    undated_unread: int = 0
+    """Of these, the ones whose date is there and cannot be read."""
     now: int = LAST
     """The instant after which nothing can have happened."""
     texts: SourceText = field(default_factory=lambda: SourceText(""))
@@ -102,7 +109,8 @@ class ValidationCounts:
             ("occurred_at", UNREADABLE, self.rows),
             ("value", NOT_A_NUMBER, self.values),
         ):
-            if rows and self.reasons.get(reason, 0) == rows:
+            unread = self.undated_unread if reason == UNREADABLE else 0
+            if rows and self.reasons.get(reason, 0) + unread == rows:
                 raise self.wrong_type(column, self.types[column])
         in_doubt = sum(count for reason, count in self.reasons.items() if reason.startswith(ZONE_IN_DOUBT))
         for count, what, trouble in (
@@ -113,6 +121,17 @@ class ValidationCounts:
         ):
             if count == self.rows:
                 raise self._all_wrong("occurred_at", what, trouble)
+
+    def all_notes(self, timezone: str) -> tuple[str, ...]:
+        """What a receipt says about the source."""
+        notes = self.texts.notes(timezone)
+        if not self.undated:
+            return notes
+        named = self.texts.names.get("occurred_at", "occurred_at")
+        return (
+            *notes,
+            f"{self.undated:,} rows forbid contact and say no date in {named}: they count from now on",
+        )
 
     def wrong_type(self, column: str, found: str, values: pa.Array | None = None) -> DataError:
         """A column holds something that cannot be what it is named; the error says what to write instead."""

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.events.consent import BY_NAME, ConsentRules
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import REFUSED_SCHEMA
 from features.events.validation import validate_rows
@@ -81,10 +82,11 @@ class IngestRun:
         now: int,
         options: IngestOptions = NO_OPTIONS,
         shared: Iterable[str] = (),
+        consent: ConsentRules = BY_NAME,
         progress: Progress | None = None,
     ) -> None:
         self.tables, self.erased, self.run, self.now = tables, erased, run, now
-        self.options, self.progress = options, progress
+        self.options, self.consent, self.progress = options, consent, progress
         self.folder = folder / f"arriving-{run}"
         record = tables.events.record()
         self.queries: dict[str, str] = record.get("queries", {})
@@ -115,7 +117,8 @@ class IngestRun:
     def read(self, source: Source | Attribute, folder: Path, timeline: Timeline, share: float) -> None:
         """Read a source into the staging area; `share` of the run is done."""
         name = source.name
-        tally = source_tally(source, {} if name in self.options.replace else self.formats.get(name, {}))
+        formats = {} if name in self.options.replace else self.formats.get(name, {})
+        tally = source_tally(source, formats, self.consent)
         fingerprint = query_fingerprint(source, timeline)
         changed = self.queries.get(name, fingerprint) != fingerprint
         reading = SourceReading(source, timeline, tally, fingerprint, changed)
@@ -145,7 +148,7 @@ class IngestRun:
         if feed.watermark is not None:
             self.marks[name] = feed.watermark
         self.formats[name] = tally.texts.formats()
-        tally.notes = tally.texts.notes(timeline.timezone)
+        tally.notes = tally.all_notes(timeline.timezone)
 
     def take(self, table: pa.Table, source: str, timeline: Timeline) -> None:
         """Take in events that come from no source's query."""

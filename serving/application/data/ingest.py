@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from features.errors import ConfigurationError, UsageError
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import NO_OPTIONS, IngestOptions
+from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.state.audit_log import record_action
@@ -57,6 +58,7 @@ def ingest(
         timeline=project.timeline,
         now=workspace.clock(),
         options=options,
+        consent=consent_rules(project),
         progress=progress,
     )
     decided = {option: chosen for option, chosen in vars(options).items() if chosen}
