@@ -24,8 +24,13 @@ MOST_SEGMENT_VALUES = 100
 """An attribute with more values than this makes no segments, in the list and in the report. Japan's 47
 prefectures and a chain's shops are segments that people read; a name or a postcode is none."""
 
-YES = frozenset({"yes", "true", "y", "t", "on", "○", "◯", "〇", "はい"})
-NO = frozenset({"no", "false", "n", "f", "off", "×", "✕", "いいえ"})
+YES = frozenset(
+    {
+        "yes", "true", "y", "t", "on", "○", "◯", "〇", "✓", "✔", "☑", "はい", "あり", "有り", "有", "する",
+        "要", "必要",
+    }
+)  # fmt: skip
+NO = frozenset({"no", "false", "n", "f", "off", "×", "✕", "☐", "いいえ", "なし", "無し", "無", "しない"})
 
 REFUSAL_NAMES = (
     "do_not_contact", "dnc", "do_not_email", "do_not_call", "no_contact", "opt_out", "optout", "opted_out",
@@ -90,8 +95,8 @@ def names_permission(name: str) -> bool:
 
 
 def attribute_text(detail: str | None, value: float) -> str:
-    """An attribute's value as text: the detail, else the number (`1`, not `1.0`), else nothing."""
-    if detail:
+    """An attribute's value as text: the detail, else the number (`1`, not `1.0`), else nothing; no blanks."""
+    if detail and not detail.isspace():
         return detail
     return "" if np.isnan(value) else f"{value:.15g}"
 
@@ -234,9 +239,11 @@ def _texts(history: History, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64]
         else attribute_text(None, float(numbers[code - known]))
         for code in used.tolist()
     ]
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}  # the text 1 and the number 1
+    places = {
+        text: place for place, text in enumerate(dict.fromkeys(filter(None, texts)))
+    }  # 1 and "1" are one
     found = np.full(len(rows), -1, dtype=np.int64)
-    found[whole >= 0] = np.array([places[text] for text in texts], dtype=np.int64)[codes]
+    found[whole >= 0] = np.array([places.get(text, -1) for text in texts], dtype=np.int64)[codes]
     return found, tuple(places)
 
 

@@ -37,22 +37,33 @@ MUST_NOT_CONTACT = frozenset(
     {
         "不可", "連絡不可", "配信不可", "送信不可", "受信不可", "不許可", "配信停止", "停止", "停止中",
         "解除", "希望しない", "希望しません", "希望せず", "拒否", "受信拒否", "配信拒否", "不要",
-        "受信しない", "配信しない", "受け取らない", "許可しない", "同意しない", "同意なし", "オプトアウト",
-        "unsubscribed", "unsubscribe", "opted out", "opt out", "optout", "do not contact", "must not contact",
+        "受信しない", "配信しない", "受け取らない", "受取らない", "許可しない", "同意しない", "同意なし",
+        "オプトアウト", "否", "希望なし", "希望無し", "拒否する", "送付不可", "送付しない", "送らない",
+        "連絡しない", "承諾しない", "停止済", "停止済み", "配信停止中", "解除済み", "不承諾", "未承諾",
+        "不同意", "未同意", "購読しない", "未購読", "非購読", "停止希望", "配信停止希望", "unsubscribed",
+        "unsubscribe", "opted out", "opt out", "optout", "do not contact", "must not contact",
         "do not email", "do not call", "no contact", "stop", "denied", "declined", "refused", "revoked",
-        "withdrawn", "not allowed", "not permitted", "forbidden", "ng",
+        "withdrawn", "not allowed", "not permitted", "forbidden", "ng", "not subscribed",
+        "never subscribed", "cleaned", "blocked", "deny", "rejected",
     }
 )  # fmt: skip
 MAY_CONTACT = frozenset(
     {
         "可", "可能", "連絡可", "配信可", "送信可", "受信可", "許可", "許可する", "希望", "希望する",
         "希望します", "受信する", "配信する", "受け取る", "同意", "同意する", "同意あり", "同意済み",
-        "オプトイン",
+        "オプトイン", "希望あり", "希望有り", "配信希望", "送付可", "送付する", "受取る", "承諾",
+        "承諾する", "承諾済み", "許諾", "購読", "購読する", "購読中", "配信中", "ok",
         "subscribed", "subscribe", "opted in", "opt in", "optin", "may contact", "granted", "allowed",
-        "permitted", "consented", "agreed",
+        "permitted", "consented", "agreed", "allow",
     }
 )  # fmt: skip
 """Words that say by themselves whether a customer may be contacted, whatever the attribute is called."""
+_WISH_TO_STOP = re.compile(r"(停止|中止|拒否|解除|不要|除外|断り).*希望")
+_WISHES = {
+    **dict.fromkeys(("希望", "希望する", "希望します", "希望あり", "希望有り"), True),
+    **dict.fromkeys(("希望しない", "希望しません", "希望せず", "希望なし", "希望無し"), False),
+}
+"""What is wished for under a name such as 配信停止希望: to be left alone, not to be contacted."""
 
 ALL_CHANNELS = -1
 """The mask of a customer whom no channel may be used for."""
@@ -128,13 +139,16 @@ BY_NAME = ConsentRules()
 """No attribute is named: those that are known by their names decide."""
 
 
-def forbids_contact(text: str, says: Says = "must_not_contact") -> bool | None:
+def forbids_contact(text: str, says: Says = "must_not_contact", name: str = "") -> bool | None:
     """Whether a value forbids contact, where a yes means what `says` says; None where it is unclear.
 
     Words with a meaning of their own (`配信停止`, `unsubscribed`, `可`, `subscribed`) keep it; any other is
-    read as a flag. Whoever says something unclear must not be contacted.
+    read as a flag. Under a `name` that wishes to be left alone, 希望する and 希望しない are flags.
+    Whoever says something unclear must not be contacted.
     """
     word = re.sub(r"[\s_-]+", " ", plain(text))
+    if word in _WISHES and _WISH_TO_STOP.search(plain(name)):
+        return _WISHES[word] == (says == "must_not_contact")
     if word in MUST_NOT_CONTACT or word in MAY_CONTACT:
         return word in MUST_NOT_CONTACT
     flag = read_flag(text)
@@ -160,7 +174,7 @@ def consent_verdicts(history: History, name: str, says: Says, now: int | None = 
     Words after `now` cannot lift anything yet, but forbid already.
     """
     rows = attribute_rows(history, name)
-    forbids = [forbids_contact(text, says) for text in rows.texts]
+    forbids = [forbids_contact(text, says, name) for text in rows.texts]
     # The last place is for the code -1, no value.
     contact = np.array([*(word is False for word in forbids), False])[rows.codes]
     unclear = np.array([*(word is None for word in forbids), False])[rows.codes]
@@ -206,7 +220,7 @@ def _forbids(kind: str, said: str, rules: ConsentRules) -> bool:
         return False
     name = kind.removeprefix(ATTRIBUTE)
     entries = [entry for entry in rules.for_attributes((name,)) if entry.attribute == name]
-    return any(forbids_contact(said, entry.says) is not False for entry in entries)
+    return any(forbids_contact(said, entry.says, name) is not False for entry in entries)
 
 
 class ChannelBits:

@@ -217,12 +217,60 @@ def test_a_list_of_members_gives_attributes_and_no_events(tmp_path, kizuna):
         ("メール受信", "may_contact", ("email",)),
         ("Accepts Marketing", "may_contact", ()),
         ("email_opt_out", "must_not_contact", ("email",)),
+        ("メール配信不可フラグ", "must_not_contact", ("email",)),
+        ("DM不可区分", "must_not_contact", ("post",)),
+        ("メール配信可/不可", "may_contact", ("email",)),
+        ("メルマガ解除", "must_not_contact", ("email",)),
+        ("電話ＮＧ", "must_not_contact", ("phone",)),
+        ("連絡禁止", "must_not_contact", ()),
+        ("HasOptedOutOfEmail", "must_not_contact", ("email",)),
+        ("opted_out", "must_not_contact", ()),
+        ("no_email", "must_not_contact", ("email",)),
+        ("consent_revoked", "must_not_contact", ()),
+        ("newsletter", "may_contact", ("email",)),
+        ("ダイレクトメール", "may_contact", ("post",)),
     ],
 )
 def test_columns_of_consent_are_known_with_their_channel_and_what_a_yes_means(column, says, channels):
     assert consent_column(column, ["1", "0"]) == ConsentColumn(column, says, channels)
     assert consent_column("備考", ["1"]) is None
     assert consent_column(column, [str(n) for n in range(20)]) is None
+
+
+@pytest.mark.parametrize(
+    "column", ["定期購読", "購読プラン", "DM送付日", "postal_code", "call_count", "集計除外", "メール"]
+)
+def test_columns_that_only_sound_like_consent_are_none(column):
+    assert consent_column(column, ["a@example.com", "2"]) is None
+
+
+def test_days_of_refusal_are_refusals_and_one_attribute_is_read_from_all_its_tables(tmp_path, kizuna):
+    (tmp_path / "data").mkdir()
+    days = "".join(f"{n:03},{f'2024-03-{n:02}' if n < 9 else ''},,2023-01-01\n" for n in range(1, 12))
+    (tmp_path / "data/members.csv").write_text(f"会員番号,配信停止日,DM,入会日\n{days}012,,可,2023-01-01\n")
+    (tmp_path / "data/former.csv").write_text("会員番号,DM,入会日\n900,不可,2020-01-01\n")
+    (tmp_path / "data/orders.csv").write_text(
+        "注文番号,会員番号,注文日,金額,メルマガ\n1,001,2024-01-01,5,はい\n2,001,2024-02-01,5,いいえ\n"
+    )
+    proposed(kizuna, tmp_path)
+    found = ingested(kizuna, tmp_path)
+    stops = [event for event in found if event[2] == "attribute.配信停止日"]
+    assert len(stops) == 8
+    assert stops[0] == ("001", "2024-03-01 00:00:00", "attribute.配信停止日", None, "yes")
+    assert {event[0]: event[4] for event in found if event[2] == "attribute.DM"} == {
+        **{f"{n:03}": None for n in range(1, 12)},  # an empty cell takes a permission away
+        "012": "可",
+        "900": "不可",
+    }
+    assert [event[1::3] for event in found if event[2] == "attribute.メルマガ"] == [
+        ("2024-01-01 00:00:00", "はい"),
+        ("2024-02-01 00:00:00", "いいえ"),
+    ]
+    assert [(one.attribute, one.says) for one in read(tmp_path).settings.consent] == [
+        ("DM", "may_contact"),
+        ("配信停止日", "must_not_contact"),
+        ("メルマガ", "may_contact"),
+    ]
 
 
 def test_a_table_whose_columns_or_days_cannot_be_told_is_written_as_comments(tmp_path, kizuna):

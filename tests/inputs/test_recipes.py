@@ -401,3 +401,26 @@ def test_opt_outs_of_a_recipe_stop_e_mail_and_nothing_else(tmp_path, kizuna):
         ("email",),
     )
     assert (entries["email_opt_in"].says, entries["email_opt_in"].channels) == ("may_contact", ("email",))
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"), [("Subscribed to List", "yes"), ("Subscribed to Email Marketing", "no")]
+)
+def test_a_subscription_to_another_list_lifts_no_opt_out(tmp_path, kizuna, metric, says):
+    def event(at, name):
+        profile = {"data": {"type": "profile", "id": "P9"}}
+        return {
+            "type": "event",
+            "id": f"s{at}",
+            "attributes": {"datetime": f"2024-06-0{at}T00:00:00Z", "event_properties": {"List": "SMS"}},
+            "relationships": {"profile": profile, "metric": {"data": {"type": "metric", "id": name}}},
+        }
+
+    names = ("Unsubscribed", metric)
+    included = [{"type": "metric", "id": name, "attributes": {"name": name}} for name in names]
+    page = {"data": [event(place, name) for place, name in enumerate(names, 1)], "included": included}
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/page.json").write_text(json.dumps(page))
+    kizuna("init", "--from", "klaviyo", tmp_path / "export", tmp_path)
+    kizuna("-C", tmp_path, "ingest")
+    assert events(tmp_path)[-1][2:] == ("attribute.email_opt_out", None, says)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from features.catalog.defaults import INDICATORS
@@ -11,19 +10,9 @@ from features.events.attributes import RESERVED_ATTRIBUTES
 from serving.project.proposal.consent_columns import ConsentColumn, consent_column
 from serving.project.proposal.data_files import DataTable
 from serving.project.proposal.known_columns import INQUIRIES, candidates, normal
+from serving.project.proposal.value_patterns import CLOCK, MOMENT, NUMBER, mostly
 
-MOSTLY = 0.9
-"""A column is what it seems where this share of what it says looks so."""
 MOST_KINDS = 40
-_YEAR_FIRST = r"\d{4}[-/.年]\s?\d{1,2}([-/.月]\s?\d{1,2}日?)"
-_YEAR_LAST = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
-_ERA = r"(令和|平成|昭和|[RHS])\s?(\d{1,2}|元)[-/.年]\d{1,2}[-/.月]\d{1,2}日?"
-MOMENT = re.compile(
-    rf"^({_YEAR_FIRST}|{_YEAR_LAST}|{_ERA})([T ]?\s*.*\d.*)?$"
-    r"|^(19|20)\d{6}(\d{6})?$|^1\d{9}(\d{3}){0,2}$"
-)
-CLOCK = re.compile(r"^\d{1,2}[:時]\d{2}([:分]\d{2}秒?)?$|^\d{6}$")
-NUMBER = re.compile(r"^[-+▲△(]?\s*[¥$€£]?\s*[-+]?\d[\d,.' ]*\s*(円|[A-Z]{3}|€)?\)?$")
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ def find_roles(table: DataTable) -> ColumnRoles:
             values = table.values(column)
             if not values or (most is not None and len(set(values)) > most):
                 continue
-            if fits is None or _mostly(fits, values):
+            if fits is None or mostly(fits, values):
                 left.remove(column)
                 return column
         return None
@@ -83,7 +72,7 @@ def find_roles(table: DataTable) -> ColumnRoles:
     attributes = tuple(column for column in left if column in said or _is_birthday(table, column))
     left = [column for column in left if column not in attributes]
     customer = take("customer_id")
-    known_at = next((c for c in candidates("known_at", left) if _mostly(MOMENT, table.values(c))), None)
+    known_at = next((c for c in candidates("known_at", left) if mostly(MOMENT, table.values(c))), None)
     cancelled_at = take("cancelled_at", MOMENT)
     moment = take("occurred_at", MOMENT)
     day_alone = moment is not None and not any(
@@ -110,12 +99,6 @@ def _says_what_happened(table: DataTable, column: str, amount: str | None) -> bo
         return False
     known = {kind for indicator in INDICATORS for kind in indicator.kinds}
     return amount is None or any(value.casefold() in known for value in table.values(column))
-
-
-def _mostly(pattern: re.Pattern[str], values: list[str]) -> bool:
-    """Whether a pattern fits nearly all values, in whatever width they are written."""
-    fit = sum(bool(pattern.match(unicodedata.normalize("NFKC", value))) for value in values)
-    return bool(values) and fit >= MOSTLY * len(values)
 
 
 def _is_birthday(table: DataTable, column: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.catalog.display_names import in_language
 from features.timeline import Timeline
+from serving.project.proposal.consent_columns import ConsentColumn
 from serving.project.proposal.data_files import find_tables
 from serving.project.proposal.proposed_source import ProposedSource, propose, quoted
 from serving.project.settings_blocks import ANALYTICS, CAPACITY, JAPANESE, PLAIN, SHOP, toml_text
@@ -49,6 +50,7 @@ def proposed_project(
         name = _unused(source.table.name, names)
         names.append(name)
         parts.append(_source(source, name, language))
+    parts += _attributes(sources)
     return "\n".join([*parts, SHOP if amounts else ANALYTICS, CAPACITY]), sources
 
 
@@ -60,9 +62,7 @@ def _source(source: ProposedSource, name: str, language: str) -> str:
     ]
     lines = [f"# {line}" for line in _told(source, language)]
     if source.ready:
-        return "\n".join([*lines, *block, "", *_attributes(source)])
-    if source.roles.attributes and not source.query:
-        return "\n".join([*lines, *_attributes(source)])
+        return "\n".join([*lines, *block, ""])
     written = "\n".join(block).splitlines() if source.query else []
     return "\n".join([*lines, *(f"# {line}".rstrip() for line in written), ""])
 
@@ -123,29 +123,43 @@ def _told(source: ProposedSource, language: str) -> list[str]:
     return told
 
 
-def _attributes(source: ProposedSource) -> list[str]:
-    """Blocks for the columns that say whether a customer may be contacted, and birthdays."""
-    roles = source.roles
-    if roles.customer is None:
-        return []
-    known_at = quoted(roles.known_at) if roles.known_at else "timestamp '2000-01-01'"
-    lines: list[str] = []
-    for column in roles.attributes:
-        query = (
-            f"select {quoted(roles.customer)} as customer_id, {known_at} as known_at,\n"
-            f"       {quoted(column)} as value\nfrom {source.table.call}\nwhere {quoted(column)} is not null"
+def _attributes(sources: Sequence[ProposedSource]) -> list[str]:
+    """Blocks for the columns that say whether a customer may be contacted, and birthdays; one a name."""
+    queries: dict[str, list[str]] = {}
+    consent: dict[str, ConsentColumn] = {}
+    for source in sources:
+        if source.roles.customer is not None:
+            for one in source.roles.consent:
+                consent.setdefault(one.column, one)
+            for column in source.roles.attributes:
+                queries.setdefault(column, []).append(_attribute_query(source, column, source.roles.customer))
+    parts = [
+        f"[[attributes]]\nname = {json.dumps(name, ensure_ascii=False)}\n"
+        f"query = {toml_text(f'{chr(10)}union all{chr(10)}'.join(selects))}\n"
+        for name, selects in queries.items()
+    ]
+    for name, one in consent.items():
+        channels = f"channels = {json.dumps(one.channels)}\n" if one.channels else ""
+        parts.append(
+            f"[[consent]]\nattribute = {json.dumps(name, ensure_ascii=False)}\n"
+            f'says = "{one.says}"\n{channels}'
         )
-        name = json.dumps(column, ensure_ascii=False)
-        lines += ["[[attributes]]", f"name = {name}", f"query = {toml_text(query)}", ""]
-    for one in roles.consent:
-        channels = f"channels = {json.dumps(one.channels)}" if one.channels else ""
-        lines += [
-            "[[consent]]",
-            f"attribute = {json.dumps(one.column, ensure_ascii=False)}",
-            f'says = "{one.says}"',
-        ]
-        lines += [channels, ""] if channels else [""]
-    return lines
+    return parts
+
+
+def _attribute_query(source: ProposedSource, column: str, customer: str) -> str:
+    """What a table says of its customers in one column, and since when."""
+    roles = source.roles
+    said = next((one for one in roles.consent if one.column == column), None)
+    value, since = quoted(column), roles.known_at or (roles.moment if source.ready else None)
+    if said is not None and said.dated:
+        value, since = "'yes'", column
+    known_at = "timestamp '2000-01-01'" if since is None else quoted(since)
+    query = f"select {quoted(customer)} as customer_id, {known_at} as known_at,\n       {value} as value\n"
+    query += f"from {source.table.call}"
+    if said is not None and said.says == "may_contact":
+        return query  # an empty cell takes a permission away
+    return f"{query}\nwhere {quoted(column)} is not null"
 
 
 def _unused(name: str, taken: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,27 @@ from tests.worlds import history, world
 
 UTC = Timeline("UTC")
 AS_OF = UTC.instant("2025-01-01")
-YES = ("yes", "true", "1", "1.0", "y", "t", "on", "○", "はい", " YES ", "ＹＥＳ", "１", "True", "Y")
-NO = ("no", "false", "0", "0.0", "n", "f", "off", "×", "いいえ", "ＮＯ", "０", " Off")
+YES = (
+    "yes",
+    "true",
+    "1",
+    "1.0",
+    "y",
+    "t",
+    "on",
+    "○",
+    "はい",
+    " YES ",
+    "ＹＥＳ",
+    "１",
+    "True",
+    "Y",
+    "✓",
+    "あり",
+    "する",
+    "要",
+)
+NO = ("no", "false", "0", "0.0", "n", "f", "off", "×", "いいえ", "ＮＯ", "０", " Off", "なし", "無", "しない")
 UNCLEAR = ("maybe", "2", "-1", "?", "yes please", "未定", "nan", "x")
 
 
@@ -49,8 +69,28 @@ def test_yes_and_no_are_read_in_every_spelling(texts: tuple[str, ...], flag: boo
 @pytest.mark.parametrize(
     ("texts", "out"),
     [
-        ((*YES, "不可", "配信停止", "希望しない", "拒否", "unsubscribed", "UNSUBSCRIBED", "Opted-Out"), True),
-        ((*NO, "可", "許可", "希望する", "subscribed", "opted_in"), False),
+        (
+            (
+                *YES,
+                "不可",
+                "配信停止",
+                "希望しない",
+                "拒否",
+                "unsubscribed",
+                "UNSUBSCRIBED",
+                "Opted-Out",
+                "否",
+                "希望なし",
+                "送付しない",
+                "未承諾",
+                "NEVER_SUBSCRIBED",
+            ),
+            True,
+        ),
+        (
+            (*NO, "可", "許可", "希望する", "subscribed", "opted_in", "OK", "希望あり", "承諾する", "購読中"),
+            False,
+        ),
         (UNCLEAR, None),
     ],
     ids=["must not", "may", "unclear"],
@@ -59,6 +99,33 @@ def test_words_that_say_whether_to_contact_keep_their_meaning(
     texts: tuple[str, ...], out: bool | None
 ) -> None:
     assert {text: forbids_contact(text) for text in texts} == dict.fromkeys(texts, out)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "out"),
+    [
+        ("配信停止希望", "希望する", True),
+        ("ＤＭ拒否のご希望", "希望", True),
+        ("配信停止希望", "希望しない", False),
+        ("配信停止希望", "可", False),
+        ("配信希望", "希望する", False),
+        ("配信停止", "希望しない", True),
+    ],
+)
+def test_a_wish_to_be_left_alone_is_no_permission(name: str, text: str, out: bool) -> None:
+    assert forbids_contact(text, name=name) is out
+
+
+def test_a_value_of_blanks_is_none() -> None:
+    rows = world("""
+        customer  when        kind                      detail
+        ann       2024-10-01  attribute.do_not_contact  BLANK
+        bob       2024-10-01  attribute.do_not_contact  BLANK
+        cat       2024-10-01  attribute.do_not_contact  yes
+    """)
+    events = history([replace(row, detail="　 ") if row.detail == "BLANK" else row for row in rows])
+    found = consent_verdicts(events, "do_not_contact", "must_not_contact")
+    assert (found.verdict.tolist(), found.unclear) == ([NOTHING_SAID, NOTHING_SAID, MUST_NOT], {})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@
 --
 -- Opens by Apple's mail privacy and other machines, and clicks of bots, are left out. Ordered Product repeats what
 -- Placed Order says, line by line, and is left out. A cancelled order counts as refunded unless it was refunded too.
--- Whoever unsubscribes, even from one list, or calls an e-mail spam has the attribute email_opt_out from then on.
+-- Whoever unsubscribes, even from one list, or calls an e-mail spam has the attribute email_opt_out from then on, until
+-- they subscribe to e-mail marketing: to subscribe to a list lifts nothing, as it may be another list, or one of SMS.
 -- The customer is the profile's id in Klaviyo. Orders marked as tests by the shop are left out.
 with objects as (
   select unnest(from_json(json -> 'data', '["json"]')) as o from {rows} where json_type(json -> 'data') = 'ARRAY'
@@ -53,7 +54,7 @@ select profile as customer_id,
        case when name like '%Email%' or name like '%ubscribed%' then 'email' when name like '%SMS%' then 'sms'
             when name like '%Push%' then 'push' else 'web' end as channel,
        case when name like 'Unsubscribed%' or name = 'Marked Email as Spam' then 'yes'
-            when name like 'Subscribed%' then 'no'
+            when name = 'Subscribed to Email Marketing' then 'no'
             when name like '%Email%' then coalesce(p ->> 'Campaign Name', p ->> 'Subject')
             when name in ('Viewed Product', 'Added to Cart') then coalesce(p ->> 'ProductName', p ->> 'Product Name')
             when name like '%Checkout%' then 'checkout' end as detail,
@@ -63,7 +64,7 @@ from known
 where name in ('Placed Order', 'Refunded Order', 'Cancelled Order', 'Canceled Order', 'Active on Site', 'Viewed Product',
                'Received Email', 'Opened Email', 'Clicked Email', 'Received SMS', 'Clicked SMS', 'Received Push',
                'Opened Push', 'Checkout Started', 'Started Checkout', 'Added to Cart', 'Marked Email as Spam',
-               'Unsubscribed', 'Unsubscribed from List', 'Unsubscribed from Email Marketing', 'Subscribed to List',
+               'Unsubscribed', 'Unsubscribed from List', 'Unsubscribed from Email Marketing',
                'Subscribed to Email Marketing')
   and not (name in ('Cancelled Order', 'Canceled Order') and order_id in (
     select order_id from known where name = 'Refunded Order' and order_id is not null))
