@@ -101,7 +101,7 @@ def _whole(store: EventStore, plan: TrainingConfig, folder: Path) -> tuple[float
 
 def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline, LabelledRows]:
     """The recipe and the rows that the delivered models are fitted on."""
-    churn, timeline = Churn.of(plan.churn, plan.indicators), plan.timeline
+    churn, timeline = Churn.of(plan.churn, plan.indicators, plan.timeline.timezone), plan.timeline
     past = data_extent(store, None, churn, timeline, plan.indicators)
     dates = temporal_splits(past.first, past.coverage.covered_until, churn, timeline)
     features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)

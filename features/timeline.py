@@ -1,8 +1,9 @@
 """Instants, as-of dates, windows, horizons and local days: what is past and what is future.
 
 An instant is an int64 count of microseconds since 1970-01-01 UTC. A day in a window, a horizon or a
-lead is 86,400 seconds; only active days and clock features use the project's calendar. No other
-module decides on which side of an as-of date an event lies: the rest receives edges from here.
+lead is 86,400 seconds; only active days, clock features and the whole years of a definition of churn use
+the project's calendar. No other module decides on which side of an as-of date an event lies: the rest
+receives edges from here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -19,9 +21,13 @@ from numpy.typing import NDArray
 from features.errors import ConfigurationError, UsageError
 
 Instants = NDArray[np.int64]
+Moments = TypeVar("Moments", int, Instants)
+"""One instant, or an array of them."""
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+YEAR_DAYS = 365
+"""So many days, or a multiple of them, stand for whole years where a calendar is given."""
 ALWAYS = np.iinfo(np.int64).min
 """The `recorded_at` of an event that was known at once."""
 
@@ -53,17 +59,25 @@ class Horizon:
 
     days: int
     lead_days: int = 0
+    calendar: str | None = None
+    """The time zone in which 365 days, or a multiple, end on the same date of a later year; None where
+    every day is 86,400 seconds. A lead never counts years."""
 
     @property
     def reach(self) -> int:
-        """Days between the as-of date and the end of the horizon."""
+        """Days between the as-of date and the end of the horizon, a year as 365."""
         return self.lead_days + self.days
 
-    def start(self, as_of: int) -> int:
+    @property
+    def years(self) -> int:
+        """The whole years of the horizon; 0 where it counts days."""
+        return whole_years(self.days) if self.calendar else 0
+
+    def start(self, as_of: Moments) -> Moments:
         return as_of + self.lead_days * DAY
 
-    def end(self, as_of: int) -> int:
-        return as_of + self.reach * DAY
+    def end(self, as_of: Moments) -> Moments:
+        return days_after(self.start(as_of), self.days, self.calendar)
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,28 @@ def edges(as_of: int, windows: Sequence[int]) -> Instants:
     return np.array([as_of, *(as_of - days * DAY for days in sorted(windows))], dtype=np.int64)
 
 
+def whole_years(days: int) -> int:
+    """How many whole years these days stand for; 0 where they stand for days."""
+    return days // YEAR_DAYS if days % YEAR_DAYS == 0 else 0
+
+
+def days_after(instants: Moments, days: int, calendar: str | None = None) -> Moments:
+    """The instants so many days later, or before where `days` is negative.
+
+    With the name of a time zone as `calendar`, 365 days and its multiples are whole years: they lead to the
+    same local date and time of another year, 29 February to 1 March. A window of a year then holds each date
+    of the year once, in leap years too. All other days are 86,400 seconds.
+    """
+    years = whole_years(days) if calendar else 0
+    if not years or calendar is None:
+        return instants + days * DAY
+    begins = _midnights(calendar)
+    moments = np.asarray(instants, dtype=np.int64)
+    place = np.clip(np.searchsorted(begins, moments, side="right") - 1, 0, len(begins) - 1)
+    later = _years_later(calendar, years)[place] + moments - begins[place]
+    return later if isinstance(instants, np.ndarray) else int(later)
+
+
 def in_history(occurred: Instants, recorded: Instants | None, as_of: int | Instants) -> NDArray[np.bool_]:
     """Which events had happened, and were known to have, before the as-of date."""
     past: NDArray[np.bool_] = occurred < as_of
@@ -178,6 +214,23 @@ def _midnights(timezone: str) -> Instants:
         starts = np.array(
             [to_instant(datetime.combine(day, time(), tzinfo=where)) for day in days], dtype=np.int64
         )
+    starts.flags.writeable = False
+    return starts
+
+
+@lru_cache(maxsize=64)
+def _years_later(timezone: str, years: int) -> Instants:
+    """int64[d]: for each of the local midnights, that of the same date so many years later.
+
+    Beyond the midnights that are known a day is 86,400 seconds.
+    """
+    begins = _midnights(timezone)
+    dates = np.datetime64("1969-12-31") + np.arange(len(begins))
+    months = dates.astype("datetime64[M]")
+    target = (months + 12 * years).astype("datetime64[D]") + (dates - months.astype("datetime64[D]"))
+    place = (target - dates[0]).astype(np.int64)
+    known = np.clip(place, 0, len(begins) - 1)
+    starts: Instants = begins[known] + (place - known) * DAY
     starts.flags.writeable = False
     return starts
 

@@ -549,11 +549,11 @@ def chosen_reasons(
     return [(max(groups[g], key=lambda column: points(column, g)), sums[g]) for g in order]
 
 
-def window_sums(events: list[tuple[int, float]], edges: list[int], length: int) -> list[float]:
+def window_sums(events: list[tuple[int, float]], begins: list[int], edges: list[int]) -> list[float]:
     """Of `serving.reports.kernels.window_sums`, for one customer: events as instant and value."""
     return [
-        sum((value for at, value in events if edge - length <= at < edge and not math.isnan(value)), 0.0)
-        for edge in edges
+        sum((value for at, value in events if begin <= at < edge and not math.isnan(value)), 0.0)
+        for begin, edge in zip(begins, edges, strict=True)
     ]
 
 

@@ -188,7 +188,7 @@ def learn(
     report = progress or silent
     report("looking through the events", 0.0)
     store = store.pinned()  # an ingest meanwhile changes nothing here
-    churn = Churn.of(config.churn, config.indicators)
+    churn = Churn.of(config.churn, config.indicators, config.timeline.timezone)
     extent = data_extent(
         store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
     )

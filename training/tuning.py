@@ -178,12 +178,11 @@ def splits(rows: LabelledRows, churn: Churn) -> tuple[str, list[tuple[LabelledRo
 
 def _by_time(rows: LabelledRows, churn: Churn) -> Iterator[tuple[LabelledRows, LabelledRows]]:
     dates = np.unique(rows.as_of)
-    reach = churn.horizon.reach * DAY
     block = min(churn.horizon.days * DAY, max(1, (dates[-1] - dates[0]) // 5)) if len(dates) else 1
     end = int(dates[-1]) + 1 if len(dates) else 0
     for _ in range(SPLITS):
         later = rows.where((rows.as_of >= end - block) & (rows.as_of < end))
-        earlier = rows.where(rows.as_of + reach <= end - block)
+        earlier = rows.where(churn.horizon.end(rows.as_of) <= end - block)
         if not (_both(later.churned) and _both(earlier.churned)):
             return
         yield earlier, later

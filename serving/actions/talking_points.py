@@ -176,7 +176,7 @@ def has_returned(facts: EventIndex, churn: Churn, since: int) -> NDArray[np.bool
     starts = starts[~is_taken_back(history, churn.amounts)[starts]]
     same = facts.row[starts[1:]] == facts.row[starts[:-1]]
     when = history.instants[starts]
-    back = same & (when[1:] - when[:-1] >= churn.active_days * DAY) & (when[1:] >= since)
+    back = same & (when[:-1] <= churn.active_since(when[1:])) & (when[1:] >= since)
     found[facts.row[starts[1:][back]]] = True
     return found
 

@@ -64,7 +64,7 @@ def warm() -> None:
             sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
             predict(champion, PredictRequest.model_validate(sent), LAST)
         beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
-        churn = Churn.of(plan.churn, plan.indicators)
+        churn = Churn.of(plan.churn, plan.indicators, plan.timeline.timezone)
         loyalty.warm()
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
 

@@ -146,7 +146,7 @@ class Project:
 
     @cached_property
     def churn(self) -> Churn:
-        return Churn.of(self.settings.churn, self.indicators)
+        return Churn.of(self.settings.churn, self.indicators, self.settings.timezone)
 
     @cached_property
     def indicators(self) -> tuple[Indicator, ...]:

@@ -78,8 +78,8 @@ class CustomerStatusCache:
             at = index.of_kinds(self.churn.amounts)
             ends = np.searchsorted(index.row[at], np.arange(history.customers + 1))
             edges = np.array([edge, *(known for _, known in self._active)])
-            length = self.churn.active_days * DAY
-            sums = window_sums(ends, history.instants[at], history.values[at], edges, length)
+            begins = self.churn.active_since(edges)
+            sums = window_sums(ends, history.instants[at], history.values[at], begins, edges)
             self._values.update(zip(edges.tolist(), sums, strict=True))
         return self._values[edge]
 

@@ -57,12 +57,12 @@ def customers(place: Ints, row: Ints, size: int) -> Floats:
     return counts
 
 
-def window_sums(ends: Ints, instants: Ints, values: Floats, edges: Ints, length: int) -> Floats:
-    """float64[edges, customers]: each customer's sum of values in `[edge - length, edge)`.
+def window_sums(ends: Ints, instants: Ints, values: Floats, begins: Ints, edges: Ints) -> Floats:
+    """float64[edges, customers]: each customer's sum of values in `[begins[e], edges[e])`.
 
     The events of customer c are those from `ends[c]` to `ends[c + 1]`.
     """
-    sums: Floats = _window_sums(ends, instants, values, edges, length)
+    sums: Floats = _window_sums(ends, instants, values, begins, edges)
     return sums
 
 
@@ -201,7 +201,7 @@ def _customers(place, row, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _window_sums(ends, instants, values, edges, length):  # type: ignore[no-untyped-def]
+def _window_sums(ends, instants, values, begins, edges):  # type: ignore[no-untyped-def]
     n = len(ends) - 1
     sums = np.zeros((len(edges), n), np.float64)
     for c in range(n):
@@ -209,6 +209,6 @@ def _window_sums(ends, instants, values, edges, length):  # type: ignore[no-unty
             for i in range(ends[c], ends[c + 1]):
                 if instants[i] >= edges[e]:
                     break
-                if instants[i] >= edges[e] - length and not np.isnan(values[i]):
+                if instants[i] >= begins[e] and not np.isnan(values[i]):
                     sums[e, c] += values[i]
     return sums

@@ -21,7 +21,7 @@ from features.engine.snapshot import Priors, Snapshot, snapshot
 from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
-from features.timeline import DAY, Timeline
+from features.timeline import Timeline
 from training.bundle.tiers import index_columns
 from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
 from training.data.extent import DataExtent
@@ -211,7 +211,7 @@ def _rows(
         matrix=snapshot(history, catalog, timeline, keys, as_of, priors).matrix,
         churned=labels.churned,
         value=labels.value,
-        after=snapshot(history, after, timeline, keys, as_of + churn.horizon.reach * DAY).matrix,
+        after=snapshot(history, after, timeline, keys, churn.horizon.end(as_of)).matrix,
         columns=catalog.columns,
         after_columns=after.columns,
     )

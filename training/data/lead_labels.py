@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
-from features.timeline import DAY, Horizon, Timeline
+from features.timeline import Horizon, Timeline
 from training.data.dataset import LabelledRows
 from training.labels.labelling import label
 from training.labels.settings import Churn
@@ -45,8 +45,8 @@ def lead_labels(
     leads: Sequence[int] = LEADS,
 ) -> LeadLabels | None:
     """The labels some days ahead of rows whose later horizons are covered; None where there are none."""
-    reach = (churn.horizon.reach + max(leads)) * DAY
-    early = np.flatnonzero(rows.as_of + reach <= covered_until)
+    latest = _later(churn.horizon, max(leads))
+    early = np.flatnonzero(latest.end(rows.as_of) <= covered_until)
     if not len(early):
         return None
     some = rows.where(early[:: max(1, -(-len(early) // MOST_ROWS))])
@@ -77,7 +77,7 @@ class _LeadAccumulator:
             return
         keys, dates, horizon = self.rows.keys[mine], self.rows.as_of[mine], self.churn.horizon
         for lead in self.leads:
-            ahead = replace(self.churn, horizon=Horizon(horizon.days, horizon.lead_days + lead))
+            ahead = replace(self.churn, horizon=_later(horizon, lead))
             self.left[lead][mine] = self._gone(history, ahead, keys, dates)
             if self.churn.type == "contract":
                 between = replace(self.churn, horizon=Horizon(horizon.lead_days + lead))
@@ -93,3 +93,7 @@ class _LeadAccumulator:
         self, history: History, churn: Churn, keys: NDArray[np.int64], dates: NDArray[np.int64]
     ) -> Flags:
         return label(history, churn, keys, dates, self.covered_until, self.timeline).churned
+
+
+def _later(horizon: Horizon, lead: int) -> Horizon:
+    return replace(horizon, lead_days=horizon.lead_days + lead)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import DataError
-from features.timeline import DAY, Timeline
+from features.timeline import DAY, Timeline, days_after
 from training.labels.labelling import latest_labelled
 from training.labels.settings import Churn
 
@@ -63,7 +63,9 @@ def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Time
     covered horizon. When there are too few dates for three roles they are cross-fitted by customer.
     """
     answers = timeline.instant(timeline.local(covered_until).date())
-    whole, least = (first + days * DAY for days in (churn.active_days, _history_days(churn)))
+    whole, least = (
+        days_after(first, days, churn.horizon.calendar) for days in (churn.active_days, _history_days(churn))
+    )
     dates = _labelled(whole, covered_until, answers, churn, timeline)
     roles = _roles(dates, churn)
     if roles is None or len(roles[2]) < LATER_DATES:
@@ -92,11 +94,11 @@ def a_year_before(target: int, dates: Sequence[int] | NDArray[np.int64], churn: 
 
 def _roles(dates: tuple[int, ...], churn: Churn) -> tuple[tuple[int, ...], ...] | None:
     """The dates that fit, calibrate and test, as many as there can be; None where they are too few."""
-    reach = churn.horizon.reach * DAY
+    end = churn.horizon.end
     for size in range(LATER_DATES, 0, -1):
         test = dates[-size:]
-        calibrate = tuple(date for date in dates if date + reach <= test[0])[-size:]
-        fit = tuple(date for date in dates if calibrate and date + reach <= calibrate[0])[-FIT_DATES:]
+        calibrate = tuple(date for date in dates if end(date) <= test[0])[-size:]
+        fit = tuple(date for date in dates if calibrate and end(date) <= calibrate[0])[-FIT_DATES:]
         if len(calibrate) == size and len(fit) >= (2 * size if size > 1 else 1):
             return fit, calibrate, test
     return None

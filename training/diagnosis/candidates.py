@@ -23,7 +23,7 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.profiling.event_days import event_days
 from features.profiling.profile import DataProfile
-from features.timeline import DAY, Horizon, Timeline
+from features.timeline import DAY, Horizon, Timeline, days_after
 from training.data.coverage import DataCoverage, coverage_of
 from training.data.splits import PER_HORIZON, TemporalSplits, temporal_splits
 from training.labels.cohort import cohorts, contract_history
@@ -130,7 +130,7 @@ def diagnose(
     unfit = []
     silent = _deeds(inventory)
     follow = int(min(MOST_FOLLOWED, max(1, inventory.span // 4)))
-    for churn, configured in candidates(inventory, indicators, settings):
+    for churn, configured in candidates(inventory, indicators, settings, timeline.timezone):
         first = min((kind.first for kind in inventory.kinds if kind.name in churn.started_by), default=None)
         coverage = covered(churn)
         newest = inventory.newest if coverage is None else coverage.covered_until
@@ -155,7 +155,9 @@ def diagnose(
     )
     scale = inventory.customers / max(1, counts.customers) if len(buckets) < len(store.buckets) else 1.0
     found = tuple(measure.candidate(scale) for measure in counts.measures)
-    return Diagnosis(found, tuple(unfit), counts.customers, covered(Churn.of(settings, indicators)))
+    return Diagnosis(
+        found, tuple(unfit), counts.customers, covered(Churn.of(settings, indicators, timeline.timezone))
+    )
 
 
 @dataclass
@@ -177,7 +179,7 @@ class _CandidateCounts:
 
 
 def candidates(
-    inventory: DataProfile, indicators: Sequence[Indicator], settings: ChurnSettings
+    inventory: DataProfile, indicators: Sequence[Indicator], settings: ChurnSettings, timezone: str = "UTC"
 ) -> list[tuple[Churn, bool]]:
     """The meanings worth trying, and whether each is the configured one.
 
@@ -207,7 +209,7 @@ def candidates(
                     "lead_days": settings.lead_days if now else 0,
                 }
             )
-            found.append((Churn.of(tried, indicators), now))
+            found.append((Churn.of(tried, indicators, timezone), now))
     return found
 
 
@@ -283,13 +285,15 @@ class _Measure:
         self.dates = _spread(labelled, DATES)
         self.cohorts = np.zeros(len(self.dates), dtype=np.int64)
         self.churned = np.zeros(len(self.dates), dtype=np.int64)
-        earliest = self.first + self.churn.active_days * DAY
+        earliest = days_after(self.first, self.churn.active_days, horizon.calendar)
         latest = labelled[-1] - self.follow * DAY
         days = range(0, max(0, 1 + (latest - earliest) // DAY), max(1, horizon.days // PER_HORIZON))
         self.followed = _spread([latest - day * DAY for day in reversed(days)], DATES // 2)
         reached = {
             lead: tuple(
-                date for date in self.dates if date + (lead + horizon.days) * DAY <= self.covered_until
+                date
+                for date in self.dates
+                if replace(horizon, lead_days=lead).end(date) <= self.covered_until
             )
             for lead in dict.fromkeys((0, horizon.days // 2, horizon.days))
         }
@@ -317,7 +321,8 @@ class _Measure:
             if self.churn.type == "contract":
                 rows = np.searchsorted(history.keys, keys[left])
                 contracts = contract_history(history, self.churn)
-                back = contracts.stay_between(rows, dates[left] + later.start(0), dates[left] + later.end(0))
+                ends = self.churn.horizon.end(dates[left])
+                back = contracts.stay_between(rows, ends, ends + self.follow * DAY)
             else:
                 back = ~self._label(history, replace(self.churn, horizon=later), keys[left], dates[left])
             self.returned += int(back.sum())
@@ -355,7 +360,7 @@ class _Measure:
         steps = np.nan_to_num(silence / longest * BINS, nan=BINS)
         steps = np.clip(steps, 0, BINS - 1).astype(np.int64)
         for place, lead in enumerate(self.leads):
-            ahead = replace(self.churn, horizon=Horizon(self.churn.horizon.days, lead))
+            ahead = replace(self.churn, horizon=replace(self.churn.horizon, lead_days=lead))
             left = self._label(history, ahead, keys, dates)
             for side in (0, 1):
                 self.recency[place, side] += np.bincount(steps[left == side], minlength=BINS)

@@ -89,10 +89,10 @@ def earlier_trial(
 
     None where the dates before are too few for it.
     """
-    reach = churn.horizon.end(0)
+    end = churn.horizon.end
     size = len(dates.calibrate)
-    latest = tuple(date for date in dates.fit if date + reach <= dates.calibrate[0])[-size:]
-    taught = tuple(date for date in dates.fit if latest and date + reach <= latest[0])
+    latest = tuple(date for date in dates.fit if end(date) <= dates.calibrate[0])[-size:]
+    taught = tuple(date for date in dates.fit if latest and end(date) <= latest[0])
     if len(taught) < FEWEST_DATES:
         return None
     known = rows.on(taught)

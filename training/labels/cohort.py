@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import History, taking_back
-from features.timeline import edges
 from training.labels.settings import Churn
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ _roles: WeakKeyDictionary[History, dict[Hashable, NDArray[np.uint8]]] = WeakKeyD
 def _rules(churn: Churn) -> Hashable:
     """What decides over the roles of events; not the horizon."""
     ends = churn.ended_by, churn.completed_by
-    return churn.type, churn.started_by, *ends, churn.amounts, churn.contracts
+    return churn.type, churn.started_by, *ends, churn.amounts, churn.contracts, churn.horizon.calendar
 
 
 def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
@@ -105,9 +104,8 @@ def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: i
 
     if churn.type == "contract":
         return contract_history(history, churn, roles).statuses(as_of)
-    now, since = (int(edge) for edge in edges(as_of, [churn.active_days]))
     codes: NDArray[np.int8] = standings(
-        history.offsets, history.instants, history.recorded, roles, now, since
+        history.offsets, history.instants, history.recorded, roles, as_of, churn.active_since(as_of)
     )
     return codes
 

@@ -54,6 +54,9 @@ class ContractTerms(NamedTuple):
     """A contract without renewal ends after so long; `FOREVER` for none."""
     trials: bool
     """Whether who is on trial is a customer."""
+    days: Ints
+    term_ends: Ints
+    """int64[d]: local midnights, and when a term ends that begins at each; empty where a term is `term`."""
 
 
 class Stays(NamedTuple):
@@ -501,7 +504,7 @@ def _begin(book, at, id_, plan, role, trial, terms, token):  # type: ignore[no-u
         other = book.open[o]
         beside |= not book.trial[other] and book.begins[other] < at
     book.ids[k], book.plans[k], book.begins[k], book.ends[k] = id_, plan, at, FOREVER
-    book.terms[k] = FOREVER if terms.term == FOREVER else at + terms.term
+    book.terms[k] = _term_end(terms, at)
     book.pauses[k], book.again[k] = _NEVER, _NEVER
     book.beside[k] = at if beside and not trial and not role & _CHANGED else _NEVER
     book.trial[k], book.churn[k], book.lapsed[k] = trial, False, False
@@ -514,6 +517,17 @@ def _begin(book, at, id_, plan, role, trial, terms, token):  # type: ignore[no-u
     if not trial:
         n[_REPLACEABLE] = _NEVER
     return k
+
+
+@njit(cache=True, nogil=True)
+def _term_end(terms, at):  # type: ignore[no-untyped-def]
+    """When a term ends that begins at an instant."""
+    if terms.term == FOREVER:
+        return FOREVER
+    if not len(terms.days):
+        return at + terms.term
+    day = max(0, np.searchsorted(terms.days, at, side="right") - 1)
+    return terms.term_ends[day] + at - terms.days[day]
 
 
 @njit(cache=True, nogil=True)
@@ -626,7 +640,7 @@ def _start_or_change(book, at, id_, plan, role, terms, token):  # type: ignore[n
             book.again[k] = at
         _move(book, k, at, plan, token)
         if role & _STARTED:
-            book.terms[k] = FOREVER if terms.term == FOREVER else at + terms.term
+            book.terms[k] = _term_end(terms, at)
             if book.pauses[k] != _NEVER:
                 book.pauses[k] = at
     if count == 0:

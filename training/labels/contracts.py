@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import Codes, History
-from features.timeline import DAY, Instants
+from features.timeline import DAY, Instants, Timeline, days_after, whole_years
 from training.labels.contract_kernels import (
     FOREVER,
     ContractRows,
@@ -26,7 +26,7 @@ from training.labels.contract_kernels import (
     standings,
     stays,
 )
-from training.labels.settings import Churn
+from training.labels.settings import Churn, ContractRules
 
 HOUR = DAY // 24
 CONTRACT_COLUMNS = frozenset({"contract_id", "detail"})
@@ -133,13 +133,24 @@ def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> Co
         plans=plans,
         is_plan=np.array([name in known for name in plan_names], dtype=np.bool_),
     )
-    terms = ContractTerms(
+    terms = _terms(rules, churn.horizon.calendar)
+    columns = history.offsets, history.instants, history.recorded, history.values
+    return ContractHistory(history.customers, *columns, places, rows, terms, stays(rows, terms))
+
+
+def _terms(rules: ContractRules, calendar: str | None) -> ContractTerms:
+    """What decides over contracts; a term of whole years ends on the same date of a later year."""
+    days = ends = np.empty(0, dtype=np.int64)
+    if calendar and rules.term_days and whole_years(rules.term_days):
+        days = Timeline(calendar).midnights.copy()  # one compiled type with the empty ones
+        ends = days_after(days, rules.term_days, calendar)
+    return ContractTerms(
         change=round(rules.same_change_hours * HOUR),
         term=FOREVER if rules.term_days is None else rules.term_days * DAY,
         trials=rules.count_trials,
+        days=days,
+        term_ends=ends,
     )
-    columns = history.offsets, history.instants, history.recorded, history.values
-    return ContractHistory(history.customers, *columns, places, rows, terms, stays(rows, terms))
 
 
 def _coded(

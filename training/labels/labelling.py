@@ -50,7 +50,7 @@ def label(
     from training.labels.kernels import Futures, outcomes  # compiled: not needed to read what a score says
 
     roles = event_roles(history, churn)
-    futures = Futures(rows, dates + churn.horizon.start(0), dates + churn.horizon.end(0))
+    futures = Futures(rows, churn.horizon.start(dates), churn.horizon.end(dates))
     silent, value = outcomes(history.offsets, history.instants, history.values, roles, futures)
     if churn.type == "contract":
         return Labels(contract_history(history, churn, roles).left(*futures), value)
@@ -59,11 +59,10 @@ def label(
 
 def latest_labelled(covered_until: int, horizon: Horizon, timeline: Timeline) -> int:
     """The newest local midnight whose horizon the data covers."""
-    newest = covered_until - horizon.reach * DAY
-    midnight = timeline.midnight_after(newest)
-    if midnight > newest:
-        midnight = timeline.instant(timeline.local(newest).date())
-    return midnight
+    day = timeline.local(covered_until - horizon.reach * DAY).date() + timedelta(days=1)
+    while horizon.end(timeline.instant(day)) > covered_until:
+        day -= timedelta(days=1)
+    return timeline.instant(day)
 
 
 def require_covered(as_of: int, horizon: Horizon, covered_until: int, timeline: Timeline) -> None:
@@ -72,7 +71,9 @@ def require_covered(as_of: int, horizon: Horizon, covered_until: int, timeline: 
         raise HorizonNotCovered(
             timeline.name(as_of),
             horizon.reach,
-            (timeline.local(as_of) + timedelta(days=horizon.reach)).date().isoformat(),
+            (timeline.local(as_of) + timedelta(days=round((horizon.end(as_of) - as_of) / DAY)))
+            .date()
+            .isoformat(),
             timeline.local(covered_until).date().isoformat(),
             timeline.name(latest_labelled(covered_until, horizon, timeline)),
         )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError
 from features.events.schema import REFUND
-from features.timeline import Horizon
+from features.timeline import Horizon, Moments, days_after, whole_years
 
 if TYPE_CHECKING:
     from features.catalog.definitions import Indicator
@@ -39,9 +39,18 @@ class ChurnSettings(BaseModel):
         ("purchase",), description="inactivity: gone is who shows none of these in the horizon"
     )
     active_days: int = Field(
-        90, ge=1, le=3650, description="inactivity: who did so within these days can still leave"
+        90,
+        ge=1,
+        le=3650,
+        description="inactivity: who did so within these days can still leave; 365, 730 and so on are whole "
+        "years of the calendar",
     )
-    horizon_days: int = Field(60, ge=1, le=3650, description="the days of future that decide")
+    horizon_days: int = Field(
+        60,
+        ge=1,
+        le=3650,
+        description="the days of future that decide; 365, 730 and so on are whole years of the calendar",
+    )
     lead_days: int = Field(
         0,
         ge=0,
@@ -76,7 +85,11 @@ class ChurnSettings(BaseModel):
     pause_is_churn: bool = Field(False, description="contract: whether a pause counts as an end")
     count_trials: bool = Field(False, description="contract: whether who is on trial is a customer")
     term_days: int | None = Field(
-        None, ge=1, le=36500, description="contract: one that is not renewed within so many days has ended"
+        None,
+        ge=1,
+        le=36500,
+        description="contract: one that is not renewed within so many days has ended; 365, 730 and so on are "
+        "whole years of the calendar",
     )
     contracts_by: Literal["auto", "customer"] = Field(
         "auto",
@@ -157,8 +170,8 @@ class Churn:
     contracts: ContractRules = ContractRules()
 
     @staticmethod
-    def of(settings: ChurnSettings, indicators: Sequence[Indicator]) -> Churn:
-        """Read the settings against the project's indicators.
+    def of(settings: ChurnSettings, indicators: Sequence[Indicator], timezone: str = "UTC") -> Churn:
+        """Read the settings against the project's indicators; whole years are those of its time zone.
 
         Raises `ConfigurationError` for an indicator that does not exist or is the company's own doing.
         """
@@ -190,7 +203,9 @@ class Churn:
             completed_by=settings.completed_by if contract else (),
             amounts=tuple(dict.fromkeys(kind for one in spending for kind in one.kinds)),
             active_days=settings.active_days,
-            horizon=Horizon(settings.horizon_days, settings.lead_days),
+            horizon=Horizon(
+                settings.horizon_days, settings.lead_days, timezone if _counts_years(settings) else None
+            ),
             contracts=ContractRules(**{name: getattr(settings, name) for name in CONTRACT_SETTINGS})
             if contract
             else ContractRules(),
@@ -200,15 +215,26 @@ class Churn:
     def definition(self) -> str:
         """The label in one English sentence, with its exact interval."""
         horizon = self.horizon
-        span = f"[as_of + {horizon.lead_days} d, as_of + {horizon.reach} d)"
+        start, end = f"as_of + {horizon.lead_days} d", f"as_of + {horizon.reach} d"
+        if horizon.years:
+            end = f"{start if horizon.lead_days else 'as_of'} + {_years(horizon.years)}"
+        span = f"[{start}, {end})"
         if self.type == "contract":
             return f"{' or '.join(self.ended_by)} in {span}, among those with a running contract"
         kinds = " or ".join(self.started_by)
-        return f"no {kinds} in {span}, among those with one in [as_of - {self.active_days} d, as_of)"
+        years = whole_years(self.active_days) if horizon.calendar else 0
+        before = _years(years) if years else f"{self.active_days} d"
+        return f"no {kinds} in {span}, among those with one in [as_of - {before}, as_of)"
+
+    def active_since(self, as_of: Moments) -> Moments:
+        """Where the active days before an as-of date begin."""
+        return days_after(as_of, -self.active_days, self.horizon.calendar)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON; rules of contracts that are the default are left out."""
+        """As JSON; rules of contracts that are the default, and a calendar that is none, are left out."""
         written = asdict(self)
+        if self.horizon.calendar is None:
+            del written["horizon"]["calendar"]
         if self.contracts == ContractRules():
             del written["contracts"]
         return written
@@ -220,3 +246,13 @@ class Churn:
         read |= {"horizon": Horizon(**d["horizon"])}
         read |= {"contracts": ContractRules.from_json(d.get("contracts", {}))}
         return Churn(**{**d, **read})
+
+
+def _counts_years(settings: ChurnSettings) -> bool:
+    """Whether any of the days that decide stand for whole years."""
+    own = settings.active_days if settings.type == "inactivity" else settings.term_days
+    return any(whole_years(days) for days in (settings.horizon_days, own) if days)
+
+
+def _years(count: int) -> str:
+    return "1 year" if count == 1 else f"{count} years"

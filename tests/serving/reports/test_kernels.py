@@ -21,8 +21,9 @@ def test_window_sums_are_sums_of_the_values_in_the_window(customers, edges) -> N
     flat = [event for events in customers for event in events]
     instants, values = np.array([e[0] for e in flat], np.int64), np.array([e[1] for e in flat], np.float64)
     ends = np.cumsum([0, *map(len, customers)])
-    sums = window_sums(ends, instants, values, np.array(edges), 7)
-    assert sums.T.tolist() == [reference.window_sums(events, edges, 7) for events in customers]
+    begins = [edge - 7 for edge in edges]
+    sums = window_sums(ends, instants, values, np.array(begins, np.int64), np.array(edges))
+    assert sums.T.tolist() == [reference.window_sums(events, begins, edges) for events in customers]
 
 
 @given(TOUCHES, TOUCHES)

@@ -43,9 +43,8 @@ def compiled(customers: list[list[ContractRow]], rules: dict[str, Any], *, late:
     )  # fmt: skip
     recorded = recorded if late else recorded[:0]
     is_plan = np.array([plan in rules["plans"] for plan in range(3)])
-    terms = ContractTerms(
-        rules["change"], FOREVER if rules["term"] == math.inf else rules["term"], rules["trials"]
-    )
+    term = FOREVER if rules["term"] == math.inf else rules["term"]
+    terms = ContractTerms(rules["change"], term, rules["trials"], *np.empty((2, 0), np.int64))
     about = np.flatnonzero(roles & ~np.uint8(8))
     rows = ContractRows(
         np.searchsorted(about, offsets), instants[about], recorded[about] if late else recorded,
