@@ -42,6 +42,9 @@ log = logging.getLogger("kizuna.state")
 CHECK_EVERY = 1.0
 """Seconds between two checks of what is in use."""
 
+StoreFiles = tuple[tuple[str, ...], ...]
+"""The files of each bucket of the store."""
+
 MOST_WAITING = 1_000_000
 """Customers that wait for the audit log; beyond it, as when the database is away for long, notes are lost."""
 
@@ -64,12 +67,12 @@ class ServiceState:
         """Why newer scores or a newer champion are not in use."""
         self._metrics = ServiceMetrics.of_process()
         self._scores: ScoreReader | None = None
-        self._earlier: dict[tuple[str, int], ScoreReader] = {}
+        self._earlier: dict[tuple[str, int, StoreFiles | None], ScoreReader] = {}
         self._score_file: tuple[str, int, int] | None = None
         self._plans = PlanLookup(project)
         self._store = EventStore(project.state)
         """Read by the watcher alone."""
-        self._checked: tuple[str, int, tuple[tuple[str, ...], ...]] | None = None
+        self._checked: tuple[str, int, StoreFiles] | None = None
         """The plan in use, when it was written, and the files of the store that it was checked against."""
         self._model: ActiveModel | None = None
         self._model_pointer: tuple[str, str] | None = None
@@ -136,7 +139,9 @@ class ServiceState:
         if current is not None and current.file == file:
             return current
         scores = score_file(self.database, file)
-        version = file, 0 if scores is None else _modified(self.project.scores / file)
+        # Consent may have changed whenever the store moved: the reader is then made anew.
+        store = None if self._checked is None else self._checked[2]
+        version = file, 0 if scores is None else _modified(self.project.scores / file), store
         reader = self._earlier.get(version)
         if reader is None:
             if scores is None or version[1] == 0:
@@ -145,8 +150,9 @@ class ServiceState:
                     "Leave the cursor out to start again.",
                     field="cursor",
                 )
-            store = EventStore(self.project.state)
-            reader = ScoreReader.of_file(self.database, self.project, store, scores, self.clock())
+            reader = ScoreReader.of_file(
+                self.database, self.project, EventStore(self.project.state), scores, self.clock()
+            )
             with self._lock:
                 self._earlier = dict([*self._earlier.items(), (version, reader)][-2:])
         return reader
@@ -242,7 +248,7 @@ class ServiceState:
         if was is None or was[:2] != state[:2]:
             self._swapped("plan", reader.file)
 
-    def _state_of_plan(self, scores: str) -> tuple[str, int, tuple[tuple[str, ...], ...]]:
+    def _state_of_plan(self, scores: str) -> tuple[str, int, StoreFiles]:
         store = self._store.pinned()
         files = tuple(store.files_of(bucket) for bucket in store.buckets)
         return scores, _modified(self.project.state / FOLDER / scores), files

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from serving.api.live_state import ServiceState
 from serving.cli.context import CliContext
 from serving.state.api_keys import add_key
+from serving.state.score_index import current_scores, scores_before
 from tests.inputs.services import answer, change, copied, csv_rows, kizuna, plan_of, simulated
 from tests.serving.running import serving
 
@@ -142,3 +145,24 @@ def test_the_service_follows_an_opt_out_within_moments(own: Path, capsys: pytest
         add(own, says(out, "UNSUBSCRIBED"))
         running.wait_for(lambda: plan()["outcome"] == "do_not_contact")
         assert plan()["action"] is None
+
+
+def test_earlier_scores_that_a_page_goes_on_in_follow_an_opt_out_too(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, call = planned(plan_of(capsys, own))[0], CliContext(own)
+    state = ServiceState(call.project, lambda: call.now, open_without_keys=True)
+    with closing(state):
+        current = current_scores(state.database)
+        assert current is not None
+        earlier = scores_before(state.database, current.as_of)
+        assert earlier is not None
+
+        def outcome() -> str | None:
+            state.refresh()
+            reader = state.of_file(earlier.file)
+            return reader.outcomes(reader.keys([out]), "en")[0][0]
+
+        assert outcome() is None
+        add(own, says(out, "UNSUBSCRIBED"))
+        assert outcome() == "do_not_contact"
