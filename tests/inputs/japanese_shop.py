@@ -59,10 +59,14 @@ def write_shop(folder: Path, members: int = 300, seed: int = 3) -> ShopFiles:
         born = date(1950 + place % 50, 1 + place % 12, 1 + place % 28)
         consent = ("可", "可", "可", "不可", "")[place % 5]
         rank = ("レギュラー", "シルバー", "ゴールド")[place % 3]
-        files.members.append(
-            [member, "髙橋 花子", _ja(born), _ja(FIRST + timedelta(joined) - timedelta(1)), consent, rank]
-        )
-    write(folder / "data" / "会員.csv", "会員番号,氏名,生年月日,入会日,メール配信可否,ランク", files.members)
+        since = FIRST + timedelta(joined) - timedelta(1)
+        changed = since + timedelta(place % 90)
+        files.members.append([member, "髙橋 花子", _ja(born), _ja(since), consent, rank, _ja(changed)])
+    write(
+        folder / "data" / "会員.csv",
+        "会員番号,氏名,生年月日,入会日,メール配信可否,ランク,更新日",
+        files.members,
+    )
     write(
         folder / "data" / "受注.csv",
         "受注番号,注文日,会員番号,カテゴリ,商品名,数量,金額（税込）,状態",
