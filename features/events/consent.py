@@ -70,11 +70,22 @@ ALL_CHANNELS = -1
 OTHER_CHANNELS = 1 << 62
 """The bit of every channel that no entry names."""
 SPELLINGS = {
-    "email": ("mail", "e_mail", "e_mails", "emails", "メール", "eメール", "newsletter"),
-    "phone": ("telephone", "tel", "call", "calls", "電話"),
-    "app": ("push", "アプリ"),
-    "sms": ("text", "ショートメール"),
-    "post": ("letter", "dm", "direct_mail", "郵便", "郵送"),
+    "email": (
+        "mail",
+        "e_mail",
+        "e_mails",
+        "emails",
+        "メール",
+        "eメール",
+        "電子メール",
+        "メルマガ",
+        "newsletter",
+    ),
+    "phone": ("telephone", "tel", "call", "calls", "電話", "架電"),
+    "app": ("push", "push_notification", "アプリ", "プッシュ", "プッシュ通知"),
+    "sms": ("text", "ショートメール", "ショートメッセージ"),
+    "post": ("letter", "dm", "direct_mail", "ダイレクトメール", "郵便", "郵送", "はがき", "ハガキ"),
+    "line": ("ライン",),
 }
 """Other spellings of usual channels."""
 _CHANNELS = {alike(other): name for name, others in SPELLINGS.items() for other in others}

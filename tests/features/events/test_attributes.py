@@ -23,7 +23,14 @@ from features.events.attributes import (
     read_month_day,
     same_value,
 )
-from features.events.consent import MAY, MUST_NOT, NOTHING_SAID, consent_verdicts, forbids_contact
+from features.events.consent import (
+    MAY,
+    MUST_NOT,
+    NOTHING_SAID,
+    channel_name,
+    consent_verdicts,
+    forbids_contact,
+)
 from features.profiling.checks import run_checks
 from features.profiling.profile import profile_events
 from features.timeline import Timeline
@@ -114,6 +121,20 @@ def test_words_that_say_whether_to_contact_keep_their_meaning(
 )
 def test_a_wish_to_be_left_alone_is_no_permission(name: str, text: str, out: bool) -> None:
     assert forbids_contact(text, name=name) is out
+
+
+@pytest.mark.parametrize(
+    ("spelling", "channel"),
+    [
+        ("メルマガ", "email"),
+        ("E-Mail", "email"),
+        ("ダイレクトメール", "post"),
+        ("プッシュ通知", "app"),
+        ("ＤＭ", "post"),
+    ],
+)
+def test_a_channel_is_the_same_in_every_spelling(spelling: str, channel: str) -> None:
+    assert channel_name(spelling) == channel
 
 
 def test_a_value_of_blanks_is_none() -> None:

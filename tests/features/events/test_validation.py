@@ -18,6 +18,7 @@ from features.errors import DataError
 from features.events.local_time import to_instants
 from features.events.schema import EVENT_SCHEMA
 from features.events.validation import check
+from features.events.validation_counts import ValidationCounts
 from features.timeline import ALWAYS, DAY, Timeline, from_instant
 
 NOW = Timeline().instant("2025-01-01")
@@ -221,3 +222,13 @@ def test_an_empty_source_is_an_error():
     )
     with pytest.raises(DataError, match=whole(sentence)):
         check(rows().slice(0, 0), Timeline(), NOW, "orders")
+
+
+def test_an_attribute_that_nobody_has_yet_is_not_proposed_to_be_removed():
+    counts = ValidationCounts("opt_out", is_attribute=True)
+    with pytest.raises(DataError) as refused:
+        counts.verdict()
+    assert refused.value.message == (
+        "cannot ingest attribute 'opt_out': its query gave no rows. Check its file names and conditions; "
+        "where it holds for nobody yet, let the query give 'no' for the others."
+    )

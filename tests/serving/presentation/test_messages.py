@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from features import errors
-from features.errors import DamagedFile, DataError, HorizonNotCovered, KizunaError, UnknownCustomer
+from features.errors import (
+    ConfigurationError,
+    DamagedFile,
+    DataError,
+    HorizonNotCovered,
+    KizunaError,
+    UnknownCustomer,
+)
+from features.events.consent import ConsentEntry
+from serving.actions.attribute_validation import validate_attributes, validate_channels
+from serving.actions.playbook import chosen_playbook, default_text, parse
 from serving.cli.main import main
 from serving.presentation.messages.catalog import parts, tables, translated
 from serving.project.language import locale_language, message_language
@@ -111,6 +121,29 @@ def test_a_phrase_within_a_message_is_translated_too() -> None:
     text = "cannot use kizuna.toml: there is no key `churn.horizon`. Write `horizon_days` instead."
     assert translated(text, "ja") == (
         "kizuna.toml を使えません：`churn.horizon` というキーはありません。`horizon_days` と書いてください。"
+    )
+
+
+def test_an_attribute_that_consent_or_a_playbook_names_and_nobody_has_is_said_in_japanese() -> None:
+    entry = ConsentEntry(attribute="optuot", says="must_not_contact", channels=("emial",))
+    with pytest.raises(ConfigurationError) as attribute:
+        validate_attributes(chosen_playbook(Path("nowhere")), [entry], ["optout", "region"])
+    assert translated(attribute.value.message, "ja") == (
+        "プランを作れません：kizuna.toml の `consent[1].attribute` が「optuot」ですが、"
+        "この属性を持つ顧客がいません。"
+        "属性は optout, region です。「optout」と書いてください。"
+    )
+    with pytest.raises(ConfigurationError) as channel:
+        validate_channels([entry], ["web"])
+    assert translated(channel.value.message, "ja").startswith(
+        "プランを作れません：kizuna.toml の `consent[1].channels` の「emial」というチャネルはありません。"
+    )
+    text = default_text().replace('do_not_contact = "do_not_contact"', 'do_not_contact = "club"')
+    with pytest.raises(ConfigurationError) as book:
+        validate_attributes(parse(text, "playbook.toml"), [], ["region"])
+    assert (
+        "行目が使えません：`do_not_contact` の「club」を持つ顧客がいません。属性は region です。どれかを"
+        in (translated(book.value.message, "ja"))
     )
 
 
