@@ -221,7 +221,9 @@ def learn(
     evaluation = replace(
         evaluation,
         leaks=find_leaks(evaluation.rows, features, leads),
-        notes=attribute_findings(store, churn, config.timeline, extent.coverage.day_after, until),
+        notes=attribute_findings(
+            store, churn, config.timeline, extent.coverage.day_after, until, config.consent
+        ),
     )
 
     report("fitting on every labelled date", 0.6)

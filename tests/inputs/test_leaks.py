@@ -179,6 +179,25 @@ def test_doctor_names_attributes_whose_dates_cannot_be_right(
     assert "2024-12-30" in found["attribute_instant"]["instant"]
 
 
+def test_an_attribute_that_leaks_is_named_among_however_many_others(tmp_path: Path) -> None:
+    many = {f"a{n:02d}": region for n in range(26)}
+    found = leaks(service(tmp_path, {**many, "status": status}))
+    assert [leak.columns[0] for leak in found] == ["profile_status_last"]
+
+
+def test_attributes_that_say_consent_are_not_named_for_their_dates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = "select customer_id, timestamp '2024-12-30 09:00' as known_at, 'no' as value"
+    one = (
+        f'[[attributes]]\nname = "no letters"\nquery = "{query} from \'data/service.parquet\' group by all"\n'
+    )
+    consent = '[[consent]]\nattribute = "no letters"\nsays = "must_not_contact"\n'
+    folder = service(tmp_path, {"region": region}, [one, consent])
+    found = {finding["name"] for finding in answer(capsys, folder, "doctor")["findings"]}
+    assert "attribute_instant" not in found
+
+
 def test_attributes_that_are_dated_as_they_became_known_are_not_named(tmp_path: Path) -> None:
     folder = service(tmp_path, {"region": region, "age": age})
     opened = CliContext(folder).project

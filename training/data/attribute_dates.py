@@ -7,6 +7,7 @@ at sign-up, is known of everybody who will leave.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -62,10 +63,19 @@ class _AttributeCounts:
 
 
 def attribute_findings(
-    store: EventStore, churn: Churn, timeline: Timeline, as_of: int, until: int | None = None
+    store: EventStore,
+    churn: Churn,
+    timeline: Timeline,
+    as_of: int,
+    until: int | None = None,
+    consent: Collection[str] = (),
 ) -> tuple[CheckFinding, ...]:
-    """The attributes whose dates cannot be right, judged by who is gone at `as_of`; but reserved ones."""
-    found = map_partitions(store, partial(_DateAccumulator, churn, as_of), until=until).attributes
+    """The attributes whose dates cannot be right, judged by who is gone at `as_of`.
+
+    Left out are reserved ones and those that the project names as `consent`: no feature reads them.
+    """
+    left_out = frozenset(consent)
+    found = map_partitions(store, partial(_DateAccumulator, churn, as_of, left_out), until=until).attributes
     findings = []
     for name in sorted(found):
         counts = found[name]
@@ -115,10 +125,11 @@ class _DateAccumulator:
 
     churn: Churn
     as_of: int
+    consent: Collection[str] = ()
     attributes: dict[str, _AttributeCounts] = field(default_factory=dict)
 
     def add(self, history: History) -> None:
-        names = [name for name in attributes_of(history) if not is_reserved(name)]
+        names = [name for name in attributes_of(history) if not is_reserved(name, self.consent)]
         if not names or not history.events:
             return
         owner = customer_of_event(history)

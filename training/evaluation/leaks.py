@@ -35,6 +35,7 @@ GROUP_AUC = 0.85
 GAIN = 0.04
 """By how much a group must be better than the best of its parts to be named instead of them."""
 MOST_ATTRIBUTES, MOST_IN_THREES = 24, 12
+"""Attributes that are tried in twos and in threes: those that rank best by themselves, or in twos."""
 MOST_VALUES = 64
 """Values of an attribute that are told apart; numbers beyond are cut into as many parts."""
 PRIOR_ROWS = 20.0
@@ -107,7 +108,7 @@ def auc(score: Floats, churned: Flags) -> float:
 
 def _attributes(rows: LabelledRows, catalog: Catalog) -> Iterator[Leak]:
     """Attributes that alone, or two or three together, rank too well; rates are of the other customers."""
-    codes = dict(sorted(_coded_attributes(rows, catalog).items())[:MOST_ATTRIBUTES])
+    codes = dict(sorted(_coded_attributes(rows, catalog).items()))
     if len(np.unique(rows.keys[rows.churned])) < FEWEST:
         return
     half = (rows.hashes & np.uint64(1)).astype(np.bool_)
@@ -120,6 +121,7 @@ def _attributes(rows: LabelledRows, catalog: Catalog) -> Iterator[Leak]:
         if figure > ATTRIBUTE_AUC:
             yield _attribute_leak((name,), figure, ATTRIBUTE_AUC)
     innocent = [name for name, figure in single.items() if figure <= ATTRIBUTE_AUC]
+    innocent = sorted(innocent, key=lambda name: -single[name])[:MOST_ATTRIBUTES]
     best = dict(single)
     for size in (2, 3):
         some = innocent if size == 2 else sorted(innocent, key=lambda name: -best[name])[:MOST_IN_THREES]

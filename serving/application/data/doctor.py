@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from features.profiling.checks import run_checks
 from features.profiling.finding import CheckFinding
 from features.profiling.profile import DataProfile, profile_events
+from serving.actions.contact_rules import consent_rules
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
@@ -63,7 +64,12 @@ def doctor(
     dated: tuple[CheckFinding, ...] = ()
     if diagnosis.coverage is not None:
         dated = attribute_findings(
-            workspace.store, project.churn, timeline, diagnosis.coverage.day_after, until=end
+            workspace.store,
+            project.churn,
+            timeline,
+            diagnosis.coverage.day_after,
+            until=end,
+            consent=consent_rules(project).names,
         )
     findings = (*ended, *dated, *run_checks(profile, timeline), *contracts)
     return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
