@@ -25,6 +25,10 @@ MOST_SAMPLES = 1_000
 """Values of a column that a hint is tried on."""
 
 
+FEW_ROWS = 20
+"""So many rows of a reading that follows an earlier one may all be wrong by themselves."""
+
+
 @dataclass
 class QuarantinedAmount:
     """What share of a source's amounts its refused rows carry.
@@ -98,8 +102,13 @@ class ValidationCounts:
     def __post_init__(self) -> None:
         self.texts.source = self.texts.source or self.source
 
-    def verdict(self) -> None:
-        """Refuse a source that is wrong as a whole: no rows, a column of the wrong type, impossible dates."""
+    def verdict(self, *, follows: bool = False) -> None:
+        """Refuse a source that is wrong as a whole: no rows, a column of the wrong type, impossible dates.
+
+        A reading that `follows` an earlier one may be a few bad rows, or rows that all wait for their moment.
+        """
+        if follows and (self.rows <= FEW_ROWS or self.reasons.get(TOO_LATE, 0) == self.rows):
+            return
         if self.rows == 0:
             if self.is_attribute:  # as an opt-out that nobody has asked for yet: to remove it would be wrong
                 raise DataError(

@@ -215,6 +215,19 @@ def refused_event_ids(refusals: QuarantineWriter, source: str) -> pa.Array:
     return large(rows.column("event_id")).drop_null()
 
 
+def holds_all(lake: Lake, refusals: QuarantineWriter, source: str) -> bool:
+    """Whether every row of a source that was refused in this ingest is in quarantine already."""
+    if not refusals.files or not _files(lake):
+        return False
+    with _database() as database:
+        _views(database, lake, None)
+        fresh = database.sql(
+            f"from read_parquet({_listed(refusals.files)}) anti join held using (source, row, reason) "
+            f"where source = {_literal(source)} limit 1"
+        )
+        return not fresh.fetchall()
+
+
 def waiting(rows: pa.Table, source: str) -> pa.Table:
     """The refused rows of a source that wait for their moment."""
     reasons = pa.array(HEALED_BY_TIME, pa.string())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from features.errors import DataError
 from features.event_store import EventStore
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import IngestOptions
@@ -63,3 +64,45 @@ def test_amounts_that_cannot_be_read_count_as_much_as_others_on_average(tmp_path
     _, receipt, _ = ingest(tmp_path, *["x;2024-03-01;much"] * 5)
     assert receipt.refused is not None
     assert "4.8% of its amount" in receipt.refused
+
+
+def test_rows_that_were_accepted_in_quarantine_are_not_asked_about_again(tmp_path):
+    ingest(tmp_path, "x;yesterday;30000", accept=True)
+    store, receipt, _ = ingest(tmp_path, "x;yesterday;30000")
+    assert (receipt.refused, receipt.already_there, receipt.quarantined, store.events) == (None, 100, 1, 101)
+    _, receipt, _ = ingest(tmp_path, "x;yesterday;30000", "y;tomorrow;30000")
+    assert receipt.refused is not None
+
+
+MARKED = (
+    "select id as event_id, c as customer_id, t as occurred_at, 'purchase' as kind, v as value, "
+    "cast(u as bigint) as u from read_csv('marked.csv', all_varchar = true)"
+)
+
+
+@pytest.mark.parametrize("last", ["yesterday,30", "2031-01-01,30", "2024-03-01,much", "1950-01-01,30"])
+def test_a_bad_row_at_the_watermark_stops_no_later_ingest(tmp_path, last):
+    rows = [f"{n},c{n},2024-03-01 10:{n % 60:02},100,{n}" for n in range(1, 201)]
+    text = "\n".join(["id,c,t,v,u", *rows, f"201,x,{last},201"]) + "\n"
+    store = EventStore(tmp_path / "state", buckets=1)
+    source = Source(name="orders", query=MARKED, watermark="u")
+
+    def again(more: str = "") -> Receipt:
+        (tmp_path / "marked.csv").write_text(text + more)
+        (receipt,) = store.ingest([source], [], folder=tmp_path, timeline=UTC, now=NOW)
+        return receipt
+
+    assert (again().new, again().refused, again().refused) == (200, None, None)
+    newer = again("202,y,2024-03-02,100,202\n203,z,2024-03-02,100,203\n")
+    assert (newer.refused, newer.new, store.events) == (None, 2, 202)
+
+
+def test_a_later_reading_of_many_rows_that_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / "marked.csv").write_text("id,c,t,v,u\n1,a,2024-03-01,100,1\n")
+    store = EventStore(tmp_path / "state", buckets=1)
+    source = Source(name="orders", query=MARKED, watermark="u")
+    store.ingest([source], [], folder=tmp_path, timeline=UTC, now=NOW)
+    rows = "".join(f"{n},a,day {n},100,{n}\n" for n in range(2, 40))
+    (tmp_path / "marked.csv").write_text("id,c,t,v,u\n" + rows)
+    with pytest.raises(DataError, match="cannot be read"):
+        store.ingest([source], [], folder=tmp_path, timeline=UTC, now=NOW)

@@ -144,7 +144,7 @@ class IngestRun:
         )
         self.arrivals.take_in_all(batches, name)
         if tally.rows or (feed.since is None and not tally.erased):
-            tally.verdict()
+            tally.verdict(follows=feed.since is not None)
         if feed.watermark is not None:
             self.marks[name] = feed.watermark
         self.formats[name] = tally.texts.formats()
@@ -218,7 +218,9 @@ class IngestRun:
         self._refuse_renamed(files)
         for reading in (one for one in self.readings if one.refused is None):
             name, share = reading.name, reading.tally.amounts.share
-            if share > MOST_QUARANTINED and name not in options.accept_quarantine:
+            if share <= MOST_QUARANTINED or name in options.accept_quarantine:
+                continue
+            if not quarantine.holds_all(self.tables.quarantine, self.refusals, name):
                 reading.refused = too_much_quarantined(name, share, reading.tally.reasons)
                 gone.pop(name, None)
                 self.leave_out(reading)
