@@ -17,7 +17,7 @@ from serving.actions.contact_state import ContactRegister, ContactState
 from serving.actions.plan_file import FOLDER, StoredPlan, find
 from serving.actions.plan_recheck import recheck_plan
 from serving.project.settings import Project
-from serving.schemas.responses import PlannedAction
+from serving.schemas.plan_responses import PlannedAction
 
 
 @dataclass(frozen=True, eq=False)

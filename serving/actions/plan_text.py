@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language, is_japanese, kind_words
 from serving.actions.plan_file import StoredPlan
-from serving.schemas.responses import Anniversary, Hooks, Inquiry, Loyalty, PlannedAction, SurveyAnswer
+from serving.schemas.plan_responses import Anniversary, Hooks, Inquiry, Loyalty, PlannedAction, SurveyAnswer
 from serving.schemas.terms import (
     ANSWERED,
     ATTITUDE_WORDS,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, create_model
 from serving.api.app import Application
 from serving.api.routes import ENDPOINTS
 from serving.api.startup import service_state
-from serving.lists.filters import AtRiskPageRequest
+from serving.lists.list_requests import AtRiskPageRequest
 from serving.schemas.requests import (
     ExplainRequest,
     PredictRequest,

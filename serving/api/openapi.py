@@ -27,7 +27,7 @@ from features.errors import (
 from serving.api.openapi_examples import ANSWERS, REQUESTS, Json
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
 from serving.application.permissions import GRANTS, Permission
-from serving.lists.filters import WholeListRequest
+from serving.lists.list_requests import WholeListRequest
 from serving.schemas.requests import Shape
 from serving.schemas.responses import ErrorReply
 

@@ -20,7 +20,8 @@ from serving.api.openapi import document
 from serving.api.routes import CSV, list_file
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
-from serving.lists.filters import ListFilter, WholeListRequest
+from serving.lists.filters import ListFilter
+from serving.lists.list_requests import WholeListRequest
 
 REPEATED = frozenset(
     name for name, field in ListFilter.model_fields.items() if get_origin(field.annotation) is tuple

@@ -13,7 +13,7 @@ from serving.application.lists.export import export_list
 from serving.application.lists.predict import predict as predict_customers
 from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
-from serving.lists.filters import AtRiskPageRequest, WholeListRequest
+from serving.lists.list_requests import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
 from serving.schemas.report_responses import ReportReply
 from serving.schemas.requests import (

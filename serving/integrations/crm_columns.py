@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from features.errors import UsageError
 from serving.project.integration_settings import ColumnMap
-from serving.schemas.responses import ListedCustomer, PlannedAction, Provenance
+from serving.schemas.plan_responses import PlannedAction
+from serving.schemas.responses import ListedCustomer, Provenance
 
 Cell = str | int | None
 

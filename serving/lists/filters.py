@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, Strict
+from pydantic import Field, Strict
 
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
-from serving.schemas.requests import MOST_CUSTOMERS, Language, Shape, Text
+from serving.schemas.requests import Shape, Text
 from serving.schemas.terms import HOOKS, OPEN, OUTCOMES, PLANNED, SOON, STAGES
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder
@@ -115,37 +115,6 @@ class ListFilter(Shape):
     def alone(self) -> ListFilter:
         """A plain `ListFilter`, without the fields that a request class adds."""
         return ListFilter.model_construct(**{name: getattr(self, name) for name in ListFilter.model_fields})
-
-
-class AtRiskRequest(ListFilter):
-    """What is wanted of the list."""
-
-    limit: int | None = Field(
-        default=None, ge=1, le=MOST_CUSTOMERS, description="how many customers; the capacity, when absent"
-    )
-    language: Language | None = Field(default=None, description="the language of the reasons")
-
-
-class AtRiskPageRequest(AtRiskRequest):
-    """What is wanted of the list, a page at a time."""
-
-    cursor: Annotated[str, Field(max_length=1_000)] | None = Field(
-        default=None,
-        description="`next_cursor` of the page before, with the same filters; it goes on in the same scores, "
-        "whatever was scored since",
-    )
-
-
-class WholeListRequest(AtRiskRequest):
-    """What is wanted of the list as a file: all of it unless a limit is given."""
-
-    model_config = ConfigDict(strict=False)  # an address holds texts only
-
-    limit: int | None = Field(default=None, ge=1, description="how many customers; everyone, when absent")
-    columns: Annotated[str, Field(max_length=100)] | None = Field(
-        default=None,
-        description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml",
-    )
 
 
 @dataclass(frozen=True, eq=False)

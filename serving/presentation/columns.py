@@ -13,7 +13,8 @@ from typing import Literal
 from features.catalog.display_names import in_language
 from serving.lists.customer_view import one_per_aspect
 from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
-from serving.schemas.responses import ListedCustomer, PlanEntry, PlannedAction, Reason
+from serving.schemas.plan_responses import PlannedAction
+from serving.schemas.responses import ListedCustomer, PlanEntry, Reason
 from serving.schemas.terms import OUTCOME_WORDS
 
 Cell = str | int | float | None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from features.catalog.display_names import in_language, kind_words
 from serving.presentation.columns import COLUMNS, NARROW_TERMINAL, TERMINAL, ListRow, TerminalStyle
 from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
+from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import (
     Change,
     ChangeEvent,
     ExplainReply,
     ListReply,
-    PlannedAction,
     PlannedCustomer,
     Provenance,
     Reason,
