@@ -23,6 +23,7 @@ from features.profiling.id_checks import id_checks
 from features.profiling.profile import DataProfile, IndicatorProfile
 from features.profiling.row_checks import row_checks
 from features.profiling.shared_customer import shared_customer
+from features.profiling.survey_scales import scale_findings
 from features.timeline import Timeline
 
 FEW = 100
@@ -40,6 +41,7 @@ def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding
         found += rule(inventory, timeline)
     found += id_checks(inventory, timeline)
     found += row_checks(inventory, timeline)
+    found += scale_findings(inventory.by_row.answers, timeline, inventory.first_day)
     shorts = (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts, _no_answer_times)
     for short in shorts:
         found += short(inventory)

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.events.schema import ATTRIBUTE
 from features.profiling.bucket_events import BucketEvents, Ints, is_opening
+from features.profiling.survey_scales import AnswerCounts, count_answers
 from features.timeline import SECOND
 
 CURRENCY = ATTRIBUTE + "currency"
@@ -54,6 +55,8 @@ class RowPatterns:
     by_source: Counter[str] = field(default_factory=Counter)
     """Events by customers of each source."""
     amounts: dict[str, AmountCounts] = field(default_factory=dict)
+    answers: dict[str, AnswerCounts] = field(default_factory=dict)
+    """Of each kind of survey."""
     currencies: Counter[str] = field(default_factory=Counter)
     """Events with an amount by currency, "" where it is not said."""
     sums: dict[str, float] = field(default_factory=dict)
@@ -79,6 +82,7 @@ class RowPatterns:
         self._count_copies(bucket)
         self._count_amounts(bucket)
         self._count_responses(bucket)
+        count_answers(bucket, self.answers)
 
     def _count_copies(self, bucket: BucketEvents) -> None:
         """Groups of one customer and instant in which every row came at least twice."""
@@ -197,6 +201,8 @@ class RowPatterns:
             getattr(self, name).update(getattr(other, name))
         for name, amount in other.sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + amount
+        for kind, answers in other.answers.items():
+            self.answers.setdefault(kind, AnswerCounts()).merge(answers)
         for kind, counts in other.amounts.items():
             self.amounts.setdefault(kind, AmountCounts(np.zeros_like(counts.days))).merge(counts)
 
