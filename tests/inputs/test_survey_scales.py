@@ -1,4 +1,4 @@
-"""Survey answers on several scales: `doctor` names the scale and the day, and its remedy brings them to one."""
+"""Survey answers on several scales: `doctor` names scale and day, and its remedy brings them to one scale."""
 
 from __future__ import annotations
 
