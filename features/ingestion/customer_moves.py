@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.ingestion.staging import with_ids
-from features.storage import sorted_run
+from features.storage import row_order, sorted_run
 from features.storage.customer_ids import Customers
 from features.storage.damage import reading
 from features.storage.delta_table import File, Lake
@@ -125,7 +125,7 @@ def _write(
     people: tuple[Words, Words],
 ) -> File:
     name = lake.new_path(run, bucket)
-    place = sorted_run.order(rows.keys, rows.occurred, rows.ids)
+    place = row_order.order(rows.keys, rows.occurred, rows.ids)
     sorted_run.write(lake.folder / name, rows.take(place), vocabulary, people)
     return lake.written(name, len(rows), bucket)
 

@@ -17,7 +17,8 @@ from features.ingestion.identity.scopes import ANY, SENT
 from features.ingestion.staging import as_rows, with_ids
 from features.storage.customer_ids import Customers
 from features.storage.hashing import of_texts
-from features.storage.sorted_run import filled, order
+from features.storage.row_order import order
+from features.storage.sorted_run import filled
 from features.storage.string_dictionary import StringDictionary
 from features.timeline import ALWAYS
 

@@ -19,7 +19,7 @@ from features.ingestion.identity.conflicts import refused_ids
 from features.ingestion.identity.presence import LeavingRows
 from features.ingestion.identity.scopes import SENT
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
-from features.storage import sorted_run
+from features.storage import row_order, sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
 from features.storage.sorted_run import RunRows, joined
@@ -239,7 +239,7 @@ class Ingestion:
         self.change.removed.extend(merged)
         if len(rows):
             name = self.lake.new_path(self.run, bucket)
-            place = sorted_run.order(rows.keys, rows.occurred, rows.ids)
+            place = row_order.order(rows.keys, rows.occurred, rows.ids)
             sorted_run.write(self.lake.folder / name, rows.take(place), self.vocabulary, self.people)
             self.change.added.append(self.lake.written(name, len(rows), bucket))
 

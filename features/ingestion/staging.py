@@ -16,7 +16,8 @@ from features.events.schema import RARE
 from features.ingestion.identity.scopes import EventIdScopes
 from features.storage.customer_ids import Customers
 from features.storage.hashing import Words, as_ids, numbered, of_texts
-from features.storage.sorted_run import NUMERIC, RARE_CODES, Rowset, RunRows, filled
+from features.storage.row_order import Rowset
+from features.storage.sorted_run import NUMERIC, RARE_CODES, RunRows, filled
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import ALWAYS
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from features.errors import DataError, UnknownCustomer
 from features.ingestion.quarantine import ROWS, names, read_file
 from features.privacy.suppression_list import SuppressionList
-from features.storage import sorted_run
+from features.storage import row_order, sorted_run
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, stored_rows
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import as_ids, of_texts
@@ -69,7 +69,7 @@ def erase(
             removed.append(file)
             if len(others):
                 path = events.new_path(run, file.bucket)
-                place = sorted_run.order(others.keys, others.occurred, others.ids)
+                place = row_order.order(others.keys, others.occurred, others.ids)
                 people_prints = customers.vocabulary.prints
                 sorted_run.write(events.folder / path, others.take(place), vocabulary, people_prints)
                 added.append(events.written(path, len(others), file.bucket))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from features.events.history import MISSING, History
 from features.events.schema import TEXTS
+from features.storage.row_order import Rowset, interleave, order
 from features.storage.run_reader import RunColumns, Texts, read_columns, stretches
-from features.storage.sorted_run import Rowset, interleave, order
 from features.timeline import ALWAYS, Instants, in_history
 
 ALL_COLUMNS = frozenset({"value", *TEXTS})

@@ -17,7 +17,8 @@ from features import array_pool
 from features.events.history import MISSING, Codes
 from features.storage import parquet_pages
 from features.storage.damage import reading
-from features.storage.sorted_run import TEXTS, Rowset, in_order
+from features.storage.row_order import Rowset, in_order
+from features.storage.sorted_run import TEXTS
 from features.storage.string_dictionary import large
 from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DamagedFile
-from features.storage import parquet_pages, run_reader, sorted_run
+from features.storage import parquet_pages, row_order, run_reader, sorted_run
 from features.storage.run_reader import RunColumns, read_columns
 from features.storage.sorted_run import RunRows
 from features.storage.string_dictionary import StringDictionary
@@ -135,12 +135,12 @@ def test_an_instant_that_lost_a_bit_is_damage(tmp_path, bit):
 
 def test_the_order_of_events_is_that_within_customers():
     instants, starts = np.array([5, 7, 7, 3, 9]), np.array([0, 3, 5])
-    assert sorted_run.in_order(starts, instants, 3, 10)
-    assert not sorted_run.in_order(starts, instants, 4, 10)  # one is too early
-    assert not sorted_run.in_order(starts, instants, 3, 9)  # one is too late
-    assert not sorted_run.in_order(np.array([0, 2, 5]), instants, 3, 10)
-    assert not sorted_run.in_order(np.array([0, 5]), instants, 3, 10)
-    assert sorted_run.in_order(np.zeros(1, np.int64), np.empty(0, np.int64), 3, 10)
+    assert row_order.in_order(starts, instants, 3, 10)
+    assert not row_order.in_order(starts, instants, 4, 10)  # one is too early
+    assert not row_order.in_order(starts, instants, 3, 9)  # one is too late
+    assert not row_order.in_order(np.array([0, 2, 5]), instants, 3, 10)
+    assert not row_order.in_order(np.array([0, 5]), instants, 3, 10)
+    assert row_order.in_order(np.zeros(1, np.int64), np.empty(0, np.int64), 3, 10)
 
 
 def test_a_column_that_begins_to_speak_in_a_later_row_group_says_what_arrow_says(tmp_path):
