@@ -35,13 +35,17 @@ NO = frozenset({"no", "false", "n", "f", "off", "×", "✕", "☐", "いいえ",
 REFUSAL_NAMES = (
     "do_not_contact", "dnc", "do_not_email", "do_not_call", "no_contact", "opt_out", "optout", "opted_out",
     "email_opt_out", "unsubscribed", "unsubscribe", "配信停止", "メール配信停止", "連絡不可", "配信拒否",
-    "連絡拒否",
+    "連絡拒否", "連絡停止", "配信不可", "受信拒否", "配信停止希望", "メール停止", "メール拒否", "メール不可",
+    "メール配信不可", "メール配信拒否", "メール受信拒否", "メール配信停止希望", "メルマガ停止",
+    "メルマガ配信停止", "メルマガ拒否", "メルマガ解除", "do_not_mail", "email_opted_out",
+    "email_unsubscribed", "has_opted_out_of_email", "hasoptedoutofemail", "marketing_opt_out",
 )  # fmt: skip
 """Names of attributes whose yes means that the customer must not be contacted."""
 PERMISSION_NAMES = (
     "opt_in", "optin", "opted_in", "consent", "may_contact", "email_opt_in", "email_consent",
-    "marketing_consent",
+    "marketing_consent", "marketing_opt_in", "accepts_marketing",
     "メール配信可否", "メルマガ可否", "メール配信許可", "メール配信希望", "配信可否", "配信許可", "連絡可否",
+    "メール受信可否", "メルマガ希望", "メルマガ購読",
 )  # fmt: skip
 """Names of attributes whose yes means that contact is allowed, the opposite of `do_not_contact`."""
 RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {

@@ -27,6 +27,7 @@ from features.events.consent import (
     MAY,
     MUST_NOT,
     NOTHING_SAID,
+    ConsentRules,
     channel_name,
     consent_verdicts,
     forbids_contact,
@@ -135,6 +136,21 @@ def test_a_wish_to_be_left_alone_is_no_permission(name: str, text: str, out: boo
 )
 def test_a_channel_is_the_same_in_every_spelling(spelling: str, channel: str) -> None:
     assert channel_name(spelling) == channel
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "channels"),
+    [
+        ("メルマガ配信停止", "must_not_contact", ("email",)),
+        ("HasOptedOutOfEmail", "must_not_contact", ("email",)),
+        ("配信停止希望", "must_not_contact", ()),
+        ("accepts marketing", "may_contact", ()),
+        ("メルマガ購読", "may_contact", ("email",)),
+    ],
+)
+def test_usual_names_of_consent_are_known(name: str, says: str, channels: tuple[str, ...]) -> None:
+    [entry] = ConsentRules().for_attributes([name])
+    assert (entry.says, entry.channels) == (says, channels)
 
 
 def test_a_value_of_blanks_is_none() -> None:
