@@ -153,7 +153,7 @@ def test_a_cohort_without_a_churner_is_one_clear_sentence(tmp_path: Path) -> Non
     with pytest.raises(DataError) as refusal:
         learn(store, plan(), until=None)
     assert refusal.value.message == (
-        "cannot train: none of the 20 customers who could leave between 2024-02-10 and 2024-03-20 did so "
+        "cannot train: none of the 20 customers who could leave between 2024-02-11 and 2024-03-21 did so "
         "within 20 days, so there is nothing to tell apart. Write another horizon_days in [churn], or check "
         "the kinds of event it names."
     )
