@@ -16,6 +16,11 @@ from features.ingestion.reader_guesses import read_as_text
 
 _FILE = re.compile(r"^\s*file = (.+)$", re.MULTILINE)
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
+_NO_COLUMN = re.compile(
+    r'Binder Error: Referenced column "(.+?)" not found in FROM clause!(?:\s*Candidate bindings: (.+))?'
+)
+_NO_FILE = re.compile(r'No files found that match the pattern "(.+?)"')
+_NOT_UTF_8 = re.compile(r"Invalid unicode|not utf-8", re.IGNORECASE)
 _SAID = re.compile(r"^(Possible |Possible$|\* |Column .* is being converted|This type was|LINE \d)")
 _ONE = r"(?:[^()']|'(?:[^']|'')*'|\([^()]*\))+?"
 _CONVERSIONS = (
@@ -28,10 +33,15 @@ _SAMPLE = 1_000
 
 
 def error_words(error: Exception, folder: Path) -> str:
-    """What DuckDB says, whole but for its advice: with the file, the line and the value at fault."""
+    """A common fault in plain words, else what DuckDB says but for its advice: with file, line and value."""
     text = str(error).strip()
     if text.startswith("Traceback"):  # a file system's own error comes as a whole traceback
         return text.splitlines()[-1].removeprefix("OSError: ").rstrip(".")
+    if no_column := _NO_COLUMN.match(text):
+        near = f"; the nearest are {no_column[2].strip()}" if no_column[2] else ""
+        return f'its tables have no column "{no_column[1]}"{near}'
+    if no_file := _NO_FILE.search(text):
+        return f"there is no file '{no_file[1]}'"
     lines = []
     for line in text.splitlines():
         if _SAID.match(line) or line.startswith("  file = "):
@@ -42,6 +52,8 @@ def error_words(error: Exception, folder: Path) -> str:
     file = _FILE.search(text)
     if file:
         name = file[1].strip().removeprefix(f"{folder}/")
+        if _NOT_UTF_8.search(text):
+            return f"'{name}' is not UTF-8 text"
         words = _LINE.sub(lambda line: f"CSV error in {name}, line {line[1]}", words, count=1)
         if name not in words:
             words += f" (in {name})"
@@ -51,7 +63,7 @@ def error_words(error: Exception, folder: Path) -> str:
 def encoding_hint(error: Exception, folder: Path) -> str | None:
     """How to name the encoding of a file that is not UTF-8, after decoding its beginning; None for others."""
     text = str(error)
-    if "nvalid unicode" not in text and "not utf-8" not in text.lower():
+    if not _NOT_UTF_8.search(text):
         return None
     file = _FILE.search(text)
     path = Path(file[1].strip()) if file else None

@@ -81,7 +81,7 @@ def plan(
     from serving.application.lists.make_plan import make_plan
     from serving.lists.ranking import planned_rows_first
     from serving.presentation.csv import plan_csv
-    from serving.presentation.plan import consent_lines, plan_reply, show
+    from serving.presentation.plan import consent_lines, plan_heading, plan_reply, show
     from serving.schemas.json_text import to_json
     from serving.state.atomic_write import in_one_step
 
@@ -107,7 +107,11 @@ def plan(
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.answer({"file": str(output), "customers": len(answer.customers)}, f"Wrote {output}.")
+        call.answer(
+            {"file": str(output), "customers": len(answer.customers)},
+            f"Wrote the first {len(answer.customers):,} of {answer.matching:,} customers to {output}.",
+            "  ·  ".join(plan_heading(answer, language)),
+        )
 
 
 @click.command()

@@ -76,16 +76,22 @@ def consent_lines(answer: PlanReply, language: str) -> list[str]:
     return lines
 
 
+def plan_heading(answer: PlanReply, language: str) -> tuple[str, str]:
+    """The date of a plan, and how many customers have each outcome: planned, or why not."""
+    japanese = is_japanese(language)
+    counted = in_language(language, ", ", "、").join(
+        f"{OUTCOME_WORDS[name][japanese]} {count:,}" for name, count in answer.outcomes.items()
+    )
+    return in_language(language, f"Plan as of {answer.as_of}", f"{answer.as_of}時点のプラン"), counted
+
+
 def show(answer: PlanReply, language: str) -> None:
     """Print the list: each customer on a line, what to do and what to take up below."""
     from rich.console import Console
     from rich.padding import Padding
 
-    japanese, console = is_japanese(language), Console(highlight=False)
-    counted = in_language(language, ", ", "、").join(
-        f"{OUTCOME_WORDS[name][japanese]} {count:,}" for name, count in answer.outcomes.items()
-    )
-    head = in_language(language, f"Plan as of {answer.as_of}", f"{answer.as_of}時点のプラン")
+    console = Console(highlight=False)
+    head, counted = plan_heading(answer, language)
     console.print(wrapped(f"[bold]{head}[/bold]  ·  {counted}"))
     for line in consent_lines(answer, language):
         console.print(wrapped(f"[yellow]{escaped(line)}[/yellow]"))
