@@ -54,12 +54,23 @@ class Comparison:
 
 
 def compare(
-    folder: Path, *, seed: int, customers: int, months: int, share: float, dirt: Collection[str] | None = None
+    folder: Path,
+    *,
+    seed: int,
+    customers: int,
+    months: int,
+    share: float,
+    dirt: Collection[str] | None = None,
+    clean: Reading | None = None,
 ) -> Comparison:
-    """Simulate a service clean and messy, take both in, and compare what they say of every customer."""
-    simulate(folder / "clean", customers=customers, months=months, seed=seed)
+    """Simulate a service clean and messy, take both in, and compare what they say of every customer.
+
+    `clean` is the reading of the clean exports, where it was made before.
+    """
     simulate(folder / "messy", customers=customers, months=months, seed=seed, messy=share, dirt=dirt)
-    clean = read(folder / "clean")
+    if clean is None:
+        simulate(folder / "clean", customers=customers, months=months, seed=seed)
+        clean = read(folder / "clean")
     try:
         messy = read(folder / "messy")
     except KizunaError as error:

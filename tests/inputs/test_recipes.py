@@ -331,7 +331,7 @@ def test_a_folder_that_is_no_such_export_is_refused_with_what_was_looked_for_and
     code, _, err = kizuna("init", "--from", "ec-cube", export, tmp_path / "new")
     assert code == 3
     assert "dtb_order.csv cannot be read so: " in err
-    assert '"order_status_id" not found' in err
+    assert 'its tables have no column "order_status_id"; the nearest are "id", "customer"' in err
     (tmp_path / "empty").mkdir()
     code, _, err = kizuna("init", "--from", "ga4", tmp_path / "empty", tmp_path / "new")
     assert "Found no files." in err

@@ -13,11 +13,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 
-KEYS = ("schema", "files", "looks_right", "timezone")
+
+@dataclass
+class _Header:
+    """The entries of a header, each as often as it comes."""
+
+    schema: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    looks_right: list[str] = field(default_factory=list)
+    timezone: list[str] = field(default_factory=list)
+
+
+KEYS = tuple(one.name for one in fields(_Header))
 
 
 @dataclass(frozen=True)
@@ -68,22 +79,22 @@ def load(name: str) -> RecipeQuery:
     text = (files("serving.project.recipes") / "sql" / name).read_text(encoding="utf-8")
     lines = text.splitlines()
     count = next(place for place, line in enumerate(lines) if not line.startswith("--"))
-    said: dict[str, list[str]] = {key: [] for key in KEYS}
+    header = _Header()
     notes: list[str] = []
     for line in _whole_lines(lines[:count]):
         entry = re.match(r"(\w+): (.*)", line)
         if entry and entry[1] in KEYS:
-            said[entry[1]].append(entry[2])
+            getattr(header, entry[1]).append(entry[2])
         else:
             notes.append(line)
-    readings = [entry.split(" => ", 1) for entry in said["files"]]
+    readings = [entry.split(" => ", 1) for entry in header.files]
     title, _, rest = "\n".join(notes).partition("\n\n")
     return RecipeQuery(
         title=" ".join(title.split()),
-        schema=tuple(said["schema"]),
+        schema=tuple(header.schema),
         readings=tuple(Reading(tuple(patterns.split(", ")), call) for patterns, call in readings),
-        looks_right=said["looks_right"][0],
-        timezone=said["timezone"][0] if said["timezone"] else None,
+        looks_right=header.looks_right[0],
+        timezone=header.timezone[0] if header.timezone else None,
         notes=rest.strip("\n"),
         query="\n".join(lines[count:]).strip(),
     )
