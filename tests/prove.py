@@ -77,7 +77,6 @@ PROOFS = (
         (
             "features/ingestion",
             "features/events",
-            "features/parsing",
             "features/simulation",
             "training/labels",
         ),

@@ -96,22 +96,32 @@ def presence(
 
 
 def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:
-    fresh, gone = ~np.isin(came[0], kept[0]), ~np.isin(kept[0], came[0])
+    # A reading is mostly far shorter than what is stored: only its ids, and those met again, are sorted.
+    arrived = np.unique(came[0])
+    again = _within(kept[0], arrived)
+    gone, fresh = ~again, ~_within(came[0], np.sort(kept[0][again]))
 
-    def inside(which: NDArray[np.bool_], rows: _Dated, others: _Dated) -> int:
+    def inside(which: NDArray[np.bool_], rows: _Dated, others: _Dated) -> Words:
         if not len(others[0]):
-            return 0
-        within = which & (rows[1] >= others[1].min()) & (rows[1] <= others[1].max())
-        return len(np.unique(rows[0][within]))
+            return _NONE
+        return rows[0][which & (rows[1] >= others[1].min()) & (rows[1] <= others[1].max())]
 
     return Presence(
-        len(np.unique(came[0])),
+        len(arrived),
         len(kept[0]),
         np.unique(came[0][fresh]) ^ np.uint64(word),
         np.sort(kept[0][gone] ^ np.uint64(word)),
-        inside(fresh, came, kept),
-        inside(gone, kept, came),
+        len(np.unique(inside(fresh, came, kept))),
+        len(inside(gone, kept, came)),  # an id is stored once
     )
+
+
+def _within(values: Words, known: Words) -> NDArray[np.bool_]:
+    """Which values are in a sorted array."""
+    if not len(known):
+        return np.zeros(len(values), dtype=bool)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
 
 
 def _joined(parts: Sequence[_Dated]) -> _Dated:
