@@ -104,7 +104,8 @@ def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:
     def inside(which: NDArray[np.bool_], rows: _Dated, others: _Dated) -> Words:
         if not len(others[0]):
             return _NONE
-        return rows[0][which & (rows[1] >= others[1].min()) & (rows[1] <= others[1].max())]
+        prints: Words = rows[0][which & (rows[1] >= others[1].min()) & (rows[1] <= others[1].max())]
+        return prints
 
     return Presence(
         len(arrived),
