@@ -106,13 +106,13 @@ class EventStore:
             with self._run(run, now, erased, options, shared, consent, progress) as ingest:
                 customers = ingest.arrivals.customers
                 known = customers.aliases.current
-                said = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
-                people = apply_aliases(customers, current_ids(said.pairs, known), erased)
+                alias_tables = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
+                people = apply_aliases(customers, current_ids(alias_tables.pairs, known), erased)
                 ingest.follow(people, [table.name for table in aliases])
                 for number, source in enumerate(every):
                     clock = Timeline(source.timezone) if source.timezone else timeline
                     ingest.read(source, folder, clock, number / len(every))
-                return [*ingest.finish(), *said.receipts]
+                return [*ingest.finish(), *alias_tables.receipts]
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""

@@ -218,20 +218,20 @@ def refusals(
     rows = zip(*(column.take(pa.array(at)).to_pylist() for column in (kinds, details, values)), strict=True)
     for row, (kind, detail, value) in zip(at.tolist(), rows, strict=True):
         text = None if detail is None else str(detail)
-        said = kind or "", attribute_text(text, math.nan if value is None else float(value))
-        if said not in known:
-            known[said] = _forbids(*said, rules)
-        found[row] = known[said]
+        statement = kind or "", attribute_text(text, math.nan if value is None else float(value))
+        if statement not in known:
+            known[statement] = _forbids(*statement, rules)
+        found[row] = known[statement]
     return found
 
 
-def _forbids(kind: str, said: str, rules: ConsentRules) -> bool:
+def _forbids(kind: str, value: str, rules: ConsentRules) -> bool:
     """Whether an event forbids contact: it says no of consent, or something unclear."""
-    if not said or not kind.startswith(ATTRIBUTE):
+    if not value or not kind.startswith(ATTRIBUTE):
         return False
     name = kind.removeprefix(ATTRIBUTE)
     entries = [entry for entry in rules.for_attributes((name,)) if entry.attribute == name]
-    return any(forbids_contact(said, entry.says, name) is not False for entry in entries)
+    return any(forbids_contact(value, entry.says, name) is not False for entry in entries)
 
 
 class ChannelBits:

@@ -31,7 +31,7 @@ class MomentEvidence:
     """Those ruled out, each with the text that did it."""
     undecided: str = ""
     """A text that two orders read differently."""
-    told: bool = False
+    decided: bool = False
     """Whether any text hangs on the order."""
     kinds: dict[str, tuple[int, str]] = field(default_factory=dict)
     zoned: int = 0
@@ -50,7 +50,7 @@ class MomentEvidence:
 
     def observe(self, read: MomentColumn) -> None:
         """Learn from a batch; raises `DataError` where it contradicts what is known."""
-        self.told = self.told or bool(read.ordered)
+        self.decided = self.decided or bool(read.ordered)
         for numbers in read.ordered:
             before = dict(self.orders)
             for order in before:
@@ -118,15 +118,15 @@ class MomentEvidence:
     def _contradiction(self, before: dict[str, str]) -> DataError:
         order = next(iter(before))
         others = [other for other in ("dmy", "mdy", "ymd") if other != order and other in self.ruled_out]
-        told = self.ruled_out[others[0]] if others else ""
-        if told == OF_SETTING:
+        decided = self.ruled_out[others[0]] if others else ""
+        if decided == OF_SETTING:
             return DataError(
                 f"cannot ingest source '{self.source}': kizuna.toml says date_order = \"{order}\", but "
                 f"'{self.ruled_out[order]}' in its column {self.column} cannot be read {DATE_ORDERS[order]}. "
                 "Correct date_order, or the row.",
                 field=self.column,
             )
-        since = "came in before" if told == BEFORE else f"hold '{told}'"
+        since = "came in before" if decided == BEFORE else f"hold '{decided}'"
         return DataError(
             f"cannot ingest source '{self.source}': the dates of its column {self.column} {since}, "
             f"which is read {DATE_ORDERS[order]}, but '{self.ruled_out[order]}' cannot be. Correct the "

@@ -90,7 +90,7 @@ class SourceText:
         """How the columns are written, to be known at the next ingest."""
         found: Formats = {name: dict(known) for name, known in self.before.items()}
         for name, moments in self._moments.items():
-            if moments.order is not None and moments.told:
+            if moments.order is not None and moments.decided:
                 found[name] = {"order": moments.order}
         for name, amounts in self._amounts.items():
             if amounts.decimal is not None:
