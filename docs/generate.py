@@ -180,7 +180,11 @@ def api_page() -> str:
 
     spec = specification()
     lines = ["# API", "", "JSON over HTTP. The same, machine-readable, is served as `/docs.json`.", ""]
-    lines += ['Every error has one shape: `{"error": {"code", "message", "field"}}`.', ""]
+    lines += [
+        'Every error has one shape: `{"error": {"code", "message", "field"}}`. The message is in the '
+        "language of the request (`language`, else `Accept-Language`: `en` or `ja`), else of the project.",
+        "",
+    ]
     lines += ["| status | `code` | when |", "|---|---|---|"]
     lines += [f"| {status} | `{code}` | {when} |" for status, code, when in error_codes()]
     lines.append("")

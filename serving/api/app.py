@@ -24,10 +24,12 @@ from serving.api.key_ring import header
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import (
+    BODY,
     ErrorMiddleware,
     KeyMiddleware,
     RateLimitMiddleware,
     ReshapingMiddleware,
+    error_language,
 )
 from serving.api.pages import page_routes
 from serving.api.routes import CSV, ENDPOINTS, Endpoint
@@ -55,8 +57,11 @@ class Application:
     def _http(self) -> ASGIApp:
         """What answers HTTP requests, made with the first of them."""
         state, pools, metrics = self._state(), WorkerPools(self._patience), ServiceMetrics.of_process()
+        language = state.project.settings.language
         router = Router(
-            page_routes(state, pools, metrics), redirect_slashes=False, default=ReshapingMiddleware(self._app)
+            page_routes(state, pools, metrics),
+            redirect_slashes=False,
+            default=ReshapingMiddleware(self._app, language),
         )
         hot = {path: HotCall(endpoint, state, pools, metrics) for path, endpoint in ENDPOINTS.items()}
 
@@ -65,9 +70,13 @@ class Application:
             await (router if call is None else call)(scope, receive, send)
 
         keyed = KeyMiddleware(RateLimitMiddleware(dispatch, state), state)
-        counted = ErrorMiddleware(keyed, metrics, PATHS, state.response_headers)
+        counted = ErrorMiddleware(keyed, metrics, PATHS, state.response_headers, language)
+
+        async def fault(request: Request, _: Exception) -> Response:
+            return internal_error(error_language(request.scope, language))
+
         # A fault is answered in the one shape, then raised for the log of whoever runs the application.
-        return ServerErrorMiddleware(counted, handler=_fault)
+        return ServerErrorMiddleware(counted, handler=fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if PASSED_ON in scope:
@@ -110,6 +119,7 @@ class HotCall:
         if (method := scope["method"]) != "POST":
             raise WrongMethod(f"cannot {method} {endpoint.path}: send POST.")
         content = await read_body(scope, receive, state.project.settings.service.body_mb * 2**20)
+        scope[BODY] = content
 
         def work() -> bytes:
             reply = endpoint.answer(state, actor, parse(endpoint.request, content))
@@ -129,10 +139,6 @@ class HotCall:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
-
-
-async def _fault(_: Request, __: Exception) -> Response:
-    return internal_error()
 
 
 def parse(shape: type[Shape], content: bytes) -> Shape:

@@ -17,6 +17,8 @@ from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.rate_limit import RateLimiter
 from serving.application.permissions import OPEN_SERVICE, Actor
+from serving.project.language import request_language
+from serving.project.settings import Language
 from serving.state.database import DATABASE_ERRORS
 
 Header = tuple[bytes, bytes]
@@ -29,7 +31,16 @@ PUBLIC = frozenset({"/", "/docs.json", "/healthz", "/livez", "/readyz"})
 PUBLIC_FILES = "/static_content/"
 """The browser program of the page, as BentoML serves it."""
 
+BODY = "kizuna.body"
+"""The entry of an ASGI scope that holds the body of a request, once it was read."""
+
 log = logging.getLogger("kizuna.api")
+
+
+def error_language(scope: Scope, otherwise: Language) -> Language:
+    """The language of a request's error messages: the one it asks for, else the project's."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return request_language(scope.get(BODY, b""), query, header(scope, b"accept-language")) or otherwise
 
 
 class ErrorMiddleware:
@@ -44,11 +55,13 @@ class ErrorMiddleware:
         metrics: ServiceMetrics,
         paths: Collection[str],
         headers: Sequence[Header] = (),
+        language: Language = "en",
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._paths = frozenset(paths)
         self._headers = headers
+        self._language = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, path = time.perf_counter(), scope["path"]
@@ -58,7 +71,7 @@ class ErrorMiddleware:
         except KizunaError as error:
             await self._answer(error, scope, receive, sender)
         except HTTPException as error:
-            await status_response(error)(scope, receive, sender)
+            await status_response(error, error_language(scope, self._language))(scope, receive, sender)
         except UNAVAILABLE as error:
             log.error("a call could not be answered: %s", type(error).__name__)
             refusal = Unavailable(
@@ -76,7 +89,7 @@ class ErrorMiddleware:
         self, error: KizunaError, scope: Scope, receive: Receive, sender: _StatusRecorder
     ) -> None:
         if sender.status == 0:
-            await error_response(error)(scope, receive, sender)
+            await error_response(error, error_language(scope, self._language))(scope, receive, sender)
             return
         sender.status = error.status
         log.error("a transfer was broken off: %s", type(error).__name__)
@@ -154,8 +167,9 @@ class RateLimitMiddleware:
 class ReshapingMiddleware:
     """Puts errors of the application behind it into the one shape."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, language: Language = "en") -> None:
         self._app = app
+        self._language = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, content = 200, bytearray()
@@ -168,7 +182,8 @@ class ReshapingMiddleware:
                 case {"type": "http.response.body"} if status >= 400:
                     content.extend(message.get("body", b""))
                     if not message.get("more_body"):
-                        await reshaped_error(status, bytes(content))(scope, receive, send)
+                        language = error_language(scope, self._language)
+                        await reshaped_error(status, bytes(content), language)(scope, receive, send)
             if status < 400:
                 await send(message)
 

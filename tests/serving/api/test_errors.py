@@ -43,16 +43,21 @@ def call(
     bug: type[Exception] | None = None,
     patience: float = PATIENCE,
     key: str | None = None,
+    accept: str | None = None,
+    address: str = "",
 ) -> tuple[int, Any]:
     """Status and JSON of one call of an application in this process; a bug goes on to whoever runs it."""
     state, sent = ServiceState(read(folder), lambda: NOW, open_without_keys=True), []
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     if key is not None:
         headers.append((b"authorization", f"Bearer {key}".encode()))
+    if accept is not None:
+        headers.append((b"accept-language", accept.encode()))
     scope = {
         "type": "http",
         "method": "POST",
         "path": path,
+        "query_string": address.encode(),
         "client": ("127.0.0.1", 40_000),
         "headers": headers,
     }
@@ -183,3 +188,42 @@ def test_an_unknown_field_is_refused_with_the_nearest_known_one(
     status, reply = call(own_shop, path, body)
     assert (status, reply["error"]["field"]) == (422, field)
     assert reply["error"]["message"] == f"cannot use this request: {message}"
+
+
+ENGLISH = "cannot use this request: `limt`: there is no such field; did you mean `limit`?"
+JAPANESE = "このリクエストは使えません：`limt`：その項目はありません。`limit` ではありませんか。"
+
+
+@pytest.mark.parametrize(
+    ("project", "accept", "address", "body", "message"),
+    [
+        ("en", None, "", {}, ENGLISH),
+        ("ja", None, "", {}, JAPANESE),
+        ("ja", "fr-FR", "", {}, JAPANESE),
+        ("ja", "en-US,en;q=0.9", "", {}, ENGLISH),
+        ("en", "en;q=0.3, ja;q=0.8", "", {}, JAPANESE),
+        ("en", "ja;q=0, en", "", {}, ENGLISH),
+        ("en", "en", "language=ja", {}, JAPANESE),
+        ("ja", "ja", "language=ja", {"language": "en"}, ENGLISH),
+    ],
+)
+def test_the_message_of_an_error_is_in_the_language_that_the_request_asks_for(
+    own_shop: Path, project: str, accept: str | None, address: str, body: dict[str, str], message: str
+) -> None:
+    toml = own_shop / "kizuna.toml"
+    toml.write_text(f'language = "{project}"\n{toml.read_text()}')
+    status, reply = call(own_shop, "/v1/at_risk", {"limt": 5} | body, accept=accept, address=address)
+    assert status == 422
+    assert reply["error"] == {"code": "bad_input", "field": "limt", "message": message}
+
+
+def test_a_message_that_repeats_a_very_long_input_is_not_searched_for_a_translation(own_shop: Path) -> None:
+    _, reply = call(own_shop, "/v1/at_risk", {"x" * 3_000: 5}, accept="ja")
+    assert reply["error"]["message"].startswith("cannot use this request: `xxx")
+
+
+def test_a_path_that_there_is_not_is_refused_in_japanese(own_shop: Path) -> None:
+    for status, (code, _) in _BY_STATUS.items():
+        response = json.loads(reshaped_error(status, b"<html>", "ja").body)["error"]
+        assert response["code"] == code
+        assert response["message"].startswith(("答えられません", "今は答えられません"))
