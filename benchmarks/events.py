@@ -66,6 +66,16 @@ _EVENTS = """
 """
 
 
+def write_events(path: Path, events: int, customers: int) -> None:
+    """Write the events as one Parquet file, as a source would give them."""
+    drawn = {f"u{n}": f"((hash(i * 16 + {n}) >> 12) / {2**52}.0)" for n in (1, 2, 4, 5)}
+    query = _EVENTS.format(events=events, customers=customers, days=DAYS, start=START, **drawn)
+    with duckdb.connect() as database:
+        database.execute("set preserve_insertion_order = false")
+        database.execute("set enable_progress_bar = false")
+        database.execute(f"copy ({query}) to '{path}' (format parquet)")
+
+
 def made(events: int, customers: int, home: Path = HOME, *, buckets: int = BUCKETS) -> Path:
     """The state folder of a store with these many events, made when it is not there yet."""
     folder = home / f"events-{events}-customers-{customers}"
@@ -74,12 +84,7 @@ def made(events: int, customers: int, home: Path = HOME, *, buckets: int = BUCKE
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    drawn = {f"u{n}": f"((hash(i * 16 + {n}) >> 12) / {2**52}.0)" for n in (1, 2, 4, 5)}
-    query = _EVENTS.format(events=events, customers=customers, days=DAYS, start=START, **drawn)
-    with duckdb.connect() as database:
-        database.execute("set preserve_insertion_order = false")
-        database.execute("set enable_progress_bar = false")
-        database.execute(f"copy ({query}) to '{folder}/source.parquet' (format parquet)")
+    write_events(folder / "source.parquet", events, customers)
     while buckets * _EVENTS_OF_A_BUCKET < events:
         buckets *= 2
     source = Source(name="shop", query="select * from 'source.parquet'")

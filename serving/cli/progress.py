@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ Progress = Callable[[str, float], None]
 
 PAUSE = 10.0
 """Seconds between two plain lines about the same step."""
+_NUMBER = re.compile(r"[0-9][0-9,.]*")
 
 
 @contextmanager
@@ -40,14 +42,15 @@ def _bar() -> Iterator[Progress]:
 
 
 def _lines() -> Progress:
-    last_words, last_time = "", 0.0
+    last_step, last_time = "", 0.0
 
     def report(words: str, share: float) -> None:
-        nonlocal last_words, last_time
+        nonlocal last_step, last_time
         now = time.monotonic()
-        if words != last_words or now - last_time >= PAUSE:
+        step = _NUMBER.sub("", words)
+        if step != last_step or now - last_time >= PAUSE:
             sys.stderr.write(f"{words} ({share:.0%})\n")
             sys.stderr.flush()
-            last_words, last_time = words, now
+            last_step, last_time = step, now
 
     return report
