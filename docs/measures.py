@@ -30,7 +30,7 @@ ODD = """\
 
 | input | answer |
 |---|---|
-| a survey answer outside its scale, or no whole number | not in NPS or CSAT, and counted as left out |
+| a survey answer off its scale; for NPS also no whole number | not in the measure, and counted as left out |
 | a reach of 0, or reactions without reach or post | not in the rates, and counted as left out |
 | an inquiry without an answer | an inquiry; it has no answer time and is not answered within a day |
 | a contract renewed before it started | a customer from the renewal on |

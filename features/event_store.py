@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import DataError, UsageError
+from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.consent import BY_NAME, ConsentRules
 from features.events.history import History
 from features.ingestion import quarantine
@@ -89,6 +90,7 @@ class EventStore:
         now: int,
         options: IngestOptions = NO_OPTIONS,
         consent: ConsentRules = BY_NAME,
+        scales: SurveyScales = UNDECLARED,
         progress: Progress | None = None,
     ) -> list[Receipt]:
         """Read every source into the store, or, when one cannot be read, none.
@@ -96,14 +98,15 @@ class EventStore:
         A source that would double or lose events is left out, and its receipt says why. `folder` is where
         relative paths in the queries start, `timeline` the zone of timestamps without one, `now` the instant
         after which nothing can have happened. `consent` tells the rows that forbid contact, which come
-        in whatever their date. `progress` is called with what is being done and the share that is done.
+        in whatever their date; `scales` are those of survey answers. `progress` is called with what is
+        being done and the share that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
         shared = [source.name for source in sources if source.shared_ids]
         with self._writing(progress) as run:
             erased = SuppressionList(self.folder)
-            with self._run(run, now, erased, options, shared, consent, progress) as ingest:
+            with self._run(run, now, erased, options, shared, consent, scales, progress) as ingest:
                 customers = ingest.arrivals.customers
                 known = customers.aliases.current
                 alias_tables = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
@@ -279,6 +282,7 @@ class EventStore:
         options: IngestOptions = NO_OPTIONS,
         shared: Sequence[str] = (),
         consent: ConsentRules = BY_NAME,
+        scales: SurveyScales = UNDECLARED,
         progress: Progress | None = None,
     ) -> IngestRun:
         tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine)
@@ -292,6 +296,7 @@ class EventStore:
             options=options,
             shared=shared,
             consent=consent,
+            scales=scales,
             progress=progress,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import DataError
+from features.events.answer_scales import answers_by_scale, off_scale, rescaled, scale_words
 from features.events.consent import refusals
 from features.events.event_columns import (
     MomentsRead,
@@ -191,6 +193,9 @@ def _examined(
             "a refund has a positive value: write the amount negative",
         )
 
+    given_value = value
+    if tally.scales:
+        value = _on_declared_scales(kind, occurred, value, tally, refuse)
     known = moment_column(column("recorded_at"), "recorded_at", timeline, tally)
     refuse(known.unreadable, "recorded_at", "recorded_at is not a moment that can be read")
     for zone, of_zone in known.doubts.items():
@@ -205,7 +210,7 @@ def _examined(
     refuse(recorded > now, "recorded_at", RECORDED_TOO_LATE)
 
     if not tally.is_attribute:
-        numbers = value.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        numbers = given_value.fill_null(np.nan).to_numpy(zero_copy_only=False)
         beyond = unreadable | ~(np.isnan(numbers) | (np.abs(numbers) <= LARGEST))
         aside = found.of(NO_CUSTOMER, TOO_LATE, RECORDED_TOO_LATE)
         tally.amounts.add(np.where(aside, np.nan, numbers), (found.places != 0) & ~aside, beyond)
@@ -227,6 +232,22 @@ def _examined(
         schema=EVENT_SCHEMA,
     )
     return events, found
+
+
+def _on_declared_scales(
+    kinds: pa.Array,
+    occurred: NDArray[np.int64],
+    values: pa.Array,
+    tally: ValidationCounts,
+    refuse: Callable[[NDArray[np.bool_], str, str], None],
+) -> pa.Array:
+    """Values with the answers of surveys brought to the scales on which they are compared."""
+    answers = values.fill_null(np.nan).to_numpy(zero_copy_only=False).copy()
+    for one, mine in answers_by_scale(kinds, occurred, tally.scales):
+        why = f"value is outside {scale_words(one.scale)}, the declared scale of '{one.kind}'"
+        refuse(mine & off_scale(answers, one.scale), "value", why)
+        answers[mine] = rescaled(answers[mine], one)
+    return pa.array(answers, mask=flags(pc.is_null(values), null=False))
 
 
 def _undated_refusals(

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import DataError
+from features.events.answer_scales import DeclaredScale
 from features.events.consent import ConsentRules
 from features.events.hints import LAST, Trouble, advice, first_of
 from features.events.parsing.source_text import SourceText
@@ -93,6 +94,8 @@ class ValidationCounts:
     """The instant after which nothing can have happened."""
     texts: SourceText = field(default_factory=lambda: SourceText(""))
     """How its text columns are written."""
+    scales: tuple[DeclaredScale, ...] = ()
+    """On which its survey answers are given."""
 
     accepted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     """Which rows of the newest batch are events."""

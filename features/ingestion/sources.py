@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError, DataError
+from features.events.answer_scales import DeclaredScale
 from features.events.consent import ConsentRules
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import ATTRIBUTE
@@ -304,12 +305,17 @@ def as_events(attribute: Attribute, rows: pa.Table) -> pa.Table:
     )
 
 
-def source_tally(source: Source | Attribute, formats: Formats, consent: ConsentRules) -> ValidationCounts:
+def source_tally(
+    source: Source | Attribute,
+    formats: Formats,
+    consent: ConsentRules,
+    scales: tuple[DeclaredScale, ...] = (),
+) -> ValidationCounts:
     """Counts of a source's rows, at none; `formats` are those in which its columns came in before.
 
-    `consent` tells its rows that forbid contact.
+    `consent` tells its rows that forbid contact, `scales` on which its survey answers are given.
     """
     attribute = isinstance(source, Attribute)
     names = {"occurred_at": "known_at"} if attribute else {}
     texts = SourceText(source.name, source.date_order, source.decimal, formats, names)
-    return ValidationCounts(source.name, is_attribute=attribute, consent=consent, texts=texts)
+    return ValidationCounts(source.name, is_attribute=attribute, consent=consent, texts=texts, scales=scales)

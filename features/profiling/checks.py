@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
+from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.profiling.bucket_events import MINUTES, is_opening
@@ -34,14 +35,16 @@ SHOWN = 5
 """Gaps named one by one; the rest is counted."""
 
 
-def run_checks(inventory: DataProfile, timeline: Timeline) -> tuple[CheckFinding, ...]:
-    """All findings, the most harmful first."""
+def run_checks(
+    inventory: DataProfile, timeline: Timeline, scales: SurveyScales = UNDECLARED
+) -> tuple[CheckFinding, ...]:
+    """All findings, the most harmful first; `scales` are the declared ones of survey answers."""
     found: list[CheckFinding] = []
     for rule in (_stray_dates, _gaps, _day_only, _wrong_zone, _one_instant, _lines):
         found += rule(inventory, timeline)
     found += id_checks(inventory, timeline)
     found += row_checks(inventory, timeline)
-    found += scale_findings(inventory.by_row.answers, timeline, inventory.first_day)
+    found += scale_findings(inventory.by_row.answers, timeline, inventory.first_day, scales)
     shorts = (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts, _no_answer_times)
     for short in shorts:
         found += short(inventory)

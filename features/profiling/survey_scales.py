@@ -1,19 +1,30 @@
 """Scales of survey answers (0–10, 1–10, 1–7, 1–5), recognised from the answers.
 
-Findings: a scale that changes on a day, one that differs by source, channel or touchpoint, and one that the
-measures of the report do not read.
+Findings: a scale that changes on a day, one that differs by source, channel or touchpoint, one that the
+measures of the report do not read, and one that may be 0–10 or 1–10. What heals them is a declaration
+(`[[surveys]]`), or, within a source, another query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.events.answer_scales import (
+    READ,
+    UNDECLARED,
+    Scale,
+    SurveyScales,
+    declaration,
+    scale_name,
+    scale_words,
+)
 from features.profiling.bucket_events import BucketEvents, Ints
 from features.profiling.finding import CheckFinding
+from features.profiling.scale_remedies import declared, quoted, requeried
 from features.timeline import Timeline
 
 HIGHEST = 10
@@ -26,22 +37,18 @@ STRAY = 0.01
 NEAR_TOP = 0.1
 """So many answers at least are the best or second best: else low answers to a longer scale look the same."""
 MOST_NAMES = 100
-READ = {"nps": (0, 10), "csat": (1, 5)}
-"""The scales that the report and the playbook take for granted."""
 COLUMNS = {
     "source": ("source", "ソース"),
     "channel": ("channel", "チャネル"),
     "detail": ("touchpoint", "接点"),
 }
-DIGITS = "translate(cast(value as varchar), '０１２３４５６７８９', '0123456789')"
-NUMBER = f"try_cast(regexp_extract({DIGITS}, '[0-9]+') as double)"
-"""The answer in SQL, also where its label stands beside it."""
-
-REPLACED = "select * replace ({}) from ( … )"
+NO_ZERO = 3
+"""So many answers of 1 without any of 0 speak for 1–10: of 0–10 this is as rare as 5 % (e^-3), as people who
+give 1 give 0 about as often."""
+NO_ZERO_OF_NPS = 10
+"""As NO_ZERO where 0–10 is what the question is by definition."""
 AS_LIKELY = 3.0
 """Logarithm of likelihood: with few answers a day several days explain them about as well."""
-
-Scale = tuple[int, int]
 
 
 @dataclass
@@ -108,12 +115,16 @@ def best_answers(counts: Ints) -> Ints:
 
 
 def scale_findings(
-    answers: dict[str, AnswerCounts], timeline: Timeline, first_day: int
+    answers: dict[str, AnswerCounts],
+    timeline: Timeline,
+    first_day: int,
+    scales: SurveyScales = UNDECLARED,
 ) -> Iterator[CheckFinding]:
-    """What is odd about the scales of every kind of survey, with a remedy."""
+    """What is odd about the scales of every kind of survey, with a remedy; `scales` are those declared."""
     for kind, counts in answers.items():
         steps = list(_changes(kind, counts, timeline, first_day))
         yield from steps or _differences(kind, counts)
+        yield from _in_doubt(kind, counts, scales)
 
 
 def _changes(kind: str, counts: AnswerCounts, timeline: Timeline, first_day: int) -> Iterator[CheckFinding]:
@@ -124,20 +135,29 @@ def _changes(kind: str, counts: AnswerCounts, timeline: Timeline, first_day: int
             continue
         before, after = (_scale(kind, part.sum(axis=0)) for part in (days[:place], days[place:]))
         day = timeline.local(int(timeline.midnights[first_day + place])).date().isoformat()
-        target = before if READ.get(kind, after) == before else after
-        which, part = ("later", ">=") if target == before else ("earlier", "<")
-        query = _remedy(kind, after if target == before else before, target, f"occurred_at {part} '{day}'")
-        again = f"kizuna ingest --replace {source}"
-        ja_which = {"later": f"{day}以降", "earlier": f"{day}より前"}[which]
+        if kind == "nps":
+            later = before == READ["nps"]
+            where = f"occurred_at {'>=' if later else '<'} '{day}'"
+            english, japanese = requeried(
+                kind, after if later else before, READ["nps"], where, _of_source(source), [source]
+            )
+        else:
+            blocks = [declaration(kind, before, source), declaration(kind, after, source, day)]
+            english, japanese = declared(blocks, [source])
+        one, other = scale_words(before), scale_words(after)
         yield CheckFinding(
             "survey_scale_changes",
-            f"The answers of '{kind}' in '{source}' are on a scale of {_words(before)} before {day} and of "
-            f"{_words(after)} from then on, and are counted as if on one. Bring the {which} ones to "
-            f"{_words(target)} around the query: `{query}`; then run `{again}`.",
-            f"「{source}」の「{kind}」の回答は{day}より前が{_words(before)}、以降が{_words(after)}の尺度で、同じ"
-            f"尺度として集計されています。クエリを `{query}` で囲んで{ja_which}を{_words(target)}にそろえ、"
-            f"`{again}` を実行してください。",
-            {"kind": kind, "source": source, "day": day, "before": _name(before), "after": _name(after)},
+            f"The answers of '{kind}' in '{source}' are on a scale of {one} before {day} and of {other} from "
+            f"then on, and are counted as if on one. {english}",
+            f"「{source}」の「{kind}」の回答は{day}より前が{one}、以降が{other}の尺度で、同じ尺度として集計されて"
+            f"います。{japanese}",
+            {
+                "kind": kind,
+                "source": source,
+                "day": day,
+                "before": scale_name(before),
+                "after": scale_name(after),
+            },
         )
 
 
@@ -168,9 +188,10 @@ def _log_likelihood(counts: Ints) -> NDArray[np.float64]:
     return logs
 
 
-def _differences(kind: str, counts: AnswerCounts) -> Iterator[CheckFinding]:
+def _differences(kind: str, counts: AnswerCounts) -> list[CheckFinding]:
     """A source, channel or touchpoint on another scale than the others, or all on one that is not read."""
     whole = sum(counts.by_source.values(), np.zeros((1, BINS), np.int64)).sum(axis=0)
+    every = sorted(counts.by_source)
     for (column, text), mine in sorted(counts.groups.items(), key=lambda group: int(group[1].sum())):
         one, other = best_answers(np.stack([mine, whole - mine])).tolist()
         if not one or not other or one == other or not text:
@@ -178,72 +199,76 @@ def _differences(kind: str, counts: AnswerCounts) -> Iterator[CheckFinding]:
         own, others = _scale(kind, mine), _scale(kind, whole - mine)
         here = READ.get(kind) != own  # else the others are to be brought to its scale
         given, target = (own, others) if here else (others, own)
-        if column == "source":
-            where, whose = "", f"'{text}'" if here else "each other source"
-            sources = [name for name in sorted(counts.by_source) if (name == text) is here]
-        else:
-            is_it = "=" if here else "is distinct from"
-            where, whose, sources = (
-                f"{column} {is_it} '{_quoted(text)}'",
-                "its source",
-                sorted(counts.by_source),
+        if column != "source":
+            where = f"{column} {'=' if here else 'is distinct from'} '{quoted(text)}'"
+            english, japanese = requeried(
+                kind, given, target, where, ("its source", "その回答を含むソース"), every
             )
-        query, again = _remedy(kind, given, target, where), _replace(sources)
-        (english, japanese), others_words, to = COLUMNS[column], _words(others), _words(target)
-        yield CheckFinding(
-            "survey_scale_differs",
-            f"The answers of '{kind}' of the {english} '{text}' are on a scale of {_words(own)}, the others "
-            f"on {others_words}, and are counted as if on one. Bring those on {_words(given)} to {to} "
-            f"around the query of {whose}: `{query}`; then run {again}.",
-            f"「{kind}」の回答は、{japanese}「{text}」では{_words(own)}、他では{others_words}の尺度で、同じ尺度"
-            f"として集計されています。{_words(given)}の回答を含むソースのクエリを `{query}` で囲んで"
-            f"{to}にそろえ、{again} を実行してください。",
-            {"kind": kind, column: text, "scale": _name(own), "others": _name(others)},
+        elif kind == "nps":
+            sources = [name for name in every if (name == text) is here]
+            whose = _of_source(text) if here else ("each other source", "他の各ソース")
+            english, japanese = requeried(kind, given, target, "", whose, sources)
+        else:
+            on = {name: own if name == text else others for name in every}
+            apart = [name for name in every if on[name] != READ.get(kind)]
+            apart.sort(
+                key=lambda name: on[name] == own
+            )  # the scale of most comes first: others are brought to it
+            english, japanese = declared([declaration(kind, on[name], name) for name in apart], apart)
+        (in_english, in_japanese), others_words = COLUMNS[column], scale_words(others)
+        sentence = (
+            f"The answers of '{kind}' of the {in_english} '{text}' are on a scale of {scale_words(own)}, the "
+            f"others on {others_words}, and are counted as if on one. {english}",
+            f"「{kind}」の回答は、{in_japanese}「{text}」では{scale_words(own)}、他では{others_words}の尺度で、同じ尺度"
+            f"として集計されています。{japanese}",
         )
-        return
+        figures = {"kind": kind, column: text, "scale": scale_name(own), "others": scale_name(others)}
+        return [CheckFinding("survey_scale_differs", *sentence, figures)]
     best = int(best_answers(whole[None])[0])
-    if kind in READ and best and best != READ[kind][1]:
-        own, target = _scale(kind, whole), READ[kind]
-        query, again = _remedy(kind, own, target, ""), _replace(sorted(counts.by_source))
-        yield CheckFinding(
-            "survey_scale",
-            f"The answers of '{kind}' are on a scale of {_words(own)}, but the report and the playbook read "
-            f"'{kind}' as {_words(target)}. Bring them to it around the query: `{query}`; then run {again}. "
-            "Or give the kind another name.",
-            f"「{kind}」の回答は{_words(own)}の尺度ですが、レポートとプレイブックは{_words(target)}として読みます。"
-            f"クエリを `{query}` で囲んでそろえ、{again} を実行してください。または種別名を変えてください。",
-            {"kind": kind, "scale": _name(own), "expected": _name(target)},
+    if kind not in READ or not best or _scale(kind, whole) == READ[kind]:
+        return []
+    own, target = _scale(kind, whole), READ[kind]
+    if kind == "nps":
+        english, japanese = requeried(kind, own, target, "", ("each source", "各ソース"), every)
+    else:
+        english, japanese = declared([declaration(kind, own)], every)
+    sentence = (
+        f"The answers of '{kind}' are on a scale of {scale_words(own)}, but the report and the playbook read "
+        f"'{kind}' as {scale_words(target)}. {english} Or give the kind another name.",
+        f"「{kind}」の回答は{scale_words(own)}の尺度ですが、レポートとプレイブックは{scale_words(target)}として読みます。"
+        f"{japanese}または種別名を変えてください。",
+    )
+    figures = {"kind": kind, "scale": scale_name(own), "expected": scale_name(target)}
+    return [CheckFinding("survey_scale", *sentence, figures)]
+
+
+def _in_doubt(kind: str, counts: AnswerCounts, scales: SurveyScales) -> list[CheckFinding]:
+    """Answers up to 10 that do not tell whether they begin with 0 or 1."""
+    open_ones = [source for source in sorted(counts.by_source) if not scales.covers(kind, source)]
+    whole = sum((counts.by_source[source] for source in open_ones), np.zeros((1, BINS), np.int64)).sum(axis=0)
+    if kind == "nps" or int(best_answers(whole[None])[0]) != HIGHEST or whole[0] or whole[1] >= NO_ZERO:
+        return []
+    block, number = declaration(kind, (1, HIGHEST)), int(whole.sum())
+    english, japanese = declared([block], open_ones)
+    return [
+        CheckFinding(
+            "survey_scale_in_doubt",
+            f"The answers of '{kind}' go up to 10, and of {number:,} none is 0 and {whole[1]} are 1, which "
+            f"does not tell a scale of 0–10 from 1–10. {english} Write "
+            '"0-10" where 0 could be chosen.',
+            f"「{kind}」の回答は最高が10で、{number:,}件のうち0は0件、1は{whole[1]}件のため、尺度が0–10か1–10か"
+            f'判断できません。{japanese}0も選べる場合は "0-10" と書いてください。',
+            {"kind": kind, "answers": number, "ones": int(whole[1])},
         )
+    ]
+
+
+def _of_source(name: str) -> tuple[str, str]:
+    return f"'{name}'", f"「{name}」"
 
 
 def _scale(kind: str, counts: Ints) -> Scale:
     best = int(best_answers(counts[None])[0])
-    zero = kind == "nps" or int(counts[0]) > 0
-    return (0 if best == HIGHEST and zero else 1), best
-
-
-def _remedy(kind: str, given: Scale, target: Scale, where: str) -> str:
-    """The query around a query that brings answers of a kind from one scale to another, to whole answers."""
-    (low, high), (least, most) = given, target
-    moved = f"round(({NUMBER} - {low}) * {most - least} / {high - low} + {least})"
-    condition = f"kind = '{_quoted(kind)}'" + (f" and {where}" if where else "")
-    text = "cast(value as varchar)"
-    value = f"case when {condition} then cast(cast({moved} as integer) as varchar) else {text} end as value"
-    return REPLACED.format(value)
-
-
-def _replace(sources: Sequence[str]) -> str:
-    """The commands that read the changed sources again."""
-    return ", ".join(f"`kizuna ingest --replace {name}`" for name in sources)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
-
-
-def _words(scale: Scale) -> str:
-    return f"{scale[0]}–{scale[1]}"
-
-
-def _name(scale: Scale) -> str:
-    return f"{scale[0]}-{scale[1]}"
+    enough = NO_ZERO_OF_NPS if kind == "nps" else 1  # what is left in doubt is said by `_in_doubt`
+    zero = best == HIGHEST and (counts[0] > 0 or counts[1] < enough)
+    return (0 if zero else 1), best

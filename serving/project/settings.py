@@ -23,6 +23,7 @@ from features.catalog.defaults import IndicatorSettings, catalog, indicators
 from features.catalog.definitions import Indicator
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
+from features.events.answer_scales import SurveyEntry, SurveyScales
 from features.events.consent import ConsentEntry
 from features.events.schema import ATTRIBUTE
 from features.ingestion.alias_tables import AliasTable
@@ -98,6 +99,11 @@ class Settings(BaseModel):
         description="which attributes say who may be contacted, and over which channels; `do_not_contact` "
         "and others that are known by their names (docs/features.md) need no entry",
     )
+    surveys: tuple[SurveyEntry, ...] = Field(
+        (),
+        description="the scales of survey answers, by kind and source and since when; answers of several "
+        "scales are brought to one, others go to quarantine",
+    )
     indicators: dict[str, IndicatorSettings] = Field(
         default_factory=dict, description="which kinds of event measure which side of engagement"
     )
@@ -152,6 +158,12 @@ class Project:
     def indicators(self) -> tuple[Indicator, ...]:
         return indicators(self.settings.indicators)
 
+    @cached_property
+    def survey_scales(self) -> SurveyScales:
+        """The declared scales of survey answers."""
+        sources = [source.name for source in self.settings.sources]
+        return SurveyScales.of(self.settings.surveys, self.settings.timezone, sources)
+
     @property
     def closed_sources(self) -> tuple[str, ...]:
         """The sources that have ended for good."""
@@ -198,7 +210,8 @@ def read(folder: Path) -> Project:
         ) from None
     _refuse_repeated_names(project)
     try:
-        project.timeline, project.churn  # noqa: B018 (made once here, so that a bad zone or indicator is met)
+        # Made once here, so that a bad zone, indicator or scale is met.
+        project.timeline, project.churn, project.survey_scales  # noqa: B018
         kinds = [kind for indicator in project.indicators for kind in indicator.kinds]
         kinds += [ATTRIBUTE + attribute.name for attribute in project.settings.attributes]
         catalog(project.indicators, project.settings.features, kinds)

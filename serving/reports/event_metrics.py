@@ -39,7 +39,9 @@ def _attitude(view: BucketView) -> None:
     for measure, lowest, highest in (("nps", 0, BEST), ("csat", 1, FULLY)):
         answers = view.pick(view.index.of_kinds((measure,)))
         score = view.index.history.values[answers.places]
-        fits = (score >= lowest) & (score <= highest) & (score == np.floor(score))
+        fits = (score >= lowest) & (score <= highest)
+        if measure == "nps":  # one question, with eleven answers; CSAT may come from another scale
+            fits &= score == np.floor(score)
         view.sums.leave_out(measure, "no_value", answers.span[np.isnan(score)])
         view.sums.leave_out(measure, "off_scale", answers.span[~fits & ~np.isnan(score)])
         score = score[fits]

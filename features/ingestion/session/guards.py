@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from features.events.answer_scales import DeclaredScale
 from features.ingestion.identity.presence import Presence
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
@@ -33,10 +34,13 @@ class IngestOptions:
 NO_OPTIONS = IngestOptions()
 
 
-def query_fingerprint(source: Source | Attribute, timeline: Timeline) -> str:
+def query_fingerprint(
+    source: Source | Attribute, timeline: Timeline, scales: Sequence[DeclaredScale] = ()
+) -> str:
     """What decides how a source's rows are read, as a short text."""
     said = (source.connection, source.date_order, source.decimal)
     parts = (" ".join(source.query.split()), str(timeline.timezone), *(part or "" for part in said))
+    parts += (repr(scales),) if scales else ()
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 

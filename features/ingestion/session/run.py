@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.consent import BY_NAME, ConsentRules
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import REFUSED_SCHEMA
@@ -83,10 +84,12 @@ class IngestRun:
         options: IngestOptions = NO_OPTIONS,
         shared: Iterable[str] = (),
         consent: ConsentRules = BY_NAME,
+        scales: SurveyScales = UNDECLARED,
         progress: Progress | None = None,
     ) -> None:
         self.tables, self.erased, self.run, self.now = tables, erased, run, now
         self.options, self.consent, self.progress = options, consent, progress
+        self.scales = scales
         self.folder = folder / f"arriving-{run}"
         record = tables.events.record()
         self.queries: dict[str, str] = record.get("queries", {})
@@ -118,8 +121,9 @@ class IngestRun:
         """Read a source into the staging area; `share` of the run is done."""
         name = source.name
         formats = {} if name in self.options.replace else self.formats.get(name, {})
-        tally = source_tally(source, formats, self.consent)
-        fingerprint = query_fingerprint(source, timeline)
+        scales = () if isinstance(source, Attribute) else self.scales.of_source(name)
+        tally = source_tally(source, formats, self.consent, scales)
+        fingerprint = query_fingerprint(source, timeline, scales)
         changed = self.queries.get(name, fingerprint) != fingerprint
         reading = SourceReading(source, timeline, tally, fingerprint, changed)
         self.readings.append(reading)

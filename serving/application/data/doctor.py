@@ -71,5 +71,5 @@ def doctor(
             until=end,
             consent=consent_rules(project).names,
         )
-    findings = (*ended, *dated, *run_checks(profile, timeline), *contracts)
+    findings = (*ended, *dated, *run_checks(profile, timeline, project.survey_scales), *contracts)
     return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))

@@ -59,6 +59,7 @@ def ingest(
         now=workspace.clock(),
         options=options,
         consent=consent_rules(project),
+        scales=project.survey_scales,
         progress=progress,
     )
     decided = {option: chosen for option, chosen in vars(options).items() if chosen}
