@@ -100,8 +100,8 @@ TOML = "cannot use FOLDER/kizuna.toml: "
         (
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, state, tracking_uri, "
-            "sources, attributes, aliases, consent, indicators, features, churn, tiers, capacity, records, "
-            "crm, webhooks, simulated, service.",
+            "sources, attributes, aliases, consent, surveys, indicators, features, churn, tiers, capacity, "
+            "records, crm, webhooks, simulated, service.",
         ),
         (
             '[[sources]]\nname = "a"',
