@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from features.catalog.display_names import is_japanese
+
 JAPANESE = """\
 timezone = "Asia/Tokyo"
 language = "ja"
@@ -50,6 +52,28 @@ kinds = ["email_clicked", "email_opened", "push_opened", "message_clicked", "sms
 [indicators.campaign]
 kinds = ["email_sent", "push_sent", "sms_sent", "coupon_sent", "call_made"]
 """
+
+_COMMENTS = {
+    "# How many customers can be approached per list.": "# 1回のリストで対応できる顧客数",
+    "# gone is whose last contract ends": "# 最後の契約が終わった顧客を離反とします",
+    "# gone is who buys nothing in the horizon, having bought in the active days": (
+        "# active_days 日以内に購買し、その後 horizon_days 日間に購買がない顧客を離反とします"
+    ),
+    "# gone is who does not come in the horizon, having come in the active days": (
+        "# active_days 日以内に利用し、その後 horizon_days 日間に利用がない顧客を離反とします"
+    ),
+    "# gone is who neither buys nor asks in the horizon, having done so before": (
+        "# active_days 日以内に購買か問い合わせがあり、その後 horizon_days 日間にない顧客を離反とします"
+    ),
+}
+
+
+def commented(block: str, language: str) -> str:
+    """A block with its comments in this language."""
+    if is_japanese(language):
+        for english, japanese in _COMMENTS.items():
+            block = block.replace(english, japanese)
+    return block
 
 
 def toml_text(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -424,3 +426,26 @@ def test_a_subscription_to_another_list_lifts_no_opt_out(tmp_path, kizuna, metri
     kizuna("init", "--from", "klaviyo", tmp_path / "export", tmp_path)
     kizuna("-C", tmp_path, "ingest")
     assert events(tmp_path)[-1][2:] == ("attribute.email_opt_out", None, says)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_comments_of_a_recipe_are_in_the_language_of_the_project_and_its_queries_are_the_same(
+    name, tmp_path, kizuna
+):
+    lay_out(name, "first", tmp_path / "export")
+    texts = {}
+    for language in ("en", "ja"):
+        folder = tmp_path / language
+        arguments = ("init", "--from", SAMPLES[name].recipe, "--language", language)
+        assert kizuna(*arguments, tmp_path / "export", folder)[0] == 0
+        assert read(folder).settings.sources
+        texts[language] = (folder / "kizuna.toml").read_text(encoding="utf-8")
+    japanese = [comment[1] for comment in re.finditer(r"(?:^ *--|^#|  #) (.*)", texts["ja"], re.MULTILINE)]
+    fields = ("http", "customer {", "refunds {", "lineItems {")  # what to ask the GraphQL API for
+    told = [line for line in japanese if not line.strip().startswith(fields)]
+    assert len(told) > 8
+    assert [line for line in told if re.search(r"[ぁ-んァ-ヶ一-龠]", line) is None] == []
+    sources = [tomllib.loads(text)["sources"] for text in texts.values()]
+    for source in (*sources[0], *sources[1]):
+        source["query"] = re.sub(r"^ *-- .*\n", "", source["query"], flags=re.MULTILINE)
+    assert sources[0] == sources[1]

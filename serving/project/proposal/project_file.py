@@ -11,7 +11,7 @@ from features.timeline import Timeline
 from serving.project.proposal.consent_columns import ConsentColumn
 from serving.project.proposal.data_files import find_tables
 from serving.project.proposal.proposed_source import ProposedSource, propose, quoted
-from serving.project.settings_blocks import ANALYTICS, CAPACITY, JAPANESE, PLAIN, SHOP, toml_text
+from serving.project.settings_blocks import ANALYTICS, CAPACITY, JAPANESE, PLAIN, SHOP, commented, toml_text
 
 ROLES = {
     "customer": ("customer", "顧客"),
@@ -51,7 +51,9 @@ def proposed_project(
         names.append(name)
         parts.append(_source(source, name, language))
     parts += _attributes(sources)
-    return "\n".join([*parts, SHOP if amounts else ANALYTICS, CAPACITY]), sources
+    return "\n".join(
+        [*parts, *(commented(block, language) for block in (SHOP if amounts else ANALYTICS, CAPACITY))]
+    ), sources
 
 
 def _source(source: ProposedSource, name: str, language: str) -> str:

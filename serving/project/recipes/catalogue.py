@@ -19,7 +19,12 @@ class RecipeSource:
 
     @property
     def query(self) -> RecipeQuery:
+        """The SQL file with English comments."""
         return load(self.file)
+
+    def query_in(self, language: str) -> RecipeQuery:
+        """The SQL file with comments in this language."""
+        return load(self.file, language)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Recipe:
     sources: tuple[RecipeSource, ...]
     becomes: str
     """What of the export becomes which kind of event, in a line."""
+    becomes_in_japanese: str
     churn: str
     settings: str = ""
     japanese: bool = False
@@ -56,6 +62,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 _one("ga4", "ga4.sql"),
                 "page_view, screen_view: visit; session_start: session; login; purchase; refund; share; "
                 "view_search_results, file_download: feature_used",
+                "page_view、screen_view は visit、session_start は session、"
+                "login、purchase、refund、share は同じ名前、"
+                "view_search_results、file_download は feature_used",
                 ANALYTICS,
             ),
             Recipe(
@@ -65,6 +74,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "page, screen: visit; Order Completed: purchase; Order Refunded, Order Cancelled: refund; "
                 "Signed In: login; Application Opened: session; Email Sent: email_sent; "
                 "Email Link Clicked: email_clicked; other names: feature_used",
+                "page、screen は visit、Order Completed は purchase、"
+                "Order Refunded、Order Cancelled は refund、"
+                "Signed In は login、Application Opened は session、Email Sent は email_sent、"
+                "Email Link Clicked は email_clicked、ほかの名前は feature_used",
                 ANALYTICS,
                 MESSAGES,
             ),
@@ -74,6 +87,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 _one("rudderstack", "rudderstack.sql"),
                 "page, screen: visit; first call of a session: session; Order Completed: purchase; "
                 "Order Refunded, Order Cancelled: refund; other names: feature_used",
+                "page、screen は visit、セッションの最初の呼び出しは session、Order Completed は purchase、"
+                "Order Refunded、Order Cancelled は refund、ほかの名前は feature_used",
                 ANALYTICS,
                 MESSAGES,
             ),
@@ -84,6 +99,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "SessionStart: session; Purchase: purchase; CustomEvent: feature_used; email Send, Open, "
                 "Click: email_sent, email_opened, email_clicked; Unsubscribe: attribute email_opt_out; "
                 "push and SMS likewise",
+                "SessionStart は session、Purchase は purchase、"
+                "CustomEvent は feature_used、メールの Send、Open、Click は "
+                "email_sent、email_opened、email_clicked、"
+                "Unsubscribe は属性 email_opt_out（プッシュとSMSも同様）",
                 ANALYTICS,
                 MESSAGES,
             ),
@@ -94,6 +113,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "Placed Order: purchase; Refunded Order, Cancelled Order: refund; Active on Site, Viewed "
                 "Product: visit; Received, Opened, Clicked Email: email_sent, email_opened, email_clicked; "
                 "Unsubscribed: attribute email_opt_out",
+                "Placed Order は purchase、Refunded Order、Cancelled Order は refund、"
+                "Active on Site、Viewed Product は "
+                "visit、Received、Opened、Clicked Email は email_sent、email_opened、email_clicked、"
+                "Unsubscribed は属性 email_opt_out",
                 SHOP,
                 MESSAGES,
             ),
@@ -106,6 +129,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 ),
                 "an order: purchase; refunds and cancelled orders that were not paid: refund; "
                 "marketing accepted: attribute email_opt_in",
+                "注文は purchase、返金と支払い前にキャンセルされた注文は refund、"
+                "マーケティングの同意は属性 email_opt_in",
                 SHOP,
             ),
             Recipe(
@@ -119,6 +144,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "a subscription: started, cancelled (ended_at), trial_started; a paid invoice: purchase; "
                 "credit notes: refund; cancel_at_period_end turns: cancel_requested, cancel_withdrawn; "
                 "payment_failed",
+                "サブスクリプションは started、cancelled（ended_at）、"
+                "trial_started、支払い済みの請求書は purchase、"
+                "クレジットノートは refund、"
+                "cancel_at_period_end の変化は cancel_requested、cancel_withdrawn、"
+                "支払いの失敗は payment_failed",
                 CONTRACT,
                 needed="subscriptions",
             ),
@@ -130,6 +160,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     RecipeSource("cases", "salesforce/cases.sql"),
                 ),
                 "a won opportunity: purchase; a lost one: opportunity_lost; a case: ticket_opened",
+                "成立した商談は purchase、不成立の商談は opportunity_lost、ケースは ticket_opened",
                 ACCOUNTS,
             ),
             Recipe(
@@ -137,6 +168,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "EC-CUBE 4 (dtb_order)",
                 _one("orders", "ec-cube.sql"),
                 "an order: purchase; cancelled (3) and returned (9) ones: refund",
+                "注文は purchase、キャンセル（3）と返品（9）は refund",
                 SHOP,
                 japanese=True,
             ),
@@ -145,6 +177,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "futureshop (受注データ)",
                 _one("orders", "futureshop.sql"),
                 "an order (受注コード): purchase; a cancelled one: refund",
+                "注文（受注コード）は purchase、キャンセルされた注文は refund",
                 SHOP,
                 japanese=True,
             ),

@@ -29,10 +29,6 @@ class FoundSource:
     files: tuple[Path, ...]
     call: str
 
-    @property
-    def query(self) -> str:
-        return self.source.query.over(self.call)
-
 
 def recipe_named(name: str) -> Recipe:
     """The recipe of this name; raises `UsageError` where there is none."""

@@ -5,8 +5,10 @@
     -- files: *.csv, *.txt => read_csv({files}, …)   what is looked for, and how it is read; may come again
     -- looks_right: "Id" is not null                 holds in some of the first rows of the export
     -- timezone: UTC                                 of moments without a zone; else the project's counts
+    -- ja: …                                         the title in Japanese; then the other comments
 
-A line that begins with `--   ` goes on with the one before. Other comments stay in the query.
+A line that begins with `--   ` goes on with the one before. Other comments stay in the query; within it a
+comment `-- ja: …` takes the place of the line before in a Japanese project.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 
+from features.catalog.display_names import is_japanese
+
 
 @dataclass
 class _Header:
@@ -26,6 +30,7 @@ class _Header:
     files: list[str] = field(default_factory=list)
     looks_right: list[str] = field(default_factory=list)
     timezone: list[str] = field(default_factory=list)
+    ja: list[str] = field(default_factory=list)
 
 
 KEYS = tuple(one.name for one in fields(_Header))
@@ -74,8 +79,8 @@ class RecipeQuery:
 
 
 @cache
-def load(name: str) -> RecipeQuery:
-    """The SQL file of this name, such as `stripe/invoices.sql`."""
+def load(name: str, language: str = "en") -> RecipeQuery:
+    """The SQL file of this name, such as `stripe/invoices.sql`, with its comments in this language."""
     text = (files("serving.project.recipes") / "sql" / name).read_text(encoding="utf-8")
     lines = text.splitlines()
     count = next(place for place, line in enumerate(lines) if not line.startswith("--"))
@@ -89,6 +94,8 @@ def load(name: str) -> RecipeQuery:
             notes.append(line)
     readings = [entry.split(" => ", 1) for entry in header.files]
     title, _, rest = "\n".join(notes).partition("\n\n")
+    if is_japanese(language):
+        title, rest = header.ja[0], "\n".join(header.ja[1:])
     return RecipeQuery(
         title=" ".join(title.split()),
         schema=tuple(header.schema),
@@ -96,8 +103,20 @@ def load(name: str) -> RecipeQuery:
         looks_right=header.looks_right[0],
         timezone=header.timezone[0] if header.timezone else None,
         notes=rest.strip("\n"),
-        query="\n".join(lines[count:]).strip(),
+        query="\n".join(_commented(lines[count:], language)).strip(),
     )
+
+
+def _commented(lines: list[str], language: str) -> list[str]:
+    """The lines of a query with its comments in one language."""
+    kept: list[str] = []
+    for line in lines:
+        comment = re.fullmatch(r"( *-- )ja: (.*)", line)
+        if comment is None:
+            kept.append(line)
+        elif is_japanese(language):
+            kept[-1] = comment[1] + comment[2]
+    return kept
 
 
 def _whole_lines(lines: list[str]) -> Iterator[str]:

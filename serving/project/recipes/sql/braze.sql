@@ -12,6 +12,11 @@
 -- Opens by a mail program on its own (machine_open, such as Apple's) and clicks suspected of a bot are left out.
 -- Whoever unsubscribes from e-mail, or calls one spam, has the attribute email_opt_out from then on.
 -- Customers without an external_user_id (anonymous profiles) are left out.
+-- ja: Braze Currents：ストレージ連携のAvroファイル（バケットのまま event_type=…/date=…/…）。
+-- ja: Currentsは同じイベントを2回以上送ることがあり、id で見分けます。time は1970年からの秒（UTC）です。
+-- ja: メールソフトによる自動の開封（machine_open）とボットと疑われるクリックは除きます。
+-- ja: メールの購読解除や迷惑メール報告をした人は、それ以後、属性 email_opt_out が付きます。
+-- ja: external_user_id のない（匿名の）顧客は除きます。
 with events as (
   select *, regexp_extract(filename, 'event_type=([^/]+)/', 1) as type from {rows}
 ),

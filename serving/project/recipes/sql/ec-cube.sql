@@ -10,6 +10,11 @@
 -- orders that were taken back at their last change; 7 and 8 (payment or purchase not finished) are none.
 -- Guests have no customer_id: one customer for each e-mail address ("guest:…").
 -- There is no mark of test orders and staff: add a condition on email or customer_id where you have them.
+-- ja: EC-CUBE 4：dtb_order テーブルを列名付きのCSV（UTF-8）に書き出したもの。ファイル名は *dtb_order*.csv。
+-- ja: EC-CUBE 4 の日時は協定世界時（UTC）です。対応状況の 1 新規受付、4 対応中、5 発送済み、6 入金済みを注文とし、
+-- ja: 3 キャンセルと 9 返品は最後の更新日時に取り消されたとします。7 決済処理中と 8 購入処理中は注文に数えません。
+-- ja: 非会員には customer_id がないため、メールアドレスごとに1人の顧客（guest:…）とします。
+-- ja: テスト注文や社員の印はありません。あれば email か customer_id の条件を加えてください。
 with orders as (
   select * replace (
            nullif(nullif(nullif(customer_id, ''), 'NULL'), '\N') as customer_id,

@@ -11,6 +11,13 @@
 -- キャンセルフラグ, キャンセル日時, 受注ステータス, ステータス, 会員番号, 会員ID. Check them in your file.
 -- A cancelled order counts as refunded when it was cancelled, else when it was ordered. Members are told by their
 -- number, others by their e-mail address in small letters. Orders whose ショップメモ says テスト are left out.
+-- ja: futureshop：運用 → 受注管理 から「futureshop」形式でダウンロードした受注データ（CP932のCSV）。
+-- ja: 受注データ取得項目設定で、受注コード、注文日時、請求合計金額と、会員番号かメールアドレス(メイン)を選んでください。
+-- ja: 注文は商品ごとに複数の行になり、どの行にも合計額があるため、1回だけ数えます（受注コード）。
+-- ja: キャンセルと会員の列名（キャンセルフラグ、キャンセル日時、受注ステータス、ステータス、会員番号、会員ID）は
+-- ja: 公開マニュアルにないため、手元のファイルで確認してください。
+-- ja: キャンセルされた注文は、キャンセル日時、なければ注文日時に返金とします。会員は会員番号、ほかは小文字にした
+-- ja: メールアドレスで見分けます。ショップメモに「テスト」とある注文は除きます。
 with lines as (
   select * from {rows}
   union all by name

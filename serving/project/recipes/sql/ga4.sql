@@ -13,11 +13,18 @@
 -- user_id is there only from the sign-in on: earlier events of the session get it, known from that instant on.
 -- Events of sessions without a user are left out. Without sign-ins write user_pseudo_id as customer_id below.
 -- Traffic that the property marks as internal, and debug mode, are left out.
+-- ja: Google アナリティクス 4：BigQueryへのエクスポート（events_YYYYMMDD と events_intraday_YYYYMMDD）をJSON LinesかParquetで取り出したもの。ファイルかフォルダの名前にテーブル名を含めます。
+-- ja: 日次テーブルは3日間書き直され、intraday にも同じイベントがあります。端末、時刻、名前、バンドル、セッション、ページ、注文で同じ
+-- ja: イベントを見分け、利用者の分かる版を採ります。購入は注文（transaction_id）ごとに1回だけ数えます（完了ページの再読込を除く）。
+-- ja: user_id はログイン後にだけ付きます。同じセッションのそれより前のイベントにも付け、ログインの時点で判明したとします。
+-- ja: 利用者のないセッションは除きます。ログインのないサイトでは、下の customer_id に user_pseudo_id と書いてください。
+-- ja: 内部トラフィックとデバッグモードは除きます。
 with parameters as (
   select *, coalesce(to_json(event_params) -> '$.list', to_json(event_params)) as entries from {rows}
 ),
 named as (
   -- BigQuery writes repeated fields to Parquet as list.element (or item), to JSON as plain lists.
+  -- ja: BigQueryは繰り返し項目を、Parquetでは list.element（または item）、JSONでは普通のリストとして書く。
   select *, list_transform(from_json(entries, '["json"]'),
            lambda e: coalesce(e -> '$.element', e -> '$.item', e)) as given
   from parameters

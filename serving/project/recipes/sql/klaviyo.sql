@@ -10,6 +10,11 @@
 -- Whoever unsubscribes, even from one list, or calls an e-mail spam has the attribute email_opt_out from then on, until
 -- they subscribe to e-mail marketing: to subscribe to a list lifts nothing, as it may be another list, or one of SMS.
 -- The customer is the profile's id in Klaviyo. Orders marked as tests by the shop are left out.
+-- ja: Klaviyo：GET https://a.klaviyo.com/api/events?include=metric の応答を、1ページ1ファイル（または1行）で保存したもの。イベントやメトリクスだけの行も読みます。
+-- ja: Appleのメールプライバシーなどによる開封とボットのクリックは除きます。Ordered Product は Placed Order の明細なので除きます。
+-- ja: キャンセルされた注文は、別に返金されていなければ返金とします。
+-- ja: 購読解除（1つのリストだけでも）や迷惑メール報告をした人は、メールマーケティングを購読し直すまで属性 email_opt_out が付きます。
+-- ja: 別のリストやSMSかもしれないため、リストの購読では解除されません。顧客はKlaviyoのプロフィールIDです。テスト注文は除きます。
 with objects as (
   select unnest(from_json(json -> 'data', '["json"]')) as o from {rows} where json_type(json -> 'data') = 'ARRAY'
   union all

@@ -12,6 +12,12 @@
 -- for an anonymous visitor the first call that named the user. A device of several people names nobody.
 -- Whoever unsubscribes has the attribute email_opt_out from then on. Robots are left out. The first call of a session (context.sessionStart) counts as a session too.
 -- Other names of your tracking plan count as feature_used: take out what customers do not do themselves.
+-- ja: RudderStack：オブジェクトストレージ（Amazon S3など）への書き出し。rudder-logs フォルダのJSON Lines（gzip）。
+-- ja: 同じ呼び出しが複数のファイルにあっても messageId で見分け、注文は1回だけ数えます（order_id）。
+-- ja: timestamp は端末の時計を補正した日時、recorded_at はRudderStackの受信日時です（匿名の訪問者では、誰かが分かった最初の
+-- ja: 呼び出し）。複数の人の端末は誰のものともしません。購読解除した人は、それ以後、属性 email_opt_out が付きます。
+-- ja: ボットは除きます。セッションの最初の呼び出し（context.sessionStart）は session としても数えます。
+-- ja: トラッキングプランのほかの名前は feature_used とします。顧客自身の行動でないものは除いてください。
 with calls as (
   select "messageId" as message, "type" as kind_of_call, coalesce("event", "name") as name,
          nullif(trim("userId"), '') as user_id, nullif(trim("anonymousId"), '') as anonymous,

@@ -12,6 +12,13 @@
 -- A device that several people signed in on names nobody. A clock that runs ahead is set back to receivedAt.
 -- Whoever unsubscribes has the attribute email_opt_out from then on. Robots are left out. Calls that the company's own servers make (e-mail sent) are no engagement.
 -- Other names of your track plan count as feature_used: take out what customers do not do themselves.
+-- ja: Segment：ストレージ（Amazon S3など）への書き出し。segment-logs フォルダの、1行1件のJSON（gzip）。
+-- ja: Segmentは同じ呼び出しを2回以上送ることがあり、messageId で見分けます。注文は1回だけ数えます（order_id）。
+-- ja: 会社がイベントを知った日時はSegmentの受信日時（receivedAt、なければフォルダ名の日の終わり）、匿名の訪問者が誰かは
+-- ja: 両方を含む最初の呼び出しで判明したとし、recorded_at に入れます。複数の人がログインした端末は誰のものともしません。
+-- ja: 進んだ時計は receivedAt に戻します。購読解除した人は、それ以後、属性 email_opt_out が付きます。ボットは除きます。
+-- ja: 自社のサーバーからの呼び出し（メール送信）は、顧客の行動に数えません。
+-- ja: トラッキングプランのほかの名前は feature_used とします。顧客自身の行動でないものは除いてください。
 with calls as (
   select "messageId" as message, "type" as kind_of_call, coalesce("event", "name") as name,
          nullif(trim("userId"), '') as user_id, nullif(trim("anonymousId"), '') as anonymous,

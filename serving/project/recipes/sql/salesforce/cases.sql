@@ -8,6 +8,10 @@
 -- Moments without a zone are in UTC, as the Data Export writes them. Deleted and merged cases are left out.
 -- The customer is the account, else the contact; ids of 15 letters become those of 18, so that exports agree.
 -- Minutes to the first answer are no standard field: the value stays unknown.
+-- ja: Salesforce：Data Loaderか週次のデータエクスポートで書き出したケース（CSV、全項目）。ファイル名は *Case*.csv。
+-- ja: タイムゾーンのない日時は、データエクスポートの書き方どおりUTCとします。削除・統合されたケースは除きます。
+-- ja: 顧客は取引先、なければ取引先責任者です。15文字のIDは18文字に直し、どの書き出しでも一致させます。
+-- ja: 最初の回答までの分数は標準項目にないため、値は不明とします。
 with cases as (
   select * from {rows}
   union all by name

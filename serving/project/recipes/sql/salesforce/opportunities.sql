@@ -8,6 +8,10 @@
 -- A won opportunity is a purchase on its CloseDate, a day without hours in the project's time zone. Data Loader
 -- east of Greenwich shifts it to the day before unless its own time zone is set to GMT. A lost one is its own kind.
 -- Open and deleted ones are left out. Won is IsWon, else a StageName of Closed Won. Amounts may be missing.
+-- ja: Salesforce：Data Loaderか週次のデータエクスポートで書き出した商談（CSV、全項目）。ファイル名は *Opportunity*.csv。
+-- ja: 成立した商談は、完了予定日（CloseDate、時刻のない日付、プロジェクトのタイムゾーン）の購買とします。Data Loaderは、
+-- ja: タイムゾーンをGMTにしないと、日本などでは前日の日付で書き出します。不成立の商談は別の種別です。
+-- ja: 進行中と削除済みの商談は除きます。成立は IsWon、なければ StageName が Closed Won のものです。金額はなくてもかまいません。
 with opportunities as (
   select * from {rows}
   union all by name

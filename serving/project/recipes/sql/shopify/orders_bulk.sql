@@ -15,6 +15,14 @@
 -- Whether the customer is subscribed to e-mail is the attribute email_opt_in, from when that last changed.
 -- Test orders are left out, and orders without a customer. An order that was cancelled before it was paid counts as
 -- refunded when it was cancelled; money that went back counts on its own day.
+-- ja: Shopify：GraphQL Admin APIの一括操作（bulk operation）が書く注文（JSON Lines、子の行に __parentId）。
+-- ja: 問い合わせる項目：orders { edges { node { id name createdAt cancelledAt test displayFinancialStatus sourceName
+-- ja:   customer { id defaultEmailAddress { marketingState marketingUpdatedAt } } totalPriceSet { shopMoney { amount currencyCode } }
+-- ja:   refunds { id createdAt totalRefundedSet { shopMoney { amount currencyCode } } }
+-- ja:   lineItems { edges { node { id title quantity } } } } } }
+-- ja: __parentId のある行は、その注文の商品として detail に入ります（行の順は問いません）。
+-- ja: メールの購読状態は、最後に変わった日時から属性 email_opt_in になります。
+-- ja: テスト注文と顧客のない注文は除きます。支払い前にキャンセルされた注文はキャンセル日時に返金とし、返金は返金日に数えます。
 with lines as (select *, "__parentId" as parent from {rows}),
 orders as (
   select *, regexp_extract(id, '\d+$') as number from lines

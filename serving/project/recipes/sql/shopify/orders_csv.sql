@@ -10,6 +10,11 @@
 -- Whether the buyer accepts marketing is the attribute email_opt_in from that order on.
 -- The file has no date of a refund: it counts from the cancellation, else from the order itself, so history before
 -- the refund is a little wiser than it was. The bulk export has the dates.
+-- ja: Shopify：管理画面から書き出した注文（注文管理 → エクスポート、「Excel、Numbers、その他のスプレッドシート用のCSV」）。
+-- ja: 注文は商品ごとに複数の行になり、合計額は最初の行にだけあります。顧客IDがないため、小文字にしたメールアドレスを顧客とします。
+-- ja: できれば一括操作（bulk）の書き出しを使ってください。Bogus Gatewayのテスト注文と、支払われずに失効した注文は除きます。
+-- ja: マーケティングの同意は、その注文の日時から属性 email_opt_in になります。
+-- ja: 返金日の列がないため、返金はキャンセル日時、なければ注文日時に数えます（返金日が分かるのは一括操作の書き出しだけです）。
 with lines as (
   select * from {rows}
   union all by name
@@ -19,6 +24,7 @@ with lines as (
 ),
 orders as (
   -- The line that says most: the first of an order, from the file that knows of its cancellation and refunds.
+  -- ja: いちばん多くを語る行：注文の最初の行を、キャンセルと返金の分かるファイルから採る。
   select *, coalesce(nullif("Id", ''), "Name") as number, lower(trim("Email")) as customer from lines
   where nullif("Total", '') is not null and nullif("Financial Status", '') is not null
   qualify row_number() over (partition by "Name"

@@ -9,6 +9,9 @@
 -- The decision to leave is the first event in which cancel_at_period_end turns true; later updates of the same
 -- request, which move canceled_at, do not count. When it turns false again the decision is withdrawn, and the next
 -- true is a new one. A failed payment is its own kind. Test mode is left out.
+-- ja: Stripe：APIで一覧したイベント（ページかJSON Lines）。ファイル名は events*。APIに残るのは30日間だけなので、月に1回以上保存し、ファイルを残してください。
+-- ja: 解約の決定は、cancel_at_period_end が true になった最初のイベントです。同じ依頼の後の更新（canceled_at が動く）は数えません。
+-- ja: false に戻れば決定は取り消され、次の true は新しい決定です。支払いの失敗は別の種別です。テストモードは除きます。
 with objects as (
   select unnest(from_json(json -> 'data', '["json"]')) as o from {rows} where (json ->> 'object') = 'list'
   union all
@@ -27,6 +30,7 @@ requests as (
 ),
 turns as (
   -- What the event itself says of before comes first; else what the event before it said.
+  -- ja: 変更前の値は、イベント自身にあればそれを、なければ1つ前のイベントから採る。
   select *, coalesce(before, event_before, 'false') as was from requests
 )
 select coalesce(thing -> 'customer' ->> 'id', thing ->> 'customer') as customer_id,

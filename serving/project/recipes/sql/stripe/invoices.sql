@@ -6,6 +6,9 @@
 --
 -- What was paid is a purchase at the moment of payment; what a credit note gave back is a refund. Invoices over
 -- nothing (trials), drafts, void ones and test mode are left out.
+-- ja: Stripe：APIで一覧した請求書（ページかJSON Lines）。ファイル名は invoices*。
+-- ja: 支払われた額は支払日時の購買、クレジットノートで戻した額は返金とします。
+-- ja: 0円の請求書（トライアル）、下書き、無効なもの、テストモードは除きます。
 with objects as (
   select unnest(from_json(json -> 'data', '["json"]')) as o, filename from {rows} where (json ->> 'object') = 'list'
   union all

@@ -8,6 +8,11 @@
 -- decision comes from events.sql. A trial starts a contract only when it ends without an end of the subscription.
 -- Subscriptions whose first payment failed (incomplete, incomplete_expired) and test mode are left out.
 -- The amount is what all items cost a month, in whole units of the currency (yen and the like have no hundredths).
+-- ja: Stripe：APIで status=all として一覧したサブスクリプション（ページかJSON Lines）。ファイル名は subscriptions*。
+-- ja: ended_at が離れた日時です。canceled_at は後の更新で動くため読みません（解約の決定は events.sql から分かります）。
+-- ja: トライアルは、サブスクリプションが終わらずに終了したときだけ契約の開始とします。
+-- ja: 最初の支払いに失敗したもの（incomplete、incomplete_expired）とテストモードは除きます。
+-- ja: 金額は全項目の月額で、通貨の基本単位です（円などには補助単位がありません）。
 with objects as (
   select unnest(from_json(json -> 'data', '["json"]')) as o, filename from {rows} where (json ->> 'object') = 'list'
   union all
