@@ -9,11 +9,12 @@ that were moved under one key lie there under an old name until the next ingest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class EventStore:
         options: IngestOptions = NO_OPTIONS,
         consent: ConsentRules = BY_NAME,
         scales: SurveyScales = UNDECLARED,
+        units: Mapping[str, str] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> list[Receipt]:
         """Read every source into the store, or, when one cannot be read, none.
@@ -98,15 +100,16 @@ class EventStore:
         A source that would double or lose events is left out, and its receipt says why. `folder` is where
         relative paths in the queries start, `timeline` the zone of timestamps without one, `now` the instant
         after which nothing can have happened. `consent` tells the rows that forbid contact, which come
-        in whatever their date; `scales` are those of survey answers. `progress` is called with what is
-        being done and the share that is done.
+        in whatever their date; `scales` are those of survey answers, `units` the periods to which recurring
+        amounts are brought, by kind of event. `progress` is called with what is being done and the share
+        that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
         shared = [source.name for source in sources if source.shared_ids]
         with self._writing(progress) as run:
             erased = SuppressionList(self.folder)
-            with self._run(run, now, erased, options, shared, consent, scales, progress) as ingest:
+            with self._run(run, now, erased, options, shared, consent, scales, units, progress) as ingest:
                 customers = ingest.arrivals.customers
                 known = customers.aliases.current
                 alias_tables = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
@@ -283,6 +286,7 @@ class EventStore:
         shared: Sequence[str] = (),
         consent: ConsentRules = BY_NAME,
         scales: SurveyScales = UNDECLARED,
+        units: Mapping[str, str] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> IngestRun:
         tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine)
@@ -297,6 +301,7 @@ class EventStore:
             shared=shared,
             consent=consent,
             scales=scales,
+            units=units,
             progress=progress,
         )
 

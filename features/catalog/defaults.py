@@ -31,6 +31,7 @@ from features.catalog.display_names import DisplayName, kind_words
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.attributes import is_reserved
+from features.events.recurring_amounts import Period
 from features.events.schema import ATTRIBUTE, REFUND
 
 INDICATORS = (
@@ -57,16 +58,30 @@ class IndicatorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kinds: tuple[str, ...] = Field(min_length=1, description="the kinds of event that belong to it")
+    kinds: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="the kinds of event that belong to it; those of a built-in one when absent",
+    )
     origin: Origin | None = Field(None, description="who acts: the customer or the company")
     attitude: bool | None = Field(None, description="what customers say rather than do")
     amounts: bool | None = Field(None, description="whether values are money")
+    per: Period | None = Field(
+        None,
+        description="the period to which its recurring amounts are brought, those of `contract`: what "
+        "sources say in another `per` is converted; a month where sources say one and this is absent",
+    )
 
 
 def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ...]:
     """The indicators of a project: the built-in ones, changed and joined by its configuration."""
     known = {indicator.name: indicator for indicator in INDICATORS}
     for name, setting in settings.items():
+        if setting.kinds is None and name not in known:
+            raise ConfigurationError(
+                f"the key `indicators.{name}.kinds` is missing. Add a line `kinds = …`.",
+                field=f"indicators.{name}.kinds",
+            )
         changed = {k: v for k, v in setting.model_dump().items() if v is not None}
         known[name] = replace(known.get(name, Indicator(name, ())), **changed)
     return tuple(known.values())

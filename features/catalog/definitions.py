@@ -25,9 +25,11 @@ from features.catalog.display_names import (
     in_language,
     is_japanese,
     kind_words,
+    recurring,
 )
 from features.catalog.settings import Operation
 from features.errors import ConfigurationError
+from features.events.recurring_amounts import Period
 from features.events.schema import REFUND
 
 Origin = Literal["customer", "company"]
@@ -43,6 +45,8 @@ class Indicator:
     attitude: bool = False
     amounts: bool = False
     """Values are money: a negative one takes back, and enters sums only."""
+    per: Period | None = None
+    """The period of recurring amounts, where it is said."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ class Catalog:
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` turns back into this catalogue."""
         return {
-            "indicators": [asdict(indicator) for indicator in self.indicators],
+            "indicators": [_record(indicator) for indicator in self.indicators],
             "streams": [asdict(stream) for stream in self.streams],
             "features": [asdict(feature) for feature in self.features],
         }
@@ -245,6 +249,14 @@ class Catalog:
             ),
             tuple(Derived(**r) if "operation" in r else Feature(**r) for r in data["features"]),
         )
+
+
+def _record(indicator: Indicator) -> dict[str, Any]:
+    """An indicator as plain data; a period that is not said is left out, as in earlier bundles."""
+    record = asdict(indicator)
+    if indicator.per is None:
+        del record["per"]
+    return record
 
 
 def amount_kinds(declared: Sequence[Indicator]) -> frozenset[str]:
@@ -280,4 +292,5 @@ CALENDAR_STREAM = Stream(CALENDAR, CALENDAR, ())
 
 def indicator_words(indicator: Indicator) -> DisplayName:
     """The built-in words of an indicator, or words made from its name."""
-    return INDICATOR_WORDS.get(indicator.name) or kind_words(indicator.name)
+    words = INDICATOR_WORDS.get(indicator.name) or kind_words(indicator.name)
+    return words if indicator.per is None else recurring(words, indicator.per)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from features.events.recurring_amounts import Period
 from features.events.schema import REFUND
 
 T = TypeVar("T")
@@ -134,6 +135,14 @@ INDICATOR_WORDS = {
     ),
 }
 
+PERIOD_WORDS: dict[Period, tuple[str, str]] = {
+    "day": ("daily", "日額"),
+    "week": ("weekly", "週額"),
+    "month": ("monthly", "月額"),
+    "quarter": ("quarterly", "四半期額"),
+    "half-year": ("half-yearly", "半年額"),
+    "year": ("yearly", "年額"),
+}
 # kind: (one, many, Japanese, Japanese count)
 _KINDS = {
     "purchase": ("purchase", "purchases", "購買", "購買回数"),
@@ -197,6 +206,12 @@ def kind_words(kind: str, like: DisplayName | None = None) -> DisplayName:
         if words.ja_value.endswith("時間（分）") and like and like.value == "minutes"
         else words
     )
+
+
+def recurring(words: DisplayName, per: Period) -> DisplayName:
+    """The words of a stream whose values are amounts of each period."""
+    english, japanese = PERIOD_WORDS[per]
+    return replace(words, value=f"{english} {words.value}", ja_value=f"{words.ja_value}（{japanese}）")
 
 
 def narrowed(words: DisplayName, to: Sequence[str]) -> DisplayName:

@@ -24,6 +24,7 @@ from features.events.event_columns import (
     text_column,
 )
 from features.events.parsing.source_text import plain
+from features.events.recurring_amounts import PER, PERIODS
 from features.events.schema import EVENT_SCHEMA, REFUND, REFUSED_SCHEMA, REQUIRED, TEXTS
 from features.events.validation_counts import (
     HEALED_BY_TIME,
@@ -166,6 +167,10 @@ def _examined(
     kind = text_column(column("kind"), "kind", tally)
     amounts = column("value")
     value, unreadable, absent = number_column(amounts, tally)
+    told = PER in table.column_names and tally.recurring.concerns(kind)
+    per = named_column(column(PER), PER, tally) if told else None
+    value, unknown_periods, converted = tally.recurring.convert(value, kind, per)
+    tally.converted += converted
     undated = _undated_refusals(moments, (kind, column("detail"), value), tally)
     occurred = np.where(undated, now, occurred)
 
@@ -185,6 +190,8 @@ def _examined(
     tally.keep_samples("value", amounts, unreadable)
     refuse(~flags(pc.is_finite(value), null=True), "value", "value is NaN or infinite")
     refuse(flags(pc.greater(pc.abs(value), LARGEST), null=False), "value", "value is beyond 1e100")
+    for word, of_word in unknown_periods.items():
+        refuse(of_word, PER, f"per is '{word}', which is no period: write {PERIODS}")
     refund = flags(pc.equal(kind, REFUND), null=False)
     if refund.any():
         refuse(

@@ -13,6 +13,7 @@ from features.events.answer_scales import DeclaredScale
 from features.events.consent import ConsentRules
 from features.events.hints import LAST, Trouble, advice, first_of
 from features.events.parsing.source_text import SourceText
+from features.events.recurring_amounts import RecurringAmounts
 
 UNREADABLE = "occurred_at is not a moment that can be read"
 TOO_EARLY = "occurred_at is before 1970"
@@ -86,6 +87,10 @@ class ValidationCounts:
     is_attribute: bool = False
     consent: ConsentRules | None = None
     """By which its rows that forbid contact are known: these count without a date, and before it has come."""
+    recurring: RecurringAmounts = field(default_factory=RecurringAmounts)
+    """How its recurring amounts are brought to the project's unit."""
+    converted: int = 0
+    """Rows whose recurring amount was converted."""
     undated: int = 0
     """Rows that forbid contact without a date that counts."""
     undated_unread: int = 0
@@ -142,6 +147,9 @@ class ValidationCounts:
     def all_notes(self, timezone: str) -> tuple[str, ...]:
         """What a receipt says about the source."""
         notes = self.texts.notes(timezone)
+        if self.converted:
+            units = " or ".join(dict.fromkeys(self.recurring.units.values()))
+            notes += (f"{self.converted:,} recurring amounts of other periods are counted per {units}",)
         if not self.undated:
             return notes
         named = self.texts.names.get("occurred_at", "occurred_at")

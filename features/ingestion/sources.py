@@ -6,11 +6,13 @@ A query runs in embedded DuckDB, where relative paths start at the project folde
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -25,6 +27,7 @@ from features.errors import ConfigurationError, DataError
 from features.events.answer_scales import DeclaredScale
 from features.events.consent import ConsentRules
 from features.events.parsing.source_text import Formats, SourceText
+from features.events.recurring_amounts import Period, RecurringAmounts
 from features.events.schema import ATTRIBUTE
 from features.events.validation_counts import ValidationCounts
 from features.ingestion.files.schemes import SCHEMES, ConvertedFileSystem
@@ -78,6 +81,11 @@ class Source(Query):
         default=False,
         description="its event ids name the same events as those of the other sources that say so",
     )
+    per: Period | None = Field(
+        default=None,
+        description="the period of its recurring amounts, those of contracts; where they differ, a column "
+        "`per` of its query says it for each row; they are brought to that of `indicators.contract.per`",
+    )
     complete: bool = Field(
         default=False,
         description="every ingest reads all its rows: events that it does not bring any more are taken out",
@@ -91,6 +99,14 @@ class Source(Query):
                 "its newest rows are read, so that nothing tells which others are gone. Remove one of them"
             )
         return self
+
+
+def says_period(source: Query) -> bool:
+    """Whether a source says the period of its recurring amounts, itself or by a column of its query."""
+    if not isinstance(source, Source):
+        return False
+    text = re.sub(r"--[^\n]*", " ", source.query)
+    return source.per is not None or re.search(r'(?i)(?<!\w)"?per"?\s*(,|$|from\b)', text.strip()) is not None
 
 
 class Attribute(Query):
@@ -310,12 +326,22 @@ def source_tally(
     formats: Formats,
     consent: ConsentRules,
     scales: tuple[DeclaredScale, ...] = (),
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> ValidationCounts:
     """Counts of a source's rows, at none; `formats` are those in which its columns came in before.
 
-    `consent` tells its rows that forbid contact, `scales` on which its survey answers are given.
+    `consent` tells its rows that forbid contact, `scales` on which its survey answers are given, `units` the
+    periods of recurring amounts by kind.
     """
     attribute = isinstance(source, Attribute)
     names = {"occurred_at": "known_at"} if attribute else {}
     texts = SourceText(source.name, source.date_order, source.decimal, formats, names)
-    return ValidationCounts(source.name, is_attribute=attribute, consent=consent, texts=texts, scales=scales)
+    recurring = RecurringAmounts(units, source.per) if isinstance(source, Source) else RecurringAmounts()
+    return ValidationCounts(
+        source.name,
+        is_attribute=attribute,
+        consent=consent,
+        recurring=recurring,
+        texts=texts,
+        scales=scales,
+    )

@@ -17,6 +17,7 @@ from features.events.schema import ATTRIBUTE
 from features.events.validation import NO_CUSTOMER
 from features.profiling.bucket_events import MINUTES, is_opening
 from features.profiling.consent import consent_findings
+from features.profiling.contract_amounts import amount_findings
 from features.profiling.event_ids import event_id_findings, refund_findings
 from features.profiling.finding import CheckFinding
 from features.profiling.gaps import gaps
@@ -45,6 +46,7 @@ def run_checks(
     found += id_checks(inventory, timeline)
     found += row_checks(inventory, timeline)
     found += scale_findings(inventory.by_row.answers, timeline, inventory.first_day, scales)
+    found += amount_findings(inventory.by_row.contract_amounts)
     shorts = (_refused, event_id_findings, refund_findings, _unnamed, _shared, _no_amounts, _no_answer_times)
     for short in shorts:
         found += short(inventory)

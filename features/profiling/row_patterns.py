@@ -9,6 +9,7 @@ import numpy as np
 
 from features.events.schema import ATTRIBUTE
 from features.profiling.bucket_events import BucketEvents, Ints, is_opening
+from features.profiling.contract_amounts import ContractAmounts
 from features.profiling.survey_scales import AnswerCounts, count_answers
 from features.timeline import SECOND
 
@@ -57,6 +58,7 @@ class RowPatterns:
     amounts: dict[str, AmountCounts] = field(default_factory=dict)
     answers: dict[str, AnswerCounts] = field(default_factory=dict)
     """Of each kind of survey."""
+    contract_amounts: ContractAmounts = field(default_factory=ContractAmounts)
     currencies: Counter[str] = field(default_factory=Counter)
     """Events with an amount by currency, "" where it is not said."""
     sums: dict[str, float] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class RowPatterns:
         self._count_amounts(bucket)
         self._count_responses(bucket)
         count_answers(bucket, self.answers)
+        self.contract_amounts.add(bucket)
 
     def _count_copies(self, bucket: BucketEvents) -> None:
         """Groups of one customer and instant in which every row came at least twice."""
@@ -203,6 +206,7 @@ class RowPatterns:
             self.sums[name] = self.sums.get(name, 0.0) + amount
         for kind, answers in other.answers.items():
             self.answers.setdefault(kind, AnswerCounts()).merge(answers)
+        self.contract_amounts.merge(other.contract_amounts)
         for kind, counts in other.amounts.items():
             self.amounts.setdefault(kind, AmountCounts(np.zeros_like(counts.days))).merge(counts)
 

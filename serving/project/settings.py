@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
@@ -25,14 +25,15 @@ from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.answer_scales import SurveyEntry, SurveyScales
 from features.events.consent import ConsentEntry
+from features.events.recurring_amounts import Period
 from features.events.schema import ATTRIBUTE
 from features.ingestion.alias_tables import AliasTable
-from features.ingestion.sources import Attribute, Source
+from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
-from training.labels.settings import Churn, ChurnSettings
+from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
 
 FILE = "kizuna.toml"
 Language = Literal["en", "ja"]
@@ -156,7 +157,17 @@ class Project:
 
     @cached_property
     def indicators(self) -> tuple[Indicator, ...]:
-        return indicators(self.settings.indicators)
+        declared = indicators(self.settings.indicators)
+        if not any(says_period(source) for source in self.settings.sources):
+            return declared
+        return tuple(
+            replace(one, per="month") if one.name == CONTRACT and one.per is None else one for one in declared
+        )
+
+    @cached_property
+    def recurring_units(self) -> dict[str, Period]:
+        """The period to which recurring amounts are brought, by kind of event."""
+        return recurring_units(self.indicators, self.churn)
 
     @cached_property
     def survey_scales(self) -> SurveyScales:

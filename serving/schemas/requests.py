@@ -56,7 +56,12 @@ class EventRequest(TypedDict):
         Moment, Field(description="ISO 8601; without an offset it is in the project's time zone")
     ]
     kind: Annotated[str, Field(min_length=1, max_length=200, examples=["purchase"])]
-    value: NotRequired[float | None]
+    value: NotRequired[
+        Annotated[
+            float | None,
+            Field(description="the amount; that of a contract per month, or per the project's unit"),
+        ]
+    ]
     channel: NotRequired[Text | None]
     place: NotRequired[Text | None]
     detail: NotRequired[Text | None]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import ConfigurationError
+from features.events.recurring_amounts import Period
 from features.events.schema import REFUND
 from features.timeline import Horizon, Moments, days_after, whole_years
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from features.catalog.definitions import Indicator
 
 
+CONTRACT = "contract"
+"""The indicator whose amounts are recurring."""
+
+
 class ChurnSettings(BaseModel):
     """The `[churn]` part of `kizuna.toml`: when a customer counts as gone.
 
     What a customer spends in the horizon is what they buy: of the indicators that decide inactivity where
     those carry amounts, else of `purchase`. A contract's value is a recurring amount, what it costs a month
-    or a year, and says nothing of what falls due within the horizon: contracts alone give no value model.
-    Ingest the payments as purchases to have one.
+    or a year (`per` of its source), and says nothing of what falls due within the horizon: contracts alone
+    give no value model. Ingest the payments as purchases to have one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -246,6 +251,25 @@ class Churn:
         read |= {"horizon": Horizon(**d["horizon"])}
         read |= {"contracts": ContractRules.from_json(d.get("contracts", {}))}
         return Churn(**{**d, **read})
+
+
+def recurring_units(indicators: Sequence[Indicator], churn: Churn) -> dict[str, Period]:
+    """The period to which recurring amounts are brought, by kind; what customers spend has none.
+
+    Kinds that begin, change or end a contract count as those of the indicator `contract`.
+    """
+    by_kind: dict[str, Period] = {}
+    for indicator in indicators:
+        period = indicator.per or ("month" if indicator.name == CONTRACT else None)
+        if period is None:
+            continue
+        kinds = list(indicator.kinds)
+        if indicator.name == CONTRACT and churn.type == "contract":
+            rules = churn.contracts
+            kinds += [*churn.started_by, *churn.ended_by, *churn.completed_by, *rules.changed_by]
+            kinds += [*rules.paused_by, *rules.resumed_by, *rules.trial_by]
+        by_kind |= dict.fromkeys(kinds, period)
+    return {kind: period for kind, period in by_kind.items() if kind not in {*churn.amounts, REFUND}}
 
 
 def _counts_years(settings: ChurnSettings) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from features.events.answer_scales import DeclaredScale
 from features.ingestion.identity.presence import Presence
-from features.ingestion.sources import Attribute, Source
+from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
 
 MOST_QUARANTINED = 0.01
@@ -35,12 +36,18 @@ NO_OPTIONS = IngestOptions()
 
 
 def query_fingerprint(
-    source: Source | Attribute, timeline: Timeline, scales: Sequence[DeclaredScale] = ()
+    source: Source | Attribute,
+    timeline: Timeline,
+    scales: Sequence[DeclaredScale] = (),
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """What decides how a source's rows are read, as a short text."""
+    """What decides how a source's rows are read, as a short text; `units` are of recurring amounts."""
     said = (source.connection, source.date_order, source.decimal)
     parts = (" ".join(source.query.split()), str(timeline.timezone), *(part or "" for part in said))
     parts += (repr(scales),) if scales else ()
+    if says_period(source):
+        per = source.per if isinstance(source, Source) else None
+        parts += (per or "", *(f"{kind} {unit}" for kind, unit in sorted(units.items())))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 

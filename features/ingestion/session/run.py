@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -85,11 +86,12 @@ class IngestRun:
         shared: Iterable[str] = (),
         consent: ConsentRules = BY_NAME,
         scales: SurveyScales = UNDECLARED,
+        units: Mapping[str, str] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> None:
         self.tables, self.erased, self.run, self.now = tables, erased, run, now
         self.options, self.consent, self.progress = options, consent, progress
-        self.scales = scales
+        self.scales, self.units = scales, units
         self.folder = folder / f"arriving-{run}"
         record = tables.events.record()
         self.queries: dict[str, str] = record.get("queries", {})
@@ -122,8 +124,8 @@ class IngestRun:
         name = source.name
         formats = {} if name in self.options.replace else self.formats.get(name, {})
         scales = () if isinstance(source, Attribute) else self.scales.of_source(name)
-        tally = source_tally(source, formats, self.consent, scales)
-        fingerprint = query_fingerprint(source, timeline, scales)
+        tally = source_tally(source, formats, self.consent, scales, self.units)
+        fingerprint = query_fingerprint(source, timeline, scales, self.units)
         changed = self.queries.get(name, fingerprint) != fingerprint
         reading = SourceReading(source, timeline, tally, fingerprint, changed)
         self.readings.append(reading)

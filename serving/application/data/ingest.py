@@ -60,6 +60,7 @@ def ingest(
         options=options,
         consent=consent_rules(project),
         scales=project.survey_scales,
+        units=project.recurring_units,
         progress=progress,
     )
     decided = {option: chosen for option, chosen in vars(options).items() if chosen}
