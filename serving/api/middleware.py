@@ -17,8 +17,7 @@ from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.rate_limit import RateLimiter
 from serving.application.permissions import OPEN_SERVICE, Actor
-from serving.project.language import request_language
-from serving.project.settings import Language
+from serving.project.language import Language, request_language
 from serving.state.database import DATABASE_ERRORS
 
 Header = tuple[bytes, bytes]

@@ -162,3 +162,22 @@ class CliContext:
 
     def progress(self) -> AbstractContextManager[Callable[[str, float], None]]:
         return progress(self.translated)
+
+
+class HelpContext(click.Context):
+    """A command's context whose help is in the language of messages."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        call = self.find_object(CliContext)
+        if call is None or call.language == "en":
+            return super().make_formatter()
+        from serving.cli.japanese_help import JapaneseHelp
+
+        return JapaneseHelp()
+
+
+def with_translated_help(command: click.Command) -> None:
+    """Let the help of a command, and of those below it, be in the language of messages."""
+    command.context_class = HelpContext
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        with_translated_help(below)

@@ -56,7 +56,9 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
 @click.command(cls=FilteredCommand)
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
 @click.option(
-    "--playbook", type=click.Path(path_type=Path), help="[the project's playbook.toml, else the default]."
+    "--playbook",
+    type=click.Path(path_type=Path),
+    help="Whose rules [playbook.toml, else the default].",
 )
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
@@ -130,7 +132,7 @@ def playbook(call: CliContext, file: Path | None, kind: str | None) -> None:
     """
     from serving.actions.playbook import default_kind
     from serving.application.operation.write_playbook import write_playbook
-    from serving.project.settings import FILE as SETTINGS
+    from serving.project.language import FILE as SETTINGS
 
     place = call.new_project(call.project.folder if file is None else None)
     if kind is None:

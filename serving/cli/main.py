@@ -17,7 +17,7 @@ import click
 from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
 from serving.cli.analysis import backtest, doctor, features
-from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
+from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format, with_translated_help
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import plan, playbook, report
 from serving.cli.filter_options import FilteredCommand
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     "-C",
     "folder",
     type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, value: setattr(context.obj, "folder", value or context.obj.folder),
     help="The project folder, which holds kizuna.toml [this one].",
 )
 @click.option(
@@ -47,8 +50,7 @@ if TYPE_CHECKING:
     help="Print one JSON object and nothing else.",
 )
 @click.version_option(package_name="kizuna")
-@click.pass_obj
-def kizuna(call: CliContext, folder: Path | None) -> None:
+def kizuna() -> None:
     """Who is drifting away, how sure we are, why, and what to do.
 
     \b
@@ -60,7 +62,6 @@ def kizuna(call: CliContext, folder: Path | None) -> None:
       kizuna score          say who may leave
       kizuna at-risk        show the list
     """
-    call.folder = folder or call.folder
 
 
 @kizuna.command()
@@ -267,6 +268,7 @@ for command in (
     simulate,
 ):
     kizuna.add_command(command)
+with_translated_help(kizuna)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -282,7 +284,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _refuse(call, error.code, call.translated(error.message), error.field)
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(call, error)
         if call.json:
             _print_error(UsageError.code, error.format_message(), None)
         code = error.exit_code
@@ -290,6 +292,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         click.echo("stopped", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_usage_error(call: CliContext, error: click.ClickException) -> None:
+    if call.language == "en":
+        error.show()
+        return
+    from serving.cli.japanese_help import japanese_usage_error
+
+    click.echo(japanese_usage_error(error), err=True)
 
 
 def _refuse(call: CliContext, code: str, message: str, field: str | None) -> None:

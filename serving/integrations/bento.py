@@ -16,7 +16,8 @@ from importlib.metadata import requires
 from pathlib import Path
 
 from features.errors import UsageError
-from serving.project.settings import FILE, Project
+from serving.project.language import FILE
+from serving.project.settings import Project
 from serving.state.active_model import ActiveModel
 from serving.state.api_keys import ApiKey, copy_keys
 from serving.state.database import Database

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 from features.errors import ConfigurationError, UsageError
-from serving.project.settings import FILE, Project
+from serving.project.language import FILE
+from serving.project.settings import Project
 
 Clock = Callable[[], int]
 """Now, in microseconds UTC."""

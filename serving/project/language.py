@@ -1,16 +1,18 @@
-"""The language of messages: of a project whose settings cannot be read, of a locale, and of a request."""
+"""The language of messages: of a project whose settings cannot be read, of a locale, and of a request.
+
+Imports nothing of ours, as `kizuna --help` asks for it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 from urllib.parse import parse_qs
 
-from features.catalog.display_names import is_japanese
-from serving.project.settings import FILE, Language
-
+FILE = "kizuna.toml"
+Language = Literal["en", "ja"]
 LANGUAGES = ("en", "ja")
 _SETTING = re.compile(r"""^\s*language\s*=\s*["'](en|ja)["']""", re.MULTILINE)
 _IN_BODY = re.compile(rb'"language"\s*:\s*"(en|ja)"')
@@ -31,7 +33,7 @@ def locale_language(environment: Mapping[str, str]) -> Language:
     """The language of the user's locale, by the first of LC_ALL, LC_MESSAGES and LANG that is set."""
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((environment[name] for name in names if environment.get(name)), "")
-    return cast("Language", locale[:2]) if is_japanese(locale[:2]) else "en"
+    return cast("Language", locale[:2]) if locale[:2] in LANGUAGES else "en"
 
 
 def request_language(body: bytes, query: str, accept: str) -> Language | None:

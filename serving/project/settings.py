@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,12 +31,11 @@ from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
 from serving.project.integration_settings import ColumnMap, Webhook
+from serving.project.language import FILE, Language
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
 from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
 
-FILE = "kizuna.toml"
-Language = Literal["en", "ja"]
 TomlValue: TypeAlias = "dict[str, TomlValue] | list[TomlValue] | str | float | date | time"
 
 

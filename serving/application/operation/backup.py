@@ -10,8 +10,8 @@ from features.storage.linked_folder import linked_folder
 from serving.actions.playbook import FILE as PLAYBOOK
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from serving.project.language import FILE as SETTINGS
 from serving.project.places import places_elsewhere, tracking_database
-from serving.project.settings import FILE as SETTINGS
 from serving.project.settings import Project
 from serving.state.archive import PASSING, STORE, Manifest, update_lists_beside, write_archive
 from serving.state.backups import BackupRecord, record_backup

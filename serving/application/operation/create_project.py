@@ -11,13 +11,13 @@ from features.simulation.simulate import advance as advance_simulated
 from features.simulation.simulate import simulate as write_simulation
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder
+from serving.project.language import FILE
 from serving.project.proposal.data_files import files_in
 from serving.project.proposal.project_file import proposed_project
 from serving.project.proposal.proposed_source import ProposedSource
 from serving.project.recipes.catalogue import RECIPES
 from serving.project.recipes.export_files import looked_for
 from serving.project.recipes.project_file import project_text
-from serving.project.settings import FILE
 from serving.project.template import refuse_existing, template, write
 
 
