@@ -9,7 +9,7 @@ that were moved under one key lie there under an old name until the next ingest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from copy import copy
@@ -231,6 +231,10 @@ class EventStore:
     def quarantined(self) -> pa.Table:
         """The rows that are refused: source, row, reason, event, other, ingested_at, key."""
         return quarantine.read(self._quarantine)
+
+    def events_to_come(self, kinds: Collection[str]) -> pa.Table:
+        """`key, kind, occurred_at` of refused rows of these kinds whose moment has not come."""
+        return quarantine.events_to_come(self._quarantine, kinds)
 
     def erase(self, customer_id: str) -> ErasureReceipt:
         """Remove a customer from events, customers, quarantine, logs and older versions, and prove it.

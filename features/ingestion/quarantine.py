@@ -37,6 +37,7 @@ ROWS = ("row", "event", "other")
 """The columns that hold a row as JSON."""
 ROW = ("source", "row", "reason")
 """What tells one refused row from another."""
+_TO_COME = pa.schema([("key", pa.int64()), ("kind", pa.string()), ("occurred_at", pa.int64())])
 _IDS = pa.schema([("source", pa.string()), ("event_id", pa.string())])
 
 
@@ -233,6 +234,27 @@ def waiting(rows: pa.Table, source: str) -> pa.Table:
     reasons = pa.array(HEALED_BY_TIME, pa.string())
     waits = pc.and_(pc.equal(rows.column("source"), source), pc.is_in(rows.column("reason"), reasons))
     return rows.filter(waits)
+
+
+def events_to_come(lake: Lake, kinds: Collection[str]) -> pa.Table:
+    """`key, kind, occurred_at` (int64 microseconds) of rows of these kinds that wait for their moment."""
+    if not kinds or not _files(lake):
+        return _TO_COME.empty_table()
+    with _database() as database:
+        _views(database, lake, None)
+        database.register("wanted", pa.table({"kind": pa.array(sorted(kinds), pa.string())}))
+        database.register("heals", pa.table({"reason": pa.array(HEALED_BY_TIME, pa.string())}))
+        said = "json_extract_string(event, '$.{}')"
+        return (
+            database.sql(
+                f"select key, {said.format('kind')} as kind, "  # noqa: S608 (names of ours)
+                f"epoch_us(cast({said.format('occurred_at')} as timestamptz)) as occurred_at from held "
+                f"where key is not null and event is not null and reason in (from heals) "
+                f"and {said.format('kind')} in (from wanted)"
+            )
+            .to_arrow_table()
+            .cast(_TO_COME)
+        )
 
 
 def names(row: str, customer_id: str) -> bool:

@@ -1,6 +1,8 @@
-"""Who may be contacted now: consent by channel and last contacts of every customer, as of the newest data.
+"""Who may be contacted now: consent by channel, and the contact of every customer that is nearest to now.
 
 A prediction knows only what was known at its as-of date; what must hold when somebody acts is read as of now.
+A contact that lies ahead (a call that was arranged) counts as one that was made: nobody is contacted within
+the cool-down before it or after it. One further ahead, such as a date mistyped by years, holds nobody.
 The state is computed bucket by bucket and only for buckets whose files changed, so that a running service
 follows an ingest or an appended event at little cost.
 """
@@ -13,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.event_store import EventStore
@@ -29,22 +33,24 @@ from features.events.consent import (
 )
 from features.events.history import History, customer_of_event, events_of_kinds
 from features.execution.local import map_partitions
+from features.timeline import DAY
 
 _COLUMNS = frozenset({"value", "detail"})
 NEVER = np.iinfo(np.int64).min
-"""The instant of the last contact of a customer who had none."""
+"""The instant of the contact of a customer who had none."""
+_NONE_AHEAD = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
 class ContactState:
-    """Consent and last contacts of every customer of the store at one moment."""
+    """Consent and nearest contacts of every customer of the store at one moment."""
 
     keys: NDArray[np.int64]
     """int64[n], ascending."""
     mask: NDArray[np.int64]
     """int64[n]: the bits of the channels over which a customer must not be contacted."""
     contacted: NDArray[np.int64]
-    """int64[t, n]: the last contact of each touch model's kinds, `NEVER` for none."""
+    """int64[t, n]: the contact of each touch model's kinds that is nearest to `now`, `NEVER` for none."""
     bits: ChannelBits
     entries: tuple[ConsentEntry, ...]
     attributes: tuple[str, ...]
@@ -53,16 +59,16 @@ class ContactState:
     """Customers by attribute and unclear word."""
     contradictions: Mapping[str, int]
     """Customers by attribute for whom it says yes and no at one instant."""
-    reached: int
-    """How far the events reach, in microseconds: contacts after it are not known."""
+    now: int
+    """The instant that the state is of, in microseconds."""
 
     def masks(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64[k]: the forbidden channels of some customers; all for one whom the store does not have."""
         places, known = self._places(keys)
         return np.where(known, self.mask[places] if len(self.mask) else 0, ALL_CHANNELS)
 
-    def last_contacts(self, keys: NDArray[np.int64], touch: int) -> NDArray[np.int64]:
-        """int64[k]: the last contact of some customers by the kinds of a touch model."""
+    def nearest_contacts(self, keys: NDArray[np.int64], touch: int) -> NDArray[np.int64]:
+        """int64[k]: the contact of some customers by the kinds of a touch model that is nearest to now."""
         places, known = self._places(keys)
         return np.where(known, self.contacted[touch][places] if len(self.keys) else NEVER, NEVER)
 
@@ -73,14 +79,28 @@ class ContactState:
         return places, self.keys[places] == keys
 
 
+def cooling_down(contacts: NDArray[np.int64], days: int, now: int) -> NDArray[np.bool_]:
+    """bool[n]: whose nearest contact lies within so many days of now, before it or ahead."""
+    return (contacts > now - days * DAY) & (contacts < now + days * DAY)
+
+
 @dataclass(frozen=True, eq=False)
 class _BucketState:
-    """What the events of one bucket say."""
+    """What the events of one bucket say from one instant to another."""
 
     keys: NDArray[np.int64]
     verdicts: Mapping[tuple[str, Says], ConsentVerdicts]
     contacted: NDArray[np.int64]
+    """int64[t, n]: the last contact of each touch model's kinds, `NEVER` for none."""
+    ahead: NDArray[np.int64]
+    """int64[t, n]: the next contact, `_NONE_AHEAD` for none."""
     attributes: frozenset[str]
+    since: int
+    until: int
+    """The instant of the next event: from then on another state holds."""
+
+    def holds(self, now: int) -> bool:
+        return self.since <= now < self.until
 
 
 @dataclass
@@ -89,7 +109,7 @@ class _BucketStates:
 
     rules: ConsentRules
     contact_kinds: tuple[tuple[str, ...], ...]
-    now: int | None
+    now: int
     parts: list[_BucketState] = field(default_factory=list)
 
     def add(self, history: History) -> None:
@@ -99,11 +119,18 @@ class _BucketStates:
             for entry in self.rules.for_attributes(held)
         }
         contacted = np.full((len(self.contact_kinds), history.customers), NEVER)
-        owner = customer_of_event(history)
+        ahead = np.full_like(contacted, _NONE_AHEAD)
+        owner, instants = customer_of_event(history), history.instants
+        to_come = instants > self.now
         for number, kinds in enumerate(self.contact_kinds):
             at = events_of_kinds(history, kinds)
-            np.maximum.at(contacted[number], owner[at], history.instants[at])
-        self.parts.append(_BucketState(history.keys, verdicts, contacted, frozenset(held)))
+            past, future = at & ~to_come, at & to_come
+            np.maximum.at(contacted[number], owner[past], instants[past])
+            np.minimum.at(ahead[number], owner[future], instants[future])
+        until = int(instants[to_come].min(initial=_NONE_AHEAD))
+        self.parts.append(
+            _BucketState(history.keys, verdicts, contacted, ahead, frozenset(held), self.now, until)
+        )
 
     def merge(self, other: _BucketStates) -> None:
         self.parts += other.parts
@@ -119,24 +146,33 @@ class ContactRegister:
     _buckets: dict[int, tuple[tuple[str, ...], _BucketState]] = field(default_factory=dict)
 
     def state(self, store: EventStore, now: int | None = None) -> ContactState:
-        """The state as of the store's newest version; words of consent after `now` lift nothing."""
+        """The state at `now` of the store's newest version; words of consent after it lift nothing.
+
+        Without `now`, at its newest event.
+        """
         store = store.pinned()
         files = {bucket: store.files_of(bucket) for bucket in store.buckets}
         if not any(files.values()):
-            return self._merged([], None)
-        old = [bucket for bucket in store.buckets if self._known_files(bucket) != files[bucket]]
+            return self._merged([], NEVER if now is None else now)
+        if now is None:
+            newest = store.newest()
+            now = NEVER if newest is None else newest
+        old = [bucket for bucket in store.buckets if not self._is_known(bucket, files[bucket], now)]
         if old:
             new, columns = partial(_BucketStates, self.rules, self.contact_kinds, now), _COLUMNS
             read = map_partitions(store, new, columns=columns, buckets=old)
             for bucket, part in zip(old, read.parts, strict=True):  # in the order of the buckets
                 self._buckets[bucket] = files[bucket], part
-        return self._merged([self._buckets[bucket][1] for bucket in store.buckets], store.newest())
+        waiting = store.events_to_come({kind for kinds in self.contact_kinds for kind in kinds})
+        return self._merged([self._buckets[bucket][1] for bucket in store.buckets], now, waiting)
 
-    def _known_files(self, bucket: int) -> tuple[str, ...] | None:
+    def _is_known(self, bucket: int, files: tuple[str, ...], now: int) -> bool:
         known = self._buckets.get(bucket)
-        return None if known is None else known[0]
+        return known is not None and known[0] == files and known[1].holds(now)
 
-    def _merged(self, parts: Sequence[_BucketState], newest: int | None) -> ContactState:
+    def _merged(
+        self, parts: Sequence[_BucketState], now: int, waiting: pa.Table | None = None
+    ) -> ContactState:
         attributes: set[str] = set()
         for part in parts:
             attributes |= part.attributes
@@ -156,17 +192,52 @@ class ContactRegister:
         none = np.empty(0, dtype=np.int64)
         keys = np.concatenate([none, *(part.keys for part in parts)])
         order = np.argsort(keys, kind="stable")
+        nothing = np.empty((len(self.contact_kinds), 0), np.int64)
+        contacted, ahead = (
+            np.concatenate([nothing, *arrays], axis=1)[:, order]
+            for arrays in ([part.contacted for part in parts], [part.ahead for part in parts])
+        )
+        if waiting is not None and waiting.num_rows:
+            self._add_waiting(ahead, contacted, keys[order], waiting, now)
         return ContactState(
             keys[order],
             np.concatenate([none, *masks])[order],
-            np.concatenate(
-                [np.empty((len(self.contact_kinds), 0), np.int64), *(part.contacted for part in parts)],
-                axis=1,
-            )[:, order],
+            _nearest(contacted, ahead, now),
             bits,
             entries,
             tuple(sorted(attributes)),
             dict(unclear),
             {name: count for name, count in contradictions.items() if count},
-            NEVER if newest is None else newest,
+            now,
         )
+
+    def _add_waiting(
+        self,
+        ahead: NDArray[np.int64],
+        contacted: NDArray[np.int64],
+        keys: NDArray[np.int64],
+        waiting: pa.Table,
+        now: int,
+    ) -> None:
+        """Add contacts whose rows wait for their moment in quarantine."""
+        instants, kinds = waiting.column("occurred_at").to_numpy(), waiting.column("kind")
+        whose = waiting.column("key").to_numpy()
+        places = np.minimum(np.searchsorted(keys, whose), len(keys) - 1)
+        known = keys[places] == whose
+        for number, of_touch in enumerate(self.contact_kinds):
+            mine = known & pc.is_in(kinds, pa.array(of_touch, pa.string())).to_numpy()
+            for nearest, rows in (
+                (np.minimum, mine & (instants > now)),
+                (np.maximum, mine & (instants <= now)),
+            ):
+                side = ahead if nearest is np.minimum else contacted
+                nearest.at(side[number], places[rows], instants[rows])
+
+
+def _nearest(contacted: NDArray[np.int64], ahead: NDArray[np.int64], now: int) -> NDArray[np.int64]:
+    """int64[t, n]: of the last and the next contact the one that is nearer to now."""
+    is_past, is_ahead = contacted != NEVER, ahead != _NONE_AHEAD
+    since = now - np.where(is_past, contacted, now)
+    until = np.where(is_ahead, ahead, now) - now
+    take_ahead = is_ahead & (~is_past | (until < since))
+    return np.where(take_ahead, ahead, contacted)

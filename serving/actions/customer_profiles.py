@@ -163,13 +163,13 @@ def profiles_of(table: pa.Table, keys: NDArray[np.int64]) -> pa.Table:
 
 
 def _with_contacts(table: pa.Table, contacts: ContactState) -> pa.Table:
-    """The table with who must not be contacted, over which channels, and when each was last contacted."""
+    """The table with who must not be contacted, over which channels, and the contact nearest to now."""
     keys = table.column("key").to_numpy()
     masks = contacts.masks(keys)
     table = table.append_column("do_not_contact", pa.array(masks == ALL_CHANNELS))
     table = table.append_column("forbidden_channels", pa.array(masks))
     for number in range(len(contacts.contacted)):
-        last = contacts.last_contacts(keys, number)
+        last = contacts.nearest_contacts(keys, number)
         column = pa.array(last, pa.timestamp("us", "UTC"), mask=last == NEVER)
         table = table.append_column(f"contacted_{number}", column)
     return table

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from features.timeline import DAY
-from serving.actions.contact_state import ContactState
+from serving.actions.contact_state import ContactState, cooling_down
 from serving.actions.plan_file import StoredPlan
 from serving.actions.rule_matching import channel_bits
 from serving.schemas.terms import ASKED_NOT_TO, COOLING_DOWN, PLANNED
@@ -20,7 +19,7 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
     Nobody else's outcome changes: whoever is left out stays so until the next `kizuna plan`.
     """
     outcome = plan.table.column("outcome").to_numpy().copy()
-    rule, now = plan.table.column("rule").to_numpy(), max(plan.as_of, contacts.reached)
+    rule = plan.table.column("rule").to_numpy()
     masks = contacts.masks(plan.keys)
     touches = list(plan.playbook.touch)
     for number, one in enumerate(plan.playbook.rules):
@@ -29,8 +28,8 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
             continue
         days = plan.playbook.touch[one.touch].cool_down_days
         if days:
-            last = contacts.last_contacts(plan.keys, touches.index(one.touch))
-            outcome[mine & (last > now - days * DAY)] = COOLING_DOWN
+            nearest = contacts.nearest_contacts(plan.keys, touches.index(one.touch))
+            outcome[mine & cooling_down(nearest, days, contacts.now)] = COOLING_DOWN
         outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = (
             ASKED_NOT_TO
         )

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.events.consent import ALL_CHANNELS, ChannelBits
-from features.timeline import DAY
+from serving.actions.contact_state import NEVER, cooling_down
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.playbook import PREFERRED, Playbook, PlaybookRule
 from serving.actions.rule_validation import RuleVocabulary
@@ -57,7 +57,7 @@ def match_rules(
 
     A rule whose channel a customer refuses is passed over for the next one that fits. Who refuses all
     channels has the first rule that fits, and is left out. Capacity is given in the order of the list; one
-    who is left out takes none of it. Cool-downs are counted back from `acting_at`, the as-of date when None.
+    who is left out takes none of it. Cool-downs are counted from `acting_at`, the as-of date when None.
     """
     n = len(scores.answers)
     rule, passed_over = np.full((2, n), NO_RULE, dtype=np.int16)
@@ -86,8 +86,9 @@ def match_rules(
         mine = touch == number
         days = playbook.touch[name].cool_down_days
         if days:
-            last = pc.fill_null(profiles.table.column(f"contacted_{number}").cast(pa.int64()), 0).to_numpy()
-            outcome[mine & (last > now - days * DAY)] = COOLING_DOWN
+            nearest = profiles.table.column(f"contacted_{number}").cast(pa.int64())
+            nearest = pc.fill_null(nearest, NEVER).to_numpy()
+            outcome[mine & cooling_down(nearest, days, now)] = COOLING_DOWN
     outcome[alone] = ASKED_NOT_TO
     outcome[held] = HELD_BACK
     outcome[rule == NO_RULE] = UNMATCHED

@@ -104,13 +104,37 @@ def test_who_was_contacted_since_cools_down_and_an_old_contact_no_longer_holds(
     assert (listed["outcome"], listed["action"]) == ("cool_down", None)
     after = plan_of(capsys, own)
     assert {after[who]["outcome"] for who in tech} == {"cool_down"}
-    cooling = {who for who, row in before.items() if row["outcome"] == "cool_down"}
     (own / "now.txt").write_text("2025-03-01T00:00:00+09:00", encoding="utf-8")
-    later = {"customer_id": "somebody", "occurred_at": "2025-02-28T10:00:00+09:00", "kind": "visit"}
-    add(own, later)
-    much_later = plan_of(capsys, own)
-    assert cooling
-    assert not cooling & {who for who, row in much_later.items() if row["outcome"] == "cool_down"}
+    much_later = plan_of(capsys, own)  # days count from the clock: no newer event is needed
+    assert {much_later[who]["outcome"] for who in tech} == {"planned"}
+
+
+@pytest.mark.parametrize(
+    ("contacts", "cools"),
+    [
+        (("2025-01-05T10:00:00+09:00",), True),
+        (("2025-06-01T10:00:00+09:00",), False),
+        (("2099-01-01T00:00:00+09:00",), False),
+        (("2099-01-01T00:00:00+09:00", AFTER), True),
+        (("2025-06-01T10:00:00+09:00", "2025-01-05T10:00:00+09:00"), True),
+    ],
+    ids=["tomorrow", "in June", "mistyped", "mistyped and yesterday", "tomorrow and in June"],
+)
+@pytest.mark.parametrize("way", ["stored", "waiting"])
+def test_a_contact_that_lies_ahead_holds_within_the_cool_down_before_it(
+    own: Path, capsys: pytest.CaptureFixture[str], contacts: tuple[str], cools: bool, way: str
+) -> None:
+    before = plan_of(capsys, own)
+    tech = [who for who in planned(before) if before[who]["touch"] == "tech"][:3]
+    rows = [{"customer_id": who, "occurred_at": at, "kind": "push_sent"} for who in tech for at in contacts]
+    if way == "stored":  # as by a clock that went wrong for a while
+        call = CliContext(own)
+        late = call.project.timeline.instant("2099-12-31")
+        call.store.add(pa.Table.from_pylist(rows), source="late", timeline=call.project.timeline, now=late)
+    else:
+        add(own, *rows, {"customer_id": "somebody", "occurred_at": AFTER, "kind": "visit"})
+    after = plan_of(capsys, own)
+    assert {after[who]["outcome"] for who in tech} == {"cool_down" if cools else "planned"}
 
 
 def test_a_refusal_dated_after_the_projects_clock_counts_at_once_and_a_permission_does_not(

@@ -92,7 +92,7 @@ def _plan(
     words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
     validate_channels(project.settings.consent, (*words.channels, *playbook.playbook.channels))
     validate_rules(playbook, words)
-    actions = match_rules(playbook.playbook, words, profiles, scores, max(facts.as_of, contacts.reached))
+    actions = match_rules(playbook.playbook, words, profiles, scores, contacts.now)
     plan = StoredPlan.of(
         profiles,
         actions,
