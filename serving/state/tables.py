@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
 TABLES = MetaData()
 SCORES = Table(
@@ -86,3 +86,50 @@ BACKUPS = Table(
     Column("state", String(1000), nullable=False),
 )
 """The archives that `kizuna backup` wrote; they hold whoever was not erased before `at`."""
+CAMPAIGNS = Table(
+    "campaigns",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("state", String(10), nullable=False),
+    Column("file", String(200), nullable=False, default=""),
+    Column("source", String(10), nullable=False),
+    Column("filters", Text, nullable=False),
+    Column("control_share", Float, nullable=False),
+    Column("hold_days", Integer, nullable=False),
+    Column("review_months", Text, nullable=False),
+    Column("touch_models", Text, nullable=False),
+    Column("segments", Text, nullable=False),
+    Column("overlap", Integer, nullable=False, default=0),
+    Column("who", String(100), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("hold_until", BigInteger),
+    Column("stopped_at", BigInteger),
+    Column("seed", String(16), nullable=False, default=""),
+    Column("score_file", String(200), nullable=False, default=""),
+    Column("model_version", String(50), nullable=False, default=""),
+    Column("data_version", String(100), nullable=False, default=""),
+    Column("as_of", BigInteger),
+    Column("treatment", BigInteger, nullable=False, default=0),
+    Column("control", BigInteger, nullable=False, default=0),
+)
+"""A campaign: its declarations and, once started, what replays its assignment. Its file has the customers."""
+CAMPAIGN_RESULTS = Table(
+    "campaign_results",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", String(100), nullable=False),
+    Column("computed_at", BigInteger, nullable=False),
+    Column("report", Text, nullable=False),
+)
+"""Computed reports of campaigns as JSON; the newest one of a campaign is shown."""
+CAMPAIGN_SECRET = Table(
+    "campaign_secret",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("global_control", String(16), nullable=False),
+    Column("draws", Integer, nullable=False),
+)
+"""One row: the key of the standing control group, and how many campaigns were drawn. Whoever starts a
+campaign updates it first, so that of several starts one waits for the other."""

@@ -101,7 +101,7 @@ TOML = "cannot use FOLDER/kizuna.toml: "
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, state, tracking_uri, "
             "sources, attributes, aliases, consent, surveys, indicators, features, churn, tiers, capacity, "
-            "records, crm, webhooks, simulated, service.",
+            "campaigns, records, crm, webhooks, simulated, service.",
         ),
         (
             '[[sources]]\nname = "a"',
@@ -138,3 +138,20 @@ def test_what_cannot_be_is_refused_with_the_key_and_what_to_write(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     assert refusal(tmp_path, text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "share"), [('"2%"', 0.02), ("0.05", 0.05), ('"１０％"', 0.1), ("1", 1.0)]
+)
+def test_a_share_is_written_in_per_cent_or_as_a_number(tmp_path: Path, written: str, share: float) -> None:
+    (tmp_path / "kizuna.toml").write_text(f"[campaigns]\nglobal_control = {written}\n", encoding="utf-8")
+    assert read(tmp_path).settings.campaigns.global_control == pytest.approx(share)
+
+
+@pytest.mark.parametrize("written", ['"many"', "1.5", '"120%"', "-0.1", "true"])
+def test_what_is_no_share_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "kizuna.toml").write_text(f"[campaigns]\ncontrol = {written}\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigurationError, match=r"`campaigns.control` cannot be .*: write a share such as 10%"
+    ):
+        read(tmp_path)
