@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.catalog.defaults import IndicatorSettings, catalog, indicators
 from features.catalog.definitions import Indicator
@@ -30,10 +30,10 @@ from features.events.schema import ATTRIBUTE
 from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
+from serving.project.campaign_settings import CampaignSettings
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.schemas.problems import Problem, first_problem
-from serving.schemas.shares import Share
 from training.bundle.tiers import TierSettings
 from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
 
@@ -46,32 +46,6 @@ class CapacitySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contacts: int = Field(default=500, ge=1, description="how many customers can be approached per list")
-
-
-class CampaignSettings(BaseModel):
-    """`[campaigns]`: how customers are drawn into treatment and control."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    global_control: Share = Field(
-        default=0.0,
-        description='the share of all customers, such as "2%", who are in no campaign: the control group '
-        "of everything together",
-    )
-    control: Share = Field(default=0.1, description='the control group of a campaign, such as "10%"')
-    hold_days: int = Field(
-        default=90, ge=1, le=3650, description="how long a campaign holds its control group back"
-    )
-    review_months: tuple[Annotated[int, Field(ge=1, le=60)], ...] = Field(
-        default=(1, 3, 6, 12),
-        min_length=1,
-        description="when the effect of a campaign is looked at, in months after its start",
-    )
-
-    @field_validator("review_months")
-    @classmethod
-    def _ascending(cls, months: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(set(months)))
 
 
 class SimulatedSettings(BaseModel):
