@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.errors import DataError, UsageError
 from features.events.answer_scales import UNDECLARED, SurveyScales
@@ -36,7 +35,7 @@ from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
 from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
-from features.storage import history_reader
+from features.storage import history_reader, sorted_run
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
@@ -133,9 +132,23 @@ class EventStore:
         until: int | None = None,
         columns: frozenset[str] = ALL_COLUMNS,
         event_ids: bool = False,
+        known_at: int | None = None,
+        retractions: bool = False,
     ) -> History:
-        """The histories of a bucket's customers; events at or after `until` do not exist."""
-        return self._read(self._snapshot(), bucket, until=until, columns=columns, event_ids=event_ids)
+        """The histories of a bucket's customers; events at or after `until` do not exist.
+
+        Events that were retracted before `known_at` (by default before `until`, else at all) are left out.
+        With `retractions` they are there with `History.retracted`, for answers at several as-of dates.
+        """
+        return self._read(
+            self._snapshot(),
+            bucket,
+            until=until,
+            columns=columns,
+            event_ids=event_ids,
+            known_at=known_at,
+            retractions=retractions,
+        )
 
     def histories(
         self,
@@ -143,6 +156,8 @@ class EventStore:
         until: int | None = None,
         columns: frozenset[str] = ALL_COLUMNS,
         event_ids: bool = False,
+        known_at: int | None = None,
+        retractions: bool = False,
         buckets: Sequence[int] | None = None,
     ) -> Iterator[History]:
         """The histories of all customers or of some buckets, one by one, as of one version of the store.
@@ -152,7 +167,15 @@ class EventStore:
         snapshot, chosen = self._snapshot(), self.buckets if buckets is None else buckets
 
         def read(bucket: int) -> History:
-            return self._read(snapshot, bucket, until=until, columns=columns, event_ids=event_ids)
+            return self._read(
+                snapshot,
+                bucket,
+                until=until,
+                columns=columns,
+                event_ids=event_ids,
+                known_at=known_at,
+                retractions=retractions,
+            )
 
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(read, chosen[0])
@@ -169,6 +192,8 @@ class EventStore:
         until: int | None = None,
         columns: frozenset[str] = ALL_COLUMNS,
         event_ids: bool = False,
+        known_at: int | None = None,
+        retractions: bool = False,
     ) -> History:
         """The histories of a few customers; those without events have an empty one."""
         snapshot, wanted = self._snapshot(), np.unique(np.asarray(keys, dtype=np.int64))
@@ -179,7 +204,13 @@ class EventStore:
         ]
         with newest_files(self._events):
             return history_reader.history(
-                paths, until=until, columns=columns, event_ids=event_ids, wanted=wanted
+                paths,
+                until=until,
+                columns=columns,
+                event_ids=event_ids,
+                known_at=known_at,
+                retractions=retractions,
+                wanted=wanted,
             )
 
     def files_of(self, bucket: int) -> tuple[str, ...]:
@@ -207,15 +238,21 @@ class EventStore:
 
     @property
     def events(self) -> int:
-        """How many events there are."""
-        return sum(file.rows for file in self._snapshot().files)
+        """How many events there are; retracted ones do not count."""
+        snapshot = self._snapshot()
+        return sum(file.rows for file in snapshot.files) - sum(self._facts.of(snapshot, "retracted"))
 
-    def run_tables(self, columns: list[str], coded: list[str]) -> Iterator[pa.Table]:
-        """Some columns of each sorted run, those `coded` as dictionaries, for what no history holds."""
+    def run_tables(
+        self, columns: list[str], coded: list[str], until: int | None = None
+    ) -> Iterator[pa.Table]:
+        """Some columns of each sorted run, those `coded` as dictionaries, for what no history holds.
+
+        Left out are events that were retracted before `until` (None: at all), or came back after it.
+        """
         with newest_files(self._events):
             for file in self._snapshot().files:
                 with reading(path := self._events.path(file)):
-                    table = pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
+                    table = sorted_run.read_table(path, columns, coded, until)
                 yield table
 
     @property

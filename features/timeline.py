@@ -30,6 +30,8 @@ YEAR_DAYS = 365
 """So many days, or a multiple of them, stand for whole years where a calendar is given."""
 ALWAYS = np.iinfo(np.int64).min
 """The `recorded_at` of an event that was known at once."""
+NEVER = np.iinfo(np.int64).max
+"""The `retracted_at` of an event that still counts."""
 
 EARLIEST = 0
 """Events before 1970 are refused."""
@@ -165,10 +167,34 @@ def days_after(instants: Moments, days: int, calendar: str | None = None) -> Mom
     return later if isinstance(instants, np.ndarray) else int(later)
 
 
-def in_history(occurred: Instants, recorded: Instants | None, as_of: int | Instants) -> NDArray[np.bool_]:
-    """Which events had happened, and were known to have, before the as-of date."""
+def in_history(
+    occurred: Instants, recorded: Instants | None, as_of: int | Instants, retracted: Instants | None = None
+) -> NDArray[np.bool_]:
+    """Which events had happened, and were known to have, before the as-of date.
+
+    A retraction is known by the same rule as an event: from the instant after it on.
+    """
     past: NDArray[np.bool_] = occurred < as_of
-    return past if recorded is None else past & (recorded < as_of)
+    if recorded is not None:
+        past &= recorded < as_of
+    return past if retracted is None else past & still_counts(retracted, as_of)
+
+
+def still_counts(retracted: Instants, as_of: int | Instants | None) -> NDArray[np.bool_]:
+    """Which events were not retracted before the as-of date; None stands for all that is known today."""
+    counts: NDArray[np.bool_] = retracted == NEVER if as_of is None else retracted >= as_of
+    return counts
+
+
+def known_from(recorded: Instants, retracted: Instants, as_of: int) -> Instants:
+    """The `recorded` of events at one as-of date, where an event retracted before it was never recorded.
+
+    Both arrays may be empty, for all known at once and for none retracted; so may the result.
+    """
+    if not len(retracted):
+        return recorded
+    since = recorded if len(recorded) else np.full(len(retracted), ALWAYS)
+    return np.where(still_counts(retracted, as_of), since, NEVER)
 
 
 def in_window(occurred: Instants, days: int, as_of: int | Instants) -> NDArray[np.bool_]:

@@ -35,6 +35,7 @@ class Event:
     detail: str | None = None
     recorded: int | None = None
     event_id: str = ""
+    retracted: int | None = None
 
 
 def row(
@@ -64,7 +65,11 @@ def row(
 
 
 def in_history(event: Event, as_of: int) -> bool:
-    return event.at < as_of and (event.recorded is None or event.recorded < as_of)
+    return (
+        event.at < as_of
+        and (event.recorded is None or event.recorded < as_of)
+        and (event.retracted is None or event.retracted >= as_of)
+    )
 
 
 def takes(stream: Stream, event: Event) -> bool:
@@ -225,10 +230,10 @@ def checked(
     return "in order" if pairs == sorted(set(pairs)) else "out of order"
 
 
-def status(events: list[tuple[int, int, int]], as_of: int, floor: int) -> int:
-    """Of `training.labels.kernels.standings`: events as instant, recorded, role (1 active)."""
-    known = [role_at for role_at in events if role_at[0] < as_of and role_at[1] < as_of]
-    active = [at for at, _, role in known if role & 1]
+def status(events: list[tuple[int, int, int, int]], as_of: int, floor: int) -> int:
+    """Of `training.labels.kernels.standings`: events as instant, recorded, role (1 active), retracted."""
+    known = [event for event in events if event[0] < as_of and event[1] < as_of <= event[3]]
+    active = [at for at, _, role, _ in known if role & 1]
     if not known:
         return -1
     return 2 if not active else 0 if active[-1] >= floor else 1
@@ -273,6 +278,7 @@ class ContractRow:
     id: int = -1
     plan: int = -1
     recorded: int = -1
+    retracted: int = 1_000
 
 
 class ContractBook:
@@ -484,10 +490,12 @@ class ContractBook:
                 c.paused = None
 
 
-def contract_status(rows: list[ContractRow], others: list[tuple[int, int]], as_of: int, **rules: Any) -> int:
-    """Of `training.labels.contract_kernels.standings`; `others` are other events: instant, recorded."""
-    known = [row for row in rows if row.at < as_of and row.recorded < as_of]
-    if not known and not any(at < as_of and recorded < as_of for at, recorded in others):
+def contract_status(
+    rows: list[ContractRow], others: list[tuple[int, int, int]], as_of: int, **rules: Any
+) -> int:
+    """Of `training.labels.contract_kernels.standings`; others are events: instant, recorded, retracted."""
+    known = [row for row in rows if row.at < as_of and row.recorded < as_of <= row.retracted]
+    if not known and not any(max(at, recorded) < as_of <= retracted for at, recorded, retracted in others):
         return -1
     book = ContractBook(**rules).read(known)
     if any(begin < as_of and (end is None or end >= as_of) for begin, end, _ in book.stays):

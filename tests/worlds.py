@@ -14,7 +14,7 @@ from features.catalog.defaults import catalog, indicators
 from features.catalog.definitions import Catalog, Derived, Feature, Stream, family, trend
 from features.catalog.settings import FeatureSettings
 from features.events.history import History
-from features.timeline import ALWAYS, DAY, Timeline, to_instant
+from features.timeline import ALWAYS, DAY, NEVER, Timeline, to_instant
 from tests.reference import Event
 
 ALL_KINDS = (
@@ -87,6 +87,7 @@ def history(events: Sequence[Event], *, with_customers: Sequence[int] = ()) -> H
     places, place_names = coded([e.place for e in ordered])
     details, detail_names = coded([e.detail for e in ordered])
     recorded = np.array([ALWAYS if e.recorded is None else e.recorded for e in ordered], dtype=np.int64)
+    retracted = np.array([NEVER if e.retracted is None else e.retracted for e in ordered], dtype=np.int64)
     return History(
         np.array(keys, dtype=np.int64),
         np.cumsum([0, *counts], dtype=np.int64),
@@ -101,6 +102,7 @@ def history(events: Sequence[Event], *, with_customers: Sequence[int] = ()) -> H
         channel_names,
         place_names,
         detail_names,
+        retracted=retracted if (retracted != NEVER).any() else retracted[:0],
     )
 
 
@@ -120,7 +122,7 @@ def world(table: str, timezone: str = "UTC") -> list[Event]:
         assert row["customer"] is not None
         assert row["when"] is not None
         assert row["kind"] is not None
-        recorded = row.get("recorded")
+        recorded, retracted = row.get("recorded"), row.get("retracted")
         value = row.get("value")
         events.append(
             Event(
@@ -133,6 +135,7 @@ def world(table: str, timezone: str = "UTC") -> list[Event]:
                 row.get("detail"),
                 None if recorded is None else timeline.instant(recorded),
                 row.get("event_id") or f"{number:06}",
+                None if retracted is None else timeline.instant(retracted),
             )
         )
     return events
@@ -159,7 +162,7 @@ _values = st.one_of(
 
 @st.composite
 def events(draw: st.DrawFn, *, most: int = 40) -> list[Event]:
-    """Some customers' events with ties, duplicates, late records, nulls and refunds."""
+    """Some customers' events with ties, duplicates, late records, retractions, nulls and refunds."""
     row = st.builds(
         Event,
         customer=st.integers(0, 2),
@@ -170,6 +173,7 @@ def events(draw: st.DrawFn, *, most: int = 40) -> list[Event]:
         place=st.sampled_from([None, "tokyo", "osaka"]),
         detail=st.sampled_from([None, "search", "food", "toys"]),
         recorded=st.one_of(st.none(), _instants),
+        retracted=st.one_of(st.none(), st.none(), _instants),
     )
     drawn = draw(st.lists(row, max_size=most))
     doubled = draw(st.lists(st.sampled_from(drawn), max_size=3)) if drawn else []

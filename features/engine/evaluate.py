@@ -113,6 +113,7 @@ def _events(history: History) -> EventArrays:
         _writable(history.offsets),
         _writable(history.instants),
         _writable(history.recorded),
+        _writable(history.retracted),
         _writable(history.kinds),
         _writable(history.values),
         _writable(history.channels),

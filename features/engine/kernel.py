@@ -97,8 +97,8 @@ _COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
 )
 _DIFFERENCE = DERIVED.index("difference")
 
-# Columns of `_Layout.shows`: the customer, up to which instant, whether something was recorded late, the rows
-# (from, to) and the events (from, to).
+# Columns of `_Layout.shows`: the customer, up to which instant, whether something was late or retracted, the
+# rows (from, to) and the events (from, to).
 _CUSTOMER, _UNTIL, _LATE, _FROM_ROW, _TO_ROW, _FIRST, _STOP = range(7)
 _U: Any = np.uintp
 """An unsigned index: the compiled code need not check whether it counts from the end."""
@@ -134,6 +134,7 @@ class EventArrays(NamedTuple):
     offsets: NDArray[np.int64]
     instants: NDArray[np.int64]
     recorded: NDArray[np.int64]
+    retracted: NDArray[np.int64]
     kinds: NDArray[np.int32]
     values: NDArray[np.float64]
     channels: NDArray[np.int32]
@@ -402,10 +403,11 @@ def _take_block(begin, end, rows, events, layouts):  # type: ignore[no-untyped-d
     """Where the block of rows that starts at `begin` ends, its number of layouts, and of their events.
 
     Rows of one customer that follow each other share a layout up to their latest date, unless an event was
-    recorded after it occurred: what was known then depends on the date.
+    recorded after it occurred or was retracted: what was known then depends on the date.
     """
     customers, moments = rows
-    offsets, instants, recorded = events.offsets, events.instants, events.recorded
+    offsets, instants = events.offsets, events.instants
+    recorded, retracted = events.recorded, events.retracted
     shown, n_events, row, until_here = 0, 0, begin, (begin, 0, 0)
     while row < end and row - begin < _ROWS_OF_A_BLOCK:
         customer = customers[row]
@@ -421,6 +423,9 @@ def _take_block(begin, end, rows, events, layouts):  # type: ignore[no-untyped-d
         if len(recorded):
             for i in range(first, stop):
                 late |= recorded[i] > instants[i]
+        if len(retracted):
+            for i in range(first, stop):
+                late |= retracted[i] != _NEVER
         layouts[shown, _CUSTOMER], layouts[shown, _LATE] = customer, late
         layouts[shown, _UNTIL], layouts[shown, _FROM_ROW] = moments[row], row
         n_events += stop - first
@@ -531,16 +536,18 @@ def _group_by_stream(layout, events, streams):  # type: ignore[no-untyped-def]
 @_compiled
 def _group_with_filters(layout, events, selection, streams):  # type: ignore[no-untyped-def]
     """Groups events by stream where streams choose by more than the kind, where several streams take one
-    kind, or where an event was recorded late.
+    kind, or where an event was recorded late or retracted.
     """
     layouts, bounds, src = layout.shows, layout.bounds, layout.src
-    recorded, kinds, values = events.recorded, events.kinds, events.values
+    recorded, retracted = events.recorded, events.retracted
+    kinds, values = events.kinds, events.values
     channels, places, details = events.channels, events.places, events.details
     starts, takers, filters = selection.starts, selection.streams, selection.filters
     refunds, refund_stream = selection.refunds, streams.refund_stream
     channel_allowed, place_allowed, detail_allowed = selection.channels, selection.places, selection.details
     n_streams = bounds.shape[1]
     has_values, has_details, has_channels, has_places = len(values), len(details), len(channels), len(places)
+    has_recorded, has_retracted = len(recorded) > 0, len(retracted) > 0
     free = np.empty(n_streams, np.int64)
     for lay in range(_U(len(layouts))):
         until, late = layouts[lay, _UNTIL], layouts[lay, _LATE]
@@ -549,7 +556,9 @@ def _group_with_filters(layout, events, selection, streams):  # type: ignore[no-
         for s in range(_U(n_streams)):
             free[s] = bounds[lay, s, 0]
         for i in range(_U(layouts[lay, _FIRST]), _U(layouts[lay, _STOP])):
-            if late and recorded[i] >= until:
+            if late and has_recorded and recorded[i] >= until:
+                continue
+            if late and has_retracted and retracted[i] < until:
                 continue
             own = _U(kinds[i])
             negative = has_values and values[i] < 0

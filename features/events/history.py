@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.events.schema import REFUND
-from features.timeline import Instants
+from features.timeline import Instants, still_counts
 
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
@@ -20,6 +21,10 @@ MISSING = -1
 
 def no_codes() -> Codes:
     return np.empty(0, dtype=np.int32)
+
+
+def no_instants() -> Instants:
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -60,6 +65,9 @@ class History:
     source_names: tuple[str, ...] = ()
     event_ids: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
     """Text ids, only where requested (explanations name the events behind a change)."""
+    retracted: Instants = field(default_factory=no_instants)
+    """int64[n], when the source no longer had the event, `NEVER` where it still has it; empty where all
+    still count. Only where requested: all other histories are without the events that were retracted."""
 
     @property
     def customers(self) -> int:
@@ -68,6 +76,26 @@ class History:
     @property
     def events(self) -> int:
         return len(self.instants)
+
+
+_EVENT_COLUMNS = ("instants", "recorded", "kinds", "values", "channels", "places", "details", "contracts",
+                  "currencies", "sources", "event_ids")  # fmt: skip
+_present: WeakKeyDictionary[History, History] = WeakKeyDictionary()
+
+
+def without_retracted(history: History) -> History:
+    """The history by all that is known today: its customers, without the events that were retracted.
+
+    A history without such events is returned as it is.
+    """
+    if not len(history.retracted):
+        return history
+    if history not in _present:
+        stay = still_counts(history.retracted, None)
+        columns = {name: column[stay] for name in _EVENT_COLUMNS if len(column := getattr(history, name))}
+        offsets = np.append(0, np.cumsum(stay))[history.offsets]
+        _present[history] = replace(history, offsets=offsets, retracted=no_instants(), **columns)
+    return _present[history]
 
 
 def customer_of_event(history: History) -> NDArray[np.int64]:

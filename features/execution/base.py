@@ -41,6 +41,10 @@ class Scan:
     """Events at or after this instant do not exist."""
     columns: frozenset[str] = ALL_COLUMNS
     event_ids: bool = False
+    known_at: int | None = None
+    """Events retracted before this instant are left out; by default before `until`, else all of them."""
+    retractions: bool = False
+    """Whether events that were retracted are there, with `History.retracted`."""
 
 
 class Engine(Protocol):

@@ -27,7 +27,12 @@ class LocalEngine:
         """One accumulator for each bucket, in the order of the buckets."""
         if self.threads == 1:
             histories = store.histories(
-                until=scan.until, columns=scan.columns, event_ids=scan.event_ids, buckets=buckets
+                until=scan.until,
+                columns=scan.columns,
+                event_ids=scan.event_ids,
+                known_at=scan.known_at,
+                retractions=scan.retractions,
+                buckets=buckets,
             )
             for history in histories:
                 part = new()
@@ -38,7 +43,15 @@ class LocalEngine:
 
         def work(bucket: int) -> Gathered:
             part = new()
-            part.add(store.history(bucket, until=scan.until, columns=scan.columns, event_ids=scan.event_ids))
+            history = store.history(
+                bucket,
+                until=scan.until,
+                columns=scan.columns,
+                event_ids=scan.event_ids,
+                known_at=scan.known_at,
+                retractions=scan.retractions,
+            )
+            part.add(history)
             return part
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -62,6 +75,8 @@ def map_partitions(
     until: int | None = None,
     columns: frozenset[str] = ALL_COLUMNS,
     event_ids: bool = False,
+    known_at: int | None = None,
+    retractions: bool = False,
     buckets: Sequence[int] | None = None,
     progress: Progress | None = None,
     engine: Engine = HERE,
@@ -69,14 +84,15 @@ def map_partitions(
     """Maps an accumulator over every bucket of one version of the store; merges in bucket order.
 
     `accumulator` makes an empty one. `progress` gets the name of the step and the share that is done,
-    before the first bucket and after each.
+    before the first bucket and after each. The others say what is read (`Scan`).
     """
     store = store.pinned()
     chosen = store.buckets if buckets is None else tuple(buckets)
     whole = accumulator()
     if progress:
         progress(step, 0.0)
-    parts = engine.partitions(store, Scan(until, columns, event_ids), chosen, accumulator)
+    scan = Scan(until, columns, event_ids, known_at, retractions)
+    parts = engine.partitions(store, scan, chosen, accumulator)
     for done, part in enumerate(parts, start=1):
         whole.merge(part)
         if progress:

@@ -95,10 +95,10 @@ def move_customers(
                 waiting[home].append(part)
     for home, parts in waiting.items():
         rows = joined([sorted_run.read(part, vocabulary) for part in parts])
-        rows, _ = with_ids(rows, *rows.prints(after, vocabulary), by_source=by_source)
-        codes = rows.ids.dictionary_encode().indices.to_numpy().astype(np.int64)
-        codes = codes * (1 + int(rows.sources.max(initial=0))) + rows.sources  # ids belong to their source
-        rows = rows.take(np.sort(np.unique(codes, return_index=True)[1]))
+        # Rows retracted at one moment are compared among themselves: their ids may count again by now.
+        since = np.unique(rows.retracted).tolist()
+        of_each = [rows.take(rows.retracted == moment) for moment in since] or [rows]
+        rows = joined([_named_anew(part, after, vocabulary, by_source=by_source) for part in of_each])
         moved.added.append(_write(lake, run, home, rows, vocabulary, after))
     gone = {file.path for file in moved.removed}
     for bucket in {*files, *waiting}:
@@ -106,6 +106,16 @@ def move_customers(
         stay += [file for file in moved.added if file.bucket == bucket]
         files[bucket] = sorted(stay, key=lambda file: (-file.rows, file.path))
     return moved
+
+
+def _named_anew(
+    rows: RunRows, people: tuple[Words, Words], vocabulary: StringDictionary, *, by_source: bool
+) -> RunRows:
+    """The rows with an id each, one of those with the same id of a source."""
+    rows, _ = with_ids(rows, *rows.prints(people, vocabulary), by_source=by_source)
+    codes = rows.ids.dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes = codes * (1 + int(rows.sources.max(initial=0))) + rows.sources  # ids belong to their source
+    return rows.take(np.sort(np.unique(codes, return_index=True)[1]))
 
 
 def _without_derived_ids(rows: RunRows, people: tuple[Words, Words], vocabulary: StringDictionary) -> RunRows:

@@ -63,6 +63,8 @@ class DeduplicationResult:
     """Counts into the stored rows followed by those that arrived."""
     several: Places
     """Of each id that came in several rows, the first of these (counts into those that arrived)."""
+    replaces: Places
+    """Of each row that arrived the stored one that it takes the place of, -1 for none."""
 
 
 def deduplicate(
@@ -99,6 +101,7 @@ def deduplicate(
     )
     count = len(owners)
     fates, rivals = np.full(count, ALREADY_THERE, np.int8), np.full(count, -1, np.int64)
+    replaces = np.full(count, -1, np.int64)
     outdated = np.empty(0, np.int64)
     if mixed.any():
         places = before + np.flatnonzero(mixed[owners[before:]])
@@ -115,11 +118,16 @@ def deduplicate(
         refused = versions.fates == REFUSED_VERSION
         fates[places[refused]] = REFUSED
         rivals[places[refused]] = places[versions.rivals[refused]]
-    stay = _settle(chosen, says, recorded, kinds, sources, scopes, before, fates, rivals)
+    stay = _settle(chosen, says, recorded, kinds, sources, scopes, before, fates, rivals, replaces)
     superseded = outdated[fates[chosen[owners[outdated]]] == NEW]
     fates[superseded] = CORRECTED
     return DeduplicationResult(
-        stay[:before], stay[before:], fates[before:], rivals[before:], np.flatnonzero(several[before:])
+        stay[:before],
+        stay[before:],
+        fates[before:],
+        rivals[before:],
+        np.flatnonzero(several[before:]),
+        replaces[before:],
     )
 
 
@@ -161,8 +169,8 @@ def _group(ids, says, scopes, keys, before):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _settle(chosen, says, recorded, kinds, sources, scopes, before, fates, rivals):  # type: ignore[no-untyped-def]
-    """Which rows stay; `fates` and `rivals` of the chosen rows are filled in."""
+def _settle(chosen, says, recorded, kinds, sources, scopes, before, fates, rivals, replaces):  # type: ignore[no-untyped-def]
+    """Which rows stay; `fates`, `rivals` and `replaces` of the chosen rows are filled in."""
     stay = np.zeros(len(chosen), np.bool_)
     stay[:before] = True
     for j in range(len(chosen)):
@@ -174,9 +182,9 @@ def _settle(chosen, says, recorded, kinds, sources, scopes, before, fates, rival
         elif says[0][i] == says[0][j] and says[1][i] == says[1][j]:
             # What was sent live belongs to the source that brings it as well.
             if scopes[j] == ANY and scopes[i] != ANY:
-                stay[j], stay[i] = False, True
+                stay[j], stay[i], replaces[i] = False, True, j
         elif kinds[i] != kinds[j] and sources[i] != sources[j]:
             fates[i], rivals[i] = REFUSED, j
         elif recorded[i] == ALWAYS or recorded[j] == ALWAYS or recorded[i] >= recorded[j]:
-            stay[j], stay[i], fates[i] = False, True, CORRECTED
+            stay[j], stay[i], fates[i], replaces[i] = False, True, CORRECTED, j
     return stay

@@ -17,12 +17,14 @@ from features.ingestion.customer_moves import MovedFiles
 from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
 from features.ingestion.identity.conflicts import refused_ids
 from features.ingestion.identity.presence import LeavingRows
+from features.ingestion.identity.retraction import RetractedIds, known_again, retract
 from features.ingestion.identity.scopes import SENT
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import row_order, sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
 from features.storage.sorted_run import RunRows, joined
+from features.timeline import ALWAYS, Instants
 
 Flags = NDArray[np.bool_]
 
@@ -39,7 +41,7 @@ class TableChange:
     several: dict[str, int] = field(default_factory=dict)
     """How many event ids of a source came in several rows."""
     taken_out: dict[str, int] = field(default_factory=dict)
-    """How many rows of a source were taken out."""
+    """How many rows of a source were retracted or deleted; those retracted before do not count again."""
 
     def after(self, moved: MovedFiles, lake: Lake) -> TableChange:
         """Both changes as one, where this one was planned on the files that the other leaves."""
@@ -56,7 +58,7 @@ class Ingestion:
     """Merges staged rows into the event table; `plan` writes files, the caller commits them.
 
     Rows that contradict each other are refused, or count `in_turn`: the later corrects the earlier. What
-    `leaving` names is taken out of the table.
+    `leaving` names is retracted at `now`, or deleted.
     """
 
     def __init__(
@@ -66,18 +68,21 @@ class Ingestion:
         run: str,
         files: dict[int, list[File]],
         *,
+        now: int,
         in_turn: bool = False,
         leaving: LeavingRows | None = None,
     ) -> None:
         self.lake, self.arrivals, self.run, self.in_turn = lake, arrivals, run, in_turn
-        self.leaving = leaving or LeavingRows()
+        self.leaving, self.now = leaving or LeavingRows(), now
         self.vocabulary, self.scopes = arrivals.vocabulary, arrivals.scopes
         self.people = arrivals.customers.vocabulary.prints
         self.files = files
         self.change = TableChange()
         self._lost: dict[str, NDArray[np.int64]] = {}
         self._out: dict[str, Flags] = {}
-        self._stays: dict[int, Flags] = {}
+        self._retracted: dict[str, NDArray[np.int64]] = {}
+        self._retracted_before = RetractedIds(self.scopes, now)
+        self._stays: dict[int, tuple[Flags, Instants]] = {}
         self._contested = np.empty(0, np.uint64)
         self._unknown: set[str] = set()
         """Files that hold none of the event ids given in this ingest."""
@@ -99,20 +104,33 @@ class Ingestion:
 
     def _take_out(self) -> None:
         for file in (file for files in self.files.values() for file in files):
-            ids, sources = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
-            out = self.leaving.of(of_texts(ids)[0], sources, self.scopes)
-            if out.any():
-                self._out[file.path] = out
-                self._lose(file.path, np.flatnonzero(out))
-                for (name, _), rows in self._by_source(sources[out], np.zeros(out.sum(), np.int8)).items():
-                    self.change.taken_out[name] = self.change.taken_out.get(name, 0) + rows
+            run = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
+            counted = run.counted()
+            deleted = self.leaving.deleted(run.sources, self.scopes)
+            retracted = counted & self.leaving.retracted(of_texts(run.ids)[0], run.sources, self.scopes)
+            out = deleted | retracted
+            if not out.any():
+                continue
+            self._out[file.path] = out
+            self._lose(file.path, np.flatnonzero(deleted))
+            if retracted.any():
+                self._retracted[file.path] = np.flatnonzero(retracted)
+            sources = run.sources[out & counted]
+            for (name, _), rows in self._by_source(sources, np.zeros(len(sources), np.int8)).items():
+                self.change.taken_out[name] = self.change.taken_out.get(name, 0) + rows
 
     def _stored(self, file: File) -> tuple[NDArray[np.int64], Words, Codes]:
-        """The rows of a file that are not taken out, the fingerprints of their ids and their sources."""
-        ids, sources = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
-        prints, out = of_texts(ids)[0], self._out.get(file.path)
-        at = np.arange(len(prints)) if out is None else np.flatnonzero(~out)
-        return (at, prints, sources) if out is None else (at, prints[at], sources[at])
+        """The rows of a file that count and do not leave, the fingerprints of their ids and their sources."""
+        run = sorted_run.read_ids(self.lake.path(file), self.vocabulary)
+        prints, out = of_texts(run.ids)[0], self._out.get(file.path)
+        if out is None and not len(run.retracted):
+            return np.arange(len(prints)), prints, run.sources
+        stays = np.ones(len(prints), dtype=bool) if out is None else ~out
+        before = np.flatnonzero(stays & ~run.counted())
+        scoped = prints[before] ^ self.scopes.words(run.sources[before])
+        self._retracted_before.note(file.path, scoped)
+        at = np.flatnonzero(stays & run.counted())
+        return at, prints[at], run.sources[at]
 
     # An event id may move to another customer, and so to another bucket. Those few ids are found and
     # settled first, all together; every other id concerns one bucket only.
@@ -166,23 +184,25 @@ class Ingestion:
         for name, at in places:
             self._lose(name, at[~judgement.stored_stay[start : start + len(at)]])
             start += len(at)
-        stay = np.empty(len(sequence), dtype=bool)
+        stay, again = np.empty(len(sequence), dtype=bool), np.empty(len(sequence), np.int64)
         stay[sequence] = judgement.arrived_stay
+        again[sequence] = self._retracted_before.came_back(old, come, judgement)
         start = 0
         for bucket, at, count in origins:
-            stays = np.zeros(count, dtype=bool)
+            stays, moments = np.zeros(count, dtype=bool), np.full(count, ALWAYS)
             stays[at] = stay[start : start + len(at)]
-            self._stays[bucket] = stays
+            moments[at] = again[start : start + len(at)]
+            self._stays[bucket] = stays, moments
             start += len(at)
 
     def _settle(self, bucket: int) -> None:
         batch = self.arrivals.bucket(bucket)
-        fresh = None if batch is None else batch.rows.take(self._newcomers(bucket, batch))
-        self._write(bucket, fresh)
+        self._write(bucket, None if batch is None else self._newcomers(bucket, batch))
 
-    def _newcomers(self, bucket: int, batch: StagedBatch) -> Flags:
-        """Which rows that arrived go into the table."""
-        stays = self._stays.get(bucket, np.zeros(len(batch.rows), dtype=bool))
+    def _newcomers(self, bucket: int, batch: StagedBatch) -> RunRows:
+        """The rows that arrived and go into the table."""
+        count = len(batch.rows)
+        stays, again = self._stays.get(bucket, (np.zeros(count, dtype=bool), np.full(count, ALWAYS)))
         arrived, mine = self._claims_of(batch), np.arange(len(stays))
         if len(self._contested):
             mine = np.flatnonzero(~self._is_contested(batch.ids[0], batch.rows.sources))
@@ -205,7 +225,8 @@ class Ingestion:
             self._lose(name, at[~judgement.stored_stay[start : start + len(at)]])
             start += len(at)
         stays[mine] = judgement.arrived_stay
-        return stays
+        again[mine] = self._retracted_before.came_back(old, arrived, judgement)
+        return known_again(batch.rows.take(stays), again[stays])
 
     def _may_know(self, file: File, batch: StagedBatch) -> bool:
         """Whether a file may hold an id of the batch; a derived id includes when the event occurred."""
@@ -220,7 +241,7 @@ class Ingestion:
     def _write(self, bucket: int, fresh: RunRows | None) -> None:
         files = self.files.get(bucket, [])
         parts = [fresh] if fresh is not None and len(fresh) else []
-        merged = [file for file in files if file.path in self._lost]
+        merged = [file for file in files if file.path in self._lost or file.path in self._retracted]
         total = sum(len(part) for part in parts) + sum(file.rows for file in merged)
         if total == 0:
             return
@@ -233,6 +254,8 @@ class Ingestion:
                 total += file.rows
         for file in merged:
             rows = sorted_run.read(self.lake.path(file), self.vocabulary)
+            if (gone := self._retracted.get(file.path)) is not None:
+                rows = retract(rows, gone, self.now)
             lost = self._lost.get(file.path)
             parts.append(rows if lost is None else rows.take(_all_but(lost, len(rows))))
         rows = joined(parts)

@@ -38,7 +38,7 @@ class Receipt:
     retried: int = 0
     """Of those read, rows that were quarantined before because their moment had not come."""
     taken_out: int = 0
-    """Events of earlier ingests that were taken out: replaced, or not in the source any more."""
+    """Events of earlier ingests that do not count any more: replaced, or gone from the source."""
     refused: str | None = None
     """Why nothing of this source was stored; None where it was."""
     reasons: tuple[RefusalReason, ...] = field(default=(), compare=False)

@@ -88,7 +88,7 @@ class Source(Query):
     )
     complete: bool = Field(
         default=False,
-        description="every ingest reads all its rows: events that it does not bring any more are taken out",
+        description="every ingest reads all its rows: events that it does not bring any more are retracted",
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -234,8 +235,8 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
         numbers: Codes = np.append(codes, -1).astype(np.int32)[column.indices.fill_null(absent).to_numpy()]
         return numbers
 
-    codes = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
-    rare = {
+    codes: dict[str, Any] = {name + "s": coded(name) for name in ("kind", "channel", "place", "detail")}
+    rare: dict[str, Any] = {
         codes: coded(name)
         for name, codes in zip(RARE, RARE_CODES, strict=True)
         if events.column(name).null_count < events.num_rows

@@ -72,7 +72,7 @@ def event_days(store: EventStore, timeline: Timeline, until: int | None = None) 
     counts: dict[EventOrigin, dict[int, int]] = {}
     newest: dict[EventOrigin, int] = {}
     at_midnight: dict[EventOrigin, int] = {}
-    for table in store.run_tables(COLUMNS, CODED):
+    for table in store.run_tables(COLUMNS, CODED, until):
         if table.num_rows:
             _count(table, until, midnights, counts, newest, at_midnight)
     days = [day for by_day in counts.values() for day in by_day]

@@ -125,6 +125,16 @@ def with_texts(first, second, codes, text_prints, column):  # type: ignore[no-un
 
 
 @numba.njit(cache=True, nogil=True)
+def with_moments(first, moments, missing, column):  # type: ignore[no-untyped-def]
+    """Fingerprints with an instant of each row stirred in; `missing` stands for none and changes nothing."""
+    mixed = first.copy()
+    for i in range(len(first)):
+        if moments[i] != missing:
+            mixed[i] = stir(stir(first[i], ~np.uint64(column)), np.uint64(moments[i]))
+    return mixed
+
+
+@numba.njit(cache=True, nogil=True)
 def numbered(first, second):  # type: ignore[no-untyped-def]
     """Fingerprints with each row's ordinal among its equals stirred in, so that true repeats differ."""
     count = len(first)

@@ -14,7 +14,7 @@ from features.events.history import MISSING, History
 from features.events.schema import TEXTS
 from features.storage.row_order import Rowset, interleave, order
 from features.storage.run_reader import RunColumns, Texts, read_columns, stretches
-from features.timeline import ALWAYS, Instants, in_history
+from features.timeline import ALWAYS, NEVER, Instants, in_history, still_counts
 
 ALL_COLUMNS = frozenset({"value", *TEXTS})
 
@@ -25,14 +25,27 @@ def history(
     until: int | None,
     columns: frozenset[str],
     event_ids: bool,
+    known_at: int | None = None,
+    retractions: bool = False,
     wanted: Rowset | None = None,
 ) -> History:
-    """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are."""
+    """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are.
+
+    Events at or after `until` do not exist. Those that were retracted before `known_at` (by default `until`,
+    else at all) are left out; with `retractions` they are there and `History.retracted` says since when.
+    """
     parts = [part for path in paths if len(part := read_columns(path, columns, wanted))]
-    instants, recorded = _instants(parts), _recorded(parts)
+    instants = _instants(parts)
+    recorded = _moments([part.recorded for part in parts], parts, ALWAYS)
+    retracted = _moments([part.retracted for part in parts], parts, NEVER)
     keys, offsets, places = _arrangement(parts, instants)
-    if until is not None:
-        past = in_history(instants, recorded if len(recorded) else None, until)
+    past = None if until is None else in_history(instants, recorded if len(recorded) else None, until)
+    if len(retracted):
+        counts = still_counts(retracted, until if known_at is None else known_at)
+        if not retractions:
+            past = counts if past is None else past & counts
+        retracted = np.where(counts, NEVER, retracted) if retractions and not counts.all() else retracted[:0]
+    if past is not None:
         if places is None:
             places = np.flatnonzero(past)
             offsets = np.searchsorted(places, offsets)
@@ -58,6 +71,7 @@ def history(
         offsets=offsets.astype(np.int64),
         instants=arranged(instants),
         recorded=arranged(recorded),
+        retracted=arranged(retracted),
         kinds=codes["kind"],
         values=arranged(_joined([part.values for part in parts], np.float64)),
         channels=codes["channel"],
@@ -102,12 +116,15 @@ def _instants(parts: Sequence[RunColumns]) -> Instants:
     return _joined([part.instants for part in parts], np.int64)
 
 
-def _recorded(parts: Sequence[RunColumns]) -> Instants:
-    """When the company learned of each event; empty when all were known at once."""
-    if not any(len(part.recorded) for part in parts):
+def _moments(columns: Sequence[Instants], parts: Sequence[RunColumns], missing: int) -> Instants:
+    """A column of instants that an excerpt without any leaves empty; empty where all do."""
+    if not any(len(column) for column in columns):
         return np.empty(0, np.int64)
-    recorded = [part.recorded if len(part.recorded) else np.full(len(part), ALWAYS) for part in parts]
-    return _joined(recorded, np.int64)
+    filled = [
+        column if len(column) else np.full(len(part), missing)
+        for column, part in zip(columns, parts, strict=True)
+    ]
+    return _joined(filled, np.int64)
 
 
 def _together(parts: Sequence[RunColumns], name: str) -> Texts:

@@ -18,11 +18,14 @@ from features.events.history import MISSING, Codes
 from features.storage import parquet_pages
 from features.storage.damage import reading
 from features.storage.row_order import Rowset, in_order
-from features.storage.sorted_run import TEXTS
+from features.storage.sorted_run import MOMENTS, TEXTS
 from features.storage.string_dictionary import large
 from features.timeline import ALWAYS, EARLIEST, LATEST, Instants
 
 Texts = tuple[Codes, tuple[str, ...]]
+_NONE: Instants = np.empty(0, np.int64)
+_SELDOM = {f"{name}_at": missing for name, missing in MOMENTS.items()}
+"""Columns that a run has only where some row has an instant there, with what stands for none."""
 _NAN = int(np.array(np.nan).view(np.int64))
 _PADDING, _HEADER = 8, 256
 """Bytes behind what was read that may be touched; what the header of a page takes at most, as a rule."""
@@ -40,6 +43,8 @@ class RunColumns:
     instants: Instants
     recorded: Instants
     """May be empty when all were known at once."""
+    retracted: Instants
+    """Empty when all still count."""
     values: NDArray[np.float64]
     texts: dict[str, Texts]
     """Of each text column its codes, and the texts they count into; a column the run has not is left out."""
@@ -100,9 +105,10 @@ def _from_pages(
     coded_names = [
         name for name in TEXTS if name == "kind" or (name in columns & place.keys() and name != "source")
     ]
+    seldom = [name for name in _SELDOM if name in place]
     spans = {
         name: [_span(footer.row_group(group).column(place[name])) for group in groups]
-        for name in ("key", "occurred_at", "recorded_at", *coded_names, *(columns & {"value"}))
+        for name in ("key", "occurred_at", "recorded_at", *seldom, *coded_names, *(columns & {"value"}))
     }
     room = np.empty(max(size for chunks in spans.values() for _, size in chunks) + _PADDING, np.uint8)
     with path.open("rb") as file:
@@ -155,9 +161,13 @@ def _from_pages(
         starts[found] = count
         instants = numbers("occurred_at", 0)
         recorded = numbers("recorded_at", ALWAYS)
+        moments = {name: numbers(name, _SELDOM[name]) for name in seldom}
         values = numbers("value", _NAN) if "value" in columns else np.empty(0, np.int64)
         texts = {name: coded(name) for name in coded_names}
     if instants is None or recorded is None or values is None or not len(instants):
+        return None
+    known = {name: instants for name, instants in moments.items() if instants is not None}
+    if len(known) < len(moments):
         return None
     if "value" in columns and not len(values):
         values = np.full(count, _NAN)
@@ -168,9 +178,18 @@ def _from_pages(
         with pq.ParquetFile(path, read_dictionary=["source"]) as whole:
             coded_texts["source"] = _coded(whole.read_row_groups(groups, columns=["source"]).column("source"))
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
+    recorded = _later(recorded, known.get("known_again_at", _NONE))
+    retracted = known.get("retracted_at", _NONE)
     return RunColumns(
-        path, keys, starts, instants, recorded, values.view(np.float64), coded_texts, groups, None
+        path, keys, starts, instants, recorded, retracted, values.view(np.float64), coded_texts, groups, None
     )
+
+
+def _later(recorded: Instants, known_again: Instants) -> Instants:
+    """When the company learned of each event, for the second time where it had been retracted."""
+    if not len(known_again) or not len(recorded):
+        return known_again if len(known_again) else recorded
+    return np.maximum(recorded, known_again)
 
 
 def _span(chunk: Any) -> tuple[int, int]:
@@ -183,19 +202,24 @@ def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: froze
     """The columns of any run, of whatever layout, through Arrow."""
     there = frozenset(footer.schema.names)
     texts = [name for name in TEXTS if name == "kind" or name in columns & there]
-    names = ["key", "occurred_at", "recorded_at", *texts, *(columns & {"value"})]
+    seldom = [name for name in _SELDOM if name in there]
+    names = ["key", "occurred_at", "recorded_at", *seldom, *texts, *(columns & {"value"})]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         table = file.read_row_groups(groups, columns=names)
     keys, starts = stretches(table.column("key").to_numpy())
     recorded = table.column("recorded_at")
     some = recorded.null_count < len(recorded)
-
+    moments = {
+        name: table.column(name).cast(pa.int64()).fill_null(_SELDOM[name]).to_numpy() for name in seldom
+    }
+    known = recorded.cast(pa.int64()).fill_null(ALWAYS).to_numpy() if some else _NONE
     return RunColumns(
         path,
         keys,
         starts,
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
-        recorded.cast(pa.int64()).fill_null(ALWAYS).to_numpy() if some else np.empty(0, np.int64),
+        _later(known, moments.get("known_again_at", _NONE)),
+        moments.get("retracted_at", _NONE),
         table.column("value").fill_null(np.nan).to_numpy() if "value" in columns else np.empty(0),
         {name: _coded(table.column(name)) for name in texts},
         groups,
@@ -236,6 +260,7 @@ def _only(whole: RunColumns, wanted: Rowset) -> RunColumns:
         starts,
         those(whole.instants),
         those(whole.recorded),
+        those(whole.retracted),
         those(whole.values),
         {name: (those(codes), names) for name, (codes, names) in whole.texts.items()},
         whole.groups,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.events.history import MISSING, Codes, no_codes
+from features.events.history import MISSING, Codes, no_codes, no_instants
 from features.events.schema import ATTRIBUTE, RARE
 from features.storage.damage import reading
-from features.storage.hashing import Words, digest, of_events, of_texts, with_texts
+from features.storage.hashing import Words, digest, of_events, of_texts, with_moments, with_texts
 from features.storage.row_order import Rowset
 from features.storage.string_dictionary import StringDictionary, large
-from features.timeline import ALWAYS, Instants
+from features.timeline import ALWAYS, NEVER, Instants, in_history, still_counts
 
 ROW_GROUP = 1 << 17
 TEXTS = ("kind", "channel", "place", "detail", "contract_id", "currency", "source")
@@ -41,6 +42,8 @@ RUN_SCHEMA = pa.schema(
         ("recorded_at", _STAMP),
         ("contract_id", _CODED),
         ("currency", _CODED),
+        ("retracted_at", _STAMP),
+        ("known_again_at", _STAMP),
         ("event_id", pa.large_string()),
         ("source", _CODED),
     ]
@@ -65,6 +68,13 @@ class RunRows:
     contracts: Codes = field(default_factory=no_codes)
     currencies: Codes = field(default_factory=no_codes)
     """Empty where no row has one."""
+    retracted: Instants = field(default_factory=no_instants)
+    """When an ingest found the row gone from its source, `NEVER` where it is not; empty where none is."""
+    known_again: Instants = field(default_factory=no_instants)
+    """When a row came back whose event had been retracted, `ALWAYS` for others; empty where none did.
+
+    Neither is content: no fingerprint and no event id depends on them.
+    """
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -73,7 +83,7 @@ class RunRows:
         """The rows at these positions, or where a mask says so."""
         at = np.flatnonzero(where) if where.dtype == np.bool_ else where
         arrays = {name: getattr(self, name)[at] for name in NUMERIC}
-        arrays |= {name: codes[at] for name in RARE_CODES if len(codes := getattr(self, name))}
+        arrays |= {name: column[at] for name in _SELDOM if len(column := getattr(self, name))}
         return RunRows(**arrays, ids=self.ids.take(pa.array(at)))
 
     def prints(self, people: tuple[Words, Words], vocabulary: StringDictionary) -> tuple[Words, Words]:
@@ -91,6 +101,13 @@ class RunRows:
 NUMERIC = ("keys", "occurred", "recorded", "values", "kinds", "channels", "places", "details", "sources")
 RARE_CODES = ("contracts", "currencies")
 """The code columns of `RARE`."""
+MOMENTS = {"retracted": NEVER, "known_again": ALWAYS}
+"""The instants that few rows have, with what stands for none."""
+_SELDOM: dict[str, tuple[type[np.generic], int]] = {
+    **dict.fromkeys(RARE_CODES, (np.int32, MISSING)),
+    **{name: (np.int64, missing) for name, missing in MOMENTS.items()},
+}
+"""Type and value for none of the columns that are empty where no row has one."""
 
 
 def joined(parts: Sequence[RunRows]) -> RunRows:
@@ -98,9 +115,12 @@ def joined(parts: Sequence[RunRows]) -> RunRows:
     if len(parts) == 1:
         return parts[0]
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NUMERIC}
-    for name in RARE_CODES:
+    for name, (kind, missing) in _SELDOM.items():
         if any(len(getattr(part, name)) for part in parts):
-            arrays[name] = np.concatenate([filled(getattr(part, name), len(part)) for part in parts])
+            columns = [(getattr(part, name), len(part)) for part in parts]
+            arrays[name] = np.concatenate(
+                [column if len(column) else np.full(rows, missing, kind) for column, rows in columns]
+            )
     return RunRows(**arrays, ids=pa.concat_arrays([part.ids for part in parts]))
 
 
@@ -113,12 +133,20 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
     """Writes sorted rows as a run whose metadata has its digest and its first and last engagement."""
     texts = vocabulary.texts
     engagement = ~_starts_with(texts, ATTRIBUTE)[rows.kinds]
+    retracted = rows.retracted != NEVER
+    if len(retracted):
+        engagement &= ~retracted
     when = rows.occurred[engagement]
     ids, _ = of_texts(rows.ids)
+    prints, _ = rows.prints(people, vocabulary)
+    for number, (name, missing) in enumerate(MOMENTS.items()):
+        if len(moments := getattr(rows, name)):
+            prints = with_moments(prints, moments, missing, number)
     facts = {
-        "kizuna.digest": str(int(digest(rows.prints(people, vocabulary)[0], ids))),
+        "kizuna.digest": str(int(digest(prints, ids))),
         "kizuna.oldest": str(when.min()) if len(when) else "",
         "kizuna.newest": str(when.max()) if len(when) else "",
+        "kizuna.retracted": str(retracted.sum()) if retracted.any() else "",
     }
 
     def coded(codes: Codes) -> pa.DictionaryArray:
@@ -143,6 +171,11 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
             name: coded(codes)
             for name, codes in zip(RARE, (rows.contracts, rows.currencies), strict=True)
             if (codes >= 0).any()
+        },
+        **{
+            f"{name}_at": pa.array(moments, mask=moments == missing).cast(_STAMP)
+            for name, missing in MOMENTS.items()
+            if ((moments := getattr(rows, name)) != missing).any()
         },
         "event_id": rows.ids,
         "source": coded(rows.sources),
@@ -170,13 +203,21 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
     with reading(path):
         table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
     rare = {codes: name for codes, name in zip(RARE_CODES, RARE, strict=True) if name in table.column_names}
+    moments = {name: missing for name, missing in MOMENTS.items() if f"{name}_at" in table.column_names}
+    columns: dict[str, Any] = {
+        **{name + "s": _codes(table.column(name), vocabulary) for name in TEXTS if name not in RARE},
+        **{codes: _codes(table.column(name), vocabulary) for codes, name in rare.items()},
+        **{
+            name: table.column(f"{name}_at").cast(pa.int64()).fill_null(missing).to_numpy()
+            for name, missing in moments.items()
+        },
+    }
     return RunRows(
         table.column("key").to_numpy(),
         table.column("occurred_at").cast(pa.int64()).to_numpy(),
         table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
         table.column("value").fill_null(np.nan).to_numpy(),
-        **{name + "s": _codes(table.column(name), vocabulary) for name in TEXTS if name not in RARE},
-        **{codes: _codes(table.column(name), vocabulary) for codes, name in rare.items()},
+        **columns,
         ids=large(table.column("event_id")),
     )
 
@@ -197,13 +238,44 @@ def _codes(column: pa.ChunkedArray, vocabulary: StringDictionary) -> Codes:
     return codes
 
 
-def read_ids(path: Path, vocabulary: StringDictionary) -> tuple[pa.Array, Codes]:
-    """The event ids of a run, `large_string`, and the source of each."""
-    with reading(path):
-        table = pq.read_table(
-            path, columns=["event_id", "source"], read_dictionary=["source"], partitioning=None
-        )
-    return large(table.column("event_id")), _codes(table.column("source"), vocabulary)
+@dataclass(frozen=True, slots=True, eq=False)
+class RunIds:
+    """The event ids of the rows of a run, by which an ingest finds them."""
+
+    ids: pa.Array
+    """`large_string`."""
+    sources: Codes
+    retracted: NDArray[np.bool_]
+    """Which rows are retracted; empty where none is."""
+
+    def counted(self, source: int | None = None) -> NDArray[np.bool_]:
+        """Which rows are not retracted, and of the source with this code where one is given."""
+        theirs = np.ones(len(self.sources), dtype=bool) if source is None else self.sources == source
+        return theirs & ~self.retracted if len(self.retracted) else theirs
+
+
+def read_ids(path: Path, vocabulary: StringDictionary) -> RunIds:
+    """The event ids of a run, the source of each, and which are retracted."""
+    with reading(path), pq.ParquetFile(path, read_dictionary=["source"]) as file:
+        there = "retracted_at" in file.schema_arrow.names
+        table = file.read(columns=["event_id", "source", *(["retracted_at"] if there else [])])
+    flags = table.column("retracted_at").is_valid().to_numpy() if there else np.empty(0, np.bool_)
+    return RunIds(large(table.column("event_id")), _codes(table.column("source"), vocabulary), flags)
+
+
+def read_table(path: Path, columns: list[str], coded: list[str], until: int | None) -> pa.Table:
+    """Some columns of a run's events as known at `until` (None: today), those `coded` as dictionaries."""
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
+        moments = [name for name in ("retracted_at", "known_again_at") if name in file.schema_arrow.names]
+        table = file.read(columns=[*columns, *moments])
+    known = np.ones(table.num_rows, dtype=bool)
+    if "retracted_at" in moments:
+        retracted = table.column("retracted_at").cast(pa.int64()).fill_null(NEVER).to_numpy()
+        known &= still_counts(retracted, until)
+    if "known_again_at" in moments and until is not None:
+        again = table.column("known_again_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy()
+        known &= in_history(again, None, until)
+    return table.select(columns) if known.all() else table.select(columns).filter(pa.array(known))
 
 
 def read_sources(path: Path, vocabulary: StringDictionary) -> Codes:

@@ -118,7 +118,7 @@ def score(
     store = store.pinned()
     bundle = champion.bundle
     new = partial(_ScoredParts, bundle, as_of, consent)
-    found = map_partitions(store, new, "scoring", progress=progress)
+    found = map_partitions(store, new, "scoring", known_at=as_of, progress=progress)
     answers, segments = ScoreTable.joined(found.parts), found.segments.values
     codes = {name: codes for name, codes in answers.attributes.items() if name in segments}
     answers, values = drop_unused_values(replace(answers, attributes=codes), segments)

@@ -26,7 +26,7 @@ def explained_changes(
     bundle: Bundle, store: EventStore, key: int, earlier: int, later: int
 ) -> list[ExplainedChange]:
     """The features of the customer `key` that moved the risk most between two instants, largest first."""
-    history = store.history_of([key])
+    history = store.history_of([key], retractions=True)
     keys, dates = np.array([key, key]), np.array([earlier, later])
     zone = Timeline(bundle.timezone)
     matrix = snapshot(history, bundle.catalog, zone, keys, dates, bundle.priors, threads=1).matrix

@@ -81,7 +81,7 @@ def beside_stored(model: ActiveModel, request: PredictRequest, now: int, store: 
     store = store.pinned()
     keys = np.unique(store.customers.keys(names))
     if len(known := keys[keys >= 0]):
-        stored = store.history_of(known.tolist(), event_ids=True)
+        stored = store.history_of(known.tolist(), event_ids=True, known_at=as_of)
         events.insert(0, as_events(stored, store.customers.names(stored.keys)))
     people = Customers(aliases=store.customers.aliases)
     places = people.assign(names)
@@ -120,7 +120,7 @@ def append(model: ActiveModel, request: PredictRequest, now: int, store: EventSt
     keys = store.customers.keys(pa.array(names, pa.string()))
     known = np.unique(keys[keys >= 0])
     try:
-        history = store.history_of(known.tolist())
+        history = store.history_of(known.tolist(), known_at=as_of)
     except DataError:  # nothing was ever ingested, and no event was sent
         history = history_of_events(events, Customers())
     places = np.searchsorted(history.keys, keys)

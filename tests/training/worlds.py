@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from features.events.history import History
-from features.timeline import ALWAYS, DAY, Horizon, Timeline
+from features.timeline import ALWAYS, DAY, NEVER, Horizon, Timeline
 from training.labels.settings import Churn
 
 ORIGIN = Timeline("UTC").instant("2024-01-01")
@@ -42,11 +42,13 @@ def day(n: float) -> int:
 def world(
     events: Mapping[int, Sequence[tuple[float, str, float | None]]],
     recorded: Mapping[tuple[int, int], float] | None = None,
+    retracted: Mapping[tuple[int, int], float] | None = None,
 ) -> History:
-    """The history of these `(day, kind, value)` per key; `recorded` says when an event was learned of."""
+    """The history of these `(day, kind, value)` per key; `recorded` says when an event was learned of,
+    `retracted` since when it does not count any more."""
     keys = sorted(events)
     kind_names = tuple(sorted({kind for rows in events.values() for _, kind, _ in rows}))
-    offsets, instants, late, kinds, values = [0], [], [], [], []
+    offsets, instants, late, kinds, values, gone = [0], [], [], [], [], []
     for key in keys:
         order = sorted(range(len(events[key])), key=lambda i, key=key: events[key][i][0])
         for i in order:
@@ -56,6 +58,8 @@ def world(
             values.append(np.nan if value is None else value)
             known = (recorded or {}).get((key, i))
             late.append(ALWAYS if known is None else day(known))
+            until = (retracted or {}).get((key, i))
+            gone.append(NEVER if until is None else day(until))
         offsets.append(len(instants))
     empty = np.full(len(instants), -1, dtype=np.int32)
     return History(
@@ -69,4 +73,5 @@ def world(
         places=empty,
         details=empty,
         kind_names=kind_names,
+        retracted=np.array(gone if retracted else [], dtype=np.int64),
     )

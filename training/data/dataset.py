@@ -109,7 +109,7 @@ def dataset(
         past=past,
         share=share,
     )
-    parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until).parts
+    parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until, retractions=True).parts
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
@@ -132,7 +132,7 @@ def matrix_of(
 ) -> Floats:
     """float64[n, f]: the features of another catalogue for the same customers and dates."""
     part = partial(_MatrixAccumulator, catalog, timeline, priors, rows)
-    whole = map_partitions(store, part, until=until)
+    whole = map_partitions(store, part, until=until, retractions=True)
     return whole.matrix
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Indicator
 from features.errors import DataError
 from features.event_store import EventStore
-from features.events.history import History, events_of_kinds
+from features.events.history import History, events_of_kinds, without_retracted
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
-from features.timeline import ALWAYS, Timeline
+from features.timeline import ALWAYS, Timeline, still_counts
 from training.data.coverage import DataCoverage, data_coverage
 from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
 from training.labels.settings import Churn
@@ -54,7 +54,8 @@ def data_extent(
 
     Raises `DataError` when there is nothing.
     """
-    found = map_partitions(store, partial(_ExtentAccumulator, store, churn.started_by), until=until)
+    new = partial(_ExtentAccumulator, store, churn.started_by)
+    found = map_partitions(store, new, until=until, retractions=True)
     coverage = data_coverage(store, churn, indicators, timeline, until, closed=closed, now=now)
     if coverage is None:
         before = "" if until is None else f" before {timeline.name(until)}"
@@ -91,6 +92,8 @@ class _ExtentAccumulator:
     def add(self, history: History) -> None:
         if not history.events:
             return
+        self.total += _content(history, customer_hashes(self.store, history.keys))
+        history = without_retracted(history)
         self.kinds |= {history.kind_names[code] for code in np.unique(history.kinds)}
         done = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names])[history.kinds]
         starts = events_of_kinds(history, self.started_by)
@@ -100,7 +103,6 @@ class _ExtentAccumulator:
             self.newest = max(self.newest, int(history.instants[done].max()))
         self.customers += int((np.diff(history.offsets) > 0).sum())
         self.events += history.events
-        self.total += _content(history, customer_hashes(self.store, history.keys))
 
     def merge(self, other: _ExtentAccumulator) -> None:
         self.first = min(self.first, other.first)
@@ -142,6 +144,9 @@ def _content(history: History, hashes: Hashes) -> int:
     ):
         if len(codes):
             events = np.where(codes < 0, events, shuffled_by_customer(events + texts(names, codes)))
+    if len(history.retracted):
+        retracted = shuffled_by_customer(events + ~history.retracted.astype(np.uint64))
+        events = np.where(still_counts(history.retracted, None), events, retracted)
     return int(events.sum(dtype=np.uint64))
 
 

@@ -51,7 +51,7 @@ def lead_labels(
         return None
     some = rows.where(early[:: max(1, -(-len(early) // MOST_ROWS))])
     new = partial(_LeadAccumulator, some, churn, covered_until, timeline, tuple(leads))
-    found = map_partitions(store, new, until=until, columns=frozenset({"value"}))
+    found = map_partitions(store, new, until=until, columns=frozenset({"value"}), retractions=True)
     return LeadLabels(some, found.left, found.still)
 
 

@@ -42,7 +42,7 @@ def learn_priors(
     roots = {column: catalog.stream_of[_stream(catalog, column)] for column in catalog.detail_columns}
     streams = {stream.name: stream for stream in roots.values()}
     new = partial(_PriorsAccumulator, streams, _rhythmic(catalog), timeline, before)
-    seen = map_partitions(store, new, until=until)
+    seen = map_partitions(store, new, until=until, known_at=before)
     books = {
         name: tuple(detail for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])))
         for name, count in seen.counts.items()

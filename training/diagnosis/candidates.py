@@ -19,7 +19,7 @@ from features.catalog.definitions import Catalog, Feature, Indicator, Stream
 from features.engine.snapshot import snapshot
 from features.errors import DataError
 from features.event_store import EventStore
-from features.events.history import History
+from features.events.history import History, without_retracted
 from features.execution.local import map_partitions
 from features.profiling.event_days import event_days
 from features.profiling.profile import DataProfile
@@ -150,6 +150,7 @@ def diagnose(
         "trying what churn could mean",
         until=until,
         columns=frozenset({"value"}) | CONTRACT_COLUMNS,
+        retractions=True,
         buckets=buckets,
         progress=progress,
     )
@@ -168,7 +169,7 @@ class _CandidateCounts:
     customers: int = 0
 
     def add(self, history: History) -> None:
-        self.customers += history.customers
+        self.customers += int((np.diff(without_retracted(history).offsets) > 0).sum())
         for measure in self.measures:
             measure.add(history)
 
@@ -320,7 +321,7 @@ class _Measure:
             self.gone += int(left.sum())
             if self.churn.type == "contract":
                 rows = np.searchsorted(history.keys, keys[left])
-                contracts = contract_history(history, self.churn)
+                contracts = contract_history(without_retracted(history), self.churn)
                 ends = self.churn.horizon.end(dates[left])
                 back = contracts.stay_between(rows, ends, ends + self.follow * DAY)
             else:

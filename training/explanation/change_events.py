@@ -77,7 +77,8 @@ def _first(catalog: Catalog, column: str) -> Feature:
 def _within(history: History, days: int | None, as_of: int) -> Flags:
     """Which events the window holds at the as-of date."""
     recorded = history.recorded if len(history.recorded) else None
-    past = in_history(history.instants, recorded, as_of)
+    retracted = history.retracted if len(history.retracted) else None
+    past = in_history(history.instants, recorded, as_of, retracted)
     if days is None:
         return past
     return past & in_window(history.instants, days, as_of)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import History, taking_back
+from features.timeline import known_from
 from training.labels.settings import Churn
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: i
     if churn.type == "contract":
         return contract_history(history, churn, roles).statuses(as_of)
     codes: NDArray[np.int8] = standings(
-        history.offsets, history.instants, history.recorded, roles, as_of, churn.active_since(as_of)
+        history.offsets,
+        history.instants,
+        known_from(history.recorded, history.retracted, as_of),
+        roles,
+        as_of,
+        churn.active_since(as_of),
     )
     return codes
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.history import Codes, History
-from features.timeline import DAY, Instants, Timeline, days_after, whole_years
+from features.timeline import DAY, Instants, Timeline, days_after, known_from, whole_years
 from training.labels.contract_kernels import (
     FOREVER,
     ContractRows,
@@ -43,6 +43,7 @@ class ContractHistory:
     offsets: NDArray[np.int64]
     instants: Instants
     recorded: Instants
+    retracted: Instants
     values: NDArray[np.float64]
     """The columns of the history; of a `History` itself it would keep the memory."""
     places: NDArray[np.int64]
@@ -53,7 +54,10 @@ class ContractHistory:
 
     def statuses(self, as_of: int) -> NDArray[np.int8]:
         """int8[customers]: by what was known then −1 unknown, 2 never a customer, 0 one now, 1 no more."""
-        return standings(self.offsets, self.instants, self.recorded, self.rows, self.terms, self.stays, as_of)
+        recorded, rows = known_from(self.recorded, self.retracted, as_of), self.rows
+        if len(self.retracted):
+            rows = rows._replace(recorded=recorded[self.places])
+        return standings(self.offsets, self.instants, recorded, rows, self.terms, self.stays, as_of)
 
     def left(self, customers: NDArray[np.int64], starts: Instants, ends: Instants) -> NDArray[np.bool_]:
         """bool[p]: whether each customer (a place, −1 for none) left within `[starts, ends)`."""
@@ -134,7 +138,7 @@ def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> Co
         is_plan=np.array([name in known for name in plan_names], dtype=np.bool_),
     )
     terms = _terms(rules, churn.horizon.calendar)
-    columns = history.offsets, history.instants, history.recorded, history.values
+    columns = history.offsets, history.instants, history.recorded, history.retracted, history.values
     return ContractHistory(history.customers, *columns, places, rows, terms, stays(rows, terms))
 
 

@@ -1,6 +1,7 @@
 """Labels: whether each customer of a cohort churned within the horizon, and what they spent in it.
 
-The cohort is decided by what was known at the as-of date, the label by what happened in the horizon.
+The cohort is decided by what was known at the as-of date, the label by what happened in the horizon, as far
+as is known when it is made: an event that was recorded late is in it, one that was retracted since is not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import HorizonNotCovered
-from features.events.history import History
+from features.events.history import History, without_retracted
 from features.timeline import DAY, Horizon, Instants, Timeline
 from training.labels.cohort import contract_history, event_roles
 from training.labels.settings import Churn
@@ -40,6 +41,7 @@ def label(
     Raises `HorizonNotCovered` when a horizon ends after `covered_until`. A key without events in the
     history has none in the horizon either.
     """
+    history = without_retracted(history)
     dates = np.broadcast_to(np.asarray(as_of, dtype=np.int64), keys.shape)
     if len(dates):
         require_covered(int(dates.max()), churn.horizon, covered_until, timeline)

@@ -53,23 +53,25 @@ class Presence:
 
 @dataclass(frozen=True)
 class LeavingRows:
-    """Stored rows that an ingest takes out: all of some sources, and single ones by their id."""
+    """Stored rows that stop counting: all of some sources are deleted, single events are retracted."""
 
     sources: Collection[str] = ()
     ids: Mapping[str, Words] = field(default_factory=dict)
-    """Of a source the sorted fingerprints of the ids, as `scoped`."""
+    """Of a source the sorted fingerprints of the ids that are retracted, as `scoped`."""
 
     def __bool__(self) -> bool:
         return bool(self.sources) or any(len(ids) for ids in self.ids.values())
 
-    def of(self, prints: Words, sources: Codes, scopes: EventIdScopes) -> NDArray[np.bool_]:
-        """Which rows leave."""
+    def deleted(self, sources: Codes, scopes: EventIdScopes) -> NDArray[np.bool_]:
+        """Which rows are deleted, retracted ones among them."""
+        return np.isin(sources, [scopes.code(name) for name in self.sources])
+
+    def retracted(self, prints: Words, sources: Codes, scopes: EventIdScopes) -> NDArray[np.bool_]:
+        """Which rows are of events that are retracted."""
         out = np.zeros(len(prints), dtype=bool)
-        for name in (*self.sources, *self.ids):
-            theirs = sources == scopes.code(name)
-            if name not in self.sources:
-                theirs &= np.isin(prints ^ np.uint64(scopes.word(name)), self.ids[name])
-            out |= theirs
+        for name in (name for name in self.ids if name not in self.sources):
+            at = np.flatnonzero(sources == scopes.code(name))
+            out[at] = np.isin(prints[at] ^ np.uint64(scopes.word(name)), self.ids[name])
         return out
 
 
@@ -87,10 +89,10 @@ def presence(
                 theirs = batch.rows.sources == scopes.code(name)
                 came[name].append((batch.ids[0][theirs], batch.rows.occurred[theirs]))
         for file in files.get(bucket, ()):
-            ids, sources = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
-            prints, occurred = of_texts(ids)[0], sorted_run.read_instants(lake.path(file))
+            run = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
+            prints, occurred = of_texts(run.ids)[0], sorted_run.read_instants(lake.path(file))
             for name in names:
-                theirs = sources == scopes.code(name)
+                theirs = run.counted(scopes.code(name))
                 kept[name].append((prints[theirs], occurred[theirs]))
     return {name: _compared(_joined(came[name]), _joined(kept[name]), scopes.word(name)) for name in names}
 
@@ -156,10 +158,10 @@ def namesake(
         came = batch.ids[0][batch.rows.sources == scopes.code(name)]
         arrived += len(came)
         for file in files.get(bucket, ()):
-            ids, sources = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
-            known = np.isin(of_texts(ids)[0], came)
+            run = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
+            known = np.isin(of_texts(run.ids)[0], came)
             for other in others:
-                again[other] += int((known & (sources == scopes.code(other))).sum())
+                again[other] += int((known & run.counted(scopes.code(other))).sum())
     best = max(again, key=lambda other: (again[other], other))
     return (best, again[best]) if again[best] > FEW and 2 * again[best] >= arrived else None
 
@@ -176,8 +178,8 @@ def was_read_again(lake: Lake, files: Mapping[int, Sequence[File]], arrivals: St
         came = _NONE if batch is None else batch.ids[0][batch.rows.sources == scopes.code(name)]
         arrived += len(came)
         for file in here:
-            ids, sources = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
-            held = of_texts(ids)[0][sources == scopes.code(name)]
+            run = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
+            held = of_texts(run.ids)[0][run.counted(scopes.code(name))]
             stored, again = stored + len(held), again + int(np.isin(held, came).sum())
         if stored >= ENOUGH:
             break

@@ -181,7 +181,9 @@ class IngestRun:
         leaving, settled = LeavingRows(), Settled()
         if not in_turn:
             leaving, settled = self._decide(moved.files), self._settle_refused(moved.files)
-        merging = Ingestion(events, arrivals, run, moved.files, in_turn=in_turn, leaving=leaving)
+        merging = Ingestion(
+            events, arrivals, run, moved.files, now=self.now, in_turn=in_turn, leaving=leaving
+        )
         change = merging.plan(self._tell).after(moved, events)
         for refused in change.refused:
             self.refusals.add(refused)
@@ -204,7 +206,7 @@ class IngestRun:
                 known[name] = before[noted][name]
 
     def _decide(self, files: Files) -> LeavingRows:
-        """What leaves the store; a source that would double or lose its events is left out."""
+        """Which stored rows stop counting; a source that would double or lose its events is left out."""
         options = self.options
         concerned = [r for r in self.readings if r.name not in options.replace and (r.changed or r.complete)]
         names = [reading.name for reading in concerned]

@@ -145,7 +145,7 @@ def _keys_of_nobody(store: EventStore) -> list[int]:
 
 def _values_only_of(store: EventStore, key: int) -> tuple[str, ...]:
     """The attribute values of a customer that no event of anybody else says."""
-    texts = map_partitions(store, partial(_TextsOf, key))
+    texts = map_partitions(store, partial(_TextsOf, key), retractions=True)
     return tuple(sorted(texts.own - texts.others))
 
 

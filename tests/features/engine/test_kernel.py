@@ -172,14 +172,15 @@ def test_a_least_of_zeros_does_not_depend_on_the_dates_beside() -> None:
 @at_least(500)
 def test_events_of_the_future_change_no_byte(happened: list[Event], as_of: int, later: list[Event]) -> None:
     keys = [0, 1, 2]
-    known = [e for e in happened if e.at < as_of and (e.recorded is None or e.recorded < as_of)]
+    known = [replace(e, retracted=None) for e in happened if reference.in_history(e, as_of)]
     future = [
         Event(**{**vars(e), "event_id": f"f{e.event_id}"})
         for e in later
         if e.at >= as_of or (e.recorded is not None and e.recorded >= as_of)
     ]
     before = rows(known, VOCABULARY, keys, as_of, "Asia/Tokyo")
-    after = rows(known + future, VOCABULARY, keys, as_of, "Asia/Tokyo")
+    # Retractions at or after the date, and events that were retracted before it, change no byte either.
+    after = rows(happened + future, VOCABULARY, keys, as_of, "Asia/Tokyo")
     numbers = [n for n, name in enumerate(VOCABULARY.columns) if name not in VOCABULARY.detail_columns]
     assert before[:, numbers].tobytes() == after[:, numbers].tobytes()
 
@@ -234,6 +235,7 @@ def test_streams_that_choose_by_kind_alone_say_what_the_definitions_say(
         replace(
             e,
             recorded=e.recorded if e.customer == late else None,
+            retracted=e.retracted if e.customer == late else None,
             kind=kinds[n % len(kinds)] if e.kind == "visit" else e.kind,
         )
         for n, e in enumerate(happened)
@@ -394,6 +396,18 @@ def test_an_event_counts_from_when_the_company_learned_of_it(ask: Ask) -> None:
     """)
     assert ask("usage_count_30d", happened, "2024-05-10") == {"ann": 0}
     assert ask("usage_count_30d", happened, "2024-05-11") == {"ann": 1}
+
+
+def test_an_event_counts_until_its_retraction_is_known(ask: Ask) -> None:
+    happened = world("""
+        customer  when        kind   recorded    retracted
+        ann       2024-05-01  visit  -           2024-05-10
+        bob       2024-05-01  visit  2024-05-08  2024-05-10
+        cem       2024-05-01  visit  2024-05-10  2024-05-10
+    """)
+    assert ask("usage_count_30d", happened, "2024-05-05") == {"ann": 1, "bob": 0, "cem": 0}
+    assert ask("usage_count_30d", happened, "2024-05-10") == {"ann": 1, "bob": 1, "cem": 0}
+    assert ask("usage_count_30d", happened, "2024-05-11") == {"ann": 0, "bob": 0, "cem": 0}
 
 
 def test_a_refund_enters_sums_and_nothing_else(ask: Ask) -> None:

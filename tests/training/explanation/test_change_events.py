@@ -19,9 +19,11 @@ CATALOG = catalog(
 
 
 def ann(
-    *events: tuple[float, str, float | None], recorded: dict[tuple[int, int], float] | None = None
+    *events: tuple[float, str, float | None],
+    recorded: dict[tuple[int, int], float] | None = None,
+    retracted: dict[tuple[int, int], float] | None = None,
 ) -> History:
-    return world({1: events}, recorded)
+    return world({1: events}, recorded, retracted)
 
 
 def said(history: History, column: str, then: float, now: float) -> list[tuple[float, str]]:
@@ -44,6 +46,12 @@ def test_where_nothing_entered_and_nothing_left_the_newest_event_is_named() -> N
 def test_an_event_that_was_learned_of_late_enters_when_it_is_known() -> None:
     history = ann((1, "purchase", 5.0), (12, "purchase", 7.0), recorded={(1, 1): 20.0})
     assert said(history, "purchase_gap_mean", 15, 25) == [(12, "entered")]
+
+
+def test_an_event_that_was_retracted_leaves_when_that_is_known() -> None:
+    history = ann((1, "purchase", 5.0), (12, "purchase", 7.0), retracted={(1, 1): 20.0})
+    assert said(history, "purchase_count_90d", 15, 25) == [(12, "left")]
+    assert said(history, "purchase_count_90d", 15, 20) == [(12, "last")]
 
 
 def test_a_trend_is_explained_by_its_shorter_window() -> None:

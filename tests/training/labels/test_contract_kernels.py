@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.timeline import known_from
 from tests.reference import ContractRow, contract_outcome, contract_status
 from training.labels.contract_kernels import FOREVER, ContractRows, ContractTerms, outcomes, standings, stays
 
@@ -20,6 +21,7 @@ ROWS = st.builds(
     id=st.sampled_from([-1, -1, 0, 1]),
     plan=st.sampled_from([-1, 0, 1, 2]),
     recorded=st.sampled_from([-1, -1, 3, 7, 12]),
+    retracted=st.sampled_from([1_000, 1_000, 4, 9]),
 )
 CUSTOMERS = st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=3)
 RULES = st.fixed_dictionaries(
@@ -32,7 +34,9 @@ RULES = st.fixed_dictionaries(
 )
 
 
-def compiled(customers: list[list[ContractRow]], rules: dict[str, Any], *, late: bool) -> tuple[Any, ...]:
+def compiled(
+    customers: list[list[ContractRow]], rules: dict[str, Any], as_of: int, *, late: bool
+) -> tuple[Any, ...]:
     flat = [row for rows in customers for row in rows]
     offsets = np.cumsum([0, *map(len, customers)])
     instants, recorded, roles, ids, plans = (
@@ -41,7 +45,8 @@ def compiled(customers: list[list[ContractRow]], rules: dict[str, Any], *, late:
             ("at", np.int64), ("recorded", np.int64), ("role", np.uint8), ("id", np.int32), ("plan", np.int32)
         )
     )  # fmt: skip
-    recorded = recorded if late else recorded[:0]
+    retracted = np.array([row.retracted for row in flat], np.int64)
+    recorded = known_from(recorded, retracted, as_of) if late else recorded[:0]
     is_plan = np.array([plan in rules["plans"] for plan in range(3)])
     term = FOREVER if rules["term"] == math.inf else rules["term"]
     terms = ContractTerms(rules["change"], term, rules["trials"], *np.empty((2, 0), np.int64))
@@ -62,10 +67,10 @@ def test_statuses_and_labels_of_contracts_are_those_of_a_plain_reading(
         sorted((row if late else ContractRow(row.at, row.role, row.id, row.plan) for row in rows), key=at)
         for rows in customers
     ]
-    offsets, instants, recorded, rows, terms, found = compiled(customers, rules, late=late)
+    offsets, instants, recorded, rows, terms, found = compiled(customers, rules, as_of, late=late)
     codes = standings(offsets, instants, recorded, rows, terms, found, as_of)
     about = [[row for row in rows if row.role != 8] for rows in customers]
-    others = [[(row.at, row.recorded) for row in rows if row.role == 8] for rows in customers]
+    others = [[(row.at, row.recorded, row.retracted) for row in rows if row.role == 8] for rows in customers]
     plain = [contract_status(mine, rest, as_of, **rules) for mine, rest in zip(about, others, strict=True)]
     assert codes.tolist() == plain
     n = len(customers)

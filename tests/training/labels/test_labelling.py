@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 
 from features.errors import HorizonNotCovered
 from features.timeline import ALWAYS, DAY, Timeline
+from tests.reference import Event, in_history
 from tests.training.worlds import CONTRACT, INACTIVITY, ORIGIN, day, world
-from training.labels.cohort import cohort
+from tests.worlds import history as history_of
+from training.labels.cohort import cohort, statuses
 from training.labels.labelling import label, latest_labelled
 from training.labels.settings import Churn
 
@@ -26,6 +30,50 @@ def test_an_event_learned_of_later_does_not_make_a_cohort_but_does_decide_the_la
     labels = label(history, INACTIVITY, np.array([2]), day(40), day(50), UTC)
     assert labels.churned.tolist() == [False]
     assert labels.value.tolist() == [7.0]
+
+
+def test_an_event_that_was_retracted_makes_a_cohort_until_then_and_decides_no_label() -> None:
+    history = world(
+        {1: [(30, "purchase", 5.0)], 2: [(35, "purchase", 5.0), (45, "purchase", 7.0)]},
+        retracted={(1, 0): 41, (2, 1): 60},
+    )
+    assert cohort(history, INACTIVITY, day(40)).tolist() == [1, 2]
+    assert cohort(history, INACTIVITY, day(41)).tolist() == [1, 2]
+    assert cohort(history, INACTIVITY, day(42)).tolist() == [2]
+    labels = label(history, INACTIVITY, np.array([1, 2]), day(40), day(50), UTC)
+    assert labels.churned.tolist() == [True, True]
+    assert labels.value.tolist() == [0.0, 0.0]
+
+
+RECORDS = st.lists(
+    st.builds(
+        Event,
+        customer=st.integers(0, 2),
+        at=st.integers(0, 60).map(day),
+        kind=st.sampled_from(["purchase", "refund", "started", "cancelled", "completed", "visit"]),
+        value=st.sampled_from([None, 3.0, -4.0]),
+        detail=st.sampled_from([None, "basic", "box"]),
+        recorded=st.sampled_from([None, None, day(25), day(50)]),
+        retracted=st.sampled_from([None, None, day(30), day(55)]),
+    ),
+    max_size=12,
+)
+
+
+@given(RECORDS, st.integers(0, 60), st.sampled_from([INACTIVITY, CONTRACT]))
+def test_statuses_are_those_of_the_events_known_then_and_labels_those_of_what_counts_today(
+    events: list[Event], number: int, churn: Churn
+) -> None:
+    events = [replace(event, event_id=f"{at:02}") for at, event in enumerate(events)]
+    everybody, as_of = [0, 1, 2], day(number)
+    whole = history_of(events, with_customers=everybody)
+    then = [replace(e, recorded=None, retracted=None) for e in events if in_history(e, as_of)]
+    known = history_of(then, with_customers=everybody)
+    assert statuses(whole, churn, as_of).tolist() == statuses(known, churn, as_of).tolist()
+    today = history_of([e for e in events if e.retracted is None], with_customers=everybody)
+    found, plain = (label(one, churn, whole.keys, as_of, day(200), UTC) for one in (whole, today))
+    assert found.churned.tolist() == plain.churned.tolist()
+    assert found.value.tobytes() == plain.value.tobytes()
 
 
 def test_churn_is_no_activity_from_the_lead_to_the_end_of_the_horizon() -> None:
