@@ -127,6 +127,7 @@ _SOURCE: Json = {
     "data_version": "722cf896bc6024b4",
     "freshness": "2018-01-01T04:01:20+00:00",
     "evidence": "normal",
+    "currency": "USD",
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 ANSWERS: dict[str, Json] = {

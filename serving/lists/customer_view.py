@@ -23,6 +23,7 @@ from serving.scoring.explained_changes import ExplainedChange
 from serving.scoring.live import LiveScores
 from serving.state.score_file import Ints, ScoreTable
 from training.bundle.model_bundle import Bundle
+from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import change_sentence, reason_of, sentence
 from training.labels.cohort import STATUSES, UNKNOWN
 
@@ -40,10 +41,10 @@ dataclass costs more than making it from these."""
 
 
 class _ReasonCache:
-    """The reasons of one bundle in one language; each is put into words once."""
+    """The reasons of one bundle in the words of one project and language; each is put into words once."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language
+    def __init__(self, language: str, project: ProjectWords) -> None:
+        self.language, self.project = language, project
         self.cached: dict[tuple[int, float | None, bool], Reason] = {}
 
     def get(self, bundle: Bundle, column: int, value: float, contribution: float) -> Reason:
@@ -64,19 +65,26 @@ class _ReasonCache:
             typical=why.typical,
             direction=why.direction,
             actionable=why.actionable,
-            sentence=sentence(bundle.catalog, why, self.language),
+            sentence=sentence(bundle.catalog, why, self.language, self.project),
             aspect=why.aspect,
         )
 
 
-_CACHES: WeakKeyDictionary[Bundle, dict[str, _ReasonCache]] = WeakKeyDictionary()
+_CACHES: WeakKeyDictionary[Bundle, dict[tuple[str, ProjectWords], _ReasonCache]] = WeakKeyDictionary()
 
 
-def numbers(bundle: Bundle, table: ScoreTable, language: str, rows: Ints | None = None) -> Iterator[Numbers]:
+def numbers(
+    bundle: Bundle,
+    table: ScoreTable,
+    language: str,
+    rows: Ints | None = None,
+    *,
+    project: ProjectWords = NO_WORDS,
+) -> Iterator[Numbers]:
     """Each customer's status, numbers and reasons, or those of these rows."""
     tiers = bundle.tiers.names
     caches = _CACHES.setdefault(bundle, {})
-    cache = caches.setdefault(language, _ReasonCache(language))
+    cache = caches.setdefault((language, project), _ReasonCache(language, project))
     for row in table.iter_rows(rows):
         status, probability, tier, predicted, expected, at_risk, features, values, contributions = row
         if status == UNKNOWN:
@@ -118,11 +126,11 @@ def unknown_numbers() -> Numbers:
     return "unknown", None, None, None, None, None, []
 
 
-def predict_reply(scores: LiveScores, language: str) -> PredictReply:
+def predict_reply(scores: LiveScores, language: str, project: ProjectWords = NO_WORDS) -> PredictReply:
     """The answer of a live request in words, its customers in the order of the request."""
     bundle = scores.model.bundle
     timeline = Timeline(bundle.timezone)
-    rows = numbers(bundle, scores.table, language)
+    rows = numbers(bundle, scores.table, language, project=project)
     receipt = scores.receipt
     return PredictReply(
         as_of=timeline.name(scores.as_of),
@@ -130,6 +138,7 @@ def predict_reply(scores: LiveScores, language: str) -> PredictReply:
         data_version=scores.data_version,
         freshness=None if scores.newest is None else timeline.name(scores.newest),
         evidence=bundle.evidence,
+        currency=project.currency or None,
         customers=[
             ScoredCustomer(name, *(next(rows) if has_row else unknown_numbers()))
             for name, has_row in zip(scores.customer_ids, scores.has_row, strict=True)
@@ -142,7 +151,13 @@ def predict_reply(scores: LiveScores, language: str) -> PredictReply:
     )
 
 
-def change_entry(bundle: Bundle, explained: ExplainedChange, timeline: Timeline, language: str) -> Change:
+def change_entry(
+    bundle: Bundle,
+    explained: ExplainedChange,
+    timeline: Timeline,
+    language: str,
+    project: ProjectWords = NO_WORDS,
+) -> Change:
     """One change of a customer's risk in words, with the events behind it."""
     change, behind = explained.change, explained.events
     after = change.after
@@ -153,7 +168,7 @@ def change_entry(bundle: Bundle, explained: ExplainedChange, timeline: Timeline,
         after=after.value_text or after.value,
         direction="raised" if change.shift >= 0 else "lowered",
         actionable=after.actionable,
-        sentence=change_sentence(bundle.catalog, change, language),
+        sentence=change_sentence(bundle.catalog, change, language, project),
         entered=behind.entered,
         left=behind.left,
         events=[

@@ -46,6 +46,7 @@ from serving.state.score_file import Ints, Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import ScoreFile, current_scores, scores_before
 from training.bundle.model_bundle import Bundle
+from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT
 
@@ -66,6 +67,8 @@ class ScoreReader:
     """The file of the newest scores of an earlier as-of date; read when an explanation asks for it."""
     file: str = ""
     """The name of the score file."""
+    words: ProjectWords = NO_WORDS
+    """The currency and the names of attributes that reasons are written with."""
     plan: StoredPlan | None = None
     """What `kizuna plan` made for these scores, with the outcomes that hold now."""
     contacts: ContactState | None = None
@@ -115,6 +118,7 @@ class ScoreReader:
             project.timeline,
             None if earlier is None else project.scores / earlier.file,
             score_file.file,
+            project.words,
         )
 
     def with_plan(self, found: CheckedPlan) -> ScoreReader:
@@ -161,7 +165,7 @@ class ScoreReader:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
-            scored = numbers(self.bundle, chosen, language)
+            scored = numbers(self.bundle, chosen, language, project=self.words)
             plans = planned_actions(self.plan, chosen.key, language)
             refused = self._refused(chosen.key)
             why = in_language(language, *OUTCOME_WORDS[REFUSED])
@@ -221,7 +225,7 @@ class ScoreReader:
         keys = self.keys(customer_ids) if keys is None else keys
         places = self.scores.rows(keys)
         known = places >= 0
-        scored = numbers(self.bundle, self.scores.answers, language, places[known])
+        scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
         plans = planned_actions(self.plan, keys, language)
         customers = [
             PlannedCustomer(name, *(next(scored) if is_known else unknown_numbers()), plan)
@@ -233,7 +237,7 @@ class ScoreReader:
         """The same without the plan and where the scores came from."""
         places = self.scores.rows(self.keys(customer_ids))
         known = places >= 0
-        scored = numbers(self.bundle, self.scores.answers, language, places[known])
+        scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
         return [
             ScoredCustomer(name, *(next(scored) if is_known else unknown_numbers()))
             for name, is_known in zip(customer_ids, known.tolist(), strict=True)
@@ -263,7 +267,7 @@ class ScoreReader:
             )
             if before.answers.status[place] == self.scores.answers.status[row] == IN_COHORT:
                 changes = [
-                    change_entry(self.bundle, one, self.timeline, language)
+                    change_entry(self.bundle, one, self.timeline, language, self.words)
                     for one in explained_changes(self.bundle, store, key, earlier, later)
                 ]
         return ExplainReply(**vars(self.provenance), customer=customer, previous=previous, changes=changes)
@@ -278,4 +282,5 @@ class ScoreReader:
             data_version=facts.data_version,
             freshness=None if facts.data_until is None else self.timeline.name(facts.data_until),
             evidence=facts.evidence,
+            currency=self.words.currency or None,
         )

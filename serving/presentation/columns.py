@@ -27,6 +27,7 @@ class ListRow:
     customer: ListedCustomer | PlanEntry
     plan: PlannedAction | None
     language: str
+    currency: str | None = None
 
     @cached_property
     def reasons(self) -> list[Reason]:
@@ -128,7 +129,7 @@ _COLUMNS = (
         lambda row: rounded_amount(row.customer.value_at_risk),
         TerminalStyle(
             ("At stake", "リスク金額"),
-            lambda row: money(row.customer.value_at_risk),
+            lambda row: money(row.customer.value_at_risk, row.currency, row.language),
             justify="right",
             wraps=False,
             optional=True,

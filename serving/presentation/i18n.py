@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
 from serving.presentation.messages.catalog import translated
+from training.explanation.quantities import WHOLE, with_currency
 from training.explanation.text import tier_words
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ def tier_or_empty(tier: str | None, language: str) -> str:
     return "" if tier is None else tier_words(tier, language)
 
 
-def money(value: float | None) -> str:
-    """An amount without its currency: 1,235 · 12.30 · –."""
+def money(value: float | None, currency: str | None = None, language: str = "en") -> str:
+    """An amount: ¥1,235 · 1,235円 · $12.30 · 12.30 without a currency · – where it is not known."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    whole = abs(value) >= 1000 or currency in WHOLE
+    return with_currency(f"{value:,.0f}" if whole else f"{value:,.2f}", currency or "", language)
 
 
 def finding_sentence(finding: CheckFinding, profile: DataProfile, language: str) -> str:

@@ -96,12 +96,13 @@ def show(answer: PlanReply, language: str) -> None:
     for line in consent_lines(answer, language):
         console.print(wrapped(f"[yellow]{escaped(line)}[/yellow]"))
     for customer in answer.customers:
-        console.print(_head(customer, language))
+        console.print(_head(customer, answer.currency, language))
         console.print(Padding(_body(customer), (0, 0, 0, 4)))
 
 
-def _head(customer: PlanEntry, language: str) -> str:
-    stake = "" if customer.value_at_risk is None else f"  {money(customer.value_at_risk)}"
+def _head(customer: PlanEntry, currency: str | None, language: str) -> str:
+    at_risk = customer.value_at_risk
+    stake = "" if at_risk is None else f"  {money(at_risk, currency, language)}"
     where = " · ".join(
         (tier_or_empty(customer.tier, language), customer.stage_words, customer.attitude_words)
     )

@@ -36,7 +36,7 @@ def show(answer: ListReply, language: str) -> None:
 
     console = Console(highlight=False)
     console.print(wrapped(_title(answer, language)), style="bold")
-    rows = [ListRow(customer, customer.plan, language) for customer in answer.customers]
+    rows = [ListRow(customer, customer.plan, language, answer.currency) for customer in answer.customers]
     if console.width >= NARROW:
         console.print(_table(rows, language))
         return
@@ -183,7 +183,7 @@ def show_explanation(answer: ExplainReply, language: str) -> None:
     status = in_language(language, *STATUS_WORDS[customer.status])
     console.print(f"[bold]{escaped(customer.customer_id)}[/bold]  {status}")
     console.print(_source(answer, language), style="dim")
-    for name, text in _figures(customer, language):
+    for name, text in _figures(customer, answer.currency, language):
         console.print(f"  {name}: [bold]{escaped(text)}[/bold]")
     if customer.reasons:
         console.print(f"\n[bold]{in_language(language, 'Why', '理由')}[/bold]")
@@ -203,7 +203,7 @@ def show_explanation(answer: ExplainReply, language: str) -> None:
         console.print(_indented(plan))
 
 
-def _figures(customer: PlannedCustomer, language: str) -> Iterable[tuple[str, str]]:
+def _figures(customer: PlannedCustomer, currency: str | None, language: str) -> Iterable[tuple[str, str]]:
     engagement = in_language(language, "Engagement", "エンゲージメント")
     if customer.churn_probability is None:
         yield engagement, tier_or_empty(customer.tier, language)
@@ -213,8 +213,9 @@ def _figures(customer: PlannedCustomer, language: str) -> Iterable[tuple[str, st
     yield engagement, " → ".join(tiers)
     if customer.value_at_risk is not None:
         spend = in_language(language, "Would spend if they stayed", "継続時の期待購買額")
-        yield spend, money(customer.expected_value)
-        yield in_language(language, "Value at risk", "リスク金額"), money(customer.value_at_risk)
+        yield spend, money(customer.expected_value, currency, language)
+        at_risk = money(customer.value_at_risk, currency, language)
+        yield in_language(language, "Value at risk", "リスク金額"), at_risk
 
 
 def _since(answer: ExplainReply, language: str) -> str:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.catalog.defaults import IndicatorSettings, catalog, indicators
 from features.catalog.definitions import Indicator
+from features.catalog.display_names import is_japanese
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.answer_scales import SurveyEntry, SurveyScales
@@ -35,6 +36,7 @@ from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
+from training.explanation.project_words import ProjectWords
 from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
 
 TomlValue: TypeAlias = "dict[str, TomlValue] | list[TomlValue] | str | float | date | time"
@@ -79,6 +81,12 @@ class Settings(BaseModel):
     timezone: str = Field(default="UTC", description="the project's calendar, an IANA name")
     language: Language = Field(
         default="en", description="the language of lists and reasons unless another is chosen"
+    )
+    currency: str | None = Field(
+        None,
+        pattern="^[A-Z]{3}$",
+        description='the currency of amounts, shown wherever they are, such as "JPY"; JPY when absent in a '
+        "Japanese project, none in others",
     )
     state: str = Field(
         default="state", min_length=1, description="the folder of events, scores, lists and kizuna.db"
@@ -151,6 +159,14 @@ class Project:
     @cached_property
     def timeline(self) -> Timeline:
         return Timeline(self.settings.timezone)
+
+    @cached_property
+    def words(self) -> ProjectWords:
+        """What sentences and amounts take from the settings."""
+        settings = self.settings
+        otherwise = "JPY" if is_japanese(settings.language) else ""
+        names = tuple((one.name, one.japanese) for one in settings.attributes if one.japanese)
+        return ProjectWords(settings.currency or otherwise, names)
 
     @cached_property
     def churn(self) -> Churn:

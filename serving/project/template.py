@@ -14,6 +14,7 @@ TEMPLATE = '''\
 
 # timezone = "UTC"               # days begin at midnight here, for example "Asia/Tokyo"
 # language = "en"                # "en" or "ja"
+# currency = "JPY"               # of amounts, shown wherever they are
 # state = "state"                # the folder of events, scores and records
 # tracking_uri = "sqlite:///mlruns/mlflow.db"
 

@@ -30,6 +30,7 @@ class Provenance:
     data_version: Annotated[str, Field(description="changes with every event that the store holds")]
     freshness: Annotated[str | None, Field(description="the newest event behind the answer")]
     evidence: Annotated[Evidence, Field(description="low: learned from few who left or stayed")]
+    currency: Annotated[str | None, Field(description="the currency of amounts, where the project has one")]
 
 
 @with_config(CONFIG)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from features.catalog.display_names import in_language
+
 MOST_TIMES = 100.0
 """A multiple beyond this says nothing more: a usual gap of seconds makes any silence a huge one."""
 MOST_SHARE = 10.0
@@ -43,6 +45,26 @@ def length_of_time(minutes: float) -> tuple[float, str, str]:
     if abs(minutes) < 48 * 60:
         return minutes / 60, "hour", "時間"
     return minutes / (24 * 60), "day", "日"
+
+
+CURRENCIES = {
+    "JPY": ("¥{}", "{}円"),
+    "USD": ("${}", "{}ドル"),
+    "EUR": ("€{}", "{}ユーロ"),
+    "GBP": ("£{}", "{}ポンド"),
+}
+"""How amounts of a currency are written in English and in Japanese; others with their code."""
+WHOLE = frozenset({"JPY", "KRW", "VND", "CLP"})
+"""Currencies without a smaller unit."""
+
+
+def with_currency(shown: str, currency: str, language: str) -> str:
+    """A number that is an amount, with its currency: ¥1,234 · 1,234円 · -$5 · CHF 5; as it is without one."""
+    if not currency:
+        return shown
+    english, japanese = CURRENCIES.get(currency, (f"{currency} {{}}", f"{{}} {currency}"))
+    sign, digits = ("-", shown[1:]) if shown.startswith("-") else ("", shown)
+    return sign + in_language(language, english, japanese).format(digits)
 
 
 def plural(value: float, one: str, many: str) -> str:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from features.catalog.definitions import Catalog, Derived, Feature
-from features.catalog.display_names import DisplayName, in_language, is_japanese
-from training.explanation.quantities import length_of_time, multiple, number, percentage, plural
+from features.catalog.display_names import in_language, is_japanese
+from training.explanation.project_words import NO_WORDS, ProjectWords
+from training.explanation.quantities import (
+    length_of_time,
+    multiple,
+    number,
+    percentage,
+    plural,
+    with_currency,
+)
 
 Direction = Literal["raises", "lowers"]
 
@@ -58,40 +66,41 @@ class FeatureChange:
     """Log-odds by which all features of the indicator moved the risk."""
 
 
-def sentence(catalog: Catalog, reason: FeatureReason, language: str) -> str:
+def sentence(catalog: Catalog, reason: FeatureReason, language: str, project: ProjectWords = NO_WORDS) -> str:
     """The reason in one sentence, `en` or `ja`, with the value, the typical value and the direction."""
     raises = reason.direction == "raises"
     if is_japanese(language):
-        return _Japanese(catalog, reason).fact() + (
-            "離反リスクを高めています。" if raises else "離反リスクを抑えています。"
-        )
-    fact = _English(catalog, reason).fact()
+        risk = "高めて" if raises else "抑えて"
+        return f"{_Japanese(catalog, reason, project).fact()}離反リスクを{risk}います。"
+    fact = _English(catalog, reason, project).fact()
     return f"{fact[0].upper()}{fact[1:]}, which {'raises' if raises else 'lowers'} the risk."
 
 
-def change_sentence(catalog: Catalog, change: FeatureChange, language: str) -> str:
+def change_sentence(
+    catalog: Catalog, change: FeatureChange, language: str, project: ProjectWords = NO_WORDS
+) -> str:
     """The change in one sentence, `en` or `ja`: what it was, what it is, which way the risk went."""
-    old, new = (quantity(catalog, reason, language) for reason in (change.before, change.after))
+    old, new = (_quantity(catalog, reason, language, project) for reason in (change.before, change.after))
+    subject = (_Japanese if is_japanese(language) else _English)(catalog, change.after, project).subject()
     if is_japanese(language):
         risk = "高まりました" if change.shift >= 0 else "下がりました"
-        return f"{_Japanese(catalog, change.after).subject()}が{old}から{new}に変わり、離反リスクが{risk}。"
+        return f"{subject}が{old}から{new}に変わり、離反リスクが{risk}。"
     risk = "raised" if change.shift >= 0 else "lowered"
-    return f"The {_English(catalog, change.after).subject()} went from {old} to {new}, which {risk} the risk."
+    return f"The {subject} went from {old} to {new}, which {risk} the risk."
 
 
-def quantity(catalog: Catalog, reason: FeatureReason, language: str) -> str:
+def _quantity(catalog: Catalog, reason: FeatureReason, language: str, project: ProjectWords) -> str:
     """The reason's value with its unit: "41 days", "3回"."""
     if reason.value is None or (catalog.unit(reason.feature) == "detail" and not reason.value_text):
         return in_language(language, "none", "なし")
-    words = _Japanese(catalog, reason) if is_japanese(language) else _English(catalog, reason)
-    return words.amount(reason.value)
+    return (_Japanese if is_japanese(language) else _English)(catalog, reason, project).amount(reason.value)
 
 
 class _Sentence:
     """What both languages share: the feature's record and the words of its stream."""
 
-    def __init__(self, catalog: Catalog, reason: FeatureReason) -> None:
-        self.catalog, self.reason = catalog, reason
+    def __init__(self, catalog: Catalog, reason: FeatureReason, project: ProjectWords) -> None:
+        self.catalog, self.reason, self.currency = catalog, reason, project.currency
         self.feature = catalog.feature_of[reason.feature]
         self.unit = catalog.unit(reason.feature)
         root: Feature | Derived = self.feature
@@ -99,9 +108,10 @@ class _Sentence:
             root = catalog.feature_of[root.first]
         self.root: Feature = root
         stream = catalog.stream_of[root.stream]
-        self.words: DisplayName = stream.display_words
         self.taken_back = stream.taken_back
         self.profile = stream.indicator == "profile"
+        words = stream.display_words
+        self.words = replace(words, ja=project.japanese_name(words.ja)) if self.profile else words
 
     @property
     def aggregate(self) -> str:
@@ -137,8 +147,8 @@ class _English(_Sentence):
             return f"“{self.reason.value_text}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("en", *self.percentage(value))
-        if self.unit == "amount" and self.taken_back:
-            return number(abs(value))
+        if self.unit == "amount":
+            return with_currency(number(abs(value) if self.taken_back else value), self.currency, "en")
         if self.aggregate == "active_days":
             return number(round(value))
         if self.unit == "days":
@@ -163,7 +173,7 @@ class _English(_Sentence):
         if typical is None:
             return self.known(value)
         usual = self.amount(typical)
-        if self.unit in {"count", "amount"} and usual == "0":
+        if self.unit in {"count", "amount"} and number(typical) == "0":
             usual = "none"
         if self.aggregate == "active_days" and value == 0:
             usual = f"on {usual} of them"
@@ -241,8 +251,8 @@ class _Japanese(_Sentence):
             return f"「{self.reason.value_text}」"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("ja", *self.percentage(value))
-        if self.unit == "amount" and self.taken_back:
-            return number(abs(value))
+        if self.unit == "amount":
+            return with_currency(number(abs(value) if self.taken_back else value), self.currency, "ja")
         if self.unit == "days":
             return "1日未満" if 0 < value < 1 else f"{number(round(value))}日"
         if self.unit == "minutes":
@@ -260,6 +270,8 @@ class _Japanese(_Sentence):
 
     def subject(self) -> str:
         """What the feature measures, to be followed by が."""
+        if self.profile:
+            return self.words.ja
         return re.sub(r"（日）|（[^（）]*の何倍か）$", "", self.meaning("itself", "ja"))
 
     def fact(self) -> str:

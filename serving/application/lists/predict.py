@@ -21,12 +21,13 @@ def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Pred
     """
     champion = workspace.scores.active_model()
     language, now = workspace.language(request.language), workspace.clock()
+    words = workspace.project.words
     if not (request.append or request.stored):
-        return predict_reply(live.predict(champion, request, now), language)
+        return predict_reply(live.predict(champion, request, now), language, words)
     actor.require("append_events" if request.append else "read_customer")
     answer = live.append if request.append else live.beside_stored
     scores = answer(champion, request, now, workspace.store)
     names = pa.array([customer.customer_id for customer in request.customers], pa.large_string())
     action = "append" if request.append else "predict"
     workspace.record_access(actor.name, action, workspace.store.customers.keys(names))
-    return predict_reply(scores, language)
+    return predict_reply(scores, language, words)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from features.catalog.defaults import catalog, indicators
 from features.catalog.settings import FeatureSettings
 from tests.training.trained import KINDS, bundle, columns, like, rows
+from training.explanation.project_words import ProjectWords
 from training.explanation.reasons import (
     FeatureChange,
     FeatureReason,
@@ -28,7 +29,7 @@ from training.explanation.text import number
 CATALOG = catalog(
     indicators({}),
     FeatureSettings(windows=(30, 90, 365)),
-    (*KINDS, "refund", "ticket_opened", "session"),
+    (*KINDS, "refund", "ticket_opened", "session", "attribute.rank"),
 )
 
 
@@ -43,6 +44,78 @@ def said(
     direction = "raises" if contribution >= 0 else "lowers"
     return FeatureReason(
         feature, CATALOG.indicator_of(feature), value, text, typical, contribution, direction
+    )
+
+
+YEN = ProjectWords("JPY", (("rank", "会員ランク"),))
+
+
+@pytest.mark.parametrize(
+    ("given_reason", "project", "english", "japanese"),
+    [
+        (
+            said("purchase_sum_90d", 12345.6, 8000.0),
+            YEN,
+            "Purchases in the last 90 days came to ¥12,346 (typical: ¥8,000), which raises the risk.",
+            "直近90日の購買金額は12,346円（標準的な顧客は8,000円）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_sum_90d", 0.0, 8000.0),
+            ProjectWords("USD"),
+            "Purchases in the last 90 days came to $0 (typical: $8,000), which raises the risk.",
+            "直近90日の購買金額は0ドル（標準的な顧客は8,000ドル）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_refund_sum_90d", -1200.0, 0.0),
+            YEN,
+            "Refunds in the last 90 days came to ¥1,200 (typical: none), which raises the risk.",
+            "直近90日の返品・返金の金額は1,200円（標準的な顧客は0円）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_sum_90d", 5.5, 8.0),
+            ProjectWords("CHF"),
+            "Purchases in the last 90 days came to CHF 5.5 (typical: CHF 8), which raises the risk.",
+            "直近90日の購買金額は5.5 CHF（標準的な顧客は8 CHF）で、離反リスクを高めています。",
+        ),
+        (
+            said("purchase_count_30d", 1.0, 4.0),
+            YEN,
+            "1 purchase in the last 30 days (typical: 4), which raises the risk.",
+            "直近30日の購買回数は1回（標準的な顧客は4回）で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last_detail", 1.0, text="ゴールド"),
+            YEN,
+            "The rank is “ゴールド”, which raises the risk.",
+            "会員ランクは「ゴールド」で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last_detail", None),
+            YEN,
+            "The rank is not known, which raises the risk.",
+            "会員ランクが不明で、離反リスクを高めています。",
+        ),
+    ],
+)
+def test_amounts_have_the_currency_of_the_project_and_attributes_their_japanese_name(
+    given_reason: FeatureReason, project: ProjectWords, english: str, japanese: str
+) -> None:
+    assert sentence(CATALOG, given_reason, "en", project) == english
+    assert sentence(CATALOG, given_reason, "ja", project) == japanese
+
+
+def test_a_change_of_an_amount_or_of_a_named_attribute_is_told_in_the_words_of_the_project() -> None:
+    amounts = FeatureChange(said("purchase_sum_90d", 1000.0), said("purchase_sum_90d", 0.0), 0.3)
+    assert change_sentence(CATALOG, amounts, "ja", YEN) == (
+        "直近90日の購買金額の合計が1,000円から0円に変わり、離反リスクが高まりました。"
+    )
+    ranks = FeatureChange(
+        said("profile_rank_last_detail", 1.0, text="銀"),
+        said("profile_rank_last_detail", 2.0, text="金"),
+        -0.3,
+    )
+    assert change_sentence(CATALOG, ranks, "ja", YEN) == (
+        "会員ランクが「銀」から「金」に変わり、離反リスクが下がりました。"
     )
 
 

@@ -94,7 +94,7 @@ def test_the_shares_of_each_tier_sum_to_the_whole(figures: dict[str, Figure]) ->
 
 
 def test_tiers_named_in_japanese_are_numbered_on_the_picture() -> None:
-    drawn = tier_confusion(ACTUAL, ACTUAL, ("休眠", "離反予備", "ライト", "アクティブ", "ファン"))
+    drawn = tier_confusion(ACTUAL, ACTUAL, ("休眠", "低調", "ライト", "アクティブ", "ファン"))
     assert "tier 1" in words(drawn)
     png(drawn)
 
