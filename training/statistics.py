@@ -1,4 +1,7 @@
-"""95 % confidence intervals: Wilson for shares, linearisation for ratios, the cluster bootstrap for the rest.
+"""95 % confidence intervals of shares, ratios and means, of their differences, and of several dates together.
+
+Wilson for shares, Newcombe for differences of shares, linearisation and Fieller for ratios, the cluster
+bootstrap for the rest; and the smallest effect that an experiment of a given size can find.
 
 The bootstrap resamples customers, not rows: the rows of one customer are not independent, and they go in
 and out of a resample together. All figures of one call are measured on the same resamples, so the interval
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,14 +25,15 @@ Z = 1.959963984540054
 RESAMPLES = 200
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """The score interval of a share of n.
+def wilson(share: float, n: float, factor: float = Z) -> tuple[float, float]:
+    """The score interval of a share of n; a larger `factor` makes it hold for several shares together.
 
     Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference,
     Journal of the American Statistical Association 22, 209–212.
     """
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    square = factor * factor
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = factor / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
@@ -81,3 +87,158 @@ def bootstrap_intervals(
     for name, values in drawn.items():
         ends[f"{name}_low"], ends[f"{name}_high"] = percentile_interval(values)
     return ends
+
+
+def newcombe(
+    events: float, customers: float, other_events: float, other_customers: float, factor: float = Z
+) -> tuple[float, float]:
+    """The interval of a difference of two rates, made of their score intervals; for any counts, 0 of n too.
+
+    Method 10 of Newcombe, R. G. (1998), Interval estimation for the difference between independent
+    proportions: comparison of eleven methods, Statistics in Medicine 17, 873–890.
+    """
+    rate, other = events / customers, other_events / other_customers
+    low, high = wilson(rate, customers, factor)
+    other_low, other_high = wilson(other, other_customers, factor)
+    difference = rate - other
+    return (
+        difference - math.hypot(rate - low, other_high - other),
+        difference + math.hypot(high - rate, other - other_low),
+    )
+
+
+def ratio_of_rates(
+    events: float, customers: float, other_events: float, other_customers: float, factor: float = Z
+) -> tuple[float, float]:
+    """The interval of a ratio of two rates on the scale of logarithms, ½ added to each count of events.
+
+    Walter, S. D. (1975), The distribution of Levin's measure of attributable risk, Biometrika 62, 371–374.
+    It is defined for 0 events too.
+    """
+    rate = (events + 0.5) / (customers + 0.5)
+    other = (other_events + 0.5) / (other_customers + 0.5)
+    spread = (
+        1 / (events + 0.5) - 1 / (customers + 0.5) + 1 / (other_events + 0.5) - 1 / (other_customers + 0.5)
+    )
+    half, middle = factor * math.sqrt(spread), math.log(rate / other)
+    return math.exp(middle - half), math.exp(middle + half)
+
+
+def ratio_of_means(
+    mean: float, error: float, other: float, other_error: float, factor: float = Z
+) -> tuple[float, float] | None:
+    """The interval of a ratio of two independent means by Fieller's theorem.
+
+    None where the denominator cannot be told from zero: the ratio may then be anything.
+    Fieller, E. C. (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B
+    16, 175–185. Unlike the delta method it stays right where the denominator is uncertain.
+    """
+    middle, a, c = (
+        mean * other,
+        other**2 - (factor * other_error) ** 2,
+        mean**2 - (factor * error) ** 2,
+    )
+    if not a > 0:
+        return None
+    half = math.sqrt(max(middle**2 - a * c, 0.0))
+    return (middle - half) / a, (middle + half) / a
+
+
+def unskewed(points: Floats, skewness: Floats) -> Floats:
+    """Points of the studentised estimate whose estimator is skewed, from those of the normal distribution.
+
+    The inverse of the monotone cubic transformation of Hall, P. (1992), On the removal of skewness by
+    transformation, Journal of the Royal Statistical Society B 54, 221–228, for two samples as in Zhou, X.-H.
+    and Dinh, P. (2005), Nonparametric confidence intervals for the one- and two-sample problems,
+    Biostatistics 6, 187–200. `skewness` is that of the estimator: third cumulant ÷ standard error³.
+    """
+    skewed = np.abs(skewness) > 1e-6
+    safe = np.where(skewed, skewness, 1.0)
+    turned = 3 / safe * (np.cbrt(1 + safe * (points - safe / 6)) - 1)
+    return np.where(skewed, turned, points)
+
+
+def simultaneous_factor(correlation: Floats, *, dates: int | None = None, level: float = 0.95) -> float:
+    """How many standard errors make intervals that hold at all dates together: the max-|t| quantile.
+
+    `correlation` is that of the estimates at the dates reached. Of `dates` declared, those not reached count
+    as uncorrelated with the others, which is the widest case (Royen 2014); so the factor of an early date
+    is never below the one of the end. Hothorn, T., Bretz, F. and Westfall, P. (2008), Simultaneous inference
+    in general parametric models, Biometrical Journal 50, 346–363. The quantile is taken over a fixed
+    quasi-random sequence, so that it is the same at every call, and kept between the factor of one date and
+    Šidák's (1967) bound.
+    """
+    reached = len(correlation)
+    total = max(reached, dates or 0)
+    pointwise = NormalDist().inv_cdf((1 + level) / 2)
+    widest = NormalDist().inv_cdf((1 + level ** (1 / total)) / 2)
+    values, vectors = np.linalg.eigh(np.nan_to_num(correlation))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    largest = np.abs(_normal_points(total)[:, :reached] @ root.T).max(axis=1)
+    pending = np.abs(_normal_points(total)[:, reached:])
+    if pending.shape[1]:
+        largest = np.maximum(largest, pending.max(axis=1))
+    return float(np.clip(np.quantile(largest, level), pointwise, widest))
+
+
+@cache
+def _normal_points(dimensions: int, count: int = 1 << 16) -> Floats:
+    """float64[count, dimensions]: a Kronecker sequence of the square roots of primes, as normal deviates."""
+    from scipy.special import ndtri
+
+    candidates = range(2, 1_000)
+    primes = [n for n in candidates if all(n % k for k in range(2, math.isqrt(n) + 1))][:dimensions]
+    steps = np.arange(1, count + 1)[:, np.newaxis] * np.sqrt(np.array(primes, dtype=np.float64))
+    return np.asarray(ndtri((steps + 0.5 / count) % 1.0), dtype=np.float64)
+
+
+def smallest_effect_on_mean(
+    deviation: float,
+    treated: int,
+    controls: int,
+    *,
+    explained: float = 0.0,
+    factor: float = Z,
+    power: float = 0.8,
+) -> float:
+    """The smallest difference of two means that is found with this power, from their standard deviation.
+
+    `explained` is the share of the variance that covariates explain (R²), `factor` that of simultaneous
+    intervals where several dates are read. Infinite where an arm is empty. See List, J. A., Sadoff, S. and
+    Wagner, M. (2011), So you want to run an experiment, now what?, Experimental Economics 14, 439–457.
+    """
+    if min(treated, controls) < 1:
+        return math.inf
+    error = deviation * math.sqrt((1 - explained) * (1 / treated + 1 / controls))
+    return (factor + NormalDist().inv_cdf(power)) * error
+
+
+def smallest_effect_on_rate(
+    rate: float,
+    treated: int,
+    controls: int,
+    *,
+    explained: float = 0.0,
+    factor: float = Z,
+    power: float = 0.8,
+) -> float | None:
+    """The smallest rise of a rate in the treatment arm that is found with this power, from the control rate.
+
+    As `smallest_effect_on_mean`, with the variance that the risen rate has. None where even a rise to 1
+    would not be found.
+    """
+    if min(treated, controls) < 1:
+        return None
+
+    def detectable(rise: float) -> float:
+        risen = rate + rise
+        variance = risen * (1 - risen) / treated + rate * (1 - rate) / controls
+        return (factor + NormalDist().inv_cdf(power)) * math.sqrt((1 - explained) * variance)
+
+    low, high = 0.0, 1.0 - rate
+    if high <= 0 or detectable(high) > high:
+        return None
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if detectable(middle) > middle else (low, middle)
+    return high
