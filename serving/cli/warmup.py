@@ -1,13 +1,15 @@
 """Compile all kernels into the cache on disk: `python -m serving.cli.warmup`, run by `make`.
 
-A shop of a few made-up customers is ingested, learned, scored, asked about and reported, in a folder that is
-deleted afterwards. What nobody waits for here, somebody would wait for at their first call.
+A shop of a few made-up customers, some with contracts, is ingested, learned, scored, asked about and
+reported, in a folder that is deleted afterwards. What nobody waits for here, somebody would wait for at their
+first call.
 """
 
 from __future__ import annotations
 
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +28,13 @@ from serving.state.active_model import ActiveModel
 from serving.state.score_file import load, save
 from training.bundle.tiers import TierSettings
 from training.fitting.lightgbm import TreeParameters
+from training.labels.cohort import cohorts
+from training.labels.labelling import label
 from training.labels.settings import Churn, ChurnSettings
 from training.train import TrainingConfig, learn
 
 CUSTOMERS, DAYS = 150, 200
+KINDS = ("purchase", "login", "nps", "coupon_sent", "coupon_redeemed", "started", "upgraded", "cancelled")
 UTC = Timeline("UTC")
 FIRST = UTC.instant("2024-01-01")
 LAST = FIRST + DAYS * DAY
@@ -67,6 +72,27 @@ def warm() -> None:
         churn = Churn.of(plan.churn, plan.indicators, plan.timeline.timezone)
         loyalty.warm()
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
+        _contracts(store, plan, champion)
+
+
+def _contracts(store: EventStore, plan: TrainingConfig, model: ActiveModel) -> None:
+    """Labels, scores and a report where churn is the end of a contract."""
+    settings = ChurnSettings.model_validate({"type": "contract", "horizon_days": 20, "plans": ["a"]})
+    churn = Churn.of(settings, plan.indicators, UTC.timezone)
+    bundle = replace(model.bundle, churn=churn)
+    as_of = FIRST + DAYS // 2 * DAY
+    for history in store.histories():
+        (customers,) = cohorts(history, churn, [as_of])
+        label(history, churn, customers, as_of, LAST, UTC)
+    champion = ActiveModel("0", bundle)
+    score(store, champion, LAST, LAST)
+    started = {"occurred_at": "2024-06-01", "kind": "started", "detail": "a"}
+    known = started | {"recorded_at": "2024-06-02", "contract_id": "1"}
+    for events in ([started], [started | {"value": 5.0}], [known]):
+        sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
+        predict(champion, PredictRequest.model_validate(sent), LAST)
+    beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
+    compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
 
 
 def _purchases(seed: int) -> pa.Table:
@@ -77,7 +103,7 @@ def _purchases(seed: int) -> pa.Table:
         {
             "customer_id": [f"c{n}" for n in draw.integers(0, CUSTOMERS, count)],
             "occurred_at": pa.array(when, pa.timestamp("us", "UTC")),
-            "kind": draw.choice(["purchase", "login", "nps", "coupon_sent", "coupon_redeemed"], count),
+            "kind": draw.choice(KINDS, count),
             "value": np.round(draw.random(count) * 10),
             "channel": draw.choice(["web", "store"], count),
             "detail": draw.choice(["a", "b", "c"], count),

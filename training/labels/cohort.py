@@ -43,6 +43,10 @@ UNKNOWN = -1
 
 def statuses(history: History, churn: Churn, as_of: int) -> NDArray[np.int8]:
     """Each customer's position in `STATUSES` by what was known at the as-of date, or `UNKNOWN`."""
+    if churn.type == "contract" and _rules(churn) not in _contracts.get(history, {}):
+        from training.labels.contracts import current_statuses  # compiled: as below
+
+        return current_statuses(history, churn, kind_roles(churn, tuple(history.kind_names))[0], as_of)
     return _statuses(history, churn, event_roles(history, churn), as_of)
 
 
@@ -123,16 +127,25 @@ def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     earlier, key = _roles.setdefault(history, {}), _rules(churn)
     if key in earlier:
         return earlier[key]
-    known = _of_kinds(churn)
-    of_kind = np.array([*(known.get(kind, 0) for kind in history.kind_names), 0], dtype=np.uint8)
-    if_negative = of_kind.copy()
-    if churn.type == "inactivity":  # a contract is begun and ended by its kinds, whatever it costs
-        always, negative = taking_back(history.kind_names, churn.amounts)
-        of_kind[:-1][always] &= ~np.uint8(STARTED)
-        if_negative[:-1][always | negative] &= ~np.uint8(STARTED)
-    of_event: NDArray[np.uint8] = roles(history.kinds, history.values, of_kind, if_negative)
+    of_event: NDArray[np.uint8] = roles(
+        history.kinds, history.values, *kind_roles(churn, tuple(history.kind_names))
+    )
     earlier[key] = of_event
     return of_event
+
+
+@lru_cache(maxsize=256)
+def kind_roles(churn: Churn, kinds: tuple[str, ...]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """uint8[kinds + 1], twice: what an event of each kind means (the last: of none), and one with a negative
+    value."""
+    known = _of_kinds(churn)
+    of_kind = np.array([*(known.get(kind, 0) for kind in kinds), 0], dtype=np.uint8)
+    if_negative = of_kind.copy()
+    if churn.type == "inactivity":  # a contract is begun and ended by its kinds, whatever it costs
+        always, negative = taking_back(kinds, churn.amounts)
+        of_kind[:-1][always] &= ~np.uint8(STARTED)
+        if_negative[:-1][always | negative] &= ~np.uint8(STARTED)
+    return of_kind, if_negative
 
 
 @lru_cache(maxsize=64)

@@ -26,6 +26,8 @@ FOREVER = np.iinfo(np.int64).max
 _STARTED, _ENDED, _COMPLETED, _CHANGED, _PAUSED, _RESUMED, _TRIAL = 1, 2, 4, 16, 32, 64, 128
 _CONTRACTS, _OPEN, _FORMER, _STAYS, _FIRST, _REPLACEABLE = range(6)
 _NEVER = -1
+_CONTRACT_BITS = np.uint8(0b11110111)
+"""Roles that are about contracts; the one that is not is an amount."""
 
 
 class ContractRows(NamedTuple):
@@ -276,6 +278,99 @@ def _standings(  # type: ignore[no-untyped-def]
             if stay_begins[s] < as_of <= stay_ends[s]:
                 out[c] = 0
     return out
+
+
+@njit(cache=True, nogil=True)
+def current_standings(  # type: ignore[no-untyped-def]
+    offsets, instants, recorded, kinds, of_kind, details, plan_of, contracts, id_of, is_plan,
+    change, term, trials, days, term_ends, as_of,
+):  # fmt: skip
+    """As `standings`, for one as-of date: reads no more than the rows known by then.
+
+    `of_kind` are the roles of kinds; `plan_of` and `id_of` are the plan and the contract of each detail and
+    contract code, the last for none.
+    """
+    terms = ContractTerms(change, term, trials, days, term_ends)
+    customers, late, size = len(offsets) - 1, len(recorded) > 0, 0
+    for c in range(customers):
+        size = max(size, offsets[c + 1] - offsets[c])
+    plan_count, id_count = np.int32(-1), np.int32(-1)
+    for i in range(len(plan_of)):
+        plan_count = max(plan_count, plan_of[i])
+    for i in range(len(id_of)):
+        id_count = max(id_count, id_of[i])
+    book = _book(size, id_count + 1, plan_count + 1)
+    n, stay_begins, stay_ends = book.n, book.stay_begins, book.stay_ends
+    ats, roles = np.empty(size, np.int64), np.empty(size, np.uint8)
+    ids, plans, of_row = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int64)
+    out = np.full(customers, -1, dtype=np.int8)
+    for c in range(customers):
+        known, count = False, 0
+        for i in range(offsets[c], offsets[c + 1]):
+            if instants[i] >= as_of:
+                break
+            if late and recorded[i] >= as_of:
+                continue
+            known = True
+            role = of_kind[kinds[i]] & _CONTRACT_BITS
+            if role:
+                ats[count], roles[count] = instants[i], role
+                plans[count] = plan_of[details[i]] if len(details) else np.int32(-1)
+                ids[count] = id_of[contracts[i]] if len(contracts) else np.int32(-1)
+                count += 1
+        if not known:
+            continue
+        out[c] = 2
+        if count == 0:
+            continue
+        plain = term == FOREVER and _read_plain(
+            ats, roles, ids, plans, 0, count, n, book.begins, book.ends, stay_begins, stay_ends,
+            book.stay_churned, of_row,
+        )  # fmt: skip
+        if not plain:
+            _read(
+                ats[:count],
+                roles[:count],
+                ids[:count],
+                plans[:count],
+                is_plan,
+                terms,
+                book,
+                c,
+                of_row[:count],
+            )
+        if n[_FIRST] < as_of:
+            out[c] = 1
+            if n[_STAYS] and stay_begins[n[_STAYS] - 1] < as_of <= stay_ends[n[_STAYS] - 1]:
+                out[c] = 0
+    return out
+
+
+@njit(cache=True, nogil=True)
+def contract_places(roles, offsets):  # type: ignore[no-untyped-def]
+    """int64[k]: the places of the rows about contracts, and int64[c + 1]: where those of a customer begin."""
+    count = 0
+    for i in range(len(roles)):
+        count += (roles[i] & _CONTRACT_BITS) != 0
+    places, begins = np.empty(count, np.int64), np.zeros(len(offsets), np.int64)
+    count = 0
+    for c in range(len(offsets) - 1):
+        for i in range(offsets[c], offsets[c + 1]):
+            if roles[i] & _CONTRACT_BITS:
+                places[count] = i
+                count += 1
+        begins[c + 1] = count
+    return places, begins
+
+
+@njit(cache=True, nogil=True)
+def used_codes(kinds, of_kind, codes, names):  # type: ignore[no-untyped-def]
+    """bool[names + 1]: the codes that rows about contracts have, the last for none."""
+    used = np.zeros(names + 1, np.bool_)
+    for i in range(len(codes)):
+        if of_kind[kinds[i]] & _CONTRACT_BITS:
+            used[codes[i]] = True
+    return used
 
 
 def outcomes(found: Stays, customers: Ints, starts: Ints, ends: Ints, change: int) -> Flags:

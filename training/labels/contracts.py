@@ -10,29 +10,32 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events.history import Codes, History
+from features.events.history import Codes, History, no_codes
 from features.timeline import DAY, Instants, Timeline, days_after, known_from, whole_years
 from training.labels.contract_kernels import (
     FOREVER,
     ContractRows,
     ContractTerms,
     Stays,
+    contract_places,
+    current_standings,
     outcomes,
     standings,
     stays,
+    used_codes,
 )
 from training.labels.settings import Churn, ContractRules
 
 HOUR = DAY // 24
 CONTRACT_COLUMNS = frozenset({"contract_id", "detail"})
 """The columns of events that contracts are told apart by."""
-CONTRACT_BITS = 0b11110111
-"""Roles that are about contracts; the one that is not is an amount."""
+FEW = 64
+"""So few names are read all; of more, those that are used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,26 +125,69 @@ class ContractHistory:
 
 def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> ContractHistory:
     """The contracts of a history; `roles` is what each event means (`cohort.event_roles`)."""
-    places = np.flatnonzero(roles & CONTRACT_BITS)
+    places, offsets = contract_places(roles, history.offsets)
     rules = churn.contracts
     told_apart = rules.contracts_by == "auto"
     plans, plan_names = _coded(history.details if told_apart else (), history.detail_names, places, fold=True)
     ids, _ = _coded(history.contracts if told_apart else (), history.contract_names, places, fold=False)
-    known = {_plain(name, fold=True) for name in rules.plans}
     rows = ContractRows(
-        offsets=np.searchsorted(places, history.offsets),
+        offsets=offsets,
         instants=history.instants[places],
         recorded=history.recorded[places] if len(history.recorded) else history.recorded,
         roles=roles[places],
         ids=ids,
         plans=plans,
-        is_plan=np.array([name in known for name in plan_names], dtype=np.bool_),
+        is_plan=_is_plan(plan_names, rules),
     )
     terms = _terms(rules, churn.horizon.calendar)
     columns = history.offsets, history.instants, history.recorded, history.retracted, history.values
     return ContractHistory(history.customers, *columns, places, rows, terms, stays(rows, terms))
 
 
+def current_statuses(
+    history: History, churn: Churn, of_kind: NDArray[np.uint8], as_of: int
+) -> NDArray[np.int8]:
+    """int8[customers]: as `ContractHistory.statuses`, of a history that is asked for one date alone.
+
+    `of_kind` is what each kind of event means, the last for none (`cohort.kind_roles`).
+    """
+    rules = churn.contracts
+    details, contracts = history.details, history.contracts
+    if rules.contracts_by != "auto":
+        details = contracts = no_codes()
+    plan_of, plans = _codes_of_contracts(history, details, history.detail_names, of_kind, fold=True)
+    id_of, _ = _codes_of_contracts(history, contracts, history.contract_names, of_kind, fold=False)
+    terms = _terms(rules, churn.horizon.calendar)
+    codes: NDArray[np.int8] = current_standings(
+        history.offsets,
+        history.instants,
+        known_from(history.recorded, history.retracted, as_of),
+        history.kinds,
+        of_kind,
+        details,
+        plan_of,
+        contracts,
+        id_of,
+        _is_plan(plans, rules),
+        terms.change,
+        terms.term,
+        terms.trials,
+        terms.days,
+        terms.term_ends,
+        as_of,
+    )
+    return codes
+
+
+def _is_plan(names: Sequence[str], rules: ContractRules) -> NDArray[np.bool_]:
+    """bool[names]: which names the project says are plans."""
+    if not rules.plans:
+        return np.zeros(len(names), dtype=np.bool_)
+    known = {_plain(name, True) for name in rules.plans}
+    return np.array([name in known for name in names], dtype=np.bool_)
+
+
+@lru_cache(maxsize=64)
 def _terms(rules: ContractRules, calendar: str | None) -> ContractTerms:
     """What decides over contracts; a term of whole years ends on the same date of a later year."""
     days = ends = np.empty(0, dtype=np.int64)
@@ -166,14 +212,34 @@ def _coded(
     of_rows = np.asarray(codes)[places]
     used = np.zeros(len(names) + 1, dtype=np.bool_)
     used[of_rows] = True
-    used[-1] = False
-    table, numbers = np.full(len(names) + 1, -1, dtype=np.int32), dict[str, int]()
-    for code in np.flatnonzero(used).tolist():
-        if name := _plain(names[code], fold=fold):
+    table, known = _numbered(names, used, fold=fold)
+    return table[of_rows], known
+
+
+def _codes_of_contracts(
+    history: History, codes: Codes, names: Sequence[str], of_kind: NDArray[np.uint8], *, fold: bool
+) -> tuple[Codes, list[str]]:
+    """The number of each code, the last for none; of many names those that rows about contracts have."""
+    if not len(codes):
+        return np.full(1, -1, dtype=np.int32), []
+    used = None if len(names) <= FEW else used_codes(history.kinds, of_kind, codes, len(names))
+    return _numbered(names, used, fold=fold)
+
+
+def _numbered(names: Sequence[str], used: NDArray[np.bool_] | None, *, fold: bool) -> tuple[Codes, list[str]]:
+    """The number of each name, the last for none; names that differ in spelling only have one.
+
+    `used` flags the names that are wanted; all where it is None.
+    """
+    numbers: dict[str, int] = {}
+    table = [-1] * (len(names) + 1)
+    for code in range(len(names)) if used is None else np.flatnonzero(used[:-1]).tolist():
+        if name := _plain(names[code], fold):
             table[code] = numbers.setdefault(name, len(numbers))
-    return table[of_rows], list(numbers)
+    return np.array(table, dtype=np.int32), list(numbers)
 
 
-def _plain(text: str, *, fold: bool) -> str:
+@lru_cache(maxsize=4096)
+def _plain(text: str, fold: bool) -> str:
     text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     return text.casefold() if fold else text

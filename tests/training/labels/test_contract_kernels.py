@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from features.timeline import known_from
 from tests.reference import ContractRow, contract_outcome, contract_status
-from training.labels.contract_kernels import FOREVER, ContractRows, ContractTerms, outcomes, standings, stays
+from training.labels.contract_kernels import (
+    FOREVER,
+    ContractRows,
+    ContractTerms,
+    current_standings,
+    outcomes,
+    standings,
+    stays,
+)
 
 ROLES = (1, 17, 2, 4, 16, 32, 64, 128, 8, 3)
 ROWS = st.builds(
@@ -58,6 +66,28 @@ def compiled(
     return offsets, instants, recorded, rows, terms, stays(rows, terms)
 
 
+def standings_of_one_date(
+    customers: list[list[ContractRow]], terms: ContractTerms, is_plan: Any, as_of: int, *, late: bool
+) -> list[int]:
+    """Every event is of a kind of its own."""
+    flat = [row for rows in customers for row in rows]
+    offsets = np.cumsum([0, *map(len, customers)])
+    instants, recorded, retracted = (
+        np.array([getattr(row, name) for row in flat], np.int64) for name in ("at", "recorded", "retracted")
+    )
+    of_kind = np.array([*(row.role for row in flat), 0], np.uint8)
+    kinds, plans, ids = (
+        np.array(codes, np.int32)
+        for codes in (range(len(flat)), [row.plan for row in flat], [row.id for row in flat])
+    )
+    plan_of, id_of = np.array([0, 1, 2, -1], np.int32), np.array([0, 1, -1], np.int32)
+    recorded = known_from(recorded, retracted, as_of) if late else recorded[:0]
+    codes: list[int] = current_standings(
+        offsets, instants, recorded, kinds, of_kind, plans, plan_of, ids, id_of, is_plan, *terms, as_of
+    ).tolist()
+    return codes
+
+
 @settings(deadline=None, max_examples=600)
 @given(CUSTOMERS, RULES, st.integers(0, 16), st.booleans())
 def test_statuses_and_labels_of_contracts_are_those_of_a_plain_reading(
@@ -73,6 +103,7 @@ def test_statuses_and_labels_of_contracts_are_those_of_a_plain_reading(
     others = [[(row.at, row.recorded, row.retracted) for row in rows if row.role == 8] for rows in customers]
     plain = [contract_status(mine, rest, as_of, **rules) for mine, rest in zip(about, others, strict=True)]
     assert codes.tolist() == plain
+    assert standings_of_one_date(customers, terms, rows.is_plan, as_of, late=late) == plain
     n = len(customers)
     left = outcomes(found, np.arange(n), np.full(n, as_of), np.full(n, as_of + 5), terms.change)
     assert left.tolist() == [contract_outcome(mine, as_of, as_of + 5, **rules) for mine in about]
