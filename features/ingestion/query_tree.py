@@ -25,6 +25,8 @@ _NAME = re.compile(r"'(?:[^']|'')*'")
 _INSIDE = r"(?:[^()'\"]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
 _CALL = re.compile(rf"read_\w+\s*\((?:{_INSIDE}|\({_INSIDE}*\))*\)", re.IGNORECASE)
 
+_SAMPLE = re.compile(r",\s*sample_size\s*(?:=>|:=|=)\s*-?\d+", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class FileRead:
@@ -42,10 +44,12 @@ class FileRead:
     """Names of the options that the query gives, in lower case."""
 
     def call(self, query: str, *added: str) -> str:
-        """The call with further options."""
+        """The call with further options; JSON is read whole, whatever sample the query asks for."""
         text = query.encode()[self.start : self.end].decode()
         if not self.is_call:
             text = f"read_{self.format}({text})"
+        if self.format == "json":
+            text, added = _SAMPLE.sub("", text), (*added, "sample_size = -1")
         return (
             text[: text.rindex(")")].rstrip().rstrip(",") + "".join(f", {option}" for option in added) + ")"
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import DataError
+from features.ingestion.nested_guesses import nested_as_text
 from features.ingestion.query_tree import FileRead, QueryTree, parse_query
 
 _WHOLE = (
@@ -101,7 +102,8 @@ def read_as_text(
             changes.append((read, call))
     text = _replaced(query, changes)
     if text != query and _columns(database, f"({text})") != _columns(database, f"({query})"):
-        text = query
+        whole = [(read, read.call(query)) for read in tree.reads if read.format == "json"]
+        text = _replaced(query, [one for one in whole if not one[0].options & _GIVEN])
     return TextQuery(text, tree.expressions)
 
 
@@ -116,8 +118,7 @@ def _changed(
     tree: QueryTree,
 ) -> str | None:
     """The call that reads the passed columns as text, None where nothing is to change."""
-    whole = ("sample_size = -1",) if read.format == "json" and "sample_size" not in read.options else ()
-    guessed = _types(database, read.call(query, *whole))
+    guessed = _types(database, read.call(query))
     if not guessed:
         return None
     plain = {name: kind for name, kind in guessed.items() if kind != "VARCHAR" and not _is_nested(kind)}
@@ -134,7 +135,7 @@ def _changed(
         if name in works:
             text, became, file = found
             file = file.removeprefix(f"{folder}/")
-            raise _refusal(source, query, read, name, works[name], text, became, file)
+            raise _refusal(source, query, read, guessed, name, works[name], text, became, file)
     for name in numeric:
         # A number stays a number; 01 and 02 are none.
         if name not in bent:
@@ -142,8 +143,8 @@ def _changed(
         elif not _has_leading_zero(database, query, read, name):
             passed[name] = "DOUBLE"
     if read.format == "json":
-        kinds = {**guessed, **passed}
-        return read.call(query, f"columns = {_listed(kinds)}") if passed or whole else None
+        nested = nested_as_text(database, query, read, guessed, source)
+        return read.call(query, f"columns = {_listed({**guessed, **nested, **passed})}")
     return read.call(query, f"types = {_listed(passed)}") if passed else None
 
 
@@ -203,7 +204,15 @@ def _text_call(query: str, read: FileRead, guessed: dict[str, str], *, with_file
 
 
 def _refusal(
-    source: str, query: str, read: FileRead, name: str, kind: str, text: str, became: str, file: str
+    source: str,
+    query: str,
+    read: FileRead,
+    guessed: dict[str, str],
+    name: str,
+    kind: str,
+    text: str,
+    became: str,
+    file: str,
 ) -> DataError:
     cast = _CAST.get(kind, "{c}").replace("{c}", _quoted(name) if not name.isidentifier() else name)
     zeros = (
@@ -214,8 +223,10 @@ def _refusal(
     )
     if zeros:
         cast = cast.removeprefix("cast(").partition(" as ")[0]
-    option = "types" if read.format == "csv" else "columns"
-    call = read.call(query, f"{option} = {_listed({name: 'VARCHAR'})}")
+    changed = f"types = {_listed({name: 'VARCHAR'})}"
+    if read.format == "json":  # it reads the columns that are listed, and no other
+        changed = f"columns = {_listed({**guessed, name: 'VARCHAR'})}"
+    call = read.call(query, changed)
     return DataError(
         f"cannot ingest source '{source}': its query works with the column {name} of {file}, which the "
         f"reader takes for {kind} by its first rows; so '{text}' becomes {became}. Read it as text, with "

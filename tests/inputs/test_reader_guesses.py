@@ -190,3 +190,68 @@ def test_japanese_names_and_encodings_take_their_text(tmp_path):
         "from read_csv('cp932://売上.csv')"
     )
     assert ingest(tmp_path, query)[1] == {"000123": ("2024-05-01 00:00:00", 1201)}
+
+
+def json_lines(folder: Path, early: dict[str, Any], *late: dict[str, Any], name: str = "n.jsonl") -> None:
+    """A file whose last rows differ from those the reader guesses from."""
+    written = [json.dumps(early)] * (SAMPLED + 10) + [json.dumps(one) for one in late]
+    (folder / name).write_text("\n".join(written) + "\n")
+
+
+UPPER = "C0A80101-0000-4000-8000-0000000000AA"
+
+
+@pytest.mark.parametrize("field", ["a.who", "a['who']", "a.who::varchar"])
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [(UPPER, UPPER[:-2] + "BB"), (1, "000123"), ("2024-01-01", "2024-01-01 23:00:00"), (1, 2**53 + 1)],
+    ids=["uuid", "number and text", "date and moment", "large"],
+)
+def test_fields_of_nested_json_are_taken_as_they_were_written(tmp_path, field, early, late):
+    json_lines(tmp_path, {"a": {"who": early}}, {"a": {"who": late}})
+    found = rows(tmp_path, f"select {field} as customer_id from read_json('n.jsonl')")
+    assert (str(found[0]["customer_id"]), str(found[-1]["customer_id"])) == (str(early), str(late))
+
+
+@pytest.mark.parametrize("options", ["", ", sample_size = 100", ", sample_size=20480, format='nd'"])
+def test_amounts_in_nested_json_keep_their_decimals_whatever_sample_the_query_asks_for(tmp_path, options):
+    json_lines(tmp_path, {"lines": [{"v": 1, "ok": 1}]}, {"lines": [{"v": 5, "ok": 0}, {"v": 1.7, "ok": 2}]})
+    query = f"select unnest(lines).v as value from read_json('n.jsonl'{options})"
+    assert [row["value"] for row in rows(tmp_path, query)[-2:]] == [5, 1.7]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "field", "place"),
+    [
+        ({"u": {"id": 1.5}}, {"u": {"id": 2**53 + 1}}, "u.id", "u.id"),
+        ({"u": {"id": 1}}, {"u": {"id": 2**64 + 1}}, "u['id']", "u.id"),
+        ({"ids": [{"no": 0.5}]}, {"ids": [{"no": 1}, {"no": 2**60 + 1}]}, "unnest(ids).no", "ids[*].no"),
+    ],
+)
+def test_ids_in_nested_json_that_a_double_cannot_hold_are_refused_with_the_reading_to_write(
+    tmp_path, early, late, field, place
+):
+    json_lines(tmp_path, early, late)
+    query = f"select {field} as customer_id from read_json('n.jsonl')"
+    with pytest.raises(DataError, match="cannot ingest source 'shop'") as refused:
+        rows(tmp_path, query)
+    assert f"names the field {place}, which the reader takes for DOUBLE" in refused.value.message
+    call = refused.value.message.split("`")[1]
+    healed = rows(tmp_path, query.replace("read_json('n.jsonl')", call))
+    number = max(re.findall(r"\d+", json.dumps(late)), key=len)
+    assert healed[-1]["customer_id"] == number
+
+
+def test_fields_of_json_that_are_objects_stay_json_and_long_decimals_stay_numbers(tmp_path):
+    json_lines(
+        tmp_path,
+        {"a": {"extra": 1, "v": 0.30000000000000004}},
+        {"a": {"extra": {"coupon": "X1"}, "v": 12345678.123456789}},
+    )
+    query = "select a.extra->>'coupon' as detail, a.v as value from read_json('n.jsonl')"
+    assert rows(tmp_path, query)[-1] == {"detail": "X1", "value": 12345678.123456789}
+
+
+def test_a_column_of_json_with_numbers_and_texts_is_text_without_quotes(tmp_path):
+    json_lines(tmp_path, {"c": 1}, {"c": "000123"})
+    assert rows(tmp_path, "select c as customer_id from 'n.jsonl'")[-1] == {"customer_id": "000123"}
