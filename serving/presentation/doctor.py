@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from features.profiling.finding import CheckFinding
     from features.profiling.profile import DataProfile
     from features.timeline import Timeline
-    from training.diagnosis.candidates import ChurnCandidate, Diagnosis
+    from training.diagnosis.candidate_measure import ChurnCandidate
+    from training.diagnosis.candidates import Diagnosis
     from training.diagnosis.recommendation import ChurnRecommendation
     from training.labels.settings import Churn
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from features.profiling.checks import indicator_words
 from features.profiling.profile import DataProfile
-from training.diagnosis.candidates import ChurnCandidate, Diagnosis
+from training.diagnosis.candidate_measure import ChurnCandidate
+from training.diagnosis.candidates import Diagnosis
 from training.labels.settings import Churn
 
 ENOUGH = 30

@@ -131,6 +131,19 @@ def _moved(address: str, before: Path, folder: Path) -> str:
     return (folder / _path(address).relative_to(before)).as_uri()
 
 
+def absolute_uri(uri: str, folder: Path) -> str:
+    """A tracking address; a relative SQLite path starts at the folder."""
+    path = uri.removeprefix("sqlite:///")
+    if path == uri or path.startswith("/") or path == ":memory:":
+        return uri
+    return f"sqlite:///{folder / path}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite address, None for any other."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
 def main() -> None:
     folder = Path.cwd().resolve()
     relocate_artifacts(folder / DATABASE, folder)

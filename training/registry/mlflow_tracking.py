@@ -39,35 +39,27 @@ with warnings.catch_warnings():
 
 import pandas as pd
 
-from features.errors import ModelError, ModelFilesMissing
+from features.errors import ModelFilesMissing
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.bundle.pyfunc import example_row
 from training.evaluation.metrics import METRICS
-from training.registry.artifact_locations import relocate_artifacts
+from training.registry.artifact_locations import absolute_uri, relocate_artifacts, sqlite_file
+from training.registry.registered_models import (
+    ABOUT_MODEL,
+    ABOUT_RUNS,
+    CHAMPION,
+    MODEL,
+    REQUIREMENTS,
+    RegisteredModel,
+    no_answer,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODEL = "churn"
-CHAMPION = "champion"
-
-REQUIREMENTS = ("kizuna", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic")
-"""What a bundle needs where MLflow serves it."""
-
 _BUNDLE = Path("data", "bundle")
 """Where MLflow puts the bundle inside a model's files."""
-
-_ABOUT_MODEL = (
-    "Who will leave, which engagement tier comes next, and what a customer would spend. The alias "
-    "`champion` names the version that scores; `kizuna models` moves it, and the promotion log says why."
-)
-_ABOUT_RUNS = (
-    "Each run is one `kizuna train`. Figures have the same names in every run, so that runs compare side by "
-    "side; `_low` and `_high` are the ends of 95% intervals that resample customers. `baseline/…` are rivals "
-    "on the same test rows, `difference/…` is the model minus the rival, `gate/…` is what promotion looked "
-    "at. Runs nested below one are the trials of its `--tune`."
-)
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """How MLflow says that there is no such model, and no such alias."""
@@ -79,21 +71,6 @@ DatabaseError: type[Exception] = mlflow_database.exc.SQLAlchemyError
 """What MLflow lets through where its database cannot be opened; everything later is an `MlflowException`."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A version in the registry."""
-
-    version: str
-    run_id: str
-    registered_at: int
-    """Microseconds UTC."""
-    champion: bool
-    tags: Mapping[str, str]
-    """The run's."""
-    figures: Mapping[str, float]
-    """The run's metrics."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +152,10 @@ class Tracking:
 
     def __init__(self, uri: str, folder: Path, *, project: str | None = None) -> None:
         self.folder = folder.resolve()
-        self.uri = _absolute(uri, self.folder)
+        self.uri = absolute_uri(uri, self.folder)
         self.project = project or self.folder.name or "kizuna"
         self._named_by_folder = project is None
-        database = _database(self.uri)
+        database = sqlite_file(self.uri)
         if database is not None:
             relocate_artifacts(database, self.folder)
 
@@ -241,7 +218,7 @@ class Tracking:
         of_model = [Metric(name, value, run.started, 0, model.model_id) for name, value in headline]
         client.log_batch(run.id, metrics=of_model)
         if not client.search_registered_models(f"name = '{MODEL}'"):
-            client.create_registered_model(MODEL, description=_ABOUT_MODEL)
+            client.create_registered_model(MODEL, description=ABOUT_MODEL)
         version = client.create_model_version(
             MODEL,
             source=model.artifact_location,
@@ -286,9 +263,9 @@ class Tracking:
         except MlflowException as error:
             if error.error_code in _NOT_THERE:
                 return None
-            raise _silent(error) from None
+            raise no_answer(error) from None
         except DatabaseError as error:
-            raise _silent(error) from None
+            raise no_answer(error) from None
 
     def bundle_of(self, version: str, *, champion: bool = False) -> Path:
         """A local folder with the bundle of a registered version; `ModelFilesMissing` when it is gone."""
@@ -318,16 +295,16 @@ class Tracking:
                     )
                 )
         except (MlflowException, DatabaseError) as error:
-            raise _silent(error) from None
+            raise no_answer(error) from None
         return sorted(found, key=lambda one: -int(one.version))
 
     def _exists(self) -> bool:
-        database = _database(self.uri)
+        database = sqlite_file(self.uri)
         return database is None or database.is_file()
 
     @property
     def _client(self) -> MlflowClient:
-        database = _database(self.uri)
+        database = sqlite_file(self.uri)
         if database is not None:
             database.parent.mkdir(parents=True, exist_ok=True)
         return MlflowClient(self.uri, registry_uri=self.uri)
@@ -337,21 +314,14 @@ class Tracking:
         known = client.get_experiment_by_name(self.project)
         if known is not None:
             return str(known.experiment_id)
-        artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if _database(self.uri) else None
+        artifacts = (self.folder / "mlruns" / "artifacts").as_uri() if sqlite_file(self.uri) else None
         if self._named_by_folder and artifacts:  # in a moved project runs go on in the experiment they are in
             for earlier in client.search_experiments(order_by=["creation_time ASC"]):
                 if earlier.artifact_location == artifacts:
                     client.rename_experiment(earlier.experiment_id, self.project)
                     return str(earlier.experiment_id)
-        tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": _ABOUT_RUNS}
+        tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": ABOUT_RUNS}
         return str(client.create_experiment(self.project, artifact_location=artifacts, tags=tags))
-
-
-def _silent(error: Exception) -> ModelError:
-    return ModelError(
-        f"cannot ask MLflow for the champion: {str(error).splitlines()[0]}. Check that tracking_uri in "
-        "kizuna.toml is right and answers, then try again."
-    )
 
 
 def _signature(bundle: Bundle) -> ModelSignature:
@@ -369,17 +339,6 @@ def _signature(bundle: Bundle) -> ModelSignature:
         ),
         Schema([ColSpec(DataType.double, column) for column in outputs]),
     )
-
-
-def _absolute(uri: str, folder: Path) -> str:
-    path = uri.removeprefix("sqlite:///")
-    if path == uri or path.startswith("/") or path == ":memory:":
-        return uri
-    return f"sqlite:///{folder / path}"
-
-
-def _database(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,8 +12,9 @@ from serving.integrations.training import tracking
 from serving.state.audit_log import record_action
 from training.bundle.model_bundle import Bundle
 from training.registry.gates import GateDecision
-from training.registry.mlflow_tracking import RegisteredModel, Tracking
+from training.registry.mlflow_tracking import Tracking
 from training.registry.promotion_log import PROMOTIONS, champion_before, log_promotion, promotion_log
+from training.registry.registered_models import RegisteredModel
 
 FIGURES = ("auc", "log_loss", "expected_calibration_error", "lift_at_capacity")
 BY_HAND = "by hand: no gate was asked"

@@ -18,7 +18,8 @@ from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC
 from tests.training.worlds import CONTRACT, INACTIVITY, day
 from training.data.splits import TemporalSplits
-from training.diagnosis.candidates import ChurnCandidate, Diagnosis, LeadTimeAuc, auc, diagnose
+from training.diagnosis.candidate_measure import ChurnCandidate, LeadTimeAuc, auc
+from training.diagnosis.candidates import Diagnosis, diagnose
 from training.diagnosis.recommendation import block, choose, recommend
 from training.labels.settings import Churn, ChurnSettings
 
