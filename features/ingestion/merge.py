@@ -17,6 +17,7 @@ from features.ingestion.customer_moves import MovedFiles
 from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
 from features.ingestion.identity.conflicts import refused_ids
 from features.ingestion.identity.presence import LeavingRows
+from features.ingestion.identity.readings import superseded_readings
 from features.ingestion.identity.retraction import RetractedIds, known_again, retract
 from features.ingestion.identity.scopes import SENT
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
@@ -226,7 +227,16 @@ class Ingestion:
             start += len(at)
         stays[mine] = judgement.arrived_stay
         again[mine] = self._retracted_before.came_back(old, arrived, judgement)
+        again[self._newer_readings(bucket, batch)] = self.now
         return known_again(batch.rows.take(stays), again[stays])
+
+    def _newer_readings(self, bucket: int, batch: StagedBatch) -> NDArray[np.int64]:
+        """The rows of attributes that say something new of their moment; what they supersede is retracted."""
+        paths = {file.path: self.lake.path(file) for file in self.files.get(bucket, ())}
+        superseded, at = superseded_readings(paths, batch.rows, batch.nameless, self.vocabulary, self._out)
+        for name, gone in superseded.items():
+            self._retracted[name] = np.union1d(self._retracted.get(name, _NOWHERE), gone)
+        return at
 
     def _may_know(self, file: File, batch: StagedBatch) -> bool:
         """Whether a file may hold an id of the batch; a derived id includes when the event occurred."""
