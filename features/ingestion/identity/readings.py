@@ -2,8 +2,8 @@
 
 A table of customers with one `known_at` each says today's value under the day of yesterday's. The reading of
 the newest ingest then counts from this ingest on, and the earlier one until then, so that earlier as-of dates
-see what was known. Two values of one customer, attribute and moment within one ingest contradict each other: both
-are kept, as nothing says which is right.
+see what was known. Two values of one customer, attribute and moment within one ingest contradict each other:
+both are kept, as nothing says which is right.
 """
 
 from __future__ import annotations
