@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.catalog.defaults import indicators
 from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.timeline import DAY, Timeline
 from serving.actions import loyalty
+from serving.experiments.campaign_file import ASSIGNMENT_SCHEMA, Assignment, AssignmentFacts
+from serving.experiments.outcomes import OutcomeRules, campaign_outcomes
 from serving.reports.compute import ReportRequestData, compute_report
 from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score
@@ -73,6 +76,8 @@ def warm() -> None:
         loyalty.warm()
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
         _contracts(store, plan, champion)
+        rules = OutcomeRules("a", FIRST, churn, plan.indicators, UTC, bundle)
+        campaign_outcomes(store, rules, _assigned(answers.key), [LAST], tier_dates=[LAST])
 
 
 def _contracts(store: EventStore, plan: TrainingConfig, model: ActiveModel) -> None:
@@ -93,6 +98,14 @@ def _contracts(store: EventStore, plan: TrainingConfig, model: ActiveModel) -> N
         predict(champion, PredictRequest.model_validate(sent), LAST)
     beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
     compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
+
+
+def _assigned(keys: NDArray[np.int64]) -> Assignment:
+    columns: dict[str, NDArray[np.generic]] = {
+        one.name: np.zeros(len(keys), one.type.to_pandas_dtype()) for one in ASSIGNMENT_SCHEMA
+    }
+    columns["key"] = keys
+    return Assignment.of(columns, AssignmentFacts("a", ()), [None] * len(keys), {})
 
 
 def _purchases(seed: int) -> pa.Table:

@@ -10,9 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.definitions import Catalog, Derived, Feature
-from features.engine.snapshot import snapshot
-from features.timeline import DAY, Timeline, in_history
+from features.timeline import DAY, in_history
 from serving.reports.aggregates import Floats, Ints, MetricUnits
 from serving.reports.bucket_view import BucketView
 from serving.reports.event_index import EventIndex
@@ -20,6 +18,7 @@ from serving.reports.event_metrics import BEST, DETRACTOR, PROMOTER
 from serving.reports.kernels import window_sums
 from serving.reports.periods import PeriodCalendar, TimeSpan
 from serving.schemas.terms import ATTITUDES, UNKNOWN
+from serving.scoring.tiers_at import tiers_at
 from training.bundle.model_bundle import Bundle
 from training.labels.cohort import contract_history, customers_at
 from training.labels.contracts import ContractHistory
@@ -52,13 +51,9 @@ class CustomerStatusCache:
                 self._active[contract, edge] = active
         if self.bundle is None:
             return
-        scale, timeline = self.bundle.tiers, Timeline(self.bundle.timezone)
-        columns = {column for part in scale.parts for column in part.columns}
-        catalog = _only(self.bundle.catalog, columns)
-        for edge in tier_edges:
-            dates = np.full(history.customers, edge)
-            rows = snapshot(history, catalog, timeline, history.keys, dates, self.bundle.priors)
-            tier = scale.tier(scale.index(rows))
+        for edge, tier in zip(
+            tier_edges, tiers_at(self.bundle, history, history.keys, tier_edges), strict=True
+        ):
             self._tiers[edge] = np.where(self._active[False, edge], tier, OUTSIDE).astype(np.int8)
 
     def is_active(self, edge: int, *, contract: bool = False) -> NDArray[np.bool_]:
@@ -183,16 +178,3 @@ def edges(*calendars: PeriodCalendar) -> list[int]:
     return sorted(
         {edge for calendar in calendars for span in calendar.spans for edge in (span.start, span.end)}
     )
-
-
-def _only(catalog: Catalog, columns: set[str]) -> Catalog:
-    """The part of a catalogue that these columns need."""
-    needed, features = set(columns), []
-    for feature in reversed(catalog.features):
-        if feature.name in needed:
-            features.append(feature)
-            if isinstance(feature, Derived):
-                needed |= {feature.first, feature.second}
-    streams = {feature.stream for feature in features if isinstance(feature, Feature)}
-    used = tuple(stream for stream in catalog.streams if stream.name in streams)
-    return Catalog(catalog.indicators, used, tuple(reversed(features)))

@@ -67,6 +67,12 @@ class ContractHistory:
         churned: NDArray[np.bool_] = outcomes(self.stays, customers, starts, ends, self.terms.change)
         return churned
 
+    def running(self, at: int) -> NDArray[np.bool_]:
+        """bool[customers]: who has a contract at an instant or is between two plans, as known today."""
+        found = self.stays
+        here = (found.begins < at) & (at <= found.ends)
+        return (np.bincount(self._customers[here], minlength=self.customers) > 0) | self.between_plans(at)
+
     def between_plans(self, at: int) -> NDArray[np.bool_]:
         """bool[customers]: whose contract had ended at an instant for one that was about to begin."""
         gaps = self._follows & (self.stays.begins - self._previous_ends <= self.terms.change)
