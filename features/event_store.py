@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +39,7 @@ from features.storage import history_reader, sorted_run
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
-from features.storage.history_reader import ALL_COLUMNS
+from features.storage.history_reader import ReadOptions
 from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
 from features.timeline import Timeline
@@ -125,40 +125,16 @@ class EventStore:
             ingest.take(table, source, timeline)
             return ingest.finish(in_turn=True)[0]
 
-    def history(
-        self,
-        bucket: int,
-        *,
-        until: int | None = None,
-        columns: frozenset[str] = ALL_COLUMNS,
-        event_ids: bool = False,
-        known_at: int | None = None,
-        retractions: bool = False,
-    ) -> History:
-        """The histories of a bucket's customers; events at or after `until` do not exist.
+    def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
+        """The histories of a bucket's customers.
 
-        Events that were retracted before `known_at` (by default before `until`, else at all) are left out.
-        With `retractions` they are there with `History.retracted`, for answers at several as-of dates.
+        Events at or after `until` do not exist, nor do those that were retracted before it (without `until`:
+        at all), unless `known_at` or `retractions` say otherwise (`history_reader.history`).
         """
-        return self._read(
-            self._snapshot(),
-            bucket,
-            until=until,
-            columns=columns,
-            event_ids=event_ids,
-            known_at=known_at,
-            retractions=retractions,
-        )
+        return self._read(self._snapshot(), bucket, **how)
 
     def histories(
-        self,
-        *,
-        until: int | None = None,
-        columns: frozenset[str] = ALL_COLUMNS,
-        event_ids: bool = False,
-        known_at: int | None = None,
-        retractions: bool = False,
-        buckets: Sequence[int] | None = None,
+        self, *, buckets: Sequence[int] | None = None, **how: Unpack[ReadOptions]
     ) -> Iterator[History]:
         """The histories of all customers or of some buckets, one by one, as of one version of the store.
 
@@ -167,15 +143,7 @@ class EventStore:
         snapshot, chosen = self._snapshot(), self.buckets if buckets is None else buckets
 
         def read(bucket: int) -> History:
-            return self._read(
-                snapshot,
-                bucket,
-                until=until,
-                columns=columns,
-                event_ids=event_ids,
-                known_at=known_at,
-                retractions=retractions,
-            )
+            return self._read(snapshot, bucket, **how)
 
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(read, chosen[0])
@@ -185,16 +153,7 @@ class EventStore:
                 del ready
             yield ahead.result()
 
-    def history_of(
-        self,
-        keys: Sequence[int],
-        *,
-        until: int | None = None,
-        columns: frozenset[str] = ALL_COLUMNS,
-        event_ids: bool = False,
-        known_at: int | None = None,
-        retractions: bool = False,
-    ) -> History:
+    def history_of(self, keys: Sequence[int], **how: Unpack[ReadOptions]) -> History:
         """The histories of a few customers; those without events have an empty one."""
         snapshot, wanted = self._snapshot(), np.unique(np.asarray(keys, dtype=np.int64))
         paths = [
@@ -203,15 +162,7 @@ class EventStore:
             for file in snapshot.by_bucket.get(bucket, ())
         ]
         with newest_files(self._events):
-            return history_reader.history(
-                paths,
-                until=until,
-                columns=columns,
-                event_ids=event_ids,
-                known_at=known_at,
-                retractions=retractions,
-                wanted=wanted,
-            )
+            return history_reader.history(paths, wanted=wanted, **how)
 
     def files_of(self, bucket: int) -> tuple[str, ...]:
         """The names of the files that hold a bucket's events: as long as they stay, so do its events."""
@@ -223,13 +174,16 @@ class EventStore:
         still._pinned = self._version_read()
         return still
 
-    def newest(self) -> int | None:
-        """The instant of the newest engagement event; what is known about a customer does not count."""
-        return max(self._facts.of(self._snapshot(), "newest"), default=None)
+    def newest(self, *, until: int | None = None) -> int | None:
+        """The instant of the newest engagement event; what is known about a customer does not count.
 
-    def oldest(self) -> int | None:
-        """The instant of the oldest engagement event."""
-        return min(self._facts.of(self._snapshot(), "oldest"), default=None)
+        Events that were retracted count until `until`, where it is given, as they did then.
+        """
+        return self._facts.newest(self._snapshot(), until)
+
+    def oldest(self, *, until: int | None = None) -> int | None:
+        """The instant of the oldest engagement event, as `newest`."""
+        return self._facts.oldest(self._snapshot(), until)
 
     @property
     def version(self) -> str:
@@ -346,7 +300,7 @@ class EventStore:
             progress=progress,
         )
 
-    def _read(self, snapshot: TableVersion, bucket: int, **how: Any) -> History:
+    def _read(self, snapshot: TableVersion, bucket: int, **how: Unpack[ReadOptions]) -> History:
         paths = [self._events.path(file) for file in snapshot.by_bucket.get(bucket, ())]
         with newest_files(self._events):
             return history_reader.history(paths, **how)

@@ -14,7 +14,7 @@ from typing import Protocol, Self, TypeVar
 
 from features.event_store import EventStore
 from features.events.history import History
-from features.storage.history_reader import ALL_COLUMNS
+from features.storage.history_reader import ALL_COLUMNS, ReadOptions
 
 Progress = Callable[[str, float], None]
 """Takes the name of a step and the share of it that is done, from 0 to 1."""
@@ -45,6 +45,17 @@ class Scan:
     """Events retracted before this instant are left out; by default before `until`, else all of them."""
     retractions: bool = False
     """Whether events that were retracted are there, with `History.retracted`."""
+
+    @property
+    def options(self) -> ReadOptions:
+        """The same, as the store takes it."""
+        return ReadOptions(
+            until=self.until,
+            columns=self.columns,
+            event_ids=self.event_ids,
+            known_at=self.known_at,
+            retractions=self.retractions,
+        )
 
 
 class Engine(Protocol):

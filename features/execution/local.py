@@ -26,15 +26,7 @@ class LocalEngine:
     ) -> Iterator[Gathered]:
         """One accumulator for each bucket, in the order of the buckets."""
         if self.threads == 1:
-            histories = store.histories(
-                until=scan.until,
-                columns=scan.columns,
-                event_ids=scan.event_ids,
-                known_at=scan.known_at,
-                retractions=scan.retractions,
-                buckets=buckets,
-            )
-            for history in histories:
+            for history in store.histories(buckets=buckets, **scan.options):
                 part = new()
                 part.add(history)
                 del history  # the next one is read before this loop comes round
@@ -43,15 +35,7 @@ class LocalEngine:
 
         def work(bucket: int) -> Gathered:
             part = new()
-            history = store.history(
-                bucket,
-                until=scan.until,
-                columns=scan.columns,
-                event_ids=scan.event_ids,
-                known_at=scan.known_at,
-                retractions=scan.retractions,
-            )
-            part.add(history)
+            part.add(store.history(bucket, **scan.options))
             return part
 
         with ThreadPoolExecutor(self.threads) as pool:

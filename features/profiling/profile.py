@@ -144,7 +144,7 @@ def profile_events(
 
     Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
     """
-    oldest, newest = store.oldest(), store.newest()
+    oldest, newest = store.oldest(until=until), store.newest(until=until)
     if oldest is None or newest is None or (until is not None and oldest >= until):
         raise _nothing(until, timeline)
     newest = newest if until is None else min(newest, until - 1)

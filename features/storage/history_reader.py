@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,22 @@ from features.timeline import ALWAYS, NEVER, Instants, in_history, still_counts
 ALL_COLUMNS = frozenset({"value", *TEXTS})
 
 
+class ReadOptions(TypedDict, total=False):
+    """What to read of events, and as known when; `history` says what each stands for."""
+
+    until: int | None
+    columns: frozenset[str]
+    event_ids: bool
+    known_at: int | None
+    retractions: bool
+
+
 def history(
     paths: Sequence[Path],
     *,
-    until: int | None,
-    columns: frozenset[str],
-    event_ids: bool,
+    until: int | None = None,
+    columns: frozenset[str] = ALL_COLUMNS,
+    event_ids: bool = False,
     known_at: int | None = None,
     retractions: bool = False,
     wanted: Rowset | None = None,
@@ -32,7 +42,8 @@ def history(
     """The history that runs hold; of the customers `wanted` (ascending keys), or of all there are.
 
     Events at or after `until` do not exist. Those that were retracted before `known_at` (by default `until`,
-    else at all) are left out; with `retractions` they are there and `History.retracted` says since when.
+    else at all) are left out. With `retractions` they are there, and `History.retracted` says since when: for
+    answers at several as-of dates.
     """
     parts = [part for path in paths if len(part := read_columns(path, columns, wanted))]
     instants = _instants(parts)

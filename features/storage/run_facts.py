@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import File, Lake, TableVersion
+from features.storage.sorted_run import engagement_edges
 
 
 class RunFacts:
@@ -18,6 +19,23 @@ class RunFacts:
     def of(self, snapshot: TableVersion, fact: str) -> list[int]:
         """A fact from the metadata of each file that has it."""
         return [int(value) for file in snapshot.files if (value := self._fact(file, fact))]
+
+    def newest(self, snapshot: TableVersion, until: int | None) -> int | None:
+        """The newest engagement event; with `until`, of those too that were retracted at or after it."""
+        return max([*self.of(snapshot, "newest"), *self._edges_of_retracted(snapshot, until)], default=None)
+
+    def oldest(self, snapshot: TableVersion, until: int | None) -> int | None:
+        """The oldest engagement event, as `newest`."""
+        return min([*self.of(snapshot, "oldest"), *self._edges_of_retracted(snapshot, until)], default=None)
+
+    def _edges_of_retracted(self, snapshot: TableVersion, until: int | None) -> list[int]:
+        """The first and the last engagement event among those of each file that counted at `until`."""
+        edges = []
+        for file in snapshot.files if until is not None else ():
+            if self._fact(file, "retracted"):
+                with newest_files(self._lake), reading(path := self._lake.path(file)):
+                    edges += engagement_edges(path, until)
+        return edges
 
     def _fact(self, file: File, fact: str) -> str:
         if file.path not in self._facts:

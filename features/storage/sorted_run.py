@@ -278,6 +278,14 @@ def read_table(path: Path, columns: list[str], coded: list[str], until: int | No
     return table.select(columns) if known.all() else table.select(columns).filter(pa.array(known))
 
 
+def engagement_edges(path: Path, until: int | None) -> list[int]:
+    """The instants of the first and the last engagement event of a run as known at `until`, where one is."""
+    table = read_table(path, ["occurred_at", "kind"], [], until)
+    table = table.filter(pc.invert(pc.starts_with(table.column("kind").cast(pa.string()), ATTRIBUTE)))
+    edges = pc.min_max(table.column("occurred_at").cast(pa.int64())).as_py()
+    return [edges["min"], edges["max"]] if table.num_rows else []
+
+
 def read_sources(path: Path, vocabulary: StringDictionary) -> Codes:
     """The source of each row of a run."""
     with reading(path):

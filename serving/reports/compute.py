@@ -221,7 +221,7 @@ def compute_report(
 ) -> ReportData:
     """Compute every metric of the report from one version of the store, bucket by bucket."""
     store = store.pinned()
-    when = periods(request.as_of, store.oldest() or 0, request.months, request.timeline)
+    when = periods(request.as_of, store.oldest(until=request.as_of) or 0, request.months, request.timeline)
     inquiry = [kind for one in request.indicators if one.name == "inquiry" for kind in one.kinds]
     new = partial(ReportSums, request, when, answer_times(store, inquiry, request.as_of))
     sums = map_partitions(store, new, "counting", until=request.as_of, progress=progress)

@@ -24,6 +24,8 @@ from features.ingestion.alias_tables import AliasTable
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import IngestOptions
 from features.ingestion.sources import Source
+from features.profiling.event_days import EventOrigin, event_days
+from features.profiling.profile import profile_events
 from features.storage import sorted_run
 from features.timeline import DAY, Horizon, Timeline, from_instant, to_instant
 from tests.inputs.small_project import SmallProject
@@ -188,6 +190,21 @@ def test_the_data_version_tells_a_retraction_and_a_return_from_what_was_before(s
     assert len(set(versions)) == 4
     shop.ingest(8, ANN)
     assert shop.store.version == versions[-1]
+
+
+def test_where_the_record_begins_and_ends_is_told_as_of_the_date_that_is_asked(shop: Shop) -> None:
+    first, last = "8,zed,2019-05-01 09:00:00,purchase,1", "9,zed,2024-05-30 09:00:00,purchase,1"
+    shop.ingest(1, ANN, first, last)
+    then = shop.store.oldest(), shop.store.newest()
+    before = profile_events(shop.store, indicators({}), CLOCK, until=day(2))
+    shop.ingest(3, ANN)
+    store = shop.store
+    assert (store.oldest(until=day(2)), store.newest(until=day(2))) == then
+    names = [one.year for one in map(from_instant, filter(None, (then[0], store.oldest(), store.newest())))]
+    assert names == [2019, 2024, 2024]
+    after = profile_events(store, indicators({}), CLOCK, until=day(2))
+    assert (after.events, after.first, after.newest) == (before.events, before.first, before.newest)
+    assert event_days(store, CLOCK, day(2)).newest == {EventOrigin("orders", "purchase"): then[1]}
 
 
 def test_replacing_a_source_forgets_what_it_retracted(shop: Shop) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +50,13 @@ class Presence:
 
         Both of a time that was read before and is read now: a reading that goes on later doubles nothing.
         """
-        few = max(FEW, self.arrived // 100)
+        few = _few(self.arrived)
         return self.fresh_inside > few and self.gone_inside > few
+
+
+def _few(arrived: int) -> int:
+    """How many events are no matter among those that arrived."""
+    return max(FEW, arrived // 100)
 
 
 @dataclass(frozen=True)
@@ -76,25 +84,66 @@ class LeavingRows:
 
 
 def presence(
-    lake: Lake, files: Mapping[int, Sequence[File]], arrivals: StagingArea, names: Collection[str]
+    lake: Lake,
+    files: Mapping[int, Sequence[File]],
+    arrivals: StagingArea,
+    names: Collection[str],
+    complete: Collection[str],
 ) -> dict[str, Presence]:
-    """Compare what arrived of each source with what is stored of it, in whatever buckets."""
-    scopes = arrivals.scopes
-    came: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
-    kept: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
+    """Compare what arrived of each source with what is stored of it, in whatever buckets.
+
+    Left out are sources that cannot look doubled, as hardly a stored event is of the time that the reading
+    covers, apart from those that are `complete`: times are read far faster than ids.
+    """
+    parts: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
     for bucket in range(arrivals.buckets) if names else ():
         batch = arrivals.bucket(bucket)
         if batch is not None:
             for name in names:
-                theirs = batch.rows.sources == scopes.code(name)
-                came[name].append((batch.ids[0][theirs], batch.rows.occurred[theirs]))
-        for file in files.get(bucket, ()):
-            run = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
-            prints, occurred = of_texts(run.ids)[0], sorted_run.read_instants(lake.path(file))
-            for name in names:
-                theirs = run.counted(scopes.code(name))
-                kept[name].append((prints[theirs], occurred[theirs]))
-    return {name: _compared(_joined(came[name]), _joined(kept[name]), scopes.word(name)) for name in names}
+                theirs = batch.rows.sources == arrivals.scopes.code(name)
+                parts[name].append((batch.ids[0][theirs], batch.rows.occurred[theirs]))
+    came = {name: _joined(of_buckets) for name, of_buckets in parts.items()}
+    every = [lake.path(file) for of_bucket in files.values() for file in of_bucket]
+    compared = [
+        name for name in names if name in complete or _may_look_doubled(name, came[name], every, arrivals)
+    ]
+    kept = _stored(every, compared, arrivals)
+    return {name: _compared(came[name], kept[name], arrivals.scopes.word(name)) for name in compared}
+
+
+def _may_look_doubled(name: str, came: _Dated, paths: Sequence[Path], arrivals: StagingArea) -> bool:
+    """Whether more than a few stored events of a source are of the time that a reading covers."""
+    if not len(came[0]):
+        return False
+    first, last, few, count = came[1].min(), came[1].max(), _few(len(np.unique(came[0]))), 0
+    for path in paths:
+        oldest, newest = sorted_run.span(path)
+        if first <= newest and oldest <= last:
+            occurred = sorted_run.read_instants(path)
+            inside = (occurred >= first) & (occurred <= last)
+            if inside.any():
+                sources = sorted_run.read_sources(path, arrivals.vocabulary)
+                count += int((inside & (sources == arrivals.scopes.code(name))).sum())
+            if count > few:
+                return True
+    return False
+
+
+def _stored(paths: Sequence[Path], names: Sequence[str], arrivals: StagingArea) -> dict[str, _Dated]:
+    """The events of each source that are stored and count."""
+
+    def of_file(path: Path) -> list[_Dated]:
+        run = sorted_run.read_ids(path, arrivals.vocabulary)
+        prints, occurred = of_texts(run.ids)[0], sorted_run.read_instants(path)
+        counted = [run.counted(arrivals.scopes.code(name)) for name in names]
+        return [(prints, occurred) if one.all() else (prints[one], occurred[one]) for one in counted]
+
+    parts: dict[str, list[_Dated]] = {name: [_NO_ROWS] for name in names}
+    with ThreadPoolExecutor(min(2, cpu_count() or 1)) as pool:
+        for found in pool.map(of_file, paths if names else ()):
+            for name, dated in zip(names, found, strict=True):
+                parts[name].append(dated)
+    return {name: _joined(of_files) for name, of_files in parts.items()}
 
 
 def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:

@@ -209,11 +209,14 @@ class IngestRun:
         """Which stored rows stop counting; a source that would double or lose its events is left out."""
         options = self.options
         concerned = [r for r in self.readings if r.name not in options.replace and (r.changed or r.complete)]
+        complete = [reading.name for reading in concerned if reading.complete]
         names = [reading.name for reading in concerned]
-        found = presence(self.tables.events, files, self.arrivals, names)
+        found = presence(self.tables.events, files, self.arrivals, names, complete)
         gone: dict[str, Words] = {}
         for reading in concerned:
-            name, there = reading.name, found[reading.name]
+            name, there = reading.name, found.get(reading.name)
+            if there is None:
+                continue
             if reading.complete:
                 here = of_texts(quarantine.refused_event_ids(self.refusals, name))[0]
                 gone[name] = np.setdiff1d(there.gone, here ^ np.uint64(self.arrivals.scopes.word(name)))
