@@ -376,3 +376,26 @@ def test_findings_are_said_in_japanese_too(tmp_path):
         one for one in made.run("doctor", "--language", "ja")["findings"] if one["name"] == "same_rows_twice"
     ]
     assert f"{len(rows):,}行（50.0%）が二重に数えられています" in finding["sentence"]
+
+
+@pytest.mark.parametrize("dates", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"])
+def test_a_pattern_of_files_that_takes_a_year_twice_is_named_and_healed(tmp_path, dates):
+    """`orders/*.csv` takes the file of one year and the file of all."""
+    rows = [
+        f"c{n % 60},{(START + timedelta(hours=11 * n)).strftime(dates)},{100 + n % 37}" for n in range(900)
+    ]
+    made = SmallProject(tmp_path)
+    made.write("orders/orders_2025.csv", "who,day,total", *rows[600:])
+    made.write("orders/orders_all.csv", "who,day,total", *rows)
+    query = (
+        "select who as customer_id, day as occurred_at, 'purchase' as kind, total as value "
+        "from read_csv('orders/*.csv', all_varchar = true)"
+    )
+    source = '[[sources]]\nname = "orders"\nquery = """{}"""'
+    made.write("kizuna.toml", HEAD, source.format(query))
+    finding = found(made)["same_rows_twice"]
+    assert finding["rows"] == 300
+    assert finding["share"] == pytest.approx(300 / 1200)
+    made.write("kizuna.toml", HEAD, source.format(remedy(finding).replace("…", query)))
+    made.run("ingest", "--replace", "orders")
+    assert "same_rows_twice" not in made.findings()

@@ -27,7 +27,9 @@ from features.events.consent import (
     MAY,
     MUST_NOT,
     NOTHING_SAID,
+    ConsentEntry,
     ConsentRules,
+    Says,
     channel_name,
     consent_verdicts,
     forbids_contact,
@@ -305,34 +307,67 @@ def test_doctor_names_unclear_opt_outs_and_how_many_customers_have_each(tmp_path
     )
 
 
-def test_doctor_says_that_nobody_has_the_attribute_that_the_playbook_asks_for(tmp_path: Path) -> None:
-    store = stored(tmp_path, "optout", {"ann": 1})
-    profile = profile_events(store, indicators({}), UTC, consent="do_not_contact")
+@pytest.mark.parametrize("has", ["optout", *PERMISSION_NAMES])
+@pytest.mark.parametrize("asked", ["my_wishes", ""])
+def test_doctor_says_which_attribute_decides_where_nobody_has_the_one_of_the_playbook(
+    tmp_path: Path, has: str, asked: str
+) -> None:
+    store = stored(tmp_path, has, {"ann": "no", "bob": "yes"})
+    profile = profile_events(store, indicators({}), UTC, consent=asked)
     (finding,) = [one for one in run_checks(profile, UTC) if one.name == "no_consent"]
+    forbids = has == "optout"
     assert finding.figures == {
-        "attribute": "do_not_contact",
-        "others": ["optout"],
-        "permissions": [],
+        "attribute": asked,
+        "others": [has] if forbids else [],
+        "permissions": [] if forbids else [has],
     }
-    assert "`optout` sounds like it: name the right one as `do_not_contact`" in finding.english
-    clean = profile_events(store, indicators({}), UTC, consent="optout")
+    assert f"Remove the line: `{has}` decides by its name." in finding.english
+    # What the sentence says is so.
+    decides = ConsentRules.of((), "do_not_contact").for_attributes([has])
+    assert [one.attribute for one in decides] == ["do_not_contact", has]
+    clean = profile_events(store, indicators({}), UTC, consent="do_not_contact")
     assert not [one for one in run_checks(clean, UTC) if "consent" in one.name]
 
 
-@pytest.mark.parametrize("name", PERMISSION_NAMES)
-@pytest.mark.parametrize("asked", ["do_not_contact", "mail_ok", ""])
-def test_doctor_never_advises_a_permission_as_do_not_contact_but_its_opposite(
-    tmp_path: Path, name: str, asked: str
-) -> None:
-    store = stored(tmp_path, name, {"ann": "no", "bob": "yes"})
-    profile = profile_events(store, indicators({}), UTC, consent=asked)
-    (finding,) = [one for one in run_checks(profile, UTC) if one.name == "no_consent"]
-    assert finding.figures == {"attribute": asked, "others": [], "permissions": [name]}
-    example = f"`case when {name} then 'no' else 'yes' end as value`"
-    assert f"`{name}` says who may be contacted, which is the opposite." in finding.english
-    assert example in finding.english
-    assert example in finding.japanese
-    assert "sounds like it" not in finding.english
+def test_doctor_is_content_where_an_entry_of_consent_decides(tmp_path: Path) -> None:
+    store = stored(tmp_path, "wishes", {"ann": "no", "bob": "yes"})
+    entry = ConsentEntry(attribute="wishes", says="may_contact")
+    profile = profile_events(store, indicators({}), UTC, consent="", consent_entries=[entry])
+    assert not [one for one in run_checks(profile, UTC) if "consent" in one.name]
+
+
+def test_doctor_reads_a_wish_to_stop_under_its_attributes_name(tmp_path: Path) -> None:
+    store = stored(tmp_path, "配信停止希望", {"ann": "希望する", "bob": "希望しない", "cat": "さあ"})
+    profile = profile_events(store, indicators({}), UTC, consent="配信停止希望")
+    assert profile.consent is not None
+    assert (profile.consent.opted_out, profile.consent.unclear) == (1, (("さあ", 1),))
+
+
+@pytest.mark.parametrize("says", ["may_contact", "must_not_contact"])
+def test_doctor_counts_opt_outs_by_what_an_entry_says(tmp_path: Path, says: Says) -> None:
+    store = stored(tmp_path, "wishes", {"ann": "yes", "bob": "yes", "cat": "no"})
+    entry = ConsentEntry(attribute="wishes", says=says)
+    profile = profile_events(store, indicators({}), UTC, consent="wishes", consent_entries=[entry])
+    assert profile.consent is not None
+    assert profile.consent.opted_out == (1 if says == "may_contact" else 2)
+
+
+def test_doctor_counts_birthdays_that_cannot_be_read(tmp_path: Path) -> None:
+    days = {
+        "ann": "1990-04-01",
+        "bob": "4月31日",
+        "cat": "4月31日",
+        "dan": "spring",
+        "eve": "S55.4.1",
+        "f": 401,
+    }
+    profile = profile_events(stored(tmp_path, "誕生日", days), indicators({}), UTC, consent="do_not_contact")
+    (finding,) = [one for one in run_checks(profile, UTC) if one.name == "unclear_birthdays"]
+    assert finding.figures == {"attribute": "誕生日", "customers": 3, "values": {"4月31日": 2, "spring": 1}}
+    assert "'4月31日' (2), 'spring' (1)" in finding.english
+    for text in ("1990-04-01", "04-01", "1990年4月1日"):
+        assert text in finding.english
+        assert read_month_day(text) == "04-01"
 
 
 def test_doctor_warns_where_the_playbook_names_a_permission_with_plain_yes_and_no(tmp_path: Path) -> None:
