@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from serving.cli.campaign_start import draft, list_, start, stop
 from serving.cli.context import LANGUAGES, CliContext
 
 
@@ -73,3 +74,7 @@ def load(
     else:
         call.heading(language)
         show(loaded, language)
+
+
+for command in (draft, start, stop, list_):
+    campaign.add_command(command)

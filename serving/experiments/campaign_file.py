@@ -93,6 +93,10 @@ class Assignment:
         numbers: NDArray[np.generic] = self.table.column(name).to_numpy()
         return numbers
 
+    def floats(self, name: str) -> NDArray[np.float64]:
+        """float64[n]: a column of `ASSIGNMENT_SCHEMA`."""
+        return self.column(name).astype(np.float64, copy=False)
+
     def segment(self, name: str) -> pa.ChunkedArray:
         """The value of a declared attribute for each customer, null where there is none."""
         return self.table.column(ATTRIBUTE + name)

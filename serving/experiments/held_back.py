@@ -7,7 +7,7 @@ the scores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,15 +64,21 @@ def held_back(database: Database, project: Project, aliases: CustomerAliases, no
     Raises `DataError` where the file of a running campaign cannot be read: without it nobody could vouch
     that a customer may be contacted.
     """
-    running, share = holding_back(database, now), project.settings.campaigns.global_control
+    running = holding_back(database, now)
     assignments = [load(assignment_file(project, one)) for one in running]
     parts = [current_assignment(one, aliases).assignment.control for one in assignments]
-    return HeldBackCustomers(
-        tuple(one.name for one in running),
-        np.unique(np.concatenate([np.empty(0, np.int64), *parts])),
-        share,
-        global_control_seed(database) if share > 0 else 0,
+    return replace(
+        global_control_group(database, project),
+        campaigns=tuple(one.name for one in running),
+        keys=np.unique(np.concatenate([np.empty(0, np.int64), *parts])),
     )
+
+
+def global_control_group(database: Database, project: Project) -> HeldBackCustomers:
+    """The standing control group alone."""
+    share = project.settings.campaigns.global_control
+    seed = global_control_seed(database) if share > 0 else 0
+    return HeldBackCustomers(global_control=share, seed=seed)
 
 
 def assignment_file(project: Project, record: CampaignRecord) -> Path:

@@ -1,0 +1,74 @@
+"""The smallest effects that a campaign could see at its review dates, before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.timeline import DAY
+from training.statistics import simultaneous_factor, smallest_effect_on_mean, smallest_effect_on_rate
+
+LEAST_ARM = 50
+"""Customers below which an arm is too small to say anything."""
+
+
+@dataclass(frozen=True)
+class VisibleEffect:
+    """What could be seen at one review date, with a power of 80 %."""
+
+    months: int
+    date: int
+    """The instant of the review date."""
+    churned: float
+    """The share expected to have left by then without contact."""
+    retention: float | None
+    """The smallest rise of the retained share that could be seen; None where not even one to 100 % could."""
+    money: float | None
+    """The smallest difference of spend a customer that could be seen; None without amounts."""
+
+
+def visible_effects(
+    sizes: tuple[int, int],
+    churn_probability: NDArray[np.float64],
+    past_spend: NDArray[np.float64] | None,
+    horizon_days: int,
+    started_at: int,
+    dates: Mapping[int, int],
+) -> tuple[VisibleEffect, ...]:
+    """The smallest effects that arms of these sizes (treatment, control) would show, without adjustment.
+
+    The share that leaves until a review date follows from the churn probabilities, taken as a constant rate
+    over the horizon. The spread of money is that of past spend, in proportion to the time. Intervals hold at
+    all review dates together: their estimates are taken to correlate like sums over time that grow.
+    """
+    months = np.array(list(dates), np.float64)
+    correlation = np.sqrt(np.minimum.outer(months, months) / np.maximum.outer(months, months))
+    factor = simultaneous_factor(correlation)
+    known = churn_probability[~np.isnan(churn_probability)]
+    spread = None if past_spend is None or not len(past_spend) else float(np.nanstd(past_spend))
+    found = []
+    for number, date in dates.items():
+        horizons = (date - started_at) / (horizon_days * DAY)
+        churned = float(1 - np.mean((1 - known) ** horizons)) if len(known) else 0.0
+        retention = smallest_effect_on_rate(1 - churned, *sizes, factor=factor)
+        money = None if spread is None else smallest_effect_on_mean(spread * horizons, *sizes, factor=factor)
+        found.append(VisibleEffect(number, date, churned, retention, money))
+    return tuple(found)
+
+
+def too_few(sizes: tuple[int, int], effects: tuple[VisibleEffect, ...]) -> tuple[str, ...]:
+    """Why a campaign of these arms can say little; empty where it can."""
+    reasons = []
+    for arm, size in zip(("treatment", "control group"), sizes, strict=True):
+        if size < LEAST_ARM:
+            reasons.append(f"its {arm} would have {size} customers, fewer than {LEAST_ARM}")
+    last = effects[-1] if effects else None
+    if last is not None and last.retention is None:
+        reasons.append(
+            f"after {last.months} months it could not even see that nobody leaves any more, where "
+            f"{last.churned:.1%} would leave"
+        )
+    return tuple(reasons)

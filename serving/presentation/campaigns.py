@@ -1,0 +1,234 @@
+"""Campaigns in words and as the JSON of the command line: arms, balance, and what could be seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from features.catalog.display_names import in_language
+from features.timeline import Timeline
+from serving.experiments.balance import CovariateBalance
+from serving.lists.campaign_preview import CampaignPreview
+from serving.presentation.i18n import money
+from serving.schemas.shares import share_text
+from serving.state.campaign_index import CampaignRecord
+
+STATES = {
+    "draft": ("drafted", "下書き"),
+    "running": ("running", "実施中"),
+    "stopped": ("stopped", "終了"),
+}
+LEFT_OUT = {
+    "erased": ("erased", "消去済み"),
+    "do_not_contact": (
+        "not to be contacted (refused, or not known)",
+        "連絡不可（申し出あり、または可否不明）",
+    ),
+    "global_control": ("standing control group", "常設の対照群"),
+    "control_elsewhere": ("control group of another campaign", "別の施策の対照群"),
+    "in_another_campaign": ("in another campaign", "別の施策に割付済み"),
+}
+"""Why customers of the list were not drawn."""
+COVARIATES = {
+    "risk": ("churn probability", "離反確率"),
+    "value": ("expected value", "期待価値"),
+    "tier": ("engagement tier", "エンゲージメント段階"),
+    "tenure": ("tenure (days)", "継続日数"),
+}
+
+
+@dataclass(frozen=True)
+class SmallestEffect:
+    """What could be seen at a review date, with 80 % power and a 95 % interval."""
+
+    months: int
+    date: str
+    churned: float
+    retention: float | None
+    money: float | None
+
+
+@dataclass(frozen=True)
+class CampaignReply:
+    """A campaign as `kizuna --json campaign` prints it."""
+
+    campaign: str
+    state: str
+    source: str
+    filters: Mapping[str, object]
+    control_share: float
+    arms: Mapping[str, int]
+    review_months: Sequence[int]
+    touch_models: Sequence[str]
+    segments: Sequence[str]
+    created_at: str | None
+    started_at: str | None
+    hold_until: str | None
+    stopped_at: str | None
+    who: str
+    seed: str
+    as_of: str | None
+    model_version: str
+    data_version: str
+    score_file: str
+
+
+@dataclass(frozen=True)
+class DrawnReply(CampaignReply):
+    """A campaign that was drawn now."""
+
+    left_out: Mapping[str, int]
+    balance: Sequence[CovariateBalance]
+    smallest_effects: Sequence[SmallestEffect]
+    too_few: Sequence[str]
+    warnings: Sequence[str]
+    dry_run: bool
+
+
+def campaign_reply(record: CampaignRecord, timeline: Timeline) -> CampaignReply:
+    """The record of a campaign as data."""
+
+    def day(instant: int | None) -> str | None:
+        return None if instant is None else timeline.local(instant).isoformat(timespec="seconds")
+
+    return CampaignReply(
+        campaign=record.name,
+        state=record.state,
+        source=record.source,
+        filters=json.loads(record.filters),
+        control_share=record.control_share,
+        arms={"treatment": record.treatment, "control": record.control},
+        review_months=record.review_months,
+        touch_models=record.touch_models,
+        segments=record.segments,
+        created_at=day(record.created_at),
+        started_at=day(record.started_at),
+        hold_until=day(record.hold_until),
+        stopped_at=day(record.stopped_at),
+        who=record.who,
+        seed=record.seed,
+        as_of=None if record.as_of is None else timeline.name(record.as_of),
+        model_version=record.model_version,
+        data_version=record.data_version,
+        score_file=record.score_file,
+    )
+
+
+def drawn_reply(preview: CampaignPreview, timeline: Timeline, *, dry_run: bool) -> DrawnReply:
+    """A drawn campaign as data."""
+    effects = [
+        SmallestEffect(one.months, timeline.name(one.date), one.churned, one.retention, one.money)
+        for one in preview.effects
+    ]
+    return DrawnReply(
+        **vars(campaign_reply(preview.record, timeline)),
+        left_out=preview.left_out,
+        balance=preview.balance,
+        smallest_effects=effects,
+        too_few=preview.too_few,
+        warnings=preview.warnings,
+        dry_run=dry_run,
+    )
+
+
+def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
+    """A drawn campaign as people read it."""
+
+    def say(english: str, japanese: str) -> str:
+        return in_language(language, english, japanese)
+
+    treatment, control = reply.arms["treatment"], reply.arms["control"]
+    state = (
+        say("would be drawn like this; nothing was kept", "の割付案（保存していません）")
+        if reply.dry_run
+        else say("was started", "を開始しました")
+        if reply.state == "running"
+        else say("is drafted; nobody is assigned yet", "を下書きにしました（まだ誰も割り付けていません）")
+    )
+    lines = [
+        say(f"Campaign '{reply.campaign}' {state}.", f"施策「{reply.campaign}」{state}。"),
+        say(
+            f"  treatment {treatment:,} · control group {control:,} ({share_text(reply.control_share)})",
+            f"  施策群 {treatment:,}人 · 対照群 {control:,}人（{share_text(reply.control_share)}）",
+        ),
+    ]
+    left_out = [f"{say(*LEFT_OUT[one])} {count:,}" for one, count in reply.left_out.items() if count]
+    if left_out:
+        lines.append(say("  not drawn: ", "  対象外：") + " · ".join(left_out))
+    if reply.hold_until is not None:
+        lines.append(
+            say(
+                f"  the control group is held back until {reply.hold_until}",
+                f"  対照群への連絡は {reply.hold_until} まで控えます",
+            )
+        )
+    lines.append(
+        say(
+            "  balance (standardised differences; below 0.1 is good):",
+            "  両群の差（標準化差、0.1未満が目安）：",
+        )
+    )
+    lines += [f"    {_balance_line(one, language)}" for one in reply.balance]
+    lines.append(say("  the smallest effects that could be seen:", "  検出できる最小の効果："))
+    for one in reply.smallest_effects:
+        kept = say("retention", "継続率")
+        seen = (
+            "–"
+            if one.retention is None
+            else say(f"±{one.retention * 100:.1f} points", f"±{one.retention * 100:.1f}ポイント")
+        )
+        spend = (
+            ""
+            if one.money is None
+            else say(
+                f", spend ±{money(one.money)} a customer",
+                f"、1人あたり金額 ±{money(one.money)}",
+            )
+        )
+        lines.append(
+            say(
+                f"    after {one.months} months ({one.date[:10]}): {kept} {seen}{spend}",
+                f"    {one.months}か月後（{one.date[:10]}）：{kept} {seen}{spend}",
+            )
+        )
+    lines += [say(f"  too few customers: {one}", f"  人数不足：{one}") for one in reply.too_few]
+    lines += [say(f"  warning: {one}", f"  注意：{one}") for one in reply.warnings]
+    return lines
+
+
+def list_lines(replies: Sequence[CampaignReply], language: str) -> list[str]:
+    """The campaigns, a line each."""
+    if not replies:
+        return [in_language(language, "There are no campaigns yet.", "施策はまだありません。")]
+    lines = []
+    for one in replies:
+        state = in_language(language, *STATES[one.state])
+        dates = in_language(
+            language,
+            f"started {one.started_at}, held back until {one.stopped_at or one.hold_until}"
+            if one.started_at
+            else f"drafted {one.created_at}",
+            f"開始 {one.started_at}、対照群の保留 {one.stopped_at or one.hold_until} まで"
+            if one.started_at
+            else f"作成 {one.created_at}",
+        )
+        arms = in_language(
+            language,
+            f"treatment {one.arms['treatment']:,}, control group {one.arms['control']:,}",
+            f"施策群 {one.arms['treatment']:,}人、対照群 {one.arms['control']:,}人",
+        )
+        lines.append(f"{one.campaign}  [{state}]  {arms}  {dates}")
+    return lines
+
+
+def _balance_line(one: CovariateBalance, language: str) -> str:
+    name = in_language(language, *COVARIATES[one.covariate])
+    if one.treatment is None or one.control is None:
+        return f"{name}: " + in_language(language, "not known", "不明")
+    difference = "–" if one.standardised_difference is None else f"{one.standardised_difference:+.3f}"
+    return f"{name}: {_figure(one, one.treatment)} / {_figure(one, one.control)}  {difference}"
+
+
+def _figure(one: CovariateBalance, value: float) -> str:
+    return f"{value:.1%}" if one.covariate == "risk" else f"{value:,.4g}"
