@@ -67,6 +67,8 @@ _WISHES = {
 
 ALL_CHANNELS = -1
 """The mask of a customer whom no channel may be used for."""
+ALL_BY_NAME = ("all",)
+"""The same, as the names of channels."""
 OTHER_CHANNELS = 1 << 62
 """The bit of every channel that no entry names."""
 SPELLINGS = {
@@ -252,6 +254,13 @@ class ChannelBits:
             return ALL_CHANNELS
         name = channel_name(channel)
         return 1 << self.names.index(name) if name in self.names else OTHER_CHANNELS
+
+    def refused(self, mask: int) -> tuple[str, ...]:
+        """The channels of a mask by name: `all` for all of them, `other` for those that no entry names."""
+        if mask == ALL_CHANNELS:
+            return ALL_BY_NAME
+        named = tuple(name for number, name in enumerate(self.names) if mask >> number & 1)
+        return (*named, "other") if mask & OTHER_CHANNELS else named
 
     def forbidden(self, entry: ConsentEntry, verdict: NDArray[np.int8]) -> NDArray[np.int64]:
         """int64[n]: the mask of the channels that an entry's verdicts forbid for each customer."""

@@ -67,6 +67,12 @@ class ContactState:
         places, known = self._places(keys)
         return np.where(known, self.mask[places] if len(self.mask) else 0, ALL_CHANNELS)
 
+    def refused_channels(self, keys: NDArray[np.int64]) -> list[tuple[str, ...]]:
+        """The channels over which each customer must not be contacted, by name; `all` for all of them."""
+        masks = self.masks(keys)
+        names = {mask: self.bits.refused(mask) for mask in set(masks.tolist())}
+        return [names[mask] for mask in masks.tolist()]
+
     def nearest_contacts(self, keys: NDArray[np.int64], touch: int) -> NDArray[np.int64]:
         """int64[k]: the contact of some customers by the kinds of a touch model that is nearest to now."""
         places, known = self._places(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 FOLDER = "plans"
 """Beside the folder of the scores."""
+REFUSED_CHANNELS = "refused_channels"
+"""The column with the channels that a customer refuses, by name and `;`; older files have none."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,17 @@ class StoredPlan:
         tiers: tuple[str, ...],
         timezone: str,
         contacts: str = "",
+        refused: Sequence[tuple[str, ...]] | None = None,
     ) -> StoredPlan:
-        """The profiles with each customer's rule, outcome and place in the list."""
+        """The profiles with each customer's rule, outcome, place in the list and refused channels."""
         place = np.empty(len(plan.order), dtype=np.int64)
         place[plan.order] = np.arange(len(plan.order))
         table = profiles.table
         for name, values in (("rule", plan.rule), ("outcome", plan.outcome), ("place", place)):
             table = table.append_column(name, pa.array(values))
+        if refused is not None:
+            texts = pa.array([";".join(channels) for channels in refused], pa.string())
+            table = table.append_column(REFUSED_CHANNELS, texts.dictionary_encode())
         origin = PlanOrigin(playbook.text, as_of, tiers, profiles.reasons, timezone, contacts)
         return StoredPlan(table.unify_dictionaries().combine_chunks(), playbook.playbook, origin)
 
@@ -104,6 +111,18 @@ class StoredPlan:
         """The places of some rows in the list, from 0."""
         places: list[int] = self.table.column("place").to_numpy()[rows].tolist()
         return places
+
+    def refused_channels(self, keys: NDArray[np.int64]) -> list[tuple[str, ...]] | None:
+        """The channels that each customer refused when the plan was made; all for one it does not have.
+
+        None where the file is of a time when it did not say so.
+        """
+        if REFUSED_CHANNELS not in self.table.column_names:
+            return None
+        rows = self.rows(keys)
+        texts = iter(self.table.column(REFUSED_CHANNELS).take(pa.array(rows[rows >= 0])).to_pylist())
+        found = [next(texts) if row >= 0 else "all" for row in rows.tolist()]
+        return [tuple(text.split(";")) if text else () for text in found]
 
     def rule_of(self, number: int) -> PlaybookRule | None:
         return None if number == NO_RULE else self.playbook.rules[number]

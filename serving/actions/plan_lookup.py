@@ -14,7 +14,7 @@ from features.events.consent import ConsentRules
 from serving.actions import plan_text
 from serving.actions.contact_rules import consent_rules, fingerprint
 from serving.actions.contact_state import ContactRegister, ContactState
-from serving.actions.plan_file import FOLDER, StoredPlan, find
+from serving.actions.plan_file import FOLDER, REFUSED_CHANNELS, StoredPlan, find
 from serving.actions.plan_recheck import recheck_plan
 from serving.project.settings import Project
 from serving.schemas.plan_responses import PlannedAction
@@ -46,7 +46,8 @@ class PlanLookup:
         """The plan for a score file with the outcomes that hold now, at the store's newest version."""
         plan, store = plan_of(self.project, scores), store.pinned()
         rules = consent_rules(self.project, None if plan is None else plan.playbook)
-        if plan is not None and plan.origin.contacts == contacts_version(store, rules):
+        is_new = plan is not None and REFUSED_CHANNELS in plan.table.column_names
+        if plan is not None and is_new and plan.origin.contacts == contacts_version(store, rules):
             return CheckedPlan(plan, None)
         kinds = () if plan is None else plan.playbook.contact_kinds
         with self._lock:

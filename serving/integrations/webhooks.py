@@ -22,6 +22,7 @@ from features.event_store import EventStore
 from features.storage.customer_ids import Customers
 from serving.project.integration_settings import Webhook
 from serving.schemas.json_text import to_json
+from serving.schemas.plan_responses import CustomerOutcome
 from serving.scoring.score_changes import ScoreChange
 from serving.state.outbox import Outbox
 
@@ -61,6 +62,8 @@ class NamedChange:
     outcome: str | None = None
     """`planned`, or why nobody should act on it; None where no plan was made and nothing forbids contact."""
     left_out_because: str | None = None
+    refused_channels: tuple[str, ...] = ()
+    """Over which channels nobody may contact the customer; `all` for all of them."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class DeliveryCounts:
     dead: int = 0
 
 
-Outcomes = Callable[[NDArray[np.int64]], Sequence[tuple[str | None, str | None]]]
-"""For customers by key their outcome now, and why they are left out, in words."""
+Outcomes = Callable[[NDArray[np.int64]], Sequence[CustomerOutcome]]
+"""For customers by key their outcome now, why they are left out, and the channels they refuse."""
 
 _STORED = TypeAdapter(_StoredChanges)
 
@@ -148,7 +151,7 @@ def named(content: str, customers: Customers, outcomes: Outcomes | None = None) 
     stored = _STORED.validate_json(content)
     keys = np.array([change.key for change in stored.changes])
     names = customers.names(keys).to_pylist()
-    now = [(None, None)] * len(keys) if outcomes is None else outcomes(keys)
+    now = [CustomerOutcome(None, None, ())] * len(keys) if outcomes is None else outcomes(keys)
     changes = [
         NamedChange(name, change.kind, change.before, change.after, *outcome)
         for name, change, outcome in zip(names, stored.changes, now, strict=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.catalog.display_names import in_language
 from features.errors import ModelError, UnknownCustomer
 from features.event_store import EventStore
-from features.events.consent import ALL_CHANNELS
+from features.events.consent import ALL_BY_NAME
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
 from serving.actions.contact_state import ContactState
@@ -26,6 +26,7 @@ from serving.lists.filters import ListFilter, Rows
 from serving.lists.ranking import at_risk, page
 from serving.lists.similar_ids import similar_ids
 from serving.project.settings import Project
+from serving.schemas.plan_responses import CustomerOutcome
 from serving.schemas.responses import (
     AtRiskReply,
     Change,
@@ -167,11 +168,12 @@ class ScoreReader:
             names = self.customers.names(chosen.key).to_pylist()
             scored = numbers(self.bundle, chosen, language, project=self.words)
             plans = planned_actions(self.plan, chosen.key, language)
-            refused = self._refused(chosen.key)
+            refused = self.refused_channels(chosen.key)
             why = in_language(language, *OUTCOME_WORDS[REFUSED])
-            for place, (name, row, plan, must_not) in enumerate(
+            for place, (name, row, plan, channels) in enumerate(
                 zip(names, scored, plans, refused, strict=True), rank + start + 1
             ):
+                must_not = plan is None and channels == ALL_BY_NAME
                 _, probability, tier, predicted, expected, value_at_risk, reasons = row
                 yield ListedCustomer(
                     place,
@@ -185,27 +187,27 @@ class ScoreReader:
                     plan,
                     plan.outcome if plan is not None else REFUSED if must_not else None,
                     plan.left_out_because if plan is not None else why if must_not else None,
+                    list(channels),
                 )
 
-    def outcomes(self, keys: Ints, language: str) -> list[tuple[str | None, str | None]]:
-        """Each customer's outcome now and why they are left out; None and None where nothing is known."""
+    def outcomes(self, keys: Ints, language: str) -> list[CustomerOutcome]:
+        """Each customer's outcome now, why they are left out, and the channels they refuse."""
         plans = planned_actions(self.plan, keys, language)
         why = in_language(language, *OUTCOME_WORDS[REFUSED])
         return [
-            (plan.outcome, plan.left_out_because)
+            CustomerOutcome(plan.outcome, plan.left_out_because, channels)
             if plan is not None
-            else (REFUSED, why)
-            if must_not
-            else (None, None)
-            for plan, must_not in zip(plans, self._refused(keys), strict=True)
+            else CustomerOutcome(REFUSED, why, channels)
+            if channels == ALL_BY_NAME
+            else CustomerOutcome(None, None, channels)
+            for plan, channels in zip(plans, self.refused_channels(keys), strict=True)
         ]
 
-    def _refused(self, keys: Ints) -> list[bool]:
-        """Who must not be contacted over any channel, where no plan says it."""
-        if self.plan is not None or self.contacts is None:
-            return [False] * len(keys)
-        refused: list[bool] = (self.contacts.masks(keys) == ALL_CHANNELS).tolist()
-        return refused
+    def refused_channels(self, keys: Ints) -> list[tuple[str, ...]]:
+        """The channels over which each customer must not be contacted now; `all` for all of them."""
+        if self.contacts is not None:
+            return self.contacts.refused_channels(keys)
+        return (self.plan and self.plan.refused_channels(keys)) or [()] * len(keys)
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:
@@ -228,8 +230,10 @@ class ScoreReader:
         scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
         plans = planned_actions(self.plan, keys, language)
         customers = [
-            PlannedCustomer(name, *(next(scored) if is_known else unknown_numbers()), plan)
-            for name, is_known, plan in zip(customer_ids, known.tolist(), plans, strict=True)
+            PlannedCustomer(name, *(next(scored) if is_known else unknown_numbers()), plan, list(channels))
+            for name, is_known, plan, channels in zip(
+                customer_ids, known.tolist(), plans, self.refused_channels(keys), strict=True
+            )
         ]
         return ScoreReply(**vars(self.provenance), customers=customers)
 

@@ -15,7 +15,7 @@ from serving.lists.customer_view import one_per_aspect
 from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import ListedCustomer, PlanEntry, Reason
-from serving.schemas.terms import OUTCOME_WORDS
+from serving.schemas.terms import OUTCOME_WORDS, REFUSED_WORDS
 
 Cell = str | int | float | None
 
@@ -90,6 +90,13 @@ def _tiers(row: ListRow) -> str:
     return " → ".join(row.tier(name) for name in (row.customer.tier, row.customer.predicted_tier))
 
 
+def _refused_channels(row: ListRow) -> str:
+    names = row.customer.refused_channels
+    return in_language(
+        row.language, "; ".join(names), "、".join(REFUSED_WORDS.get(name, name) for name in names)
+    )
+
+
 _COLUMNS = (
     ListColumn(
         "rank",
@@ -158,6 +165,7 @@ _COLUMNS = (
     ListColumn("owner", "担当", _of_plan(lambda plan: plan.owner)),
     ListColumn("deadline", "期限", _of_plan(lambda plan: plan.deadline)),
     ListColumn("left_out_because", "見送りの理由", lambda row: row.customer.left_out_because),
+    ListColumn("refused_channels", "連絡不可のチャネル", _refused_channels),
     ListColumn("hooks", "話題", _of_plan(lambda plan: "; ".join(plan.hook_sentences))),
     ListColumn("hook_1", "話題1", lambda row: row.hook(0)),
     ListColumn("hook_2", "話題2", lambda row: row.hook(1)),
@@ -183,7 +191,7 @@ LIST_CSV = (
     "reason_2",
     "reason_3",
 )
-LEFT_OUT_PART_OF_LIST_CSV = ("outcome", "left_out_because")
+LEFT_OUT_PART_OF_LIST_CSV = ("outcome", "left_out_because", "refused_channels")
 """What follows before a plan was made: who must not be contacted."""
 PLAN_PART_OF_LIST_CSV = (
     "outcome",
@@ -194,6 +202,7 @@ PLAN_PART_OF_LIST_CSV = (
     "owner",
     "deadline",
     "left_out_because",
+    "refused_channels",
     "hooks",
 )
 """What follows in the list as CSV where `kizuna plan` has made a plan."""
@@ -213,6 +222,7 @@ PLAN_CSV = (
     "owner",
     "deadline",
     "left_out_because",
+    "refused_channels",
     "reason",
     "hook_1",
     "hook_2",

@@ -36,12 +36,13 @@ def plan_reply(
     scored = reader.scored(names, language)
     actions = planned_actions(plan, shown, language)
     places = plan.places(shown)
+    refused = contacts.refused_channels(plan.keys[shown])
     counts = Counter(np.asarray(plan.table.column("outcome"))[rows].tolist())
     return PlanReply(
         **vars(reader.provenance),
         customers=[
-            PlanEntry(place + 1, **vars(score), **vars(action))
-            for place, score, action in zip(places, scored, actions, strict=True)
+            PlanEntry(place + 1, **vars(score), **vars(action), refused_channels=list(channels))
+            for place, score, action, channels in zip(places, scored, actions, refused, strict=True)
         ],
         matching=len(rows),
         outcomes={OUTCOMES[number]: count for number, count in sorted(counts.items())},

@@ -23,6 +23,7 @@ FIELDS = (
     "stage",
     "outcome",
     "left_out_because",
+    "refused_channels",
     "touch",
     "action",
     "action_channel",

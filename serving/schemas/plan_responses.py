@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, with_config
 
@@ -114,3 +114,14 @@ Plan = Annotated[
     PlannedAction | None,
     Field(description="what `kizuna plan` has in mind; null before it was run for these scores"),
 ]
+
+
+class CustomerOutcome(NamedTuple):
+    """Whether somebody should act on a customer now."""
+
+    outcome: str | None
+    """`planned`, or why nobody should; None where no plan was made and nothing forbids contact."""
+    left_out_because: str | None
+    """The same in words; None where planned."""
+    refused_channels: tuple[str, ...]
+    """Over which channels nobody may contact the customer; `all` for all of them."""

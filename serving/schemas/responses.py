@@ -7,7 +7,7 @@ and orjson writes 1,000 customers with their reasons in 0.7 ms without slots and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field, with_config
@@ -56,6 +56,10 @@ class Reason:
     ] = ""
 
 
+RefusedChannels = Annotated[
+    list[str],
+    Field(description="over which channels nobody may contact them now, by name; `all` for all of them"),
+]
 ExpectedValue = Annotated[
     float | None,
     Field(description="what they would spend over the horizon if they stayed; null without amounts"),
@@ -99,6 +103,7 @@ class ListedCustomer:
         ),
     ] = None
     left_out_because: Annotated[str | None, Field(description="the same in words; null where planned")] = None
+    refused_channels: RefusedChannels = field(default_factory=list)
 
 
 @with_config(CONFIG)
@@ -107,6 +112,7 @@ class PlannedCustomer(ScoredCustomer):
     """One customer with the stored score and the plan."""
 
     plan: Plan
+    refused_channels: RefusedChannels
 
 
 @with_config(CONFIG)
@@ -230,7 +236,9 @@ class _Ranked:
 # The fields of the last base come first: rank, score, plan.
 @dataclass
 class PlanEntry(PlannedAction, ScoredCustomer, _Ranked):
-    """One customer of the list that `kizuna plan` prints: place, score, action and hooks."""
+    """One customer of the list that `kizuna plan` prints: place, score, action, hooks, refused channels."""
+
+    refused_channels: RefusedChannels = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -72,3 +72,12 @@ CHANNEL_WORDS = {
     "community": "コミュニティ",
 }
 """The usual channels and their Japanese names; a project may have others."""
+REFUSED_WORDS = {
+    **CHANNEL_WORDS,
+    "sms": "SMS",
+    "post": "郵送",
+    "line": "LINE",
+    "all": "すべて",
+    "other": "その他",
+}
+"""Channels that a customer refuses, as the Japanese list names them."""

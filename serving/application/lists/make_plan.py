@@ -101,6 +101,7 @@ def _plan(
         tiers=facts.tiers,
         timezone=bundle.timezone,
         contacts=contacts_version(store, rules),
+        refused=contacts.refused_channels(np.asarray(profiles.table.column("key"))),
     )
     return plan, contacts
 
