@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.catalog.defaults import catalog
-from features.catalog.definitions import Catalog, Indicator
+from features.catalog.definitions import Catalog, Indicator, company_kinds
 from features.catalog.settings import FeatureSettings
 from features.errors import DataError
 from features.event_store import EventStore
@@ -23,7 +23,7 @@ from features.timeline import Timeline
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
-from training.data.attribute_dates import attribute_findings
+from training.data.attribute_dates import OF_TOTALS, attribute_findings
 from training.data.dataset import LabelledRows, dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
@@ -35,7 +35,7 @@ from training.evaluation.evaluate import (
     cross_fitted_where_few,
     evaluate_models,
 )
-from training.evaluation.leaks import find_leaks
+from training.evaluation.leaks import find_leaks, leaks_by_date
 from training.evaluation.metrics import METRICS
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
@@ -218,12 +218,22 @@ def learn(
 
     covered = extent.coverage.covered_until
     leads = lead_labels(store, rows, churn, covered, config.timeline, until)
+    dated = attribute_findings(
+        store,
+        churn,
+        config.timeline,
+        extent.coverage.day_after,
+        until,
+        config.consent,
+        company_kinds(config.indicators),
+    )
+    by_date = leaks_by_date(dated)
+    found = find_leaks(evaluation.rows, features, leads)
+    known = {column for leak in by_date for column in leak.columns}
     evaluation = replace(
         evaluation,
-        leaks=find_leaks(evaluation.rows, features, leads),
-        notes=attribute_findings(
-            store, churn, config.timeline, extent.coverage.day_after, until, config.consent
-        ),
+        leaks=(*by_date, *(leak for leak in found if not known & set(leak.columns))),
+        notes=tuple(finding for finding in dated if finding.name != OF_TOTALS),
     )
 
     report("fitting on every labelled date", 0.6)

@@ -21,9 +21,14 @@ from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
 from features.profiling.finding import CheckFinding
 from features.timeline import DAY, Timeline
+from training.data.attribute_totals import AttributeTotals, TotalFollowed, totals_since
 from training.labels.cohort import IN_COHORT, UNKNOWN, Status, statuses
 from training.labels.settings import Churn
 
+OF_TOTALS = "attribute_of_later_totals"
+"""The finding of an attribute that is made of what customers did after its date."""
+TELLS = 0.55
+"""An attribute that tells less of who is gone (AUC) does no harm, such as how many boxes a plan has."""
 NEARLY_ALL = 0.95
 FEWEST = 20
 """Customers with the attribute, who left and who stayed, below which nothing is said."""
@@ -38,6 +43,7 @@ class _AttributeCounts:
     customers: int = 0
     at_signup: int = 0
     instants: Counter[int] = field(default_factory=Counter)
+    totals: AttributeTotals = field(default_factory=AttributeTotals)
     by_value: dict[str, list[int]] = field(default_factory=dict)
     """By value how many customers are still there, and how many are gone."""
 
@@ -45,6 +51,7 @@ class _AttributeCounts:
         self.customers += other.customers
         self.at_signup += other.at_signup
         self.instants.update(other.instants)
+        self.totals.merge(other.totals)
         for value, (stay, gone) in other.by_value.items():
             before = self.by_value.setdefault(value, [0, 0])
             before[0] += stay
@@ -69,13 +76,15 @@ def attribute_findings(
     as_of: int,
     until: int | None = None,
     consent: Collection[str] = (),
+    company: Collection[str] = (),
 ) -> tuple[CheckFinding, ...]:
     """The attributes whose dates cannot be right, judged by who is gone at `as_of`.
 
     Left out are reserved ones and those that the project names as `consent`: no feature reads them.
+    `company` are the kinds of event that the company causes: they follow a plan, not a customer.
     """
-    left_out = frozenset(consent)
-    found = map_partitions(store, partial(_DateAccumulator, churn, as_of, left_out), until=until).attributes
+    new = partial(_DateAccumulator, churn, as_of, frozenset(consent), frozenset(company))
+    found = map_partitions(store, new, until=until).attributes
     findings = []
     for name in sorted(found):
         counts = found[name]
@@ -84,7 +93,11 @@ def attribute_findings(
         instant, times = max(counts.instants.items(), key=lambda pair: (pair[1], -pair[0]))
         at_once, at_signup = (n >= NEARLY_ALL * counts.customers for n in (times, counts.at_signup))
         separation = counts.separation()
-        if (at_once or at_signup) and separation is not None and separation >= AFTER_THE_FACT:
+        tells = separation is None or separation >= TELLS
+        followed = counts.totals.followed() if (at_once or at_signup) and tells else None
+        if followed is not None:
+            findings.append(_of_totals(name, counts.customers, followed, at_signup))
+        elif (at_once or at_signup) and separation is not None and separation >= AFTER_THE_FACT:
             findings.append(_after_the_fact(name, counts.customers, separation, at_signup))
         elif at_once:
             findings.append(_at_one_instant(name, counts.customers, timeline.name(instant)))
@@ -107,6 +120,30 @@ def _after_the_fact(name: str, customers: int, separation: float, at_signup: boo
     )
 
 
+def _of_totals(name: str, customers: int, followed: TotalFollowed, at_signup: bool) -> CheckFinding:
+    dated, dated_ja = ("at sign-up", "登録時") if at_signup else ("at one instant", "同一時刻")
+    kinds = ", ".join(followed.kinds)
+    what = f"sum of the amounts of '{kinds}'" if followed.amount else f"number of '{kinds}'"
+    what_ja = f"「{kinds}」の金額合計" if followed.amount else f"「{kinds}」の件数"
+    return CheckFinding(
+        OF_TOTALS,
+        f"The attribute '{name}' is dated {dated} for all of its {customers:,} customers, but its value "
+        f"follows from the {what} since then ({followed.share:.0%}): it is made of what customers did later. "
+        "Give `known_at` the moment at which each value became known, or leave the attribute out: a model "
+        "that reads it knows the future.",
+        f"属性「{name}」は{customers:,}名全員が{dated_ja}の日付ですが、値はその後の{what_ja}から決まっています"
+        f"（{followed.share:.0%}）。あとの行動から作られた値です。`known_at` に各値が判明した時点を入れるか、"
+        "属性から外してください。このままではモデルが未来を知ってしまいます。",
+        {
+            "attribute": name,
+            "customers": customers,
+            "kinds": list(followed.kinds),
+            "amount": followed.amount,
+            "share": followed.share,
+        },
+    )
+
+
 def _at_one_instant(name: str, customers: int, instant: str) -> CheckFinding:
     return CheckFinding(
         "attribute_instant",
@@ -126,6 +163,7 @@ class _DateAccumulator:
     churn: Churn
     as_of: int
     consent: Collection[str] = ()
+    company: Collection[str] = ()
     attributes: dict[str, _AttributeCounts] = field(default_factory=dict)
 
     def add(self, history: History) -> None:
@@ -143,7 +181,13 @@ class _DateAccumulator:
                 who, newest = np.unique(owner[rows][::-1], return_index=True)
                 known = history.instants[rows[::-1][newest]]
                 counts = self.attributes.setdefault(name, _AttributeCounts())
-                counts.merge(_of_customers(history, name, who, known, first, status))
+                mine = _of_customers(history, name, who, known, first, status)
+                values = last_values(history, name).by_customer
+                mine.totals.add(
+                    [values[customer] or "" for customer in who.tolist()],
+                    totals_since(history, self.churn, who, known, self.company),
+                )
+                counts.merge(mine)
 
     def merge(self, other: _DateAccumulator) -> None:
         """Add the counts of later buckets."""

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature
+from features.profiling.finding import CheckFinding
+from training.data.attribute_dates import OF_TOTALS
 from training.data.dataset import LabelledRows
 from training.data.lead_labels import LeadLabels
 
@@ -76,6 +78,24 @@ def find_leaks(rows: LabelledRows, catalog: Catalog, leads: LeadLabels | None) -
         if not named & set(leak.columns):  # ten columns of one kind of event are one leak
             by_indicator.setdefault(catalog.indicator_of(leak.columns[0]), leak)
     return (*groups, *by_indicator.values())
+
+
+def leaks_by_date(findings: Sequence[CheckFinding]) -> tuple[Leak, ...]:
+    """The attributes that are made of what customers did after the day on which they are dated."""
+    return tuple(
+        Leak(
+            attribute_columns([str(finding.figures["attribute"])]),
+            f"leak: {finding.english[0].lower()}{finding.english[1:]}",
+            f"リーク：{finding.japanese}",
+        )
+        for finding in findings
+        if finding.name == OF_TOTALS
+    )
+
+
+def attribute_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of attributes."""
+    return tuple(f"profile_{name}_{part}" for name in names for part in ("last", "last_detail"))
 
 
 def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
@@ -141,7 +161,7 @@ def _attribute_leak(names: Sequence[str], figure: float, limit: float) -> Leak:
     japanese = "と".join(f"「{name}」" for name in names)
     verb = "attribute {} alone ranks" if len(names) == 1 else "attributes {} together rank"
     return Leak(
-        tuple(f"profile_{name}_{part}" for name in names for part in ("last", "last_detail")),
+        attribute_columns(names),
         f"leak: the {verb.format(english)} who leaves with an AUC of {figure:.3f}, above {limit}, as only "
         "what was written down after the fact does. Let `known_at` say since when each value is known, or "
         "leave it out of the attributes.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from features.catalog.definitions import company_kinds
 from features.profiling.checks import run_checks
 from features.profiling.finding import CheckFinding
 from features.profiling.profile import DataProfile, profile_events
@@ -70,6 +71,7 @@ def doctor(
             diagnosis.coverage.day_after,
             until=end,
             consent=consent_rules(project).names,
+            company=company_kinds(project.indicators),
         )
     findings = (*ended, *dated, *run_checks(profile, timeline, project.survey_scales), *contracts)
     return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
