@@ -37,6 +37,14 @@ def campaign() -> None:
     multiple=True,
     help="What was known before the campaign; it makes intervals narrower.",
 )
+@click.option("--uplift", metavar="OUTCOME", help="Ask whom contact helps on this outcome; needs --feature.")
+@click.option(
+    "--feature",
+    "features",
+    metavar="COLUMN",
+    multiple=True,
+    help="What was known before the campaign and may tell whom contact helps.",
+)
 @click.option("--language", type=LANGUAGES, help="The language of the table [language].")
 @click.pass_obj
 def load(
@@ -49,6 +57,8 @@ def load(
     treated: Sequence[str],
     outcomes: Sequence[str],
     covariates: Sequence[str],
+    uplift: str | None,
+    features: Sequence[str],
     language: str | None,
 ) -> None:
     """The effect of a test that was run elsewhere, from a table with one row a customer.
@@ -64,7 +74,7 @@ def load(
     from serving.presentation.campaign_load import reply, show
 
     language = language or call.project.settings.language
-    columns = TableColumns(customer, arm, tuple(outcomes), tuple(covariates))
+    columns = TableColumns(customer, arm, tuple(outcomes), tuple(covariates), uplift, tuple(features))
     with call.workspace() as workspace:
         loaded = load_campaign(
             workspace, call.actor, name, file, columns, control=control, treated=tuple(treated)

@@ -30,6 +30,7 @@ from serving.scoring.live import beside_stored, predict
 from serving.state.active_model import ActiveModel
 from serving.state.score_file import load, save
 from training.bundle.tiers import TierSettings
+from training.causal.uplift_metrics import paired_qini
 from training.fitting.lightgbm import TreeParameters
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
@@ -78,6 +79,7 @@ def warm() -> None:
         _contracts(store, plan, champion)
         rules = OutcomeRules("a", FIRST, churn, plan.indicators, UTC, bundle)
         campaign_outcomes(store, rules, _assigned(answers.key), [LAST], tier_dates=[LAST])
+    _qini_curve()
 
 
 def _contracts(store: EventStore, plan: TrainingConfig, model: ActiveModel) -> None:
@@ -106,6 +108,12 @@ def _assigned(keys: NDArray[np.int64]) -> Assignment:
     }
     columns["key"] = keys
     return Assignment.of(columns, AssignmentFacts("a", ()), [None] * len(keys), {})
+
+
+def _qini_curve() -> None:
+    """The Qini coefficients of a campaign of four."""
+    score, treated = np.arange(4.0), np.array([True, False, True, False])
+    paired_qini(score, -score, treated, score, count=1)
 
 
 def _purchases(seed: int) -> pa.Table:

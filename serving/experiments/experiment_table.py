@@ -33,6 +33,8 @@ class ExperimentTable:
     """NaN where not known."""
     covariates: dict[str, Floats]
     """NaN where not known. A text becomes a column of 0 and 1 for each value but the most frequent."""
+    features: pa.Table
+    """The columns that uplift models may read, as they are in the file."""
 
 
 def read_experiment(
@@ -42,6 +44,7 @@ def read_experiment(
     arm: str,
     outcomes: Sequence[str],
     covariates: Sequence[str] = (),
+    features: Sequence[str] = (),
 ) -> ExperimentTable:
     """Read the columns of an experiment from a file that ends in .parquet or .csv.
 
@@ -56,6 +59,7 @@ def read_experiment(
         ("--arm", (arm,)),
         ("--outcome", outcomes),
         ("--covariate", covariates),
+        ("--feature", features),
     ):
         for name in names:
             _require(table, file, option, name)
@@ -71,6 +75,7 @@ def read_experiment(
             for name in covariates
             for label, values in _covariate(table.column(name), file, name)
         },
+        table.select(list(features)),
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.errors import UsageError
 from serving.experiments.experiment_table import ExperimentTable, read_experiment
+from serving.experiments.outside_uplift import LoadedUplift, loaded_uplift, refuse_unclear_uplift
 from training.causal.effect import Effect, compare_arms
 
 POOLED = "all"
@@ -26,6 +27,10 @@ class TableColumns:
     arm: str
     outcomes: tuple[str, ...]
     covariates: tuple[str, ...] = ()
+    uplift: str | None = None
+    """The outcome of which is asked whom contact helps."""
+    features: tuple[str, ...] = ()
+    """What the uplift models read: known before the campaign."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class LoadedCampaign:
     """Customers of every arm in the table."""
     effects: tuple[LoadedEffect, ...]
     notes: tuple[str, ...]
+    uplift: LoadedUplift | None = None
 
 
 def outside_campaign(
@@ -59,26 +65,36 @@ def outside_campaign(
     """Read the table of a campaign and compare its treated arms with its control arm.
 
     Without `treated`, all other arms are. Of several, the first effects are those of all together (`all`),
-    then come those of each. Raises `UsageError` for columns and arms that are not there, `DataError` for a
-    table that cannot be used.
+    then come those of each; whom contact helps is asked of the first. Raises `UsageError` for columns and
+    arms that are not there, `DataError` for a table that cannot be used.
     """
     _refuse_double_roles(columns)
+    refuse_unclear_uplift(
+        columns.uplift, columns.features, (columns.customer, columns.arm, *columns.outcomes)
+    )
+    asked = () if columns.uplift is None or columns.uplift in columns.outcomes else (columns.uplift,)
     table = read_experiment(
         file,
         customer=columns.customer,
         arm=columns.arm,
-        outcomes=columns.outcomes,
+        outcomes=(*columns.outcomes, *asked),
         covariates=columns.covariates,
+        features=columns.features,
     )
     groups = _treatments(table, file, columns.arm, control, tuple(dict.fromkeys(treated)))
     effects: list[LoadedEffect] = []
     notes: list[str] = []
     for treatment, members in groups.items():
-        of_treatment, said = _effects(table, treatment, members, table.arms[control])
+        of_treatment, said = _effects(table, columns.outcomes, treatment, members, table.arms[control])
         effects += of_treatment
         notes += said
+    uplift = None
+    if columns.uplift is not None:
+        treatment, members = next(iter(groups.items()))
+        uplift = loaded_uplift(table, columns.uplift, treatment, members, table.arms[control])
+        notes += uplift.notes
     arms = {arm: int(members.sum()) for arm, members in table.arms.items()}
-    return LoadedCampaign(name, control, arms, tuple(effects), tuple(dict.fromkeys(notes)))
+    return LoadedCampaign(name, control, arms, tuple(effects), tuple(dict.fromkeys(notes)), uplift)
 
 
 def _refuse_double_roles(columns: TableColumns) -> None:
@@ -123,16 +139,17 @@ def _treatments(
 
 def _effects(
     table: ExperimentTable,
+    names: Sequence[str],
     treatment: str,
     members: NDArray[np.bool_],
     controls: NDArray[np.bool_],
 ) -> tuple[list[LoadedEffect], list[str]]:
     rows = members | controls
-    outcomes = np.column_stack(list(table.outcomes.values()))[rows]
+    outcomes = np.column_stack([table.outcomes[name] for name in names])[rows]
     covariates = np.column_stack(list(table.covariates.values()))[rows] if table.covariates else None
     comparison = compare_arms(outcomes, members[rows], covariates, list(table.covariates))
     notes = list(comparison.notes)
-    for name, values in zip(table.outcomes, outcomes.T, strict=True):
+    for name, values in zip(names, outcomes.T, strict=True):
         unknown = int(np.isnan(values).sum())
         if unknown:
             notes.append(f"outcome '{name}' is not known of {unknown} customers, who are left out of it.")
@@ -144,7 +161,7 @@ def _effects(
             comparison.effect(place),
             comparison.effect(place, adjusted=False),
         )
-        for place, name in enumerate(table.outcomes)
+        for place, name in enumerate(names)
     ]
     notes += [
         f"outcome '{one.outcome}' has no interval: an arm has one customer of whom it is known."

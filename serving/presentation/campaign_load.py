@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language, is_japanese
+from serving.presentation.campaign_uplift import UpliftReply, show_uplift, uplift_reply
 from serving.presentation.messages.catalog import translated
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class LoadReply:
     arms: dict[str, int]
     effects: list[LoadedEffectReply]
     notes: list[str]
+    uplift: UpliftReply | None
+    """Only where it was asked."""
 
 
 def reply(loaded: LoadedCampaign) -> LoadReply:
@@ -68,6 +71,7 @@ def reply(loaded: LoadedCampaign) -> LoadReply:
         loaded.arms,
         [_effect(one, loaded.control) for one in loaded.effects],
         list(loaded.notes),
+        None if loaded.uplift is None else uplift_reply(loaded.uplift, loaded.control),
     )
 
 
@@ -140,6 +144,8 @@ def show(loaded: LoadedCampaign, language: str) -> None:
             in_language(language, "Differences of rates are in points.", "割合の差はポイントです。"),
             style="dim",
         )
+    if loaded.uplift is not None:
+        show_uplift(console, uplift_reply(loaded.uplift, loaded.control), language)
     for note in loaded.notes:
         console.print(f"[yellow]![/yellow] {escape(translated(note, language))}")
 

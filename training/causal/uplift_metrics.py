@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.causal import uplift_kernels
+from training.causal.effect import Effect, compare_arms
 from training.statistics import percentile_interval
 
 Floats = NDArray[np.float64]
@@ -138,3 +139,35 @@ def _ranked(score: Floats) -> tuple[Places, Flags]:
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
     return order, np.r_[ranked[1:] != ranked[:-1], True]
+
+
+@dataclass(frozen=True)
+class UpliftDecile:
+    """A tenth of the customers by descending score; figures of an arm without customers are None."""
+
+    decile: int
+    """1 the tenth with the highest scores."""
+    customers: int
+    predicted: float
+    """The mean score."""
+    effect: Effect | None
+    """Treatment less control, with its 95 % interval: Newcombe's for rare outcomes, Welch's otherwise."""
+
+
+def uplift_by_decile(score: Floats, treated: Flags, outcome: Floats) -> tuple[UpliftDecile, ...]:
+    """The measured uplift of each tenth of the customers by score; customers with one score stay together."""
+    _, tie, counts = np.unique(-score, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    decile = (middle[tie] * DECILES // len(score)).astype(np.int64)
+    return tuple(
+        UpliftDecile(
+            place + 1,
+            len(rows),
+            float(score[rows].mean()),
+            compare_arms(outcome[rows, None], treated[rows]).effect(0, adjusted=False)
+            if treated[rows].any() and not treated[rows].all()
+            else None,
+        )
+        for place in range(DECILES)
+        if len(rows := np.flatnonzero(decile == place))
+    )

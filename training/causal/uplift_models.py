@@ -49,7 +49,7 @@ class UpliftParameters:
     feature_share: float = 0.5
     bins: int = 63
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
     def for_lightgbm(self, rows: int) -> dict[str, str | int | float | bool]:
         """LightGBM's parameters: small, strongly regularised trees; the same rows give the same trees."""

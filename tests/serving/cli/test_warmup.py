@@ -28,6 +28,8 @@ from tempfile import mkdtemp
 import numpy as np
 from features.catalog.defaults import indicators
 from features.event_store import EventStore
+import pyarrow as pa
+from training.causal.uplift_evidence import assess_uplift
 from training.diagnosis.contract_findings import contract_findings
 from training.labels.cohort import cohorts, customers_at, statuses
 from training.labels.labelling import label
@@ -47,15 +49,20 @@ for more in ({}, {"term_days": 365}, {"contracts_by": "customer"}):
             label(history, churn, cohorts(history, churn, [at])[0], at, warmup.LAST, warmup.UTC)
             customers_at(history, churn, [at])
     contract_findings(store, churn, warmup.LAST)
+draw = np.random.default_rng(0)
+outcome = (draw.random(200) < 0.5).astype(float)
+judged = assess_uplift(pa.table({"a": draw.random(200)}), draw.random(200) < 0.5, outcome, 0.5, resamples=2)
+assert judged.intervals is not None
 later = compiled()
 names = {name for _, name in later}
-assert {"current_standings", "contract_places", "_stays", "_standings", "_outcomes"} <= names, names
+wanted = {"coefficient", "current_standings"}
+assert wanted | {"contract_places", "_stays", "_standings", "_outcomes"} <= names, names
 new = {name: sorted(found - before.get(name, set())) for name, found in later.items()}
 print({name: found for name, found in new.items() if found})
 """
 
 
-def test_labels_and_statuses_of_contracts_compile_nothing_after_the_warm_up() -> None:
+def test_labels_statuses_of_contracts_and_uplift_compile_nothing_after_the_warm_up() -> None:
     ran = subprocess.run([sys.executable, "-c", FOLLOWED], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == "{}"

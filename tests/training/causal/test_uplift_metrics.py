@@ -13,6 +13,7 @@ from training.causal.uplift_metrics import (
     qini_coefficient,
     qini_curve,
     resampled_qini,
+    uplift_by_decile,
 )
 
 Floats = NDArray[np.float64]
@@ -137,3 +138,40 @@ def _campaign(n: int, seed: int = 0) -> tuple[Floats, Flags, Floats]:
     treated = generator.random(n) < 0.5
     outcome = generator.random(n) < 0.3 + treated * 0.4 * (score - 0.5)
     return score, treated, outcome.astype(np.float64)
+
+
+def test_uplift_by_decile_falls_from_the_highest_scores_to_the_lowest() -> None:
+    score, treated, outcome = _campaign(20_000)
+    deciles = uplift_by_decile(score, treated, outcome)
+    assert [one.decile for one in deciles] == list(range(1, 11))
+    assert [one.customers for one in deciles] == [2_000] * 10
+    for one in deciles:
+        assert one.effect is not None
+        assert one.effect.low is not None
+        assert one.effect.high is not None
+        truth = 0.4 * (one.predicted - 0.5)
+        assert one.effect.low - 0.03 < truth < one.effect.high + 0.03
+    effects = [one.effect.difference for one in deciles if one.effect is not None]
+    assert effects[0] > 0.1 > -0.1 > effects[-1]
+
+
+def test_a_decile_of_rare_outcomes_has_an_interval_with_a_width() -> None:
+    score, treated = np.arange(1_000.0), np.arange(1_000) % 2 == 0
+    (top, *_) = uplift_by_decile(score, treated, np.zeros(1_000))
+    assert top.effect is not None
+    assert top.effect.method == "newcombe"
+    assert top.effect.low is not None
+    assert top.effect.high is not None
+    assert top.effect.low < 0 < top.effect.high
+
+
+def test_customers_with_one_score_stay_in_one_decile() -> None:
+    score = np.repeat([2.0, 1.0], 50)
+    deciles = uplift_by_decile(score, np.arange(100) % 2 == 0, np.ones(100))
+    assert [(one.decile, one.customers) for one in deciles] == [(3, 50), (8, 50)]
+
+
+def test_a_decile_of_one_arm_has_no_effect() -> None:
+    treated = np.arange(20) < 15
+    deciles = uplift_by_decile(-np.arange(20.0), treated, np.ones(20))
+    assert [one.effect is None for one in deciles] == [True] * 7 + [False] + [True] * 2
