@@ -21,6 +21,8 @@ _NO_COLUMN = re.compile(
 )
 _NO_FILE = re.compile(r'No files found that match the pattern "(.+?)"')
 _NOT_UTF_8 = re.compile(r"Invalid unicode|not utf-8", re.IGNORECASE)
+_NO_ENCODING = re.compile(r'CSV Reader does not support the encoding: "(.+?)"')
+_WITH_ENCODING = r"""read_\w+\s*\(\s*'([^']+)'[^()]*?encoding\s*=\s*'{encoding}'"""
 _SAID = re.compile(r"^(Possible |Possible$|\* |Column .* is being converted|This type was|LINE \d)")
 _ONE = r"(?:[^()']|'(?:[^']|'')*'|\([^()]*\))+?"
 _CONVERSIONS = (
@@ -40,6 +42,8 @@ def error_words(error: Exception, folder: Path) -> str:
     if no_column := _NO_COLUMN.match(text):
         near = f"; the nearest are {no_column[2].strip()}" if no_column[2] else ""
         return f'its tables have no column "{no_column[1]}"{near}'
+    if no_encoding := _NO_ENCODING.search(text):
+        return f"the reader knows no encoding '{no_encoding[1]}'"
     if no_file := _NO_FILE.search(text):
         return f"there is no file '{no_file[1]}'"
     lines = []
@@ -60,13 +64,20 @@ def error_words(error: Exception, folder: Path) -> str:
     return words
 
 
-def encoding_hint(error: Exception, folder: Path) -> str | None:
-    """How to name the encoding of a file that is not UTF-8, after decoding its beginning; None for others."""
+def encoding_hint(error: Exception, query: str, folder: Path) -> str | None:
+    """How to name the encoding of a file that is not UTF-8, after decoding its beginning; None for others.
+
+    Also where the query names an encoding that the reader does not know.
+    """
     text = str(error)
-    if not _NOT_UTF_8.search(text):
+    if no_encoding := _NO_ENCODING.search(text):
+        pattern = _WITH_ENCODING.format(encoding=re.escape(no_encoding[1]))
+        file = re.search(pattern, query, re.IGNORECASE)
+    elif _NOT_UTF_8.search(text):
+        file = _FILE.search(text)
+    else:
         return None
-    file = _FILE.search(text)
-    path = Path(file[1].strip()) if file else None
+    path = folder / file[1].strip() if file else None
     if path is None or not path.is_file():
         return None
     name = str(path).removeprefix(f"{folder}/")

@@ -235,7 +235,7 @@ def _run(
         except (duckdb.Error, OSError) as error:
             with database.cursor() as other:
                 other.execute("set TimeZone = 'UTC'")
-                hint = encoding_hint(error, folder)
+                hint = encoding_hint(error, source.query, folder)
                 hint = hint or conversion_hint(other, source.query, source.name, folder)
             raise _bad_query(source, error, folder, hint) from None
 
@@ -290,10 +290,6 @@ def _quoted(name: str) -> str:
 
 def _bad_query(source: Query, error: Exception, folder: Path, hint: str | None = None) -> ConfigurationError:
     words = error_words(error, folder)
-    if hint is None and "does not support the encoding" in words:
-        hint = (
-            "For a Japanese file write its encoding before the path, as in `read_csv('cp932://data/x.csv')`."
-        )
     hint = hint or "Correct it in kizuna.toml."
     return ConfigurationError(f"cannot run the query of source '{source.name}': {words}. {hint}")
 

@@ -209,3 +209,57 @@ def test_a_hint_that_two_readings_fit_says_both_and_one_that_none_fits_is_not_sh
     assert find_hints("number", "x", pa.array(["12千円", "3千円"]), Trouble.UNREADABLE) == []
     early = pa.array([datetime.fromisoformat("1960-01-01")] * 2)
     assert find_hints("moment", "x", early, Trouble.TOO_EARLY) == []
+
+
+ENCODED = "select id as event_id, c as customer_id, t as occurred_at, 'visit' as kind, n as detail from {}"
+CALL = re.compile(r"`(read_csv\(.*?\))`")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "call", "word"),
+    [
+        ("latin-1", "read_csv('f.csv')", "café"),
+        ("cp932", "read_csv('f.csv')", "髙島"),
+        ("euc_jp", "read_csv('f.csv')", "日本語の長い文章です"),
+        ("cp932", "read_csv('f.csv', encoding = 'shift_jis')", "髙島"),
+        ("cp932", "read_csv('f.csv', header = true, encoding = 'CP932')", "湯呑"),
+        ("latin-1", "read_csv('f.csv', encoding = 'iso-8859-77')", "naïve"),
+    ],
+)
+def test_a_hint_about_an_encoding_leads_to_the_right_text(
+    tmp_path: Path, encoding: str, call: str, word: str
+) -> None:
+    text = f"id,c,t,n\n1,c1,2024-03-01 09:00:00,{word}\n2,c2,2024-03-02 09:00:00,plain\n"
+    (tmp_path / "f.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(ConfigurationError) as error:
+        ingest(tmp_path, ENCODED.format(call))
+    assert "INSTALL" not in str(error.value)
+    (told,) = CALL.findall(str(error.value))
+    store = ingest(tmp_path, ENCODED.format(told))
+    assert sorted(name for history in store.histories() for name in history.detail_names) == sorted(
+        [word, "plain"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "scheme"),
+    [("utf-8", "cp932"), ("cp932", "euc_jp"), ("cp932", "shift_jis"), ("euc_jp", "cp932")],
+)
+def test_a_hint_about_a_wrong_scheme_leads_to_the_right_text(
+    tmp_path: Path, encoding: str, scheme: str
+) -> None:
+    text = (
+        "id,c,t,n\n1,c1,2024-03-01 09:00:00,①髙日本語です\n"
+        if encoding == "cp932"
+        else ("id,c,t,n\n1,c1,2024-03-01 09:00:00,日本語の長い文章です、読めますか\n")
+    )
+    (tmp_path / "f.csv").write_bytes(text.encode(encoding))
+    query = ENCODED.format(f"read_csv('{scheme}://f.csv')")
+    with pytest.raises(ConfigurationError) as error:
+        ingest(tmp_path, query)
+    told = re.search(r"write '(\w+://)' instead of '(\w+://)'|without '(\w+://)'", str(error.value))
+    assert told is not None, error.value
+    right, wrong = (told[1], told[2]) if told[2] else ("", told[3])
+    store = ingest(tmp_path, query.replace(wrong, right))
+    (detail,) = [name for history in store.histories() for name in history.detail_names]
+    assert detail == text.splitlines()[1].split(",")[3]
