@@ -63,9 +63,11 @@ def erase(call: CliContext, customer: str) -> None:
             "not_read": list(receipt.not_read),
             "backups": backups,
             "other_ids": list(receipt.other_ids),
+            "campaigns": list(receipt.campaigns),
         },
         f"Erased {names}: {receipt.events:,} events, {receipt.score_files:,} score files rewritten.",
         *(f"  deleted the unreadable {file}" for file in receipt.score_files_deleted),
+        *(f"  taken out of the campaign '{one}', which counts them as erased" for one in receipt.campaigns),
         *(f"  nothing left in {folder} ({files:,} files read)" for folder, files in sorted(folders.items())),
         *(
             f"  left in {file}, which is not rewritten: delete it, where it is a model after `kizuna train`"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from serving.cli.campaign_delivery import contacts, export
 from serving.cli.campaign_start import draft, list_, start, stop
 from serving.cli.context import LANGUAGES, CliContext
 
@@ -86,5 +87,5 @@ def load(
         show(loaded, language)
 
 
-for command in (draft, start, stop, list_):
+for command in (draft, start, export, contacts, stop, list_):
     campaign.add_command(command)

@@ -150,23 +150,38 @@ def load(file: Path) -> Assignment:
         ) from None
 
 
-def erase_customers(folder: Path, keys: Sequence[int]) -> dict[str, int]:
-    """Rewrite every campaign file without these customers; campaign → how many were taken out.
+@dataclass(frozen=True)
+class ErasedAssignments:
+    """What erasing customers did to the campaign files."""
+
+    campaigns: tuple[str, ...]
+    """The campaigns that had them; each goes on counting them by arm."""
+    deleted: tuple[str, ...]
+    """Files that could not be read, and were deleted."""
+
+
+def erase_customers(folder: Path, keys: Sequence[int]) -> ErasedAssignments:
+    """Rewrite every campaign file without these customers.
 
     The file goes on counting them by arm. What nobody else has of a segment's values goes with them. A file
     that a broken run left unfinished is deleted.
     """
     for unfinished in folder.glob(".*.arrow"):
         unfinished.unlink(missing_ok=True)
-    erased: dict[str, int] = {}
+    erased, deleted = [], []
     for file in sorted(folder.glob("*.arrow")):
-        assignment = load(file)
+        try:
+            assignment = load(file)
+        except DataError:
+            file.unlink()
+            deleted.append(file.name)
+            continue
         arms = assignment.arms_of(np.array(keys, np.int64))
         if not (arms >= 0).any():
             continue
         save(file, _without(assignment, np.array(keys, np.int64)))
-        erased[assignment.facts.campaign] = int((arms >= 0).sum())
-    return erased
+        erased.append(assignment.facts.campaign)
+    return ErasedAssignments(tuple(erased), tuple(deleted))
 
 
 def _without(assignment: Assignment, keys: NDArray[np.int64]) -> Assignment:

@@ -46,6 +46,7 @@ from serving.state.database import Database
 from serving.state.score_file import Ints, Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import ScoreFile, current_scores, scores_before
+from training.bundle.list_policy import default_order
 from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import reason_of
@@ -161,6 +162,14 @@ class ScoreReader:
         """The customers of the list, one after the other, so that a list of any length fits in memory."""
         rows = at_risk(self.scores, choice, self.subjects, self.plan)
         return self._in_words(rows, language)
+
+    def of_keys(self, keys: Ints, language: str) -> Iterator[ListedCustomer]:
+        """These customers as rows of a list, in its order, those outside the cohort last."""
+        order = self.scores.ranked(default_order(amounts=self.scores.facts.amounts))
+        rows = self.scores.rows(keys)
+        rows = rows[rows >= 0]
+        listed = order[np.isin(order, rows)]
+        return self._in_words(np.concatenate([listed, rows[~np.isin(rows, listed)]]), language)
 
     def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[ListedCustomer]:
         for start in range(0, len(rows), AT_ONCE):

@@ -30,6 +30,20 @@ LEFT_OUT = {
     "in_another_campaign": ("in another campaign", "別の施策に割付済み"),
 }
 """Why customers of the list were not drawn."""
+NOT_EXPORTED = LEFT_OUT | {
+    "control_group": ("control group", "対照群"),
+    "without_score": ("no score", "スコアなし"),
+}
+"""Why customers of the treatment arm are not handed out."""
+CONTACT_ROWS = {
+    "already_there": ("already there", "登録済み"),
+    "unknown_customer": ("unknown customer: not stored", "不明な顧客（登録しません）"),
+    "before_start": ("before the start: not stored", "開始前（登録しません）"),
+    "in_future": ("in the future: not stored", "未来の日時（登録しません）"),
+    "other_campaign": ("of another campaign: not stored", "別の施策（登録しません）"),
+    "not_assigned": ("of customers in neither arm", "割付のない顧客"),
+}
+"""What became of contacts that were read."""
 COVARIATES = {
     "risk": ("churn probability", "離反確率"),
     "value": ("expected value", "期待価値"),
@@ -232,3 +246,53 @@ def _balance_line(one: CovariateBalance, language: str) -> str:
 
 def _figure(one: CovariateBalance, value: float) -> str:
     return f"{value:.1%}" if one.covariate == "risk" else f"{value:,.4g}"
+
+
+def export_lines(file: str, exported: int, left_out: Mapping[str, int], language: str) -> list[str]:
+    """What was handed out, as people read it."""
+    lines = [
+        in_language(
+            language,
+            f"Wrote {exported:,} customers of the treatment arm to {file}.",
+            f"施策群の{exported:,}人を {file} に書き出しました。",
+        )
+    ]
+    for reason, count in left_out.items():
+        if count:
+            why = in_language(language, *NOT_EXPORTED[reason])
+            lines.append(
+                in_language(
+                    language,
+                    f"  left out, but still in the arm: {why} {count:,}",
+                    f"  除外（群には残ります）：{why} {count:,}人",
+                )
+            )
+    return lines
+
+
+def contact_lines(recorded: Mapping[str, int], language: str) -> list[str]:
+    """What became of a file of contacts, as people read it."""
+    lines = [
+        in_language(
+            language,
+            f"Read {recorded['read']:,} contacts and stored {recorded['stored']:,}: "
+            f"{recorded['treated_reached']:,} customers of the treatment arm were reached.",
+            f"連絡{recorded['read']:,}件を読み、{recorded['stored']:,}件を登録しました。"
+            f"施策群で連絡できた顧客は{recorded['treated_reached']:,}人です。",
+        )
+    ]
+    lines += [
+        f"  {in_language(language, *words)}: {recorded[name]:,}"
+        for name, words in CONTACT_ROWS.items()
+        if recorded[name]
+    ]
+    if recorded["controls_contacted"]:
+        count = recorded["controls_contacted"]
+        lines.append(
+            in_language(
+                language,
+                f"  contamination: {count:,} customers of the control group were contacted all the same",
+                f"  混入：対照群の{count:,}人にも連絡がありました",
+            )
+        )
+    return lines

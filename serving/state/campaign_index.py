@@ -163,6 +163,12 @@ def record_export(database: Database, name: str, who: str, now: int, details: st
         record_action(connection, who, "campaign export", now, details=f"{name}: {details}")
 
 
+def record_contacts(database: Database, name: str, who: str, now: int, details: str) -> None:
+    """Write into the audit log that contacts of a campaign were stored."""
+    with database.writing() as connection:
+        record_action(connection, who, "campaign contacts", now, details=f"{name}: {details}")
+
+
 def save_result(database: Database, name: str, report: str, now: int) -> None:
     """Keep a computed report (JSON) of a campaign."""
     with database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Erasing a customer: from events, scores, plans and the identity, and then searching every file."""
+"""Erasing a customer: from events, scores, plans, campaigns and the identity, then searching every file."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
+from serving.experiments.campaign_file import FOLDER as CAMPAIGNS
+from serving.experiments.campaign_file import erase_customers
 from serving.project.places import places_elsewhere, written_folders
 from serving.project.settings import Project
 from serving.state.archive import update_lists_beside
@@ -55,6 +57,8 @@ class ErasedCustomer:
     """Archives that were written before, which still hold the customer."""
     other_ids: tuple[str, ...] = ()
     """The customer's other ids, by `[[aliases]]`: erased too."""
+    campaigns: tuple[str, ...] = ()
+    """Campaigns that they were in: only the count of their arm is left there."""
 
 
 @use_case("erase")
@@ -98,15 +102,17 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
         (*not_read, *places_elsewhere(project)),
         tuple(known_backups(database)),
         tuple(one for one in ids if one != customer_id),
+        tuple(sorted(removed.campaigns)),
     )
 
 
 @dataclass
 class _Removed:
-    """The score files that were rewritten or deleted."""
+    """The score files that were rewritten or deleted, and the campaigns that had the customer."""
 
     rewritten: set[str] = field(default_factory=set)
     deleted: list[str] = field(default_factory=list)
+    campaigns: set[str] = field(default_factory=set)
 
     def remove(self, project: Project, keys: Sequence[int]) -> None:
         """Rewrite every score file and plan without customers; delete the files that cannot be read."""
@@ -125,6 +131,9 @@ class _Removed:
                 self.deleted += _delete([file])
         for key in keys:
             delete_customer(project.state / PLANS, key)
+        assignments = erase_customers(project.state / CAMPAIGNS, keys)
+        self.campaigns.update(assignments.campaigns)
+        self.deleted += assignments.deleted
 
 
 def _erase_events(store: EventStore, customer_id: str) -> ErasureReceipt:
@@ -138,9 +147,10 @@ def _erase_events(store: EventStore, customer_id: str) -> ErasureReceipt:
 
 
 def _keys_of_nobody(store: EventStore) -> list[int]:
-    """The keys that were given to customers who are erased."""
+    """The keys that were given to customers who are erased; one that went out of use stands for somebody."""
     names = store.customers.names(np.arange(len(store.customers))).to_pylist()
-    return [key for key, name in enumerate(names) if name is None]
+    superseded = store.customers.aliases.superseded
+    return [key for key in range(len(names)) if names[superseded.get(key, key)] is None]
 
 
 def _values_only_of(store: EventStore, key: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from serving.experiments.campaign_file import (
     ASSIGNMENT_SCHEMA,
     Assignment,
     AssignmentFacts,
+    ErasedAssignments,
     erase_customers,
     load,
     save,
@@ -46,13 +47,14 @@ def test_an_erased_customer_leaves_a_count_and_no_value_that_only_they_had(tmp_p
     file = tmp_path / "a.arrow"
     save(file, assignment([2, 5, 9], [CONTROL, TREATMENT, TREATMENT], ["red", "only-hers", "red"]))
     (tmp_path / ".half.arrow").write_bytes(b"half")
-    assert erase_customers(tmp_path, [5, 77]) == {"spring": 1}
+    (tmp_path / "damaged.arrow").write_bytes(b"no")
+    assert erase_customers(tmp_path, [5, 77]) == ErasedAssignments(("spring",), ("damaged.arrow",))
     found = load(file)
     assert found.keys.tolist() == [2, 9]
     assert found.facts.erased == {"treatment": 1, "control": 0}
     assert TraceSearch("only-hers").search(file) is False
     assert b"only-hers" not in file.read_bytes()
-    assert erase_customers(tmp_path, [5]) == {}
+    assert erase_customers(tmp_path, [5]) == ErasedAssignments((), ())
     assert not list(tmp_path.glob(".*"))
     erase_customers(tmp_path, [2, 9])
     assert len(load(file)) == 0

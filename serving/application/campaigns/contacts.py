@@ -1,0 +1,90 @@
+"""Keeping who was really contacted in a campaign, when, how and at what cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from features.ingestion.identity.scopes import SENT
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.experiments.assignment import CONTROL, TREATMENT
+from serving.experiments.campaign_file import load
+from serving.experiments.contact_log import contact_events, known_contacts, read_contact_rows
+from serving.experiments.held_back import assignment_file
+from serving.experiments.merged_customers import current_assignment
+from serving.state.campaign_index import campaign, missing_assignment, record_contacts
+
+
+@dataclass(frozen=True)
+class RecordedContacts:
+    """What became of the rows of a file of contacts."""
+
+    read: int
+    stored: int
+    already_there: int
+    unknown_customer: int
+    """Rows of customers who have no event in the store, or were erased: not stored."""
+    before_start: int
+    """Not stored: they cannot be this campaign's."""
+    in_future: int
+    """Not stored: they have not happened yet."""
+    other_campaign: int
+    """Not stored: they name another campaign."""
+    not_assigned: int
+    """Stored: customers who are in neither arm."""
+    treated_reached: int
+    """Customers of the treatment arm with a contact in this file."""
+    controls_contacted: int
+    """Contamination: customers of the control group with a contact in this file; stored like others."""
+
+
+@use_case("contact")
+def record_campaign_contacts(workspace: Workspace, actor: Actor, name: str, file: Path) -> RecordedContacts:
+    """Store the contacts of a file as events of the campaign; the same file again adds nothing.
+
+    Raises `UsageError` for no campaign, `DataError` for a draft and for a file that does not fit.
+    """
+    project, store, now = workspace.project, workspace.store, workspace.clock()
+    record = campaign(workspace.database, name)
+    if record.started_at is None or not record.file:
+        raise missing_assignment(name)
+    kinds = {kind for one in project.indicators if one.origin == "company" for kind in one.kinds}
+    rows = read_contact_rows(file, name, kinds, project.timeline.instant)
+    assignment = current_assignment(load(assignment_file(project, record)), store.customers.aliases)
+    keys = store.customers.keys(rows.customer_ids)
+    free = np.ones(len(rows), np.bool_)
+    left_out = {}
+    for reason, found in (
+        ("other_campaign", rows.other_campaign),
+        ("unknown_customer", keys < 0),
+        ("in_future", rows.instants > now),
+        ("before_start", rows.instants < record.started_at),
+    ):
+        left_out[reason] = int((free & found).sum())
+        free &= ~found
+    arms = assignment.assignment.arms_of(keys)
+    known = known_contacts(store, kinds, name, keys[free]) if free.any() else frozenset()
+    new = [
+        row
+        for row in np.flatnonzero(free).tolist()
+        if (int(keys[row]), int(rows.instants[row]), rows.kinds[row]) not in known
+    ]
+    if new:
+        store.add(contact_events(rows, new, name), source=SENT, timeline=project.timeline, now=now)
+    result = RecordedContacts(
+        len(rows),
+        len(new),
+        int(free.sum()) - len(new),
+        left_out["unknown_customer"],
+        left_out["before_start"],
+        left_out["in_future"],
+        left_out["other_campaign"],
+        int((free & (arms < 0)).sum()),
+        len(np.unique(keys[free & (arms == TREATMENT)])),
+        len(np.unique(keys[free & (arms == CONTROL)])),
+    )
+    record_contacts(workspace.database, name, actor.name, now, f"{len(new)} contacts from {file.name}")
+    return result

@@ -1,0 +1,89 @@
+"""Handing out the treatment arm of a campaign; who must not be contacted by now stays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.events.consent import ALL_CHANNELS
+from serving.actions.contact_rules import consent_rules
+from serving.actions.contact_state import ContactRegister
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.experiments.campaign_file import load
+from serving.experiments.held_back import assignment_file, held_back
+from serving.experiments.merged_customers import current_assignment
+from serving.integrations.crm_columns import column_map, lines
+from serving.schemas.responses import ListedCustomer, Provenance
+from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
+from serving.state.campaign_index import campaign, missing_assignment, record_export
+
+CSV = "csv"
+"""The columns of `kizuna at-risk`, for people."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedCampaign:
+    """The treatment arm as it may be contacted now."""
+
+    source: Provenance
+    customers: Iterator[ListedCustomer]
+    planned: bool
+    """Whether there is a plan, so that rows say what to do."""
+    exported: int
+    left_out: Mapping[str, int]
+    """Customers of the treatment arm who are not handed out, by reason; they stay in their arm."""
+
+    def crm_lines(self, columns: str, workspace: Workspace) -> Iterator[str]:
+        """The lines of a CSV file in the columns of another system."""
+        return lines(self.customers, column_map(columns, workspace.project.settings.crm), self.source)
+
+
+@use_case("contact")
+def export_campaign(
+    workspace: Workspace, actor: Actor, name: str, columns: str, language: str | None = None
+) -> ExportedCampaign:
+    """The treatment arm of a campaign in the columns `csv`, `salesforce`, `hubspot` or a map of kizuna.toml.
+
+    Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody declared,
+    `DataError` for a draft. The audit log says who took it.
+    """
+    workspace = workspace.pinned()
+    project, database, now = workspace.project, workspace.database, workspace.clock()
+    if columns != CSV:
+        column_map(columns, project.settings.crm)
+    record = campaign(database, name)
+    if not record.file:
+        raise missing_assignment(name)
+    reader = workspace.scores.current()
+    found = load(assignment_file(project, record))
+    aliases = reader.customers.aliases
+    keys = current_assignment(found, aliases).assignment.treated
+    rules = consent_rules(project, None if reader.plan is None else reader.plan.playbook)
+    contacts = ContactRegister(rules, ()).state(workspace.store, now)
+    refused = np.zeros(len(keys), np.bool_)
+    if reader.plan is not None:
+        outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)
+        refused = outcome[reader.plan.rows(keys)] == ASKED_NOT_TO
+    free = np.ones(len(keys), np.bool_)
+    left_out = {"erased": found.facts.erased.get("treatment", 0)}
+    for reason, gone in (
+        (OUTCOMES[ASKED_NOT_TO], refused | (contacts.masks(keys) == ALL_CHANNELS)),
+        ("control_group", held_back(database, project, aliases, now).held(keys)),
+        ("without_score", reader.scores.rows(keys) < 0),
+    ):
+        left_out[reason] = int((free & gone).sum())
+        free &= ~gone
+    taken = keys[free]
+    details = f"{len(taken)} customers as {columns}"
+    record_export(database, name, actor.name, now, details)
+    workspace.record_access(actor.name, "campaign export", taken)
+    return ExportedCampaign(
+        reader.provenance,
+        reader.of_keys(taken, workspace.language(language)),
+        reader.plan is not None,
+        len(taken),
+        left_out,
+    )

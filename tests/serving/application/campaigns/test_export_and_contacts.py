@@ -1,0 +1,209 @@
+"""What leaves a campaign and what comes back: exports, contacts, and customers who are erased or merged."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.errors import DataError
+from features.events.schema import EVENT_SCHEMA
+from features.timeline import Timeline
+from serving.application.campaigns.contacts import record_campaign_contacts
+from serving.application.campaigns.draft import draft_campaign
+from serving.application.campaigns.export import export_campaign
+from serving.application.campaigns.list_campaigns import read_campaign
+from serving.application.campaigns.start import start_campaign
+from serving.application.data.erase import erase
+from serving.application.operation.backup import backup
+from serving.application.operation.restore import restore
+from serving.application.permissions import COMMAND_LINE
+from serving.application.workspace import ProjectFolder, Workspace
+from serving.experiments.campaign_file import Assignment
+from serving.experiments.held_back import held_back
+from serving.lists.campaign_draw import CampaignDeclaration
+from serving.lists.filters import ListFilter
+from serving.state.audit_log import audit_entries
+from tests.inputs.services import answer, csv_rows, kizuna
+from tests.serving.application.campaigns.test_start import EVERYONE, opened
+
+DAY = 86_400_000_000
+
+
+@pytest.fixture
+def place(own_shop: Path) -> Workspace:
+    started = opened(own_shop)
+    start_campaign(
+        started, COMMAND_LINE, "spring",
+        CampaignDeclaration(ListFilter(limit=1_000), control_share=0.5, segments=("plan",)), accept_few=True,
+    )  # fmt: skip
+    return started
+
+
+def assigned(place: Workspace) -> Assignment:
+    found = read_campaign(place, COMMAND_LINE, "spring").assignment
+    assert found is not None
+    return found
+
+
+def names(place: Workspace, keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
+    found: list[str] = place.store.customers.names(keys).to_pylist()
+    return found
+
+
+def written(file: Path, rows: list[tuple[str, ...]], *columns: str) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as opened_file:
+        csv.writer(opened_file).writerows([columns, *rows])
+    return file
+
+
+def moment(place: Workspace, days: float = 0.0) -> str:
+    """A local time so many days after the start of the campaign."""
+    started = read_campaign(place, COMMAND_LINE, "spring").record.started_at
+    assert started is not None
+    return Timeline().local(started + round(days * DAY)).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def later(place: Workspace, days: int) -> Workspace:
+    """The same project so many days later."""
+    now = place.clock() + days * DAY
+    return replace(place, clock=lambda: now)
+
+
+def refuse_contact(place: Workspace, name: str) -> None:
+    """Somebody withdraws their consent."""
+    event = {"customer_id": name, "occurred_at": place.clock() - DAY, "detail": "yes"}
+    event["kind"] = "attribute.do_not_contact"
+    row = {one.name: [event.get(one.name)] for one in EVENT_SCHEMA}
+    table = pa.table([pa.array(row[one.name], one.type) for one in EVENT_SCHEMA], schema=EVENT_SCHEMA)
+    place.store.add(table, source="sent", timeline=Timeline(), now=place.clock())
+
+
+def test_the_treatment_arm_alone_is_exported_and_each_export_is_in_the_audit_log(
+    place: Workspace, tmp_path: Path
+) -> None:
+    treated, file = names(place, assigned(place).treated), tmp_path / "out.csv"
+    for columns, key in (("csv", "customer_id"), ("salesforce", "Kizuna_Customer_Id__c")):
+        words = ("export", "spring", "--format", columns, "--output", str(file))
+        assert kizuna(place.project.folder, "campaign", *words) == 0
+        rows = csv_rows(file.read_text(encoding="utf-8"))
+        assert sorted(row[key] for row in rows) == sorted(treated)
+        entry = audit_entries(place.database)[0]
+        assert (entry.action, entry.details) == (
+            "campaign export",
+            f"spring: {len(treated)} customers as {columns}",
+        )
+
+
+def test_who_withdrew_is_not_exported_but_stays_in_their_arm(place: Workspace) -> None:
+    before = assigned(place)
+    name = names(place, before.treated)[0]
+    refuse_contact(place, name)
+    exported = export_campaign(opened(place.project.folder), COMMAND_LINE, "spring", "csv")
+    assert name not in {one.customer_id for one in exported.customers}
+    assert exported.exported == len(before.treated) - 1
+    assert exported.left_out["do_not_contact"] == 1
+    assert assigned(place).keys.tolist() == before.keys.tolist()
+
+
+def test_contacts_become_events_of_the_campaign_and_the_same_file_adds_nothing(
+    place: Workspace, tmp_path: Path
+) -> None:
+    treated, control = (names(place, keys) for keys in (assigned(place).treated, assigned(place).control))
+    now = later(place, 10)
+    rows = [
+        (treated[0], moment(place, 1), "call_made", "800", ""),
+        (treated[0], moment(place, 1), "call_made", "800", ""),
+        (treated[1], moment(place, 2), "email_sent", "", "spring"),
+        (control[0], moment(place, 2), "call_made", "800", ""),
+        ("n0", moment(place, 2), "call_made", "", ""),
+        ("nobody", moment(place, 2), "call_made", "", ""),
+        (treated[2], moment(place, -1), "call_made", "", ""),
+        (treated[2], moment(place, 11), "call_made", "", ""),
+        (treated[2], moment(place, 2), "call_made", "", "autumn"),
+    ]
+    file = written(tmp_path / "contacts.csv", rows, "customer_id", "at", "kind", "cost", "campaign")
+    found = record_campaign_contacts(now, COMMAND_LINE, "spring", file)
+    assert (found.read, found.stored, found.already_there) == (9, 5, 0)
+    assert (found.unknown_customer, found.before_start, found.in_future, found.other_campaign) == (1, 1, 1, 1)
+    assert (found.treated_reached, found.controls_contacted, found.not_assigned) == (2, 1, 1)
+    again = record_campaign_contacts(now, COMMAND_LINE, "spring", file)
+    assert (again.stored, again.already_there) == (0, 5)
+    key = int(place.store.customers.keys(pa.array([treated[0]]))[0])
+    history = place.store.history_of([key])
+    details = [history.detail_names[code] if code >= 0 else "" for code in history.details.tolist()]
+    contacts = [
+        row for row, kind in enumerate(history.kinds.tolist()) if history.kind_names[kind] == "call_made"
+    ]
+    assert [details[row] for row in contacts] == ["spring", "spring"]
+    assert history.values[contacts].tolist() == [800.0, 800.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "says"),
+    [
+        (("who", "at"), ("c0001", "2025-01-01"), "there is no column 'customer_id'"),
+        (("customer_id", "at"), ("c0001", "soon"), "'soon' is no moment"),
+        (("customer_id", "at"), ("", "2025-01-01"), "row 1 names no customer"),
+        (
+            ("customer_id", "at", "kind"),
+            ("c0001", "2025-01-01", "purchase"),
+            "'purchase' in row 1 is no kind",
+        ),
+        (("customer_id", "at", "cost"), ("c0001", "2025-01-01", "dear"), "'dear' is no cost"),
+    ],
+)
+def test_a_file_of_contacts_that_does_not_fit_is_refused_as_a_whole(
+    place: Workspace, tmp_path: Path, columns: tuple[str, ...], row: tuple[str, ...], says: str
+) -> None:
+    file, before = written(tmp_path / "contacts.csv", [row], *columns), place.store.version
+    with pytest.raises(DataError, match=says):
+        record_campaign_contacts(place, COMMAND_LINE, "spring", file)
+    assert place.store.version == before
+
+
+def test_an_erased_customer_leaves_the_counts_of_the_campaign_and_no_trace(
+    place: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = assigned(place)
+    name = names(place, before.control)[0]
+    receipt = answer(capsys, place.project.folder, "erase", name)
+    assert receipt["campaigns"] == ["spring"]
+    assert not [file for file in receipt["left_in"] if "campaigns" in file]
+    assert any("state/campaigns/" in file for file in receipt["checked"])
+    after, place = assigned(place), opened(place.project.folder)
+    assert len(after) == len(before) - 1
+    assert after.facts.erased == {"treatment": 0, "control": 1}
+    record = read_campaign(place, COMMAND_LINE, "spring").record
+    assert (record.treatment, record.control) == (len(before.treated), len(before.control))
+    exported = export_campaign(place, COMMAND_LINE, "spring", "csv")
+    assert exported.exported == len(before.treated)
+
+
+def test_a_restored_project_holds_the_same_customers_back(place: Workspace, tmp_path: Path) -> None:
+    before = assigned(place)
+    name = names(place, before.treated)[0]
+    archive = tmp_path / "archive.tar.gz"
+    backup(place, COMMAND_LINE, archive)
+    erase(place, COMMAND_LINE, name)
+    restore(ProjectFolder(tmp_path / "back", place.clock), COMMAND_LINE, archive)
+    back = opened(tmp_path / "back")
+    found = assigned(back)
+    assert found.control.tolist() == before.control.tolist()
+    assert found.facts.erased == {"treatment": 1, "control": 0}
+    held = held_back(back.database, back.project, back.store.customers.aliases, back.clock())
+    assert held.held(before.control).all()
+
+
+def test_a_draft_has_nothing_to_hand_out(own_shop: Path, tmp_path: Path) -> None:
+    place = opened(own_shop)
+    draft_campaign(place, COMMAND_LINE, "later", EVERYONE)
+    with pytest.raises(DataError, match="it was drafted, but not started"):
+        export_campaign(place, COMMAND_LINE, "later", "csv")
+    file = written(tmp_path / "contacts.csv", [("c0001", "2025-01-01")], "customer_id", "at")
+    with pytest.raises(DataError, match="it was drafted, but not started"):
+        record_campaign_contacts(place, COMMAND_LINE, "later", file)
