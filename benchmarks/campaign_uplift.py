@@ -46,7 +46,7 @@ WORLDS = {
 }
 """Every kind of world that counts, and whether what is known tells whom contact helps."""
 HARDER = "sleeping dogs only"
-"""Only who is driven away can be told; a fifth as many of these are judged, and reported by themselves."""
+"""Only who is driven away can be told; a tenth as many of these are judged, and reported by themselves."""
 ADDED = {
     "no effect": (0.0, 0.0, 0.0),
     "the same effect for all": (0.04, 0.04, 0.04),
@@ -182,7 +182,7 @@ def planned(campaigns: int) -> list[tuple[str, int]]:
     turns = []
     for number in range(campaigns):
         turns += [(worlds[number % len(worlds)], number) for worlds in (telling, silent)]
-        turns += [(HARDER, number)] if number % 5 == 0 else []
+        turns += [(HARDER, number)] if number % 10 == 0 else []
     return turns
 
 

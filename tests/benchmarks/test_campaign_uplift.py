@@ -40,7 +40,7 @@ def test_half_of_the_planned_campaigns_are_without_heterogeneity() -> None:
     plan = planned(100)
     counts = [sum(WORLDS.get(world) is tells for world, _ in plan) for tells in (True, False)]
     assert counts == [100, 100]
-    assert len(set(plan)) == len(plan) == 220
+    assert len(set(plan)) == len(plan) == 210
 
 
 def test_a_stopped_run_goes_on_after_the_last_judged_campaign(tmp_path: Path) -> None:
