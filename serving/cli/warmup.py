@@ -88,9 +88,9 @@ def _contracts(store: EventStore, plan: TrainingConfig, model: ActiveModel) -> N
     churn = Churn.of(settings, plan.indicators, UTC.timezone)
     bundle = replace(model.bundle, churn=churn)
     as_of = FIRST + DAYS // 2 * DAY
-    for history in store.histories():
-        (customers,) = cohorts(history, churn, [as_of])
-        label(history, churn, customers, as_of, LAST, UTC)
+    history = store.history(store.buckets[0])
+    (customers,) = cohorts(history, churn, [as_of])
+    label(history, churn, customers, as_of, LAST, UTC)
     champion = ActiveModel("0", bundle)
     score(store, champion, LAST, LAST)
     started = {"occurred_at": "2024-06-01", "kind": "started", "detail": "a"}
