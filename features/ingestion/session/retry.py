@@ -67,15 +67,15 @@ def outdated(refused: pa.Table, column: str, arrivals: StagingArea, source: str)
 
     `column` is the source's watermark. Raises nothing where it says no order: then none is outdated.
     """
-    said = [json.loads(text) for text in refused.column("row").to_pylist()]
-    ids = pa.array([_text(one.get("event_id")) for one in said], pa.string())
+    rows = [json.loads(text) for text in refused.column("row").to_pylist()]
+    ids = pa.array([_text(one.get("event_id")) for one in rows], pa.string())
     distinct = ids.unique().drop_null()
-    marks = marks_of(_column([one.get(column) for one in said]))
+    marks = marks_of(_column([one.get(column) for one in rows]))
     newest = newest_marks(arrivals, source, distinct)
     at = pc.index_in(ids, distinct).fill_null(-1).to_numpy(zero_copy_only=False)
     known = at >= 0
     np.fmax.at(newest, at[known], marks[known])
-    older = np.zeros(len(said), dtype=bool)
+    older = np.zeros(len(rows), dtype=bool)
     older[known] = marks[known] < newest[at[known]]
     return refused.filter(pa.array(older))
 
@@ -91,11 +91,11 @@ def _by_origin(rows: pa.Table) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]
 
 def _column(values: list[Any]) -> pa.Array:
     """Numbers as numbers where all are, else texts."""
-    said = {type(value) for value in values if value is not None}
-    if not said:
+    types = {type(value) for value in values if value is not None}
+    if not types:
         return pa.nulls(len(values))
-    if said <= {int, float}:
-        return pa.array(values, pa.int64() if said == {int} else pa.float64())
+    if types <= {int, float}:
+        return pa.array(values, pa.int64() if types == {int} else pa.float64())
     return pa.array([_text(value) for value in values], pa.string())
 
 
