@@ -103,19 +103,26 @@ def presence(
                 theirs = batch.rows.sources == arrivals.scopes.code(name)
                 parts[name].append((batch.ids[0][theirs], batch.rows.occurred[theirs]))
     came = {name: _joined(of_buckets) for name, of_buckets in parts.items()}
+    arrived = {name: _distinct(prints) for name, (prints, _) in came.items()}
     every = [lake.path(file) for of_bucket in files.values() for file in of_bucket]
     compared = [
-        name for name in names if name in complete or _may_look_doubled(name, came[name], every, arrivals)
+        name
+        for name in names
+        if name in complete
+        or _may_look_doubled(name, came[name][1], _few(len(arrived[name])), every, arrivals)
     ]
     kept = _stored(every, compared, arrivals)
-    return {name: _compared(came[name], kept[name], arrivals.scopes.word(name)) for name in compared}
+    word = arrivals.scopes.word
+    return {name: _compared(came[name], arrived[name], kept[name], word(name)) for name in compared}
 
 
-def _may_look_doubled(name: str, came: _Dated, paths: Sequence[Path], arrivals: StagingArea) -> bool:
+def _may_look_doubled(
+    name: str, came: NDArray[np.int64], few: int, paths: Sequence[Path], arrivals: StagingArea
+) -> bool:
     """Whether more than a few stored events of a source are of the time that a reading covers."""
-    if not len(came[0]):
+    if not len(came):
         return False
-    first, last, few, count = came[1].min(), came[1].max(), _few(len(np.unique(came[0]))), 0
+    first, last, count = came.min(), came.max(), 0
     for path in paths:
         oldest, newest = sorted_run.span(path)
         if first <= newest and oldest <= last:
@@ -146,9 +153,8 @@ def _stored(paths: Sequence[Path], names: Sequence[str], arrivals: StagingArea) 
     return {name: _joined(of_files) for name, of_files in parts.items()}
 
 
-def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:
+def _compared(came: _Dated, arrived: Words, kept: _Dated, word: int) -> Presence:
     # A reading is mostly far shorter than what is stored: only its ids, and those met again, are sorted.
-    arrived = np.unique(came[0])
     again = _within(kept[0], arrived)
     gone, fresh = ~again, ~_within(came[0], np.sort(kept[0][again]))
 
@@ -161,9 +167,9 @@ def _compared(came: _Dated, kept: _Dated, word: int) -> Presence:
     return Presence(
         len(arrived),
         len(kept[0]),
-        np.unique(came[0][fresh]) ^ np.uint64(word),
+        _distinct(came[0][fresh]) ^ np.uint64(word),
         np.sort(kept[0][gone] ^ np.uint64(word)),
-        len(np.unique(inside(fresh, came, kept))),
+        len(_distinct(inside(fresh, came, kept))),
         len(inside(gone, kept, came)),  # an id is stored once
     )
 
@@ -172,8 +178,17 @@ def _within(values: Words, known: Words) -> NDArray[np.bool_]:
     """Which values are in a sorted array."""
     if not len(known):
         return np.zeros(len(values), dtype=bool)
-    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    order = np.argsort(values)  # neighbours are looked up near each other: a fourth of the time
+    ascending, found = values[order], np.empty(len(values), dtype=bool)
+    found[order] = known[np.minimum(np.searchsorted(known, ascending), len(known) - 1)] == ascending
     return found
+
+
+def _distinct(values: Words) -> Words:
+    """The sorted distinct values; NumPy's own `unique` takes over ten times as long for millions."""
+    ascending = np.sort(values)
+    distinct: Words = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
+    return distinct
 
 
 def _joined(parts: Sequence[_Dated]) -> _Dated:
