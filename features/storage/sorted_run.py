@@ -198,10 +198,11 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
     )
 
 
-def read(path: Path, vocabulary: StringDictionary) -> RunRows:
-    """All rows of a run."""
+def read(path: Path, vocabulary: StringDictionary, *, with_ids: bool = True) -> RunRows:
+    """All rows of a run; without their ids, which take most of the time, these are null."""
     with reading(path):
-        table = pq.read_table(path, read_dictionary=list(TEXTS), partitioning=None)
+        names = [name for name in pq.read_schema(path).names if with_ids or name != "event_id"]
+        table = pq.read_table(path, columns=names, read_dictionary=list(TEXTS), partitioning=None)
     rare = {codes: name for codes, name in zip(RARE_CODES, RARE, strict=True) if name in table.column_names}
     moments = {name: missing for name, missing in MOMENTS.items() if f"{name}_at" in table.column_names}
     columns: dict[str, Any] = {
@@ -218,7 +219,7 @@ def read(path: Path, vocabulary: StringDictionary) -> RunRows:
         table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy(),
         table.column("value").fill_null(np.nan).to_numpy(),
         **columns,
-        ids=large(table.column("event_id")),
+        ids=large(table.column("event_id")) if with_ids else pa.nulls(table.num_rows, pa.large_string()),
     )
 
 

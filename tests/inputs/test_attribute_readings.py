@@ -11,6 +11,7 @@ from features.events.attributes import last_values
 from features.events.consent import consent_verdicts
 from features.ingestion.sources import Attribute, Source
 from features.timeline import Timeline
+from tests.inputs.small_project import HEAD, SmallProject
 
 UTC = Timeline()
 ORDERS = Source(
@@ -109,3 +110,41 @@ def test_values_of_several_moments_are_left_as_they_are(tmp_path):
     assert made.read("2024-04-01", *rows) == {"new": 0, "there": 2}
     assert made.store.version == before
     assert [made.value(day) for day in ("2024-01-15", "2024-02-15")] == ["gold", "silver"]
+
+
+def test_doctor_names_an_attribute_that_every_ingest_dates_anew_and_its_remedy_ends_it(tmp_path):
+    made = SmallProject(tmp_path)
+    who = "'c' || i as customer_id"
+    orders = f"select {who}, timestamp '2024-01-01' + interval (i) hour as occurred_at, 'visit' as kind"
+    source = f'[[sources]]\nname = "orders"\nquery = "{orders} from range(30) t(i)"\n'
+    rank = '[[attributes]]\nname = "rank"\nquery = "select {}, {} as known_at, {} as value from {}"\n'
+    value = "if(i % 2 = 0, 'gold', 'silver')"
+    daily = rank.format(who, "date '2024-03-01' + d::integer", value, "range(30) t(i), range(12) s(d)")
+    made.write("kizuna.toml", HEAD, source, daily)
+    made.run("ingest")
+    finding = made.findings()["attribute_repeats"]
+    assert (finding["rows"], finding["repeated"], finding["day"]) == (360, 330, "2024-03-12")
+    _, _, remedy, _, command, *_ = str(finding["sentence"]).split("`")[1:]
+    day = remedy.removesuffix(" as known_at")
+    made.write("kizuna.toml", HEAD, source, rank.format(who, day, value, "range(30) t(i)"))
+    assert made.run(*command.split()[1:])["sources"][1]["new"] == 0
+    changed = "if(i = 3, 'bronze', if(i % 2 = 0, 'gold', 'silver'))"
+    made.write("kizuna.toml", HEAD, source, rank.format(who, day, changed, "range(30) t(i)"))
+    assert made.run("ingest")["sources"][1]["new"] == 1
+    assert made.run("ingest")["sources"][1]["new"] == 0
+
+
+def test_doctor_is_content_with_a_table_of_changes(tmp_path):
+    made = SmallProject(tmp_path)
+    rows = "select 'c' || i as customer_id, date '2024-01-01' + (i + 30 * d)::integer as known_at, "
+    rows += "if((i + d) % 2 = 0, 'gold', 'silver') as value from range(30) t(i), range(8) s(d)"
+    orders = "select 'c' || i as customer_id, date '2024-01-01' as occurred_at, 'visit' as kind "
+    orders += "from range(30) t(i)"
+    made.write(
+        "kizuna.toml",
+        HEAD,
+        f'[[sources]]\nname = "orders"\nquery = "{orders}"\n',
+        f'[[attributes]]\nname = "rank"\nquery = "{rows}"\n',
+    )
+    made.run("ingest")
+    assert "attribute_repeats" not in made.findings()

@@ -1,4 +1,4 @@
-"""Since when attributes are known: those dated at one instant, or at sign-up and yet of the present.
+"""Since when attributes are known: at one instant, at sign-up and yet of the present, or anew at each ingest.
 
 A value that is dated earlier than it was known lets a model learn from the future: `status = churned`, dated
 at sign-up, is known of everybody who will leave.
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event_store import EventStore
-from features.events.attributes import attributes_of, is_reserved, last_values
+from features.events.attributes import attribute_rows, attributes_of, is_reserved, last_values
 from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
 from features.profiling.finding import CheckFinding
-from features.timeline import DAY, Timeline
+from features.timeline import ALWAYS, DAY, Timeline
 from training.data.attribute_totals import AttributeTotals, TotalFollowed, totals_since
 from training.labels.cohort import IN_COHORT, UNKNOWN, Status, statuses
 from training.labels.settings import Churn
@@ -32,6 +32,8 @@ TELLS = 0.55
 NEARLY_ALL = 0.95
 FEWEST = 20
 """Customers with the attribute, who left and who stayed, below which nothing is said."""
+OFTEN = 3
+"""So many rows a customer at least repeat the value of the row before: fewer come from a table of changes."""
 AFTER_THE_FACT = 0.75
 """How well the last value tells who is gone by now (AUC) when it was written down afterwards."""
 
@@ -42,6 +44,11 @@ class _AttributeCounts:
 
     customers: int = 0
     at_signup: int = 0
+    rows: int = 0
+    repeated: int = 0
+    """Rows that say what the customer's row before says."""
+    newest: int = ALWAYS
+    """The instant of the last row."""
     instants: Counter[int] = field(default_factory=Counter)
     totals: AttributeTotals = field(default_factory=AttributeTotals)
     by_value: dict[str, list[int]] = field(default_factory=dict)
@@ -50,6 +57,9 @@ class _AttributeCounts:
     def merge(self, other: _AttributeCounts) -> None:
         self.customers += other.customers
         self.at_signup += other.at_signup
+        self.rows += other.rows
+        self.repeated += other.repeated
+        self.newest = max(self.newest, other.newest)
         self.instants.update(other.instants)
         self.totals.merge(other.totals)
         for value, (stay, gone) in other.by_value.items():
@@ -101,6 +111,8 @@ def attribute_findings(
             findings.append(_after_the_fact(name, counts.customers, separation, at_signup))
         elif at_once:
             findings.append(_at_one_instant(name, counts.customers, timeline.name(instant)))
+        if counts.repeated >= max(counts.rows / 2, OFTEN * counts.customers):
+            findings.append(_repeated(name, counts, timeline.local(counts.newest).date().isoformat()))
     return tuple(findings)
 
 
@@ -156,6 +168,22 @@ def _at_one_instant(name: str, customers: int, instant: str) -> CheckFinding:
     )
 
 
+def _repeated(name: str, counts: _AttributeCounts, day: str) -> CheckFinding:
+    remedy, again = f"date '{day}' as known_at", f"kizuna ingest --keep {name}"
+    return CheckFinding(
+        "attribute_repeats",
+        f"{counts.repeated:,} of the {counts.rows:,} rows of the attribute '{name}' repeat the value of the "
+        "customer's row before, as where every ingest dates all values anew (`current_date as known_at`). "
+        f"Write since when each value holds or, where the table does not tell, `{remedy}`, and run `{again}` "
+        "once: a value that changes counts from the ingest that brings it.",
+        f"属性「{name}」の{counts.rows:,}行のうち{counts.repeated:,}行は、同じ顧客の直前の行と同じ値です。"
+        "取り込みのたびに全員の日付が新しくなっているようです（`current_date as known_at` など）。"
+        f"`known_at` に値が有効になった日を書くか、分からない場合は `{remedy}` と書き、"
+        f"一度 `{again}` を実行してください。値が変われば、取り込んだ時点から新しい値が使われます。",
+        {"attribute": name, "rows": counts.rows, "repeated": counts.repeated, "day": day},
+    )
+
+
 @dataclass
 class _DateAccumulator:
     """The counts of every attribute of a bucket."""
@@ -206,6 +234,10 @@ def _of_customers(
     """The counts of one attribute; those without it are a value of their own."""
     counts = _AttributeCounts(len(who), int((known <= first[who] + DAY).sum()))
     counts.instants.update(known.tolist())
+    rows = attribute_rows(history, name)
+    again = (rows.owners[1:] == rows.owners[:-1]) & (rows.codes[1:] == rows.codes[:-1])
+    counts.rows, counts.repeated = len(rows.codes), int(again.sum())
+    counts.newest = int(rows.instants.max(initial=ALWAYS))
     values = last_values(history, name).by_customer
     gone = status == list(Status).index(Status.LAPSED)
     for customer in np.flatnonzero((status != UNKNOWN) & (gone | (status == IN_COHORT))).tolist():

@@ -53,7 +53,7 @@ def superseded_readings(
         same_moment = np.isin(sorted_run.read_instants(path), moments)
         if not same_moment.any():
             continue
-        rows = sorted_run.read(path, vocabulary)
+        rows = sorted_run.read(path, vocabulary, with_ids=False)
         counts = same_moment & np.isin(rows.kinds, kinds)
         if len(rows.retracted):
             counts &= rows.retracted == NEVER
