@@ -16,12 +16,14 @@ from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.ingestion.fast_path import fast_history
 from features.ingestion.in_memory import history_of_events as sent_history
+from features.ingestion.session.guards import IngestOptions
+from features.ingestion.sources import Source
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline, from_instant
 from serving.lists.customer_view import predict_reply
 from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import score_customers
-from serving.scoring.live import _checked, history_of, predict
+from serving.scoring.live import _checked, beside_stored, history_of, predict
 from serving.state.active_model import ActiveModel
 from serving.state.score_file import SCHEMA
 from training.bundle.model_bundle import Bundle
@@ -237,3 +239,31 @@ def test_what_is_sent_without_oddities_goes_the_short_way() -> None:
     for events in (plain, given):
         asked = LiveCustomer.model_validate({"customer_id": "ann", "events": events})
         assert fast_history([asked], UTC, AS_OF, UTC.instant("2025-04-01")) is not None
+
+
+def test_what_was_retracted_counts_in_a_live_score_as_of_a_date_before(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    query = """select 'o' || i as event_id, 'ann' as customer_id, timestamp '2024-10-01' + i * interval 1 day
+               as occurred_at, 'purchase' as kind, 5.0 as value from range({}) t(i)"""
+    known, model = EventStore(tmp_path / "state"), ActiveModel("1", bundle)
+    never = EventStore(tmp_path / "other")
+
+    def read(store: EventStore, rows: int, day: str) -> None:
+        source = Source(name="orders", query=query.format(rows), complete=True)
+        options = IngestOptions(accept_removal=frozenset(["orders"]))
+        now = UTC.instant(day)
+        store.ingest([source], (), folder=tmp_path, timeline=UTC, now=now, options=options)
+
+    def score(store: EventStore, day: str) -> str:
+        sent = PredictRequest.model_validate(
+            {"customers": [{"customer_id": "ann", "events": []}], "as_of": day}
+        )
+        return str(beside_stored(model, sent, UTC.instant("2025-04-01"), store).table.churn_probability[0])
+
+    read(known, 100, "2025-01-10")
+    read(never, 40, "2025-01-10")
+    before = score(known, "2025-01-15")
+    read(known, 40, "2025-01-20")
+    assert (score(known, "2025-01-15"), score(known, "2025-01-21")) == (before, score(never, "2025-01-21"))
+    assert before != score(never, "2025-01-15")
