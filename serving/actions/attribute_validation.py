@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Sequence
 
 from features.errors import ConfigurationError
@@ -38,7 +39,8 @@ def validate_attributes(
             raise written.refusal(
                 (DEFAULT,),
                 f"`{DEFAULT}` is '{named}', whose name says who may be contacted, the opposite. Remove the "
-                f'line and write into kizuna.toml: [[consent]] attribute = "{named}", says = "may_contact".',
+                "line and write into kizuna.toml:\n\n"
+                f'[[consent]]\nattribute = {json.dumps(named, ensure_ascii=False)}\nsays = "may_contact"',
             )
     for number, programme in enumerate(playbook.loyalty):
         if programme.members is not None and programme.members.attribute not in known:

@@ -49,7 +49,7 @@ def test_csv_opens_right_in_excel(replies: ScoreReader) -> None:
     head, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
     assert ",".join(head) == (
         "順位,顧客ID,離反確率,エンゲージメント,次期予測,期待購買額,リスク金額,理由1,理由2,理由3,"
-        "実施区分,見送りの理由"
+        "実施区分,見送りの理由,連絡不可のチャネル"
     )
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert all(row[3] in {"休眠", "低調", "ライト", "アクティブ", "ファン"} for row in rows)
