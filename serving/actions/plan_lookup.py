@@ -14,6 +14,12 @@ from features.events.consent import ConsentRules
 from serving.actions import plan_text
 from serving.actions.contact_rules import consent_rules, fingerprint
 from serving.actions.contact_state import ContactRegister, ContactState
+from serving.actions.control_group import (
+    Held,
+    hold_control_group,
+    nobody_held,
+    release_control_group,
+)
 from serving.actions.plan_file import FOLDER, REFUSED_CHANNELS, StoredPlan, find
 from serving.actions.plan_recheck import recheck_plan
 from serving.project.settings import Project
@@ -42,13 +48,18 @@ class PlanLookup:
     _register: ContactRegister | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def checked(self, scores: str, store: EventStore, now: int | None = None) -> CheckedPlan:
-        """The plan for a score file with the outcomes that hold now, at the store's newest version."""
+    def checked(
+        self, scores: str, store: EventStore, now: int | None = None, held: Held = nobody_held
+    ) -> CheckedPlan:
+        """The plan for a score file with the outcomes that hold now, at the store's newest version.
+
+        `held` says who is a control customer now.
+        """
         plan, store = plan_of(self.project, scores), store.pinned()
         rules = consent_rules(self.project, None if plan is None else plan.playbook)
         is_new = plan is not None and REFUSED_CHANNELS in plan.table.column_names
         if plan is not None and is_new and plan.origin.contacts == contacts_version(store, rules):
-            return CheckedPlan(plan, None)
+            return CheckedPlan(hold_control_group(release_control_group(plan, held), held), None)
         kinds = () if plan is None else plan.playbook.contact_kinds
         with self._lock:
             if self._register is None or (self._register.rules, self._register.contact_kinds) != (
@@ -57,7 +68,10 @@ class PlanLookup:
             ):
                 self._register = ContactRegister(rules, kinds)
             contacts = self._register.state(store, now)
-        return CheckedPlan(None if plan is None else recheck_plan(plan, contacts), contacts)
+        if plan is None:
+            return CheckedPlan(None, contacts)
+        rechecked = recheck_plan(release_control_group(plan, held), contacts)
+        return CheckedPlan(hold_control_group(rechecked, held), contacts)
 
 
 def contacts_version(store: EventStore, rules: ConsentRules) -> str:

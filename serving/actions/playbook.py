@@ -125,6 +125,9 @@ class PlaybookRule(_Part):
     owner: str | None = None
     deadline_days: int | None = Field(default=None, ge=0, le=3650)
     hold_back: str | None = None
+    service: bool = False
+    """Whether it is no marketing, such as an answer to an inquiry or a duty of a contract: control customers
+    of a campaign get it too."""
 
     @model_validator(mode="after")
     def _acts_or_holds_back(self) -> PlaybookRule:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.events.consent import ALL_CHANNELS, ChannelBits
 from serving.actions.contact_state import NEVER, cooling_down
+from serving.actions.control_group import Held, nobody_held
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.playbook import PREFERRED, Playbook, PlaybookRule
 from serving.actions.rule_validation import RuleVocabulary
@@ -19,6 +20,7 @@ from serving.schemas.terms import (
     ATTITUDES,
     COOLING_DOWN,
     HELD_BACK,
+    IN_CONTROL,
     INQUIRIES,
     MOVEMENTS,
     NO_ROOM,
@@ -52,12 +54,14 @@ def match_rules(
     profiles: CustomerProfiles,
     scores: Scores,
     acting_at: int | None = None,
+    held: Held = nobody_held,
 ) -> ActionPlan:
-    """The first rule that fits each customer, then do-not-contact, cool-down and capacity.
+    """The first rule that fits each customer, then do-not-contact, cool-down, control group and capacity.
 
     A rule whose channel a customer refuses is passed over for the next one that fits. Who refuses all
     channels has the first rule that fits, and is left out. Capacity is given in the order of the list; one
     who is left out takes none of it. Cool-downs are counted from `acting_at`, the as-of date when None.
+    Who is `held` back as a control customer gets nothing but rules marked `service`.
     """
     n = len(scores.answers)
     rule, passed_over = np.full((2, n), NO_RULE, dtype=np.int16)
@@ -81,7 +85,7 @@ def match_rules(
     outcome = np.full(n, PLANNED, dtype=np.int8)
     touches = list(playbook.touch)
     touch = np.array([*(touches.index(one.touch) if one.touch else -1 for one in playbook.rules), -1])[rule]
-    held = np.array([*(one.hold_back is not None for one in playbook.rules), False])[rule]
+    held_by_rule = np.array([*(one.hold_back is not None for one in playbook.rules), False])[rule]
     for number, name in enumerate(touches):
         mine = touch == number
         days = playbook.touch[name].cool_down_days
@@ -90,8 +94,10 @@ def match_rules(
             nearest = pc.fill_null(nearest, NEVER).to_numpy()
             outcome[mine & cooling_down(nearest, days, now)] = COOLING_DOWN
     outcome[alone] = ASKED_NOT_TO
-    outcome[held] = HELD_BACK
+    outcome[held_by_rule] = HELD_BACK
     outcome[rule == NO_RULE] = UNMATCHED
+    service = np.array([*(one.service for one in playbook.rules), False])[rule]
+    outcome[held(scores.answers.key) & ~service & (outcome == PLANNED)] = IN_CONTROL
     for number, name in enumerate(touches):
         room = playbook.touch[name].capacity
         waiting = order[(touch[order] == number) & (outcome[order] == PLANNED)]

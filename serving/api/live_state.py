@@ -23,6 +23,7 @@ from serving.actions.plan_lookup import PlanLookup
 from serving.api.key_ring import KeyRing
 from serving.api.metrics import ServiceMetrics
 from serving.application.workspace import Clock, Workspace
+from serving.experiments.held_back import held_back
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.scoring.batch import smoke_test
@@ -30,6 +31,7 @@ from serving.state import audit_log
 from serving.state.active_model import ActiveModel, load
 from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
+from serving.state.campaign_index import holding_back
 from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_file import Ints, Scores
 from serving.state.score_index import rows_in_use, score_file
@@ -44,6 +46,8 @@ CHECK_EVERY = 1.0
 
 StoreFiles = tuple[tuple[str, ...], ...]
 """The files of each bucket of the store."""
+PlanState = tuple[str, int, StoreFiles, tuple[str, ...]]
+"""The scores in use, when their plan was written, the files of the store, the campaigns that hold back."""
 
 MOST_WAITING = 1_000_000
 """Customers that wait for the audit log; beyond it, as when the database is away for long, notes are lost."""
@@ -67,13 +71,13 @@ class ServiceState:
         """Why newer scores or a newer champion are not in use."""
         self._metrics = ServiceMetrics.of_process()
         self._scores: ScoreReader | None = None
-        self._earlier: dict[tuple[str, int, StoreFiles | None], ScoreReader] = {}
+        self._earlier: dict[tuple[str, int, PlanState | None], ScoreReader] = {}
         self._score_file: tuple[str, int, int] | None = None
         self._plans = PlanLookup(project)
         self._store = EventStore(project.state)
         """Read by the watcher alone."""
-        self._checked: tuple[str, int, StoreFiles] | None = None
-        """The plan in use, when it was written, and the files of the store that it was checked against."""
+        self._checked: PlanState | None = None
+        """What the plan in use was checked against."""
         self._model: ActiveModel | None = None
         self._model_pointer: tuple[str, str] | None = None
         self._accesses: list[AccessRecord] = []
@@ -139,9 +143,9 @@ class ServiceState:
         if current is not None and current.file == file:
             return current
         scores = score_file(self.database, file)
-        # Consent may have changed whenever the store moved: the reader is then made anew.
-        store = None if self._checked is None else self._checked[2]
-        version = file, 0 if scores is None else _modified(self.project.scores / file), store
+        # Consent may have changed whenever the store moved, and control groups with campaigns: the reader
+        # is then made anew.
+        version = file, 0 if scores is None else _modified(self.project.scores / file), self._checked
         reader = self._earlier.get(version)
         if reader is None:
             if scores is None or version[1] == 0:
@@ -242,16 +246,19 @@ class ServiceState:
         state = self._state_of_plan(reader.file)
         if state == self._checked:
             return
-        found = self._plans.checked(reader.file, self._store, self.clock())
+        now = self.clock()
+        held = held_back(self.database, self.project, reader.customers.aliases, now)
+        found = self._plans.checked(reader.file, self._store, now, held.held)
         was = self._checked
-        self._scores, self._checked = reader.with_plan(found), state
+        self._scores, self._checked = reader.with_plan(found, held), state
         if was is None or was[:2] != state[:2]:
             self._swapped("plan", reader.file)
 
-    def _state_of_plan(self, scores: str) -> tuple[str, int, StoreFiles]:
+    def _state_of_plan(self, scores: str) -> PlanState:
         store = self._store.pinned()
         files = tuple(store.files_of(bucket) for bucket in store.buckets)
-        return scores, _modified(self.project.state / FOLDER / scores), files
+        running = tuple(one.name for one in holding_back(self.database, self.clock()))
+        return scores, _modified(self.project.state / FOLDER / scores), files, running
 
     def _swapped(self, what: str, name: str) -> None:
         self._metrics.count_swap()

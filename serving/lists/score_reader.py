@@ -20,13 +20,14 @@ from features.timeline import Timeline
 from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
+from serving.experiments.held_back import NOBODY_HELD_BACK, HeldBackCustomers, held_back
 from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filters import ListFilter, Rows
 from serving.lists.ranking import at_risk, page
 from serving.lists.similar_ids import similar_ids
 from serving.project.settings import Project
-from serving.schemas.plan_responses import CustomerOutcome
+from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import (
     AtRiskReply,
     Change,
@@ -39,7 +40,7 @@ from serving.schemas.responses import (
     ScoredCustomer,
     ScoreReply,
 )
-from serving.schemas.terms import ASKED_NOT_TO, OUTCOME_WORDS, OUTCOMES
+from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import explained_changes
 from serving.state.active_model import load
 from serving.state.database import Database
@@ -52,7 +53,7 @@ from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT
 
-REFUSED = OUTCOMES[ASKED_NOT_TO]
+REFUSED, CONTROL_GROUP = OUTCOMES[ASKED_NOT_TO], OUTCOMES[IN_CONTROL]
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
 
@@ -75,6 +76,8 @@ class ScoreReader:
     """What `kizuna plan` made for these scores, with the outcomes that hold now."""
     contacts: ContactState | None = None
     """Who may be contacted now, where no plan says it."""
+    held: HeldBackCustomers = NOBODY_HELD_BACK
+    """Who is a control customer now."""
 
     @staticmethod
     def current(
@@ -100,8 +103,10 @@ class ScoreReader:
     ) -> ScoreReader:
         """From the scores of one file, with the plan that was made for them, checked again."""
         reader = ScoreReader.without_plan(records, project, store, score_file)
-        found = (plans or PlanLookup(project)).checked(score_file.file, store, now)
-        return reader.with_plan(found)
+        # Without a moment every hold counts as not ended: in doubt a customer is not contacted.
+        held = held_back(records, project, reader.customers.aliases, now or 0)
+        found = (plans or PlanLookup(project)).checked(score_file.file, store, now, held.held)
+        return reader.with_plan(found, held)
 
     @staticmethod
     def without_plan(
@@ -123,12 +128,12 @@ class ScoreReader:
             project.words,
         )
 
-    def with_plan(self, found: CheckedPlan) -> ScoreReader:
-        """The same with a plan, without its rows of keys that went out of use."""
+    def with_plan(self, found: CheckedPlan, held: HeldBackCustomers) -> ScoreReader:
+        """The same with a plan, without its rows of keys that went out of use, and who is held back."""
         plan = found.plan
         if plan is not None:
             plan = plan.without(self.customers.aliases.keys_out_of_use)
-        return replace(self, plan=plan, contacts=found.contacts)
+        return replace(self, plan=plan, contacts=found.contacts, held=held)
 
     def rehearse(self) -> None:
         """Load beforehand what the first requests would wait for; raises `ModelError` where nothing fits."""
@@ -176,13 +181,11 @@ class ScoreReader:
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
             scored = numbers(self.bundle, chosen, language, project=self.words)
-            plans = planned_actions(self.plan, chosen.key, language)
-            refused = self.refused_channels(chosen.key)
-            why = in_language(language, *OUTCOME_WORDS[REFUSED])
-            for place, (name, row, plan, channels) in enumerate(
-                zip(names, scored, plans, refused, strict=True), rank + start + 1
+            plans = list(planned_actions(self.plan, chosen.key, language))
+            outcomes = self._outcomes(chosen.key, plans, language)
+            for place, (name, row, plan, now) in enumerate(
+                zip(names, scored, plans, outcomes, strict=True), rank + start + 1
             ):
-                must_not = plan is None and channels == ALL_BY_NAME
                 _, probability, tier, predicted, expected, value_at_risk, reasons = row
                 yield ListedCustomer(
                     place,
@@ -194,22 +197,30 @@ class ScoreReader:
                     value_at_risk,
                     reasons,
                     plan,
-                    plan.outcome if plan is not None else REFUSED if must_not else None,
-                    plan.left_out_because if plan is not None else why if must_not else None,
-                    list(channels),
+                    now.outcome,
+                    now.left_out_because,
+                    list(now.refused_channels),
                 )
 
     def outcomes(self, keys: Ints, language: str) -> list[CustomerOutcome]:
         """Each customer's outcome now, why they are left out, and the channels they refuse."""
-        plans = planned_actions(self.plan, keys, language)
-        why = in_language(language, *OUTCOME_WORDS[REFUSED])
+        return self._outcomes(keys, list(planned_actions(self.plan, keys, language)), language)
+
+    def _outcomes(
+        self, keys: Ints, plans: Sequence[PlannedAction | None], language: str
+    ) -> list[CustomerOutcome]:
+        """By the plan; for a customer without one, whether they are held back or refuse all channels."""
+        held = self.held.held(keys).tolist() if self.held.anybody else [False] * len(keys)
+        refused, control = (in_language(language, *OUTCOME_WORDS[one]) for one in (REFUSED, CONTROL_GROUP))
         return [
             CustomerOutcome(plan.outcome, plan.left_out_because, channels)
             if plan is not None
-            else CustomerOutcome(REFUSED, why, channels)
+            else CustomerOutcome(CONTROL_GROUP, control, channels)
+            if is_held
+            else CustomerOutcome(REFUSED, refused, channels)
             if channels == ALL_BY_NAME
             else CustomerOutcome(None, None, channels)
-            for plan, channels in zip(plans, self.refused_channels(keys), strict=True)
+            for plan, is_held, channels in zip(plans, held, self.refused_channels(keys), strict=True)
         ]
 
     def refused_channels(self, keys: Ints) -> list[tuple[str, ...]]:
@@ -237,11 +248,18 @@ class ScoreReader:
         places = self.scores.rows(keys)
         known = places >= 0
         scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
-        plans = planned_actions(self.plan, keys, language)
+        plans = list(planned_actions(self.plan, keys, language))
         customers = [
-            PlannedCustomer(name, *(next(scored) if is_known else unknown_numbers()), plan, list(channels))
-            for name, is_known, plan, channels in zip(
-                customer_ids, known.tolist(), plans, self.refused_channels(keys), strict=True
+            PlannedCustomer(
+                name,
+                *(next(scored) if is_known else unknown_numbers()),
+                plan,
+                list(now.refused_channels),
+                now.outcome,
+                now.left_out_because,
+            )
+            for name, is_known, plan, now in zip(
+                customer_ids, known.tolist(), plans, self._outcomes(keys, plans, language), strict=True
             )
         ]
         return ScoreReply(**vars(self.provenance), customers=customers)

@@ -60,6 +60,13 @@ RefusedChannels = Annotated[
     list[str],
     Field(description="over which channels nobody may contact them now, by name; `all` for all of them"),
 ]
+CurrentOutcome = Annotated[
+    str | None,
+    Field(
+        description="that of the plan; before one was made `control_group` for who is held back by a "
+        "campaign, `do_not_contact` for who must not be contacted, else null"
+    ),
+]
 ExpectedValue = Annotated[
     float | None,
     Field(description="what they would spend over the horizon if they stayed; null without amounts"),
@@ -95,13 +102,7 @@ class ListedCustomer:
     value_at_risk: float | None
     reasons: list[Reason]
     plan: Plan
-    outcome: Annotated[
-        str | None,
-        Field(
-            description="that of the plan; before one was made `do_not_contact` for who must not be "
-            "contacted, else null"
-        ),
-    ] = None
+    outcome: CurrentOutcome = None
     left_out_because: Annotated[str | None, Field(description="the same in words; null where planned")] = None
     refused_channels: RefusedChannels = field(default_factory=list)
 
@@ -113,6 +114,8 @@ class PlannedCustomer(ScoredCustomer):
 
     plan: Plan
     refused_channels: RefusedChannels
+    outcome: CurrentOutcome = None
+    left_out_because: Annotated[str | None, Field(description="the same in words; null where planned")] = None
 
 
 @with_config(CONFIG)

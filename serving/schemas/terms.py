@@ -29,8 +29,8 @@ INQUIRIES = ("none", "answered", "open", "stale", "unknown")
 NO_INQUIRY, ANSWERED, OPEN, STALE, NOT_KNOWN = range(len(INQUIRIES))
 """`stale`: open for longer than a playbook's `open_inquiry_days`; `unknown`: answers are not noted."""
 
-OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity")
-PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM = range(len(OUTCOMES))
+OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity", "control_group")
+PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM, IN_CONTROL = range(len(OUTCOMES))
 OUTCOME_WORDS = {
     "planned": ("planned", "実施"),
     "no_rule": ("no rule fits", "該当ルールなし"),
@@ -41,6 +41,10 @@ OUTCOME_WORDS = {
     ),
     "cool_down": ("contacted only lately", "直近に接触済み（間隔をあける）"),
     "capacity": ("no room left for this touch model", "対応可能数の上限"),
+    "control_group": (
+        "in the control group of a campaign: not to be contacted until it ends",
+        "施策の対照群（終了まで連絡を控える）",
+    ),
 }
 
 SOON = 30

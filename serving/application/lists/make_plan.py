@@ -13,6 +13,7 @@ from features.errors import ModelError
 from serving.actions.attribute_validation import validate_attributes, validate_channels
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister, ContactState
+from serving.actions.control_group import hold_control_group
 from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
 from serving.actions.plan_file import FOLDER, StoredPlan, save
 from serving.actions.plan_lookup import contacts_version
@@ -21,6 +22,7 @@ from serving.actions.rule_matching import match_rules
 from serving.actions.rule_validation import RuleVocabulary, validate_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from serving.experiments.held_back import held_back
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
@@ -67,8 +69,11 @@ def make_plan(
         )
     scores = ScoreReader.without_plan(workspace.database, project, workspace.store, current)
     kind = default_kind(scores.bundle.churn.type, amounts=scores.scores.facts.amounts)
+    aliases, now = scores.customers.aliases, workspace.clock()
+    scores = replace(scores, held=held_back(workspace.database, project, aliases, now))
     plan, contacts = _plan(workspace, scores, chosen_playbook(project.folder, playbook, kind), progress)
     save(project.state / FOLDER / current.file, plan)
+    plan = hold_control_group(plan, scores.held.held)
     reader = replace(scores, plan=plan)
     return MadePlan(
         plan,
@@ -92,7 +97,7 @@ def _plan(
     words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
     validate_channels(project.settings.consent, (*words.channels, *playbook.playbook.channels))
     validate_rules(playbook, words)
-    actions = match_rules(playbook.playbook, words, profiles, scores, contacts.now)
+    actions = match_rules(playbook.playbook, words, profiles, scores, contacts.now, reader.held.held)
     plan = StoredPlan.of(
         profiles,
         actions,
