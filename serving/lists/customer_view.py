@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
+from features.catalog.display_names import in_language
 from features.timeline import Timeline
 from serving.schemas.responses import (
     Appended,
@@ -15,10 +16,11 @@ from serving.schemas.responses import (
     CustomerStatus,
     KnownStatus,
     ListedCustomer,
+    PredictedCustomer,
     PredictReply,
     Reason,
-    ScoredCustomer,
 )
+from serving.schemas.terms import IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import ExplainedChange
 from serving.scoring.live import LiveScores
 from serving.state.score_file import Ints, ScoreTable
@@ -27,6 +29,7 @@ from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import change_sentence, reason_of, sentence
 from training.labels.cohort import STATUSES, UNKNOWN
 
+CONTROL_GROUP = OUTCOMES[IN_CONTROL]
 MOST_CACHED = 20_000
 """Reasons of a bundle and language that stay in memory; many customers share one."""
 
@@ -126,8 +129,16 @@ def unknown_numbers() -> Numbers:
     return "unknown", None, None, None, None, None, []
 
 
-def predict_reply(scores: LiveScores, language: str, project: ProjectWords = NO_WORDS) -> PredictReply:
-    """The answer of a live request in words, its customers in the order of the request."""
+def predict_reply(
+    scores: LiveScores,
+    language: str,
+    project: ProjectWords = NO_WORDS,
+    held: Sequence[bool] | None = None,
+) -> PredictReply:
+    """The answer of a live request in words, its customers in the order of the request.
+
+    `held` says which of them a campaign holds back now.
+    """
     bundle = scores.model.bundle
     timeline = Timeline(bundle.timezone)
     rows = numbers(bundle, scores.table, language, project=project)
@@ -140,8 +151,14 @@ def predict_reply(scores: LiveScores, language: str, project: ProjectWords = NO_
         evidence=bundle.evidence,
         currency=project.currency or None,
         customers=[
-            ScoredCustomer(name, *(next(rows) if has_row else unknown_numbers()))
-            for name, has_row in zip(scores.customer_ids, scores.has_row, strict=True)
+            PredictedCustomer(
+                name,
+                *(next(rows) if has_row else unknown_numbers()),
+                *((CONTROL_GROUP, in_language(language, *OUTCOME_WORDS[CONTROL_GROUP])) if is_held else ()),
+            )
+            for name, has_row, is_held in zip(
+                scores.customer_ids, scores.has_row, held or [False] * len(scores.customer_ids), strict=True
+            )
         ],
         ignored_kinds=scores.ignored_kinds,
         did_you_mean=scores.did_you_mean,

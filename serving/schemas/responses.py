@@ -142,11 +142,23 @@ class Appended:
 
 
 @with_config(CONFIG)
+@dataclass
+class PredictedCustomer(ScoredCustomer):
+    """One customer with a live score."""
+
+    outcome: Annotated[
+        str | None,
+        Field(description="`control_group` for a customer whom a campaign holds back now, else null"),
+    ] = None
+    left_out_because: Annotated[str | None, Field(description="the same in words")] = None
+
+
+@with_config(CONFIG)
 @dataclass(frozen=True)
 class PredictReply(Provenance):
     """Scores computed from the events sent."""
 
-    customers: list[ScoredCustomer]
+    customers: list[PredictedCustomer]
     ignored_kinds: Annotated[
         dict[str, int], Field(description="kinds of event the model does not know, and how many")
     ]

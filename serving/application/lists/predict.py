@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from features.errors import ModelError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.customer_view import predict_reply
@@ -23,11 +24,24 @@ def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Pred
     language, now = workspace.language(request.language), workspace.clock()
     words = workspace.project.words
     if not (request.append or request.stored):
-        return predict_reply(live.predict(champion, request, now), language, words)
+        return predict_reply(live.predict(champion, request, now), language, words, _held(workspace, request))
     actor.require("append_events" if request.append else "read_customer")
     answer = live.append if request.append else live.beside_stored
     scores = answer(champion, request, now, workspace.store)
     names = pa.array([customer.customer_id for customer in request.customers], pa.large_string())
     action = "append" if request.append else "predict"
     workspace.record_access(actor.name, action, workspace.store.customers.keys(names))
-    return predict_reply(scores, language, words)
+    return predict_reply(scores, language, words, _held(workspace, request))
+
+
+def _held(workspace: Workspace, request: PredictRequest) -> list[bool] | None:
+    """Who of the request's customers is held back as a control customer now; None where nobody can be."""
+    try:
+        reader = workspace.scores.current()
+    except ModelError:  # a model without scores: a package
+        return None
+    if not reader.held.anybody:
+        return None
+    keys = reader.keys([customer.customer_id for customer in request.customers])
+    held: list[bool] = (reader.held.held(keys) & (keys >= 0)).tolist()
+    return held
