@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.catalog.defaults import catalog
+from features.catalog.defaults import catalog, indicators
 from features.event_store import EventStore
+from features.ingestion.sources import Source
+from features.timeline import DAY, Horizon, Timeline, to_instant
 from serving.cli.context import CliContext
 from serving.integrations.training import training_config
 from tests.inputs.habits import START, project, write
 from tests.inputs.services import answer
 from training.data.attribute_dates import attribute_findings
-from training.data.dataset import dataset
+from training.data.dataset import LabelledRows, dataset
 from training.data.extent import data_extent
 from training.data.lead_labels import lead_labels
 from training.data.priors import learn_priors
 from training.data.splits import temporal_splits
 from training.evaluation.leaks import Leak, find_leaks
-from training.labels.settings import Churn
+from training.labels.labelling import label
+from training.labels.settings import Churn, ChurnSettings
 
 CHURN = 'type = "contract"\nhorizon_days = 30'
 DAYS, CUSTOMERS = 730, 500
+NOW = to_instant(START.replace(tzinfo=UTC)) + DAYS * DAY
 LEAVING = '[indicators.leaving]\nkinds = ["exit_call"]\n'
 
 Value = Callable[[int, bool], str | None]
@@ -88,6 +93,37 @@ def leaks(folder: Path) -> tuple[Leak, ...]:
     rows = dataset(store, features, churn, timeline, priors, splits.every, extent, None)
     ahead = lead_labels(store, rows, churn, covered, timeline, None)
     return find_leaks(rows.on(splits.test), features, ahead)
+
+
+def test_labels_at_a_lead_know_all_contracts_of_a_customer(tmp_path: Path) -> None:
+    rows = [
+        (f"m{n:02d}", START + timedelta(days=day + n), kind, contract)
+        for n in range(40)
+        for day, kind, contract in [
+            (0, "started", "phone"),
+            (30, "started", "internet"),
+            (150 + 5 * n, "cancelled", "phone"),
+            (330, "cancelled", "internet"),
+        ]
+    ]
+    columns = ("customer_id", "occurred_at", "kind", "contract_id")
+    table = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    pq.write_table(pa.table(table), tmp_path / "events.parquet")
+    timeline, churn = Timeline(), Churn.of(ChurnSettings(type="contract", horizon_days=30), indicators({}))
+    store = EventStore(tmp_path / "state")
+    query = "select * from 'events.parquet'"
+    store.ingest([Source(name="contracts", query=query)], [], folder=tmp_path, timeline=timeline, now=NOW)
+    as_of = to_instant(START.replace(tzinfo=UTC)) + 200 * DAY
+    whole = store.history_of(list(range(40)))
+    keys, dates, none = whole.keys, np.full(40, as_of), np.empty((40, 0))
+    later = replace(churn, horizon=Horizon(lead_days=7, days=30))
+    right = label(whole, later, keys, dates, NOW, timeline).churned
+    assert not right.any()
+    some = LabelledRows(keys, keys.astype(np.uint64), dates, none, right, np.zeros(40), none, (), ())
+    found = lead_labels(store, some, churn, NOW, timeline, None, leads=(7,))
+    assert found is not None
+    assert (found.left[7] == right).all()
+    assert found.still[7].all()
 
 
 def region(n: int, _: bool) -> str:

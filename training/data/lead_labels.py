@@ -14,6 +14,7 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Horizon, Timeline
 from training.data.dataset import LabelledRows
+from training.labels.contracts import CONTRACT_COLUMNS
 from training.labels.labelling import label
 from training.labels.settings import Churn
 
@@ -22,6 +23,7 @@ Flags = NDArray[np.bool_]
 LEADS = (7, 30)
 """Days ahead: a week and a month."""
 MOST_ROWS = 20_000
+_COLUMNS = frozenset({"value"}) | CONTRACT_COLUMNS
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ def lead_labels(
         return None
     some = rows.where(early[:: max(1, -(-len(early) // MOST_ROWS))])
     new = partial(_LeadAccumulator, some, churn, covered_until, timeline, tuple(leads))
-    found = map_partitions(store, new, until=until, columns=frozenset({"value"}), retractions=True)
+    found = map_partitions(store, new, until=until, columns=_COLUMNS, retractions=True)
     return LeadLabels(some, found.left, found.still)
 
 
