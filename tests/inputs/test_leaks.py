@@ -109,7 +109,10 @@ def test_labels_at_a_lead_know_all_contracts_of_a_customer(tmp_path: Path) -> No
     columns = ("customer_id", "occurred_at", "kind", "contract_id")
     table = dict(zip(columns, zip(*rows, strict=True), strict=True))
     pq.write_table(pa.table(table), tmp_path / "events.parquet")
-    timeline, churn = Timeline(), Churn.of(ChurnSettings(type="contract", horizon_days=30), indicators({}))
+    timeline, churn = (
+        Timeline(),
+        Churn.of(ChurnSettings.model_validate({"type": "contract", "horizon_days": 30}), indicators({})),
+    )
     store = EventStore(tmp_path / "state")
     query = "select * from 'events.parquet'"
     store.ingest([Source(name="contracts", query=query)], [], folder=tmp_path, timeline=timeline, now=NOW)
