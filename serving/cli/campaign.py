@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from serving.cli.campaign_delivery import contacts, export
+from serving.cli.campaign_learn import learn
 from serving.cli.campaign_start import draft, list_, start, stop
 from serving.cli.context import LANGUAGES, CliContext
 
@@ -87,5 +88,5 @@ def load(
         show(loaded, language)
 
 
-for command in (draft, start, export, contacts, stop, list_):
+for command in (draft, start, export, contacts, stop, list_, learn):
     campaign.add_command(command)

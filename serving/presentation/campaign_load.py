@@ -71,8 +71,15 @@ def reply(loaded: LoadedCampaign) -> LoadReply:
         loaded.arms,
         [_effect(one, loaded.control) for one in loaded.effects],
         list(loaded.notes),
-        None if loaded.uplift is None else uplift_reply(loaded.uplift, loaded.control),
+        _uplift(loaded),
     )
+
+
+def _uplift(loaded: LoadedCampaign) -> UpliftReply | None:
+    asked = loaded.uplift
+    if asked is None:
+        return None
+    return uplift_reply(asked.outcome, asked.treated, loaded.control, asked.assessment)
 
 
 def _effect(one: LoadedEffect, control: str) -> LoadedEffectReply:
@@ -144,8 +151,9 @@ def show(loaded: LoadedCampaign, language: str) -> None:
             in_language(language, "Differences of rates are in points.", "割合の差はポイントです。"),
             style="dim",
         )
-    if loaded.uplift is not None:
-        show_uplift(console, uplift_reply(loaded.uplift, loaded.control), language)
+    uplift = _uplift(loaded)
+    if uplift is not None:
+        show_uplift(console, uplift, language)
     for note in loaded.notes:
         console.print(f"[yellow]![/yellow] {escape(translated(note, language))}")
 

@@ -12,7 +12,9 @@ from serving.presentation.messages.catalog import translated
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from serving.experiments.outside_uplift import LoadedUplift
+    from serving.experiments.uplift_rows import LearnedUplift
+    from training.causal.uplift_evidence import UpliftAssessment
+    from training.causal.uplift_metrics import UpliftDecile
 
 REASONS = {
     "used": "contact helps some more than others, "
@@ -38,6 +40,13 @@ HEADERS = (
     ("Difference", "差"),
     ("95% interval", "95%区間"),
 )
+DECILE_HEADERS = (
+    ("Decile", "十分位"),
+    ("Customers", "顧客"),
+    ("Predicted", "予測"),
+    ("Measured", "実測"),
+    ("95% interval", "95%区間"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,17 +68,17 @@ class UpliftReply:
     per: int
 
 
-def uplift_reply(loaded: LoadedUplift, control: str) -> UpliftReply:
+def uplift_reply(outcome: str, treated: str, control: str, found: UpliftAssessment) -> UpliftReply:
     """The evidence as JSON; without figures where nothing could be fitted."""
     from training.causal.uplift_metrics import PER, QiniIntervals
 
-    qini = loaded.assessment.intervals or QiniIntervals(*[math.nan] * 7)
+    qini = found.intervals or QiniIntervals(*[math.nan] * 7)
     return UpliftReply(
-        outcome=loaded.outcome,
-        treated=loaded.treated,
+        outcome=outcome,
+        treated=treated,
         control=control,
-        used=loaded.assessment.used,
-        reason=REASONS[loaded.assessment.reason],
+        used=found.used,
+        reason=REASONS[found.reason],
         qini=_defined(qini.qini),
         low=_defined(qini.low),
         high=_defined(qini.high),
@@ -79,6 +88,70 @@ def uplift_reply(loaded: LoadedUplift, control: str) -> UpliftReply:
         difference_high=_defined(qini.difference_high),
         per=PER,
     )
+
+
+@dataclass(frozen=True)
+class DecileReply:
+    """A tenth of the customers by predicted uplift; the measured effect is null where an arm has nobody."""
+
+    decile: int
+    customers: int
+    predicted: float
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LearnReply:
+    """What was learned from campaigns."""
+
+    campaigns: list[str]
+    months: int
+    uplift: UpliftReply
+    deciles: list[DecileReply]
+    run: str
+
+
+def learn_reply(learned: LearnedUplift) -> LearnReply:
+    """What was learned, as JSON."""
+    return LearnReply(
+        list(learned.campaigns),
+        learned.months,
+        uplift_reply(learned.outcome, "treatment", "control", learned.assessment),
+        [_decile(one) for one in learned.deciles],
+        learned.run,
+    )
+
+
+def _decile(one: UpliftDecile) -> DecileReply:
+    effect = one.effect
+    ends = (None, None, None) if effect is None else (effect.difference, effect.low, effect.high)
+    return DecileReply(one.decile, one.customers, one.predicted, *ends)
+
+
+def show_learned(learned: LearnedUplift, language: str) -> None:
+    """Print the evidence, the uplift by decile, and where the run is."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console, reply = Console(highlight=False), learn_reply(learned)
+    if reply.deciles:
+        title = in_language(
+            language, "Uplift by decile, the highest predicted first", "予測アップリフトの高い順の十分位"
+        )
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+        for header in DECILE_HEADERS:
+            table.add_column(header[is_japanese(language)], justify="right", overflow="fold")
+        for one in reply.deciles:
+            interval = _interval(one.low, one.high, 4)
+            cells = (_number(one.predicted, 4), _number(one.difference, 4), interval)
+            table.add_row(str(one.decile), f"{one.customers:,}", *cells)
+        console.print(table)
+    show_uplift(console, reply.uplift, language)
+    run = in_language(language, f"MLflow run {reply.run}", f"MLflowの実行 {reply.run}")
+    console.print(run, style="dim")
 
 
 def show_uplift(console: Console, reply: UpliftReply, language: str) -> None:
@@ -117,9 +190,9 @@ def _defined(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:+,.2f}"
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:+,.{digits}f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{_number(low)} – {_number(high)}"
+def _interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    return "–" if low is None or high is None else f"{_number(low, digits)} – {_number(high, digits)}"

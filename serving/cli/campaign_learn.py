@@ -1,0 +1,49 @@
+"""The command that learns from campaigns whom contact helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from serving.cli.context import LANGUAGES, CliContext
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--outcome", default="retained", metavar="OUTCOME", help="What contact should change [retained]."
+)
+@click.option(
+    "--months",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The review date [the last that all campaigns reached].",
+)
+@click.option("--language", type=LANGUAGES, help="The language of the table [language].")
+@click.pass_obj
+def learn(
+    call: CliContext, names: Sequence[str], outcome: str, months: int | None, language: str | None
+) -> None:
+    """Learn from started campaigns whom contact helps, and whether that is known well enough.
+
+    Without a name, from all that have reached a review date. Figures, curves and the model are logged in
+    MLflow.
+
+    \b
+    Example:
+      kizuna campaign learn spring --outcome retained --months 3
+    """
+    from serving.application.campaigns.learn import learn_uplift
+    from serving.presentation.campaign_uplift import learn_reply, show_learned
+
+    language = language or call.project.settings.language
+    with call.workspace() as workspace, call.progress() as progress:
+        learned = learn_uplift(
+            workspace, call.actor, names, outcome=outcome, months=months, progress=progress
+        )
+    if call.json:
+        call.answer(learn_reply(learned))
+    else:
+        call.heading(language)
+        show_learned(learned, language)
