@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from features.errors import UsageError
 from serving.cli.context import LANGUAGES, OUTPUT, CliContext
 
 
@@ -17,27 +18,37 @@ from serving.cli.context import LANGUAGES, OUTPUT, CliContext
     "columns",
     default="csv",
     show_default=True,
-    help="csv, salesforce, hubspot, or a map of kizuna.toml.",
+    help="csv, salesforce, hubspot, a map of kizuna.toml, or webhook.",
 )
-@click.option("--output", required=True, type=OUTPUT, help="The CSV file to write.")
+@click.option("--output", type=OUTPUT, help="The CSV file to write; not for webhooks.")
 @click.option("--language", type=LANGUAGES, help="The language of the reasons [language].")
 @click.pass_obj
-def export(call: CliContext, name: str, columns: str, output: Path, language: str | None) -> None:
+def export(call: CliContext, name: str, columns: str, output: Path | None, language: str | None) -> None:
     """Write the treatment arm of a campaign, without whoever must not be contacted by now.
 
     The control group is never in it. Who is left out stays in their arm, so that the effect is that of the
-    assignment.
+    assignment. For webhooks the arm waits until `kizuna notify` sends it.
 
     \b
     Example:
       kizuna campaign export spring --format salesforce --output spring.csv
     """
-    from serving.application.campaigns.export import CSV, export_campaign
+    from serving.application.campaigns.export import CSV, WEBHOOK, export_campaign
     from serving.presentation.campaigns import export_lines
     from serving.presentation.csv import list_csv
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
+    if (output is None) != (columns == WEBHOOK):
+        raise UsageError(
+            "cannot export: give either --format webhook or a file to write with --output.", field="output"
+        )
+    if output is None:
+        with call.workspace() as workspace:
+            exported = export_campaign(workspace, call.actor, name, columns, language)
+        answer = {"campaign": name, "customers": exported.exported, "left_out": exported.left_out}
+        call.answer(answer, *export_lines(None, exported.exported, exported.left_out, language))
+        return
     with call.workspace() as workspace, in_one_step(output) as unfinished:
         exported = export_campaign(workspace, call.actor, name, columns, language)
         lines = (

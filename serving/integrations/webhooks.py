@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import http.client
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,6 +23,7 @@ from features.storage.customer_ids import Customers
 from serving.project.integration_settings import Webhook
 from serving.schemas.json_text import to_json
 from serving.schemas.plan_responses import CustomerOutcome
+from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOMES
 from serving.scoring.score_changes import ScoreChange
 from serving.state.outbox import Outbox
 
@@ -49,6 +50,36 @@ class _StoredChanges(ScoringPair):
     """A delivery as it waits in the outbox: customers by key."""
 
     changes: list[ScoreChange]
+
+
+@dataclass(frozen=True)
+class TreatedCustomers:
+    """A part of a campaign's treatment arm as it waits in the outbox: customers by key."""
+
+    campaign: str
+    as_of: str
+    model_version: str
+    treated: list[int]
+
+
+@dataclass(frozen=True)
+class NamedTreated:
+    """One customer of a treatment arm as they are sent."""
+
+    customer_id: str
+    outcome: str | None
+    left_out_because: str | None
+    refused_channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TreatmentPayload:
+    """The body of a delivery about a campaign; the control group is in none."""
+
+    campaign: str
+    as_of: str
+    model_version: str
+    customers: list[NamedTreated]
 
 
 @dataclass(frozen=True)
@@ -86,7 +117,9 @@ class DeliveryCounts:
 Outcomes = Callable[[NDArray[np.int64]], Sequence[CustomerOutcome]]
 """For customers by key their outcome now, why they are left out, and the channels they refuse."""
 
-_STORED = TypeAdapter(_StoredChanges)
+_STORED: TypeAdapter[_StoredChanges | TreatedCustomers] = TypeAdapter(_StoredChanges | TreatedCustomers)
+_NEVER_SENT = (OUTCOMES[ASKED_NOT_TO], OUTCOMES[IN_CONTROL])
+"""Customers of a treatment arm who have one of these outcomes by the time of a delivery are left out."""
 
 
 def enlist(
@@ -105,6 +138,15 @@ def enlist(
         content = to_json(_StoredChanges(**vars(scorings), changes=part))
         taken += len(part) if outbox.put(key, webhook.name, content, now) else 0
     return taken
+
+
+def enlist_treated(outbox: Outbox, webhook: Webhook, arm: TreatedCustomers, now: int) -> int:
+    """Put a campaign's treatment arm into the outbox of one export at an instant. Returns how many."""
+    for start in range(0, len(arm.treated), AT_ONCE):
+        part = replace(arm, treated=arm.treated[start : start + AT_ONCE])
+        name = f"{webhook.name}\n{arm.campaign}\n{now}\n{start}"
+        outbox.put(hashlib.sha256(name.encode()).hexdigest()[:32], webhook.name, to_json(part), now)
+    return len(arm.treated)
 
 
 def send_due(
@@ -149,6 +191,8 @@ def pause(attempts: int) -> int:
 def named(content: str, customers: Customers, outcomes: Outcomes | None = None) -> bytes | None:
     """The body with names for keys; those erased meanwhile are left out, and None when nobody is left."""
     stored = _STORED.validate_json(content)
+    if isinstance(stored, TreatedCustomers):
+        return _named_treated(stored, customers, outcomes)
     keys = np.array([change.key for change in stored.changes])
     names = customers.names(keys).to_pylist()
     now = [CustomerOutcome(None, None, ())] * len(keys) if outcomes is None else outcomes(keys)
@@ -159,6 +203,20 @@ def named(content: str, customers: Customers, outcomes: Outcomes | None = None) 
     ]
     payload = ChangesPayload(stored.as_of, stored.since, stored.model_version, changes)
     return to_json(payload).encode() if changes else None
+
+
+def _named_treated(stored: TreatedCustomers, customers: Customers, outcomes: Outcomes | None) -> bytes | None:
+    """The same of a treatment arm; who must not be contacted by now is left out too."""
+    keys = np.array(stored.treated, np.int64)
+    names = customers.names(keys).to_pylist()
+    now = [CustomerOutcome(None, None, ())] * len(keys) if outcomes is None else outcomes(keys)
+    treated = [
+        NamedTreated(name, *outcome)
+        for name, outcome in zip(names, now, strict=True)
+        if name is not None and outcome.outcome not in _NEVER_SENT
+    ]
+    payload = TreatmentPayload(stored.campaign, stored.as_of, stored.model_version, treated)
+    return to_json(payload).encode() if treated else None
 
 
 def signature(secret: str, timestamp: int, content: bytes) -> str:

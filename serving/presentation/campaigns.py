@@ -248,10 +248,16 @@ def _figure(one: CovariateBalance, value: float) -> str:
     return f"{value:.1%}" if one.covariate == "risk" else f"{value:,.4g}"
 
 
-def export_lines(file: str, exported: int, left_out: Mapping[str, int], language: str) -> list[str]:
+def export_lines(file: str | None, exported: int, left_out: Mapping[str, int], language: str) -> list[str]:
     """What was handed out, as people read it."""
     lines = [
         in_language(
+            language,
+            f"{exported:,} customers of the treatment arm wait for the webhooks. Run `kizuna notify`.",
+            f"施策群の{exported:,}人をWebhookの送信待ちにしました。`kizuna notify` を実行してください。",
+        )
+        if file is None
+        else in_language(
             language,
             f"Wrote {exported:,} customers of the treatment arm to {file}.",
             f"施策群の{exported:,}人を {file} に書き出しました。",

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from features.errors import UsageError
 from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
@@ -16,12 +18,16 @@ from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file, held_back
 from serving.experiments.merged_customers import current_assignment
 from serving.integrations.crm_columns import column_map, lines
+from serving.integrations.webhooks import TreatedCustomers, enlist_treated
 from serving.schemas.responses import ListedCustomer, Provenance
 from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
 from serving.state.campaign_index import campaign, missing_assignment, record_export
+from serving.state.outbox import Outbox
 
 CSV = "csv"
 """The columns of `kizuna at-risk`, for people."""
+WEBHOOK = "webhook"
+"""To the webhooks of kizuna.toml, instead of a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,9 @@ class ExportedCampaign:
     left_out: Mapping[str, int]
     """Customers of the treatment arm who are not handed out, by reason; they stay in their arm."""
 
+    keys: NDArray[np.int64]
+    """Those handed out."""
+
     def crm_lines(self, columns: str, workspace: Workspace) -> Iterator[str]:
         """The lines of a CSV file in the columns of another system."""
         return lines(self.customers, column_map(columns, workspace.project.settings.crm), self.source)
@@ -45,15 +54,22 @@ class ExportedCampaign:
 def export_campaign(
     workspace: Workspace, actor: Actor, name: str, columns: str, language: str | None = None
 ) -> ExportedCampaign:
-    """The treatment arm of a campaign in the columns `csv`, `salesforce`, `hubspot` or a map of kizuna.toml.
+    """The treatment arm of a campaign: `csv`, `salesforce`, `hubspot`, a map of kizuna.toml, or `webhook`.
 
-    Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody declared,
-    `DataError` for a draft. The audit log says who took it.
+    For `webhook` it is put into the outbox, and `kizuna notify` sends it, leaving out who must not be
+    contacted by then. Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody
+    declared, `DataError` for a draft. The audit log says who took it.
     """
     workspace = workspace.pinned()
     project, database, now = workspace.project, workspace.database, workspace.clock()
-    if columns != CSV:
+    if columns not in (CSV, WEBHOOK):
         column_map(columns, project.settings.crm)
+    webhooks = project.webhooks() if columns == WEBHOOK else ()
+    if columns == WEBHOOK and not webhooks:
+        raise UsageError(
+            f"cannot send the campaign '{name}': kizuna.toml names no webhook. Add one under [[webhooks]].",
+            field="format",
+        )
     record = campaign(database, name)
     if not record.file:
         raise missing_assignment(name)
@@ -77,13 +93,18 @@ def export_campaign(
         left_out[reason] = int((free & gone).sum())
         free &= ~gone
     taken = keys[free]
+    source = reader.provenance
+    arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist())
+    for webhook in webhooks:
+        enlist_treated(Outbox(database), webhook, arm, now)
     details = f"{len(taken)} customers as {columns}"
     record_export(database, name, actor.name, now, details)
     workspace.record_access(actor.name, "campaign export", taken)
     return ExportedCampaign(
-        reader.provenance,
+        source,
         reader.of_keys(taken, workspace.language(language)),
         reader.plan is not None,
         len(taken),
         left_out,
+        taken,
     )

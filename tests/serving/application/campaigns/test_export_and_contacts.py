@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +27,12 @@ from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import ProjectFolder, Workspace
 from serving.experiments.campaign_file import Assignment
 from serving.experiments.held_back import held_back
+from serving.integrations.webhooks import named
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
 from serving.state.audit_log import audit_entries
-from tests.inputs.services import answer, csv_rows, kizuna
+from serving.state.outbox import Outbox
+from tests.inputs.services import answer, change, csv_rows, kizuna
 from tests.serving.application.campaigns.test_start import EVERYONE, opened
 
 DAY = 86_400_000_000
@@ -108,6 +112,28 @@ def test_who_withdrew_is_not_exported_but_stays_in_their_arm(place: Workspace) -
     assert exported.exported == len(before.treated) - 1
     assert exported.left_out["do_not_contact"] == 1
     assert assigned(place).keys.tolist() == before.keys.tolist()
+
+
+def test_webhooks_get_the_treatment_arm_without_whoever_withdrew_while_it_waited(
+    place: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place.project.folder
+    words = ("campaign", "export", "spring", "--format", "webhook")
+    assert kizuna(folder, *words) == 2
+    assert "kizuna.toml names no webhook" in capsys.readouterr().err
+    hook = '[[webhooks]]\nname = "crm"\nurl = "https://crm.example.com/"\nsecret = "0123456789abcdef"\n'
+    change(folder, lambda text: f"{text}\n{hook}")
+    treated = names(place, assigned(place).treated)
+    assert answer(capsys, folder, *words)["customers"] == len(treated)
+    waiting = Outbox(place.database).all("waiting")
+    assert treated[0] not in "".join(one.content for one in waiting)
+    refuse_contact(place, treated[0])
+    reader = opened(folder).scores.current()
+    sent = [named(one.content, reader.customers, partial(reader.outcomes, language="en")) for one in waiting]
+    bodies = [json.loads(body) for body in sent if body is not None]
+    assert {body["campaign"] for body in bodies} == {"spring"}
+    customers = sorted(one["customer_id"] for body in bodies for one in body["customers"])
+    assert customers == sorted(treated[1:])
 
 
 def test_contacts_become_events_of_the_campaign_and_the_same_file_adds_nothing(
