@@ -52,6 +52,8 @@ class ArmRegression:
     means: Floats
     weights: Floats
     """Per customer: its weight in the mean, divided by √(1 − leverage) as HC2 wants it."""
+    scale: Floats
+    """Per customer: 1 ÷ √(1 − leverage); 0 where the outcome is not known."""
     customers: int
 
 
@@ -87,8 +89,11 @@ def regress_arm(
         moments += basis[block].T @ _values(outcomes, rows[block], columns)
     first = np.linalg.solve(triangle.T, np.eye(coefficients)[0])
     with np.errstate(divide="ignore", invalid="ignore"):  # a single customer has leverage 1 and no variance
-        weights = basis @ first / np.sqrt(1 - leverage)
-    return ArmRegression(columns, basis, moments, first @ moments, weights, customers)
+        scale = 1 / np.sqrt(1 - leverage)
+        weights = basis @ first * scale
+    if known is not None:
+        scale *= known
+    return ArmRegression(columns, basis, moments, first @ moments, weights, scale, customers)
 
 
 def arm_means(outcomes: Floats, rows: Places, regressions: Sequence[ArmRegression]) -> ArmMeans:
@@ -118,6 +123,13 @@ def arm_means(outcomes: Floats, rows: Places, regressions: Sequence[ArmRegressio
         covariance += influences.T @ influences
         cumulants += np.einsum("ij,ij->j", influences * influences, influences)
     return ArmMeans(means, covariance, cumulants, customers, degrees)
+
+
+def residuals(outcomes: Floats, rows: Places, regression: ArmRegression, columns: Places) -> Floats:
+    """float64[known customers, columns]: residuals ÷ √(1 − leverage) of some of a regression's outcomes."""
+    fitted = regression.coefficients[:, np.isin(regression.columns, columns)]
+    values = (_values(outcomes, rows, columns) - regression.basis @ fitted) * regression.scale[:, np.newaxis]
+    return np.asarray(values[regression.scale > 0])
 
 
 def _values(outcomes: Floats, rows: Places, columns: Places) -> Floats:

@@ -15,6 +15,12 @@ Booleans = NDArray[np.bool_]
 
 INDEPENDENT = 1e-6
 """The least share of the variance, within each arm, that a covariate has for itself alone."""
+NEAR = 4.0
+SHARE_OF_ONE = 0.04
+"""Values of a covariate further than √(0.04 × customers of the smaller arm) deviations from the mean,
+and than 4, are drawn in to there: one customer would else decide the slope. With thousands in each arm none
+is. The effect stays the difference of the whole outcomes: money is not cut by it. Over draws on the spend of
+wholesalers 95 % intervals held the truth in 79 % without this and the draws of `skewed_means`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,13 @@ def usable_covariates(values: Floats, names: Sequence[str], treated: Booleans) -
     matrix -= matrix.mean(axis=0)
     deviations = matrix.std(axis=0)
     matrix /= np.where(deviations > 1e-12 * sizes, deviations, np.inf)
+    furthest = max(NEAR, np.sqrt(SHARE_OF_ONE * min(treated.sum(), (~treated).sum())))
+    for label, column in zip(labels, matrix.T, strict=True):
+        far = np.abs(column) > furthest
+        if far.any() and not np.isin(column, (column.min(), column.max())).all():
+            np.clip(column, -furthest, furthest, out=column)
+            column -= column.mean()
+            notes.append(f"covariate '{label}' has extreme values, which count as less extreme ones.")
     kept = _independent([_covariance(matrix[treated]), _covariance(matrix[~treated])])
     notes += [
         f"covariate '{label}' is left out: within an arm it is constant, or the others determine it."

@@ -7,21 +7,29 @@ Xu, Y., Kohavi, R. and Walker, T. 2013, WSDM). Beside it stands the plain differ
 What is estimated is the mean effect on the customers who were assigned, treated or not.
 
 Money is heavy-tailed. It is neither cut nor transformed: the difference of means is what a campaign gained.
-Its interval allows for the skewness of the estimate (`unskewed`).
+Its interval takes the points of the studentised difference, drawn from the residuals (`skewed_means`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from features.errors import DataError
-from training.causal.arm_means import ArmMeans, ArmRegression, Places, arm_means, blocks, regress_arm
+from training.causal.arm_means import (
+    ArmMeans,
+    ArmRegression,
+    Places,
+    arm_means,
+    blocks,
+    regress_arm,
+)
+from training.causal.confidence_sequence import sequence_factors
 from training.causal.covariates import Booleans, usable_covariates
+from training.causal.skewed_means import StudentisedDraws, studentised_points
 from training.statistics import (
     Floats,
     Z,
@@ -75,6 +83,7 @@ class DifferenceEstimates:
     """Welch's and Satterthwaite's degrees of freedom."""
     regressed: Booleans
     """Whether covariates were used."""
+    draws: StudentisedDraws
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +107,7 @@ class ArmComparison:
         if self.few_events(outcome):
             return self._of_counts(outcome, factor)
         return _of_means(
-            self.adjusted if adjusted else self.plain, outcome, factor, money=not self.rates[outcome]
+            self.adjusted if adjusted else self.plain, outcome, factor, skewed=not self.rates[outcome]
         )
 
     def few_events(self, outcome: int) -> bool:
@@ -127,6 +136,10 @@ class ArmComparison:
         `outcomes` are its places at the dates reached, `dates` how many were declared in all.
         """
         return simultaneous_factor(self.correlation(outcomes), dates=dates)
+
+    def sequence_factors(self, outcomes: Sequence[int]) -> Floats:
+        """The factors of an always-valid confidence sequence of one outcome at looks in order of time."""
+        return sequence_factors(self.correlation(outcomes))
 
     def _of_counts(self, outcome: int, factor: float) -> Effect:
         treatment, control = self.plain.treatment, self.plain.control
@@ -165,13 +178,8 @@ def compare_arms(
     """
     outcomes = np.asarray(outcomes, dtype=np.float64)
     treated = np.asarray(treated, dtype=np.bool_)
-    with _one_thread(outcomes.size):
+    with threadpool_limits(limits=1, user_api="blas"):  # matrices of a few columns: threads only wait
         return _compare(outcomes, treated, covariates, names)
-
-
-def _one_thread(size: int) -> AbstractContextManager[object]:
-    """Matrices of a few columns are faster on one thread; not worth asking for where they are small."""
-    return threadpool_limits(limits=1, user_api="blas") if size > 1_000_000 else nullcontext()
 
 
 def _compare(
@@ -209,11 +217,12 @@ def _compare(
         for place in (0, 1):
             plain[place].append(bare[place])
             adjusted[place].append((full or bare)[place])
-    without = _differences(outcomes, arms, plain, np.zeros_like(regressed))
+    rates = _rates(outcomes)
+    without = _differences(outcomes, arms, plain, np.zeros_like(regressed), rates)
     return ArmComparison(
-        _differences(outcomes, arms, adjusted, regressed) if regressed.any() else without,
+        _differences(outcomes, arms, adjusted, regressed, rates) if regressed.any() else without,
         without,
-        _rates(outcomes),
+        rates,
         ready.names if regressed.any() else (),
         tuple(dict.fromkeys(notes)),
     )
@@ -251,6 +260,7 @@ def _differences(
     arms: tuple[Places, Places],
     regressions: tuple[list[ArmRegression], list[ArmRegression]],
     regressed: Booleans,
+    rates: Booleans,
 ) -> DifferenceEstimates:
     treatment = arm_means(outcomes, arms[0], regressions[0])
     control = arm_means(outcomes, arms[1], regressions[1])
@@ -275,6 +285,7 @@ def _differences(
         np.where(np.isfinite(skewness), skewness, 0.0),
         np.where(np.isfinite(degrees), degrees, np.inf),
         regressed,
+        StudentisedDraws(outcomes, arms, regressions, rates),
     )
 
 
@@ -287,7 +298,7 @@ def _rates(outcomes: Floats) -> Booleans:
     return np.isin(np.arange(outcomes.shape[1]), places)
 
 
-def _of_means(estimates: DifferenceEstimates, outcome: int, factor: float, *, money: bool) -> Effect:
+def _of_means(estimates: DifferenceEstimates, outcome: int, factor: float, *, skewed: bool) -> Effect:
     """An effect whose interval comes from the error of means, Student's t for small arms."""
     from scipy.special import ndtr, stdtrit
 
@@ -300,7 +311,10 @@ def _of_means(estimates: DifferenceEstimates, outcome: int, factor: float, *, mo
     degrees = estimates.degrees[outcome]
     point = factor if np.isinf(degrees) else float(stdtrit(degrees, ndtr(factor)))
     ends = np.array([point, -point])
-    if money:
+    drawn = estimates.draws.of(outcome) if skewed else None
+    if drawn is not None:
+        ends = studentised_points(drawn, np.array([factor, -factor]))
+    elif skewed:
         ends = unskewed(ends, np.full(2, estimates.skewness[outcome]))
     low, high = difference - error * ends
     errors = [

@@ -68,7 +68,7 @@ def test_the_plain_difference_has_neymans_error_and_welchs_interval() -> None:
     assert plain.degrees[0] == pytest.approx(welch.df)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.floats(-50, 50), st.floats(0.01, 100))
 def test_shift_and_scale_of_an_outcome_carry_over(seed: int, shift: float, scale: float) -> None:
     outcomes, treated, covariates = experiment(seed, 120)
@@ -80,7 +80,7 @@ def test_shift_and_scale_of_an_outcome_carry_over(seed: int, shift: float, scale
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
 def test_swapping_the_arms_turns_the_sign(seed: int, adjusted: bool) -> None:
     outcomes, treated, covariates = experiment(seed, 150)
@@ -92,7 +92,7 @@ def test_swapping_the_arms_turns_the_sign(seed: int, adjusted: bool) -> None:
         assert (turned.low, turned.high) == pytest.approx((-(effect.high or 0), -(effect.low or 0)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_order_of_customers_and_the_units_of_covariates_change_nothing(seed: int) -> None:
     outcomes, treated, covariates = experiment(seed, 150)

@@ -1,0 +1,165 @@
+"""Whether effects of campaigns are as sure as they say: `python -m benchmarks.campaigns --json`.
+
+Simulated campaigns (seeded, the same at every run) count how often intervals exclude zero without an
+effect, and hold the truth with one. Public histories, with arms drawn at random over real customers, say
+how much narrower covariates make the interval. The public e-mail test of Hillstrom is loaded by the
+command's own code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.campaign_histories import width_ratios
+from benchmarks.campaign_world import (
+    COVARIATES,
+    MEASURES,
+    MONTHS,
+    CampaignWorld,
+    simulate_campaign,
+    true_effects,
+)
+from benchmarks.machine import machine
+from serving.experiments.outside_campaign import TableColumns, outside_campaign
+from training.causal.effect import Effect, compare_arms
+
+Floats = NDArray[np.float64]
+
+REVIEW_MONTHS = (1, 3, 6, 12)
+NO_EFFECT = CampaignWorld()
+AN_EFFECT = CampaignWorld(hazard_ratio=0.7, purchase_ratio=1.15)
+
+
+@dataclass(frozen=True, eq=False)
+class CoverageCounts:
+    """Over simulated campaigns, for one measure: how often each kind of interval held the truth."""
+
+    pointwise: Floats
+    """Per review date."""
+    simultaneous: float
+    """At all review dates together."""
+    sequence: float
+    """At all twelve monthly looks together."""
+    excludes_zero: float
+    """The simultaneous interval of any review date."""
+    simultaneous_width: float
+    """Median, in widths of the pointwise interval."""
+    sequence_width: float
+    factor: float
+    """Median factor of the simultaneous intervals."""
+
+
+def coverage(
+    world: CampaignWorld, campaigns: int, truth: Floats, *, seed: int = 0
+) -> dict[str, CoverageCounts]:
+    """Simulate campaigns and count, for each measure, how often intervals hold the true effects."""
+    held: dict[str, list[tuple[NDArray[np.bool_], bool, bool, bool, float, float, float]]] = {
+        measure: [] for measure in MEASURES
+    }
+    for number in range(campaigns):
+        campaign = simulate_campaign(world, np.random.default_rng([seed, number]))
+        found = compare_arms(campaign.outcomes, campaign.treated, campaign.covariates, COVARIATES)
+        for place, measure in enumerate(MEASURES):
+            looks = [MONTHS * place + month for month in range(MONTHS)]
+            dates = [looks[month - 1] for month in REVIEW_MONTHS]
+            factor = found.simultaneous_factor(dates)
+            point, together, sequence = (
+                np.array([_ends(found.effect(outcome, factor=one)) for outcome, one in pairs])
+                for pairs in (
+                    [(outcome, 1.959963984540054) for outcome in dates],
+                    [(outcome, factor) for outcome in dates],
+                    list(zip(looks, found.sequence_factors(looks).tolist(), strict=True)),
+                )
+            )
+            zero = np.zeros(len(dates))
+            held[measure].append(
+                (
+                    _inside(point, truth[dates]),
+                    bool(_inside(together, truth[dates]).all()),
+                    bool(_inside(sequence, truth[looks]).all()),
+                    not _inside(together, zero).all(),
+                    float(np.median(np.ptp(together, axis=1) / np.ptp(point, axis=1))),
+                    float(
+                        np.median(
+                            np.ptp(sequence[np.array(REVIEW_MONTHS) - 1], axis=1) / np.ptp(point, axis=1)
+                        )
+                    ),
+                    factor,
+                )
+            )
+    return {measure: _counts(rows) for measure, rows in held.items()}
+
+
+def _counts(rows: list[tuple[NDArray[np.bool_], bool, bool, bool, float, float, float]]) -> CoverageCounts:
+    columns = list(zip(*rows, strict=True))
+    return CoverageCounts(
+        np.mean(columns[0], axis=0),
+        *(float(np.mean(columns[place])) for place in (1, 2, 3)),
+        *(float(np.median(columns[place])) for place in (4, 5, 6)),
+    )
+
+
+def _ends(effect: Effect) -> tuple[float, float]:
+    if effect.low is None or effect.high is None:
+        raise ValueError("a simulated arm has one customer")
+    return effect.low, effect.high
+
+
+def _inside(intervals: Floats, truth: Floats) -> NDArray[np.bool_]:
+    return np.asarray((intervals[:, 0] <= truth) & (truth <= intervals[:, 1]))
+
+
+def measure(data: Path, campaigns: int, draws: int) -> dict[str, Any]:
+    """All figures: coverage without and with an effect, widths on histories, Hillstrom's test."""
+    start = time.perf_counter()
+    truth = true_effects(AN_EFFECT)
+    figures: dict[str, Any] = {
+        "campaigns": campaigns,
+        "without_effect": _plain(coverage(NO_EFFECT, campaigns, np.zeros_like(truth))),
+        "with_effect": _plain(coverage(AN_EFFECT, campaigns, truth, seed=1)),
+    }
+    if data.is_dir():
+        ratios = width_ratios(data, draws)
+        figures["width_ratios"] = [asdict(one) for one in ratios]
+        figures["width_ratio_median"] = float(np.median([one.ratio for one in ratios]))
+        figures["hillstrom"] = hillstrom(data)
+    return figures | {"seconds": round(time.perf_counter() - start), "machine": machine()}
+
+
+def _plain(counts: Mapping[str, CoverageCounts]) -> dict[str, Any]:
+    return {name: asdict(one) | {"pointwise": one.pointwise.tolist()} for name, one in counts.items()}
+
+
+def hillstrom(data: Path) -> list[dict[str, Any]]:
+    """The e-mail test of Hillstrom (2008): all e-mails and each, on visit, conversion and spend."""
+    columns = TableColumns("row", "segment", ("visit", "conversion", "spend"))
+    loaded = outside_campaign("hillstrom", data / "hillstrom/customers.parquet", columns, control="No E-Mail")
+    return [
+        {"treated": one.treated, "outcome": one.outcome, "difference": one.adjusted.difference}
+        | {"low": one.adjusted.low, "high": one.adjusted.high}
+        for one in loaded.effects
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--campaigns", type=int, default=1_000)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures = measure(options.data, options.campaigns, options.draws)
+    print(json.dumps(figures, indent=None if options.json else 1))
+
+
+if __name__ == "__main__":
+    main()
