@@ -26,7 +26,7 @@ def campaign_table(customers: int = 900) -> pa.Table:
     """Three arms of equal size: mail raises visits and spend, post raises them more."""
     chance = np.random.default_rng(1)
     arm = np.resize(["none", "mail", "post"], customers)
-    history = chance.lognormal(3, 0.3, customers)
+    history = chance.uniform(1, 100, customers)
     visit = chance.random(customers) < np.select([arm == "mail", arm == "post"], [0.4, 0.6], 0.2)
     return pa.table(
         {
