@@ -25,8 +25,10 @@ from serving.application.operation.backup import backup
 from serving.application.operation.restore import restore
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import ProjectFolder, Workspace
+from serving.experiments.assignment import CONTROL, TREATMENT
 from serving.experiments.campaign_file import Assignment
 from serving.experiments.held_back import held_back
+from serving.experiments.merged_customers import current_assignment
 from serving.integrations.webhooks import named
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
@@ -233,3 +235,26 @@ def test_a_draft_has_nothing_to_hand_out(own_shop: Path, tmp_path: Path) -> None
     file = written(tmp_path / "contacts.csv", [("c0001", "2025-01-01")], "customer_id", "at")
     with pytest.raises(DataError, match="it was drafted, but not started"):
         record_campaign_contacts(place, COMMAND_LINE, "later", file)
+
+
+def test_two_customers_who_turn_out_to_be_one_keep_one_arm_and_count_as_contamination(
+    place: Workspace, tmp_path: Path
+) -> None:
+    before, folder = assigned(place), place.project.folder
+    control, treated = names(place, before.control)[0], names(place, before.treated)[-1]
+    written(folder / "data" / "same.csv", [(treated, control)], "old", "new")
+    query = "select old as old_id, new as new_id from read_csv('data/same.csv', all_varchar = true)"
+    change(folder, lambda text: f'{text}\n[[aliases]]\nname = "same"\nquery = "{query}"\n')
+    assert kizuna(folder, "ingest") == 0
+    later_place = opened(folder)
+    aliases = later_place.store.customers.aliases
+    found = current_assignment(assigned(later_place), aliases)
+    assert (found.merged, len(found.contaminated)) == (1, 1)
+    (person,) = found.contaminated.tolist()
+    assert names(later_place, np.array([person])) == [control]
+    first = before.arms_of(np.array([min(before.control[0], before.treated[-1])]))[0]
+    assert found.assignment.arms_of(found.contaminated)[0] == first
+    held = held_back(later_place.database, later_place.project, aliases, later_place.clock())
+    assert held.held(np.array([person]))[0] == (first == CONTROL)
+    exported = export_campaign(later_place, COMMAND_LINE, "spring", "csv")
+    assert (control in {one.customer_id for one in exported.customers}) == (first == TREATMENT)
