@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -148,13 +148,14 @@ def _log(
 ) -> None:
     """Parameters, figures, curves, deciles and the model as text."""
     parameters = UpliftParameters()
-    settings: Mapping[str, object] = {
-        "campaigns": ", ".join(names),
-        "outcome": outcome,
-        "months": months,
-        "uplift": {name: value for name, value in asdict(parameters).items() if name != "threads"},
-    }
-    run.log_parameters(settings)
+    run.log_parameters(
+        {
+            "campaigns": ", ".join(names),
+            "outcome": outcome,
+            "months": months,
+            "uplift": {name: value for name, value in asdict(parameters).items() if name != "threads"},
+        }
+    )
     run.tag({"uplift.used": str(found.used).lower(), "uplift.reason": found.reason})
     run.log_metrics(
         {"customers": len(found.outcome), "treated": int(found.treated.sum()), "used": float(found.used)}
