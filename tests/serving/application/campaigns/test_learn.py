@@ -143,4 +143,4 @@ def test_the_command_says_in_japanese_why_nothing_was_learned(
     settings = place.project.folder / "kizuna.toml"
     settings.write_text('language = "ja"\n' + settings.read_text("utf-8"), "utf-8")
     assert kizuna(place.project.folder, "campaign", "learn") == 4
-    assert "見直し日に達した施策がありません" in "".join(capsys.readouterr().err.split())
+    assert "評価日に達した施策がありません" in "".join(capsys.readouterr().err.split())
