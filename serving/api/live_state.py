@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -247,7 +248,10 @@ class ServiceState:
         if state == self._checked:
             return
         now = self.clock()
-        held = held_back(self.database, self.project, reader.customers.aliases, now)
+        try:
+            held = held_back(self.database, self.project, reader.customers.aliases, now)
+        except DATABASE_ERRORS:  # consent is followed all the same; who was held stays so
+            held, state = reader.held, (*state[:3], () if self._checked is None else self._checked[3])
         found = self._plans.checked(reader.file, self._store, now, held.held)
         was = self._checked
         self._scores, self._checked = reader.with_plan(found, held), state
@@ -257,7 +261,9 @@ class ServiceState:
     def _state_of_plan(self, scores: str) -> PlanState:
         store = self._store.pinned()
         files = tuple(store.files_of(bucket) for bucket in store.buckets)
-        running = tuple(one.name for one in holding_back(self.database, self.clock()))
+        running = () if self._checked is None else self._checked[3]
+        with suppress(*DATABASE_ERRORS):
+            running = tuple(one.name for one in holding_back(self.database, self.clock()))
         return scores, _modified(self.project.state / FOLDER / scores), files, running
 
     def _swapped(self, what: str, name: str) -> None:
