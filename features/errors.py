@@ -25,7 +25,16 @@ A message names the request, what is wrong and what to do, in one or two sentenc
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
+
+_PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+")
+
+
+def shell_word(text: str) -> str:
+    """A name as a command that a message proposes takes it: quoted for the shell where it must be."""
+    return text if _PLAIN_WORD.fullmatch(text) else shlex.quote(text)
 
 
 class KizunaError(Exception):

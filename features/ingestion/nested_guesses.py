@@ -102,10 +102,23 @@ def _refusal(
     return DataError(
         f"cannot ingest source '{source}': its query names the field {place}, which the reader takes for "
         f"DOUBLE; so '{text}' becomes {int(float(text))}. Read it as text, with "
-        f"`{read.call(query, f'columns = {{{listed}}}')}`, and write `cast({leaf.name} as double)` where it "
-        "is an amount.",
+        f"`{read.call(query, f'columns = {{{listed}}}')}`, and write "
+        f"`cast({_written(leaf)} as double)` where it is an amount.",
         field=leaf.name,
     )
+
+
+def _written(leaf: _Leaf) -> str:
+    """A leaf as a query names it: `u.id`, of the elements of a list `unnest(ids).no`."""
+    if ".*" in leaf.path:  # the values of a map have no name
+        return leaf.name
+    names = [*re.findall(r'"([^"]*)"', leaf.path), leaf.column]
+    plain = all(name.isidentifier() for name in names)
+    path = leaf.path.replace("$", leaf.column if plain else _quoted(leaf.column), 1)
+    whole, *steps = (path.replace('"', "") if plain else path).split("[*]")
+    for step in steps:
+        whole = f"unnest({whole}){step}"
+    return whole
 
 
 def _leaves(column: str, kind: str, path: str = "$", name: str = "") -> Iterator[_Leaf]:

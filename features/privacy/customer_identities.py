@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from features.errors import DataError
+from features.errors import DataError, shell_word
 from features.ingestion.customer_moves import CustomerIdentities
 from features.privacy.suppression_list import SuppressionList
 from features.storage.customer_ids import CustomerAliases, Customers
@@ -63,8 +63,9 @@ def _stays_erased(group: list[str], keys: Mapping[str, int], erased: Suppression
         live = next(iter(keys))
         raise DataError(
             f"cannot follow the aliases: '{gone[0]}' was erased and is the same customer as '{live}', who "
-            f"has events. Run `kizuna erase {live}` to erase them too, `kizuna readmit {gone[0]}` if the "
-            "erasure was withdrawn, or take the row out of the query of [[aliases]].",
+            f"has events. Run `kizuna erase {shell_word(live)}` to erase them too, "
+            f"`kizuna readmit {shell_word(gone[0])}` if the erasure was withdrawn, or take the row out of "
+            "the query of [[aliases]].",
             field="old_id",
         )
     erased.add_linked(group)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.errors import shell_word
 from features.profiling.bucket_events import BucketEvents
 from features.profiling.finding import CheckFinding
 
@@ -161,7 +162,7 @@ def _mixed(source: str, cases: list[TwoPeriods]) -> CheckFinding:
             for case in cases
         )
     query = f"select *, case when {condition} then 'year' else 'month' end as per from ( … )"  # noqa: S608
-    again, rows = f"kizuna ingest --replace {source}", sum(case.rows for case in cases)
+    again, rows = f"kizuna ingest --replace {shell_word(source)}", sum(case.rows for case in cases)
     english, japanese = _plan(most)
     return CheckFinding(
         "contract_amounts",
@@ -188,7 +189,7 @@ def _apart(low: str, high: str, cases: list[TwoPeriods]) -> CheckFinding:
     """One source carries amounts of a month, another those of a year."""
     most = max(cases, key=lambda case: case.rows)
     english, japanese = _plan(most)
-    again, rows = f"kizuna ingest --replace {high}", sum(case.rows for case in cases)
+    again, rows = f"kizuna ingest --replace {shell_word(high)}", sum(case.rows for case in cases)
     return CheckFinding(
         "contract_amounts",
         f"The amounts of contracts in '{high}' look like those of a year and those in '{low}' like those of "

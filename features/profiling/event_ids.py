@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from features.events.schema import ATTRIBUTE, REFUND
+from features.ingestion.identity.conflicts import NEGATIVE
 from features.profiling.finding import CheckFinding
 from features.profiling.profile import DataProfile
+from features.profiling.scale_remedies import REPLACED, quoted
 
 SHOWN = 5
 """Kinds named one by one."""
@@ -35,14 +37,17 @@ def refund_findings(profile: DataProfile) -> Iterator[CheckFinding]:
     """Purchases with a negative amount, and kinds that seem to take purchases back without being refunds."""
     for kind in profile.kinds:
         if kind.negative and kind.name != REFUND and "purchase" in kind.indicators:
+            condition = f"kind = '{quoted(kind.name)}' and {NEGATIVE}"
+            query = REPLACED.format(f"case when {condition} then '{REFUND}' else kind end as kind")
             yield CheckFinding(
                 "negative_purchases",
                 f"{kind.negative:,} of {kind.valued:,} rows of kind '{kind.name}' have a negative value: "
-                f"write the kind '{REFUND}' for them, as in `case when value < 0 then '{REFUND}' else "
-                f"'{kind.name}' end as kind`, with an event_id of their own.",
-                f"種別「{kind.name}」の{kind.valued:,}行のうち{kind.negative:,}行の金額が負の数です。取消・返品であれば、"
-                f"`case when value < 0 then '{REFUND}' else '{kind.name}' end as kind` のように種別を"
-                f"「{REFUND}」とし、event_id も別にしてください。",
+                f"write the kind '{REFUND}' for them around the query, `{query}`, with an event_id of their "
+                "own where they share that of the order; then run `kizuna ingest --replace SOURCE`.",
+                f"種別「{kind.name}」の{kind.valued:,}行のうち{kind.negative:,}行の金額が負の数です。"
+                f"取消・返品であれば、クエリを `{query}` で囲んで種別を「{REFUND}」とし"
+                f"（注文と同じ event_id なら event_id も別に）、"
+                "`kizuna ingest --replace SOURCE` を実行してください。",
                 {"kind": kind.name, "rows": kind.negative, "valued": kind.valued},
             )
     unnamed = [

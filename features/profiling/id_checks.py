@@ -21,7 +21,7 @@ FEW_CUSTOMERS = 20
 LEAST_SHARE = 0.001
 """Ids that are spelt in two ways: so many of the customers, or `MANY` of them."""
 MANY = 20
-ALIASES = "[[aliases]] query = \"select old_id, new_id from 'data/ids.csv'\""
+ALIASES = "[[aliases]]\nquery = \"select old_id, new_id from 'data/ids.csv'\""
 WRAP = "select * replace ({} as customer_id) from ( … )"
 
 

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from features.errors import shell_word
 from features.profiling.bucket_events import Ints, is_opening
 from features.profiling.customer_patterns import SILENT_DAYS, BusyCustomer
 from features.profiling.finding import CheckFinding
 from features.profiling.profile import DataProfile
 from features.profiling.row_patterns import LOWEST, PER_DECADE, QUICK, AmountCounts
+from features.profiling.scale_remedies import REPLACED, quoted
 from features.profiling.shared_customer import shared_customer
 from features.timeline import SECOND, Timeline
 
 FEW_ROWS = 20
 DISTINCT = "select distinct * from ( … )"
 WRAPPED = "select * from ( … )"
-REPLACED = "select * replace ({}) from ( … )"
 ANSWERS = (
     "select * from ( … ) as r where not exists (select 1 from ( … ) as s where s.customer_id = r.customer_id "
     "and cast(r.occurred_at as timestamp) - cast(s.occurred_at as timestamp) "
@@ -91,18 +92,19 @@ def _copies(profile: DataProfile, timeline: Timeline) -> Iterator[CheckFinding]:
     share = extra / profile.events
     same = pair[0] == pair[1]
     where = f"in '{pair[0]}'" if same else f"in '{pair[0]}' and '{pair[1]}'"
+    again = f"kizuna ingest --replace {shell_word(pair[0 if same else 1])}"
     hint = (
         f"Two of its files seem to overlap: write `{DISTINCT}` around the query, or give an "
-        f"`event_id`; then run `kizuna ingest --replace {pair[0]}`."
+        f"`event_id`; then run `{again}`."
         if same
-        else f"Leave them out of one of the two queries, then run `kizuna ingest --replace {pair[1]}`."
+        else f"Leave them out of one of the two queries, then run `{again}`."
     )
     ja_where = f"「{pair[0]}」の中" if same else f"「{pair[0]}」と「{pair[1]}」の両方"
     ja_hint = (
         f"ファイルの期間が重なっているようです。クエリを `{DISTINCT}` で囲むか `event_id` を"
-        f"指定し、`kizuna ingest --replace {pair[0]}` を実行してください。"
+        f"指定し、`{again}` を実行してください。"
         if same
-        else f"どちらかのクエリから除き、`kizuna ingest --replace {pair[1]}` を実行してください。"
+        else f"どちらかのクエリから除き、`{again}` を実行してください。"
     )
     yield CheckFinding(
         "same_rows_twice",
@@ -140,7 +142,7 @@ def _guests(profile: DataProfile) -> Iterator[CheckFinding]:
     total = sum(one.events for one, _ in found)
     busy, name = found[0]
     share, places = total / profile.events, busy.places if busy.places > 1 else 0
-    query = f"{WRAPPED} where customer_id <> '{name}'"
+    query = f"{WRAPPED} where customer_id <> '{quoted(name)}'"
     also = f" and {len(found) - 1} more" if len(found) > 1 else ""
     ja_also = f"ほか{len(found) - 1}件" if len(found) > 1 else ""
     yield CheckFinding(
@@ -195,7 +197,7 @@ def _units_by_date(profile: DataProfile, timeline: Timeline) -> Iterator[CheckFi
         way, ja_way = ("larger", "大きく") if factor > 0 else ("smaller", "小さく")
         times, amount = _rounded(10 ** abs(factor)), "cast(value as double)"
         earlier = f"{amount} * {times}" if factor > 0 else f"{amount} / {times}"
-        condition = f"kind = '{kind}' and occurred_at < '{day}'"
+        condition = f"kind = '{quoted(kind)}' and occurred_at < '{day}'"
         query = REPLACED.format(f"case when {condition} then {earlier} else {amount} end as value")
         yield CheckFinding(
             "unit_changes",
@@ -237,7 +239,7 @@ def _units_by_group(profile: DataProfile) -> Iterator[CheckFinding]:
             way, ja_way = ("larger", "大きい") if factor > 0 else ("smaller", "小さい")
             same = f"{amount} / {times}" if factor > 0 else f"{amount} * {times}"
             if column == "channel":
-                same = f"case when channel = '{text}' then {same} else {amount} end"
+                same = f"case when channel = '{quoted(text)}' then {same} else {amount} end"
             query, ja = (
                 REPLACED.format(f"{same} as value"),
                 {"source": "ソース", "channel": "チャネル"}[column],
@@ -276,9 +278,9 @@ def _currencies(profile: DataProfile) -> Iterator[CheckFinding]:
         total_of = f"{sums[one]:,.0f}" if sums else ""
         shown.append(f"{one} {named[one]:,}" + (f", sum {total_of}" if sums else " customers"))
         ja_shown.append(f"{one} {named[one]:,}" + (f"件、合計{total_of}" if sums else "名"))
-    rates = " ".join(f"when '{one}' then RATE" for one in order[1:5])
+    rates = " ".join(f"when '{quoted(one)}' then RATE" for one in order[1:5])
     query = REPLACED.format(
-        f"cast(value as double) * case currency {rates} else 1 end as value, '{order[0]}' as currency"
+        f"cast(value as double) * case currency {rates} else 1 end as value, '{quoted(order[0])}' as currency"
     )
     english, japanese = (
         f"Convert them around the query: `{query}`.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from features.errors import shell_word
 from features.events.answer_scales import READ, Scale, declaration, scale_words
 
 DIGITS = "translate(cast(value as varchar), '０１２３４５６７８９', '0123456789')"
@@ -75,7 +76,7 @@ def renaming(kind: str, where: str) -> str:
 
 def read_again(sources: Sequence[str]) -> str:
     """The commands that read the changed sources again."""
-    return ", ".join(f"`kizuna ingest --replace {name}`" for name in sources)
+    return ", ".join(f"`kizuna ingest --replace {shell_word(name)}`" for name in sources)
 
 
 def quoted(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.errors import shell_word
 from serving.cli.context import CliContext
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def erase(call: CliContext, customer: str) -> None:
         ),
         *(f"  not searched: {place}" for place in receipt.not_read),
         *(f"  still in the backup {one['file']} of {one['at']}: delete it" for one in backups),
-        f"Rows of theirs in any source stay out of every ingest, until `kizuna readmit {customer}`.",
+        "Rows of theirs in any source stay out of every ingest, until "
+        f"`kizuna readmit {shell_word(customer)}`.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,45 @@ def test_a_bent_column_that_a_query_works_with_is_refused_with_the_cast(tmp_path
     csv(tmp_path, "c,t,v", "{n},2024-01-01,5", late)
     with pytest.raises(DataError, match=re.escape(words)):
         rows(tmp_path, query)
+
+
+@pytest.mark.parametrize(("query", "late", "right"), [
+    ("select c as customer_id, t as occurred_at, 'purchase' as kind, v * 2 as value from read_csv('a.csv')",
+     "5,2024-01-01,99.5", {"value": 199.0}),
+    ("select 'm' || c as customer_id, t as occurred_at, 'purchase' as kind from read_csv('a.csv')",
+     "000123,2024-01-01,5", {"customer_id": "m000123"}),
+    ("select c as customer_id, t + interval 9 hour as occurred_at, 'purchase' as kind from read_csv('a.csv')",
+     "5,2024-01-01 23:00:00,5", {"occurred_at": datetime.fromisoformat("2024-01-02 08:00")}),
+])  # fmt: skip
+def test_a_bent_column_that_a_query_works_with_is_read_right_when_done_as_told(tmp_path, query, late, right):
+    csv(tmp_path, "c,t,v", "{n},2024-01-01,5", late)
+    with pytest.raises(DataError) as refused:
+        rows(tmp_path, query)
+    call, cast = refused.value.message.split("`")[1::2]
+    told = re.sub(rf"\b{refused.value.field}\b(?! as|\.csv)", cast, query.partition(" from ")[0])
+    if cast == refused.value.field:
+        told = query.partition(" from ")[0]
+    last = rows(tmp_path, f"{told} from {call}")[-1]
+    assert {name: last[name] for name in right} == right
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "field"),
+    [
+        ({"u": {"id": 1.5}}, {"u": {"id": 2**53 + 1}}, "u.id"),
+        ({"ids": [{"no": 1.5}]}, {"ids": [{"no": 2**53 + 1}]}, "unnest(ids).no"),
+        ({"the user": {"id": 1.5}}, {"the user": {"id": 2**53 + 1}}, '"the user"."id"'),
+    ],
+)
+def test_an_amount_in_nested_json_is_read_right_when_done_as_told(tmp_path, early, late, field):
+    json_lines(tmp_path, early, late)
+    query = f"select {field} as value from read_json('n.jsonl')"
+    with pytest.raises(DataError) as refused:
+        rows(tmp_path, query)
+    call, cast = refused.value.message.split("`")[1::2]
+    told = query.replace(f"{field} as", f"{cast} as").replace("read_json('n.jsonl')", call)
+    assert cast == f"cast({field} as double)"
+    assert rows(tmp_path, told)[0]["value"] == 1.5
 
 
 def test_the_cast_that_a_refusal_shows_leads_to_the_right_reading(tmp_path):

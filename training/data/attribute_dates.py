@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from features.errors import shell_word
 from features.event_store import EventStore
 from features.events.attributes import attribute_rows, attributes_of, is_reserved, last_values
 from features.events.history import History, customer_of_event
@@ -169,7 +170,7 @@ def _at_one_instant(name: str, customers: int, instant: str) -> CheckFinding:
 
 
 def _repeated(name: str, counts: _AttributeCounts, day: str) -> CheckFinding:
-    remedy, again = f"date '{day}' as known_at", f"kizuna ingest --keep {name}"
+    remedy, again = f"date '{day}' as known_at", f"kizuna ingest --keep {shell_word(name)}"
     return CheckFinding(
         "attribute_repeats",
         f"{counts.repeated:,} of the {counts.rows:,} rows of the attribute '{name}' repeat the value of the "

@@ -17,11 +17,13 @@ CONTRADICTS = (
     "its event_id has several rows in one ingest that say different things, and nothing says which is newer: "
     "give each event an id of its own, or name a `watermark` or a `recorded_at` that orders them"
 )
+NEGATIVE = "left(trim(cast(value as varchar)), 1) in ('-', '−', '▲', '△', '(')"
+"""Whether an amount is negative, in SQL, whatever the type of its column."""
 TAKES_BACK = (
     "its event_id has rows of opposite sign in one ingest: where one takes the other back, give it an id and "
     "a kind of its own, as in `select * replace (cast(event_id as varchar) || if(NEGATIVE, '-REFUND', '') as "
     "event_id, if(NEGATIVE, 'REFUND', kind) as kind) from (QUERY)`"
-).replace("NEGATIVE", "left(trim(cast(value as varchar)), 1) in ('-', '−', '▲', '△', '(')")
+).replace("NEGATIVE", NEGATIVE)
 TAKES_BACK = TAKES_BACK.replace("REFUND", REFUND)
 OTHER_KIND = (
     "its event_id has rows of several kinds in one ingest: give each an id of its own, as in "
@@ -58,9 +60,10 @@ def refused_ids(
 
 
 def _of_sources(name: str, other: str) -> str:
+    quoted = name.replace("'", "''")
     return (
         f"source '{other}' uses this event_id for another kind of event than source '{name}': "
-        f"prefix the id in the query, as in `'{name}-' || id as event_id`"
+        f"prefix the id in the query, as in `'{quoted}-' || id as event_id`"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from features.errors import shell_word
 from features.events.answer_scales import DeclaredScale
 from features.ingestion.identity.presence import Presence
 from features.ingestion.sources import Attribute, Source, says_period
@@ -57,8 +58,9 @@ def doubled(name: str, there: Presence) -> str:
     return (
         f"source '{name}' was not stored: its query changed since its last ingest, {fresh} "
         f"come under new event ids, and {there.gone_inside:,} of the {there.stored:,} events that it brought "
-        f"before are not among its rows, so that both would count. `kizuna ingest --replace {name}` takes "
-        f"the old ones out, `kizuna ingest --keep {name}` keeps both."
+        f"before are not among its rows, so that both would count. "
+        f"`kizuna ingest --replace {shell_word(name)}` takes the old ones out, "
+        f"`kizuna ingest --keep {shell_word(name)}` keeps both."
     )
 
 
@@ -67,8 +69,8 @@ def renamed(name: str, other: str, again: int) -> str:
     return (
         f"source '{name}' was not stored: it is new, and {again:,} of its event ids are those of source "
         f"'{other}', which kizuna.toml does not name any more, so that both would count. If it was renamed, "
-        f"`kizuna ingest --replace {other}` takes its old events out; `kizuna ingest --keep {name}` keeps "
-        "both."
+        f"`kizuna ingest --replace {shell_word(other)}` takes its old events out; "
+        f"`kizuna ingest --keep {shell_word(name)}` keeps both."
     )
 
 
@@ -77,7 +79,7 @@ def too_many_gone(name: str, gone: int, stored: int) -> str:
     return (
         f"source '{name}' was not stored: {gone:,} of its {stored:,} events are not in it any more, more "
         f"than {MOST_GONE:.0%}. Check that it is read whole; if these rows are to be taken out, run "
-        f"`kizuna ingest --accept-removal {name}`."
+        f"`kizuna ingest --accept-removal {shell_word(name)}`."
     )
 
 
@@ -87,5 +89,5 @@ def too_much_quarantined(name: str, share: float, reasons: Mapping[str, int]) ->
     return (
         f"source '{name}' was not stored: {share:.1%} of its amount would go to quarantine, more than "
         f"{MOST_QUARANTINED:.0%} ({sum(reasons.values()):,} rows; most for: {most}). Correct these rows or "
-        f"the query; if they are to be left out, run `kizuna ingest --accept-quarantine {name}`."
+        f"the query; if they are to be left out, run `kizuna ingest --accept-quarantine {shell_word(name)}`."
     )
