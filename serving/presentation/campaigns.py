@@ -11,6 +11,7 @@ from features.timeline import Timeline
 from serving.experiments.balance import CovariateBalance
 from serving.lists.campaign_preview import CampaignPreview
 from serving.presentation.i18n import money
+from serving.presentation.messages.catalog import translated
 from serving.schemas.shares import share_text
 from serving.state.campaign_index import CampaignRecord
 
@@ -206,8 +207,10 @@ def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
                 f"    {one.months}か月後（{one.date[:10]}）：{kept} {seen}{spend}",
             )
         )
-    lines += [say(f"  too few customers: {one}", f"  人数不足：{one}") for one in reply.too_few]
-    lines += [say(f"  warning: {one}", f"  注意：{one}") for one in reply.warnings]
+    few = [translated(one, language) for one in reply.too_few]
+    lines += [say(f"  too few customers: {one}", f"  人数不足：{one}") for one in few]
+    warnings = [translated(one, language) for one in reply.warnings]
+    lines += [say(f"  warning: {one}", f"  注意：{one}") for one in warnings]
     return lines
 
 
