@@ -202,7 +202,10 @@ def api_page() -> str:
                     one["name"]: one["schema"] | {"description": one["description"]}
                     for one in call["parameters"]
                 }
-                lines += ["Query:", "", *_fields(spec, {"properties": known}), ""]
+                where = "Address" if call["parameters"][0]["in"] == "path" else "Query"
+                lines += [f"{where}:", "", *_fields(spec, {"properties": known}), ""]
+            if method == "get" and "$ref" in (answer := _schema(call["responses"]["200"])):
+                lines += ["Answer:", "", *_fields(spec, answer), ""]
     lines += ["## Parts", ""]
     for name, shape in sorted(spec["components"]["schemas"].items()):
         if shape.get("properties"):

@@ -58,6 +58,19 @@ class UsageError(KizunaError):
     code = "bad_input"
 
 
+class UnknownCampaign(UsageError):
+    """There is no campaign of this name."""
+
+    status = 404
+    code = "unknown_campaign"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"cannot find the campaign '{name}': there is none of that name. See `kizuna campaign list`.",
+            field="name",
+        )
+
+
 class ConfigurationError(KizunaError):
     """`kizuna.toml` is missing or wrong."""
 

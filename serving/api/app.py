@@ -32,11 +32,13 @@ from serving.api.middleware import (
     error_language,
 )
 from serving.api.pages import page_routes
-from serving.api.routes import CSV, ENDPOINTS, Endpoint
+from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, Endpoint
 from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.schemas.requests import Shape
 
-PATHS = frozenset({*ENDPOINTS, CSV, "/", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"})
+PATHS = frozenset(
+    {*ENDPOINTS, CAMPAIGN, CAMPAIGNS, CSV, "/", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"}
+)
 """The paths that are answered here, each with its own counts."""
 LONG_BODY = 8 * 2**20
 """Bytes of a body from which on a call is long work: such a one holds a thread for seconds."""

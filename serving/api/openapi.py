@@ -20,14 +20,16 @@ from features.errors import (
     TooFast,
     TooSlow,
     Unavailable,
+    UnknownCampaign,
     UnknownCustomer,
     UsageError,
     WrongMethod,
 )
 from serving.api.openapi_examples import ANSWERS, REQUESTS, Json
-from serving.api.routes import CSV, ENDPOINTS, Endpoint
+from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, Endpoint, campaign, campaigns
 from serving.application.permissions import GRANTS, Permission
 from serving.lists.list_requests import WholeListRequest
+from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
 from serving.schemas.requests import Shape
 from serving.schemas.responses import ErrorReply
 
@@ -60,6 +62,7 @@ MAIN_ERRORS = (
 """The most frequent error of each status, the example of the document."""
 FURTHER_ERRORS = (
     PublishedError(404, "no_such_path", "there is no such path"),
+    PublishedError(404, UnknownCampaign.code, "there is no campaign of this name", "name"),
     PublishedError(405, WrongMethod.code, "the path does not take this method"),
     PublishedError(
         422,
@@ -92,7 +95,7 @@ def document() -> bytes:
 def specification() -> Json:
     """The whole document."""
     requests: list[type[Shape]] = [*(one.request for one in ENDPOINTS.values()), WholeListRequest]
-    replies = [*(one.reply for one in ENDPOINTS.values()), ErrorReply]
+    replies = [*(one.reply for one in ENDPOINTS.values()), CampaignsReply, CampaignResultReply, ErrorReply]
     _, definitions = TypeAdapter.json_schemas(
         [
             *((shape.__name__, "validation", TypeAdapter(shape)) for shape in requests),
@@ -113,6 +116,16 @@ def specification() -> Json:
         "paths": {
             **{path: {"post": _call(endpoint)} for path, endpoint in sorted(ENDPOINTS.items())},
             CSV: {"get": _file(query.pop("properties"))},
+            CAMPAIGNS: {"get": _stored("campaigns", campaigns.__doc__ or "", CampaignsReply.__name__)},
+            CAMPAIGN: {
+                "get": _stored(
+                    "campaign",
+                    campaign.__doc__ or "",
+                    CampaignResultReply.__name__,
+                    404,
+                    name="the name of a campaign",
+                )
+            },
             "/healthz": {"get": _page("healthz", "Whether the process answers", public=True)},
             "/livez": {"get": _page("livez", "The same", public=True)},
             "/readyz": {
@@ -179,6 +192,25 @@ def _file(query: dict[str, Json]) -> Json:
             **_errors(401, 403, 422, 429, 503),
         },
     }
+
+
+def _stored(operation: str, summary: str, reply: str, *errors: int, **path: str) -> Json:
+    """A call that reads what is stored; `path` describes the parts of its address."""
+    parameters: list[JsonValue] = [
+        {"name": name, "in": "path", "required": True, "description": words, "schema": {"type": "string"}}
+        for name, words in path.items()
+    ]
+    content: Json = {"application/json": {"schema": _shape(reply), "example": ANSWERS[f"get_{operation}"]}}
+    call: Json = {
+        "operationId": operation,
+        "summary": summary,
+        "description": _needs("read_report"),
+        "responses": {
+            "200": {"description": "the answer", "content": content},
+            **_errors(401, 403, *errors, 429, 503),
+        },
+    }
+    return call | ({"parameters": parameters} if parameters else {})
 
 
 def _page(

@@ -130,7 +130,27 @@ _SOURCE: Json = {
     "currency": "USD",
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
+_CAMPAIGN: Json = {
+    "name": "spring",
+    "state": "running",
+    "source": "list",
+    "created_at": "2018-01-02T09:00:00+00:00",
+    "started_at": "2018-01-02T09:00:00+00:00",
+    "hold_until": "2018-04-02T09:00:00+00:00",
+    "stopped_at": None,
+    "control_share": 0.1,
+    "hold_days": 90,
+    "review_months": [1, 3, 6, 12],
+    "touch_models": [],
+    "segments": ["plan"],
+    "treatment": 1800,
+    "control": 200,
+    "who": "hanako",
+    "computed_at": None,
+}
 ANSWERS: dict[str, Json] = {
+    "get_campaigns": {"campaigns": [_CAMPAIGN]},
+    "get_campaign": {"campaign": _CAMPAIGN, "report": None},
     "/v1/score": _SOURCE | {"customers": [{**_SCORED, "plan": None}]},
     "/v1/at_risk": _SOURCE | {"customers": [{"rank": 1, **_CUSTOMER, "plan": _PLAN}], "next_cursor": None},
     "/v1/explain": _SOURCE | {"customer": {**_SCORED, "plan": _PLAN}, "previous": None, "changes": []},

@@ -17,11 +17,13 @@ from serving.api.errors import invalid_request
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.openapi import document
-from serving.api.routes import CSV, list_file
+from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, campaign, campaigns, list_file
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
 from serving.lists.filters import ListFilter
 from serving.lists.list_requests import WholeListRequest
+from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
+from serving.schemas.json_text import to_json
 
 REPEATED = frozenset(
     name for name, field in ListFilter.model_fields.items() if get_origin(field.annotation) is tuple
@@ -36,6 +38,17 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
         chosen = list_request(request.scope["query_string"].decode("latin-1"))
         lines = await pools.short.run(lambda: list_file(state, request.user, chosen))
         return await csv_response(lines, "at_risk.csv", pools.short)
+
+    async def all_campaigns(request: Request) -> Response:
+        return _reply(await pools.short.run(lambda: campaigns(state, request.user)))
+
+    async def one_campaign(request: Request) -> Response:
+        name = str(request.path_params["name"])
+        return _reply(await pools.short.run(lambda: campaign(state, request.user, name)))
+
+    def _reply(reply: CampaignsReply | CampaignResultReply) -> Response:
+        marks = {"simulated_time": True} if state.project.simulated else {}
+        return _json(to_json(reply, **marks).encode())
 
     async def alive(_: Request) -> Response:
         return _json(b'{"alive": true}')
@@ -55,6 +68,8 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
 
     return [
         Route(CSV, at_risk_csv),
+        Route(CAMPAIGNS, all_campaigns),
+        Route(CAMPAIGN, one_campaign),
         Route("/healthz", alive),
         Route("/livez", alive),
         Route("/readyz", ready),

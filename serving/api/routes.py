@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.api.live_state import ServiceState
+from serving.application.campaigns.stored_results import stored_campaign, stored_campaigns
 from serving.application.lists.at_risk import at_risk_page, whole_list
 from serving.application.lists.explain import explain as explain_customer
 from serving.application.lists.export import export_list
@@ -15,6 +16,7 @@ from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
 from serving.lists.list_requests import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
+from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
 from serving.schemas.report_responses import ReportReply
 from serving.schemas.requests import (
     ExplainRequest,
@@ -86,6 +88,16 @@ def list_file(state: ServiceState, actor: Actor, request: WholeListRequest) -> I
     return list_csv(rows.customers, language, with_plan=rows.planned)
 
 
+def campaigns(state: ServiceState, actor: Actor) -> CampaignsReply:
+    """Every campaign as it is recorded, the newest first."""
+    return stored_campaigns(state.workspace, actor)
+
+
+def campaign(state: ServiceState, actor: Actor, name: str) -> CampaignResultReply:
+    """A campaign with its last computed report; `kizuna campaign report` computes it."""
+    return stored_campaign(state.workspace, actor, name)
+
+
 ENDPOINTS = {
     endpoint.path: endpoint
     for endpoint in (
@@ -97,3 +109,5 @@ ENDPOINTS = {
     )
 }
 CSV = "/v1/at_risk.csv"
+CAMPAIGNS = "/v1/campaigns"
+CAMPAIGN = "/v1/campaigns/{name}"

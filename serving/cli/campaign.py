@@ -9,6 +9,7 @@ import click
 
 from serving.cli.campaign_delivery import contacts, export
 from serving.cli.campaign_learn import learn
+from serving.cli.campaign_report import report
 from serving.cli.campaign_start import draft, list_, start, stop
 from serving.cli.context import LANGUAGES, CliContext
 
@@ -88,5 +89,5 @@ def load(
         show(loaded, language)
 
 
-for command in (draft, start, export, contacts, stop, list_, learn):
+for command in (draft, start, export, contacts, report, stop, list_, learn):
     campaign.add_command(command)

@@ -6,7 +6,8 @@ the start of the campaign and before the date, by all that is known today:
 - `retained`: 1 for who is still a customer at the date by the project's own definition of churn. Inactivity:
   an activity that decides churn within the `horizon_days` before the date, or since the start where that is
   shorter. Contract: a contract that runs at the date, or a change from one to the next.
-- `churned_value`: the expected value of the day of assignment of those who were not retained, else 0.
+- `churned_value`: the expected value of the day of assignment of those who were not retained, else 0; a value
+  that is not known counts as 0.
 - `spend`: the amounts of purchases, refunds taken off.
 - `active_days`: local days on which the customer did anything, as in the engagement report.
 - `tier`: the place of the engagement tier at the date, 1 the lowest, on the scale of the campaign's model.
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Indicator, amount_kinds, company_kinds
 from features.event_store import EventStore
 from features.events.history import History, taking_back
+from features.execution.base import Progress
 from features.execution.local import map_partitions
 from features.storage.history_reader import ALL_COLUMNS
 from features.timeline import Timeline, days_after
@@ -51,10 +53,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PROMOTER, DETRACTOR = 9.0, 6.0
-OUTCOMES = ("retained", "churned_value", "spend", "active_days", "tier", "nps", "response")
-RATES = ("retained", "response")
-"""Outcomes that are 0 or 1."""
-MONEY = ("churned_value", "spend")
 _COLUMNS = ALL_COLUMNS | {"source"}
 
 
@@ -107,6 +105,7 @@ def campaign_outcomes(
     dates: Sequence[int],
     *,
     tier_dates: Sequence[int] = (),
+    progress: Progress | None = None,
 ) -> CampaignOutcomes:
     """The outcomes of the assigned customers at some dates, all in one walk over the store.
 
@@ -115,7 +114,9 @@ def campaign_outcomes(
     found = map_partitions(
         store,
         partial(_OutcomeParts, rules, assignment.keys, tuple(dates), frozenset(tier_dates)),
+        "counting outcomes",
         columns=_COLUMNS,
+        progress=progress,
     )
     return _outcomes(assignment, tuple(dates), found)
 
@@ -245,7 +246,7 @@ def _outcomes(assignment: Assignment, dates: tuple[int, ...], found: _OutcomePar
     values = {"retained": retained}
     worth = assignment.column("expected_value").astype(np.float64, copy=False)
     if not np.isnan(worth).all():
-        values["churned_value"] = (1.0 - retained) * worth[:, np.newaxis]
+        values["churned_value"] = (1.0 - retained) * np.nan_to_num(worth)[:, np.newaxis]
     spend = summed("spend")
     if "churned_value" in values or spend.any():
         values["spend"] = spend

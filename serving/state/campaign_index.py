@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from features.errors import DataError, UsageError
+from features.errors import DataError, UnknownCampaign, UsageError
 from serving.state.audit_log import record_action
 from serving.state.database import Database
 from serving.state.tables import CAMPAIGN_RESULTS, CAMPAIGN_SECRET, CAMPAIGNS
@@ -76,13 +76,10 @@ class CampaignResult:
 
 
 def campaign(database: Database, name: str) -> CampaignRecord:
-    """The campaign of this name; raises `UsageError` where there is none."""
+    """The campaign of this name; raises `UnknownCampaign` where there is none."""
     found = find_campaign(database, name)
     if found is None:
-        raise UsageError(
-            f"cannot find the campaign '{name}': there is none of that name. See `kizuna campaign list`.",
-            field="name",
-        )
+        raise UnknownCampaign(name)
     return found
 
 

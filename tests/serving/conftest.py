@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import shop
+from tests.serving import campaign_shop, shop
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,14 @@ def scored_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop.ingest(folder)
     shop.learned(folder).save(folder / "bundle")
     shop.score_all(folder, folder / "bundle")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def started_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with a campaign, `campaign_shop.start_spring`; not to be changed."""
+    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("campaign") / "shop"))
+    campaign_shop.start_spring(folder)
     return folder
 
 

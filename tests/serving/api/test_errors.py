@@ -45,6 +45,7 @@ def call(
     key: str | None = None,
     accept: str | None = None,
     address: str = "",
+    method: str = "POST",
 ) -> tuple[int, Any]:
     """Status and JSON of one call of an application in this process; a bug goes on to whoever runs it."""
     state, sent = ServiceState(read(folder), lambda: NOW, open_without_keys=True), []
@@ -55,7 +56,7 @@ def call(
         headers.append((b"accept-language", accept.encode()))
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": method,
         "path": path,
         "query_string": address.encode(),
         "client": ("127.0.0.1", 40_000),

@@ -1,0 +1,78 @@
+"""The command `kizuna campaign report`: what a campaign did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from features.errors import UsageError
+from serving.cli.context import LANGUAGES, OUTPUT, CliContext
+
+if TYPE_CHECKING:
+    from serving.schemas.campaign_responses import CampaignReport
+
+ENDINGS = (".html", ".csv", ".json")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--by",
+    metavar="ATTRIBUTE",
+    multiple=True,
+    help="Groups that were not declared (exploratory); may be repeated.",
+)
+@click.option("--output", type=OUTPUT, help="The file to write: .html, .csv or .json.")
+@click.option("--language", type=LANGUAGES, help="The language of the report [language].")
+@click.pass_obj
+def report(call: CliContext, name: str, by: Sequence[str], output: Path | None, language: str | None) -> None:
+    """What a campaign did: treatment against control at its review dates.
+
+    Retention, money, activity and more by intention to treat, with intervals; what it gained and cost; by
+    tier, risk decile, touch model and segment; between review dates a confidence sequence.
+
+    \b
+    Examples:
+      kizuna campaign report spring
+      kizuna campaign report spring --output spring.html --language ja
+    """
+    from serving.application.campaigns.report import campaign_report
+    from serving.presentation.campaign_report.terminal import show
+
+    if output is not None and output.suffix.lower() not in ENDINGS:
+        raise UsageError(
+            f"cannot tell in which format to write {output}: its name ends in none of {', '.join(ENDINGS)}. "
+            "Give a name with one of them."
+        )
+    language = language or call.project.settings.language
+    with call.workspace() as workspace, call.progress() as progress:
+        found = campaign_report(workspace, call.actor, name, by=tuple(by), progress=progress)
+    if output is not None:
+        _write(found, output, language)
+        call.answer(
+            {"file": str(output), "campaign": name}, f"Wrote the report of the campaign {name} to {output}."
+        )
+    elif call.json:
+        call.answer(found)
+    else:
+        call.heading(language)
+        show(found, language)
+
+
+def _write(found: CampaignReport, file: Path, language: str) -> None:
+    """Write the report in one step, in the format that the file's name ends in."""
+    from serving.presentation.campaign_report.csv_rows import report_csv
+    from serving.presentation.campaign_report.page import page
+    from serving.schemas.json_text import to_json
+    from serving.state.atomic_write import in_one_step
+
+    ending = file.suffix.lower()
+    if ending == ".html":
+        text = page(found, language)
+    else:
+        text = "".join(report_csv(found)) if ending == ".csv" else f"{to_json(found)}\n"
+    with in_one_step(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="")
