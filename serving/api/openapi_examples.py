@@ -151,9 +151,10 @@ _CAMPAIGN: Json = {
 ANSWERS: dict[str, Json] = {
     "get_campaigns": {"campaigns": [_CAMPAIGN]},
     "get_campaign": {"campaign": _CAMPAIGN, "report": None},
-    "/v1/score": _SOURCE | {"customers": [{**_SCORED, "plan": None}]},
+    "/v1/score": _SOURCE | {"customers": [{**_SCORED, "plan": None, "refused_channels": []}]},
     "/v1/at_risk": _SOURCE | {"customers": [{"rank": 1, **_CUSTOMER, "plan": _PLAN}], "next_cursor": None},
-    "/v1/explain": _SOURCE | {"customer": {**_SCORED, "plan": _PLAN}, "previous": None, "changes": []},
+    "/v1/explain": _SOURCE
+    | {"customer": {**_SCORED, "plan": _PLAN, "refused_channels": []}, "previous": None, "changes": []},
     "/v1/report": {
         "as_of": "2018-01-02",
         "period": "2017-10 to 2017-12",

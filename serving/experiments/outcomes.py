@@ -53,6 +53,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PROMOTER, DETRACTOR = 9.0, 6.0
+OUTCOMES = ("retained", "churned_value", "spend", "active_days", "tier", "nps", "response")
 _COLUMNS = ALL_COLUMNS | {"source"}
 
 
