@@ -146,6 +146,7 @@ NO_WAY_OUT = {
     "models.score.score",
     "models.train.train",
     "campaigns.contacts.record_campaign_contacts",
+    "campaigns.learn.learn_uplift",
 }
 """Use cases with such a permission that hand out nobody."""
 
