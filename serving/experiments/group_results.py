@@ -82,7 +82,9 @@ def effects_of_groups(
                 effects: list[OutcomeEffect] = []
                 for column, name in enumerate(names, start=number * len(names)):
                     if of_group.comparison is not None:
-                        effects.append(outcome_effect(of_group.comparison, name, column, size))
+                        effects.append(
+                            outcome_effect(of_group.comparison, name, column, size, plain_interval=False)
+                        )
                         of_column = by_column.setdefault((date, name), [])
                         of_column.append(of_group.comparison.effect(column))
                 found[date][0].append(

@@ -235,9 +235,13 @@ def _outcomes(assignment: Assignment, dates: tuple[int, ...], found: _OutcomePar
     shape = len(assignment), len(dates)
 
     def of_all(parts: Sequence[NDArray[np.generic]], nothing: float, kind: type[np.generic]) -> Floats:
+        if not nothing and not any(part.any() for part in parts):
+            return np.zeros(shape, kind)
         every = np.full(shape, nothing, kind)
-        if parts:
-            every[rows] = np.concatenate(parts)
+        place = 0
+        for part in parts:
+            every[rows[place : place + len(part)]] = part
+            place += len(part)
         return every
 
     def summed(name: str, nothing: float = 0.0, kind: type[np.generic] = np.float64) -> Floats:

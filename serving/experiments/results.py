@@ -102,7 +102,7 @@ class CampaignComparison:
             at = {date: place for date in self.looks if (place := self.place(outcome, date)) is not None}
             factors = self.comparison.sequence_factors(list(at.values())) if at else ()
             for (date, place), factor in zip(at.items(), factors, strict=True):
-                effects[date].append(self._effect(outcome, place, float(factor)))
+                effects[date].append(self._effect(outcome, place, float(factor), plain_interval=False))
         return effects
 
     def reached(self, date: int) -> list[ReachedCustomersEffect]:
@@ -130,16 +130,28 @@ class CampaignComparison:
             )
         return found
 
-    def _effect(self, outcome: str, place: int, factor: float) -> OutcomeEffect:
-        return outcome_effect(self.comparison, outcome, place, int(self.known[place]), factor)
+    def _effect(
+        self, outcome: str, place: int, factor: float, *, plain_interval: bool = True
+    ) -> OutcomeEffect:
+        known = int(self.known[place])
+        return outcome_effect(self.comparison, outcome, place, known, factor, plain_interval=plain_interval)
 
 
 def outcome_effect(
-    comparison: ArmComparison, outcome: str, place: int, customers: int, factor: float = Z
+    comparison: ArmComparison,
+    outcome: str,
+    place: int,
+    customers: int,
+    factor: float = Z,
+    *,
+    plain_interval: bool = True,
 ) -> OutcomeEffect:
-    """The effect on one outcome, adjusted and plain, with intervals of `factor` standard errors."""
+    """The effect on one outcome, adjusted and plain, with intervals of `factor` standard errors.
+
+    The interval of the plain difference of an amount is drawn and takes as long as that of the adjusted one,
+    so it is left out where nobody reads it.
+    """
     adjusted = comparison.effect(place, factor=factor)
-    plain: Effect = comparison.effect(place, factor=factor, adjusted=False)
     return OutcomeEffect(
         outcome,
         UNITS[outcome],
@@ -153,8 +165,17 @@ def outcome_effect(
         adjusted.ratio_low,
         adjusted.ratio_high,
         adjusted.method,
-        PlainDifference(plain.treatment, plain.control, plain.difference, plain.low, plain.high),
+        _plain(comparison, place, factor if plain_interval else None),
     )
+
+
+def _plain(comparison: ArmComparison, place: int, factor: float | None) -> PlainDifference:
+    """The plain difference; without a factor, without an interval."""
+    if factor is not None:
+        plain: Effect = comparison.effect(place, factor=factor, adjusted=False)
+        return PlainDifference(plain.treatment, plain.control, plain.difference, plain.low, plain.high)
+    means = [float(arm.means[place]) for arm in (comparison.plain.treatment, comparison.plain.control)]
+    return PlainDifference(means[0], means[1], means[0] - means[1], None, None)
 
 
 def compare_campaign(

@@ -24,7 +24,7 @@ class PlainDifference:
     treatment: float
     control: float
     difference: float
-    low: float | None
+    low: Annotated[float | None, Field(description="null between review dates and within groups")]
     high: float | None
 
 
