@@ -277,6 +277,10 @@ def _horizons(horizons: Sequence[FeasibleHorizon | InfeasibleHorizon], language:
     for column in table.columns:
         column.no_wrap = column.header in ("AUC", in_language(language, "Leave", "離反率"))
     types = {"inactivity": ("inactivity", "不活動"), "contract": ("contract", "契約")}
+    if both and not wide:  # nine columns in 80 characters
+        table.show_edge, table.padding = False, (0, 0)
+        for column in table.columns:
+            column.header = str(column.header).replace(" ", "\n")
     for one in feasible:
         churn = one.definition
         spread = f" [dim]({one.base_rate_lowest:.0%}–{one.base_rate_highest:.0%})[/dim]"

@@ -81,7 +81,8 @@ def plan_heading(answer: PlanReply, language: str) -> tuple[str, str]:
     """The date of a plan, and how many customers have each outcome: planned, or why not."""
     japanese = is_japanese(language)
     counted = in_language(language, ", ", "、").join(
-        f"{OUTCOME_WORDS[name][japanese]} {count:,}" for name, count in answer.outcomes.items()
+        f"{OUTCOME_WORDS[name][1]}{count:,}名" if japanese else f"{OUTCOME_WORDS[name][0]} {count:,}"
+        for name, count in answer.outcomes.items()
     )
     return in_language(language, f"Plan as of {answer.as_of}", f"{answer.as_of}時点のプラン"), counted
 

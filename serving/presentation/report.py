@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from features.catalog.display_names import is_japanese
 from serving.reports.html import format_change, format_figure
 from serving.schemas.report_responses import Figure, ReportReply
@@ -26,7 +28,8 @@ def show(report: ReportReply, language: str) -> None:
     table = Table(box=box.SIMPLE_HEAD, title=report.period, title_justify="left")
     for place, header in enumerate(HEADERS):
         name = header[is_japanese(language)]
-        table.add_column(name, justify="left" if place == 0 else "right", no_wrap=place > 0)
+        side: Literal["left", "right"] = "left" if place == 0 else "right"
+        table.add_column(name, justify=side, no_wrap=place > 0, overflow="fold")
     lacking = []
     for measure in report.measures:
         if measure.missing_input is not None:
@@ -37,7 +40,7 @@ def show(report: ReportReply, language: str) -> None:
         if measure.name == "tier_share":
             rows += [(f"{measure.words}: {group.group}", group.figure) for group in measure.groups]
         for words, figure in rows:
-            table.add_row(words, *_texts(figure, measure.unit))
+            table.add_row(words, *_texts(figure, measure.unit, report.currency, language))
     console = Console(highlight=False)
     for note in report.notes:
         console.print(f"[yellow]![/yellow] {escape(note)}")
@@ -46,8 +49,8 @@ def show(report: ReportReply, language: str) -> None:
         console.print(line, style="dim", markup=False)
 
 
-def _texts(figure: Figure, unit: str) -> list[str]:
-    format_number = format_figure(unit)
+def _texts(figure: Figure, unit: str, currency: str | None, language: str) -> list[str]:
+    format_number = format_figure(unit, currency, language)
     if figure.value is None:
         return ["–"] * 5
     interval = (
@@ -60,7 +63,7 @@ def _texts(figure: Figure, unit: str) -> list[str]:
         interval,
         f"{figure.customers:,}",
         *(
-            "–" if comparison is None else format_change(unit)(comparison.change)
+            "–" if comparison is None else format_change(unit, currency, language)(comparison.change)
             for comparison in (figure.against_previous, figure.against_last_year)
         ),
     ]

@@ -58,6 +58,8 @@ class ReportRequestData:
     """By attribute its name in English and Japanese, where the project declares them."""
     consent: frozenset[str] = frozenset()
     """Attributes that the project names as consent: they are no segments."""
+    currency: str = ""
+    """Of amounts, empty where the project has none."""
 
     @property
     def contract(self) -> Churn:
@@ -100,6 +102,7 @@ def report_inputs(
             for one in project.settings.attributes
         },
         consent=consent,
+        currency=project.words.currency,
     )
 
 

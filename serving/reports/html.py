@@ -9,6 +9,7 @@ from importlib.resources import files
 from features.catalog.display_names import in_language
 from serving.reports.svg_charts import dots, line
 from serving.schemas.report_responses import Cell, Comparison, Group, MeasureReply, ReportReply
+from training.explanation.quantities import WHOLE, with_currency
 
 GLANCE = (
     "active_customers", "churn_rate", "churned_value_rate", "nps", "csat", "repeat_rate", "active_days",
@@ -67,9 +68,9 @@ def page(report: ReportReply, language: str) -> str:
         *(f"<p><strong>{escape(note)}</strong></p>" for note in report.notes),
         f'<p class="soft">{word("legend")}</p>',
         f'<h2>{word("glance")}</h2><div class="cards">',
-        *(_card(measures[name], word) for name in GLANCE if name in measures),
+        *(_card(measures[name], word, report.currency, language) for name in GLANCE if name in measures),
         "</div>",
-        *_axes(report.axes, word),
+        *_axes(report.axes, word, format_figure("amount", report.currency, language)),
         *_flow(report, word),
         f'<h2>{word("measures")}</h2><div class="grid2">',
         *(_section(measure, word) for measure in measures.values()),
@@ -80,10 +81,13 @@ def page(report: ReportReply, language: str) -> str:
     return "".join(parts)
 
 
-def format_figure(unit: str) -> Callable[[float], str]:
-    """The function that writes a number of this unit."""
+def format_figure(unit: str, currency: str | None = None, language: str = "en") -> Callable[[float], str]:
+    """The function that writes a number of this unit; an amount with its currency where there is one."""
 
     def format_number(value: float) -> str:
+        if unit == "amount" and currency:
+            shown = f"{value:,.0f}" if abs(value) >= 100 or currency in WHOLE else f"{value:,.2f}"
+            return with_currency(shown, currency, language)
         if unit == "share":
             return f"{value:.1%}" if abs(value) >= 0.02 or value == 0 else f"{value:.2%}"
         if unit == "score":
@@ -93,14 +97,14 @@ def format_figure(unit: str) -> Callable[[float], str]:
     return format_number
 
 
-def format_change(unit: str) -> Callable[[float], str]:
+def format_change(unit: str, currency: str | None = None, language: str = "en") -> Callable[[float], str]:
     """The function that writes the difference of two such numbers: of shares in points, with its sign."""
 
     def format_difference(by: float) -> str:
         if unit in ("share", "score"):
             points = by * 100 if unit == "share" else by
             return f"{points:+.2f} pt" if abs(points) < 0.1 else f"{points:+.1f} pt"
-        return f"{'+' if by > 0 else ''}{format_figure(unit)(by)}"
+        return f"{'+' if by > 0 else ''}{format_figure(unit, currency, language)(by)}"
 
     return format_difference
 
@@ -110,9 +114,10 @@ def _compared(report: ReportReply, word: Translate) -> str:
     return " · ".join(f"{name}: {period}" for name, period in pairs if period)
 
 
-def _card(measure: MeasureReply, word: Translate) -> str:
+def _card(measure: MeasureReply, word: Translate, currency: str | None, language: str) -> str:
     """A measure's figure of the period in large type; empty where the period has none."""
-    figure, format_number = measure.figure, format_figure(measure.unit)
+    figure, format_number = measure.figure, format_figure(measure.unit, currency, language)
+    change = format_change(measure.unit, currency, language)
     if figure is None or figure.value is None:
         return ""
     interval = (
@@ -120,8 +125,8 @@ def _card(measure: MeasureReply, word: Translate) -> str:
         if figure.low is None or figure.high is None
         else f"{format_number(figure.low)} – {format_number(figure.high)} · "
     )
-    deltas = _delta(measure, figure.against_previous, word("previous"))
-    deltas += _delta(measure, figure.against_last_year, word("last_year"))
+    deltas = _delta(measure, figure.against_previous, word("previous"), change)
+    deltas += _delta(measure, figure.against_last_year, word("last_year"), change)
     return (
         f'<div class="card"><h3>{escape(measure.words)}</h3>'
         f'<div class="big">{format_number(figure.value)}</div>'
@@ -129,11 +134,13 @@ def _card(measure: MeasureReply, word: Translate) -> str:
     )
 
 
-def _delta(measure: MeasureReply, change: Comparison | None, name: str) -> str:
+def _delta(
+    measure: MeasureReply, change: Comparison | None, name: str, format_difference: Callable[[float], str]
+) -> str:
     if change is None:
         return ""
     by = change.change
-    text = format_change(measure.unit)(by)
+    text = format_difference(by)
     sure = change.low is not None and change.high is not None and (change.low > 0 or change.high < 0)
     css = ("good" if (by > 0) != measure.falling_is_good else "bad") if sure else "soft"
     return f'<div class="delta"><span class="soft">{name}</span><span class="{css}">{text}</span></div>'
@@ -175,7 +182,7 @@ def _groups(measure: MeasureReply, format_number: Callable[[float], str]) -> str
     return "".join(parts)
 
 
-def _axes(cells: Sequence[Cell], word: Translate) -> list[str]:
+def _axes(cells: Sequence[Cell], word: Translate, amount: Callable[[float], str]) -> list[str]:
     """The table of behaviour by attitude, the highest tier first."""
     if not cells:
         return []
@@ -184,23 +191,23 @@ def _axes(cells: Sequence[Cell], word: Translate) -> list[str]:
     for cell in cells:
         rows.setdefault(cell.tier_words, []).append(cell)
     body = [
-        f"<tr><th>{escape(tier)}</th>{''.join(_cell(cell, word) for cell in rows[tier])}</tr>"
+        f"<tr><th>{escape(tier)}</th>{''.join(_cell(cell, word, amount) for cell in rows[tier])}</tr>"
         for tier in reversed(rows)
     ]
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     return [
         f'<h2>{word("axes")}</h2><p class="soft">{word("axes_note")}</p>',
-        f"<table><tr><th></th>{head}</tr>{''.join(body)}</table>",
+        f'<div class="wide"><table class="axes"><tr><th></th>{head}</tr>{"".join(body)}</table></div>',
     ]
 
 
-def _cell(cell: Cell, word: Translate) -> str:
+def _cell(cell: Cell, word: Translate, amount: Callable[[float], str]) -> str:
     rate, value = cell.churn_rate, cell.value_per_customer
     shade = 0.0 if rate is None else min(rate * 1.4, 0.55)
     figures = (
         ""
         if rate is None or value is None
-        else f"{word('churn')} {rate:.1%} · {word('value')} {format_figure('amount')(value)}"
+        else f"{word('churn')} {rate:.1%} · {word('value')} {amount(value)}"
     )
     return (
         f'<td style="background:rgba(180,35,24,{shade:.2f})">'
@@ -225,7 +232,7 @@ def _flow(report: ReportReply, word: Translate) -> list[str]:
     rows = (f"<tr><th>{escape(a)}</th>{''.join(cell(a, b) for b in names)}</tr>" for a in names)
     return [
         f'<h2>{word("flow")}</h2><p class="soft">{word("flow_note")}</p>',
-        f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>",
+        f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>',
     ]
 
 

@@ -56,6 +56,7 @@ def reply(data: ReportData, language: str) -> ReportReply:
         tier_flow=_flow(data, language),
         axes=cells(data, language),
         notes=[in_language(language, one.english, one.japanese) for one in _ended(data)],
+        currency=data.request.currency or None,
     )
 
 

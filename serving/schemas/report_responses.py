@@ -142,3 +142,6 @@ class ReportReply:
     notes: Annotated[
         list[str], Field(description="which source or indicator ended before the rest, and on which day")
     ] = field(default_factory=list)
+    currency: Annotated[
+        str | None, Field(description="the currency of amounts, where the project has one")
+    ] = None

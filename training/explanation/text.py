@@ -333,7 +333,7 @@ class _Japanese(_Sentence):
     def ordinal(self, prefix: str, adjective: str) -> str:
         """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
         ja = self.words.ja
-        return f"{adjective}の{ja}" if "の" in ja or "「" in ja else f"{prefix}{ja}"
+        return f"{adjective}の{ja}" if any(part in ja for part in ("の", "に", "「")) else f"{prefix}{ja}"
 
     def missing(self) -> str:
         ja = self.words.ja

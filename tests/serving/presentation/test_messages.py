@@ -127,6 +127,29 @@ def test_every_reason_why_a_setting_does_not_fit_is_said_in_japanese() -> None:
     assert not english, "\n".join(english)
 
 
+def steps() -> Iterator[tuple[str, str]]:
+    """What each long work says that it is doing, with the place where it is said."""
+    for room in ("features", "training", "serving"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                name = (
+                    getattr(node.func, "id", getattr(node.func, "attr", ""))
+                    if isinstance(node, ast.Call)
+                    else ""
+                )
+                place = {"progress": 0, "map_partitions": 2}.get(name, 99)
+                if isinstance(node, ast.Call) and len(node.args) > place:
+                    for text in templates(node.args[place], {}):
+                        if text.strip(MARK + " ."):
+                            yield f"{file.relative_to(ROOT)}:{node.lineno}", text
+
+
+def test_every_step_of_long_work_is_said_in_japanese() -> None:
+    said = list(steps())
+    assert len(said) > 12
+    assert [f"{place}: {text}" for place, text in said if translated(text, "ja") == text] == []
+
+
 def test_no_template_is_translated_twice() -> None:
     keys = Counter(
         MARK.join(literal for literal, _ in parts(english))

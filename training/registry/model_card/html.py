@@ -122,7 +122,7 @@ ul {{ margin: .4rem 0 1rem; padding-left: 1.2rem; }}
 table {{ border-collapse: collapse; font-size: .9rem; line-height: 1.35;
   font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .45rem .8rem; border-bottom: 1px solid #e3e8ec; text-align: right; vertical-align: top; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th:first-child, td:first-child {{ text-align: left; white-space: nowrap; }}
 thead th {{ border-bottom: 2px solid #c3ccd3; vertical-align: bottom; }}
 td:nth-child(2) {{ font-weight: 600; }}
 td small {{ display: block; white-space: nowrap; font-weight: 400; color: #5c6b77; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from features.catalog.display_names import kind_words
@@ -10,6 +11,8 @@ from training.registry.model_card.html import Section
 
 BY_VALUE = "list_by_value_at_risk"
 """Where the metrics of the list by value at risk begin; the plain names are those by probability."""
+AS_BEFORE = "value/as_before/rank_correlation"
+"""How well the spending before orders that of the horizon; not a number without any before."""
 
 
 class English(Writer):
@@ -135,10 +138,11 @@ class English(Writer):
                 f"{self.interval('tier/log_loss', 3)}; if every tier stayed as it is: {kappa} and {loss}."
             )
         if "value/rank_correlation" in self.figures:
+            known = AS_BEFORE in self.figures and not math.isnan(self.figures[AS_BEFORE])
             yield (
                 f"Value: the total foreseen is {self.interval('value/total_ratio', 3)} times what was spent, "
-                f"the rank correlation {self.interval('value/rank_correlation', 3)}; if everybody spent as "
-                f"before: {self.interval('value/as_before/rank_correlation', 3)}."
+                f"the rank correlation {self.interval('value/rank_correlation', 3)}"
+                + (f"; if everybody spent as before: {self.interval(AS_BEFORE, 3)}." if known else ".")
             )
 
     def limits(self) -> Iterator[str]:
@@ -266,10 +270,11 @@ class Japanese(Writer):
                 f"{self.interval('tier/log_loss', 3)}。現状維持とみなす場合は{kappa}と{loss}。"
             )
         if "value/rank_correlation" in self.figures:
+            known = AS_BEFORE in self.figures and not math.isnan(self.figures[AS_BEFORE])
             yield (
                 f"購買金額：予測の合計は実績の{self.interval('value/total_ratio', 3)}倍、順位相関は"
-                f"{self.interval('value/rank_correlation', 3)}。直前の期間と同じとみなす場合は"
-                f"{self.interval('value/as_before/rank_correlation', 3)}。"
+                f"{self.interval('value/rank_correlation', 3)}。"
+                + (f"直前の期間と同じとみなす場合は{self.interval(AS_BEFORE, 3)}。" if known else "")
             )
 
     def limits(self) -> Iterator[str]:
