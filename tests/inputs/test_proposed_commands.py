@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 QUOTED = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"^kizuna\b(?!\.)")
 ARGUMENT = re.compile(r"(?<!\{)\{\w+\}(?!\})")
-OPTION = re.compile(r"(?<![\w=-])--[a-z][a-z-]+")
+OPTION = re.compile(r"(?<![\w=-])(?<!var\()--[a-z][a-z-]+")
 OTHER_TOOLS = {"--data-urlencode", "--config", "--index-url"}
 
 

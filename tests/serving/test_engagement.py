@@ -397,7 +397,7 @@ def test_once_planned_the_list_and_the_explanation_carry_the_plan(
     file = tmp_path / "list.csv"
     assert run(own_shop, "at-risk", "--limit", "5", "--output", str(file), "--language", "ja") == 0
     rows = list(csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
-    assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+    assert rows[0][-9:-5] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
@@ -451,7 +451,7 @@ def test_the_service_notices_a_plan_and_cuts_its_list_by_it(
             status, file = running.send("GET", f"/v1/at_risk.csv?{field}={wanted}&language=ja")
             rows = list(csv.reader(io.StringIO(file.decode("utf-8-sig"))))
             assert [row[1] for row in rows[1:]] == expected
-            assert rows[0][-8:-4] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
+            assert rows[0][-9:-5] == ["ステージ", "タッチモデル", "アクション", "チャネル"]
         status, explained = running.post("/v1/explain", {"customer_id": first["customer_id"]})
         published(ExplainReply, explained)
         assert explained["customer"]["plan"]["hooks"] == first["hooks"]
