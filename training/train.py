@@ -10,25 +10,26 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.catalog.defaults import catalog
-from features.catalog.definitions import Catalog, Indicator, company_kinds
+from features.catalog.definitions import Indicator, company_kinds
 from features.catalog.settings import FeatureSettings
-from features.errors import DataError
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
-from training.data.dataset import LabelledRows, dataset
+from training.data.contact_weights import ContactAssignments
+from training.data.dataset import dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
+from training.data.outcome_checks import require_both_outcomes
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, a_year_before, temporal_splits
+from training.data.typical_values import typical_values
+from training.data.uncontacted_rows import uncontacted_rows
 from training.evaluation.evaluate import (
     Evaluation,
     calibrate_for_delivery,
@@ -71,6 +72,8 @@ class TrainingConfig:
     models: TreeParameters = field(default_factory=TreeParameters)
     consent: frozenset[str] = frozenset()
     """Attributes that the project names as consent: nothing is learned from them."""
+    assignments: ContactAssignments | None = None
+    """Who was in which arm of the campaigns, for `without_contact`."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +207,14 @@ def learn(
     report("computing features", 0.05)
     priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
     rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until)
-    _require_both_outcomes(rows, splits, churn, config.timeline)
+    require_both_outcomes(rows, splits, churn, config.timeline)
+    cohort, weighting = rows, None
+    if config.churn.contacts == "without_contact":
+        company = company_kinds(config.indicators)
+        rows, weighting = uncontacted_rows(store, cohort, config.assignments, churn, company, until)
     splits = cross_fitted_where_few(splits, rows)
-    scale = tier_scale(config.tiers, rows.on(splits.fit).now, features, churn)
+    # Tiers and typical values describe the whole cohort as it was; no label is in them.
+    scale = tier_scale(config.tiers, cohort.on(splits.fit).now, features, churn)
 
     report("fitting, calibrating and testing", 0.2)
     parameters = replace(config.models, seed=config.seed)
@@ -246,7 +254,7 @@ def learn(
         tiers=scale,
         models=models,
         calibration=calibration,
-        typical=_typical_values(rows.on(splits.test), features),
+        typical=typical_values(cohort.on(splits.test), features),
         base_rate=evaluation.base_rate,
         value_scale=evaluation.value_scale,
         evidence=evaluation.level,
@@ -254,7 +262,8 @@ def learn(
         labelled_until=splits.labelled[-1],
         data_version=extent.digest,
         code_version=version("kizuna"),
-        settings=_provenance(config, pipeline, splits, extent, calibration),
+        settings=_provenance(config, pipeline, splits, extent, calibration)
+        | ({} if weighting is None else weighting.to_json(on_controls=evaluation.calibrated_on_controls)),
         figures=evaluation.figures,
     )
     report("learned", 1.0)
@@ -291,40 +300,6 @@ def _headline(bundle: Bundle) -> dict[str, float]:
     return {name: bundle.figures[name] for name in METRICS if name in bundle.figures}
 
 
-def _require_both_outcomes(
-    rows: LabelledRows, splits: TemporalSplits, churn: Churn, timeline: Timeline
-) -> None:
-    """Raise `DataError` when nobody could leave, nobody left, or everybody did."""
-    span = f"between {timeline.name(splits.labelled[0])} and {timeline.name(splits.labelled[-1])}"
-    if not len(rows):
-        raise DataError(
-            f"cannot train: no customer could still leave on any as-of date {span}. "
-            "Check [churn]: do the kinds of event it names exist, and is active_days long enough?"
-        )
-    if rows.churned.all() or not rows.churned.any():
-        who = "every one" if rows.churned.all() else "none"
-        raise DataError(
-            f"cannot train: {who} of the {len(np.unique(rows.keys)):,} customers who could leave {span} "
-            f"did so within {churn.horizon.reach} days, so there is nothing to tell apart. "
-            "Write another horizon_days in [churn], or check the kinds of event it names."
-        )
-
-
-def _typical_values(rows: LabelledRows, features: Catalog) -> dict[str, float]:
-    """The cohort's median of each feature on the newest dates; of details, the most frequent."""
-    typical = {}
-    for place, column in enumerate(features.columns):
-        known = rows.matrix[:, place][~np.isnan(rows.matrix[:, place])]
-        if len(known):
-            typical[column] = _mode(known) if column in features.detail_columns else float(np.median(known))
-    return typical
-
-
-def _mode(x: NDArray[np.float64]) -> float:
-    values, counts = np.unique(x, return_counts=True)
-    return float(values[counts.argmax()])
-
-
 def _provenance(
     config: TrainingConfig,
     pipeline: TrainingPipeline,
@@ -336,7 +311,7 @@ def _provenance(
     name = config.timeline.name
     season = a_year_before(splits.answers, splits.every, pipeline.churn) if calibration.season else ()
     return {
-        "churn": config.churn.model_dump(mode="json"),
+        "churn": config.churn.model_dump(mode="json", exclude={"contacts"}),
         "label": pipeline.churn.definition,
         "features": config.features.model_dump(mode="json"),
         "tiers": config.tiers.model_dump(mode="json"),

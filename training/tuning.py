@@ -199,6 +199,7 @@ def study_name(settings: TreeParameters, rows: LabelledRows, churn: Churn) -> st
         "dates": np.unique(rows.as_of).tolist(),
         "rows": hashlib.sha256(np.ascontiguousarray(np.nan_to_num(rows.matrix)).tobytes()).hexdigest(),
         "left": int(rows.churned.sum()),
+        **({} if rows.weight is None else {"weight": round(float(rows.weight.sum()), 6)}),
     }
     return "churn-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -212,7 +213,9 @@ def _tried(
     tried = _settings(_suggested(trial), settings)
     losses: list[float] = []
     for step, (earlier, later) in enumerate(parts):
-        model = fit_churn(tried, earlier.matrix, earlier.churned, earlier.columns, earlier.as_of)
+        model = fit_churn(
+            tried, earlier.matrix, earlier.churned, earlier.columns, earlier.as_of, earlier.weight
+        )
         predictions = model.predict(later.matrix, num_threads=tried.threads)
         losses.append(_log_loss(predictions, later))
         mean = float(np.mean(losses))
@@ -225,9 +228,9 @@ def _tried(
 def _log_loss(predictions: NDArray[np.float64], rows: LabelledRows) -> float:
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
     measure = WeightedMetrics(
-        predictions, HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+        predictions, HeldOutOutcomes(rows.churned, customers, rows.as_of, len(rows), rows.weight)
     )
-    return float(measure(np.ones(len(rows)))[METRICS.index("log_loss")])
+    return float(measure(rows.weight_or_ones)[METRICS.index("log_loss")])
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, Any]:

@@ -128,6 +128,7 @@ _SOURCE: Json = {
     "freshness": "2018-01-01T04:01:20+00:00",
     "evidence": "normal",
     "currency": "USD",
+    "contacts": "as_they_were",
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 _CAMPAIGN: Json = {

@@ -35,6 +35,7 @@ def list_models(call: CliContext) -> None:
             "trained_until": trained.model.tags.get("trained_until"),
             "data_version": trained.model.tags.get("data_version"),
             "evidence": trained.model.tags.get("evidence"),
+            "contacts": trained.model.tags.get("contacts", "as_they_were"),
             "fingerprint": trained.model.tags.get("fingerprint"),
             "run_id": trained.model.run_id,
             "figures": dict(trained.figures),
@@ -99,6 +100,7 @@ def _lines(models: Iterable[TrainedModel]) -> Iterator[str]:
             if name in ("auc", "log_loss")
         ]
         low = ["evidence: low"] if model.tags.get("evidence") == "low" else []
+        low += ["without contact"] if model.tags.get("contacts") == "without_contact" else []
         yield f"{'*' if model.champion else ' '} {model.version:>3}  until {until}  " + ", ".join(
             [*figures, *low]
         )

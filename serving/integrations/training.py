@@ -5,14 +5,23 @@ Importing this loads MLflow, which takes seconds: nothing that answers requests 
 
 from __future__ import annotations
 
+from features.storage.customer_ids import CustomerAliases
 from serving.actions.contact_rules import consent_rules
+from serving.experiments.training_assignments import training_assignments
 from serving.project.settings import Project
+from serving.state.database import Database
 from training.registry.mlflow_tracking import Tracking
 from training.train import TrainingConfig
 
 
-def training_config(project: Project) -> TrainingConfig:
-    """The settings of the recipe, as kizuna.toml has them."""
+def training_config(
+    project: Project, database: Database | None = None, aliases: CustomerAliases | None = None
+) -> TrainingConfig:
+    """The settings of the recipe, as kizuna.toml has them.
+
+    The assignments of campaigns are read where the risk without contact is to be learned; without `database`
+    there are none.
+    """
     settings = project.settings
     return TrainingConfig(
         timeline=project.timeline,
@@ -23,6 +32,9 @@ def training_config(project: Project) -> TrainingConfig:
         contacts=settings.capacity.contacts,
         closed=project.closed_sources,
         consent=consent_rules(project).names,
+        assignments=None
+        if database is None or settings.churn.contacts == "as_they_were"
+        else training_assignments(database, project, aliases or CustomerAliases()),
     )
 
 

@@ -150,6 +150,7 @@ def predict_reply(
         freshness=None if scores.newest is None else timeline.name(scores.newest),
         evidence=bundle.evidence,
         currency=project.currency or None,
+        contacts=bundle.contacts,
         customers=[
             PredictedCustomer(
                 name,

@@ -314,4 +314,5 @@ class ScoreReader:
             freshness=None if facts.data_until is None else self.timeline.name(facts.data_until),
             evidence=facts.evidence,
             currency=self.words.currency or None,
+            contacts=facts.contacts,
         )

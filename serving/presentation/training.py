@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from features.catalog.display_names import in_language, is_japanese
-from serving.schemas.responses import Evidence
+from serving.schemas.responses import Contacts, Evidence
 
 if TYPE_CHECKING:
+    from training.bundle.model_bundle import Bundle
     from training.train import TrainingResult
 
 COLUMNS = (
@@ -33,6 +34,22 @@ NAMES, FIGURES = 28, 26
 
 
 @dataclass(frozen=True)
+class WithoutContact:
+    """The rows from which the risk without contact was learned."""
+
+    campaigns: int
+    left_out: int
+    """Rows of treatment arms."""
+    control_rows: int
+    control_customers: int
+    rows: int
+    effective_rows: float
+    other_contacts: dict[str, int]
+    """By kind, remaining rows with a contact in their label that no campaign assigned."""
+    calibrated_on: Literal["control", "weighted_rows"]
+
+
+@dataclass(frozen=True)
 class TrainingReply:
     """What became of a training."""
 
@@ -44,6 +61,9 @@ class TrainingReply:
     warnings: list[str]
     figures: dict[str, float | None]
     evidence: Evidence
+    contacts: Contacts
+    without_contact: WithoutContact | None
+    """From which rows; null where contacts were learned as they were."""
 
 
 def reply(verdict: TrainingResult) -> TrainingReply:
@@ -57,6 +77,8 @@ def reply(verdict: TrainingResult) -> TrainingReply:
         warnings=list(verdict.warnings),
         figures=plain({**verdict.bundle.figures, **verdict.list_figures}),
         evidence=verdict.bundle.evidence,
+        contacts=verdict.bundle.contacts,
+        without_contact=_without_contact(verdict.bundle),
     )
 
 
@@ -90,7 +112,23 @@ def summary_lines(verdict: TrainingResult, language: str = "en") -> Iterator[str
             f"  それでも使う場合：`kizuna models promote {version}`",
         )
     yield from (f"  {in_language(language, 'warning: ', '注意：')}{warning}" for warning in warnings)
+    found = _without_contact(verdict.bundle)
+    if found is not None:
+        yield in_language(
+            language,
+            "Learned without contact, the risk if no campaign contacts anybody: "
+            f"{found.left_out:,} rows of treatment arms are left out, {found.control_rows:,} rows of "
+            f"{found.control_customers:,} control customers stand for them.",
+            "接触なしの場合のリスクを学習しました。"
+            f"介入群の{found.left_out:,}行を除き、対照群{found.control_customers:,}人の"
+            f"{found.control_rows:,}行を重み付けしています。",
+        )
     yield from lines({**verdict.bundle.figures, **verdict.list_figures}, verdict.bundle.evidence, language)
+
+
+def _without_contact(bundle: Bundle) -> WithoutContact | None:
+    facts = bundle.settings.get("without_contact")
+    return None if facts is None else WithoutContact(**facts)
 
 
 def _concerns(verdict: TrainingResult, language: str) -> tuple[Sequence[str], Sequence[str]]:

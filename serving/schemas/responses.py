@@ -17,6 +17,7 @@ from serving.schemas.report_responses import CONFIG, ReportReply
 
 Evidence = Literal["normal", "low"]
 KnownStatus = Literal["cohort", "lapsed", "new"]
+Contacts = Literal["as_they_were", "without_contact"]
 CustomerStatus = Literal[KnownStatus, "unknown"]
 
 
@@ -31,6 +32,13 @@ class Provenance:
     freshness: Annotated[str | None, Field(description="the newest event behind the answer")]
     evidence: Annotated[Evidence, Field(description="low: learned from few who left or stayed")]
     currency: Annotated[str | None, Field(description="the currency of amounts, where the project has one")]
+    contacts: Annotated[
+        Contacts,
+        Field(
+            description="which risk the model learned: with contacts as they were, or if no campaign "
+            "contacts the customer"
+        ),
+    ]
 
 
 @with_config(CONFIG)

@@ -138,6 +138,7 @@ def score(
         newest=found.newest,
         covered_until=found.newest if covered_until is None else covered_until,
         evidence=bundle.evidence,
+        contacts=bundle.contacts,
         amounts=bundle.models.value is not None,
         tiers=bundle.tiers.names,
         scored_at=now,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.events.schema import ATTRIBUTE
-from serving.schemas.responses import Evidence
+from serving.schemas.responses import Contacts, Evidence
 from serving.state.atomic_write import in_one_step
 from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
@@ -126,6 +126,8 @@ class ScoreMetadata:
     covered_until: int | None = field(default=None, kw_only=True)
     """Until when the data can tell silence; what people note and the company does count for nothing."""
     evidence: Evidence
+    contacts: Contacts = field(default="as_they_were", kw_only=True)
+    """Which risk the model learned; files from before it was kept have none."""
     amounts: bool
     """Whether events carry amounts, so that there is a value at risk."""
     tiers: tuple[str, ...]

@@ -33,10 +33,20 @@ def ranking(measure: Floats) -> NDArray[np.int64]:
     return np.argsort(-measure, kind="stable")
 
 
-def on_list(measure: Floats, as_of: NDArray[np.int64], contacts: int) -> NDArray[np.bool_]:
-    """bool[n]: whether a row is among the first `contacts` of its as-of date by this measure."""
+def on_list(
+    measure: Floats, as_of: NDArray[np.int64], contacts: int, weight: Floats | None = None
+) -> NDArray[np.bool_]:
+    """bool[n]: whether a row is among the first `contacts` of its as-of date by this measure.
+
+    With `weight` (float64[n]) each row takes as many places as it counts for, and the last one the rest.
+    """
     listed = np.zeros(len(measure), dtype=np.bool_)
     for date in np.unique(as_of):
         rows = np.flatnonzero(as_of == date)
-        listed[rows[ranking(measure[rows])[:contacts]]] = True
+        order = rows[ranking(measure[rows])]
+        if weight is None:
+            listed[order[:contacts]] = True
+        else:
+            places_before = np.cumsum(weight[order]) - weight[order]
+            listed[order[places_before < contacts]] = True
     return listed

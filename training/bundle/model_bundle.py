@@ -96,6 +96,11 @@ class Bundle:
             finite = {key: float(x) for key, x in sorted(getattr(self, name).items()) if math.isfinite(x)}
             object.__setattr__(self, name, finite)
 
+    @property
+    def contacts(self) -> Literal["as_they_were", "without_contact"]:
+        """What was learned: the risk with the contacts that were made, or if no campaign contacts anybody."""
+        return "without_contact" if "without_contact" in self.settings else "as_they_were"
+
     def predict(self, matrix: Floats, *, threads: int = 0) -> Predictions:
         """What the models say about rows in the catalogue's column order; float64[n, f], NaN says nothing.
 

@@ -55,6 +55,8 @@ class LabelledRows:
     """float64[n, len(after_columns)]: what the tier of the next period is read off."""
     columns: tuple[str, ...]
     after_columns: tuple[str, ...]
+    weight: Floats | None = None
+    """float64[n]: how often each row counts; None where every row counts once."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,7 +64,12 @@ class LabelledRows:
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledRows:
         """The chosen rows."""
         arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ARRAYS}
-        return replace(self, **arrays)
+        return replace(self, weight=None if self.weight is None else self.weight[chosen], **arrays)
+
+    @property
+    def weight_or_ones(self) -> Floats:
+        """float64[n]: how often each row counts."""
+        return np.ones(len(self)) if self.weight is None else self.weight
 
     def on(self, dates: Collection[int]) -> LabelledRows:
         """The rows of these as-of dates."""

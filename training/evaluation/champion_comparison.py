@@ -59,6 +59,11 @@ def champion_on(
         return ChampionComparison(version, columns, {}, same=True)
     if champion.churn != candidate.churn:
         return ChampionComparison(version, columns, {}, not_comparable_reason="decides churn by another rule")
+    if champion.contacts != candidate.contacts:
+        reason = "learned the risk " + (
+            "without contact" if champion.contacts == "without_contact" else "with contacts as they were"
+        )
+        return ChampionComparison(version, columns, {}, not_comparable_reason=reason)
     if champion.data_version == candidate.data_version and _test(champion) == _test(candidate) is not None:
         return ChampionComparison(version, columns, _recorded(champion), candidate=_recorded(candidate))
     later = evidence.rows.as_of >= champion.trained_until
@@ -75,7 +80,7 @@ def champion_on(
             f"{left} left and {stayed} stayed",
         )
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
-    outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, contacts=len(rows))
+    outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, len(rows), rows.weight)
     theirs = says(rows)
     return ChampionComparison(
         version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes)
@@ -96,7 +101,7 @@ def _recorded(bundle: Bundle) -> dict[str, float]:
 
 def _figures(probability: Floats, outcomes: HeldOutOutcomes) -> dict[str, float]:
     metrics = dict(
-        zip(METRICS, WeightedMetrics(probability, outcomes)(np.ones(len(probability))).tolist(), strict=True)
+        zip(METRICS, WeightedMetrics(probability, outcomes)(outcomes.weight_or_ones).tolist(), strict=True)
     )
     return {name: metrics[name] for name in COMPARED}
 
@@ -104,13 +109,14 @@ def _figures(probability: Floats, outcomes: HeldOutOutcomes) -> dict[str, float]
 def _against(mine: Floats, theirs: Floats, outcomes: HeldOutOutcomes) -> dict[str, float]:
     """The candidate's figures, and how much its log loss differs; customers are resampled."""
     gap = WeightedMetrics(mine, outcomes).loss - WeightedMetrics(theirs, outcomes).loss
-    sums, sizes = np.bincount(outcomes.customers, gap), np.bincount(outcomes.customers)
+    sums = np.bincount(outcomes.customers, gap * outcomes.weight_or_ones)
+    sizes = np.bincount(outcomes.customers, outcomes.weight)
     weights = np.stack([*cluster_resamples(outcomes.people)])
     low, high = percentile_interval((weights @ sums) / (weights @ sizes))
     return _figures(mine, outcomes) | {
         "expected_calibration_error_noise": calibration_noise(mine, outcomes),
         "rows": float(len(mine)),
-        "log_loss_difference": float(gap.mean()),
+        "log_loss_difference": float(np.average(gap, weights=outcomes.weight)),
         "log_loss_difference_low": low,
         "log_loss_difference_high": high,
     }

@@ -20,6 +20,7 @@ from training.bundle.list_policy import value_at_risk
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, customers_by_outcome
 from training.data.splits import TemporalSplits, a_year_before
+from training.evaluation.calibrated import CalibratedTest, calibrated_in_time, cross_calibrated
 from training.evaluation.intervals import (
     population_intervals,
     reliability_intervals,
@@ -39,13 +40,7 @@ from training.evaluation.secondary_metrics import (
     value_figures,
 )
 from training.fitting.calibration import (
-    SEASON,
-    calibration_trial,
-    choose,
-    choose_method,
-    fit_calibration,
     fit_level,
-    fit_shape,
 )
 from training.fitting.pipeline import (
     HeldOutPredictions,
@@ -56,10 +51,7 @@ from training.fitting.pipeline import (
 )
 from training.fitting.seasonal_calibration import (
     DatedPredictions,
-    by_each,
-    by_the_season,
     dated_predictions,
-    earlier_trial,
     season_at,
     years_before,
 )
@@ -113,6 +105,8 @@ class Evaluation:
     value_predicted: Floats | None
     sample: Floats
     """float64[<=2000, f]: test rows."""
+    calibrated_on_controls: bool = False
+    """Whether the calibration was fitted on control customers of campaigns alone."""
     leaks: tuple[Leak, ...] = ()
     """What seems to know the future."""
     notes: tuple[CheckFinding, ...] = ()
@@ -128,12 +122,12 @@ def evaluate_models(
     pipeline, shapes = _with_shape(pipeline, known)
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
-        calibrated = _cross_calibrated(held_out)
+        calibrated = cross_calibrated(held_out)
         return pipeline, _evaluation(pipeline, level, held_out, held_out, calibrated, shapes, contacts)
     pipeline = replace(pipeline, value_power=best_value_power(pipeline, known, rows.on(splits.calibrate)))
     season = years_before(splits.test, splits, pipeline.churn)
     later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}))
-    calibrated = _calibrated(pipeline, rows, splits, DatedPredictions(later.rows, later.churn))
+    calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
 
@@ -174,58 +168,8 @@ def _season(
     every = pipeline.fit_churn(rows, levels=False)
     of_season = season_at(DatedPredictions(before, every(before)), splits.answers, churn, shape) or shape
     newest = rows.on(splits.test)
-    return fit_level(shape, dated_predictions(model, newest, threads).churn, of_season(every(newest)))
-
-
-def halves(rows: LabelledRows) -> NDArray[np.bool_]:
-    """bool[n]: one half of the customers."""
-    return (rows.hashes & np.uint64(1)).astype(np.bool_)
-
-
-@dataclass(frozen=True, eq=False)
-class _Calibrated:
-    """The test's probabilities, the map for the delivered model, and the log loss of each method tried."""
-
-    probability: Floats
-    calibration: Calibration
-    losses: Mapping[str, float]
-
-
-def _calibrated(
-    pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits, later: DatedPredictions
-) -> _Calibrated:
-    """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
-
-    The season's own level waits for the delivered model: it is by how much that one lies off.
-    """
-    churn = pipeline.churn
-    earlier = earlier_trial(rows, splits, churn, pipeline.fit_churn)
-    trials = [] if earlier is None else [earlier]
-    by_method = by_each(later, splits.calibrate, splits.test, churn)
-    shape, season, _ = choose(trials, season=SEASON in by_method)
-    middle, judged = later.on(splits.calibrate), later.on(splits.test)
-    shaped = fit_shape(shape, middle.churn, middle.rows.churned)
-    probability = shaped(judged.churn)
-    if season:
-        levelled = by_the_season(later, splits.test, churn, shaped)
-        probability = np.where(np.isnan(levelled), probability, levelled)
-    trials.append(calibration_trial(by_method, judged.rows.churned, judged.rows.keys))
-    before = a_year_before(splits.answers, splits.every, churn)
-    shape, season, losses = choose(trials, season=bool(before))
-    # The delivered model has seen every labelled date; only these dates show how such a model errs later.
-    both = later.on((*splits.calibrate, *splits.test))
-    delivered = fit_shape(shape, both.churn, both.rows.churned)
-    return _Calibrated(probability, replace(delivered, season=season), losses)
-
-
-def _cross_calibrated(held_out: HeldOutPredictions) -> _Calibrated:
-    """The same where each half of the customers calibrates the other."""
-    p, y, mine = held_out.churn, held_out.rows.churned, halves(held_out.rows)
-    method, losses = choose_method(p, y, held_out.rows.as_of, mine)
-    probability = np.empty(len(y))
-    for side in (mine, ~mine):
-        probability[side] = fit_calibration(method, p[~side], y[~side])(p[side])
-    return _Calibrated(probability, fit_calibration(method, p, y), {**losses})
+    predicted = dated_predictions(model, newest, threads).churn
+    return fit_level(shape, predicted, of_season(every(newest)), newest.weight)
 
 
 def _evaluation(
@@ -233,14 +177,14 @@ def _evaluation(
     level: Level,
     middle: HeldOutPredictions,
     last: HeldOutPredictions,
-    calibrated: _Calibrated,
+    calibrated: CalibratedTest,
     shapes: Mapping[str, float],
     contacts: int,
 ) -> Evaluation:
     """Every figure of the test; `middle` are the predictions for the calibration dates, `last` the test's."""
     rows, probability, seed = last.rows, calibrated.probability, pipeline.settings.seed
     customers = np.cumsum(np.r_[False, rows.keys[1:] != rows.keys[:-1]])
-    test = HeldOutOutcomes(rows.churned, customers.astype(np.int64), rows.as_of, contacts)
+    test = HeldOutOutcomes(rows.churned, customers.astype(np.int64), rows.as_of, contacts, rows.weight)
     now, then = pipeline.tier_now(rows), pipeline.tier_next(rows)
     scale, value = 1.0, last.value
     if value is not None and middle.value is not None:
@@ -264,7 +208,7 @@ def _evaluation(
         list_figures=by_order,
         calibration=calibrated.calibration,
         value_scale=scale,
-        base_rate=float(rows.churned.mean()),
+        base_rate=float(np.average(rows.churned, weights=rows.weight)),
         rows=rows,
         probability=probability,
         rivals=last.rivals,
@@ -273,6 +217,7 @@ def _evaluation(
         tier_predicted=last.tier.argmax(axis=1).astype(np.int8),
         value_predicted=value,
         sample=rows.matrix[_sample(rows)],
+        calibrated_on_controls=calibrated.on_controls,
     )
 
 
@@ -280,7 +225,7 @@ def _churn_figures(
     pipeline: TrainingPipeline,
     middle: HeldOutPredictions,
     last: HeldOutPredictions,
-    calibrated: _Calibrated,
+    calibrated: CalibratedTest,
     shapes: Mapping[str, float],
     test: HeldOutOutcomes,
 ) -> dict[str, float]:
@@ -295,7 +240,7 @@ def _churn_figures(
     }
     figures |= {f"calibration/{name}/log_loss": loss for name, loss in calibrated.losses.items()}
     figures |= {f"shape/{name}/log_loss": loss for name, loss in shapes.items()}
-    figures |= populations(middle.rows.churned, middle.churn, last.rows, last.churn, probability)
+    figures |= populations(middle.rows, middle.churn, last.rows, last.churn, probability)
     return figures | population_intervals(probability, test, seed=seed)
 
 
@@ -309,8 +254,8 @@ def _tier_figures(
 ) -> dict[str, float]:
     """The metrics of the next tier, and the reliability of the probabilities by tier and by segment."""
     seed, rows = pipeline.settings.seed, last.rows
-    figures = tier_figures(last.tier, last.tier_unchanged, now, then)
-    figures |= reliability_by_tier(now, probability, rows.churned, len(pipeline.tiers.names))
+    figures = tier_figures(last.tier, last.tier_unchanged, now, then, rows.weight)
+    figures |= reliability_by_tier(now, probability, rows, len(pipeline.tiers.names))
     figures |= reliability_by_segment(rows, probability, pipeline.books)
     figures |= reliability_intervals(segments(rows, pipeline.books), probability, test, seed=seed)
     return figures | tier_intervals(last.tier, last.tier_unchanged, now, then, probability, test, seed=seed)
@@ -342,6 +287,12 @@ def _sample(rows: LabelledRows) -> NDArray[np.int64]:
 
 def _scale(*parts: HeldOutPredictions) -> float:
     """The factor that makes the total right: spent ÷ predicted, of those who stayed."""
-    spent = sum(float(part.rows.value[~part.rows.churned].sum()) for part in parts)
-    predicted = sum(float(part.value[~part.rows.churned].sum()) for part in parts if part.value is not None)
+    spent = sum(_of_stayed(part.rows, part.rows.value) for part in parts)
+    predicted = sum(_of_stayed(part.rows, part.value) for part in parts if part.value is not None)
     return spent / predicted if spent > 0 and predicted > 0 else 1.0
+
+
+def _of_stayed(rows: LabelledRows, value: Floats) -> float:
+    """The weighted sum over the rows of those who stayed."""
+    stayed = ~rows.churned
+    return float((value[stayed] * rows.weight_or_ones[stayed]).sum())

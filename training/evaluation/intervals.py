@@ -169,13 +169,14 @@ def value_intervals(
 
 def _summed(outcomes: HeldOutOutcomes, *columns: Floats) -> Floats:
     """float64[customers, columns]: what each customer's rows add to each sum."""
-    return np.stack([np.bincount(outcomes.customers, column) for column in columns], axis=1)
+    weight = outcomes.weight_or_ones
+    return np.stack([np.bincount(outcomes.customers, column * weight) for column in columns], axis=1)
 
 
 def _celled(outcomes: HeldOutOutcomes, cell: NDArray[np.int64], cells: int) -> Floats:
     """float64[customers, cells]: how many of each customer's rows lie in each cell."""
     size = int(outcomes.customers.max(initial=-1)) + 1
-    counts = np.bincount(outcomes.customers * cells + cell, minlength=size * cells)
+    counts = np.bincount(outcomes.customers * cells + cell, outcomes.weight, minlength=size * cells)
     return counts.reshape(size, cells).astype(np.float64)
 
 

@@ -44,9 +44,13 @@ def list_figures(
     listed = outcomes.on_list(measure)
     lead, leaver = _lead(listed, outcomes, days_since_last)
     stayed, places = _stayed(listed, outcomes)
+    own = np.ones(len(leaver))
+    if outcomes.weight is not None:  # a customer counts as often as their rows do on average
+        rows = np.bincount(outcomes.customers)
+        own = np.bincount(outcomes.customers, outcomes.weight) / np.maximum(rows, 1)
 
     def figures(weight: Floats) -> dict[str, float]:
-        return _measured(weight, lead, leaver, stayed, places)
+        return _measured(weight * own, lead, leaver, stayed, places)
 
     return figures(np.ones(len(leaver))) | bootstrap_intervals(figures, len(leaver), seed=seed)
 
@@ -58,7 +62,8 @@ def purity_figures(measure: Floats, outcomes: HeldOutOutcomes, *, seed: int = 0)
     """
     listed, left = outcomes.on_list(measure).astype(np.float64), outcomes.churned.astype(np.float64)
     columns = (listed * left, listed, left, np.ones(len(left)))
-    sums = np.stack([np.bincount(outcomes.customers, column) for column in columns], axis=1)
+    own = outcomes.weight_or_ones
+    sums = np.stack([np.bincount(outcomes.customers, column * own) for column in columns], axis=1)
 
     def figures(weight: Floats) -> dict[str, float]:
         hits, places, churners, rows = (float(total) for total in weight @ sums)

@@ -37,10 +37,17 @@ class HeldOutOutcomes:
     """int64[n]: the customer of each row, 0, 1, 2, …"""
     as_of: NDArray[np.int64]
     contacts: int
+    weight: Floats | None = None
+    """float64[n]: how often each row counts; None where every row counts once."""
+
+    @property
+    def weight_or_ones(self) -> Floats:
+        """float64[n]: how often each row counts."""
+        return np.ones(len(self.churned)) if self.weight is None else self.weight
 
     def on_list(self, measure: Floats) -> Flags:
         """bool[n]: the rows on the list of each as-of date, the largest of this measure first."""
-        return on_list(measure, self.as_of, self.contacts)
+        return on_list(measure, self.as_of, self.contacts, self.weight)
 
     @property
     def people(self) -> int:
@@ -109,6 +116,8 @@ def churn_metrics(
 
     def measure(weight: Floats) -> dict[str, float]:
         of_rows = weight[outcomes.customers]
+        if outcomes.weight is not None:
+            of_rows = of_rows * outcomes.weight
         measured = {name: one(of_rows) for name, one in models.items()}
         figures: dict[str, float] = {}
         for name, values in measured.items():
@@ -135,29 +144,32 @@ def calibration_noise(
     """
     measure = WeightedMetrics(probability, outcomes)
     generator = np.random.default_rng(seed)
-    errors = np.empty(draws)
+    errors, own = np.empty(draws), outcomes.weight_or_ones
     for draw in range(draws):
         luck = generator.random(outcomes.people)[outcomes.customers]
-        gap = np.bincount(measure.bin, probability - (luck < probability))
-        errors[draw] = np.abs(gap).sum() / len(probability)
+        gap = np.bincount(measure.bin, own * (probability - (luck < probability)))
+        errors[draw] = np.abs(gap).sum() / own.sum()
     return float(errors.mean())
 
 
-def weighted_kappa(actual: NDArray[np.int8], predicted: NDArray[np.int8], tiers: int) -> float:
+def weighted_kappa(
+    actual: NDArray[np.int8], predicted: NDArray[np.int8], tiers: int, weight: Floats | None = None
+) -> float:
     """Agreement of ordered tiers beyond chance, a miss weighed by its distance squared; 1 is perfect."""
     seen = np.zeros((tiers, tiers))
-    np.add.at(seen, (actual, predicted), 1.0)
+    np.add.at(seen, (actual, predicted), 1.0 if weight is None else weight)
     chance = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / max(seen.sum(), 1.0)
-    weight = np.subtract.outer(np.arange(tiers), np.arange(tiers)) ** 2
-    missed = (weight * chance).sum()
-    return float(1.0 - (weight * seen).sum() / missed) if missed > 0 else 1.0
+    distance = np.subtract.outer(np.arange(tiers), np.arange(tiers)) ** 2
+    missed = (distance * chance).sum()
+    return float(1.0 - (distance * seen).sum() / missed) if missed > 0 else 1.0
 
 
-def rank_correlation(a: Floats, b: Floats) -> float:
-    """Spearman's correlation; 0 where one of the two does not vary."""
+def rank_correlation(a: Floats, b: Floats, weight: Floats | None = None) -> float:
+    """Spearman's correlation, each pair as heavy as it counts; 0 where one of the two does not vary."""
     from scipy.stats import rankdata
 
     x, y = rankdata(a), rankdata(b)
-    x, y = x - x.mean(), y - y.mean()
-    scale = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / scale if scale > 0 else 0.0
+    x, y = x - np.average(x, weights=weight), y - np.average(y, weights=weight)
+    own = 1.0 if weight is None else weight
+    scale = float(np.sqrt((own * x @ x) * (own * y @ y)))
+    return float(own * x @ y) / scale if scale > 0 else 0.0

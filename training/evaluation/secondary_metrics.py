@@ -25,33 +25,46 @@ SMALLEST_SEGMENT = 100
 
 
 def populations(
-    earlier: Flags, earlier_predicted: Floats, rows: LabelledRows, predicted: Floats, probability: Floats
+    earlier: LabelledRows,
+    earlier_predicted: Floats,
+    rows: LabelledRows,
+    predicted: Floats,
+    probability: Floats,
 ) -> dict[str, float]:
     """How many were judged, and how far the share that leaves lay off on each date.
 
-    `earlier` and `earlier_predicted` are outcomes and uncalibrated probabilities of the calibration dates;
+    `earlier` and `earlier_predicted` are rows and uncalibrated probabilities of the calibration dates;
     `predicted` and `probability` are the test's probabilities, before and after calibration.
     """
-    rate = float(rows.churned.mean())
-    by_date = [
-        float((predicted[rows.as_of == date] - rows.churned[rows.as_of == date]).mean())
-        for date in np.unique(rows.as_of)
-    ]
+    weight = rows.weight
+
+    def mean(values: Floats | Flags, chosen: Flags | None = None) -> float:
+        if chosen is None:
+            return float(np.average(values, weights=weight))
+        return float(np.average(values[chosen], weights=None if weight is None else weight[chosen]))
+
+    rate, gap = mean(rows.churned), predicted - rows.churned
+    by_date = [mean(gap, rows.as_of == date) for date in np.unique(rows.as_of)]
     return {
         "test_rows": float(len(rows)),
         "test_customers": float(len(np.unique(rows.keys))),
         "test_churners": float(len(np.unique(rows.keys[rows.churned]))),
         "base_rate": rate,
-        "base_rate_calibrate": float(earlier.mean()),
-        "mean_probability": float(probability.mean()),
-        "drift": float(probability.mean()) - rate,
-        "drift_calibrate": float(earlier_predicted.mean() - earlier.mean()),
-        "drift_uncalibrated": float(predicted.mean()) - rate,
+        "base_rate_calibrate": float(np.average(earlier.churned, weights=earlier.weight)),
+        "mean_probability": mean(probability),
+        "drift": mean(probability) - rate,
+        "drift_calibrate": float(
+            np.average(earlier_predicted, weights=earlier.weight)
+            - np.average(earlier.churned, weights=earlier.weight)
+        ),
+        "drift_uncalibrated": mean(predicted) - rate,
         "drift_worst_date": max(by_date, key=abs),
     }
 
 
-def tier_figures(probabilities: Floats, unchanged: Floats, now: Tiers, then: Tiers) -> dict[str, float]:
+def tier_figures(
+    probabilities: Floats, unchanged: Floats, now: Tiers, then: Tiers, weight: Floats | None = None
+) -> dict[str, float]:
     """The tier of the next period against "the tier stays as it is".
 
     Both are float64[n, tiers]: `probabilities` of the model, and `unchanged`, how often customers of the same
@@ -61,23 +74,24 @@ def tier_figures(probabilities: Floats, unchanged: Floats, now: Tiers, then: Tie
     predicted = probabilities.argmax(axis=1).astype(np.int8)
 
     def loss(p: Floats) -> float:
-        return float(-np.log(np.clip(p[np.arange(len(then)), then], 1e-15, None)).mean())
+        losses = -np.log(np.clip(p[np.arange(len(then)), then], 1e-15, None))
+        return float(np.average(losses, weights=weight))
 
     return {
         "tier/log_loss": loss(probabilities),
-        "tier/accuracy": float((predicted == then).mean()),
-        "tier/kappa": weighted_kappa(then, predicted, tiers),
+        "tier/accuracy": float(np.average(predicted == then, weights=weight)),
+        "tier/kappa": weighted_kappa(then, predicted, tiers, weight),
         "tier/unchanged/log_loss": loss(unchanged),
-        "tier/unchanged/accuracy": float((now == then).mean()),
-        "tier/unchanged/kappa": weighted_kappa(then, now, tiers),
+        "tier/unchanged/accuracy": float(np.average(now == then, weights=weight)),
+        "tier/unchanged/kappa": weighted_kappa(then, now, tiers, weight),
     }
 
 
-def reliability_by_tier(now: Tiers, probability: Floats, churned: Flags, tiers: int) -> dict[str, float]:
+def reliability_by_tier(now: Tiers, probability: Floats, rows: LabelledRows, tiers: int) -> dict[str, float]:
     """The mean prediction for each tier's customers, and the share that left."""
     figures: dict[str, float] = {}
     for tier in range(tiers):
-        figures |= _reliability(f"tier_{tier}", now == tier, probability, churned)
+        figures |= _reliability(f"tier_{tier}", now == tier, probability, rows)
     return figures
 
 
@@ -87,7 +101,7 @@ def reliability_by_segment(
     """The same for the most frequent values of each profile attribute."""
     figures: dict[str, float] = {}
     for name, mine in segments(rows, books):
-        figures |= _reliability(name, mine, probability, rows.churned)
+        figures |= _reliability(name, mine, probability, rows)
     return figures
 
 
@@ -109,26 +123,37 @@ def value_figures(rows: LabelledRows, predicted: Floats, churn: Churn) -> dict[s
     """Total, ranking, deciles and error of what the stayers would spend, against "as in the last period"."""
     stayed = ~rows.churned
     spent, predicted_spend = rows.value[stayed], predicted[stayed]
+    weight = None if rows.weight is None else rows.weight[stayed]
+
+    def mean(values: Floats, chosen: NDArray[np.int64] | None = None) -> float:
+        if chosen is None:
+            return float(np.average(values, weights=weight))
+        return float(np.average(values[chosen], weights=None if weight is None else weight[chosen]))
+
+    def ratio(values: Floats) -> float:
+        own = 1.0 if weight is None else weight
+        return float((own * values).sum() / (own * spent).sum())
+
     figures = {
-        "value/total_ratio": float(predicted_spend.sum() / spent.sum()) if spent.sum() > 0 else math.nan,
-        "value/rank_correlation": rank_correlation(predicted_spend, spent),
-        "value/mean_absolute_error": float(np.abs(predicted_spend - spent).mean()),
+        "value/total_ratio": ratio(predicted_spend) if spent.sum() > 0 else math.nan,
+        "value/rank_correlation": rank_correlation(predicted_spend, spent, weight),
+        "value/mean_absolute_error": mean(np.abs(predicted_spend - spent)),
     }
     if spent.sum() > 0 and len(spent) >= 10:
         order = np.argsort(predicted_spend, kind="stable")
         for decile, mine in enumerate(np.array_split(order, 10), start=1):
-            figures[f"value/decile_{decile:02}/said"] = float(predicted_spend[mine].mean())
-            figures[f"value/decile_{decile:02}/happened"] = float(spent[mine].mean())
-        figures["value/top_decile_lift"] = figures["value/decile_10/happened"] / float(spent.mean())
+            figures[f"value/decile_{decile:02}/said"] = mean(predicted_spend, mine)
+            figures[f"value/decile_{decile:02}/happened"] = mean(spent, mine)
+        figures["value/top_decile_lift"] = figures["value/decile_10/happened"] / mean(spent)
     before = as_before(rows, churn)
     if before is not None:
         before = before[stayed]
-        figures["value/as_before/rank_correlation"] = rank_correlation(before, spent)
-        figures["value/as_before/mean_absolute_error"] = float(np.abs(before - spent).mean())
+        figures["value/as_before/rank_correlation"] = rank_correlation(before, spent, weight)
+        figures["value/as_before/mean_absolute_error"] = mean(np.abs(before - spent))
         if before.sum() > 0 and spent.sum() > 0:
-            figures["value/as_before/total_ratio"] = float(before.sum() / spent.sum())
+            figures["value/as_before/total_ratio"] = ratio(before)
             top = np.argsort(before, kind="stable")[-max(1, len(before) // 10) :]
-            figures["value/as_before/top_decile_lift"] = float(spent[top].mean() / spent.mean())
+            figures["value/as_before/top_decile_lift"] = mean(spent, top) / mean(spent)
     return figures
 
 
@@ -144,10 +169,11 @@ def as_before(rows: LabelledRows, churn: Churn) -> Floats | None:
     return before
 
 
-def _reliability(name: str, mine: Flags, probability: Floats, churned: Flags) -> dict[str, float]:
+def _reliability(name: str, mine: Flags, probability: Floats, rows: LabelledRows) -> dict[str, float]:
     if not mine.any():
         return {}
+    weight = None if rows.weight is None else rows.weight[mine]
     return {
-        f"reliability/{name}/said": float(probability[mine].mean()),
-        f"reliability/{name}/happened": float(churned[mine].mean()),
+        f"reliability/{name}/said": float(np.average(probability[mine], weights=weight)),
+        f"reliability/{name}/happened": float(np.average(rows.churned[mine], weights=weight)),
     }

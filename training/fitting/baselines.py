@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature
+from training.data.contact_weights import effective_weights
 from training.data.dataset import LabelledRows
 from training.labels.settings import Churn
 
@@ -24,16 +25,16 @@ def baselines(
 ) -> Mapping[str, Floats]:
     """Churn probabilities for the held-out rows, per baseline that the catalogue allows."""
     deciding = _deciding(catalog, churn)
-    found: dict[str, Floats] = {"base_rate": np.full(len(held_out), _rate(known.churned))}
+    found: dict[str, Floats] = {"base_rate": np.full(len(held_out), _rate(known.churned, known.weight))}
     recency = _present(catalog, [f"{name}_days_since_last" for name in deciding])
     if recency:
         found["recency"] = _logistic(
-            _shaped(_least(known, recency)), known.churned, _shaped(_least(held_out, recency))
+            _shaped(_least(known, recency)), known, _shaped(_least(held_out, recency))
         )
     overdue = _present(catalog, [f"{name}_overdue" for name in deciding])
     if overdue:
         found["overdue"] = _logistic(
-            _shaped(_least(known, overdue)), known.churned, _shaped(_least(held_out, overdue))
+            _shaped(_least(known, overdue)), known, _shaped(_least(held_out, overdue))
         )
     silence = [
         column
@@ -42,12 +43,10 @@ def baselines(
         if column.startswith(f"{name}_silence_") and (known.matrix[:, known.columns.index(column)] >= 0).any()
     ]
     if silence:
-        found["buy_till_you_die"] = _logistic(
-            _silent(known, silence), known.churned, _silent(held_out, silence)
-        )
+        found["buy_till_you_die"] = _logistic(_silent(known, silence), known, _silent(held_out, silence))
     rfm = _rfm(catalog, churn, deciding)
     if rfm:
-        found["rfm"] = _logistic(_logs(known, rfm), known.churned, _logs(held_out, rfm))
+        found["rfm"] = _logistic(_logs(known, rfm), known, _logs(held_out, rfm))
     return found
 
 
@@ -57,10 +56,10 @@ def rfm_margin(rows: LabelledRows, catalog: Catalog, churn: Churn) -> tuple[Floa
     Without such columns, or with all outcomes alike, everybody has the base rate.
     """
     columns = _rfm(catalog, churn, _deciding(catalog, churn))
-    rate = _rate(rows.churned)
+    rate = _rate(rows.churned, rows.weight)
     p = np.full(len(rows), rate)
     if columns:
-        p = _logistic(_logs(rows, columns), rows.churned, _logs(rows, columns))
+        p = _logistic(_logs(rows, columns), rows, _logs(rows, columns))
     return np.log(p) - np.log1p(-p), [rows.columns.index(column) for column in columns]
 
 
@@ -117,19 +116,25 @@ def _logs(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     return np.column_stack([np.log1p(np.maximum(np.nan_to_num(x), 0.0)), np.isnan(x)])
 
 
-def _logistic(known: Floats, churned: NDArray[np.bool_], held_out: Floats) -> Floats:
+def _logistic(known: Floats, rows: LabelledRows, held_out: Floats) -> Floats:
     """Logistic regression on standardised columns; the base rate where all outcomes are alike."""
     from sklearn.linear_model import LogisticRegression
 
-    varying = known.std(axis=0) > 0
+    churned, varying = rows.churned, known.std(axis=0) > 0
+    weight = None if rows.weight is None else effective_weights(rows.weight)
     if churned.all() or not churned.any() or not varying.any():
-        return np.full(len(held_out), _rate(churned))
+        return np.full(len(held_out), _rate(churned, rows.weight))
     centre, spread = known[:, varying].mean(axis=0), known[:, varying].std(axis=0)
-    model = LogisticRegression(max_iter=1000).fit((known[:, varying] - centre) / spread, churned)
+    model = LogisticRegression(max_iter=1000).fit(
+        (known[:, varying] - centre) / spread, churned, sample_weight=weight
+    )
     probability: Floats = model.predict_proba((held_out[:, varying] - centre) / spread)[:, 1]
     return probability
 
 
-def _rate(churned: NDArray[np.bool_]) -> float:
+def _rate(churned: NDArray[np.bool_], weight: Floats | None = None) -> float:
     """The share that churned, never quite 0 or 1."""
+    if weight is not None:
+        own = effective_weights(weight)
+        return float((own @ churned + 0.5) / (own.sum() + 1.0))
     return float((churned.sum() + 0.5) / (len(churned) + 1.0))

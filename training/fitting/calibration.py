@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bundle.calibration import NEAREST, Calibration, Shape
+from training.data.contact_weights import effective_weights
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -28,20 +29,26 @@ PULL = 5.0
 """How hard a, b are held at 1 and c at 0, in rows: a slice of few churners says little."""
 
 
-def fit_calibration(method: Shape, probability: Floats, churned: NDArray[np.bool_]) -> Calibration:
-    """The map of this method that makes the outcomes likeliest, held lightly at the identity."""
+def fit_calibration(
+    method: Shape, probability: Floats, churned: NDArray[np.bool_], weight: Floats | None = None
+) -> Calibration:
+    """The map of this method that makes the outcomes likeliest, held lightly at the identity.
+
+    `weight` is float64[n], how often each row counts; once without it.
+    """
     from scipy.optimize import minimize
 
     if method == "identity":
         return Calibration()
     p = np.clip(probability, NEAREST, 1.0 - NEAREST)
     high, low, y = np.log(p), -np.log1p(-p), churned.astype(np.float64)
+    own = 1.0 if weight is None else effective_weights(weight)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         a, b = np.exp(theta[0]), np.exp(theta[-2] if method == "beta" else theta[0])
         margin = a * high + b * low + theta[-1]
-        error = 1.0 / (1.0 + np.exp(-margin)) - y
-        total = np.sum(np.logaddexp(0.0, margin) - y * margin) + PULL / 2 * np.sum(theta**2)
+        error = own * (1.0 / (1.0 + np.exp(-margin)) - y)
+        total = np.sum(own * (np.logaddexp(0.0, margin) - y * margin)) + PULL / 2 * np.sum(theta**2)
         if method == "beta":
             gradient = np.array([a * (error @ high), b * (error @ low), error.sum()])
         else:
@@ -54,39 +61,51 @@ def fit_calibration(method: Shape, probability: Floats, churned: NDArray[np.bool
     return Calibration(method, a=a, b=float(np.exp(theta[1])) if method == "beta" else a, c=float(theta[-1]))
 
 
-def fit_shape(method: Shape, probability: Floats, churned: Flags) -> Calibration:
+def fit_shape(
+    method: Shape, probability: Floats, churned: Flags, weight: Floats | None = None
+) -> Calibration:
     """The same map without its level: it says as many leave as the model does.
 
     The model that is delivered has learned from these dates too. How sure a model is of itself stays as it
     was, but by how much an earlier one missed their level says nothing of one that knows it.
     """
-    fitted = fit_calibration(method, probability, churned)
+    fitted = fit_calibration(method, probability, churned, weight)
     if method == "identity":
         return fitted
     margin = replace(fitted, c=0.0).margin(probability)
-    return replace(fitted, c=_shift(margin, float(probability.sum())))
+    return replace(fitted, c=_shift(margin, probability, weight))
 
 
-def fit_season(shape: Calibration, probability: Floats, churned: Flags) -> Calibration:
+def fit_season(
+    shape: Calibration, probability: Floats, churned: Flags, weight: Floats | None = None
+) -> Calibration:
     """The shape with the level at which as many leave as did on these rows, held lightly."""
-    return _levelled(shape, _shift(shape.margin(probability), float(churned.sum()), PULL))
+    return _levelled(shape, _shift(shape.margin(probability), churned, weight, PULL))
 
 
-def fit_level(shape: Calibration, probability: Floats, other: Floats) -> Calibration:
+def fit_level(
+    shape: Calibration, probability: Floats, other: Floats, weight: Floats | None = None
+) -> Calibration:
     """The shape with the level of another model of these rows, whose predictions are `other`."""
-    return _levelled(shape, _shift(shape.margin(probability), float(other.sum())))
+    return _levelled(shape, _shift(shape.margin(probability), other, weight))
 
 
 def _levelled(shape: Calibration, shift: float) -> Calibration:
     return replace(shape, season=True, c=shape.c + shift)
 
 
-def _shift(margin: Floats, left: float, pull: float = 0.0) -> float:
-    """What to add to the log-odds so that the probabilities sum to `left`."""
+def _shift(margin: Floats, level: Floats | Flags, weight: Floats | None, pull: float = 0.0) -> float:
+    """What to add to the log-odds so that the probabilities have the weighted sum of `level`."""
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    return float(brentq(lambda c: expit(margin + c).sum() + pull * c - left, -60.0, 60.0))
+    own = None if weight is None else effective_weights(weight)
+
+    def total(values: Floats | Flags) -> float:
+        return float(values.sum() if own is None else own @ values)
+
+    left = total(level)
+    return float(brentq(lambda c: total(expit(margin + c)) + pull * c - left, -60.0, 60.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +119,15 @@ class CalibrationTrial:
 
 
 def calibration_trial(
-    predictions: Mapping[str, Floats], churned: Flags, customers: NDArray[np.int64]
+    predictions: Mapping[str, Floats],
+    churned: Flags,
+    customers: NDArray[np.int64],
+    weight: Floats | None = None,
 ) -> CalibrationTrial:
-    """The log loss of each method's probabilities."""
+    """The log loss of each method's probabilities, each row as heavy as it counts."""
+    own = 1.0 if weight is None else weight / weight.mean()
     return CalibrationTrial(
-        {method: -np.log(np.where(churned, p, 1.0 - p)) for method, p in predictions.items()}, customers
+        {method: -np.log(np.where(churned, p, 1.0 - p)) * own for method, p in predictions.items()}, customers
     )
 
 
@@ -145,7 +168,11 @@ def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
 
 
 def choose_method(
-    probability: Floats, churned: NDArray[np.bool_], as_of: NDArray[np.int64], half: NDArray[np.bool_]
+    probability: Floats,
+    churned: NDArray[np.bool_],
+    as_of: NDArray[np.int64],
+    half: NDArray[np.bool_],
+    weight: Floats | None = None,
 ) -> tuple[Shape, dict[str, float]]:
     """The method with the lowest log loss on later dates and other customers, and each one's log loss.
 
@@ -162,8 +189,10 @@ def choose_method(
         if len(np.unique(churned[known])) < 2 or not judged.any():
             return "identity", {}
         for method in SHAPES:
-            q = fit_calibration(method, probability[known], churned[known])(probability[judged])
-            losses[method].append(-np.log(np.where(churned[judged], q, 1.0 - q)))
+            taught = None if weight is None else weight[known]
+            q = fit_calibration(method, probability[known], churned[known], taught)(probability[judged])
+            loss = -np.log(np.where(churned[judged], q, 1.0 - q))
+            losses[method].append(loss if weight is None else loss * (weight[judged] / weight[judged].mean()))
     each = {method: np.concatenate(parts) for method, parts in losses.items()}
     best: Shape = "identity"
     for method in SHAPES[1:]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bundle.lightgbm_models import column_slots
+from training.data.contact_weights import effective_weights
 
 if TYPE_CHECKING:
     import lightgbm
@@ -86,6 +87,7 @@ def fit_churn(
     churned: NDArray[np.bool_],
     columns: Sequence[str],
     as_of: NDArray[np.int64] | None = None,
+    weight: Floats | None = None,
 ) -> lightgbm.Booster:
     """The probability of leaving, by log loss.
 
@@ -95,19 +97,26 @@ def fit_churn(
     """
     left = churned.astype(np.float64)
     if as_of is None:
-        return _grow(settings, {"objective": "binary"}, matrix, left, columns)
-    levels, level = date_levels(churned, as_of)
-    model = _grow(settings, {"objective": "binary"}, matrix, left, columns, levels=levels)
+        return _grow(settings, {"objective": "binary"}, matrix, left, columns, weight=weight)
+    levels, level = date_levels(churned, as_of, weight)
+    model = _grow(settings, {"objective": "binary"}, matrix, left, columns, levels=levels, weight=weight)
     for leaf in range(model.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
         model.set_leaf_output(0, leaf, model.get_leaf_output(0, leaf) + level)
     return model
 
 
-def date_levels(churned: NDArray[np.bool_], as_of: NDArray[np.int64]) -> tuple[Floats, float]:
+def date_levels(
+    churned: NDArray[np.bool_], as_of: NDArray[np.int64], weight: Floats | None = None
+) -> tuple[Floats, float]:
     """float64[n]: the log-odds of leaving on each row's as-of date; and those of all rows together."""
     at = np.unique(as_of, return_inverse=True)[1]
-    rate = (churned.sum() + 0.5) / (len(churned) + 1.0)
-    rows, left = np.bincount(at), np.bincount(at, churned)
+    if weight is None:
+        rate = (churned.sum() + 0.5) / (len(churned) + 1.0)
+        rows, left = np.bincount(at), np.bincount(at, churned)
+    else:
+        own = effective_weights(weight)
+        rate = (own @ churned + 0.5) / (own.sum() + 1.0)
+        rows, left = np.bincount(at, own), np.bincount(at, own * churned)
     each = (left + HELD * rate) / (rows + HELD)
     return (np.log(each) - np.log1p(-each))[at], float(np.log(rate) - np.log1p(-rate))
 
@@ -128,19 +137,29 @@ def fit_margin(
 
 
 def fit_tier(
-    settings: TreeParameters, matrix: Floats, tier: NDArray[np.int8], tiers: int, columns: Sequence[str]
+    settings: TreeParameters,
+    matrix: Floats,
+    tier: NDArray[np.int8],
+    tiers: int,
+    columns: Sequence[str],
+    weight: Floats | None = None,
 ) -> lightgbm.Booster:
     """The probability of each tier in the next period."""
     objective = {"objective": "multiclass", "num_class": tiers}
-    return _grow(tier_settings(settings), objective, matrix, tier.astype(np.float64), columns)
+    return _grow(tier_settings(settings), objective, matrix, tier.astype(np.float64), columns, weight=weight)
 
 
 def fit_value(
-    settings: TreeParameters, power: float, matrix: Floats, value: Floats, columns: Sequence[str]
+    settings: TreeParameters,
+    power: float,
+    matrix: Floats,
+    value: Floats,
+    columns: Sequence[str],
+    weight: Floats | None = None,
 ) -> lightgbm.Booster:
     """Spend over the horizon: heavy-tailed, often zero; a net refund counts as none."""
     objective = {"objective": "tweedie", "tweedie_variance_power": power}
-    return _grow(value_settings(settings), objective, matrix, np.maximum(value, 0.0), columns)
+    return _grow(value_settings(settings), objective, matrix, np.maximum(value, 0.0), columns, weight=weight)
 
 
 def _grow(
@@ -150,10 +169,14 @@ def _grow(
     target: Floats,
     columns: Sequence[str],
     levels: Floats | None = None,
+    weight: Floats | None = None,
 ) -> lightgbm.Booster:
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
     names = list(column_slots(columns))
-    data = lightgbm.Dataset(matrix, target, init_score=levels, feature_name=names, params=parameters)
+    own = None if weight is None else effective_weights(weight)
+    data = lightgbm.Dataset(
+        matrix, target, weight=own, init_score=levels, feature_name=names, params=parameters
+    )
     return lightgbm.train(parameters, data, num_boost_round=settings.trees)

@@ -47,7 +47,7 @@ class TrainingPipeline:
         few = thinned(known)
         churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
         tiers = len(self.tiers.names)
-        tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns)
+        tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight)
         value = self.fit_value(few, self.value_power)
         return LightGBMModels(
             churn.model_to_string(), tier.model_to_string(), value and value.model_to_string()
@@ -64,7 +64,7 @@ class TrainingPipeline:
         stayed = known.where(~known.churned)
         if not (stayed.value > 0).any():
             return None
-        return fit_value(self.settings, power, stayed.matrix, stayed.value, stayed.columns)
+        return fit_value(self.settings, power, stayed.matrix, stayed.value, stayed.columns, stayed.weight)
 
     def tier_now(self, rows: LabelledRows) -> NDArray[np.int8]:
         return self.tiers.tier(self.tiers.index(rows.now))
@@ -111,7 +111,7 @@ def predict_held_out(
         if text is not None
     }
     moves = np.ones((len(pipeline.tiers.names),) * 2)
-    np.add.at(moves, (pipeline.tier_now(known), pipeline.tier_next(known)), 1.0)
+    np.add.at(moves, (pipeline.tier_now(known), pipeline.tier_next(known)), known.weight_or_ones)
     moves /= moves.sum(axis=1, keepdims=True)
     return HeldOutPredictions(
         rows=held_out,
@@ -163,7 +163,7 @@ def best_value_power(pipeline: TrainingPipeline, known: LabelledRows, middle: La
         if model is None or not (later.value > 0).any():
             return pipeline.value_power
         predictions = model.predict(later.matrix, num_threads=pipeline.settings.threads)
-        misses[power] = float(
-            np.abs(predictions * (later.value.sum() / predictions.sum()) - later.value).mean()
-        )
+        weight = later.weight_or_ones
+        scale = (later.value * weight).sum() / (predictions * weight).sum()
+        misses[power] = float(np.average(np.abs(predictions * scale - later.value), weights=later.weight))
     return min(misses, key=lambda power: misses[power])

@@ -14,6 +14,7 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from training.bundle.calibration import Calibration
+from training.data.contact_weights import calibrates
 from training.data.dataset import LabelledRows
 from training.data.splits import TemporalSplits, a_year_before
 from training.fitting.calibration import (
@@ -46,6 +47,14 @@ class DatedPredictions:
         chosen = np.isin(self.rows.as_of, list(dates))
         return DatedPredictions(self.rows.where(chosen), self.churn[chosen])
 
+    @property
+    def calibrating(self) -> DatedPredictions:
+        """The rows that calibrations are fitted on; all but where contacts are left out (`calibrates`)."""
+        if self.rows.weight is None:
+            return self
+        chosen = calibrates(self.rows)[0]
+        return DatedPredictions(self.rows.where(chosen), self.churn[chosen])
+
 
 def by_each(
     predictions: DatedPredictions, latest: Sequence[int], judged: Sequence[int], churn: Churn
@@ -54,8 +63,11 @@ def by_each(
 
     The season is there only where a year before is among `predictions`; dates without one are NaN.
     """
-    before, target = predictions.on(latest), predictions.on(judged)
-    found = {shape: fit_shape(shape, before.churn, before.rows.churned)(target.churn) for shape in SHAPES}
+    before, target = predictions.on(latest).calibrating, predictions.on(judged)
+    found = {
+        shape: fit_shape(shape, before.churn, before.rows.churned, before.rows.weight)(target.churn)
+        for shape in SHAPES
+    }
     season = by_the_season(predictions, judged, churn, Calibration())
     return found | ({} if np.isnan(season).all() else {SEASON: season})
 
@@ -78,8 +90,10 @@ def season_at(
     predictions: DatedPredictions, target: int, churn: Churn, shape: Calibration
 ) -> Calibration | None:
     """The map for a date, where the rows hold dates one year before it."""
-    before = predictions.on(a_year_before(target, np.unique(predictions.rows.as_of), churn))
-    return fit_season(shape, before.churn, before.rows.churned) if len(before.rows) else None
+    before = predictions.on(a_year_before(target, np.unique(predictions.rows.as_of), churn)).calibrating
+    if not len(before.rows):
+        return None
+    return fit_season(shape, before.churn, before.rows.churned, before.rows.weight)
 
 
 def earlier_trial(
@@ -102,7 +116,7 @@ def earlier_trial(
     predictions = DatedPredictions(target, fit(known)(target))
     judged = predictions.on(dates.calibrate).rows
     return calibration_trial(
-        by_each(predictions, latest, dates.calibrate, churn), judged.churned, judged.keys
+        by_each(predictions, latest, dates.calibrate, churn), judged.churned, judged.keys, judged.weight
     )
 
 

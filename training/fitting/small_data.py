@@ -54,7 +54,7 @@ def fit_shape_of(
     """The churn model of this shape; all but the regression begin from the `levels` of the as-of dates."""
     dates = known.as_of if levels else None
     if shape == "trees":
-        return fit_churn(settings, known.matrix, known.churned, known.columns, dates)
+        return fit_churn(settings, known.matrix, known.churned, known.columns, dates, known.weight)
     if shape == "blend":
         return mean_of(
             *(fit_shape_of(one, settings, known, catalog, churn, levels=levels) for one in BLENDED)
@@ -63,7 +63,7 @@ def fit_shape_of(
         settings, trees=max(1, settings.trees // 2), leaves=4, depth=2, ridge=10 * settings.ridge
     )
     if shape == "held":
-        return fit_churn(regularised, known.matrix, known.churned, known.columns, dates)
+        return fit_churn(regularised, known.matrix, known.churned, known.columns, dates, known.weight)
     margin, read = rfm_margin(known, catalog, churn)
     return fit_margin(settings, known.matrix, margin, read, known.columns)
 
@@ -100,6 +100,7 @@ def choose_shape(
     )
     fold = shuffled_by_customer(few.hashes) % np.uint64(FOLDS)
     losses: dict[Shape, Floats] = {shape: np.full(len(few), np.nan) for shape in SHAPES}
+    weight = np.ones(len(few)) if few.weight is None else few.weight / few.weight.mean()
     for one in np.unique(fold):
         known, held_out = few.where(fold != one), few.where(fold == one)
         if known.churned.all() or not known.churned.any():
@@ -110,7 +111,8 @@ def choose_shape(
             margins[shape] = model.predict(held_out.matrix, raw_score=True, num_threads=settings.threads)
         margins["blend"] = np.mean([margins[shape] for shape in BLENDED], axis=0)
         for shape, margin in margins.items():
-            losses[shape][fold == one] = np.logaddexp(0.0, np.where(held_out.churned, -margin, margin))
+            loss = np.logaddexp(0.0, np.where(held_out.churned, -margin, margin))
+            losses[shape][fold == one] = loss * weight[fold == one]
     best = SHAPES[0]
     for shape in SHAPES[1:]:
         if _better(losses, shape, best, few.keys):

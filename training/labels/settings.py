@@ -62,6 +62,11 @@ class ChurnSettings(BaseModel):
         le=3650,
         description="days between the as-of date and the horizon, so that there is time to act",
     )
+    contacts: Literal["as_they_were", "without_contact"] = Field(
+        "as_they_were",
+        description='what is learned: "as_they_were" the risk with the contacts that were made, '
+        '"without_contact" the risk if no campaign contacts anybody, from control groups',
+    )
     started_by: tuple[str, ...] = Field(
         ("started", "renewed"), description="contract: kinds that begin or keep one"
     )

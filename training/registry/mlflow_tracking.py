@@ -186,6 +186,7 @@ class Tracking:
         tags = {
             "fingerprint": bundle.fingerprint,
             "evidence": bundle.evidence,
+            "contacts": bundle.contacts,
             "data_version": bundle.data_version,
             "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
         }

@@ -25,5 +25,5 @@ def backtest(
 ) -> BacktestTable:
     """Train on what was known before a day and predict on it; nothing is registered."""
     store = workspace.store.pinned()
-    config = training_config(workspace.project)
+    config = training_config(workspace.project, workspace.database, store.customers.aliases)
     return BacktestTable(look_back(store, config, workspace.instant(as_of), progress))

@@ -38,7 +38,7 @@ def train(
     project = workspace.project
     result = fit_and_judge(
         workspace.store,
-        training_config(project),
+        training_config(project, workspace.database, workspace.store.customers.aliases),
         tracking(project),
         now=workspace.clock(),
         until=None if until is None else workspace.instant(until),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from features.catalog.display_names import kind_words
+from training.registry.model_card.contacts import contacts_in_english, contacts_in_japanese
 from training.registry.model_card.figures import Writer
 from training.registry.model_card.html import Section
 
@@ -100,6 +101,7 @@ class English(Writer):
                 f"{len(bundle.catalog.columns)} features.",
                 f"As-of dates that taught: {self.span('fit')}; that calibrated: {self.span('calibrate')}; "
                 f"that judged: {self.span('test')}.",
+                *contacts_in_english(bundle),
             ),
         )
         yield Section(
@@ -226,6 +228,7 @@ class Japanese(Writer):
                 f"特徴量{len(bundle.catalog.columns)}個。",
                 f"基準日：学習 {self.span('fit')}、確率の補正 {self.span('calibrate')}、"
                 f"評価 {self.span('test')}。",
+                *contacts_in_japanese(bundle),
             ),
         )
         yield Section(

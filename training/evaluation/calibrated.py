@@ -1,0 +1,88 @@
+"""Calibration of the probabilities of the test and of the delivered model, by the method the data chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bundle.calibration import Calibration, Shape
+from training.data.contact_weights import calibrates
+from training.data.dataset import LabelledRows
+from training.data.splits import TemporalSplits, a_year_before
+from training.fitting.calibration import (
+    SEASON,
+    calibration_trial,
+    choose,
+    choose_method,
+    fit_calibration,
+    fit_shape,
+)
+from training.fitting.pipeline import HeldOutPredictions, TrainingPipeline
+from training.fitting.seasonal_calibration import DatedPredictions, by_each, by_the_season, earlier_trial
+
+Floats = NDArray[np.float64]
+
+
+def halves(rows: LabelledRows) -> NDArray[np.bool_]:
+    """bool[n]: one half of the customers."""
+    return (rows.hashes & np.uint64(1)).astype(np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedTest:
+    """The test's probabilities, the map for the delivered model, and the log loss of each method tried."""
+
+    probability: Floats
+    calibration: Calibration
+    losses: Mapping[str, float]
+    on_controls: bool
+    """Whether the delivered map was fitted on control customers of campaigns alone."""
+
+
+def calibrated_in_time(
+    pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits, later: DatedPredictions
+) -> CalibratedTest:
+    """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
+
+    The season's own level waits for the delivered model: it is by how much that one lies off.
+    """
+    churn = pipeline.churn
+    earlier = earlier_trial(rows, splits, churn, pipeline.fit_churn)
+    trials = [] if earlier is None else [earlier]
+    by_method = by_each(later, splits.calibrate, splits.test, churn)
+    shape, season, _ = choose(trials, season=SEASON in by_method)
+    middle, judged = later.on(splits.calibrate).calibrating, later.on(splits.test)
+    shaped = fit_shape(shape, middle.churn, middle.rows.churned, middle.rows.weight)
+    probability = shaped(judged.churn)
+    if season:
+        levelled = by_the_season(later, splits.test, churn, shaped)
+        probability = np.where(np.isnan(levelled), probability, levelled)
+    trials.append(calibration_trial(by_method, judged.rows.churned, judged.rows.keys, judged.rows.weight))
+    before = a_year_before(splits.answers, splits.every, churn)
+    shape, season, losses = choose(trials, season=bool(before))
+    # The delivered model has seen every labelled date; only these dates show how such a model errs later.
+    every = later.on((*splits.calibrate, *splits.test))
+    both = every.calibrating
+    delivered = fit_shape(shape, both.churn, both.rows.churned, both.rows.weight)
+    on_controls = len(both.rows) < len(every.rows)
+    return CalibratedTest(probability, replace(delivered, season=season), losses, on_controls)
+
+
+def cross_calibrated(held_out: HeldOutPredictions) -> CalibratedTest:
+    """The same where each half of the customers calibrates the other."""
+    rows = held_out.rows
+    p, y, mine = held_out.churn, rows.churned, halves(rows)
+    chosen, on_controls = calibrates(rows) if rows.weight is not None else (np.ones(len(y), np.bool_), False)
+
+    def fitted(method: Shape, side: NDArray[np.bool_]) -> Calibration:
+        known = chosen & side
+        return fit_calibration(method, p[known], y[known], rows.where(known).weight)
+
+    method, losses = choose_method(p, y, rows.as_of, mine, rows.weight)
+    probability = np.empty(len(y))
+    for side in (mine, ~mine):
+        probability[side] = fitted(method, ~side)(p[side])
+    return CalibratedTest(probability, fitted(method, np.ones(len(y), np.bool_)), {**losses}, on_controls)
