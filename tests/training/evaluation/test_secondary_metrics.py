@@ -56,7 +56,7 @@ def test_a_segment_of_few_is_not_shown() -> None:
 
 def test_a_tier_of_nobody_has_no_reliability() -> None:
     now = np.zeros(4, dtype=np.int8)
-    assert set(reliability_by_tier(now, np.full(4, 0.3), np.ones(4, bool), 3)) == {
+    assert set(reliability_by_tier(now, np.full(4, 0.3), rows().where(np.arange(4)), 3)) == {
         "reliability/tier_0/said",
         "reliability/tier_0/happened",
     }
@@ -83,7 +83,8 @@ def test_who_left_spent_nothing_that_counts() -> None:
 def test_drift_is_named_before_and_after_calibration_and_on_its_worst_date() -> None:
     churned = np.r_[np.ones(100), np.zeros(400), np.ones(300), np.zeros(200)].astype(bool)
     raw, calibrated = np.full(N, 0.6), np.full(N, 0.45)
-    found = populations(np.array([True, False]), np.array([0.5, 0.7]), rows(churned), raw, calibrated)
+    earlier = rows(np.arange(N) % 2 == 0).where(np.arange(2))
+    found = populations(earlier, np.array([0.5, 0.7]), rows(churned), raw, calibrated)
     assert found["base_rate"] == pytest.approx(0.4)
     assert found["drift"] == pytest.approx(0.05)
     assert found["drift_uncalibrated"] == pytest.approx(0.2)
