@@ -46,7 +46,8 @@ GROUPED = ("retained", "spend")
 STYLE = (
     ".zero{stroke:#667085;stroke-width:1.4}.whisker{opacity:.45;stroke-width:4}text.good{fill:var(--good)}"
     "text.bad{fill:var(--bad)}td.soft{color:var(--soft)}table{margin:8px 0}.note{margin:6px 0}"
-    ".scroll{overflow-x:auto}td.n,th.n{white-space:nowrap}td b.soft{color:var(--soft);font-size:inherit}"
+    ".scroll{overflow-x:auto}.scroll td:first-child{min-width:9em}"
+    "td.n,th.n{white-space:nowrap}td b.soft{color:var(--soft);font-size:inherit}"
 )
 
 
