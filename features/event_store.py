@@ -28,7 +28,7 @@ from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.ingestion.receipt import Receipt
-from features.ingestion.session.guards import NO_OPTIONS, IngestOptions
+from features.ingestion.session.guards import DEFAULTS, NO_OPTIONS, IngestOptions, IngestSettings
 from features.ingestion.session.run import IngestRun, StoreTables
 from features.ingestion.sources import Attribute, Source, refuse_repeated_names
 from features.privacy import erasure
@@ -106,9 +106,10 @@ class EventStore:
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
         shared = [source.name for source in sources if source.shared_ids]
+        settings = IngestSettings(options, shared, consent, scales, units)
         with self._writing(progress) as run:
             erased = SuppressionList(self.folder)
-            with self._run(run, now, erased, options, shared, consent, scales, units, progress) as ingest:
+            with self._run(run, now, erased, settings, progress) as ingest:
                 customers = ingest.arrivals.customers
                 known = customers.aliases.current
                 alias_tables = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
@@ -277,11 +278,7 @@ class EventStore:
         run: str,
         now: int,
         erased: SuppressionList,
-        options: IngestOptions = NO_OPTIONS,
-        shared: Sequence[str] = (),
-        consent: ConsentRules = BY_NAME,
-        scales: SurveyScales = UNDECLARED,
-        units: Mapping[str, str] = MappingProxyType({}),
+        settings: IngestSettings = DEFAULTS,
         progress: Progress | None = None,
     ) -> IngestRun:
         tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine)
@@ -292,11 +289,7 @@ class EventStore:
             run,
             len(self.buckets),
             now=now,
-            options=options,
-            shared=shared,
-            consent=consent,
-            scales=scales,
-            units=units,
+            settings=settings,
             progress=progress,
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from features.errors import shell_word
-from features.events.answer_scales import DeclaredScale
+from features.events.answer_scales import UNDECLARED, DeclaredScale, SurveyScales
+from features.events.consent import BY_NAME, ConsentRules
 from features.ingestion.identity.presence import Presence
 from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
@@ -34,6 +35,22 @@ class IngestOptions:
 
 
 NO_OPTIONS = IngestOptions()
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """What the project's settings and the command's options say of an ingest."""
+
+    options: IngestOptions = NO_OPTIONS
+    shared: Sequence[str] = ()
+    """Sources that share their event ids."""
+    consent: ConsentRules = BY_NAME
+    scales: SurveyScales = UNDECLARED
+    units: Mapping[str, str] = field(default_factory=dict)
+    """By kind of recurring amounts the period that they are brought to."""
+
+
+DEFAULTS = IngestSettings()
 
 
 def query_fingerprint(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.events.answer_scales import UNDECLARED, SurveyScales
-from features.events.consent import BY_NAME, ConsentRules
 from features.events.parsing.source_text import Formats, SourceText
 from features.events.schema import REFUSED_SCHEMA
 from features.events.validation import validate_rows
@@ -35,8 +32,7 @@ from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import (
     MOST_GONE,
     MOST_QUARANTINED,
-    NO_OPTIONS,
-    IngestOptions,
+    IngestSettings,
     doubled,
     query_fingerprint,
     renamed,
@@ -82,23 +78,19 @@ class IngestRun:
         buckets: int,
         *,
         now: int,
-        options: IngestOptions = NO_OPTIONS,
-        shared: Iterable[str] = (),
-        consent: ConsentRules = BY_NAME,
-        scales: SurveyScales = UNDECLARED,
-        units: Mapping[str, str] = MappingProxyType({}),
+        settings: IngestSettings,
         progress: Progress | None = None,
     ) -> None:
         self.tables, self.erased, self.run, self.now = tables, erased, run, now
-        self.options, self.consent, self.progress = options, consent, progress
-        self.scales, self.units = scales, units
+        self.options, self.consent, self.progress = settings.options, settings.consent, progress
+        self.scales, self.units = settings.scales, settings.units
         self.folder = folder / f"arriving-{run}"
         record = tables.events.record()
         self.queries: dict[str, str] = record.get("queries", {})
         self.marks: dict[str, Watermark] = dict(record.get("watermarks", {}))
         self.formats: dict[str, Formats] = dict(record.get("formats", {}))
         vocabulary = StringDictionary()
-        scopes = EventIdScopes(vocabulary, shared)
+        scopes = EventIdScopes(vocabulary, settings.shared)
         self.arrivals = StagingArea(
             self.folder, buckets, load(tables.customers, tables.aliases), vocabulary, scopes
         )
