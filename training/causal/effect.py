@@ -106,9 +106,10 @@ class ArmComparison:
         """
         if self.few_events(outcome):
             return self._of_counts(outcome, factor)
-        return _of_means(
-            self.adjusted if adjusted else self.plain, outcome, factor, skewed=not self.rates[outcome]
-        )
+        draws = [] if self.rates[outcome] else [self.plain.draws]
+        if adjusted and draws:
+            draws.append(self.adjusted.draws)
+        return _of_means(self.adjusted if adjusted else self.plain, outcome, factor, draws)
 
     def few_events(self, outcome: int) -> bool:
         """Whether an arm has so few events, or so few without, that the rates take Newcombe's interval."""
@@ -298,8 +299,16 @@ def _rates(outcomes: Floats) -> Booleans:
     return np.isin(np.arange(outcomes.shape[1]), places)
 
 
-def _of_means(estimates: DifferenceEstimates, outcome: int, factor: float, *, skewed: bool) -> Effect:
-    """An effect whose interval comes from the error of means, Student's t for small arms."""
+def _of_means(
+    estimates: DifferenceEstimates, outcome: int, factor: float, draws: Sequence[StudentisedDraws]
+) -> Effect:
+    """An effect whose interval comes from the error of means, Student's t for small arms.
+
+    An amount's interval takes the points of its studentised differences, the outermost of several `draws`:
+    the largest amounts of an arm of some hundreds pull its regression towards themselves, so residuals show
+    a thinner tail than the adjusted difference has. In 1,000 simulated campaigns without effect, draws of
+    residuals alone made 74 exclude zero at a review date.
+    """
     from scipy.special import ndtr, stdtrit
 
     treatment, control = (float(arm.means[outcome]) for arm in (estimates.treatment, estimates.control))
@@ -311,10 +320,11 @@ def _of_means(estimates: DifferenceEstimates, outcome: int, factor: float, *, sk
     degrees = estimates.degrees[outcome]
     point = factor if np.isinf(degrees) else float(stdtrit(degrees, ndtr(factor)))
     ends = np.array([point, -point])
-    drawn = estimates.draws.of(outcome) if skewed else None
-    if drawn is not None:
-        ends = studentised_points(drawn, np.array([factor, -factor]))
-    elif skewed:
+    drawn = [one for one in (source.of(outcome) for source in draws) if one is not None]
+    if drawn:
+        points = np.array([studentised_points(one, np.array([factor, -factor])) for one in drawn])
+        ends = np.array([points[:, 0].max(), points[:, 1].min()])
+    elif draws:
         ends = unskewed(ends, np.full(2, estimates.skewness[outcome]))
     low, high = difference - error * ends
     errors = [
