@@ -18,7 +18,9 @@ ENDINGS = (".html", ".csv", ".json")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--global", "everything", is_flag=True, help="Everybody against the standing control group.")
+@click.option("--since", metavar="DATE", help="With --global: the day from which on they are compared.")
 @click.option(
     "--by",
     metavar="ATTRIBUTE",
@@ -28,7 +30,15 @@ ENDINGS = (".html", ".csv", ".json")
 @click.option("--output", type=OUTPUT, help="The file to write: .html, .csv or .json.")
 @click.option("--language", type=LANGUAGES, help="The language of the report [language].")
 @click.pass_obj
-def report(call: CliContext, name: str, by: Sequence[str], output: Path | None, language: str | None) -> None:
+def report(
+    call: CliContext,
+    name: str | None,
+    everything: bool,
+    since: str | None,
+    by: Sequence[str],
+    output: Path | None,
+    language: str | None,
+) -> None:
     """What a campaign did: treatment against control at its review dates.
 
     Retention, money, activity and more by intention to treat, with intervals; what it gained and cost; by
@@ -38,7 +48,9 @@ def report(call: CliContext, name: str, by: Sequence[str], output: Path | None, 
     Examples:
       kizuna campaign report spring
       kizuna campaign report spring --output spring.html --language ja
+      kizuna campaign report --global --since 2025-01-01
     """
+    from serving.application.campaigns.global_report import global_report
     from serving.application.campaigns.report import campaign_report
     from serving.presentation.campaign_report.terminal import show
 
@@ -47,13 +59,21 @@ def report(call: CliContext, name: str, by: Sequence[str], output: Path | None, 
             f"cannot tell in which format to write {output}: its name ends in none of {', '.join(ENDINGS)}. "
             "Give a name with one of them."
         )
+    if everything == (name is not None) or everything != (since is not None):
+        raise UsageError(
+            "cannot tell what to report: give the NAME of a campaign, or --global with --since DATE."
+        )
     language = language or call.project.settings.language
     with call.workspace() as workspace, call.progress() as progress:
-        found = campaign_report(workspace, call.actor, name, by=tuple(by), progress=progress)
+        if name is not None:
+            found = campaign_report(workspace, call.actor, name, by=tuple(by), progress=progress)
+        else:
+            found = global_report(workspace, call.actor, since or "", by=tuple(by), progress=progress)
     if output is not None:
         _write(found, output, language)
         call.answer(
-            {"file": str(output), "campaign": name}, f"Wrote the report of the campaign {name} to {output}."
+            {"file": str(output), "campaign": found.campaign},
+            f"Wrote the report of the campaign {found.campaign} to {output}.",
         )
     elif call.json:
         call.answer(found)

@@ -24,6 +24,8 @@ Codes = NDArray[np.int32]
 ACTIVITY, AMOUNT, BEHAVIOUR, ANSWER, RESPONSE, CONTACT = (1 << bit for bit in range(6))
 """Activity that decides churn; an amount; what makes a day active; an NPS answer; a response; a contact."""
 NEVER_ACTIVE = -(1 << 62)
+EVERY_CONTACT = -2
+"""In the place of a campaign's code: all contacts count as its own."""
 
 
 class OutcomeEvents(NamedTuple):
@@ -112,7 +114,8 @@ def _walk(  # type: ignore[no-untyped-def]
                 if role & RESPONSE:
                     answers += 1
                 if role & CONTACT:
-                    if campaign >= 0 and len(details) > 0 and details[i] == campaign:
+                    named = campaign >= 0 and len(details) > 0 and details[i] == campaign
+                    if named or campaign == EVERY_CONTACT:
                         # Two systems tell of one contact: it counts once. One system's repeats are repeats.
                         source = sources[i] if len(sources) > 0 else -1
                         again = told_at == instants[i] and told_kind == kinds[i]

@@ -39,6 +39,7 @@ from serving.experiments.outcome_kernels import (
     ANSWER,
     BEHAVIOUR,
     CONTACT,
+    EVERY_CONTACT,
     RESPONSE,
     OutcomeEvents,
     OutcomeSums,
@@ -69,6 +70,8 @@ class OutcomeRules:
     timeline: Timeline
     bundle: Bundle | None = None
     """The model of the campaign's scores, for its tiers; without one there are none."""
+    every_contact: bool = False
+    """Whether every contact by the company counts as one of the campaign, whatever it names."""
 
     @property
     def contacts(self) -> frozenset[str]:
@@ -151,7 +154,7 @@ class _OutcomeParts:
             rules.started_at,
             np.array(self.dates, np.int64),
             rules.timeline.midnights,
-            names.get(rules.campaign, -1),
+            EVERY_CONTACT if rules.every_contact else names.get(rules.campaign, -1),
         )
         self.rows.append(mine)
         self.sums.append(sums)

@@ -37,9 +37,8 @@ from tests.serving.campaign_shop import NOW, START, at
 
 
 @pytest.fixture
-def place(started_shop: Path, tmp_path: Path) -> Workspace:
-    """A copy of that shop at the end of its record."""
-    return at(opened(Path(shutil.copytree(started_shop, tmp_path / "shop"))), NOW)
+def place(spring: Workspace) -> Workspace:
+    return spring
 
 
 @pytest.fixture(scope="module")
