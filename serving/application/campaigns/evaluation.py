@@ -286,7 +286,7 @@ class CampaignEvaluation:
         else:
             notes += comparison.comparison.notes
         if self.coverage is not None and (ended := silence_sentence(self.coverage)):
-            notes.append(f"{ended}.")
+            notes.append(ended)
         if mismatch:
             notes.append(
                 "the sizes of the arms differ from the declared share by more than chance: no figure of this "

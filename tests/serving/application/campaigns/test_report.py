@@ -231,6 +231,21 @@ def test_before_any_data_of_the_time_after_the_start_there_is_nothing_to_compare
     show(report, "ja")
 
 
+def test_a_campaign_of_two_customers_has_figures_and_no_intervals(own_shop: Path) -> None:
+    shop.score_all(own_shop, own_shop / "bundle", dates=(START,))
+    place = opened(own_shop)
+    declaration = CampaignDeclaration(ListFilter(limit=2), control_share=0.5)
+    start_campaign(at(place, START), COMMAND_LINE, "two", declaration, accept_few=True)
+    report = campaign_report(at(place, NOW), COMMAND_LINE, "two")
+    assert [arm.counted for arm in report.arms] == [1, 1]
+    spend = effect(report.reviews[0], "spend")
+    assert (spend.low, spend.high) == (None, None)
+    assert spend.difference == spend.unadjusted.difference
+    show(report, "en")
+    assert "<svg" in page(report, "en")
+    assert "NaN" not in to_json(report)
+
+
 def test_drafts_unknown_names_and_callers_without_permission_are_refused(place: Workspace) -> None:
     draft_campaign(
         place, COMMAND_LINE, "later", CampaignDeclaration(ListFilter(limit=100), control_share=0.5)
