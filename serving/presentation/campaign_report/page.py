@@ -47,7 +47,7 @@ STYLE = (
     ".zero{stroke:#667085;stroke-width:1.4}.whisker{opacity:.45;stroke-width:4}text.good{fill:var(--good)}"
     "text.bad{fill:var(--bad)}td.soft{color:var(--soft)}table{margin:8px 0}.note{margin:6px 0}"
     ".scroll{overflow-x:auto}.scroll td:first-child{min-width:9em}"
-    "td.n,th.n{white-space:nowrap}td b.soft{color:var(--soft);font-size:inherit}"
+    "td.n,th.n{white-space:nowrap}td span.soft,td b.soft{color:var(--soft);font-size:inherit}"
 )
 
 
@@ -186,7 +186,7 @@ _NUMBER = ' class="n"'
 def _row(report: CampaignReport, effect: OutcomeEffect, language: str) -> str:
     figure = figure_text(effect.unit, report.currency, language)
     change = change_text(effect.unit, report.currency, language)
-    method = in_language(language, *METHODS[effect.method])
+    method = "" if effect.method == "regression" else in_language(language, *METHODS[effect.method])
     cells = [
         figure(effect.treatment),
         figure(effect.control),
