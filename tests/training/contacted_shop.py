@@ -48,7 +48,7 @@ class ContactedShop:
 
 
 def contacted_shop(
-    customers: int = 500, days: int = 320, *, control: float = 0.4, every: int = 40, first: int = 60
+    customers: int = 450, days: int = 280, *, control: float = 0.4, every: int = 40, first: int = 60
 ) -> ContactedShop:
     """Campaigns every so many days; who is treated gets a call two days later, and buys the day after it."""
     there = shop(customers, days)

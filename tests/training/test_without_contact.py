@@ -13,6 +13,7 @@ import pytest
 
 from features.errors import DataError
 from features.event_store import EventStore
+from serving.presentation.training import reply, summary_lines
 from tests.training.contacted_shop import ContactedShop, contacted_shop
 from tests.training.simulated import plan
 from tests.training.worlds import day
@@ -21,7 +22,8 @@ from training.data.contact_weights import ContactAssignments
 from training.evaluation.champion_comparison import champion_on
 from training.evaluation.evaluate import Evaluation
 from training.registry.model_card.card import cards
-from training.train import TrainingConfig, learn
+from training.train import TrainingConfig, TrainingResult, learn
+from training.tuning import Tuning
 
 
 @dataclass(frozen=True)
@@ -164,3 +166,30 @@ def _some(table: ContactAssignments, chosen: np.ndarray) -> ContactAssignments:
             for name in ("campaign", "keys", "start", "end", "treated", "control_probability")
         )
     )
+
+
+def test_what_train_prints_says_which_rows_it_learned_from_in_both_languages() -> None:
+    known = learned()
+
+    def result(bundle: Bundle) -> TrainingResult:
+        return TrainingResult(True, "3", "run", (), (), {}, bundle, {})
+
+    facts = known.without[0].settings["without_contact"]
+    english, japanese = (
+        "\n".join(summary_lines(result(known.without[0]), language)) for language in ("en", "ja")
+    )
+    assert "Learned without contact, the risk if no campaign contacts anybody: " in english
+    assert f"{facts['left_out']:,} rows of treatment arms are left out" in english
+    assert f"対照群{facts['control_customers']:,}人" in japanese
+    assert reply(result(known.without[0])).contacts == "without_contact"
+    usual = reply(result(known.usual[0]))
+    assert (usual.contacts, usual.without_contact) == ("as_they_were", None)
+    assert "without contact" not in "\n".join(summary_lines(result(known.usual[0])))
+
+
+def test_little_data_and_a_search_for_settings_learn_from_the_weights_too(tmp_path: Path) -> None:
+    known = learned()
+    assert known.without[1].figures["shape/trees/log_loss"] > 0  # few customers: the shape was chosen
+    search = Tuning(2, tmp_path / "tuning.db")
+    tuned = learn(known.store, known.config, until=day(260), tuning=search)[0]
+    assert tuned.contacts == "without_contact"

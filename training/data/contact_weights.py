@@ -139,6 +139,18 @@ def calibrates(rows: LabelledRows) -> tuple[Flags, bool]:
     return np.ones(len(rows), np.bool_), False
 
 
+def representative_rows(rows: LabelledRows) -> NDArray[np.int64]:
+    """int64[n]: places of as many rows, each as often as it counts, by systematic sampling in their order.
+
+    All rows once where each counts once. Charts of single rows are drawn from these.
+    """
+    if rows.weight is None:
+        return np.arange(len(rows))
+    until = np.cumsum(rows.weight)
+    places: NDArray[np.int64] = np.searchsorted(until, (np.arange(len(rows)) + 0.5) * (until[-1] / len(rows)))
+    return places
+
+
 def effective_size(weight: Floats) -> float:
     """Kish's effective sample size: (Σ weight)² ÷ Σ weight²; 0 for no rows."""
     squares = float((weight**2).sum())

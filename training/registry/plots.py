@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from training.data.contact_weights import representative_rows
 from training.registry.plot_labels import feature_label
 from training.statistics import RESAMPLES, cluster_resamples, percentile_interval
 
@@ -36,16 +37,19 @@ POINTS = 400
 
 def drawn(bundle: Bundle, evidence: Evaluation) -> dict[str, Figure]:
     """Every figure of a run, by its name in MLflow."""
-    rows = evidence.rows
+    at = representative_rows(evidence.rows)
+    rows, p = evidence.rows.where(at), evidence.probability[at]
+    rivals = {name: of_rival[at] for name, of_rival in evidence.rivals.items()}
+    tiers = evidence.tier_next[at], evidence.tier_predicted[at]
     sample = evidence.sample
     contributions = bundle.contributions(sample)
     return {
-        "reliability": reliability(evidence.probability, rows.churned, rows.keys),
-        "gains": gains(evidence.probability, rows.churned, evidence.rivals),
-        "precision_recall": precision_recall(evidence.probability, rows.churned, evidence.rivals),
+        "reliability": reliability(p, rows.churned, rows.keys),
+        "gains": gains(p, rows.churned, rivals),
+        "precision_recall": precision_recall(p, rows.churned, rivals),
         "shap_beeswarm": beeswarm(contributions, sample, bundle.catalog),
         "shap_dependence": dependence(contributions, sample, bundle),
-        "tier_confusion": tier_confusion(evidence.tier_next, evidence.tier_predicted, bundle.tiers.names),
+        "tier_confusion": tier_confusion(*tiers, bundle.tiers.names),
     }
 
 

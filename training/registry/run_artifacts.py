@@ -49,6 +49,7 @@ def upload_run_artifacts(
     run.tag(
         {
             "evidence": bundle.evidence,
+            "contacts": bundle.contacts,
             "fingerprint": bundle.fingerprint,
             "data_version": bundle.data_version,
             "code_version": bundle.code_version,

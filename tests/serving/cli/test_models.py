@@ -33,6 +33,7 @@ def shop(tmp_path: Path) -> Path:
             )
             run.tag(
                 {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
+                | ({"contacts": "without_contact"} if number == 3 else {})
             )
             version = tracking.register(run, made)
         decision = GateDecision(not refusals, refusals, (), {})
@@ -62,7 +63,7 @@ def test_the_list_shows_every_version_and_what_the_gates_said(
     code, out, _ = run(capsys, shop, "models", "list")
     assert code == 0
     assert out.splitlines() == [
-        "    3  until 2024-03-01  auc 0.830, log loss 0.410",
+        "    3  until 2024-03-01  auc 0.830, log loss 0.410, without contact",
         "       refused: leak: 'x' knows the future",
         "*   2  until 2024-02-01  auc 0.820, log loss 0.410",
         "    1  until 2024-01-01  auc 0.810, log loss 0.410",
@@ -70,6 +71,7 @@ def test_the_list_shows_every_version_and_what_the_gates_said(
     ]
     held = json.loads(run(capsys, shop, "--json", "models", "list")[1])["models"]
     assert [(one["version"], one["champion"]) for one in held] == [("3", False), ("2", True), ("1", False)]
+    assert [one["contacts"] for one in held] == ["without_contact", "as_they_were", "as_they_were"]
     assert held[0]["refusals"] == ["leak: 'x' knows the future"]
     assert held[1]["figures"] == {"auc": 0.82, "log_loss": 0.41, "lift_at_capacity": 4.0}
 

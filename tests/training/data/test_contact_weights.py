@@ -15,6 +15,7 @@ from training.data.contact_weights import (
     calibrates,
     effective_size,
     effective_weights,
+    representative_rows,
     without_contact,
 )
 from training.data.dataset import LabelledRows
@@ -154,3 +155,12 @@ def test_too_few_remaining_outcomes_are_refused() -> None:
     found, weighting = without_contact(rows(*pairs, churned=left), arms, CHURN)
     with pytest.raises(DataError, match="3 customers left and 57 stayed, where 25 of each are needed"):
         require_enough(found, weighting)
+
+
+def test_charts_are_drawn_from_rows_that_stand_as_often_as_they_count() -> None:
+    every = rows(*((key, 95) for key in range(100)))
+    assert representative_rows(every).tolist() == list(range(100))
+    weight = np.where(np.arange(100) < 10, 10.0, 1.0)
+    drawn = representative_rows(replace(every, weight=weight))
+    assert len(drawn) == 100
+    assert 52 <= (drawn < 10).sum() <= 53  # 100 of 190

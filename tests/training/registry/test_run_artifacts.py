@@ -63,6 +63,7 @@ def test_metrics_settings_tags_and_data_are_named_the_same_in_every_run(kept) ->
     assert sorted(tags) == [
         "calibration",
         "code_version",
+        "contacts",
         "data_version",
         "evidence",
         "fingerprint",
@@ -71,6 +72,7 @@ def test_metrics_settings_tags_and_data_are_named_the_same_in_every_run(kept) ->
         "trained_until",
     ]
     assert tags["trained_until"] == "2018-01-01"
+    assert tags["contacts"] == "as_they_were"
     data = {used.dataset.name: used for used in run.inputs.dataset_inputs}
     assert sorted(data) == ["events", "test rows"]
     assert data["events"].dataset.digest == bundle().data_version
