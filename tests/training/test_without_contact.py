@@ -14,15 +14,16 @@ import pytest
 from features.errors import DataError
 from features.event_store import EventStore
 from serving.presentation.training import reply, summary_lines
+from tests.experiments import experiments
 from tests.training.contacted_shop import ContactedShop, contacted_shop
-from tests.training.simulated import plan
+from tests.training.simulated import NOW, plan
 from tests.training.worlds import day
 from training.bundle.model_bundle import Bundle
 from training.data.contact_weights import ContactAssignments
 from training.evaluation.champion_comparison import champion_on
 from training.evaluation.evaluate import Evaluation
 from training.registry.model_card.card import cards
-from training.train import TrainingConfig, TrainingResult, learn
+from training.train import TrainingConfig, TrainingResult, learn, train
 from training.tuning import Tuning
 
 
@@ -193,3 +194,14 @@ def test_little_data_and_a_search_for_settings_learn_from_the_weights_too(tmp_pa
     search = Tuning(2, tmp_path / "tuning.db")
     tuned = learn(known.store, known.config, until=day(260), tuning=search)[0]
     assert tuned.contacts == "without_contact"
+
+
+def test_a_training_without_contact_is_kept_loaded_again_and_named_in_the_registry(tmp_path: Path) -> None:
+    known, tracking = learned(), experiments(tmp_path)
+    result = train(known.store, known.config, tracking, now=NOW)
+    assert result.bundle.fingerprint == known.without[0].fingerprint
+    (model,) = tracking.registered()
+    assert model.tags["contacts"] == "without_contact"
+    champion = tracking.champion()
+    assert champion is not None
+    assert Bundle.load(champion[1]).contacts == "without_contact"
