@@ -64,7 +64,7 @@ SETTINGS = (
     Setting("a call a week", (1, 8, 15, 22), 0.3, 30),
     Setting("a call a week, few control customers", (1, 8, 15, 22), 0.1, 30),
     Setting("a call a week, two weeks ahead", (1, 8, 15, 22), 0.3, 14),
-    Setting("a call a week, two weeks ahead, half control", (1, 8, 15, 22), 0.5, 14),
+    Setting("four calls in ten days, few control customers", (1, 4, 7, 10), 0.1, 30),
 )
 
 
