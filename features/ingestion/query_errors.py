@@ -70,7 +70,8 @@ def encoding_hint(error: Exception, query: str, folder: Path) -> str | None:
     Also where the query names an encoding that the reader does not know.
     """
     text = str(error)
-    if no_encoding := _NO_ENCODING.search(text):
+    no_encoding = _NO_ENCODING.search(text)
+    if no_encoding:
         pattern = _WITH_ENCODING.format(encoding=re.escape(no_encoding[1]))
         file = re.search(pattern, query, re.IGNORECASE)
     elif _NOT_UTF_8.search(text):
@@ -88,7 +89,17 @@ def encoding_hint(error: Exception, query: str, folder: Path) -> str | None:
             f"The file is {scheme} text: write its encoding before the path, as in "
             f"`read_csv('{scheme}://{name}')`."
         )
+    if no_encoding and _is_utf8(data):
+        return f"The file is UTF-8 text: leave the encoding out, as in `read_csv('{name}')`."
     return f"Name its encoding, as in `read_csv('{name}', encoding = 'latin-1')`."
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(data) - 4  # a letter that the end of the sample cut
+    return True
 
 
 def japanese_encoding(data: bytes) -> str | None:

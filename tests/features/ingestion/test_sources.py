@@ -85,8 +85,12 @@ def test_a_file_in_another_encoding_than_named_is_an_error(folder):
 
 
 def test_an_encoding_that_duckdb_does_not_know_is_answered_with_what_to_write(folder):
-    with pytest.raises(ConfigurationError, match=re.escape("as in `read_csv('cp932://data/x.csv')`.")):
-        rows(source("select * from read_csv('data/a.csv', encoding = 'shift_jis')"), folder)
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/a.csv").write_bytes("c\n髙橋\n".encode("cp932"))
+    (folder / "data/b.csv").write_text("c\nTakahashi\n")
+    for file, advice in (("a", "`read_csv('cp932://data/a.csv')`."), ("b", "`read_csv('data/b.csv')`.")):
+        with pytest.raises(ConfigurationError, match=re.escape(advice)):
+            rows(source(f"select * from read_csv('data/{file}.csv', encoding = 'shift_jis')"), folder)
 
 
 def test_a_wrong_query_names_the_source_and_the_first_line_of_what_duckdb_says(folder):
