@@ -93,8 +93,16 @@ def raised(classes: Collection[str] = OURS) -> Iterator[tuple[str, str]]:
             functions = [
                 one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
             ]
+            constants = {
+                one.targets[0].id: one.value
+                for one in tree.body
+                if isinstance(one, ast.Assign)
+                and isinstance(one.targets[0], ast.Name)
+                and isinstance(one.value, ast.Constant)
+                and isinstance(one.value.value, str)
+            }
             for function in functions or [tree]:
-                names = local_texts(function)
+                names = constants | dict(local_texts(function))
                 for node in ast.walk(function):
                     if not (isinstance(node, ast.Call) and node.args):
                         continue
