@@ -17,7 +17,7 @@ import click
 from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
 from serving.cli.analysis import backtest, doctor, features
-from serving.cli.campaign import campaign
+from serving.cli.campaigns.group import campaign
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format, with_translated_help
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import plan, playbook, report

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from serving.cli.campaign_delivery import contacts, export
-from serving.cli.campaign_learn import learn
-from serving.cli.campaign_report import report
-from serving.cli.campaign_start import draft, list_, start, stop
+from serving.cli.campaigns.delivery import contacts, export
+from serving.cli.campaigns.learn import learn
+from serving.cli.campaigns.report import report
+from serving.cli.campaigns.start import draft, list_, start, stop
 from serving.cli.context import LANGUAGES, CliContext
 
 
