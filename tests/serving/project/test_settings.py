@@ -99,9 +99,9 @@ TOML = "cannot use FOLDER/kizuna.toml: "
         ),
         (
             "[zork]",
-            f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, tracking_uri, "
-            "sources, attributes, aliases, consent, surveys, indicators, features, churn, tiers, capacity, "
-            "campaigns, records, crm, webhooks, simulated, service.",
+            f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, "
+            "tracking_uri, sources, attributes, aliases, consent, surveys, indicators, features, churn, "
+            "tiers, capacity, campaigns, records, crm, webhooks, simulated, service.",
         ),
         (
             '[[sources]]\nname = "a"',
