@@ -224,6 +224,7 @@ CALL = re.compile(r"`(read_csv\(.*?\))`")
         ("cp932", "read_csv('f.csv', encoding = 'shift_jis')", "髙島"),
         ("cp932", "read_csv('f.csv', header = true, encoding = 'CP932')", "湯呑"),
         ("latin-1", "read_csv('f.csv', encoding = 'iso-8859-77')", "naïve"),
+        ("utf-8", "read_csv('f.csv', encoding = 'shift_jis')", "髙島"),
     ],
 )
 def test_a_hint_about_an_encoding_leads_to_the_right_text(

@@ -60,6 +60,7 @@ QUERIES = {
         "test_reader_guesses.py::test_a_bent_column_that_a_query_works_with_is_read_right_when_done_as_told"
     ),
     "read_csv('X', encoding = 'latin-1')": ENCODINGS,
+    "read_csv('X')": ENCODINGS,
     "read_csv('X://X')": ENCODINGS,
     "read_csv('…', all_varchar = true)": (
         "test_proposed_settings.py::test_ids_whose_zeros_a_query_cut_come_back_as_doctor_says"
