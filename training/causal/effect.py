@@ -40,6 +40,8 @@ from training.statistics import (
     unskewed,
 )
 
+LARGE_ARM = 5_000
+"""Customers of the smaller arm from which on no single amount pulls its regression noticeably."""
 FEW_EVENTS = 10
 """With fewer customers of an arm who have, or have not, the outcome, a rate's interval is Newcombe's."""
 
@@ -106,9 +108,10 @@ class ArmComparison:
         """
         if self.few_events(outcome):
             return self._of_counts(outcome, factor)
-        draws = [] if self.rates[outcome] else [self.plain.draws]
-        if adjusted and draws:
-            draws.append(self.adjusted.draws)
+        draws = [] if self.rates[outcome] else [(self.adjusted if adjusted else self.plain).draws]
+        arms = self.plain.treatment, self.plain.control
+        if adjusted and draws and min(arm.customers[outcome] for arm in arms) < LARGE_ARM:
+            draws.append(self.plain.draws)
         return _of_means(self.adjusted if adjusted else self.plain, outcome, factor, draws)
 
     def few_events(self, outcome: int) -> bool:
