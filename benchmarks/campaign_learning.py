@@ -82,20 +82,20 @@ class Errors:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the settings that the record lacks, and print each with its ratios."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--record", type=Path, default=Path("campaign_learning.jsonl"))
-    options.add_argument("--customers", type=int, default=CUSTOMERS)
-    options.add_argument("--setting", action="append", choices=[one.name for one in SETTINGS])
-    asked = options.parse_args(arguments)
-    lines = asked.record.read_text(encoding="utf-8").splitlines() if asked.record.exists() else []
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--record", type=Path, default=Path("campaign_learning.jsonl"))
+    parser.add_argument("--customers", type=int, default=CUSTOMERS)
+    parser.add_argument("--setting", action="append", choices=[one.name for one in SETTINGS])
+    options = parser.parse_args(arguments)
+    lines = options.record.read_text(encoding="utf-8").splitlines() if options.record.exists() else []
     known = {json.loads(line)["setting"]["name"] for line in lines}
     for setting in SETTINGS:
-        if setting.name in known or (asked.setting and setting.name not in asked.setting):
+        if setting.name in known or (options.setting and setting.name not in options.setting):
             continue
         with TemporaryDirectory() as folder:
-            found = measure(setting, asked.customers, Path(folder))
+            found = measure(setting, options.customers, Path(folder))
         line = json.dumps(found)
-        with asked.record.open("a", encoding="utf-8") as record:
+        with options.record.open("a", encoding="utf-8") as record:
             record.write(f"{line}\n")
         print(line, flush=True)
 

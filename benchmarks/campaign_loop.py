@@ -183,9 +183,9 @@ def main() -> None:
     parser.add_argument("--months", type=int, default=12)
     parser.add_argument("--folder", type=Path, default=Path("build/benchmarks/loop"))
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    result = walk(asked.folder, asked.customers, months=asked.months)
-    if asked.json:
+    options = parser.parse_args()
+    result = walk(options.folder, options.customers, months=options.months)
+    if options.json:
         print(to_json(asdict(result) | {"machine": machine()}))
         return
     print(f"{result.treatment:,} treatment, {result.control:,} control, {result.reached:,} reached")

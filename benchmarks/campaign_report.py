@@ -117,9 +117,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000_000)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     assert START < "2023-01-01"
-    store = made(asked.events, asked.customers)
+    store = made(options.events, options.customers)
     with (workspace := project(Path("build/benchmarks/campaign"), store)).database:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         clock, used = time.perf_counter(), time.process_time()
@@ -137,7 +137,9 @@ def main() -> None:
             "groups": len(report.reviews[-1].groups),
             "machine": machine(),
         }
-    print(json.dumps(found) if asked.json else "\n".join(f"{name}: {value}" for name, value in found.items()))
+    print(
+        json.dumps(found) if options.json else "\n".join(f"{name}: {value}" for name, value in found.items())
+    )
 
 
 if __name__ == "__main__":

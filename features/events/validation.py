@@ -167,8 +167,8 @@ def _examined(
     kind = text_column(column("kind"), "kind", tally)
     amounts = column("value")
     value, unreadable, absent = number_column(amounts, tally)
-    told = PER in table.column_names and tally.recurring.concerns(kind)
-    per = named_column(column(PER), PER, tally) if told else None
+    has_period = PER in table.column_names and tally.recurring.concerns(kind)
+    per = named_column(column(PER), PER, tally) if has_period else None
     value, unknown_periods, converted = tally.recurring.convert(value, kind, per)
     tally.converted += converted
     undated = _undated_refusals(moments, (kind, column("detail"), value), tally)

@@ -111,9 +111,9 @@ def presence(
         if name in complete
         or _may_look_doubled(name, came[name][1], _few(len(arrived[name])), every, arrivals)
     ]
-    kept = _stored(every, compared, arrivals)
+    stored = _stored(every, compared, arrivals)
     word = arrivals.scopes.word
-    return {name: _compared(came[name], arrived[name], kept[name], word(name)) for name in compared}
+    return {name: _compared(came[name], arrived[name], stored[name], word(name)) for name in compared}
 
 
 def _may_look_doubled(
@@ -153,10 +153,10 @@ def _stored(paths: Sequence[Path], names: Sequence[str], arrivals: StagingArea) 
     return {name: _joined(of_files) for name, of_files in parts.items()}
 
 
-def _compared(came: _Dated, arrived: Words, kept: _Dated, word: int) -> Presence:
+def _compared(came: _Dated, arrived: Words, stored: _Dated, word: int) -> Presence:
     # A reading is mostly far shorter than what is stored: only its ids, and those met again, are sorted.
-    again = _within(kept[0], arrived)
-    gone, fresh = ~again, ~_within(came[0], np.sort(kept[0][again]))
+    again = _within(stored[0], arrived)
+    gone, fresh = ~again, ~_within(came[0], np.sort(stored[0][again]))
 
     def inside(which: NDArray[np.bool_], rows: _Dated, others: _Dated) -> Words:
         if not len(others[0]):
@@ -166,11 +166,11 @@ def _compared(came: _Dated, arrived: Words, kept: _Dated, word: int) -> Presence
 
     return Presence(
         len(arrived),
-        len(kept[0]),
+        len(stored[0]),
         _distinct(came[0][fresh]) ^ np.uint64(word),
-        np.sort(kept[0][gone] ^ np.uint64(word)),
-        len(_distinct(inside(fresh, came, kept))),
-        len(inside(gone, kept, came)),  # an id is stored once
+        np.sort(stored[0][gone] ^ np.uint64(word)),
+        len(_distinct(inside(fresh, came, stored))),
+        len(inside(gone, stored, came)),  # an id is stored once
     )
 
 
