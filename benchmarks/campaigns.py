@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.campaign_histories import width_ratios
+from benchmarks.campaign_histories import WidthRatio, width_ratios
 from benchmarks.campaign_world import (
     COVARIATES,
     MEASURES,
@@ -58,13 +56,53 @@ class CoverageCounts:
     """Median factor of the simultaneous intervals."""
 
 
+@dataclass(frozen=True, eq=False)
+class CampaignIntervals:
+    """Of one simulated campaign and measure: which intervals held the truth, and how wide they were."""
+
+    pointwise: NDArray[np.bool_]
+    simultaneous: bool
+    sequence: bool
+    excludes_zero: bool
+    simultaneous_width: float
+    sequence_width: float
+    factor: float
+
+
+@dataclass(frozen=True)
+class LoadedEffect:
+    """An effect of the public e-mail test."""
+
+    treated: str
+    outcome: str
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class CampaignFigures:
+    """All figures of a run; what needs the public data is None without them."""
+
+    campaigns: int
+    without_effect: dict[str, CoverageCounts]
+    with_effect: dict[str, CoverageCounts]
+    width_ratios: tuple[WidthRatio, ...] | None
+    width_ratio_median: float | None
+    hillstrom: tuple[LoadedEffect, ...] | None
+    seconds: int
+    machine: str
+
+    def to_json(self) -> str:
+        """The figures as one JSON object."""
+        return json.dumps(asdict(self), default=np.ndarray.tolist)
+
+
 def coverage(
     world: CampaignWorld, campaigns: int, truth: Floats, *, seed: int = 0
 ) -> dict[str, CoverageCounts]:
     """Simulate campaigns and count, for each measure, how often intervals hold the true effects."""
-    held: dict[str, list[tuple[NDArray[np.bool_], bool, bool, bool, float, float, float]]] = {
-        measure: [] for measure in MEASURES
-    }
+    held: dict[str, list[CampaignIntervals]] = {measure: [] for measure in MEASURES}
     for number in range(campaigns):
         campaign = simulate_campaign(world, np.random.default_rng([seed, number]))
         found = compare_arms(campaign.outcomes, campaign.treated, campaign.covariates, COVARIATES)
@@ -82,7 +120,7 @@ def coverage(
             )
             zero = np.zeros(len(dates))
             held[measure].append(
-                (
+                CampaignIntervals(
                     _inside(point, truth[dates]),
                     bool(_inside(together, truth[dates]).all()),
                     bool(_inside(sequence, truth[looks]).all()),
@@ -99,12 +137,15 @@ def coverage(
     return {measure: _counts(rows) for measure, rows in held.items()}
 
 
-def _counts(rows: list[tuple[NDArray[np.bool_], bool, bool, bool, float, float, float]]) -> CoverageCounts:
-    columns = list(zip(*rows, strict=True))
+def _counts(found: list[CampaignIntervals]) -> CoverageCounts:
     return CoverageCounts(
-        np.mean(columns[0], axis=0),
-        *(float(np.mean(columns[place])) for place in (1, 2, 3)),
-        *(float(np.median(columns[place])) for place in (4, 5, 6)),
+        np.mean([one.pointwise for one in found], axis=0),
+        float(np.mean([one.simultaneous for one in found])),
+        float(np.mean([one.sequence for one in found])),
+        float(np.mean([one.excludes_zero for one in found])),
+        float(np.median([one.simultaneous_width for one in found])),
+        float(np.median([one.sequence_width for one in found])),
+        float(np.median([one.factor for one in found])),
     )
 
 
@@ -118,36 +159,31 @@ def _inside(intervals: Floats, truth: Floats) -> NDArray[np.bool_]:
     return np.asarray((intervals[:, 0] <= truth) & (truth <= intervals[:, 1]))
 
 
-def measure(data: Path, campaigns: int, draws: int) -> dict[str, Any]:
+def measure(data: Path, campaigns: int, draws: int) -> CampaignFigures:
     """All figures: coverage without and with an effect, widths on histories, Hillstrom's test."""
     start = time.perf_counter()
     truth = true_effects(AN_EFFECT)
-    figures: dict[str, Any] = {
-        "campaigns": campaigns,
-        "without_effect": _plain(coverage(NO_EFFECT, campaigns, np.zeros_like(truth))),
-        "with_effect": _plain(coverage(AN_EFFECT, campaigns, truth, seed=1)),
-    }
-    if data.is_dir():
-        ratios = width_ratios(data, draws)
-        figures["width_ratios"] = [asdict(one) for one in ratios]
-        figures["width_ratio_median"] = float(np.median([one.ratio for one in ratios]))
-        figures["hillstrom"] = hillstrom(data)
-    return figures | {"seconds": round(time.perf_counter() - start), "machine": machine()}
+    ratios = tuple(width_ratios(data, draws)) if data.is_dir() else None
+    return CampaignFigures(
+        campaigns,
+        coverage(NO_EFFECT, campaigns, np.zeros_like(truth)),
+        coverage(AN_EFFECT, campaigns, truth, seed=1),
+        ratios,
+        None if ratios is None else float(np.median([one.ratio for one in ratios])),
+        hillstrom(data) if data.is_dir() else None,
+        round(time.perf_counter() - start),
+        machine(),
+    )
 
 
-def _plain(counts: Mapping[str, CoverageCounts]) -> dict[str, Any]:
-    return {name: asdict(one) | {"pointwise": one.pointwise.tolist()} for name, one in counts.items()}
-
-
-def hillstrom(data: Path) -> list[dict[str, Any]]:
+def hillstrom(data: Path) -> tuple[LoadedEffect, ...]:
     """The e-mail test of Hillstrom (2008): all e-mails and each, on visit, conversion and spend."""
     columns = TableColumns("row", "segment", ("visit", "conversion", "spend"))
     loaded = outside_campaign("hillstrom", data / "hillstrom/customers.parquet", columns, control="No E-Mail")
-    return [
-        {"treated": one.treated, "outcome": one.outcome, "difference": one.adjusted.difference}
-        | {"low": one.adjusted.low, "high": one.adjusted.high}
+    return tuple(
+        LoadedEffect(one.treated, one.outcome, one.adjusted.difference, one.adjusted.low, one.adjusted.high)
         for one in loaded.effects
-    ]
+    )
 
 
 def main() -> None:
@@ -158,7 +194,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures = measure(options.data, options.campaigns, options.draws)
-    print(json.dumps(figures, indent=None if options.json else 1))
+    print(figures.to_json() if options.json else json.dumps(json.loads(figures.to_json()), indent=1))
 
 
 if __name__ == "__main__":
