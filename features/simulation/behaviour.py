@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from features.events.schema import REFUND
@@ -22,6 +24,10 @@ from features.simulation.world import (
     Rows,
     Times,
 )
+
+ORDERS_A_MONTH = 0.95
+REFUNDED = 0.04
+"""The share of orders that go back."""
 
 
 def usage(scene: SimulationContext) -> EventRows:
@@ -49,8 +55,28 @@ def usage(scene: SimulationContext) -> EventRows:
 
 def orders(scene: SimulationContext) -> EventRows:
     """Purchases in named stores and online, and refunds of some of them."""
+    bought = _purchases(scene, *scene.moments(ORDERS_A_MONTH))
+    returned = bought.where(scene.draw.random(len(bought)) < REFUNDED)
+    return _within(scene, joined(bought, _refunds(scene, returned)))
+
+
+def shared_orders(scene: SimulationContext, draw: np.random.Generator) -> EventRows:
+    """Orders by common random numbers: two lives of the same customers differ in who is there to order.
+
+    Category, amount, place and refund of every order are drawn as if nobody left; those of customers who have
+    left are dropped afterwards. So what a contact does to spend can be told from two simulations: whoever
+    stays in both buys the same in both.
+    """
+    scene = replace(scene, draw=draw)
+    who, when, real = scene.candidates(ORDERS_A_MONTH)
+    bought = _purchases(scene, who, when)
+    returned = real & (draw.random(len(bought)) < REFUNDED)
+    refunds = _refunds(scene, bought).where(returned)
+    return _within(scene, joined(bought.where(real), refunds))
+
+
+def _purchases(scene: SimulationContext, who: Rows, when: Times) -> EventRows:
     draw, crowd = scene.draw, scene.crowd
-    who, when = scene.moments(0.95)
     order = crowd.categories
     category = liked(draw, order, who, 5)
     tired = (category == order[who, 0]) & (when >= crowd.tired[who])
@@ -58,17 +84,17 @@ def orders(scene: SimulationContext) -> EventRows:
     amount = np.round(PRICES[category] * draw.lognormal(0.0, 0.35, len(who)) / 10) * 10
     how = draw.choice(3, len(who), p=[0.4, 0.35, 0.25])
     store = np.where(how == 0, (crowd.region[who] * 6 + draw.integers(0, 6, len(who))) % len(STORES), -1)
-    bought = EventRows(who, when, {
+    return EventRows(who, when, {
         "kind": constant("purchase", len(who)),
         "amount": amount,
         "channel": (how, ("store", "web", "app")),
         "store": (store, STORES),
         "category": (category, CATEGORIES),
     })  # fmt: skip
-    return joined(bought, _refunds(scene, bought.where(draw.random(len(who)) < 0.04)))
 
 
 def _refunds(scene: SimulationContext, bought: EventRows) -> EventRows:
+    """The refund of each of these purchases."""
     delay = ((1 + 13 * scene.draw.random(len(bought))) * DAY).astype(np.int64) // MINUTE * MINUTE
     when = bought.when + delay
     columns = {
@@ -76,8 +102,11 @@ def _refunds(scene: SimulationContext, bought: EventRows) -> EventRows:
         "kind": constant(REFUND, len(bought)),
         "amount": -np.asarray(bought.columns["amount"]),
     }
-    returned = EventRows(bought.who, when, columns)
-    return returned.where(when < scene.span.end)
+    return EventRows(bought.who, when, columns)
+
+
+def _within(scene: SimulationContext, rows: EventRows) -> EventRows:
+    return rows.where(rows.when < scene.span.end)
 
 
 def content(scene: SimulationContext, inquiries: tuple[Rows, Times, Rows]) -> EventRows:

@@ -67,11 +67,19 @@ class SimulationContext:
 
     def moments(self, rate: float | Floats, *, steady: bool = False) -> tuple[Rows, Times]:
         """Who and when, at a rate per 30 days; unless steady, more for the active and less as they fade."""
+        who, when, real = self.candidates(rate, steady=steady)
+        return who[real], when[real]
+
+    def candidates(self, rate: float | Floats, *, steady: bool = False) -> tuple[Rows, Times, Flags]:
+        """Who and when as if nobody left before the end of the period, and which of it really happens.
+
+        What is drawn here does not depend on who leaves when.
+        """
         who, when = moments(self.draw, self.crowd, rate, self.span, steady=steady)
-        mask = self.alive(who, when)
+        real = self.alive(who, when)
         if not steady:
-            mask &= self.draw.random(len(who)) < self.use(who, when)
-        return who[mask], when[mask]
+            real &= self.draw.random(len(who)) < self.use(who, when)
+        return who, when, real
 
 
 def moments(

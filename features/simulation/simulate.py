@@ -262,7 +262,8 @@ def _live(
                     draw = np.random.default_rng([world.seed, 3, place, period])
                 book = _Book(data, truth) if period == last else None
                 made = given[period - 1] if period else None
-                living, contacted = _period(draw, living, made, spans[period], book)
+                orders = None if made is None else np.random.default_rng([world.seed, 4, place, period])
+                living, contacted = _period(draw, living, made, spans[period], book, orders)
             there += len(living.crowd)
             reached += contacted
     _replace(folder / NOW, f"{end_of_record(spans[-1])}\n")
@@ -277,10 +278,12 @@ def _period(
     given: MadeContacts | None,
     covered: RecordPeriod,
     book: _Book | None,
+    draw_orders: np.random.Generator | None,
 ) -> tuple[_Survivors, int]:
     """Simulate a chunk of customers through a period, written where there is a book.
 
-    Returns who is there at its end, and how many contacts reached somebody.
+    With `draw_orders` they order by common random numbers (`shared_orders`). Returns who is there at the end
+    of the period, and how many contacts reached somebody.
     """
     crowd = before.crowd
     inquiries = dealings.inquiries(draw, crowd, covered)
@@ -304,6 +307,9 @@ def _period(
         "campaigns": sent,
         "responses": dealings.responses(scene, sent),
     }
+    if draw_orders is not None:
+        # Drawn besides, not instead: everything else of a service that was moved on before stays as it was.
+        streams["orders"] = behaviour.shared_orders(scene, draw_orders)
     streams["contracts"], plan = dealings.contracts(scene)
     if book is not None:
         data, truth, ids = book.data, book.truth, tables.names(crowd)
