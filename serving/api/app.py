@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.errors import BodyTooLarge, NotJson, WrongMethod
 from serving.api.errors import internal_error, invalid_request
-from serving.api.key_ring import header
+from serving.api.key_ring import header, is_from_this_machine
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import (
@@ -33,13 +33,19 @@ from serving.api.middleware import (
 )
 from serving.api.pages import page_routes
 from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, Endpoint
+from serving.api.streaming import csv_response
 from serving.api.worker_pool import PATIENCE, WorkerPools
+from serving.console.app import Console
+from serving.console.host import ConsoleHost
+from serving.console.routes import ROUTES
 from serving.schemas.requests import Shape
 
 PATHS = frozenset(
-    {*ENDPOINTS, CAMPAIGN, CAMPAIGNS, CSV, "/", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"}
+    {*ENDPOINTS, CAMPAIGN, CAMPAIGNS, CSV, "/api", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"}
 )
-"""The paths that are answered here, each with its own counts."""
+"""The paths of the API that are answered here."""
+COUNTED = PATHS | {route.path for route in ROUTES}
+"""Those and the pages of the console: each has its own counts."""
 LONG_BODY = 8 * 2**20
 """Bytes of a body from which on a call is long work: such a one holds a thread for seconds."""
 PASSED_ON = "kizuna.passed_on"
@@ -72,7 +78,22 @@ class Application:
             await (router if call is None else call)(scope, receive, send)
 
         keyed = KeyMiddleware(RateLimitMiddleware(dispatch, state), state)
-        counted = ErrorMiddleware(keyed, metrics, PATHS, state.response_headers, language)
+        console = Console(
+            ConsoleHost(
+                state,
+                pools.short,
+                pools.long,
+                lambda scope: state.keys.is_open and is_from_this_machine(scope),
+                lambda lines, name: csv_response(lines, name, pools.short),
+            )
+        )
+
+        async def page_or_call(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope["path"]
+            is_page = path not in hot and console.serves(path)
+            await (console if is_page else keyed)(scope, receive, send)
+
+        counted = ErrorMiddleware(page_or_call, metrics, COUNTED, state.response_headers, language)
 
         async def fault(request: Request, _: Exception) -> Response:
             return internal_error(error_language(request.scope, language))

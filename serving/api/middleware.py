@@ -25,7 +25,7 @@ Header = tuple[bytes, bytes]
 UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
 """What a full disk or an absent database raises."""
 
-PUBLIC = frozenset({"/", "/docs.json", "/healthz", "/livez", "/readyz"})
+PUBLIC = frozenset({"/api", "/docs.json", "/healthz", "/livez", "/readyz"})
 """Paths that need no key: whether the service is well, and the page that takes a key with what it loads."""
 PUBLIC_FILES = "/static_content/"
 """The browser program of the page, as BentoML serves it."""

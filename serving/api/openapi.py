@@ -133,7 +133,9 @@ def specification() -> Json:
             },
             "/metrics": {"get": _page("metrics", "Figures for Prometheus", kind="text/plain")},
             "/docs.json": {"get": _page("openapi", "This document", public=True)},
-            "/": {"get": _page("index", "A page to read and try the calls", kind="text/html", public=True)},
+            "/api": {
+                "get": _page("index", "A page to read and try the calls", kind="text/html", public=True)
+            },
         },
         "components": {
             "schemas": schemas,

@@ -75,7 +75,7 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
         Route("/readyz", ready),
         Route("/metrics", metrics_text),
         Route("/docs.json", docs),
-        Route("/", index),
+        Route("/api", index),
     ]
 
 
@@ -108,7 +108,7 @@ def list_request(query: str) -> WholeListRequest:
 
 @cache
 def index_page() -> str:
-    """The page at `/`: every call, to read and to try."""
+    """The page at `/api`: every call, to read and to try."""
     return files("serving.api").joinpath("static", "index.html").read_text(encoding="utf-8")
 
 

@@ -90,6 +90,16 @@ OPEN_SERVICE = Actor("local", "local", frozenset({"read_customer", "read_report"
 key: a web page or a proxy could be behind the call, so it reads and predicts, and changes nothing."""
 
 
+_NOT_OPEN: frozenset[Permission] = frozenset({"promote", "erase", "operate", "manage_access"})
+OPEN_CONSOLE = Actor(
+    "local",
+    "local",
+    frozenset(name for name, grant in GRANTS.items() if "analyst" in grant.roles) - _NOT_OPEN,
+)
+"""Whoever opens the console of a service started with `kizuna serve --open` on this machine: an analyst
+without keys, accounts, promotion and erasure. Its forms carry a token, so that no web page can send one."""
+
+
 def person(name: str, role: Role) -> Actor:
     """A signed-in person."""
     return Actor(

@@ -127,9 +127,9 @@ def test_a_browser_gets_the_page_that_takes_a_key_and_all_that_it_loads(own_shop
     with CliContext(own_shop).records() as records:
         add_key(records, "reader", ("read",), 0, who="test")
     with serving(own_shop, "--host", "0.0.0.0") as running:
-        status, page = running.send("GET", "/")
+        status, page = running.send("GET", "/api")
         assert (status, b"Authorize" in page) == (200, True)
-        for address in re.findall(r'(?:src|href)="\.([^"]+)"', page.decode()):
+        for address in re.findall(r'(?:src|href)="(/[^"]+)"', page.decode()):
             assert running.send("GET", address)[0] == 200, address
         assert running.send("GET", "/docs.json")[0] == 200
         for path in ("/metrics", "/v1/at_risk.csv", "/schema.json", "/static_content"):

@@ -39,7 +39,7 @@ def test_text_is_published_as_text_so_that_generated_clients_have_its_type() -> 
         for call in calls.values():
             for kind, content in call["responses"]["200"]["content"].items():
                 assert (content["schema"].get("type") == "string") == kind.startswith("text/"), (path, kind)
-    page = specification()["paths"]["/"]["get"]["responses"]["200"]["content"]
+    page = specification()["paths"]["/api"]["get"]["responses"]["200"]["content"]
     assert page == {"text/html": {"schema": {"type": "string"}}}
 
 

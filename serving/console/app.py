@@ -1,0 +1,233 @@
+"""The console as an ASGI application: pages with their errors, forms with their token, static files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from features.catalog.display_names import is_japanese
+from features.errors import BodyTooLarge, Forbidden, KizunaError, ModelError
+from serving.console.host import ConsoleHost
+from serving.console.rendering import STATIC, render, static_file
+from serving.console.routes import ROUTES, PageRoute
+from serving.console.texts import text, texts
+from serving.console.visit import Answer, Download, Fields, Page, Redirect, Visit
+from serving.console.visitors import VISIT_COOKIE, Visitor, visitor
+from serving.presentation.messages.catalog import translated
+from serving.project.language import LANGUAGES, Language, request_language
+
+LANGUAGE_COOKIE = "kizuna_language"
+NOTICE_COOKIE = "kizuna_notice"
+A_YEAR = 365 * 86_400
+LONGEST_FORM = 2**20
+"""Bytes of a posted form."""
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+HEADERS = {
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; "
+    "base-uri 'none'; object-src 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""Headers of every page: nothing from elsewhere, no script in a page, no page in a frame."""
+NO_FIELDS: Fields = ImmutableMultiDict()
+
+log = logging.getLogger("kizuna.console")
+
+
+class Console:
+    """Answers the addresses of `ROUTES`; whoever runs it asks `serves` first."""
+
+    def __init__(self, host: ConsoleHost) -> None:
+        self._host = host
+        self._routes = {route.path: route for route in ROUTES}
+
+    def serves(self, path: str) -> bool:
+        """Whether a path is a page or a file of the console."""
+        return path in self._routes or path.startswith(f"/{STATIC}/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        path = request.url.path
+        response = _file(path) if path.startswith(f"/{STATIC}/") else await self._page(request)
+        await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response:
+        host = self._host
+        who = await host.short.run(lambda: visitor(host, request))
+        language = chosen_language(request, host.service.project.settings.language)
+        route = self._routes[request.url.path]
+        if who is None:
+            back = urlencode({"next": _address(request)})
+            return _with_cookies(RedirectResponse(f"/sign-in?{back}", 303), request, language, None)
+        query: Fields = ImmutableMultiDict(list(request.query_params.multi_items()))
+        visit = Visit(host, who, language, route.path, query, NO_FIELDS, "hx-request" in request.headers)
+        try:
+            answer = await self._answer(route, visit, request)
+            response = await self._response(visit, answer, request)
+        except KizunaError as error:
+            response = await self._response(visit, error_page(visit, error), request)
+        return _with_cookies(response, request, language, who)
+
+    async def _answer(self, route: PageRoute, visit: Visit, request: Request) -> Answer:
+        visit.actor.require(route.permission)
+        threads = self._host.long if route.is_long else self._host.short
+        if request.method in ("GET", "HEAD"):
+            return await threads.run(lambda: route.show(visit))
+        submit = route.submit
+        if request.method != "POST" or submit is None:
+            return _message(visit, "not_found", 405)
+        form = await read_form(request)
+        if not _same_site(request) or not visit.visitor.sent(form.get("csrf", "")):
+            return _message(visit, "form_expired", 403)
+        posted = Visit(
+            visit.host, visit.visitor, visit.language, visit.path, visit.query, form, visit.is_fragment
+        )
+        return await threads.run(lambda: submit(posted))
+
+    async def _response(self, visit: Visit, answer: Answer, request: Request) -> Response:
+        match answer:
+            case Redirect():
+                response: Response = RedirectResponse(answer.path, 303)
+                if answer.notice is not None:
+                    notice = json.dumps([answer.notice, dict(answer.values)])
+                    response.set_cookie(NOTICE_COOKIE, _quoted(notice), 60, httponly=True, samesite="strict")
+            case Download():
+                return await self._host.csv(answer.lines, answer.name)
+            case Page():
+                shell = self._shell(visit, request)
+                html = await self._host.short.run(lambda: render(visit, answer, shell))
+                response = HTMLResponse(html, answer.status)
+                if shell["notice"]:
+                    response.delete_cookie(NOTICE_COOKIE)
+        return response
+
+    def _shell(self, visit: Visit, request: Request) -> dict[str, object]:
+        """What the frame around a page shows."""
+        project = self._host.service.project
+        other: Language = "en" if is_japanese(visit.language) else "ja"
+        parameters = [*((k, v) for k, v in visit.query.multi_items() if k != "language"), ("language", other)]
+        path = request.url.path if request.method == "GET" else "/"
+        return {
+            "menu": [
+                {"path": one.path, "words": one.menu, "is_current": one.path == visit.path}
+                for one in ROUTES
+                if one.menu is not None and visit.may(one.permission)
+            ],
+            "other_language_address": f"{path}?{urlencode(parameters)}",
+            "is_open": not visit.visitor.is_signed_in,
+            "project_title": project.folder.name,
+            "simulated_now": self._host.service.clock() if project.simulated else None,
+            "notice": _notice(request, visit.language),
+        }
+
+
+def error_page(visit: Visit, error: KizunaError) -> Page:
+    """An error as a page in the frame."""
+    if isinstance(error, Forbidden):
+        return _message(visit, "forbidden", error.status)
+    title = "nothing_scored" if isinstance(error, ModelError) else "error"
+    return Page(
+        "message.html",
+        {
+            "title": visit.text(f"shell.{title}_title"),
+            "message": translated(error.message, visit.language),
+        },
+        error.status,
+    )
+
+
+def _message(visit: Visit, name: str, status: int) -> Page:
+    return Page(
+        "message.html",
+        {"title": visit.text(f"shell.{name}_title"), "message": visit.text(f"shell.{name}_text")},
+        status,
+    )
+
+
+def chosen_language(request: Request, otherwise: Language) -> Language:
+    """The language of a page: of the address, as chosen before, of the browser, or of the project."""
+    named = request.query_params.get("language") or request.cookies.get(LANGUAGE_COOKIE)
+    if named in LANGUAGES:
+        return named  # type: ignore[return-value]
+    return request_language(b"", "", request.headers.get("accept-language", "")) or otherwise
+
+
+async def read_form(request: Request) -> Fields:
+    """The fields of a posted form."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > LONGEST_FORM:
+            raise BodyTooLarge("cannot take this form: it holds more than 1 MB.")
+    pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
+    return ImmutableMultiDict(pairs)
+
+
+def _same_site(request: Request) -> bool:
+    """Whether a form comes from a page of this service, as far as the browser says."""
+    origin = request.headers.get("origin")
+    if origin in (None, "null"):
+        return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    return urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _with_cookies(response: Response, request: Request, language: Language, who: Visitor | None) -> Response:
+    response.headers.update(HEADERS)
+    if request.query_params.get("language") in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, language, A_YEAR, httponly=True, samesite="lax")
+    if who is not None and not who.is_signed_in and VISIT_COOKIE not in request.cookies:
+        response.set_cookie(VISIT_COOKIE, who.secret, httponly=True, samesite="strict")
+    return response
+
+
+def _notice(request: Request, language: Language) -> str | None:
+    """What the page before wanted said here."""
+    try:
+        key, values = json.loads(_unquoted(request.cookies.get(NOTICE_COOKIE, "")))
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(key, str) or key not in texts() or not isinstance(values, Mapping):
+        return None
+    try:
+        return text(key, language, **{str(name): value for name, value in values.items()})
+    except (KeyError, IndexError, ValueError):
+        return None
+
+
+def _address(request: Request) -> str:
+    return request.url.path if not request.url.query else f"{request.url.path}?{request.url.query}"
+
+
+def _quoted(value: str) -> str:
+    return urlencode({"n": value})
+
+
+def _unquoted(value: str) -> str:
+    return dict(parse_qsl(value)).get("n", "")
+
+
+def _file(path: str) -> Response:
+    name = path.removeprefix(f"/{STATIC}/")
+    content = static_file(name)
+    if content is None:
+        return Response(status_code=404)
+    suffix = name[name.rfind(".") :]
+    return Response(
+        content,
+        media_type=MEDIA_TYPES[suffix],
+        headers={"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"},
+    )

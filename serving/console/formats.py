@@ -1,0 +1,106 @@
+"""Numbers, money and dates of the console as each language writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.catalog.display_names import in_language, is_japanese
+from features.timeline import Timeline
+from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
+from training.explanation.quantities import with_currency
+
+NONE = "–"
+"""What stands where a value is not known."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class Formats:
+    """The formats of one language, one currency and one calendar."""
+
+    language: str
+    currency: str | None
+    timeline: Timeline
+
+    def money(self, value: float | None) -> str:
+        """An amount with its currency: ¥1,235 · 1,235円."""
+        return money(value, self.currency, self.language)
+
+    def short_money(self, value: float | None) -> str:
+        """A large amount in few characters: ¥1.2M · 123万円; small ones as `money`."""
+        if value is None or abs(value) < 10_000:
+            return self.money(value)
+        units = (
+            ((1e8, "億"), (1e4, "万")) if is_japanese(self.language) else ((1e9, "B"), (1e6, "M"), (1e3, "k"))
+        )
+        size, unit = next(one for one in units if abs(value) >= one[0])
+        scaled = value / size
+        digits = 0 if abs(scaled) >= 100 else 1
+        return with_currency(f"{scaled:,.{digits}f}{unit}", self.currency or "", self.language)
+
+    def percent(self, share: float | None) -> str:
+        """A share of 1 in percent: 12.3%."""
+        return percent(share)
+
+    def points(self, share: float | None) -> str:
+        """A difference of shares in percentage points, with its sign: +1.2 pt · +1.2ポイント."""
+        if share is None:
+            return NONE
+        return f"{share * 100:+.1f}{in_language(self.language, ' pt', 'ポイント')}"
+
+    def count(self, number: int | None) -> str:
+        """A whole number: 12,345."""
+        return NONE if number is None else f"{number:,}"
+
+    def people(self, number: int | None) -> str:
+        """How many customers: 1 customer · 1,234 customers · 1,234名."""
+        if number is None:
+            return NONE
+        return in_language(self.language, f"{number:,} customer{'' if number == 1 else 's'}", f"{number:,}名")
+
+    def number(self, value: float | None, digits: int = 1) -> str:
+        """A number with so many decimals."""
+        return NONE if value is None else f"{value:,.{digits}f}"
+
+    def day(self, moment: int | str | None) -> str:
+        """A day: 30 Nov 2026 · 2026年11月30日; from microseconds UTC or a date as answers write it."""
+        local = self._local(moment)
+        if local is None:
+            return NONE
+        return in_language(
+            self.language,
+            f"{local.day} {_MONTHS[local.month - 1]} {local.year}",
+            f"{local.year}年{local.month}月{local.day}日",
+        )
+
+    def minute(self, moment: int | str | None) -> str:
+        """A day with the time: 30 Nov 2026, 09:05 · 2026年11月30日 9:05."""
+        local = self._local(moment)
+        if local is None:
+            return NONE
+        time = in_language(self.language, f", {local:%H:%M}", f" {local.hour}:{local:%M}")
+        return f"{self.day(moment)}{time}"
+
+    def month(self, moment: int | str | None) -> str:
+        """A month: Nov 2026 · 2026年11月."""
+        local = self._local(moment)
+        if local is None:
+            return NONE
+        return in_language(
+            self.language, f"{_MONTHS[local.month - 1]} {local.year}", f"{local.year}年{local.month}月"
+        )
+
+    def tier(self, name: str | None) -> str:
+        """An engagement tier as people call it."""
+        return tier_or_empty(name, self.language) or NONE
+
+    def status(self, name: str) -> str:
+        """Whether a customer is active, gone or new."""
+        return in_language(self.language, *STATUS_WORDS[name])
+
+    def _local(self, moment: int | str | None) -> datetime | None:
+        if moment is None or moment == "":
+            return None
+        instant = self.timeline.instant(moment) if isinstance(moment, str) else moment
+        return self.timeline.local(instant)
