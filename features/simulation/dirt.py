@@ -83,7 +83,9 @@ def _plan_changes(mess: Mess) -> None:
             stays.append(row)
             continue
         hours = (0, 0, 1 / 3600, 1)[int(mess.draw.integers(0, 4))]
-        started = min(at + timedelta(hours=hours), mess.end - timedelta(seconds=1))
+        # On the same day: a record that is without a contract over midnight says so truly at that as-of date.
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        started = max(at, min(at + timedelta(hours=hours), midnight - timedelta(seconds=1)))
         first, second = ("1", "2") if mess.draw.random() < 0.5 else ("2", "1")
         ended = {**texts, "kind": "cancelled", "plan": before, "number": f"{texts['number']}-{first}"}
         begun = {**texts, "kind": "started", "number": f"{texts['number']}-{second}"}
