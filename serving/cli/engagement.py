@@ -31,7 +31,7 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
       kizuna report --months 3 --output report.csv --language ja
       kizuna --json report
     """
-    from serving.application.lists.report import engagement_report
+    from serving.application.lists.report import refresh_report
     from serving.presentation.report import show
     from serving.reports.formats import rendered
     from serving.reports.report import reply
@@ -39,7 +39,7 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
 
     language = language or call.project.settings.language
     with call.workspace() as workspace, call.progress() as progress:
-        data = engagement_report(workspace, call.actor, int(months), progress)
+        data = refresh_report(workspace, call.actor, int(months), progress)
     answer = reply(data, language)
     if output is not None:
         content = rendered(answer, output, language)

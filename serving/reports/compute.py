@@ -15,6 +15,8 @@ from features.event_store import EventStore
 from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
 from features.execution.local import map_partitions
+from features.profiling.event_days import event_days
+from features.profiling.source_rhythm import SourceRhythm, source_rhythms
 from features.timeline import Timeline
 from serving.project.settings import Project
 from serving.reports.aggregates import MetricSums
@@ -34,7 +36,7 @@ from serving.state.active_model import in_use
 from serving.state.database import Database
 from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
-from training.data.coverage import DataCoverage, data_coverage
+from training.data.coverage import DataCoverage, coverage_of
 from training.labels.settings import Churn, ChurnSettings
 
 
@@ -60,6 +62,8 @@ class ReportRequestData:
     """Attributes that the project names as consent: they are no segments."""
     currency: str = ""
     """Of amounts, empty where the project has none."""
+    sources: tuple[SourceRhythm, ...] = ()
+    """The newest event and the rhythm of each source."""
 
     @property
     def contract(self) -> Churn:
@@ -81,8 +85,9 @@ def report_inputs(
 
     `store` is pinned, so that the report reads the same version.
     """
-    coverage = data_coverage(
-        store, project.churn, project.indicators, project.timeline, closed=project.closed_sources, now=now
+    days = event_days(store, project.timeline)
+    coverage = coverage_of(
+        days, project.churn, project.indicators, project.timeline, closed=project.closed_sources, now=now
     )
     if coverage is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
@@ -103,6 +108,7 @@ def report_inputs(
         },
         consent=consent,
         currency=project.words.currency,
+        sources=source_rhythms(days, project.timeline),
     )
 
 

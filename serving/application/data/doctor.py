@@ -13,6 +13,10 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
+from serving.presentation.doctor import reply
+from serving.project.language import LANGUAGES
+from serving.state import examination_file
+from serving.state.examination_file import ExaminationFinding, ExaminationText, StoredExamination
 from training.data.attribute_dates import attribute_findings
 from training.data.coverage_findings import coverage_findings
 from training.diagnosis.candidates import Diagnosis, diagnose
@@ -34,7 +38,10 @@ class Examination:
 def doctor(
     workspace: Workspace, actor: Actor, *, until: str | None = None, progress: Progress | None = None
 ) -> Examination:
-    """Examine the events before a day; raises `DataError` where there are none."""
+    """Examine the events before a day; raises `DataError` where there are none.
+
+    An examination of everything is kept in words for pages.
+    """
     workspace = workspace.pinned()
     project, timeline = workspace.project, workspace.project.timeline
     end = None if until is None else workspace.instant(until)
@@ -74,4 +81,41 @@ def doctor(
             company=company_kinds(project.indicators),
         )
     findings = (*ended, *dated, *run_checks(profile, timeline, project.survey_scales), *contracts)
-    return Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
+    examination = Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
+    if until is None:
+        examination_file.save(project.state, _in_words(workspace, examination))
+    return examination
+
+
+def _in_words(workspace: Workspace, found: Examination) -> StoredExamination:
+    """The examination as it is kept: its sentences in both languages, and its counts."""
+    replies = {
+        language: reply(
+            found.profile,
+            found.findings,
+            found.diagnosis,
+            found.recommendation,
+            workspace.project.timeline,
+            language,
+        )
+        for language in LANGUAGES
+    }
+    data = next(iter(replies.values())).data
+    return StoredExamination(
+        workspace.clock(),
+        data.data_version,
+        data.events,
+        data.customers,
+        data.first,
+        data.newest,
+        data.quarantined,
+        data.quarantined_share,
+        {
+            language: ExaminationText(
+                tuple(ExaminationFinding(one.name, one.sentence) for one in answer.findings),
+                tuple(answer.recommendation.sentences),
+                answer.recommendation.block,
+            )
+            for language, answer in replies.items()
+        },
+    )

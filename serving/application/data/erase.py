@@ -26,9 +26,13 @@ from serving.experiments.campaign_file import FOLDER as CAMPAIGNS
 from serving.experiments.campaign_file import erase_customers
 from serving.project.places import places_elsewhere, written_folders
 from serving.project.settings import Project
+from serving.reports import stored_report
+from serving.reports.stored_report import FOLDER as REPORTS
 from serving.state.archive import update_lists_beside
 from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, known_backups
+from serving.state.examination_file import FILE as EXAMINATION
+from serving.state.ingest_log import FOLDER as INGESTS
 from serving.state.score_file import Scores, load, without_customer
 from serving.state.trace_search import TraceSearch, files_below
 
@@ -90,7 +94,9 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
     with database.writing() as connection:
         record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
     update_lists_beside(project.state, known_backups(database))
-    checked, left_in, not_read = _search(project, TraceSearch(customer_id, values, ids))
+    search = TraceSearch(customer_id, values, ids)
+    _remove_computed(project, search)
+    checked, left_in, not_read = _search(project, search)
     return ErasedCustomer(
         customer_id,
         receipt.events,
@@ -195,6 +201,20 @@ def _holds(scores: Scores, keys: Sequence[int], values: Sequence[str]) -> bool:
     """Whether scores have a row of the customer, or one of their values among those of an attribute."""
     named = {value for known in scores.facts.attributes.values() for value in known}
     return any(scores.row(key) is not None for key in keys) or not named.isdisjoint(values)
+
+
+def _remove_computed(project: Project, search: TraceSearch) -> None:
+    """Remove each stored report, examination and record of an ingest that holds a trace.
+
+    They name groups and quote what is wrong with rows, and one customer alone may be a group. Reports and
+    examinations are computed again when asked for.
+    """
+    for file in sorted((project.state / REPORTS).glob("*")):
+        if search.search(file):
+            stored_report.remove(file.with_name(f"{file.name.partition('.')[0]}.json"))
+    for file in (project.state / EXAMINATION, *sorted((project.state / INGESTS).glob("*.json"))):
+        if file.is_file() and search.search(file):
+            file.unlink(missing_ok=True)
 
 
 def _search(

@@ -11,6 +11,7 @@ from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.state.audit_log import record_action
+from serving.state.ingest_log import record_ingest
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,6 @@ def ingest(
             for option, chosen in decided.items():
                 details = ", ".join(sorted(chosen))
                 record_action(connection, actor.name, f"ingest {option}", workspace.clock(), details=details)
-    return IngestResult(tuple(receipts), workspace.store.version)
+    result = IngestResult(tuple(receipts), workspace.store.version)
+    record_ingest(project.state, workspace.clock(), actor.name, result.data_version, receipts)
+    return result

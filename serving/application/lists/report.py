@@ -8,7 +8,12 @@ from collections.abc import Hashable
 from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
+from serving.project.language import LANGUAGES
+from serving.reports import stored_report
 from serving.reports.compute import ReportData, compute_report, report_inputs
+from serving.reports.csv import as_csv
+from serving.reports.report import reply
+from serving.reports.stored_report import StoredReport
 from serving.state.score_index import current_champion
 
 
@@ -54,6 +59,22 @@ def engagement_report(
             report = _count(workspace, months, progress)
             cache.put(months, version, report)
         return report
+
+
+@use_case("read_report")
+def refresh_report(
+    workspace: Workspace, actor: Actor, months: int, progress: Progress | None = None
+) -> ReportData:
+    """Compute the report and keep it for pages, which show the last one (`last_report`).
+
+    Raises `DataError` where there are no events yet.
+    """
+    data = engagement_report(workspace, actor, months, progress)
+    replies = {language: reply(data, language) for language in LANGUAGES}
+    report = StoredReport(workspace.clock(), data.data_version, months, replies, data.request.sources)
+    tables = {language: as_csv(one, language) for language, one in replies.items()}
+    stored_report.save(workspace.project.state, report, tables)
+    return data
 
 
 def _count(workspace: Workspace, months: int, progress: Progress | None) -> ReportData:

@@ -1,0 +1,58 @@
+"""The engagement report that was computed last, and whether the data or the model is another since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.errors import UsageError
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import NOBODY, Workspace
+from serving.reports import stored_report
+from serving.reports.stored_report import StoredReport
+from serving.schemas.report_responses import ReportReply
+from serving.state.score_index import current_champion
+
+
+@dataclass(frozen=True)
+class LastReport:
+    """A stored report in one language."""
+
+    reply: ReportReply
+    stored: StoredReport
+    is_current: bool
+    """Whether it is of the store and of the champion as they are now."""
+
+
+@use_case("read_report")
+def last_report(
+    workspace: Workspace, actor: Actor, months: int, language: str | None = None
+) -> LastReport | None:
+    """The stored report over so many whole months; None where none was computed yet.
+
+    `kizuna report` and the job `report` compute it; nothing is computed here.
+    """
+    workspace.record_access(actor.name, "report", NOBODY)
+    stored = stored_report.newest(workspace.project.state, months)
+    if stored is None:
+        return None
+    reply = stored.replies[workspace.language(language)]
+    champion = current_champion(workspace.database)
+    model = None if champion is None else champion[0]
+    current = (stored.data_version, reply.model_version) == (workspace.store.version, model)
+    return LastReport(reply, stored, current)
+
+
+@use_case("read_report")
+def last_report_csv(workspace: Workspace, actor: Actor, months: int, language: str | None = None) -> str:
+    """The stored report as CSV; raises `UsageError` where none was computed yet."""
+    workspace.record_access(actor.name, "report.csv", NOBODY)
+    state = workspace.project.state
+    stored = stored_report.newest(state, months)
+    text = None if stored is None else stored_report.table(state, stored, workspace.language(language))
+    if text is None:
+        raise UsageError(
+            f"cannot hand out the report of {months} months: none was computed yet. "
+            f"Run `kizuna report --months {months}`, or refresh it in the console.",
+            field="months",
+        )
+    return text
