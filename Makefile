@@ -41,9 +41,12 @@ demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train
 	@$(BIN)/kizuna ingest
 	@$(BIN)/kizuna train
 	@$(BIN)/kizuna score
+	@$(BIN)/kizuna plan --limit 1 >/dev/null
+	@$(BIN)/kizuna report >/dev/null
 	@$(BIN)/kizuna at-risk --limit 20
 	@echo
-	@echo "next: make serve (the prediction service) · make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
+	@echo "next: make serve, then open http://127.0.0.1:3000 (the console; the API's page is at /api)"
+	@echo "      make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
 
 test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (5 to 8 minutes)
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
@@ -70,7 +73,7 @@ lock: $(INSTALLED) ## resolve the newest versions that pyproject.toml allows
 bench: $(INSTALLED) ## speed and quality against named rivals
 	@$(BIN)/python -m benchmarks.features --events 20_000_000 --as-of-dates 1 --json
 
-serve: $(INSTALLED) ## the prediction service on http://127.0.0.1:3000
+serve: $(INSTALLED) ## the console and the prediction service on http://127.0.0.1:3000
 	@$(BIN)/kizuna serve --open
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000

@@ -1,13 +1,22 @@
-"""Draws the pictures of the README from the demonstration project as it is scored now."""
+"""Draws the pictures of the README from the demonstration project as it is scored now.
+
+Lists are drawn as a terminal shows them; pages of the console are photographed in Chromium.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
@@ -15,6 +24,8 @@ PICTURES = Path(__file__).parent / "pictures"
 ROOT = Path(__file__).parent.parent
 KIZUNA = str(Path(sys.executable).parent / "kizuna")
 COLUMNS = 118
+CHROMIUM = "/usr/bin/chromium"
+PAGE = {"width": 1280, "height": 800}
 
 
 def draw(name: str, title: str, *words: str) -> None:
@@ -33,13 +44,47 @@ def draw(name: str, title: str, *words: str) -> None:
     console.save_svg(str(PICTURES / name), title=title)
 
 
+@contextmanager
+def console() -> Iterator[str]:
+    """The address of the demonstration's console while it runs."""
+    with subprocess.Popen(
+        [KIZUNA, "serve", "--open", "--port", "0"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as service:
+        first = "" if service.stderr is None else service.stderr.readline()
+        found = re.search(r"http://[^ ]+", first)
+        if found is None:
+            sys.exit(f"the service did not start: {first}")
+        try:
+            yield found[0]
+        finally:
+            service.send_signal(signal.SIGTERM)
+
+
+def photograph(pages: dict[str, str]) -> None:
+    """Saves pages of the console as PNG, each under its name."""
+    with console() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport=PAGE, locale="en-GB")  # type: ignore[arg-type]
+        for name, path in pages.items():
+            page.goto(f"{address}{path}", wait_until="networkidle")
+            page.screenshot(path=PICTURES / name)
+        browser.close()
+
+
 def main() -> None:
-    """Draws the list and the reasons of its first customer."""
+    """Draws the console, the list and the reasons of its first customer."""
     asked = [KIZUNA, "--json", "at-risk", "--limit", "1"]
     listed = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     first = listed["customers"][0]["customer_id"]
     draw("at-risk.svg", "kizuna at-risk --limit 8", "at-risk", "--limit", "8")
     draw("explain.svg", f"kizuna explain {first}", "explain", first)
+    photograph(
+        {
+            "console-today.png": "/",
+            "console-list.png": "/list",
+            "console-customer.png": f"/customer?{urlencode({'id': first})}",
+        }
+    )
 
 
 if __name__ == "__main__":
