@@ -126,6 +126,30 @@ class EventStore:
             ingest.take(table, source, timeline)
             return ingest.finish(in_turn=True)[0]
 
+    def retract(self, customer_id: str, event_ids: Collection[str], *, source: str, now: int) -> int:
+        """Take back events of a customer that a source gave under these ids; gives how many there were.
+
+        They stay stored, and known until `now`, for answers about the time before. Only the files that hold
+        them are written anew.
+        """
+        wanted = frozenset(event_ids)
+        with self._writing(None) as run:
+            key = int(self.customers.keys(pa.array([customer_id], pa.string()))[0])
+            bucket = key % len(self.buckets)
+            snapshot = self._events.snapshot()
+            if key < 0 or snapshot is None or not wanted:
+                return 0
+            only = np.array([key], dtype=np.int64)
+            holding = [
+                file
+                for file in snapshot.by_bucket.get(bucket, ())
+                if wanted.intersection(
+                    history_reader.history([self._events.path(file)], wanted=only, event_ids=True).event_ids
+                )
+            ]
+            with self._run(run, now, SuppressionList(self.folder)) as ingest:
+                return ingest.retract({bucket: holding}, sorted(wanted), source)
+
     def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
         """The histories of a bucket's customers.
 

@@ -65,6 +65,11 @@ RESERVED_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Attributes that are never features, reasons or segments: they say how, when and whether to contact
 somebody, not what somebody does. Case, full-width forms, blanks and hyphens in a name are ignored."""
+NOTED_REFUSAL = "contact_refusal"
+"""The attribute of a refusal of contact that a person noted; of one channel it is `contact_refusal.CHANNEL`.
+No source writes it, so that no later row of a source lifts what a person noted."""
+CONTACT_NOTE = "contact_note"
+"""The attribute that holds what a person noted about a contact, as free text."""
 
 _DATE = re.compile(
     r"(?:(?:(?P<year>\d{4})|(?:明治|大正|昭和|平成|令和|[MTSHR])\s*(?:\d{1,2}|元))(?P<sep>[-/.年])\s*|--)?"
@@ -75,12 +80,17 @@ _DIGITS = re.compile(r"(?P<year>\d{4})?(?P<month>\d{2})(?P<day>\d{2})(?:(?<=\d{8
 
 def is_reserved(name: str, consent: Collection[str] = ()) -> bool:
     """Whether an attribute is one of `RESERVED_ATTRIBUTES`, or one that a project names as `consent`."""
-    return alike(name) in _RESERVED or name in consent
+    return alike(name) in _RESERVED or name in consent or name == CONTACT_NOTE or is_noted_refusal(name)
 
 
 def is_reserved_kind(kind: str, consent: Collection[str] = ()) -> bool:
     """Whether a kind of event says the value of a reserved attribute."""
     return kind.startswith(ATTRIBUTE) and is_reserved(kind.removeprefix(ATTRIBUTE), consent)
+
+
+def is_noted_refusal(name: str) -> bool:
+    """Whether an attribute is a refusal of contact that a person noted."""
+    return name.partition(".")[0] == NOTED_REFUSAL
 
 
 def is_birthday(name: str) -> bool:

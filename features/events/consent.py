@@ -23,6 +23,7 @@ from features.events.attributes import (
     alike,
     attribute_rows,
     attribute_text,
+    is_noted_refusal,
     names_permission,
     names_refusal,
     plain,
@@ -137,8 +138,15 @@ class ConsentRules:
         return frozenset(entry.attribute for entry in self.entries)
 
     def for_attributes(self, known: Collection[str]) -> tuple[ConsentEntry, ...]:
-        """All entries where customers have these attributes: those named, then those known by their names."""
+        """All entries where customers have these attributes: those named, then those known by their names.
+
+        A refusal that a person noted counts under all rules, beside everything that sources say.
+        """
         found = list(self.entries)
+        for name in sorted(filter(is_noted_refusal, known)):
+            channel = name.partition(".")[2]
+            channels = (channel,) if channel else ()
+            found.append(ConsentEntry(attribute=name, says="must_not_contact", channels=channels))
         for name in sorted(known) if self.by_name else ():
             if name in self.names or not (names_refusal(name) or names_permission(name)):
                 continue

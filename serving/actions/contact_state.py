@@ -172,6 +172,12 @@ class ContactRegister:
         waiting = store.events_to_come({kind for kinds in self.contact_kinds for kind in kinds})
         return self._merged([self._buckets[bucket][1] for bucket in store.buckets], now, waiting)
 
+    def state_of(self, history: History, now: int) -> ContactState:
+        """The state of the customers of one history alone, read a moment ago."""
+        parts = _BucketStates(self.rules, self.contact_kinds, now)
+        parts.add(history)
+        return self._merged(parts.parts, now)
+
     def _is_known(self, bucket: int, files: tuple[str, ...], now: int) -> bool:
         known = self._buckets.get(bucket)
         return known is not None and known[0] == files and known[1].holds(now)

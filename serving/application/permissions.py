@@ -22,6 +22,7 @@ Permission = Literal[
     "predict",
     "append_events",
     "contact",
+    "record_contact",
     "draft_campaign",
     "start_campaign",
     "edit_playbook",
@@ -56,6 +57,9 @@ GRANTS: dict[Permission, Grant] = {
     "predict": Grant(("analyst", "administrator"), ("score",), "live scores of events that are sent"),
     "append_events": Grant(("administrator",), ("write",), "events that are sent, kept in the store"),
     "contact": Grant(("marketer", "administrator"), ("read",), "lists that leave Kizuna: exports, webhooks"),
+    "record_contact": Grant(
+        ("marketer", "administrator"), ("write",), "contacts and refusals of contact that a person notes"
+    ),
     "draft_campaign": Grant(("marketer", "analyst", "administrator"), ("write",), "campaigns not yet drawn"),
     "start_campaign": Grant(("marketer", "administrator"), ("admin",), "drawing treatment and control"),
     "edit_playbook": Grant(("marketer", "administrator"), ("admin",), "the rules of the plan"),

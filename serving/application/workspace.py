@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import UsageError
+from features.errors import ModelError, UsageError
 from features.event_store import EventStore
+from serving.lists.known_customer import KnownCustomer, known_customer
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
@@ -78,6 +79,14 @@ class Workspace:
         Whatever belongs to one answer reads one version: a use case pins before its first read.
         """
         return replace(self, store=self.store.pinned())
+
+    def customer(self, customer_id: str) -> KnownCustomer:
+        """One customer with everything that is known of them now; raises `UnknownCustomer`."""
+        try:
+            loaded = self.scores.current().customers
+        except ModelError:
+            loaded = None
+        return known_customer(self.store, customer_id, loaded)
 
     def instant(self, date: str) -> int:
         """The instant of a date as a person writes it; one that has not come yet is refused."""

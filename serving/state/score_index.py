@@ -48,6 +48,18 @@ def scores_before(database: Database, as_of: int) -> ScoreFile | None:
     return _score_file(database.first(earlier.order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc())))
 
 
+def scores_by_date(database: Database) -> list[ScoreFile]:
+    """The scores of every as-of date, the newest date first; of several of one date the last made."""
+    every = select(SCORES).order_by(SCORES.c.as_of.desc(), SCORES.c.id.desc())
+    with database.reading() as connection:
+        rows = [_score_file(row) for row in connection.execute(every).mappings()]
+    newest: dict[int, ScoreFile] = {}
+    for one in rows:
+        if one is not None:
+            newest.setdefault(one.as_of, one)
+    return list(newest.values())
+
+
 def use_champion(database: Database, version: str, fingerprint: str, now: int) -> None:
     """Make this bundle the one in use, without scores: for a package, which answers live calls only."""
     with database.writing() as connection:

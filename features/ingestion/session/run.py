@@ -188,6 +188,20 @@ class IngestRun:
             *(Receipt.of_ended(name, change.taken_out.get(name, 0)) for name in ended),
         ]
 
+    def retract(self, files: dict[int, list[File]], event_ids: Sequence[str], source: str) -> int:
+        """Retract the rows that these files hold of a source under these event ids; commits at once."""
+        self.arrivals.close()
+        scoped = of_texts(pa.array(event_ids, pa.large_string()))[0] ^ np.uint64(
+            self.arrivals.scopes.word(source)
+        )
+        leaving = LeavingRows(ids={source: np.sort(scoped)})
+        events = self.tables.events
+        change = Ingestion(events, self.arrivals, self.run, files, now=self.now, leaving=leaving).plan(
+            self._tell
+        )
+        self._commit(change, Settled())
+        return change.taken_out.get(source, 0)
+
     def leave_out(self, reading: SourceReading) -> None:
         """Store nothing of a source; where it is read next time does not change."""
         name, before = reading.name, self.tables.events.record()

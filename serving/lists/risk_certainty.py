@@ -1,0 +1,27 @@
+"""How far one customer's risk can be relied on, by the model's held-out test of customers like them."""
+
+from __future__ import annotations
+
+from serving.schemas.customer_responses import Certainty
+from training.bundle.model_bundle import Bundle
+
+
+def certainty(bundle: Bundle, tier: int) -> Certainty:
+    """The calibration error of the model, and how many of the test's customers of a tier left.
+
+    The figures are those of the model card. A model without a test has none of them.
+    """
+    figures = bundle.figures
+    of_tier = f"reliability/tier_{tier}"
+    tested = figures.get("test_customers")
+    return Certainty(
+        evidence=bundle.evidence,
+        error=figures.get("expected_calibration_error"),
+        error_high=figures.get("expected_calibration_error_high"),
+        tested=None if tested is None else int(tested),
+        predicted=figures.get(f"{of_tier}/said"),
+        observed=figures.get(f"{of_tier}/happened"),
+        observed_low=figures.get(f"{of_tier}/happened_low"),
+        observed_high=figures.get(f"{of_tier}/happened_high"),
+        value_error=figures.get("value/mean_absolute_error"),
+    )
