@@ -26,10 +26,21 @@ from features.errors import (
     WrongMethod,
 )
 from serving.api.openapi_examples import ANSWERS, REQUESTS, Json
-from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, Endpoint, campaign, campaigns
+from serving.api.routes import (
+    CAMPAIGN,
+    CAMPAIGNS,
+    CSV,
+    ENDPOINTS,
+    GLOBAL_RESULT,
+    Endpoint,
+    campaign,
+    campaigns,
+    global_result,
+)
 from serving.application.permissions import GRANTS, Permission
 from serving.lists.list_requests import WholeListRequest
-from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
+from serving.schemas.campaign_responses import CampaignsReply
+from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.requests import Shape
 from serving.schemas.responses import ErrorReply
 
@@ -95,7 +106,8 @@ def document() -> bytes:
 def specification() -> Json:
     """The whole document."""
     requests: list[type[Shape]] = [*(one.request for one in ENDPOINTS.values()), WholeListRequest]
-    replies = [*(one.reply for one in ENDPOINTS.values()), CampaignsReply, CampaignResultReply, ErrorReply]
+    stored = (CampaignsReply, GlobalResultReply, CampaignResultReply)
+    replies = [*(one.reply for one in ENDPOINTS.values()), *stored, ErrorReply]
     _, definitions = TypeAdapter.json_schemas(
         [
             *((shape.__name__, "validation", TypeAdapter(shape)) for shape in requests),
@@ -117,6 +129,9 @@ def specification() -> Json:
             **{path: {"post": _call(endpoint)} for path, endpoint in sorted(ENDPOINTS.items())},
             CSV: {"get": _file(query.pop("properties"))},
             CAMPAIGNS: {"get": _stored("campaigns", campaigns.__doc__ or "", CampaignsReply.__name__)},
+            GLOBAL_RESULT: {
+                "get": _stored("global_result", global_result.__doc__ or "", GlobalResultReply.__name__)
+            },
             CAMPAIGN: {
                 "get": _stored(
                     "campaign",

@@ -17,12 +17,22 @@ from serving.api.errors import invalid_request
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.openapi import document
-from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, campaign, campaigns, list_file
+from serving.api.routes import (
+    CAMPAIGN,
+    CAMPAIGNS,
+    CSV,
+    GLOBAL_RESULT,
+    campaign,
+    campaigns,
+    global_result,
+    list_file,
+)
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
 from serving.lists.filters import ListFilter
 from serving.lists.list_requests import WholeListRequest
-from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
+from serving.schemas.campaign_responses import CampaignsReply
+from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.json_text import to_json
 
 REPEATED = frozenset(
@@ -42,11 +52,14 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
     async def all_campaigns(request: Request) -> Response:
         return _reply(await pools.short.run(lambda: campaigns(state, request.user)))
 
+    async def everything_together(request: Request) -> Response:
+        return _reply(await pools.short.run(lambda: global_result(state, request.user)))
+
     async def one_campaign(request: Request) -> Response:
         name = str(request.path_params["name"])
         return _reply(await pools.short.run(lambda: campaign(state, request.user, name)))
 
-    def _reply(reply: CampaignsReply | CampaignResultReply) -> Response:
+    def _reply(reply: CampaignsReply | CampaignResultReply | GlobalResultReply) -> Response:
         marks = {"simulated_time": True} if state.project.simulated else {}
         return _json(to_json(reply, **marks).encode())
 
@@ -69,6 +82,7 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
     return [
         Route(CSV, at_risk_csv),
         Route(CAMPAIGNS, all_campaigns),
+        Route(GLOBAL_RESULT, everything_together),
         Route(CAMPAIGN, one_campaign),
         Route("/healthz", alive),
         Route("/livez", alive),

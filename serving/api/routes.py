@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.api.live_state import ServiceState
-from serving.application.campaigns.stored_results import stored_campaign, stored_campaigns
+from serving.application.campaigns.stored_results import (
+    stored_campaign,
+    stored_campaigns,
+    stored_global_result,
+)
 from serving.application.lists.at_risk import at_risk_page, whole_list
 from serving.application.lists.explain import explain as explain_customer
 from serving.application.lists.export import export_list
@@ -16,7 +20,8 @@ from serving.application.lists.stored_scores import stored_scores
 from serving.application.permissions import Actor, Permission
 from serving.lists.list_requests import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
-from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
+from serving.schemas.campaign_responses import CampaignsReply
+from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.report_responses import ReportReply
 from serving.schemas.requests import (
     ExplainRequest,
@@ -98,6 +103,11 @@ def campaign(state: ServiceState, actor: Actor, name: str) -> CampaignResultRepl
     return stored_campaign(state.workspace, actor, name)
 
 
+def global_result(state: ServiceState, actor: Actor) -> GlobalResultReply:
+    """Everything together: the last `kizuna campaign report --global`, by the standing control group."""
+    return stored_global_result(state.workspace, actor)
+
+
 ENDPOINTS = {
     endpoint.path: endpoint
     for endpoint in (
@@ -110,4 +120,5 @@ ENDPOINTS = {
 }
 CSV = "/v1/at_risk.csv"
 CAMPAIGNS = "/v1/campaigns"
+GLOBAL_RESULT = "/v1/campaigns/global"
 CAMPAIGN = "/v1/campaigns/{name}"

@@ -74,6 +74,13 @@ class CliContext:
 
         return read(self.folder)
 
+    @property
+    def in_project(self) -> bool:
+        """Whether the folder holds a project."""
+        from serving.project.language import FILE
+
+        return (self.folder / FILE).is_file()
+
     @cached_property
     def store(self) -> EventStore:
         from features.event_store import EventStore
@@ -140,7 +147,7 @@ class CliContext:
     @property
     def marks(self) -> dict[str, bool]:
         """What the JSON of a simulated project says besides: that its time is simulated."""
-        return {"simulated_time": True} if self.project.simulated else {}
+        return {"simulated_time": True} if self.in_project and self.project.simulated else {}
 
     def answer(self, answer: Any, *lines: str) -> None:
         """Print the answer of a project, as `say`; a simulated project says that its time is simulated."""

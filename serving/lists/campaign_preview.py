@@ -33,7 +33,7 @@ from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.schemas.shares import share_text
-from serving.state.campaign_index import DRAFT, CampaignRecord, holding_back
+from serving.state.campaign_index import DRAFT, CampaignRecord, holding_back, refuse_reserved_name
 from serving.state.database import Database
 
 NAME = re.compile(r"\w[\w .\-]{0,79}")
@@ -205,6 +205,7 @@ def counts_text(left_out: Mapping[str, int]) -> str:
 
 
 def _require_name(name: str) -> None:
+    refuse_reserved_name(name)
     if not NAME.fullmatch(name):
         raise UsageError(
             f"cannot name a campaign '{name}': a name begins with a letter or a digit and has up to 80 "

@@ -1,16 +1,11 @@
-"""A campaign that was run elsewhere, as it is answered in JSON and shown as a table."""
+"""A campaign that was run elsewhere, as a table in the terminal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from features.catalog.display_names import in_language, is_japanese
-from serving.presentation.campaign_uplift import UpliftReply, show_uplift, uplift_reply
+from features.catalog.display_names import in_language
+from serving.presentation.campaign_uplift import show_uplift
 from serving.presentation.messages.catalog import translated
-
-if TYPE_CHECKING:
-    from serving.experiments.outside_campaign import LoadedCampaign, LoadedEffect
+from serving.schemas.campaign_results import LoadedCampaignReply, LoadedEffectReply
 
 HEADERS = (
     ("Outcome", "成果"),
@@ -24,138 +19,67 @@ UNADJUSTED = ("Unadjusted", "調整前の差")
 POOLED_WORDS = ("all", "全体")
 
 
-@dataclass(frozen=True)
-class UnadjustedReply:
-    """The plain difference of an outcome's means."""
-
-    difference: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class LoadedEffectReply:
-    """The effect of one treatment on one outcome."""
-
-    outcome: str
-    treated: str
-    control: str
-    difference: float
-    low: float | None
-    high: float | None
-    treated_mean: float
-    control_mean: float
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-    method: str
-    unadjusted: UnadjustedReply
-
-
-@dataclass(frozen=True)
-class LoadReply:
-    """What a campaign that was run elsewhere did."""
-
-    campaign: str
-    arms: dict[str, int]
-    effects: list[LoadedEffectReply]
-    notes: list[str]
-    uplift: UpliftReply | None
-    """Only where it was asked."""
-
-
-def reply(loaded: LoadedCampaign) -> LoadReply:
-    """The campaign as JSON."""
-    return LoadReply(
-        loaded.campaign,
-        loaded.arms,
-        [_effect(one, loaded.control) for one in loaded.effects],
-        list(loaded.notes),
-        _uplift(loaded),
-    )
-
-
-def _uplift(loaded: LoadedCampaign) -> UpliftReply | None:
-    asked = loaded.uplift
-    if asked is None:
-        return None
-    return uplift_reply(asked.outcome, asked.treated, loaded.control, asked.assessment)
-
-
-def _effect(one: LoadedEffect, control: str) -> LoadedEffectReply:
-    effect, plain = one.adjusted, one.plain
-    return LoadedEffectReply(
-        one.outcome,
-        one.treated,
-        control,
-        effect.difference,
-        effect.low,
-        effect.high,
-        effect.treatment,
-        effect.control,
-        effect.ratio,
-        effect.ratio_low,
-        effect.ratio_high,
-        effect.method,
-        UnadjustedReply(plain.difference, plain.low, plain.high),
-    )
-
-
-def show(loaded: LoadedCampaign, language: str) -> None:
+def show(loaded: LoadedCampaignReply, language: str) -> None:
     """Print the arms, the effects as a table, and below it what was left out."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from serving.experiments.outside_campaign import POOLED
-
-    japanese = is_japanese(language)
     arms = ", ".join(f"{arm} {count:,}" for arm, count in loaded.arms.items())
+    control = loaded.effects[0].control
     title = in_language(
         language,
-        f"{loaded.campaign}: {arms}; control is {loaded.control}",
-        f"{loaded.campaign}：{arms}。対照群は{loaded.control}",
+        f"{loaded.campaign}: {arms}; control is {control}",
+        f"{loaded.campaign}：{arms}。対照群は{control}",
     )
-    adjusted = any(one.adjusted.difference != one.plain.difference for one in loaded.effects)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=escape(title), title_justify="left")
-    for place, header in enumerate((*HEADERS, UNADJUSTED) if adjusted else HEADERS):
+    for place, header in enumerate(effect_headers(loaded, language)):
         table.add_column(
-            header[japanese],
+            header,
             justify="left" if place < 2 else "right",
             no_wrap=place > 1,
             overflow="fold",
             min_width=8 if place < 2 else None,
         )
     for one in loaded.effects:
-        level, change = (_share, _points) if one.rate else (_amount, _gain)
-        effect = one.adjusted
-        interval = (
-            "–"
-            if effect.low is None or effect.high is None
-            else f"{change(effect.low)} – {change(effect.high)}"
-        )
-        table.add_row(
-            escape(one.outcome),
-            POOLED_WORDS[japanese] if one.treated == POOLED else escape(one.treated),
-            level(effect.treatment),
-            level(effect.control),
-            change(effect.difference),
-            interval,
-            *([change(one.plain.difference)] if adjusted else []),
-        )
+        table.add_row(*map(escape, effect_cells(loaded, one, language)))
     console = Console(highlight=False)
     console.print(table)
-    if any(one.rate for one in loaded.effects):
+    if any(one.unit == "share" for one in loaded.effects):
         console.print(
             in_language(language, "Differences of rates are in points.", "割合の差はポイントです。"),
             style="dim",
         )
-    uplift = _uplift(loaded)
-    if uplift is not None:
-        show_uplift(console, uplift, language)
+    if loaded.uplift is not None:
+        show_uplift(console, loaded.uplift, language)
     for note in loaded.notes:
         console.print(f"[yellow]![/yellow] {escape(translated(note, language))}")
+
+
+def effect_headers(loaded: LoadedCampaignReply, language: str) -> list[str]:
+    """The columns of the table of effects; the plain difference only where it was adjusted."""
+    return [
+        in_language(language, *header) for header in (*HEADERS, *([UNADJUSTED] if _adjusted(loaded) else []))
+    ]
+
+
+def effect_cells(loaded: LoadedCampaignReply, one: LoadedEffectReply, language: str) -> list[str]:
+    """One effect as the cells of a row."""
+    level, change = (_share, _points) if one.unit == "share" else (_amount, _gain)
+    return [
+        one.outcome,
+        in_language(language, *POOLED_WORDS) if one.treated == POOLED_WORDS[0] else one.treated,
+        level(one.treated_mean),
+        level(one.control_mean),
+        change(one.difference),
+        "–" if one.low is None or one.high is None else f"{change(one.low)} – {change(one.high)}",
+        *([change(one.unadjusted.difference)] if _adjusted(loaded) else []),
+    ]
+
+
+def _adjusted(loaded: LoadedCampaignReply) -> bool:
+    return any(one.difference != one.unadjusted.difference for one in loaded.effects)
 
 
 def _share(value: float) -> str:

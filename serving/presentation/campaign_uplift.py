@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language, is_japanese
+from serving.experiments.outside_reply import uplift_reply
 from serving.presentation.messages.catalog import translated
+from serving.schemas.campaign_results import UpliftReply
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from serving.experiments.uplift_rows import LearnedUplift
-    from training.causal.uplift_evidence import UpliftAssessment
     from training.causal.uplift_metrics import UpliftDecile
 
-REASONS = {
-    "used": "contact helps some more than others, "
-    "and the uplift model ranks them better than a response model.",
-    "qini_not_above_zero": "no evidence that contact helps some more than others: "
-    "the interval of the Qini coefficient does not lie above zero.",
-    "not_better_than_response": "no evidence that contact helps some more than others: "
-    "the uplift model is not surely better than a plain response model.",
-    "empty_arm": "no evidence that contact helps some more than others: "
-    "in one of the arms the outcome is known of nobody.",
-    "too_few_customers": "no evidence that contact helps some more than others: "
-    "the outcome is known of fewer than 100 customers.",
-    "too_few_outcomes": "no evidence that contact helps some more than others: "
-    "in an arm fewer than 10 customers have another outcome than most.",
-    "no_features": "no evidence that contact helps some more than others: no feature tells customers apart.",
-}
 HEADERS = (
     ("Outcome", "成果"),
     ("Treated", "施策群"),
@@ -47,47 +32,6 @@ DECILE_HEADERS = (
     ("Measured", "実測"),
     ("95% interval", "95%区間"),
 )
-
-
-@dataclass(frozen=True)
-class UpliftReply:
-    """Whether contact helps some more than others; figures are per 1,000 treated customers."""
-
-    outcome: str
-    treated: str
-    control: str
-    used: bool
-    reason: str
-    qini: float | None
-    low: float | None
-    high: float | None
-    response_qini: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    per: int
-
-
-def uplift_reply(outcome: str, treated: str, control: str, found: UpliftAssessment) -> UpliftReply:
-    """The evidence as JSON; without figures where nothing could be fitted."""
-    from training.causal.uplift_metrics import PER, QiniIntervals
-
-    qini = found.intervals or QiniIntervals(*[math.nan] * 7)
-    return UpliftReply(
-        outcome=outcome,
-        treated=treated,
-        control=control,
-        used=found.used,
-        reason=REASONS[found.reason],
-        qini=_defined(qini.qini),
-        low=_defined(qini.low),
-        high=_defined(qini.high),
-        response_qini=_defined(qini.other),
-        difference=_defined(qini.difference),
-        difference_low=_defined(qini.difference_low),
-        difference_high=_defined(qini.difference_high),
-        per=PER,
-    )
 
 
 @dataclass(frozen=True)
@@ -184,10 +128,6 @@ def show_uplift(console: Console, reply: UpliftReply, language: str) -> None:
         console.print(table)
     mark = "[green]✓[/green]" if reply.used else "[yellow]![/yellow]"
     console.print(f"{mark} {escape(translated(reply.reason, language))}")
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -19,6 +19,7 @@ STATES = {
     "draft": ("drafted", "下書き"),
     "running": ("running", "実施中"),
     "stopped": ("stopped", "終了"),
+    "loaded": ("run elsewhere", "外部で実施"),
 }
 LEFT_OUT = {
     "erased": ("erased", "消去済み"),
@@ -221,22 +222,30 @@ def list_lines(replies: Sequence[CampaignReply], language: str) -> list[str]:
     lines = []
     for one in replies:
         state = in_language(language, *STATES[one.state])
-        dates = in_language(
-            language,
-            f"started {one.started_at}, held back until {one.stopped_at or one.hold_until}"
-            if one.started_at
-            else f"drafted {one.created_at}",
-            f"開始 {one.started_at}、対照群の保留 {one.stopped_at or one.hold_until} まで"
-            if one.started_at
-            else f"作成 {one.created_at}",
-        )
-        arms = in_language(
-            language,
-            f"treatment {one.arms['treatment']:,}, control group {one.arms['control']:,}",
-            f"施策群 {one.arms['treatment']:,}人、対照群 {one.arms['control']:,}人",
-        )
-        lines.append(f"{one.campaign}  [{state}]  {arms}  {dates}")
+        lines.append(f"{one.campaign}  [{state}]  {_arms(one, language)}  {_dates(one, language)}")
     return lines
+
+
+def _dates(one: CampaignReply, language: str) -> str:
+    if one.started_at:
+        until = one.stopped_at or one.hold_until
+        return in_language(
+            language,
+            f"started {one.started_at}, held back until {until}",
+            f"開始 {one.started_at}、対照群の保留 {until} まで",
+        )
+    if one.state == "loaded":
+        return in_language(language, f"loaded {one.created_at}", f"読込 {one.created_at}")
+    return in_language(language, f"drafted {one.created_at}", f"作成 {one.created_at}")
+
+
+def _arms(one: CampaignReply, language: str) -> str:
+    treatment, control = f"{one.arms['treatment']:,}", f"{one.arms['control']:,}"
+    return in_language(
+        language,
+        f"treatment {treatment}, control group {control}",
+        f"施策群 {treatment}人、対照群 {control}人",
+    )
 
 
 def _balance_line(one: CovariateBalance, language: str) -> str:

@@ -6,7 +6,7 @@ told are null: an interval where an arm has one customer, a ratio to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, with_config
@@ -207,8 +207,8 @@ class StoredCampaignReply:
     """A campaign as it is recorded."""
 
     name: str
-    state: Annotated[str, Field(description="draft, running or stopped")]
-    source: str
+    state: Annotated[str, Field(description="draft, running, stopped, or loaded: run elsewhere")]
+    source: Annotated[str, Field(description="list, plan, or table: the table that was loaded")]
     created_at: str
     started_at: str | None
     hold_until: str | None
@@ -230,12 +230,3 @@ class CampaignsReply:
     """All campaigns, the newest first."""
 
     campaigns: list[StoredCampaignReply]
-
-
-@with_config(CONFIG)
-@dataclass(frozen=True)
-class CampaignResultReply:
-    """A campaign with its last computed report."""
-
-    campaign: StoredCampaignReply
-    report: Annotated[CampaignReport | None, Field(description="null before the first")] = field(default=None)

@@ -1,4 +1,4 @@
-"""Campaigns and their reports as rows of the database: drafted, running, stopped. Customers are not in it.
+"""Campaigns and their reports as rows of the database; customers are not in it.
 
 The row of a started campaign is the only commit point of its assignment: a file that no row names was never
 a campaign.
@@ -20,6 +20,12 @@ from serving.state.database import Database
 from serving.state.tables import CAMPAIGN_RESULTS, CAMPAIGN_SECRET, CAMPAIGNS
 
 DRAFT, RUNNING, STOPPED = "draft", "running", "stopped"
+LOADED = "loaded"
+"""Run elsewhere: its effects were computed from a table, which is not kept."""
+EVERYTHING = ""
+"""Under which results on the standing control group are kept: no campaign has an empty name."""
+RESERVED_NAME = "global"
+"""No campaign is called so: in the addresses of the API it is the standing control group."""
 _LISTS = ("review_months", "touch_models", "segments")
 
 
@@ -29,11 +35,11 @@ class CampaignRecord:
 
     name: str
     state: str
-    """`draft`, `running` or `stopped`; whether its hold has ended says `hold_until` too."""
+    """`draft`, `running`, `stopped` or `loaded`; whether its hold has ended says `hold_until` too."""
     source: str
     """`list` or `plan`; `table` for a test that was run elsewhere and loaded."""
     filters: str
-    """The filters of the list as JSON."""
+    """The filters of the list as JSON; of a loaded campaign, its file and columns."""
     control_share: float
     hold_days: int
     review_months: tuple[int, ...]
@@ -108,7 +114,7 @@ def save_draft(database: Database, draft: CampaignRecord) -> None:
         _lock(connection)
         known = _state_of(connection, draft.name)
         if known not in (None, DRAFT):
-            raise _exists(draft.name)
+            raise name_taken(draft.name, known)
         _write(connection, draft, known)
         record_action(connection, draft.who, "campaign draft", draft.created_at, details=draft.name)
 
@@ -130,13 +136,36 @@ def save_start(
         _lock(connection)
         state = _state_of(connection, started.name)
         if state not in (None, DRAFT):
-            raise _exists(started.name)
+            raise name_taken(started.name, state)
         for other in _holding_back(connection, now):
             if other.name not in known:
                 check(other)
         _write(connection, started, state)
         details = f"{started.name}: {started.treatment} treatment, {started.control} control"
         record_action(connection, started.who, "campaign start", now, details=details)
+
+
+def save_loaded(
+    database: Database, loaded: CampaignRecord, report: str, now: int, *, replacing: bool
+) -> bool:
+    """Keep a campaign that was run elsewhere with its result (JSON), both or neither.
+
+    One that was loaded before under its name stays, and False is returned, unless it is to be replaced.
+    Raises `UsageError` for the name of a campaign of this project.
+    """
+    with database.writing() as connection:
+        _lock(connection)
+        state = _state_of(connection, loaded.name)
+        if state not in (None, LOADED):
+            raise name_taken(loaded.name, state)
+        if state == LOADED and not replacing:
+            return False
+        _write(connection, loaded, state)
+        connection.execute(
+            insert(CAMPAIGN_RESULTS).values(campaign=loaded.name, computed_at=now, report=report)
+        )
+        record_action(connection, loaded.who, "campaign load", now, details=loaded.name)
+    return True
 
 
 def save_stop(database: Database, name: str, who: str, now: int) -> CampaignRecord:
@@ -148,7 +177,7 @@ def save_stop(database: Database, name: str, who: str, now: int) -> CampaignReco
             update(CAMPAIGNS).where(running).values(state=STOPPED, stopped_at=now)
         ).rowcount
         if not changed:
-            why = "it was only drafted" if found.state == DRAFT else "it was stopped before"
+            why = _NOT_RUNNING[found.state]
             raise UsageError(f"cannot stop the campaign '{name}': {why}.", field="name")
         record_action(connection, who, "campaign stop", now, details=name)
     return replace(found, state=STOPPED, stopped_at=now)
@@ -225,7 +254,7 @@ def _write(connection: Connection, record: CampaignRecord, known: str | None) ->
         else:
             connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.name == record.name).values(values))
     except IntegrityError:
-        raise _exists(record.name) from None
+        raise name_taken(record.name, RUNNING) from None
 
 
 def _record(row: RowMapping) -> CampaignRecord:
@@ -235,15 +264,41 @@ def _record(row: RowMapping) -> CampaignRecord:
     return CampaignRecord(**values | {"overlap": bool(values["overlap"])})
 
 
-def _exists(name: str) -> UsageError:
+_NOT_RUNNING = {
+    DRAFT: "it was only drafted",
+    STOPPED: "it was stopped before",
+    RUNNING: "it was stopped before",  # by another process, since it was read
+    LOADED: "it was run elsewhere",
+}
+_TAKEN = {DRAFT: "drafted", LOADED: "loaded from a table"}
+
+
+def refuse_reserved_name(name: str) -> None:
+    """Raise `UsageError` for the name that stands for the standing control group."""
+    if name == RESERVED_NAME:
+        raise UsageError(
+            f"cannot name a campaign '{name}': the name stands for the standing control group. "
+            "Give another name.",
+            field="name",
+        )
+
+
+def name_taken(name: str, state: str | None) -> UsageError:
+    """The error for a name that a campaign of this state has."""
     return UsageError(
-        f"cannot use the name '{name}': a campaign of that name was started already. Give another name.",
+        f"cannot use the name '{name}': a campaign of that name was {_TAKEN.get(state or '', 'started')} "
+        "already. Give another name.",
         field="name",
     )
 
 
-def missing_assignment(name: str) -> DataError:
+def missing_assignment(name: str, state: str = DRAFT) -> DataError:
     """The error for what needs an assignment of a campaign that has none."""
+    if state == LOADED:
+        return DataError(
+            f"cannot use the campaign '{name}': it was run elsewhere and loaded from a table, so nobody of "
+            f"this project is in its arms. `kizuna campaign report {name}` shows its result."
+        )
     return DataError(
         f"cannot use the campaign '{name}': it was drafted, but not started, so nobody is in its arms. "
         f"Run `kizuna campaign start {name}`."

@@ -50,7 +50,7 @@ def record_campaign_contacts(workspace: Workspace, actor: Actor, name: str, file
     project, store, now = workspace.project, workspace.store, workspace.clock()
     record = campaign(workspace.database, name)
     if record.started_at is None or not record.file:
-        raise missing_assignment(name)
+        raise missing_assignment(name, record.state)
     kinds = {kind for one in project.indicators if one.origin == "company" for kind in one.kinds}
     rows = read_contact_rows(file, name, kinds, project.timeline.instant)
     assignment = current_assignment(load(assignment_file(project, record)), store.customers.aliases)

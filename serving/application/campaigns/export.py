@@ -72,7 +72,7 @@ def export_campaign(
         )
     record = campaign(database, name)
     if not record.file:
-        raise missing_assignment(name)
+        raise missing_assignment(name, record.state)
     reader = workspace.scores.current()
     found = load(assignment_file(project, record))
     aliases = reader.customers.aliases

@@ -17,7 +17,8 @@ from serving.experiments.baseline import baseline_covariates
 from serving.experiments.campaign_file import Assignment, AssignmentFacts
 from serving.experiments.held_back import HeldBackCustomers, global_control_group
 from serving.schemas.campaign_responses import CampaignReport
-from serving.state.campaign_index import CampaignRecord
+from serving.schemas.json_text import to_json
+from serving.state.campaign_index import EVERYTHING, CampaignRecord, save_result
 from serving.state.score_file import Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import scores_before
@@ -38,8 +39,8 @@ def global_report(
     """Compare whoever could leave at a date with those of them in the standing control group.
 
     The date is that of the newest scores at or before `since`; the control group must have been kept since
-    then. Nothing is stored. Raises `UsageError` without a standing control group, `DataError` without scores
-    that are as old.
+    then. The report is kept as the newest result, unless groups were asked for with `by`. Raises
+    `UsageError` without a standing control group, `DataError` without scores that are as old.
     """
     workspace.record_access(actor.name, "campaign report", NOBODY)
     workspace = workspace.pinned()
@@ -78,7 +79,10 @@ def global_report(
         as_of=row.as_of,
     )
     found = CampaignEvaluation.of(workspace, record, row.as_of, assignment, every_contact=True)
-    return found.report(by, max(found.until, row.as_of), progress)
+    report = found.report(by, max(found.until, row.as_of), progress)
+    if not by:
+        save_result(database, EVERYTHING, to_json(report), workspace.clock())
+    return report
 
 
 def _assignment(workspace: Workspace, scores: Scores, standing: HeldBackCustomers) -> Assignment:

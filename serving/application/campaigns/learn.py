@@ -90,7 +90,7 @@ def _reached(
     for record in known or campaigns(workspace.database)[::-1]:
         if record.started_at is None or not record.file:
             if names:
-                raise missing_assignment(record.name)
+                raise missing_assignment(record.name, record.state)
             continue
         until = now if coverage is None else coverage.as_of(now)
         wanted = record.review_months if months is None else (months,)

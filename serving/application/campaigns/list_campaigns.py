@@ -14,7 +14,6 @@ from serving.experiments.campaign_file import Assignment, load
 from serving.experiments.held_back import assignment_file
 from serving.state import score_file
 from serving.state.campaign_index import (
-    DRAFT,
     CampaignRecord,
     campaign,
     campaigns,
@@ -28,7 +27,7 @@ class StoredCampaign:
 
     record: CampaignRecord
     assignment: Assignment | None
-    """None for a draft."""
+    """None for a draft, and for one that was run elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def replay_assignment(workspace: Workspace, actor: Actor, name: str) -> Assignme
     Raises `DataError` where the scores of its start are not kept any more.
     """
     record = campaign(workspace.database, name)
-    if record.state == DRAFT:
-        raise missing_assignment(name)
+    if not record.file:
+        raise missing_assignment(name, record.state)
     assignment = load(assignment_file(workspace.project, record))
     file = workspace.project.scores / record.score_file
     if not file.is_file():

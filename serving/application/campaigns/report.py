@@ -30,7 +30,7 @@ def campaign_report(
     workspace = workspace.pinned()
     record = campaign(workspace.database, name)
     if record.state == DRAFT or record.started_at is None or record.hold_until is None:
-        raise missing_assignment(name)
+        raise missing_assignment(name, record.state)
     found = CampaignEvaluation.open(workspace, record, record.started_at)
     hold_ends = record.hold_until if record.state != STOPPED else record.stopped_at or 0
     report = found.report(by, min(hold_ends, record.hold_until), progress)

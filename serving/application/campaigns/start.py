@@ -14,7 +14,14 @@ from serving.experiments.held_back import assignment_file
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.campaign_preview import CampaignDrawing, CampaignPreview, declared, started
 from serving.lists.filters import ListFilter
-from serving.state.campaign_index import DRAFT, CampaignRecord, find_campaign, new_seed, save_start
+from serving.state.campaign_index import (
+    DRAFT,
+    CampaignRecord,
+    find_campaign,
+    name_taken,
+    new_seed,
+    save_start,
+)
 
 
 @use_case("start_campaign")
@@ -39,11 +46,7 @@ def start_campaign(
     database, project = workspace.database, workspace.project
     draft = find_campaign(database, name)
     if draft is not None and draft.state != DRAFT:
-        raise UsageError(
-            f"cannot start the campaign '{name}': a campaign of that name was started already. "
-            "Give another name.",
-            field="name",
-        )
+        raise name_taken(name, draft.state)
     if draft is not None and declaration is not None:
         raise UsageError(
             f"cannot start the campaign '{name}' with other options: its draft lays them down. "

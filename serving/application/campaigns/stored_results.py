@@ -10,11 +10,18 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
 from serving.schemas.campaign_responses import (
     CampaignReport,
-    CampaignResultReply,
     CampaignsReply,
     StoredCampaignReply,
 )
-from serving.state.campaign_index import CampaignRecord, campaign, campaigns, newest_result
+from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply, LoadedCampaignReply
+from serving.state.campaign_index import (
+    EVERYTHING,
+    LOADED,
+    CampaignRecord,
+    campaign,
+    campaigns,
+    newest_result,
+)
 
 
 @use_case("read_report")
@@ -28,18 +35,46 @@ def stored_campaigns(workspace: Workspace, actor: Actor) -> CampaignsReply:
 def stored_campaign(workspace: Workspace, actor: Actor, name: str) -> CampaignResultReply:
     """A campaign with its last computed report, which says of which day it is; None before the first.
 
+    One that was run elsewhere has the result of its table (`loaded`) in the place of a report.
+
     Raises `UnknownCampaign` where there is none of this name.
     """
     workspace.record_access(actor.name, "campaign", NOBODY)
     record = campaign(workspace.database, name)
     result = newest_result(workspace.database, name)
-    report = None if result is None or record.source == "table" else _shape().validate_json(result.report)
-    return CampaignResultReply(_reply(workspace, record), report)
+    reply = _reply(workspace, record)
+    if result is None:
+        return CampaignResultReply(reply)
+    if record.state == LOADED:
+        return CampaignResultReply(reply, loaded=_loaded_shape().validate_json(result.report))
+    return CampaignResultReply(reply, _shape().validate_json(result.report))
+
+
+@use_case("read_report")
+def loaded_result(workspace: Workspace, actor: Actor, name: str) -> LoadedCampaignReply | None:
+    """The result of a campaign that was run elsewhere; None for one of this project.
+
+    Raises `UnknownCampaign` where there is none of this name.
+    """
+    return stored_campaign(workspace, actor, name).loaded
+
+
+@use_case("read_report")
+def stored_global_result(workspace: Workspace, actor: Actor) -> GlobalResultReply:
+    """The last computed report on the standing control group, which says of which day it is."""
+    workspace.record_access(actor.name, "campaign", NOBODY)
+    result = newest_result(workspace.database, EVERYTHING)
+    return GlobalResultReply(None if result is None else _shape().validate_json(result.report))
 
 
 @cache
 def _shape() -> TypeAdapter[CampaignReport]:
     return TypeAdapter(CampaignReport)
+
+
+@cache
+def _loaded_shape() -> TypeAdapter[LoadedCampaignReply]:
+    return TypeAdapter(LoadedCampaignReply)
 
 
 def _reply(workspace: Workspace, record: CampaignRecord) -> StoredCampaignReply:

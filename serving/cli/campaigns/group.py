@@ -48,6 +48,7 @@ def campaign() -> None:
     multiple=True,
     help="What was known before the campaign and may tell whom contact helps.",
 )
+@click.option("--replace", is_flag=True, help="Keep the result in the place of one loaded before as NAME.")
 @click.option("--language", type=LANGUAGES, help="The language of the table [language].")
 @click.pass_obj
 def load(
@@ -62,31 +63,52 @@ def load(
     covariates: Sequence[str],
     uplift: str | None,
     features: Sequence[str],
+    replace: bool,
     language: str | None,
 ) -> None:
     """The effect of a test that was run elsewhere, from a table with one row a customer.
 
-    With several treated arms, the effects of all together come first, then those of each.
+    With several treated arms, the effects of all together come first, then those of each. The result is kept
+    as a campaign that was run elsewhere, and shown by `campaign list` and `campaign report`; the table is
+    not. In a folder without kizuna.toml nothing is kept.
 
     \b
     Example:
       kizuna campaign load spring mail.csv --customer id --arm segment --control none --outcome spend
     """
-    from serving.application.campaigns.load import load_campaign
+    from serving.application.campaigns.load import analyse_table, load_campaign
     from serving.experiments.outside_campaign import TableColumns
-    from serving.presentation.campaign_load import reply, show
+    from serving.presentation.campaign_load import show
 
-    language = language or call.project.settings.language
     columns = TableColumns(customer, arm, tuple(outcomes), tuple(covariates), uplift, tuple(features))
-    with call.workspace() as workspace:
-        loaded = load_campaign(
-            workspace, call.actor, name, file, columns, control=control, treated=tuple(treated)
-        )
-    if call.json:
-        call.answer(reply(loaded))
+    if call.in_project:
+        with call.workspace() as workspace:
+            loaded = load_campaign(
+                workspace,
+                call.actor,
+                name,
+                file,
+                columns,
+                control=control,
+                treated=tuple(treated),
+                replacing=replace,
+            )
+        left_out = f"'{name}' was loaded before, and its result stays. Give --replace to keep this one."
     else:
-        call.heading(language)
-        show(loaded, language)
+        place = call.new_project()
+        loaded = analyse_table(
+            place, call.actor, name, file, columns, control=control, treated=tuple(treated)
+        )
+        left_out = f"'{name}' is not kept: there is no kizuna.toml in {call.folder}."
+    if call.json:
+        call.answer(loaded.result)
+    else:
+        language = language or (call.project.settings.language if call.in_project else call.language)
+        if call.in_project:
+            call.heading(language)
+        show(loaded.result, language)
+    if not loaded.stored:
+        click.echo(call.translated(left_out), err=True)
 
 
 for command in (draft, start, export, contacts, report, stop, list_, learn):

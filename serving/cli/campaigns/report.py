@@ -13,6 +13,7 @@ from serving.cli.context import LANGUAGES, OUTPUT, CliContext
 
 if TYPE_CHECKING:
     from serving.schemas.campaign_responses import CampaignReport
+    from serving.schemas.campaign_results import LoadedCampaignReply
 
 ENDINGS = (".html", ".csv", ".json")
 
@@ -52,6 +53,7 @@ def report(
     """
     from serving.application.campaigns.global_report import global_report
     from serving.application.campaigns.report import campaign_report
+    from serving.application.campaigns.stored_results import loaded_result
     from serving.presentation.campaign_report.terminal import show
 
     if output is not None and output.suffix.lower() not in ENDINGS:
@@ -66,6 +68,10 @@ def report(
     language = language or call.project.settings.language
     with call.workspace() as workspace, call.progress() as progress:
         if name is not None:
+            loaded = None if by else loaded_result(workspace, call.actor, name)
+            if loaded is not None:
+                _answer_loaded(call, loaded, output, language)
+                return
             found = campaign_report(workspace, call.actor, name, by=tuple(by), progress=progress)
         else:
             found = global_report(workspace, call.actor, since or "", by=tuple(by), progress=progress)
@@ -82,17 +88,46 @@ def report(
         show(found, language)
 
 
+def _answer_loaded(call: CliContext, loaded: LoadedCampaignReply, output: Path | None, language: str) -> None:
+    """The stored result of a campaign that was run elsewhere: printed, or written to a file."""
+    from serving.presentation.campaign_load import show
+    from serving.presentation.campaign_report.loaded import loaded_csv, loaded_page
+    from serving.schemas.json_text import to_json
+
+    if output is not None:
+        ending = output.suffix.lower()
+        if ending == ".html":
+            text = loaded_page(loaded, language)
+        else:
+            text = "".join(loaded_csv(loaded)) if ending == ".csv" else f"{to_json(loaded)}\n"
+        _write_text(text, output)
+        call.answer(
+            {"file": str(output), "campaign": loaded.campaign},
+            f"Wrote the report of the campaign {loaded.campaign} to {output}.",
+        )
+    elif call.json:
+        call.answer(loaded)
+    else:
+        call.heading(language)
+        show(loaded, language)
+
+
 def _write(found: CampaignReport, file: Path, language: str) -> None:
     """Write the report in one step, in the format that the file's name ends in."""
     from serving.presentation.campaign_report.csv_rows import report_csv
     from serving.presentation.campaign_report.page import page
     from serving.schemas.json_text import to_json
-    from serving.state.atomic_write import in_one_step
 
     ending = file.suffix.lower()
     if ending == ".html":
         text = page(found, language)
     else:
         text = "".join(report_csv(found)) if ending == ".csv" else f"{to_json(found)}\n"
+    _write_text(text, file)
+
+
+def _write_text(text: str, file: Path) -> None:
+    from serving.state.atomic_write import in_one_step
+
     with in_one_step(file) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="")

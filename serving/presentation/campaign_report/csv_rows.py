@@ -18,7 +18,7 @@ COLUMNS = (
 
 def report_csv(report: CampaignReport) -> Iterator[str]:
     """A heading and the lines: `part` is review, group or sequence; numbers are those of the JSON."""
-    yield BOM + _line(COLUMNS)
+    yield BOM + csv_line(COLUMNS)
     for review in report.reviews:
         for effect in review.effects:
             yield _effect(report, ("review", review.months, review.date, "", "", ""), effect)
@@ -36,7 +36,7 @@ def _effect(
 ) -> str:
     part, months, date, by, group, declared = place
     plain = effect.unadjusted
-    return _line([
+    return csv_line([
         report.campaign, part, months, date, by, group,
         declared if isinstance(declared, str) else ("yes" if declared else "no"),
         effect.outcome, effect.unit, effect.customers,
@@ -46,7 +46,8 @@ def _effect(
     ])  # fmt: skip
 
 
-def _line(cells: Sequence[str | float | int | None]) -> str:
+def csv_line(cells: Sequence[str | float | int | None]) -> str:
+    """A line of CSV in which no text is taken for a formula."""
     line = io.StringIO()
     safe = [harmless(cell) if isinstance(cell, str) else cell for cell in cells]
     csv.writer(line, lineterminator="\r\n").writerow(safe)

@@ -13,7 +13,8 @@ from serving.api.openapi_examples import ANSWERS
 from serving.application.campaigns.report import campaign_report
 from serving.application.permissions import COMMAND_LINE
 from serving.project.settings import read
-from serving.schemas.campaign_responses import CampaignResultReply, CampaignsReply
+from serving.schemas.campaign_responses import CampaignsReply
+from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.json_text import to_json
 from serving.state.api_keys import add_key
 from serving.state.database import Database
@@ -57,7 +58,7 @@ def test_an_unknown_campaign_is_404_and_names_the_field(folder: Path) -> None:
 def test_a_key_without_the_scope_read_is_refused(folder: Path) -> None:
     with Database(read(folder).records) as records:
         keys = {scope: add_key(records, scope, (scope,), LATER, who="me") for scope in ("read", "score")}
-    for path in ("/v1/campaigns", "/v1/campaigns/spring"):
+    for path in ("/v1/campaigns", "/v1/campaigns/spring", "/v1/campaigns/global"):
         assert get(folder, path)[0] == 401
         assert {scope: get(folder, path, key)[0] for scope, key in keys.items()} == {
             "read": 200,
@@ -67,4 +68,5 @@ def test_a_key_without_the_scope_read_is_refused(folder: Path) -> None:
 
 def test_the_examples_are_answers_of_their_call() -> None:
     published(CampaignsReply, ANSWERS["get_campaigns"])
+    published(GlobalResultReply, ANSWERS["get_global_result"])
     published(CampaignResultReply, ANSWERS["get_campaign"])

@@ -15,11 +15,14 @@ from serving.application.operation.restore import restore
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import ProjectFolder, Workspace
 from serving.experiments.held_back import global_control_group
+from serving.schemas.campaign_results import GlobalResultReply
 from tests.inputs.services import change, kizuna
 from tests.serving import shop
+from tests.serving.api.test_campaigns import get
 from tests.serving.application.campaigns.test_report import contact
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import NOW, START, at
+from tests.serving.shapes import published
 
 
 @pytest.fixture
@@ -39,6 +42,17 @@ def test_the_arms_are_those_of_the_hash_and_every_customer_of_the_day_is_in_one(
     assert 0.15 < np.mean(held) < 0.45
     assert [review.months for review in report.reviews] == [1, 3]
     assert not any(review.after_hold for review in report.reviews)
+
+
+def test_the_last_report_is_kept_for_the_api_and_one_by_other_groups_is_not(standing: Path) -> None:
+    assert get(standing, "/v1/campaigns/global") == (200, {"report": None})
+    now = at(opened(standing), NOW)
+    report = global_report(now, COMMAND_LINE, "2024-10-05")
+    global_report(now, COMMAND_LINE, "2024-10-05", by=("plan",))
+    status, answer = get(standing, "/v1/campaigns/global")
+    assert status == 200
+    assert published(GlobalResultReply, answer).report == report
+    assert get(standing, "/v1/campaigns")[1] == {"campaigns": []}
 
 
 def test_every_contact_counts_whatever_campaign_it_names(spring: Workspace) -> None:
