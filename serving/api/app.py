@@ -19,7 +19,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.errors import BodyTooLarge, NotJson, WrongMethod
-from serving.api.errors import internal_error, invalid_request
+from serving.api.errors import internal_error
 from serving.api.key_ring import header, is_from_this_machine
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
@@ -38,6 +38,7 @@ from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.console.app import Console
 from serving.console.host import ConsoleHost
 from serving.console.routes import ROUTES
+from serving.schemas.problems import invalid_request
 from serving.schemas.requests import Shape
 
 PATHS = frozenset(

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
-from functools import cache
-from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from features.errors import KizunaError, NoKey, RequestRefused, UsageError, WrongMethod
+from features.errors import KizunaError, NoKey, RequestRefused, WrongMethod
 from serving.presentation.messages.catalog import translated
-from serving.schemas.problems import first_problem
 
 ErrorBody = dict[str, dict[str, str | None]]
 
@@ -23,8 +18,6 @@ _BY_STATUS = {
     405: (WrongMethod.code, "cannot answer: this path does not take this method. See /docs.json."),
     503: ("overloaded", "cannot answer now: the service is overloaded. Try again in a moment."),
 }
-LONGEST_NAME = 100
-"""Characters of an unknown field's name that are compared with the known ones."""
 LONGEST_TRANSLATED = 2_000
 """Characters of a message that is translated: a longer one repeats what the request held."""
 INTERNAL = ("internal", "cannot answer: the service failed. Its log says why.")
@@ -75,49 +68,3 @@ def json_response(status: int, body: ErrorBody, headers: dict[str, str] | None =
     """A JSON response; half a surrogate pair, which a request may hold, is replaced."""
     content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, status, headers, media_type="application/json")
-
-
-def invalid_request(error: ValidationError, shape: type[BaseModel]) -> UsageError:
-    """The first thing that is wrong with the body or the query of a request, with the field's name.
-
-    An unknown field gets the nearest of those that the shape has in its place.
-    """
-    problem = first_problem(error)
-    message, kind, location = problem.message, problem.kind, problem.location
-    if kind == "json_invalid":
-        return UsageError(f"cannot read the body as JSON: {message.removeprefix('Invalid JSON: ')}.")
-    if not location:
-        return UsageError('cannot use this body: it must be one JSON object, such as {"limit": 20}.')
-    field = ""
-    for part in location:
-        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
-    if kind == "extra_forbidden":
-        message = "there is no such field"
-        near = get_close_matches(str(location[-1])[:LONGEST_NAME], _fields_at(shape, location[:-1]), n=1)
-        if near:
-            message += f"; did you mean `{near[0]}`?"
-            return UsageError(f"cannot use this request: `{field}`: {message}", field=field)
-    elif kind == "missing":
-        message = "this field is needed"
-    return UsageError(f"cannot use this request: `{field}`: {message[:1].lower()}{message[1:]}.", field=field)
-
-
-def _fields_at(shape: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The names of the fields that the object at this place of a request can have."""
-    schema = _schema(shape)
-    node: Any = schema
-    for part in location:
-        node = _resolved(schema, node)
-        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
-    return tuple(_resolved(schema, node).get("properties", ()))
-
-
-def _resolved(schema: Any, node: Any) -> Any:
-    """The schema behind a reference into the definitions."""
-    name = node.get("$ref", "").rpartition("/")[2]
-    return schema["$defs"][name] if name else node
-
-
-@cache
-def _schema(shape: type[BaseModel]) -> Any:
-    return shape.model_json_schema()

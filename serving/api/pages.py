@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import get_origin
-from urllib.parse import parse_qsl
 
 import orjson
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from serving.api.errors import invalid_request
 from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.openapi import document
@@ -29,16 +25,10 @@ from serving.api.routes import (
 )
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
-from serving.lists.filters import ListFilter
-from serving.lists.list_requests import WholeListRequest
+from serving.lists.list_address import list_request
 from serving.schemas.campaign_responses import CampaignsReply
 from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.json_text import to_json
-
-REPEATED = frozenset(
-    name for name, field in ListFilter.model_fields.items() if get_origin(field.annotation) is tuple
-)
-"""Filters of the list as a file that may stand several times in an address."""
 
 
 def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics) -> list[BaseRoute]:
@@ -98,26 +88,6 @@ def readiness(state: ServiceState) -> dict[str, str | bool | None]:
     scores, model = state.current(), state.active_model()
     body: dict[str, str | bool | None] = {"ready": True, **vars(scores.provenance), "champion": model.version}
     return body if state.trouble is None else body | {"trouble": state.trouble}
-
-
-def list_request(query: str) -> WholeListRequest:
-    """The filters in an address; one of several values is repeated, a segment is `segment.NAME=VALUE`."""
-    single: dict[str, str] = {}
-    repeated: dict[str, list[str]] = {}
-    segment: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name in REPEATED:
-            repeated.setdefault(name, []).append(value)
-        elif name.startswith("segment."):
-            segment.setdefault(name.removeprefix("segment."), []).append(value)
-        else:
-            single |= {name: value}
-    try:
-        return WholeListRequest.model_validate(
-            {**single, **repeated, **({"segment": segment} if segment else {})}
-        )
-    except ValidationError as error:
-        raise invalid_request(error, WholeListRequest) from None
 
 
 @cache

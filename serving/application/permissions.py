@@ -17,6 +17,8 @@ from serving.application.workspace import ProjectFolder, Workspace
 Permission = Literal[
     "read_customer",
     "read_text",
+    "download",
+    "save_filter",
     "read_report",
     "read_model",
     "predict",
@@ -52,6 +54,12 @@ class Grant:
 GRANTS: dict[Permission, Grant] = {
     "read_customer": Grant(_EVERYONE, ("read",), "scores, reasons, lists and plans of named customers"),
     "read_text": Grant(("marketer", "analyst", "administrator"), (), "what customers wrote"),
+    "download": Grant(("marketer", "analyst", "administrator"), ("read",), "the list as a file"),
+    "save_filter": Grant(
+        ("marketer", "analyst", "administrator"),
+        ("write",),
+        "filters of the list under a name, for everybody",
+    ),
     "read_report": Grant(_EVERYONE, ("read",), "aggregates: the engagement report"),
     "read_model": Grant(("analyst", "administrator"), ("admin",), "trained versions and their figures"),
     "predict": Grant(("analyst", "administrator"), ("score",), "live scores of events that are sent"),
@@ -89,7 +97,7 @@ class Actor:
 COMMAND_LINE = Actor("command line", "local", frozenset(GRANTS))
 """Whoever can run the command can read and write the project's files: everything is allowed."""
 
-OPEN_SERVICE = Actor("local", "local", frozenset({"read_customer", "read_report", "predict"}))
+OPEN_SERVICE = Actor("local", "local", frozenset({"read_customer", "download", "read_report", "predict"}))
 """Whoever calls a service that was started with `kizuna serve --open`, from the same machine and without a
 key: a web page or a proxy could be behind the call, so it reads and predicts, and changes nothing."""
 

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field, Strict
 
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
+from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.requests import Shape, Text
-from serving.schemas.terms import HOOKS, OPEN, OUTCOMES, PLANNED, SOON, STAGES
+from serving.schemas.terms import HOOKS, OUTCOMES, PLANNED, STAGES
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder
 
@@ -176,7 +175,7 @@ SCORE_CONDITIONS: dict[str, Callable[[ListFilter, FilteredScores], RowCondition]
 
 def _stages(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.stages
-    return np.isin(_column(plan, "stage"), _numbers(names, STAGES, "stage", "stages"))
+    return np.isin(plan_column(plan, "stage"), _numbers(names, STAGES, "stage", "stages"))
 
 
 def _touch_models(choice: ListFilter, plan: StoredPlan) -> Mask:
@@ -194,13 +193,10 @@ def _actions(choice: ListFilter, plan: StoredPlan) -> Mask:
 def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.channels
     rules = plan.playbook.rules
-    own = pc.fill_null(  # a customer without one has the playbook's fallback, as in `Playbook.channel_of`
-        plan.table.column("preferred_channel").cast(pa.string()),
-        pa.scalar(plan.playbook.fallback_channel, pa.string()),
-    )
-    known = {*(rule.channel for rule in rules), *own.unique().to_pylist()} - {PREFERRED}
+    codes, own = preferred_channels(plan)
+    known = {*(rule.channel for rule in rules), *own} - {PREFERRED}
     _numbers(names, sorted(name for name in known if name), "channel", "channels")
-    matching = pc.is_in(own, pa.array(list(names))).to_numpy(zero_copy_only=False)
+    matching = np.array([name in names for name in own], dtype=np.bool_)[codes]
     named = _by_rule(plan, [rule.channel in names for rule in rules])
     preferred = _by_rule(plan, [rule.channel == PREFERRED for rule in rules])
     mask: Mask = _acted_on(choice, plan) & (named | preferred & matching)
@@ -215,19 +211,19 @@ def _acted_on(choice: ListFilter, plan: StoredPlan) -> Mask:
     """
     if choice.outcomes:
         return np.ones(len(plan.keys), dtype=np.bool_)
-    mask: Mask = _column(plan, "outcome") == PLANNED
+    mask: Mask = plan_column(plan, "outcome") == PLANNED
     return mask
 
 
 def _outcomes(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.outcomes
-    return np.isin(_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
+    return np.isin(plan_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
 
 
 def _hooks(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.hooks
     _numbers(names, HOOKS, "hook", "hooks")
-    mask: Mask = np.any([_has_hook(plan, name) for name in names], axis=0)
+    mask: Mask = np.any([has_hook(plan, name) for name in names], axis=0)
     return mask
 
 
@@ -247,6 +243,16 @@ DEFAULTS = {
     for name, field in ListFilter.model_fields.items()
 }
 """The values that filter nothing."""
+
+
+def check_names(scores: Scores, choice: ListFilter, subjects: Sequence[str], plan: StoredPlan | None) -> None:
+    """Raise `UsageError` where a filter asks for what scores or plan do not have; reads no customer."""
+    for name, by_plan in PLAN_CONDITIONS.items():
+        if getattr(choice, name):
+            by_plan(choice, _needed(plan, name).without_customers)
+    for name, condition in SCORE_CONDITIONS.items():
+        if getattr(choice, name) != DEFAULTS[name]:
+            condition(choice, FilteredScores(scores, subjects))
 
 
 class FilterMatcher:
@@ -288,26 +294,9 @@ def _needed(plan: StoredPlan | None, field: str) -> StoredPlan:
     return plan
 
 
-def _column(plan: StoredPlan, name: str) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = plan.table.column(name).to_numpy()
-    return numbers
-
-
 def _by_rule(plan: StoredPlan, fits: Sequence[bool]) -> Mask:
     """bool[n]: whose rule fits."""
-    return np.isin(_column(plan, "rule"), np.flatnonzero(fits))
-
-
-def _has_hook(plan: StoredPlan, hook: str) -> Mask:
-    """bool[n]: who has this talking point."""
-    if hook == "unanswered_inquiry":
-        is_open: Mask = _column(plan, "inquiry") == OPEN
-        return is_open
-    days = {"birthday": "birthday_in_days", "anniversary": "anniversary_in_days"}
-    column = plan.table.column(days.get(hook, hook))
-    present = pc.less_equal(column, SOON) if hook in days else column.is_valid()
-    mask: Mask = pc.fill_null(present, False).to_numpy()
-    return mask
+    return np.isin(plan_column(plan, "rule"), np.flatnonzero(fits))
 
 
 def _place(names: Sequence[str], name: str, what: str, field: str) -> int:

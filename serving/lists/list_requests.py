@@ -39,3 +39,9 @@ class WholeListRequest(AtRiskRequest):
         default=None,
         description="the columns of another system: salesforce, hubspot, or a map of kizuna.toml",
     )
+
+
+class AddressFilter(ListFilter):
+    """The filters of the list as an address or a form holds them: as texts."""
+
+    model_config = ConfigDict(strict=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
-from serving.lists.filters import FilterMatcher, ListFilter, Rows
+from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
 from serving.schemas.terms import PLANNED
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder, default_order
@@ -35,7 +35,7 @@ def page(
     plan: StoredPlan | None = None,
 ) -> tuple[Rows, int | None]:
     """As `at_risk`, from a place of the ranking on; also the place where the next page begins."""
-    ranking = _ranking(scores, choice.order_by)
+    ranking = ranking_of(scores, choice.order_by)
     matches = FilterMatcher(scores, choice, subjects, plan)
     parts: list[Rows] = []
     missing = choice.limit if choice.limit is not None else len(ranking)
@@ -65,13 +65,21 @@ def plan_rows(scores: Scores, choice: ListFilter, subjects: Sequence[str], plan:
     return matching
 
 
+def left_out(plan: StoredPlan, keys: Rows) -> Mask:
+    """bool[n]: whom the plan leaves out, for customers by key; nobody whom it does not have."""
+    outcomes = np.append(plan.table.column("outcome").to_numpy(), PLANNED)
+    mask: Mask = outcomes[plan.rows(keys)] != PLANNED
+    return mask
+
+
 def planned_rows_first(plan: StoredPlan, rows: Rows) -> Rows:
     """Rows of the plan with something to do before those left out, each in their order."""
     left_out = plan.table.column("outcome").to_numpy()[rows] != PLANNED
     return rows[np.argsort(left_out, kind="stable")]
 
 
-def _ranking(scores: Scores, order_by: ListOrder | None) -> Rows:
+def ranking_of(scores: Scores, order_by: ListOrder | None) -> Rows:
+    """The rows of everyone who can leave, in an order; raises `UsageError` where it cannot be had."""
     amounts = scores.facts.amounts
     if order_by == "value_at_risk" and not amounts:
         raise UsageError(

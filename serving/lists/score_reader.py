@@ -23,8 +23,9 @@ from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
 from serving.experiments.held_back import NOBODY_HELD_BACK, HeldBackCustomers, held_back
 from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
+from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
-from serving.lists.ranking import at_risk, page
+from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
 from serving.project.settings import Project
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
@@ -149,7 +150,7 @@ class ScoreReader:
         self.keys([""])
         ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
         for ranking in ranked:
-            list(self._in_words(ranking[:1], "en"))
+            list(self.in_words(ranking[:1], "en"))
 
     def at_risk(self, choice: ListFilter, language: str) -> ListReply:
         """The whole list."""
@@ -160,13 +161,22 @@ class ScoreReader:
         start, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
         rows, more = page(self.scores, choice, self.subjects, start, self.plan)
         after = None if more is None else str(Cursor(self.file, more, rank + len(rows), choice.fingerprint))
-        customers = list(self._in_words(rows, language, rank))
+        customers = list(self.in_words(rows, language, np.arange(rank, rank + len(rows)) + 1))
         return AtRiskReply(**vars(self.provenance), customers=customers, next_cursor=after)
 
-    def listed(self, choice: ListFilter, language: str) -> Iterator[ListedCustomer]:
-        """The customers of the list, one after the other, so that a list of any length fits in memory."""
+    def listed(
+        self, choice: ListFilter, language: str, *, planned_first: bool = False
+    ) -> Iterator[ListedCustomer]:
+        """The customers of the list, one after the other, so that a list of any length fits in memory.
+
+        With `planned_first` those planned come before those left out, each in the order of the list.
+        """
         rows = at_risk(self.scores, choice, self.subjects, self.plan)
-        return self._in_words(rows, language)
+        ranks = np.arange(1, len(rows) + 1)
+        if planned_first and self.plan is not None:
+            order = np.argsort(left_out(self.plan, self.scores.answers.key[rows]), kind="stable")
+            rows, ranks = rows[order], ranks[order]
+        return self.in_words(rows, language, ranks)
 
     def of_keys(self, keys: Ints, language: str) -> Iterator[ListedCustomer]:
         """These customers as rows of a list, in its order, those outside the cohort last."""
@@ -174,18 +184,19 @@ class ScoreReader:
         rows = self.scores.rows(keys)
         rows = rows[rows >= 0]
         listed = order[np.isin(order, rows)]
-        return self._in_words(np.concatenate([listed, rows[~np.isin(rows, listed)]]), language)
+        return self.in_words(np.concatenate([listed, rows[~np.isin(rows, listed)]]), language)
 
-    def _in_words(self, rows: Rows, language: str, rank: int = 0) -> Iterator[ListedCustomer]:
+    def in_words(self, rows: Rows, language: str, ranks: Rows | None = None) -> Iterator[ListedCustomer]:
+        """These rows as customers of a list, with their places on it; from 1 on where none are given."""
+        ranks = np.arange(1, len(rows) + 1) if ranks is None else ranks
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
             scored = numbers(self.bundle, chosen, language, project=self.words)
             plans = list(planned_actions(self.plan, chosen.key, language))
             outcomes = self._outcomes(chosen.key, plans, language)
-            for place, (name, row, plan, now) in enumerate(
-                zip(names, scored, plans, outcomes, strict=True), rank + start + 1
-            ):
+            places = ranks[start : start + AT_ONCE].tolist()
+            for place, name, row, plan, now in zip(places, names, scored, plans, outcomes, strict=True):
                 _, probability, tier, predicted, expected, value_at_risk, reasons = row
                 yield ListedCustomer(
                     place,
@@ -228,6 +239,11 @@ class ScoreReader:
         if self.contacts is not None:
             return self.contacts.refused_channels(keys)
         return (self.plan and self.plan.refused_channels(keys)) or [()] * len(keys)
+
+    @cached_property
+    def filtered(self) -> FilterCache:
+        """Who fits a filter, kept for the last ones asked for."""
+        return FilterCache(self.scores, self.subjects, self.plan)
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 TABLES = MetaData()
 SCORES = Table(
@@ -133,3 +144,23 @@ CAMPAIGN_SECRET = Table(
 )
 """One row: the key of the standing control group, and how many campaigns were drawn. Whoever starts a
 campaign updates it first, so that of several starts one waits for the other."""
+SAVED_FILTERS = Table(
+    "saved_filters",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("filters", Text, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("saved_at", BigInteger, nullable=False),
+)
+"""Filters of the list under a name, shared by everybody: their fields as JSON, and who saved them last."""
+PREFERENCES = Table(
+    "preferences",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("who", String(100), nullable=False),
+    Column("name", String(50), nullable=False),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("who", "name"),
+)
+"""What a person chose to see, such as the columns of the list."""

@@ -62,16 +62,23 @@ def at_risk_page(
     return reader.page(choice, workspace.language(language), position)
 
 
-@use_case("read_customer")
+@use_case("download")
 def whole_list(
-    workspace: Workspace, actor: Actor, choice: ListFilter, language: str | None = None
+    workspace: Workspace,
+    actor: Actor,
+    choice: ListFilter,
+    language: str | None = None,
+    *,
+    planned_first: bool = False,
 ) -> ListRows:
-    """The list as a file is made of it: everyone, unless the choice has a limit."""
+    """The list as a file is made of it: everyone, unless the choice has a limit.
+
+    With `planned_first` those planned come before those left out, each in the order of the list.
+    """
     reader = workspace.scores.current()
     workspace.record_access(actor.name, "at_risk.csv", NOBODY)
-    return ListRows(
-        reader.provenance, reader.listed(choice, workspace.language(language)), reader.plan is not None
-    )
+    customers = reader.listed(choice, workspace.language(language), planned_first=planned_first)
+    return ListRows(reader.provenance, customers, reader.plan is not None)
 
 
 def _limited(workspace: Workspace, choice: ListFilter) -> ListFilter:

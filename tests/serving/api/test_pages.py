@@ -7,7 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from serving.api.pages import index_page, list_request
+from serving.api.pages import index_page
+from serving.lists.list_address import list_request
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,10 +10,10 @@ import click
 import pytest
 
 from serving.api.openapi import specification
-from serving.api.pages import list_request
 from serving.cli.filter_options import FilteredCommand
 from serving.cli.main import kizuna, main
 from serving.lists.filters import PLAN_CONDITIONS, SCORE_CONDITIONS, ListFilter
+from serving.lists.list_address import list_request
 
 ORDER_AND_LENGTH = {"limit", "order_by"}
 FILTERS = sorted(set(ListFilter.model_fields) - ORDER_AND_LENGTH)
