@@ -12,6 +12,7 @@
     ├── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
     └── RequestRefused       exit 2             an HTTP request that is not answered
         ├── NoKey                    HTTP 401
+        ├── WrongPassword            HTTP 401
         ├── WrongMethod              HTTP 405
         ├── BodyTooLarge             HTTP 413
         ├── NotJson                  HTTP 415
@@ -186,6 +187,13 @@ class NoKey(RequestRefused):
 
     status = 401
     code = "no_key"
+
+
+class WrongPassword(RequestRefused):
+    """A person could not be signed in."""
+
+    status = 401
+    code = "wrong_password"
 
 
 class WrongMethod(RequestRefused):

@@ -39,9 +39,9 @@ class _HeldKey:
 class KeyRing:
     """The keys that open the service at this moment, by hash.
 
-    Closed until the keys were read once. A service without any key is open to this machine only where it
-    was started so (`open_without_keys`); the first key closes it for as long as the process runs, so that
-    revoking the last key never opens it.
+    Closed until the keys were read once. A service without any key and account is open to this machine only
+    where it was started so (`open_without_keys`); the first key or account closes it for as long as the
+    process runs, so that revoking the last key never opens it.
     """
 
     def __init__(self, *, open_without_keys: bool) -> None:
@@ -60,12 +60,12 @@ class KeyRing:
         """Whether no key opens the service."""
         return not self._held
 
-    def replace(self, keys: Iterable[ApiKey], now: int) -> None:
-        """Hold these keys instead, those of them that open at this instant."""
+    def replace(self, keys: Iterable[ApiKey], now: int, *, any_account: bool = False) -> None:
+        """Hold these keys instead, those of them that open at this instant; accounts close like keys."""
         self._held = {
             key.hash: _HeldKey(key, key_holder(key.name, key.scopes)) for key in keys if key.opens(now)
         }
-        if self._held:
+        if self._held or any_account:
             self._open_without_keys = False
         self._were_read = True
 

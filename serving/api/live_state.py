@@ -29,6 +29,7 @@ from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.scoring.batch import smoke_test
 from serving.state import audit_log
+from serving.state.accounts.people import any_account
 from serving.state.active_model import ActiveModel, load
 from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
@@ -63,9 +64,12 @@ BROKEN: tuple[type[Exception], ...] = (
 class ServiceState:
     """The open project of a service; the `ScoreSource` of its workspace."""
 
-    def __init__(self, project: Project, clock: Clock, *, open_without_keys: bool) -> None:
+    def __init__(
+        self, project: Project, clock: Clock, *, open_without_keys: bool, real_clock: Clock | None = None
+    ) -> None:
         self.project = project
         self.clock = clock
+        self._real_clock = real_clock
         self.database = Database(self.project.records)
         self.keys = KeyRing(open_without_keys=open_without_keys)
         self.trouble: str | None = None
@@ -103,8 +107,9 @@ class ServiceState:
     @cached_property
     def workspace(self) -> Workspace:
         """The project for use cases that do not read the store: opening one takes longer than a score."""
+        store = EventStore(self.project.state)
         return Workspace(
-            self.project, EventStore(self.project.state), self.database, self.clock, self, self.record_access
+            self.project, store, self.database, self.clock, self, self.record_access, self._real_clock
         )
 
     @cached_property
@@ -204,7 +209,7 @@ class ServiceState:
             self.refresh()
 
     def _read_keys(self) -> None:
-        self.keys.replace(list_keys(self.database), self.clock())
+        self.keys.replace(list_keys(self.database), self.clock(), any_account=any_account(self.database))
 
     def _load_model_and_scores(self) -> None:
         """Use a newer model and newer scores together: live answers never run ahead of the stored list."""

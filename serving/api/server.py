@@ -19,6 +19,7 @@ from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
 from serving.api.startup import OPEN, PROJECT, service_state
 from serving.project.settings import Project
+from serving.state.accounts.people import any_account
 from serving.state.api_keys import any_key
 from serving.state.database import Database
 
@@ -32,8 +33,8 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
     """Serve until stopped; refuses to start without keys unless this machine alone may call."""
     # Opening the database makes every table that was imported, before several workers would at once.
     with Database(project.records) as database:
-        has_keys = any_key(database)
-    check_access(host, has_keys=has_keys, open_to_this_machine=open_to_this_machine)
+        has_keys, has_accounts = any_key(database), any_account(database)
+    check_access(host, is_closed=has_keys or has_accounts, open_to_this_machine=open_to_this_machine)
     listener = listen(host, port)
     metrics = tempfile.mkdtemp(prefix="kizuna-metrics-")
     os.environ |= {
@@ -50,6 +51,8 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
     )
     if open_to_this_machine and has_keys:
         sys.stderr.write("The project has API keys, so every call needs one, in spite of --open.\n")
+    if open_to_this_machine and has_accounts:
+        sys.stderr.write("The project has accounts, so people sign in, in spite of --open.\n")
     sys.stderr.flush()
     try:
         _serve(listener, workers)
@@ -61,26 +64,31 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
         gc.unfreeze()  # else DuckDB calls what `application` froze a leak
 
 
-def check_access(host: str, *, has_keys: bool, open_to_this_machine: bool) -> None:
-    """Refuse to serve where nobody could call, or where everybody could."""
+def check_access(host: str, *, is_closed: bool, open_to_this_machine: bool) -> None:
+    """Refuse to serve where nobody could call, or where everybody could.
+
+    `is_closed` says that there is a key or an account, so that nobody else is let in.
+    """
     if open_to_this_machine and not is_loopback(host):
         raise UsageError(
             f"cannot serve on {host} with --open: others can reach that address. Leave --open out and make "
-            "a key with `kizuna keys add NAME`, or serve on 127.0.0.1.",
+            "an account with `kizuna users add NAME --role administrator` or a key with `kizuna keys add "
+            "NAME`, or serve on 127.0.0.1.",
             field="open",
         )
-    if has_keys or open_to_this_machine:
+    if is_closed or open_to_this_machine:
         return
     if is_loopback(host):
         raise UsageError(
-            "cannot serve: there is no API key, so no call could be let in. Make one with "
-            "`kizuna keys add NAME`, or let programs on this machine call without one with "
-            "`kizuna serve --open`.",
+            "cannot serve: there is no account and no API key, so nobody could be let in. Make one with "
+            "`kizuna users add NAME --role administrator` or `kizuna keys add NAME`, or let everybody on "
+            "this machine in with `kizuna serve --open`.",
             field="open",
         )
     raise UsageError(
-        f"cannot serve on {host}: others can reach that address, and there is no API key. Make one with "
-        "`kizuna keys add NAME`, or serve this machine alone with `kizuna serve --open`.",
+        f"cannot serve on {host}: others can reach that address, and there is no account and no API key. "
+        "Make one with `kizuna users add NAME --role administrator` or `kizuna keys add NAME`, or serve this "
+        "machine alone with `kizuna serve --open`.",
         field="host",
     )
 

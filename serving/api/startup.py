@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from serving.api.live_state import ServiceState
-from serving.project.clock import project_clock
+from serving.project.clock import project_clock, system_clock
 from serving.project.settings import read
 from training.bundle.light_imports import without_pandas_and_sklearn
 
@@ -30,4 +30,9 @@ def service_state() -> ServiceState:
 
         pa.nulls(0).to_numpy(zero_copy_only=False)  # Arrow looks for pandas once, at its first array
     project = read(Path(os.environ.get(PROJECT, PACKAGED if PACKAGED.is_dir() else ".")))
-    return ServiceState(project, project_clock(project), open_without_keys=os.environ.get(OPEN) == "loopback")
+    return ServiceState(
+        project,
+        project_clock(project),
+        open_without_keys=os.environ.get(OPEN) == "loopback",
+        real_clock=system_clock,
+    )

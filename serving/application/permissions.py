@@ -13,6 +13,7 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from features.errors import Forbidden
 from serving.application.workspace import ProjectFolder, Workspace
+from serving.schemas.roles import ROLES, Role
 
 Permission = Literal[
     "read_customer",
@@ -34,12 +35,13 @@ Permission = Literal[
     "erase",
     "operate",
     "manage_access",
+    "own_account",
+    "sign_in",
 ]
-Role = Literal["viewer", "marketer", "analyst", "administrator"]
 Scope = Literal["read", "score", "write", "admin"]
 Kind = Literal["person", "key", "local"]
 
-_EVERYONE: tuple[Role, ...] = ("viewer", "marketer", "analyst", "administrator")
+_EVERYONE = ROLES
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ GRANTS: dict[Permission, Grant] = {
     "erase": Grant(("administrator",), ("admin",), "erasing and readmitting customers"),
     "operate": Grant(("administrator",), ("admin",), "new projects, backups, packages"),
     "manage_access": Grant(("administrator",), ("admin",), "keys, people and the audit log"),
+    "own_account": Grant(_EVERYONE, (), "one's own password and sessions"),
+    "sign_in": Grant(_EVERYONE, (), "saying who one is, before which nothing else is allowed"),
 }
 
 
@@ -102,7 +106,9 @@ OPEN_SERVICE = Actor("local", "local", frozenset({"read_customer", "download", "
 key: a web page or a proxy could be behind the call, so it reads and predicts, and changes nothing."""
 
 
-_NOT_OPEN: frozenset[Permission] = frozenset({"promote", "erase", "operate", "manage_access"})
+_NOT_OPEN: frozenset[Permission] = frozenset(
+    {"promote", "erase", "operate", "manage_access", "own_account", "sign_in"}
+)
 OPEN_CONSOLE = Actor(
     "local",
     "local",
@@ -110,6 +116,10 @@ OPEN_CONSOLE = Actor(
 )
 """Whoever opens the console of a service started with `kizuna serve --open` on this machine: an analyst
 without keys, accounts, promotion and erasure. Its forms carry a token, so that no web page can send one."""
+
+
+NOBODY_YET = Actor("nobody", "local", frozenset({"sign_in"}))
+"""Whoever meets the sign-in page."""
 
 
 def person(name: str, role: Role) -> Actor:

@@ -68,6 +68,13 @@ class Workspace:
     scores: ScoreSource
     record_access: AccessLog = _not_recorded
     """Writes down who asked for whom; a service keeps it for `kizuna audit`."""
+    real_clock: Clock | None = None
+    """This machine's clock, where a simulated project has one of its own."""
+
+    @property
+    def machine_now(self) -> int:
+        """The instant that sessions and attempts to sign in go by: a simulated time may stand still."""
+        return (self.real_clock or self.clock)()
 
     def language(self, requested: str | None) -> str:
         """The language that was asked for, or the project's."""
@@ -124,7 +131,8 @@ class ScoresOnDisk:
         return in_use(self.database, self.project.state)
 
 
-def open_workspace(project: Project, clock: Clock) -> Workspace:
+def open_workspace(project: Project, clock: Clock, real_clock: Clock | None = None) -> Workspace:
     """Open a project for one process; close its database when done."""
     store, database = EventStore(project.state), Database(project.records, lazily=True)
-    return Workspace(project, store, database, clock, ScoresOnDisk(project, store, database, clock))
+    scores = ScoresOnDisk(project, store, database, clock)
+    return Workspace(project, store, database, clock, scores, real_clock=real_clock)

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @click.option(
     "--open", "open_to_this_machine", is_flag=True,
-    help="Let programs on this machine call without a key, while the project has none.",
+    help="Let everybody on this machine in, while the project has no key and no account.",
 )  # fmt: skip
 @click.pass_obj
 def serve(call: CliContext, host: str, port: int, workers: int, open_to_this_machine: bool) -> None:
-    """Run the prediction service.
+    """Run the prediction service and its console.
 
-    Every call needs an API key (`kizuna keys add NAME`). While the project has none, --open lets programs on
-    this machine call without one.
+    People sign in to the console (`kizuna users add NAME`), and every call needs an API key (`kizuna keys add
+    NAME`). While the project has neither, --open lets everybody on this machine in.
 
     \b
     Example:

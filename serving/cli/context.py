@@ -103,9 +103,9 @@ class CliContext:
     def workspace(self) -> Iterator[Workspace]:
         """The open project that a use case works on."""
         from serving.application.workspace import open_workspace
-        from serving.project.clock import project_clock
+        from serving.project.clock import project_clock, system_clock
 
-        workspace = open_workspace(self.project, project_clock(self.project))
+        workspace = open_workspace(self.project, project_clock(self.project), system_clock)
         with workspace.database:
             yield workspace
 

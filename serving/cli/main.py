@@ -26,6 +26,7 @@ from serving.cli.init import init
 from serving.cli.models import models
 from serving.cli.package import package
 from serving.cli.simulate import simulate
+from serving.cli.users import users
 
 if TYPE_CHECKING:
     from serving.lists.filters import ListFilter
@@ -263,6 +264,7 @@ for command in (
     package,
     readmit,
     keys,
+    users,
     models,
     plan,
     playbook,

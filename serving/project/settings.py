@@ -32,6 +32,7 @@ from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
 from serving.project.campaign_settings import CampaignSettings
+from serving.project.console_settings import ConsoleSettings
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.schemas.problems import Problem, first_problem
@@ -134,6 +135,7 @@ class Settings(BaseModel):
         None, description="only in simulated projects: where the present instant is written"
     )
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
+    console: ConsoleSettings = Field(default_factory=lambda: ConsoleSettings.model_validate({}))
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,47 @@ KEYS = Table(
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
 )
+PEOPLE = Table(
+    "people",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(200), nullable=False, unique=True),
+    Column("display_name", String(100), nullable=False, default=""),
+    Column("role", String(20), nullable=False),
+    Column("password_hash", String(200), nullable=False, default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("last_sign_in_at", BigInteger),
+    Column("link_hash", String(64), unique=True),
+    Column("link_expires_at", BigInteger),
+)
+"""Accounts of people. `name_key` is the name as it is compared; `password_hash` is empty until a password was
+chosen; `link_hash` is the SHA-256 of the one-time link with which one is chosen."""
+SESSIONS = Table(
+    "sessions",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("person", Integer, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("address", String(50), nullable=False, default=""),
+    Column("agent", String(200), nullable=False, default=""),
+)
+"""Sessions of people by the SHA-256 of their token. Instants are this machine's, also where a project's time
+is simulated."""
+SIGN_IN_FAILURES = Table(
+    "sign_in_failures",
+    TABLES,
+    Column("subject", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False, index=True),
+)
+"""Failed attempts to sign in: by account, by address, and by both. `subject` is a hash, as people type
+passwords into the field of the name."""
 AUDIT = Table(
     "audit",
     TABLES,

@@ -227,21 +227,23 @@ def test_wrong_usage_ends_with_2(kizuna: Kizuna, scored_shop: Path) -> None:
     ended = kizuna("-C", scored_shop, "serve", "--host", "0.0.0.0")
     assert (ended.code, ended.err) == (
         2,
-        "cannot serve on 0.0.0.0: others can reach that address, and there is no API key. "
-        "Make one with `kizuna keys add NAME`, or serve this machine alone with `kizuna serve --open`.\n",
+        "cannot serve on 0.0.0.0: others can reach that address, and there is no account and no API key. "
+        "Make one with `kizuna users add NAME --role administrator` or `kizuna keys add NAME`, or serve this "
+        "machine alone with `kizuna serve --open`.\n",
     )
     ended = kizuna("-C", scored_shop, "serve")
     assert (ended.code, ended.err) == (
         2,
-        "cannot serve: there is no API key, so no call could be let in. Make one with "
-        "`kizuna keys add NAME`, or let programs on this machine call without one with "
-        "`kizuna serve --open`.\n",
+        "cannot serve: there is no account and no API key, so nobody could be let in. Make one with "
+        "`kizuna users add NAME --role administrator` or `kizuna keys add NAME`, or let everybody on "
+        "this machine in with `kizuna serve --open`.\n",
     )
     ended = kizuna("-C", scored_shop, "serve", "--open", "--host", "0.0.0.0")
     assert (ended.code, ended.err) == (
         2,
         "cannot serve on 0.0.0.0 with --open: others can reach that address. Leave --open out and make "
-        "a key with `kizuna keys add NAME`, or serve on 127.0.0.1.\n",
+        "an account with `kizuna users add NAME --role administrator` or a key with `kizuna keys add "
+        "NAME`, or serve on 127.0.0.1.\n",
     )
 
 
