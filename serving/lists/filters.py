@@ -21,7 +21,7 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.requests import Shape, Text
-from serving.schemas.terms import HOOKS, OUTCOMES, PLANNED, STAGES
+from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, PLANNED, STAGES
 from serving.state.score_file import Scores
 from training.bundle.list_policy import ListOrder
 
@@ -99,6 +99,14 @@ class ListFilter(Shape):
     outcomes: Annotated[
         Names, CliOption("--outcome", "Only those planned, or left out for this reason.", OUTCOMES)
     ] = Field(default_factory=tuple, max_length=20, description="planned, or why there is no action")
+    attitudes: Annotated[Names, CliOption("--attitude", "Only who last answered like this.", ATTITUDES)] = (
+        Field(
+            default_factory=tuple,
+            max_length=20,
+            description="by the last NPS answer within a year: promoter, passive, detractor, unknown",
+            examples=[["detractor"]],
+        )
+    )
     hooks: Annotated[Names, CliOption("--hook", "Only with this to take up.", HOOKS)] = Field(
         default_factory=tuple,
         max_length=20,
@@ -220,6 +228,11 @@ def _outcomes(choice: ListFilter, plan: StoredPlan) -> Mask:
     return np.isin(plan_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
 
 
+def _attitudes(choice: ListFilter, plan: StoredPlan) -> Mask:
+    names = choice.attitudes
+    return np.isin(plan_column(plan, "attitude"), _numbers(names, ATTITUDES, "attitude", "attitudes"))
+
+
 def _hooks(choice: ListFilter, plan: StoredPlan) -> Mask:
     names = choice.hooks
     _numbers(names, HOOKS, "hook", "hooks")
@@ -233,6 +246,7 @@ PLAN_CONDITIONS: dict[str, Callable[[ListFilter, StoredPlan], Mask]] = {
     "actions": _actions,
     "channels": _channels,
     "outcomes": _outcomes,
+    "attitudes": _attitudes,
     "hooks": _hooks,
 }
 """Filters that the plan decides: the filter and the plan → bool[n], which of its rows fit."""

@@ -1,0 +1,183 @@
+"""What wants attention today: old or refused data, scores and plans out of date, review dates, trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from features.errors import ConfigurationError
+from features.ingestion.session.guards import MOST_QUARANTINED
+from features.timeline import DAY
+from serving.actions.playbook import chosen_playbook, default_kind
+from serving.application.lists.last_report import last_report
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.experiments.review_dates import review_dates
+from serving.lists.score_reader import ScoreReader
+from serving.reports.stored_report import StoredReport
+from serving.state import examination_file
+from serving.state.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
+from serving.state.ingest_log import IngestRecord, ingests
+
+FRESH_DAYS = 7
+"""Scores of a later day are expected after so many days."""
+MONTHS = 12
+"""Of the report that the overview reads."""
+
+Severity = Literal["bad", "warn", "info"]
+"""Something does not work; something will be wrong if nobody acts; something could be better."""
+Subject = Literal[
+    "trouble",
+    "source_refused",
+    "source_ended",
+    "quarantine",
+    "scores_old",
+    "scores_behind",
+    "plan_missing",
+    "playbook_changed",
+    "playbook_broken",
+    "review_due",
+    "findings",
+    "evidence_low",
+]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One thing to look at; `values` are its names and figures."""
+
+    subject: Subject
+    severity: Severity
+    values: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OpenCampaign:
+    """A campaign that holds its control group back, or with a review to come. Microseconds UTC."""
+
+    name: str
+    started_at: int
+    treatment: int
+    control: int
+    holds_back: bool
+    next_review: int | None
+    review_due: int | None
+    """The newest review date that was reached and of which no effect was computed since."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What to look at, the most urgent first, and the campaigns that are under way."""
+
+    attention: tuple[Attention, ...]
+    campaigns: tuple[OpenCampaign, ...]
+
+
+@use_case("read_report")
+def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> Overview:
+    """What wants attention; `trouble` is why a running service does not use what is new.
+
+    It reads stored results alone: the last ingest, report and examination, the scores and the plan in use.
+    Raises `ModelError` before anything was scored.
+    """
+    reader, now = workspace.scores.current(), workspace.clock()
+    running = _open_campaigns(workspace, now)
+    report = last_report(workspace, actor, MONTHS)
+    last = next(iter(ingests(workspace.project.state)), None)
+    found = [
+        *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),
+        *_of_ingest(last),
+        *_of_sources(workspace, report.stored if report else None),
+        *_of_scores(workspace, reader, now),
+        *_of_plan(workspace, reader),
+        *(
+            Attention("review_due", "warn", {"name": one.name, "on": one.review_due})
+            for one in running
+            if one.review_due is not None
+        ),
+        *_of_examination(workspace),
+    ]
+    order = ("bad", "warn", "info")
+    found.sort(key=lambda one: order.index(one.severity))
+    return Overview(tuple(found), tuple(running))
+
+
+def _of_ingest(last: IngestRecord | None) -> Iterator[Attention]:
+    for receipt in last.receipts if last else ():
+        if receipt.refused is not None:
+            yield Attention("source_refused", "bad", {"source": receipt.source})
+        elif max(receipt.quarantined_share, receipt.quarantined_amount) > MOST_QUARANTINED:
+            share = receipt.quarantined_share
+            values: dict[str, str | int | float] = {
+                "source": receipt.source,
+                "rows": receipt.quarantined,
+                "share": share,
+            }
+            yield Attention("quarantine", "warn", values)
+
+
+def _of_sources(workspace: Workspace, report: StoredReport | None) -> Iterator[Attention]:
+    closed = workspace.project.closed_sources
+    for one in report.sources if report else ():
+        if one.ended_on is not None and one.source not in closed:
+            yield Attention("source_ended", "warn", {"source": one.source, "day": one.ended_on})
+
+
+def _of_scores(workspace: Workspace, reader: ScoreReader, now: int) -> Iterator[Attention]:
+    facts = reader.scores.facts
+    days = (now - facts.as_of) // DAY
+    if days > FRESH_DAYS:
+        yield Attention("scores_old", "warn", {"days": int(days)})
+    if facts.data_version != workspace.store.version:
+        yield Attention("scores_behind", "warn")
+    if facts.evidence == "low":
+        yield Attention("evidence_low", "info")
+
+
+def _of_plan(workspace: Workspace, reader: ScoreReader) -> Iterator[Attention]:
+    if reader.plan is None:
+        yield Attention("plan_missing", "warn")
+        return
+    kind = default_kind(reader.bundle.churn.type, amounts=reader.scores.facts.amounts)
+    try:
+        playbook = chosen_playbook(workspace.project.folder, None, kind)
+    except ConfigurationError as error:
+        yield Attention("playbook_broken", "bad", {"why": error.message})
+        return
+    if playbook.text != reader.plan.origin.playbook:
+        yield Attention("playbook_changed", "warn")
+
+
+def _of_examination(workspace: Workspace) -> Iterator[Attention]:
+    examined = examination_file.load(workspace.project.state)
+    findings = () if examined is None else next(iter(examined.texts.values())).findings
+    if findings:
+        yield Attention("findings", "info", {"count": len(findings)})
+
+
+def _open_campaigns(workspace: Workspace, now: int) -> Sequence[OpenCampaign]:
+    every = (_open_campaign(workspace, one, now) for one in campaigns(workspace.database))
+    return [one for one in every if one is not None]
+
+
+def _open_campaign(workspace: Workspace, record: CampaignRecord, now: int) -> OpenCampaign | None:
+    if record.state == DRAFT or record.started_at is None or record.source == "table":
+        return None
+    dates = review_dates(record.started_at, record.review_months, workspace.project.timeline).values()
+    ahead, reached = [day for day in dates if day > now], [day for day in dates if day <= now]
+    result = newest_result(workspace.database, record.name) if reached else None
+    due = max(reached, default=None)
+    if due is not None and result is not None and result.computed_at >= due:
+        due = None
+    if not record.holds_back(now) and not ahead and due is None:
+        return None
+    return OpenCampaign(
+        record.name,
+        record.started_at,
+        record.treatment,
+        record.control,
+        record.holds_back(now),
+        min(ahead, default=None),
+        due,
+    )
