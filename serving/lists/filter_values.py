@@ -16,7 +16,7 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.lists.filters import Rows
 from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
-from serving.schemas.terms import HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
+from serving.schemas.terms import ATTITUDES, HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
 from serving.state.score_file import Scores
 
 ValueCounts = Mapping[str, int]
@@ -94,6 +94,10 @@ def _channels(plan: StoredPlan, rows: Rows) -> ValueCounts:
     return counts
 
 
+def _attitudes(plan: StoredPlan, rows: Rows) -> ValueCounts:
+    return _named(ATTITUDES, plan_column(plan, "attitude")[rows])
+
+
 def _hooks(plan: StoredPlan, rows: Rows) -> ValueCounts:
     return {name: int(np.count_nonzero(has_hook(plan, name)[rows])) for name in HOOKS}
 
@@ -104,6 +108,7 @@ PLAN_COUNTS: dict[str, Callable[[StoredPlan, Rows], ValueCounts]] = {
     "actions": _actions,
     "channels": _channels,
     "outcomes": _outcomes,
+    "attitudes": _attitudes,
     "hooks": _hooks,
 }
 """Filters that the plan decides: the plan and its rows on the list → how many have each value."""
