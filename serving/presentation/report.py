@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from features.catalog.display_names import is_japanese
-from serving.reports.html import format_change, format_figure
+from serving.reports.measure_view import format_change, format_figure
 from serving.schemas.report_responses import Figure, ReportReply
 
 HEADERS = (

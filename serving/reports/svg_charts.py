@@ -19,8 +19,12 @@ def line(
     bands: tuple[Numbers, Numbers],
     before: Numbers,
     text: Callable[[float], str],
+    label: str = "",
 ) -> str:
-    """Values by month with the band of their intervals; `before` (last year) as a dashed line."""
+    """Values by month with the band of their intervals; `before` (last year) as a dashed line.
+
+    `label` says what the chart shows to whoever does not see it.
+    """
     known = [v for series in (values, *bands, before) for v in series if v is not None]
     if not known:
         return ""
@@ -34,7 +38,7 @@ def line(
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">']
+    parts = [_svg(f"0 0 {WIDTH} {HEIGHT}", label)]
     for tick in ticks:
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
@@ -65,7 +69,11 @@ def line(
     return "".join([*parts, "</svg>"])
 
 
-def dots(rows: Sequence[tuple[str, float, float | None, float | None]], text: Callable[[float], str]) -> str:
+def dots(
+    rows: Sequence[tuple[str, float, float | None, float | None]],
+    text: Callable[[float], str],
+    label: str = "",
+) -> str:
     """One line per group: a dot with its interval, and the figure."""
     known = [v for _, value, low, high in rows for v in (value, low, high) if v is not None]
     ticks = nice(min(0.0, *known), max(known))
@@ -75,7 +83,7 @@ def dots(rows: Sequence[tuple[str, float, float | None, float | None]], text: Ca
     def x(value: float) -> float:
         return LABEL + (WIDTH - LABEL - 84) * (value - low_end) / (high_end - low_end)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img">']
+    parts = [_svg(f"0 0 {WIDTH} {height}", label)]
     for tick in ticks:
         parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{height - 20}"/>')
         parts.append(
@@ -92,6 +100,31 @@ def dots(rows: Sequence[tuple[str, float, float | None, float | None]], text: Ca
     return "".join([*parts, "</svg>"])
 
 
+def sparkline(values: Numbers, before: Numbers, label: str) -> str:
+    """Values by month as a line without axes, `before` (last year) dashed; empty where nothing is known."""
+    known = [v for series in (values, before) for v in series if v is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    room = (high - low) or 1.0
+    wide, tall, edge = 120, 34, 3
+    step = wide / max(len(values) - 1, 1)
+
+    def points(series: Numbers) -> str:
+        return " ".join(
+            f"{step * i:.1f},{edge + (tall - 2 * edge) * (high - v) / room:.1f}"
+            for i, v in enumerate(series)
+            if v is not None
+        )
+
+    lines = "".join(
+        f'<polyline class="{css}" points="{points(series)}"/>'
+        for css, series in (("before", before), ("now", values))
+        if any(v is not None for v in series)
+    )
+    return _svg(f"0 0 {wide} {tall}", label, ' class="spark" preserveAspectRatio="none"') + f"{lines}</svg>"
+
+
 def nice(low: float, high: float) -> list[float]:
     """A few round numbers that span a range."""
     if high - low < 1e-12:
@@ -102,6 +135,11 @@ def nice(low: float, high: float) -> list[float]:
     step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= raw)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [step * n for n in range(first, last + 1)]
+
+
+def _svg(box: str, label: str, more: str = "") -> str:
+    named = f' aria-label="{escape(label)}"' if label else ""
+    return f'<svg viewBox="{box}" role="img"{named}{more}>'
 
 
 def _text(css: str, x: float, y: float, anchor: str, words: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from features.catalog.display_names import in_language
 from serving.presentation.i18n import money
-from serving.reports.html import format_change, format_figure
+from serving.reports.measure_view import format_change, format_figure
 from serving.schemas.campaign_responses import (
     AmountWithInterval,
     CampaignReport,
