@@ -20,6 +20,8 @@ class OpenProject(Protocol):
 
     project: Project
     clock: Clock
+    trouble: str | None
+    """Why newer scores or a newer champion are not in use."""
 
     @property
     def workspace(self) -> Workspace:

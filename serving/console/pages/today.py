@@ -1,11 +1,152 @@
-"""Today: how fresh the scores are and what needs attention."""
+"""Today: how fresh the scores are, what wants attention, main figures, tiers, value at risk, campaigns."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from serving.application.lists.last_report import LastReport, last_report
+from serving.application.lists.score_overview import score_overview
+from serving.application.operation.overview import MONTHS, Attention, overview
+from serving.console.charts import svg
+from serving.console.formats import NONE
 from serving.console.visit import Page, Visit
+from serving.lists.filters import ListFilter
+from serving.lists.list_address import filter_query
+from serving.presentation.messages.catalog import translated
+from serving.reports.measure_view import format_change, format_figure, month_sparkline, tone
+from serving.schemas.report_responses import Comparison, MeasureReply, MonthFigure
+
+KPIS = ("active_customers", "retention_rate", "churn_rate", "nps")
+"""Measures of the report, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to look at, in words, with the page where to go on."""
+
+    severity: str
+    sentence: str
+    path: str | None
+    where: str
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A change against an earlier month, in words."""
+
+    words: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A main figure of the newest month for which it is known."""
+
+    name: str
+    words: str
+    month: str | None
+    figure: str
+    deltas: tuple[Delta, ...]
+    chart: Markup
+    missing: str | None
 
 
 def today(visit: Visit) -> Page:
     """The first page."""
-    reader = visit.shared.scores.current()
-    return Page("today.html", {"provenance": reader.provenance})
+    found = overview(visit.workspace, visit.actor, visit.host.service.trouble)
+    scores = score_overview(visit.shared, visit.actor)
+    report = last_report(visit.workspace, visit.actor, MONTHS, visit.language)
+    return Page(
+        "today.html",
+        {
+            "notices": [notice(visit, one) for one in found.attention],
+            "campaigns": found.campaigns,
+            "provenance": scores.provenance,
+            "scored_at": scores.scored_at,
+            "summary": scores.summary,
+            "report": report,
+            "headlines": [] if report is None else headlines(visit, report),
+            "list_of_tier": lambda tier: f"/list?{filter_query(ListFilter(tiers=(tier,)))}",
+            "closed": visit.host.service.project.closed_sources,
+        },
+    )
+
+
+def notice(visit: Visit, one: Attention) -> Notice:
+    """A thing that wants attention in words; the page behind it where the visitor may see it."""
+    f = visit.formats
+    write: dict[str, Callable[[object], str]] = {
+        "day": lambda value: f.day(str(value)),
+        "on": lambda value: f.day(int(str(value))),
+        "share": lambda value: f.percent(float(str(value))),
+        "rows": lambda value: f.count(int(str(value))),
+        "why": lambda value: translated(str(value), visit.language),
+    }
+    values = {name: write.get(name, str)(value) for name, value in one.values.items()}
+    path, words, permission = _PLACES[one.subject]
+    if one.subject == "review_due":
+        path += f"?{urlencode({'name': one.values['name']})}"
+    return Notice(
+        one.severity,
+        visit.text(f"today.attention_{one.subject}", **values),
+        path if path and visit.may(permission) else None,
+        visit.text(f"today.go_{words}"),
+    )
+
+
+_PLACES = {
+    "trouble": ("", "data", "run"),
+    "source_refused": ("/data", "data", "analyse"),
+    "source_ended": ("/data", "data", "analyse"),
+    "quarantine": ("/data#quarantine", "data", "analyse"),
+    "findings": ("/data#doctor", "data", "analyse"),
+    "scores_old": ("/data", "data", "analyse"),
+    "scores_behind": ("/data", "data", "analyse"),
+    "plan_missing": ("/playbook", "playbook", "read_customer"),
+    "playbook_changed": ("/playbook", "playbook", "read_customer"),
+    "playbook_broken": ("/playbook", "playbook", "read_customer"),
+    "review_due": ("/campaign", "campaign", "read_report"),
+    "evidence_low": ("/models", "models", "read_model"),
+}
+"""By subject the page behind it, the words of its link, and who may see that page."""
+
+
+def headlines(visit: Visit, report: LastReport) -> list[Headline]:
+    """The main figures with their change against the month before and the year before."""
+    measures = {measure.name: measure for measure in report.reply.measures}
+    return [headline(visit, measures[name], report.reply.currency) for name in KPIS]
+
+
+def headline(visit: Visit, measure: MeasureReply, currency: str | None) -> Headline:
+    """A figure of the newest month that has it."""
+    number = format_figure(measure.unit, currency, visit.language)
+    months = [month for month in measure.by_month if month.value is not None]
+    newest = months[-1] if months else None
+    return Headline(
+        measure.name,
+        measure.words,
+        None if newest is None else visit.formats.month(f"{newest.month}-01"),
+        NONE if newest is None or newest.value is None else number(newest.value),
+        () if newest is None else _deltas(visit, measure, newest, currency),
+        svg(month_sparkline(measure)),
+        measure.missing_input,
+    )
+
+
+def _deltas(
+    visit: Visit, measure: MeasureReply, month: MonthFigure, currency: str | None
+) -> tuple[Delta, ...]:
+    write = format_change(measure.unit, currency, visit.language)
+
+    def delta(words: str, change: Comparison) -> Delta:
+        css = tone(measure, change)
+        unsure = css == "soft" and change.low is not None
+        key = f"today.{words}_unsure" if unsure else f"today.{words}"
+        return Delta(visit.text(key, change=write(change.change)), css)
+
+    against = (("since_month", month.against_previous), ("since_year", month.against_last_year))
+    return tuple(delta(words, change) for words, change in against if change is not None)
