@@ -72,6 +72,19 @@ class UnknownCampaign(UsageError):
         )
 
 
+class UnknownJob(UsageError):
+    """There is no job of this id."""
+
+    status = 404
+    code = "unknown_job"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"cannot find the job '{job_id}': there is none of that id. It may be of another project.",
+            field="id",
+        )
+
+
 class ConfigurationError(KizunaError):
     """`kizuna.toml` is missing or wrong."""
 

@@ -17,7 +17,8 @@ from serving.api.app import Application
 from serving.api.json_logging import configure_logging
 from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
-from serving.api.startup import OPEN, PROJECT, service_state
+from serving.api.startup import OPEN, service_state
+from serving.project.places import PROJECT
 from serving.project.settings import Project
 from serving.state.accounts.people import any_account
 from serving.state.api_keys import any_key

@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from serving.api.live_state import ServiceState
 from serving.project.clock import project_clock, system_clock
+from serving.project.places import PROJECT
 from serving.project.settings import read
 from training.bundle.light_imports import without_pandas_and_sklearn
 
-PROJECT = "KIZUNA_PROJECT"
-"""The environment variable that names the project folder."""
 OPEN = "KIZUNA_OPEN"
 """The environment variable that says `loopback` where programs on this machine need no key (`--open`)."""
 PACKAGED = Path(__file__).parents[2] / "project"

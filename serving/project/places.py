@@ -7,6 +7,8 @@ from pathlib import Path
 from serving.project.settings import Project
 
 SQLITE = "sqlite:///"
+PROJECT = "KIZUNA_PROJECT"
+"""The environment variable that names the project folder to processes of the service and of jobs."""
 
 
 def tracking_database(project: Project) -> Path | None:

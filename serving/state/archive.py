@@ -30,7 +30,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 STORE = ("events", "customers", "aliases", "quarantine", ERASED)
 """What of the state folder the event store copies itself, at one version."""
-PASSING = ("ingest.lock", "-wal", "-shm", "-journal")
+PASSING = (".lock", "-wal", "-shm", "-journal")
 """Ends of names of files that belong to a running process."""
 NOBODY_ERASED = b'{"salt": "", "hashes": []}'
 

@@ -205,3 +205,25 @@ PREFERENCES = Table(
     UniqueConstraint("who", "name"),
 )
 """What a person chose to see, such as the columns of the list."""
+JOBS = Table(
+    "jobs",
+    TABLES,
+    Column("id", String(16), primary_key=True),
+    Column("kind", String(50), nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("exclusive", String(50), unique=True),
+    Column("who", String(100), nullable=False),
+    Column("who_kind", String(10), nullable=False),
+    Column("permissions", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("process", BigInteger),
+    Column("state", String(15), nullable=False),
+    Column("step", String(200), nullable=False, default=""),
+    Column("share", Float, nullable=False, default=0.0),
+    Column("result", Text, nullable=False, default=""),
+    Column("error", String(2000), nullable=False, default=""),
+)
+"""Work in a process of its own: who asked for what, how far it is and what became of it. No row names a
+customer. `exclusive` names what only one unfinished job may do at a time, null once a job is finished."""

@@ -1,0 +1,90 @@
+"""The kinds of jobs: what each is asked, and what permission it needs.
+
+To add one, add its arguments and its line in `KINDS`, and what it does in `work.py`. Whoever starts jobs
+imports this module; the process of a job alone imports `work.py`, which loads what trains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import Field, ValidationError
+
+from features.errors import UsageError
+from serving.application.permissions import Permission
+from serving.schemas.requests import Day, Shape, Text
+
+
+class NoArguments(Shape):
+    """A job that is asked nothing further."""
+
+
+class PromoteArguments(Shape):
+    """Which version is to become the champion."""
+
+    version: Text
+
+
+class CampaignReportArguments(Shape):
+    """The campaign whose effect is to be computed."""
+
+    campaign: Text
+
+
+class LearnArguments(Shape):
+    """The campaigns to learn from; all that reached a review date where none is named."""
+
+    campaigns: tuple[Text, ...] = ()
+    outcome: Text = "retained"
+    months: int | None = Field(default=None, ge=1)
+
+
+class ScoreArguments(Shape):
+    """The day to score, the newest possible one where none is named."""
+
+    as_of: Day | None = None
+
+
+class IngestArguments(Shape):
+    """What an ingest is told about single sources, by their names."""
+
+    replace: tuple[Text, ...] = ()
+    keep: tuple[Text, ...] = ()
+    accept_removal: tuple[Text, ...] = ()
+    accept_quarantine: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """One sort of long work."""
+
+    permission: Permission
+    """That of its use case."""
+    arguments: type[Shape]
+    exclusive: str
+    """What only one job may do at a time."""
+
+    def read(self, kind: str, arguments: Mapping[str, object]) -> str:
+        """The arguments as JSON, checked; raises `UsageError` for those that do not fit."""
+        try:
+            return self.arguments.model_validate_json(json.dumps(arguments)).model_dump_json()
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise UsageError(
+                f"cannot start the job '{kind}': its argument '{field}' does not fit ({first['msg']}).",
+                field=field,
+            ) from None
+
+
+KINDS: dict[str, JobKind] = {
+    "ingest": JobKind("run", IngestArguments, "ingest"),
+    "score": JobKind("run", ScoreArguments, "score"),
+    "plan": JobKind("run", NoArguments, "plan"),
+    "promote": JobKind("promote", PromoteArguments, "champion"),
+    "roll_back": JobKind("promote", NoArguments, "champion"),
+    "campaign_report": JobKind("read_report", CampaignReportArguments, "campaign_report"),
+    "learn": JobKind("run", LearnArguments, "learn"),
+}

@@ -1,0 +1,78 @@
+"""The process of a job: opens the project, runs the use case as who asked, keeps what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from features.errors import KizunaError
+from serving.application.permissions import Actor, Kind, Permission
+from serving.application.workspace import Progress, Workspace, open_workspace
+from serving.jobs.kinds import KINDS
+from serving.jobs.work import WORK
+from serving.project.clock import project_clock, system_clock
+from serving.project.settings import read
+from serving.state.job_index import (
+    DONE,
+    FAILED,
+    JobRecord,
+    find_job,
+    save_outcome,
+    save_progress,
+    save_running,
+)
+
+EVERY = 500_000
+"""Microseconds between two notes of the progress of one step."""
+BUG = "cannot finish this: Kizuna met a fault of its own. The log of the job has it."
+
+
+def run_job(folder: str, job_id: str) -> int:
+    """Do a job that waits; 0 when it is done, the error's exit code where it failed."""
+    project = read(Path(folder))
+    workspace = open_workspace(project, project_clock(project))
+    with workspace.database as database:
+        if not save_running(database, job_id, os.getpid(), workspace.clock()):
+            return 0  # it does not wait any more
+        job = find_job(database, job_id)
+        if job is None:
+            return 0
+        try:
+            actor = requester(job)
+            actor.require(KINDS[job.kind].permission)
+            result = WORK[job.kind](
+                workspace, actor, job.arguments, progress_of(workspace, job, system_clock)
+            )
+        except KizunaError as error:
+            sys.stderr.write(f"{error.message}\n")
+            save_outcome(database, job_id, FAILED, workspace.clock(), error=error.message)
+            return error.exit_code
+        except BaseException:
+            save_outcome(database, job_id, FAILED, workspace.clock(), error=BUG)
+            raise
+        save_outcome(database, job_id, DONE, workspace.clock(), result=json.dumps(result))
+    return 0
+
+
+def requester(job: JobRecord) -> Actor:
+    """Who asked for a job, with what they might do at that moment."""
+    permissions = cast(frozenset[Permission], frozenset(job.permissions))
+    return Actor(job.who, cast(Kind, job.who_kind), permissions)
+
+
+def progress_of(workspace: Workspace, job: JobRecord, clock: Callable[[], int]) -> Progress:
+    """Keeps a job's progress: each new step, and now and then how much of it is done."""
+    step, noted = "", 0
+
+    def note(now_doing: str, share: float) -> None:
+        nonlocal step, noted
+        now = clock()
+        if now_doing != step or now - noted >= EVERY:
+            step, noted = now_doing, now
+            save_progress(workspace.database, job.id, now_doing, share)
+
+    return note

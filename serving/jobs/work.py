@@ -1,0 +1,125 @@
+"""What a job of each kind does: one use case, and a few figures of what came of it.
+
+Imported by the process of a job alone. Each kind imports its use case when it begins, because MLflow takes
+seconds to load and half of them do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from serving.application.permissions import Actor
+from serving.application.workspace import Progress, Workspace
+from serving.jobs.kinds import (
+    CampaignReportArguments,
+    IngestArguments,
+    LearnArguments,
+    NoArguments,
+    PromoteArguments,
+    ScoreArguments,
+)
+from serving.schemas.requests import Shape
+
+Arguments = TypeVar("Arguments", bound=Shape)
+JobResult = Mapping[str, str | int | float | bool | None]
+"""What came of a job; it names no customer."""
+
+
+@dataclass(frozen=True)
+class JobWork(Generic[Arguments]):
+    """How a job of one kind is done."""
+
+    arguments: type[Arguments]
+    run: Callable[[Workspace, Actor, Arguments, Progress], JobResult]
+    use_case: str
+    """Its use case, below `serving.application`."""
+
+    def __call__(self, workspace: Workspace, actor: Actor, arguments: str, progress: Progress) -> JobResult:
+        """Do it, with the arguments as JSON."""
+        return self.run(workspace, actor, self.arguments.model_validate_json(arguments), progress)
+
+
+def _ingest(workspace: Workspace, actor: Actor, arguments: IngestArguments, progress: Progress) -> JobResult:
+    from features.ingestion.session.guards import IngestOptions
+    from serving.application.data.ingest import ingest
+
+    options = IngestOptions(**{name: frozenset(chosen) for name, chosen in arguments.model_dump().items()})
+    done = ingest(workspace, actor, options, progress)
+    return {
+        "sources": len(done.sources),
+        "read": sum(one.read for one in done.sources),
+        "new": sum(one.new for one in done.sources),
+        "corrected": sum(one.corrected for one in done.sources),
+        "quarantined": sum(one.quarantined for one in done.sources),
+        "refused": sum(one.refused is not None for one in done.sources),
+    }
+
+
+def _score(workspace: Workspace, actor: Actor, arguments: ScoreArguments, progress: Progress) -> JobResult:
+    from serving.application.models.score import score
+
+    done = score(workspace, actor, as_of=arguments.as_of, progress=progress)
+    return {"as_of": done.as_of, "model_version": done.model_version, "customers": done.customers}
+
+
+def _plan(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
+    from serving.application.lists.make_plan import make_plan
+    from serving.schemas.terms import PLANNED
+
+    made = make_plan(workspace, actor, progress=progress)
+    planned = int((made.plan.table.column("outcome").to_numpy() == PLANNED).sum())
+    return {"customers": len(made.plan.keys), "planned": planned}
+
+
+def _promote(workspace: Workspace, actor: Actor, arguments: PromoteArguments, _: Progress) -> JobResult:
+    from serving.application.models.registry import promote
+
+    return {"version": promote(workspace, actor, arguments.version).version}
+
+
+def _roll_back(workspace: Workspace, actor: Actor, _: NoArguments, __: Progress) -> JobResult:
+    from serving.application.models.registry import rollback
+
+    return {"version": rollback(workspace, actor).version}
+
+
+def _campaign_report(
+    workspace: Workspace, actor: Actor, arguments: CampaignReportArguments, progress: Progress
+) -> JobResult:
+    from serving.application.campaigns.report import campaign_report
+
+    report = campaign_report(workspace, actor, arguments.campaign, progress=progress)
+    return {"campaign": report.campaign, "reviews": len(report.reviews), "pending": len(report.pending)}
+
+
+def _learn(workspace: Workspace, actor: Actor, arguments: LearnArguments, progress: Progress) -> JobResult:
+    from serving.application.campaigns.learn import learn_uplift
+
+    learned = learn_uplift(
+        workspace,
+        actor,
+        arguments.campaigns,
+        outcome=arguments.outcome,
+        months=arguments.months,
+        progress=progress,
+    )
+    return {
+        "campaigns": len(learned.campaigns),
+        "months": learned.months,
+        "used": learned.assessment.used,
+        "reason": learned.assessment.reason,
+    }
+
+
+WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
+    "ingest": JobWork(IngestArguments, _ingest, "data.ingest.ingest"),
+    "score": JobWork(ScoreArguments, _score, "models.score.score"),
+    "plan": JobWork(NoArguments, _plan, "lists.make_plan.make_plan"),
+    "promote": JobWork(PromoteArguments, _promote, "models.registry.promote"),
+    "roll_back": JobWork(NoArguments, _roll_back, "models.registry.rollback"),
+    "campaign_report": JobWork(CampaignReportArguments, _campaign_report, "campaigns.report.campaign_report"),
+    "learn": JobWork(LearnArguments, _learn, "campaigns.learn.learn_uplift"),
+}
+"""What does the work, by the name of its kind."""

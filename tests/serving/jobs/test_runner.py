@@ -1,0 +1,169 @@
+"""Tests of jobs: work in a process of its own that ends by itself, whatever becomes of who started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from features.errors import Forbidden, UnknownJob, UsageError
+from features.storage.delta_table import turn
+from serving.application.access.audit import audit
+from serving.application.permissions import COMMAND_LINE, USE_CASES, person
+from serving.application.workspace import Workspace, open_workspace
+from serving.cli.context import CliContext
+from serving.jobs.kinds import KINDS
+from serving.jobs.process import run_job
+from serving.jobs.runner import FOLDER, job, jobs, log_file, start
+from serving.jobs.work import WORK, JobWork
+from serving.state.job_index import JobRecord, add_job
+from serving.state.score_index import current_scores
+
+ANALYST, MARKETER = person("aki", "analyst"), person("mei", "marketer")
+
+
+def opened(folder: Path) -> Workspace:
+    return open_workspace(CliContext(folder).project, lambda: time.time_ns() // 1_000)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.05)
+
+
+def ended(workspace: Workspace, job_id: str) -> JobRecord:
+    """The job when it has ended."""
+    wait_for(lambda: job(workspace, COMMAND_LINE, job_id).is_finished)
+    return job(workspace, COMMAND_LINE, job_id)
+
+
+def test_every_kind_has_its_work_its_arguments_and_the_permission_of_its_use_case() -> None:
+    assert set(WORK) == set(KINDS)
+    for kind, known in KINDS.items():
+        work = WORK[kind]
+        assert isinstance(work, JobWork)
+        assert work.arguments is known.arguments
+        import_module(f"serving.application.{work.use_case.rpartition('.')[0]}")
+        assert known.permission == USE_CASES[f"serving.application.{work.use_case}"], kind
+
+
+def test_a_job_runs_in_a_process_of_its_own_and_says_what_came_of_it(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    folder = own_shop / "state" / FOLDER
+    folder.mkdir()
+    (folder / "0000.log").write_text("of a job that is forgotten")
+    found = ended(workspace, start(workspace, ANALYST, "plan"))
+    assert {file.name for file in folder.iterdir()} == {f"{found.id}.log", f"{found.id}.lock"}
+    assert log_file(workspace.project, found.id).stat().st_mode & 0o077 == 0, "its log is the owner's alone"
+    assert (found.state, found.error) == ("done", "")
+    assert json.loads(found.result)["customers"] == current_scores(workspace.database).customers  # type: ignore[union-attr]
+    assert found.process not in (None, os.getpid())
+    assert found.step != ""
+    assert (own_shop / "state" / "plans").is_dir()
+    entries = audit(workspace, COMMAND_LINE, limit=5).entries
+    assert ("aki", "job plan") in {(one.who, one.action) for one in entries}
+
+
+def test_what_cannot_be_done_is_told_as_the_command_would(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    found = ended(workspace, start(workspace, ANALYST, "campaign_report", {"campaign": "spring"}))
+    assert found.state == "failed"
+    assert found.error.startswith("cannot find the campaign 'spring': there is none of that name.")
+    assert found.error in log_file(workspace.project, found.id).read_text(encoding="utf-8")
+
+
+def test_two_starts_at_once_are_one_job_and_other_work_of_its_sort_has_to_wait(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    with turn(own_shop / "state", lambda _: None, None):  # an ingest waits for its turn
+        with ThreadPoolExecutor(4) as several:
+            ids = set(several.map(lambda _: start(opened(own_shop), ANALYST, "ingest"), range(4)))
+        assert len(ids) == 1
+        with pytest.raises(UsageError, match="a job 'ingest' of aki has to end first"):
+            start(workspace, ANALYST, "ingest", {"keep": ["orders"]})
+    (only,) = ids
+    assert ended(workspace, only).state == "done"
+    assert len(jobs(workspace, ANALYST, kind="ingest")) == 1
+
+
+def test_a_job_that_was_killed_is_interrupted_and_can_be_started_again(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    with turn(own_shop / "state", lambda _: None, None):
+        first = start(workspace, ANALYST, "ingest")
+        wait_for(lambda: job(workspace, ANALYST, first).process is not None)
+        process = job(workspace, ANALYST, first).process
+        assert process is not None
+        parent, _, session = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1:4]
+        assert int(parent) != os.getpid(), "it is no child of who started it"
+        assert int(session) == process
+        os.kill(process, signal.SIGKILL)
+        found = ended(workspace, first)
+        assert found.state == "interrupted"
+        assert "its process ended before it was done" in found.error
+    again = start(workspace, ANALYST, "ingest")
+    assert again != first
+    assert ended(workspace, again).state == "done"
+
+
+def test_a_job_whose_starter_died_before_its_process_began_is_interrupted(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    assert add_job(workspace.database, JobRecord("ab", "plan", "{}", "aki", "person", (), 1), "plan", "")
+    assert job(workspace, ANALYST, "ab").state == "interrupted"
+
+
+def test_the_permission_is_asked_at_the_start_and_again_in_the_process(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    for who, kind in ((MARKETER, "score"), (ANALYST, "promote"), (person("vi", "viewer"), "plan")):
+        with pytest.raises(Forbidden):
+            start(workspace, who, kind, {"version": "1"} if kind == "promote" else {})
+    assert jobs(workspace, COMMAND_LINE) == []
+    record = JobRecord("ab", "plan", "{}", "aki", "person", (), 1)
+    assert add_job(workspace.database, record, "plan", "")
+    with pytest.raises(Forbidden):
+        job(workspace, MARKETER, "ab")
+    assert [one.id for one in jobs(workspace, ANALYST)] == ["ab"]
+    assert jobs(workspace, MARKETER) == []
+
+
+def test_who_lost_the_permission_since_the_start_is_refused_by_the_process(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    record = JobRecord("ab", "plan", "{}", "aki", "person", ("read_report",), 1)
+    assert add_job(workspace.database, record, "plan", "")
+    assert run_job(str(own_shop), "ab") == Forbidden.exit_code
+    found = job(workspace, ANALYST, "ab")
+    assert found.state == "failed"
+    assert "run" in found.error
+    assert run_job(str(own_shop), "ab") == 0, "what has ended is not done again"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "field"),
+    [
+        ("bake", {}, "kind"),
+        ("promote", {}, "version"),
+        ("score", {"as_of": "soon"}, "as_of"),
+        ("plan", {"x": 1}, "x"),
+    ],
+)
+def test_a_job_that_does_not_fit_is_refused_before_anything_is_kept(
+    own_shop: Path, kind: str, arguments: dict[str, object], field: str
+) -> None:
+    workspace = opened(own_shop)
+    with pytest.raises(UsageError) as refused:
+        start(workspace, COMMAND_LINE, kind, arguments)
+    assert refused.value.field == field
+    assert jobs(workspace, COMMAND_LINE) == []
+
+
+def test_an_unknown_job_is_404(own_shop: Path) -> None:
+    with pytest.raises(UnknownJob) as refused:
+        job(opened(own_shop), COMMAND_LINE, "0123")
+    assert refused.value.status == 404
