@@ -6,16 +6,18 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from features.errors import KizunaError
-from serving.application.permissions import Actor, Kind, Permission
+from serving.application.permissions import Actor, Kind, Permission, person
 from serving.application.workspace import Progress, Workspace, open_workspace
 from serving.jobs.kinds import KINDS
 from serving.jobs.work import WORK
 from serving.project.clock import project_clock, system_clock
 from serving.project.settings import read
+from serving.state.accounts.people import find_account
 from serving.state.job_index import (
     DONE,
     FAILED,
@@ -34,34 +36,48 @@ BUG = "cannot finish this: Kizuna met a fault of its own. The log of the job has
 def run_job(folder: str, job_id: str) -> int:
     """Do a job that waits; 0 when it is done, the error's exit code where it failed."""
     project = read(Path(folder))
-    workspace = open_workspace(project, project_clock(project))
+    workspace = open_workspace(project, project_clock(project), system_clock)
     with workspace.database as database:
-        if not save_running(database, job_id, os.getpid(), workspace.clock()):
+        if not save_running(database, job_id, os.getpid(), workspace.machine_now):
             return 0  # it does not wait any more
         job = find_job(database, job_id)
         if job is None:
             return 0
         try:
-            actor = requester(job)
+            actor = requester(workspace, job)
             actor.require(KINDS[job.kind].permission)
             result = WORK[job.kind](
                 workspace, actor, job.arguments, progress_of(workspace, job, system_clock)
             )
         except KizunaError as error:
             sys.stderr.write(f"{error.message}\n")
-            save_outcome(database, job_id, FAILED, workspace.clock(), error=error.message)
+            save_outcome(database, job_id, FAILED, workspace.machine_now, error=error.message)
             return error.exit_code
         except BaseException:
-            save_outcome(database, job_id, FAILED, workspace.clock(), error=BUG)
+            save_outcome(database, job_id, FAILED, workspace.machine_now, error=BUG)
             raise
-        save_outcome(database, job_id, DONE, workspace.clock(), result=json.dumps(result))
+        save_outcome(database, job_id, DONE, workspace.machine_now, result=json.dumps(result))
     return 0
 
 
-def requester(job: JobRecord) -> Actor:
-    """Who asked for a job, with what they might do at that moment."""
-    permissions = cast(frozenset[Permission], frozenset(job.permissions))
-    return Actor(job.who, cast(Kind, job.who_kind), permissions)
+def requester(workspace: Workspace, job: JobRecord) -> Actor:
+    """Who asked for a job, with what they may do now.
+
+    Of a person the role of their account counts, so that who was demoted or disabled meanwhile is refused; of
+    others, and of people whose role a trusted proxy names at each visit, what they might do at the start.
+    """
+    at_start = Actor(
+        job.who, cast(Kind, job.who_kind), cast(frozenset[Permission], frozenset(job.permissions))
+    )
+    if job.who_kind != "person":
+        return at_start
+    account = find_account(workspace.database, job.who)
+    is_vouched_for = bool(workspace.project.settings.console.role_header)
+    if account is None and is_vouched_for:
+        return at_start
+    if account is None or not account.is_enabled:
+        return replace(at_start, permissions=frozenset())
+    return at_start if is_vouched_for else person(job.who, account.role)
 
 
 def progress_of(workspace: Workspace, job: JobRecord, clock: Callable[[], int]) -> Progress:

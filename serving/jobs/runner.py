@@ -67,11 +67,11 @@ def start(workspace: Workspace, actor: Actor, kind: str, arguments: Mapping[str,
             actor.name,
             actor.kind,
             tuple(sorted(actor.permissions)),
-            workspace.clock(),
+            workspace.machine_now,
         )
         lock = locked(folder / f"{job.id}.lock")
         try:
-            if add_job(database, job, known.exclusive, text):
+            if add_job(database, job, known.exclusive, workspace.clock()):
                 _launch(workspace, job, lock)
                 _forget_old_logs(workspace)
                 return job.id
@@ -136,7 +136,7 @@ def _launch(workspace: Workspace, job: JobRecord, lock: int) -> None:
         finally:
             os.close(log)
     except (OSError, subprocess.CalledProcessError) as error:
-        save_outcome(workspace.database, job.id, FAILED, workspace.clock(), error=NOT_STARTED)
+        save_outcome(workspace.database, job.id, FAILED, workspace.machine_now, error=NOT_STARTED)
         raise DataError(f"cannot start the job '{job.kind}': its process did not start ({error}).") from None
 
 
@@ -144,7 +144,7 @@ def _mark_interrupted(workspace: Workspace) -> None:
     """Finish the jobs whose process is gone."""
     for one in unfinished_jobs(workspace.database):
         if not is_locked(workspace.project.state / FOLDER / f"{one.id}.lock"):
-            save_outcome(workspace.database, one.id, INTERRUPTED, workspace.clock(), error=GONE)
+            save_outcome(workspace.database, one.id, INTERRUPTED, workspace.machine_now, error=GONE)
 
 
 def _forget_old_logs(workspace: Workspace) -> None:

@@ -19,7 +19,7 @@ LONGEST_ERROR = 2_000
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row of `jobs`. Instants in microseconds UTC."""
+    """One row of `jobs`. Instants in microseconds UTC, by this machine's clock, as simulated time stands still."""
 
     id: str
     kind: str
@@ -51,13 +51,13 @@ class JobRecord:
         return self.state not in UNFINISHED
 
 
-def add_job(database: Database, job: JobRecord, exclusive: str, details: str) -> bool:
+def add_job(database: Database, job: JobRecord, exclusive: str, now: int) -> bool:
     """Keep a new job, with a line in the audit log; False where an unfinished one has its `exclusive`."""
     values = {**vars(job), "permissions": json.dumps(job.permissions), "exclusive": exclusive}
     try:
         with database.writing() as connection:
             connection.execute(insert(JOBS).values(values))
-            record_action(connection, job.who, f"job {job.kind}", job.created_at, details=details)
+            record_action(connection, job.who, f"job {job.kind}", now, details=job.arguments)
     except IntegrityError:
         return False
     return True

@@ -36,7 +36,7 @@ def test_a_job_is_started_followed_and_its_result_shown(browser: Browser, own_sh
 
 def test_a_job_that_is_gone_is_told_without_javascript(browser: Browser, own_shop: Path) -> None:
     with Database(CliContext(own_shop).project.records) as database:
-        assert add_job(database, JobRecord("ab", "plan", "{}", "<b>aki</b>", "person", (), 1), "plan", "")
+        assert add_job(database, JobRecord("ab", "plan", "{}", "<b>aki</b>", "person", (), 1), "plan", 1)
     with serving(own_shop) as service, visiting(browser, service.port, javascript=False) as visitor:
         visitor.open(f"/jobs?{urlencode({'id': 'ab'})}")
         assert visitor.page.get_by_role("alert").inner_text().startswith("cannot finish this: its process")

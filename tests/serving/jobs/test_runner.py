@@ -23,6 +23,7 @@ from serving.jobs.kinds import KINDS
 from serving.jobs.process import run_job
 from serving.jobs.runner import FOLDER, job, jobs, log_file, start
 from serving.jobs.work import WORK, JobWork
+from serving.state.accounts.people import add_account, disable
 from serving.state.job_index import JobRecord, add_job
 from serving.state.score_index import current_scores
 
@@ -31,6 +32,14 @@ ANALYST, MARKETER = person("aki", "analyst"), person("mei", "marketer")
 
 def opened(folder: Path) -> Workspace:
     return open_workspace(CliContext(folder).project, lambda: time.time_ns() // 1_000)
+
+
+@pytest.fixture
+def workspace(own_shop: Path) -> Workspace:
+    """A shop with an account for the analyst."""
+    workspace = opened(own_shop)
+    add_account(workspace.database, "aki", "analyst", 1, who="test")
+    return workspace
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
@@ -56,8 +65,9 @@ def test_every_kind_has_its_work_its_arguments_and_the_permission_of_its_use_cas
         assert known.permission == USE_CASES[f"serving.application.{work.use_case}"], kind
 
 
-def test_a_job_runs_in_a_process_of_its_own_and_says_what_came_of_it(own_shop: Path) -> None:
-    workspace = opened(own_shop)
+def test_a_job_runs_in_a_process_of_its_own_and_says_what_came_of_it(
+    own_shop: Path, workspace: Workspace
+) -> None:
     folder = own_shop / "state" / FOLDER
     folder.mkdir()
     (folder / "0000.log").write_text("of a job that is forgotten")
@@ -73,16 +83,16 @@ def test_a_job_runs_in_a_process_of_its_own_and_says_what_came_of_it(own_shop: P
     assert ("aki", "job plan") in {(one.who, one.action) for one in entries}
 
 
-def test_what_cannot_be_done_is_told_as_the_command_would(own_shop: Path) -> None:
-    workspace = opened(own_shop)
+def test_what_cannot_be_done_is_told_as_the_command_would(workspace: Workspace) -> None:
     found = ended(workspace, start(workspace, ANALYST, "campaign_report", {"campaign": "spring"}))
     assert found.state == "failed"
     assert found.error.startswith("cannot find the campaign 'spring': there is none of that name.")
     assert found.error in log_file(workspace.project, found.id).read_text(encoding="utf-8")
 
 
-def test_two_starts_at_once_are_one_job_and_other_work_of_its_sort_has_to_wait(own_shop: Path) -> None:
-    workspace = opened(own_shop)
+def test_two_starts_at_once_are_one_job_and_other_work_of_its_sort_has_to_wait(
+    own_shop: Path, workspace: Workspace
+) -> None:
     with turn(own_shop / "state", lambda _: None, None):  # an ingest waits for its turn
         with ThreadPoolExecutor(4) as several:
             ids = set(several.map(lambda _: start(opened(own_shop), ANALYST, "ingest"), range(4)))
@@ -94,8 +104,9 @@ def test_two_starts_at_once_are_one_job_and_other_work_of_its_sort_has_to_wait(o
     assert len(jobs(workspace, ANALYST, kind="ingest")) == 1
 
 
-def test_a_job_that_was_killed_is_interrupted_and_can_be_started_again(own_shop: Path) -> None:
-    workspace = opened(own_shop)
+def test_a_job_that_was_killed_is_interrupted_and_can_be_started_again(
+    own_shop: Path, workspace: Workspace
+) -> None:
     with turn(own_shop / "state", lambda _: None, None):
         first = start(workspace, ANALYST, "ingest")
         wait_for(lambda: job(workspace, ANALYST, first).process is not None)
@@ -113,35 +124,52 @@ def test_a_job_that_was_killed_is_interrupted_and_can_be_started_again(own_shop:
     assert ended(workspace, again).state == "done"
 
 
-def test_a_job_whose_starter_died_before_its_process_began_is_interrupted(own_shop: Path) -> None:
-    workspace = opened(own_shop)
-    assert add_job(workspace.database, JobRecord("ab", "plan", "{}", "aki", "person", (), 1), "plan", "")
+def test_a_job_whose_starter_died_before_its_process_began_is_interrupted(workspace: Workspace) -> None:
+    assert add_job(workspace.database, JobRecord("ab", "plan", "{}", "aki", "person", (), 1), "plan", 1)
     assert job(workspace, ANALYST, "ab").state == "interrupted"
 
 
-def test_the_permission_is_asked_at_the_start_and_again_in_the_process(own_shop: Path) -> None:
-    workspace = opened(own_shop)
+def test_who_may_not_do_it_can_neither_start_it_nor_see_it(workspace: Workspace) -> None:
     for who, kind in ((MARKETER, "score"), (ANALYST, "promote"), (person("vi", "viewer"), "plan")):
         with pytest.raises(Forbidden):
             start(workspace, who, kind, {"version": "1"} if kind == "promote" else {})
     assert jobs(workspace, COMMAND_LINE) == []
     record = JobRecord("ab", "plan", "{}", "aki", "person", (), 1)
-    assert add_job(workspace.database, record, "plan", "")
+    assert add_job(workspace.database, record, "plan", 1)
     with pytest.raises(Forbidden):
         job(workspace, MARKETER, "ab")
     assert [one.id for one in jobs(workspace, ANALYST)] == ["ab"]
     assert jobs(workspace, MARKETER) == []
 
 
-def test_who_lost_the_permission_since_the_start_is_refused_by_the_process(own_shop: Path) -> None:
+@pytest.mark.parametrize(
+    ("role", "disabled", "header", "state"),
+    [
+        ("analyst", False, "", "done"),
+        ("viewer", False, "", "failed"),
+        ("analyst", True, "", "failed"),
+        (None, False, "", "failed"),
+        (None, False, "X-Groups", "done"),
+        ("viewer", False, "X-Groups", "done"),
+    ],
+)
+def test_who_may_not_do_it_any_more_is_refused_by_the_process(
+    own_shop: Path, role: str | None, disabled: bool, header: str, state: str
+) -> None:
+    if header:
+        with (own_shop / "kizuna.toml").open("a", encoding="utf-8") as file:
+            file.write(f'\n[console]\nrole_header = "{header}"\n')
     workspace = opened(own_shop)
-    record = JobRecord("ab", "plan", "{}", "aki", "person", ("read_report",), 1)
-    assert add_job(workspace.database, record, "plan", "")
-    assert run_job(str(own_shop), "ab") == Forbidden.exit_code
-    found = job(workspace, ANALYST, "ab")
-    assert found.state == "failed"
-    assert "run" in found.error
-    assert run_job(str(own_shop), "ab") == 0, "what has ended is not done again"
+    if role is not None:
+        add_account(workspace.database, "aki", role, 1, who="test")
+    if disabled:
+        disable(workspace.database, "aki", 2, 2, who="test")
+    record = JobRecord("ab", "plan", "{}", "aki", "person", tuple(ANALYST.permissions), 1)
+    assert add_job(workspace.database, record, "plan", 1)
+    run_job(str(own_shop), "ab")
+    found = job(workspace, COMMAND_LINE, "ab")
+    assert found.state == state
+    assert state == "done" or "aki" in found.error
 
 
 @pytest.mark.parametrize(
@@ -154,16 +182,15 @@ def test_who_lost_the_permission_since_the_start_is_refused_by_the_process(own_s
     ],
 )
 def test_a_job_that_does_not_fit_is_refused_before_anything_is_kept(
-    own_shop: Path, kind: str, arguments: dict[str, object], field: str
+    workspace: Workspace, kind: str, arguments: dict[str, object], field: str
 ) -> None:
-    workspace = opened(own_shop)
     with pytest.raises(UsageError) as refused:
         start(workspace, COMMAND_LINE, kind, arguments)
     assert refused.value.field == field
     assert jobs(workspace, COMMAND_LINE) == []
 
 
-def test_an_unknown_job_is_404(own_shop: Path) -> None:
+def test_an_unknown_job_is_404(workspace: Workspace) -> None:
     with pytest.raises(UnknownJob) as refused:
-        job(opened(own_shop), COMMAND_LINE, "0123")
+        job(workspace, COMMAND_LINE, "0123")
     assert refused.value.status == 404
