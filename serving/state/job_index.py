@@ -19,7 +19,7 @@ LONGEST_ERROR = 2_000
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row of `jobs`. Instants in microseconds UTC, by this machine's clock, as simulated time stands still."""
+    """One row of `jobs`. Instants in microseconds UTC by the machine's clock: simulated ones stand."""
 
     id: str
     kind: str
