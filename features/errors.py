@@ -110,6 +110,7 @@ class UnknownCustomer(DataError):
     code = "unknown_customer"
 
     def __init__(self, customer_id: str, as_of: str | None = None, similar: Sequence[str] = ()) -> None:
+        self.similar = tuple(similar)
         meant = f"Did you mean {' or '.join(repr(one) for one in similar)}? " if similar else ""
         why = (
             f"no event of theirs was ever ingested. {meant}"

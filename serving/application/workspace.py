@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
 from features.event_store import EventStore
-from serving.lists.known_customer import KnownCustomer, known_customer
+from serving.lists.customers.known_customer import KnownCustomer, known_customer
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use

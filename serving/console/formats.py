@@ -82,6 +82,11 @@ class Formats:
         time = in_language(self.language, f", {local:%H:%M}", f" {local.hour}:{local:%M}")
         return f"{self.day(moment)}{time}"
 
+    def time(self, moment: int) -> str:
+        """The time of day: 09:05 · 9:05."""
+        local = self.timeline.local(moment)
+        return in_language(self.language, f"{local:%H:%M}", f"{local.hour}:{local:%M}")
+
     def month(self, moment: int | str | None) -> str:
         """A month: Nov 2026 · 2026年11月."""
         local = self._local(moment)

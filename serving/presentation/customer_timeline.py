@@ -20,7 +20,7 @@ from features.events.attributes import (
 from features.events.history import Flags, History, is_taken_back
 from features.events.schema import ATTRIBUTE
 from serving.actions.contact_notes import NOTED, is_noted
-from serving.lists.timeline_rows import Rows
+from serving.lists.customers.timeline_rows import Rows
 from serving.presentation.i18n import money
 from serving.schemas.customer_responses import TimelineEntry
 from serving.schemas.terms import OUTCOME_WORDS, REFUSED_WORDS
@@ -30,6 +30,8 @@ from training.explanation.quantities import length_of_time, number, plural
 PROFILE, OTHER = "profile", "other"
 """The indicators of what is known about a customer, and of kinds that no indicator has."""
 MOST_DETAILS = 3
+CONTACT_CHANNELS = ("phone", "email", "app", "sms", "line", "post", "store", "chat", "web")
+"""The usual channels of a contact."""
 HIDDEN = frozenset(RESERVED_ATTRIBUTES["contact data"] + RESERVED_ATTRIBUTES["names"])
 """Attributes that say who somebody is, which only those see who may contact them."""
 

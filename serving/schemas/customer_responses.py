@@ -39,6 +39,14 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True)
+class NamedChoice:
+    """What can be chosen in a form, and how people call it."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
 class TimelineChoice:
     """What a timeline can be narrowed by, and how many events there are of it."""
 
@@ -163,6 +171,8 @@ class CustomerOverview:
     left_out_because: str | None
     refused_channels: tuple[str, ...]
     """Over which channels nobody may contact them now; `all` for all of them."""
+    refused_words: str
+    """The same in words."""
     refusal_noted: bool
     """Whether a person noted a refusal."""
     campaigns: tuple[CustomerCampaign, ...]
@@ -175,6 +185,12 @@ class CustomerOverview:
     last_event: int | None
     """The last thing they did themselves."""
     events: int
+    horizon_days: int | None
+    """Within how many days the risk is to leave."""
+    contact_kinds: tuple[NamedChoice, ...]
+    """What a noted contact can be."""
+    contact_channels: tuple[NamedChoice, ...]
+    """The usual channels."""
 
 
 @dataclass(frozen=True)

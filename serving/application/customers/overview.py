@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from features.catalog.definitions import company_kinds
+from features.catalog.display_names import in_language
 from features.errors import ModelError, UnknownCustomer
 from features.events.attributes import CONTACT_NOTE, is_noted_refusal
 from features.events.consent import ALL_BY_NAME
@@ -19,12 +20,13 @@ from serving.actions.plan_lookup import planned_actions
 from serving.actions.plan_recheck import recheck_plan
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.lists.customer_campaigns import customer_campaigns
-from serving.lists.known_customer import KnownCustomer
-from serving.lists.risk_certainty import certainty
+from serving.experiments.contact_log import DEFAULT_KIND
+from serving.lists.customers.customer_campaigns import customer_campaigns
+from serving.lists.customers.known_customer import KnownCustomer
+from serving.lists.customers.risk_certainty import certainty
 from serving.lists.score_reader import ScoreReader
-from serving.presentation.customer_timeline import EventWords, outcome_words
-from serving.schemas.customer_responses import CustomerOverview, KnownAttribute
+from serving.presentation.customer_timeline import CONTACT_CHANNELS, EventWords, outcome_words
+from serving.schemas.customer_responses import CustomerOverview, KnownAttribute, NamedChoice
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import ExplainReply
 from serving.state.campaign_index import campaigns
@@ -76,6 +78,7 @@ def customer_overview(
         outcome=outcome.outcome,
         left_out_because=outcome.left_out_because,
         refused_channels=outcome.refused_channels,
+        refused_words=in_language(words, ", ", "、").join(map(spoken.channel, outcome.refused_channels)),
         refusal_noted=any(
             is_noted_refusal(kind.removeprefix(ATTRIBUTE)) and bool(events_of_kinds(history, (kind,)).any())
             for kind in attributes
@@ -87,7 +90,15 @@ def customer_overview(
         first_event=int(history.instants[0]),
         last_event=int(history.instants[own].max()) if own.any() else None,
         events=history.events,
+        horizon_days=None if reader is None else reader.bundle.churn.horizon.days,
+        contact_kinds=tuple(NamedChoice(kind, spoken.title(kind)) for kind in _ordered(company)),
+        contact_channels=tuple(NamedChoice(one, spoken.channel(one)) for one in CONTACT_CHANNELS),
     )
+
+
+def _ordered(kinds: Collection[str]) -> list[str]:
+    """The kinds of contact, a call first: it is what people note most."""
+    return sorted(kinds, key=lambda kind: (kind != DEFAULT_KIND, kind))
 
 
 def _reader(workspace: Workspace) -> ScoreReader | None:

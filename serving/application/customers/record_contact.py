@@ -18,7 +18,7 @@ from serving.actions.contact_notes import (
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.contact_log import CHANNEL_OF
-from serving.lists.customer_campaigns import customer_campaigns
+from serving.lists.customers.customer_campaigns import customer_campaigns
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 from serving.state.campaign_index import campaigns

@@ -13,8 +13,8 @@ from features.events.schema import ATTRIBUTE
 from serving.actions.contact_notes import is_noted
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.lists.known_customer import KnownCustomer
-from serving.lists.timeline_rows import TimelineFilter, cursor_of, of_names, timeline_rows
+from serving.lists.customers.known_customer import KnownCustomer
+from serving.lists.customers.timeline_rows import TimelineFilter, cursor_of, of_names, timeline_rows
 from serving.presentation.customer_timeline import EventWords
 from serving.schemas.customer_responses import TimelineChoice, TimelinePage
 

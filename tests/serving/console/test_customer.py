@@ -1,0 +1,255 @@
+"""The page of one customer: what it shows, what is noted on it, who is not there, markup that stays text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import parse_qsl
+
+import pyarrow as pa
+import pytest
+from playwright.sync_api import Browser
+from starlette.datastructures import ImmutableMultiDict
+
+from features.errors import Forbidden
+from serving.application.permissions import Role, person
+from serving.application.workspace import Clock, Workspace, open_workspace
+from serving.cli.context import CliContext
+from serving.console.app import error_page
+from serving.console.host import ConsoleHost
+from serving.console.pages.customer import customer, customer_form
+from serving.console.rendering import render
+from serving.console.visit import Answer, Page, Redirect, Visit
+from serving.console.visitors import Visitor
+from serving.project.language import Language
+from serving.project.settings import Project
+from tests.serving.campaign_shop import at
+from tests.serving.console.browser import visiting
+from tests.serving.console.test_app import answer
+from tests.serving.running import Server, serving
+
+MARKUP = "<b onclick='x'>&amp;\"x\"</b>"
+
+
+@dataclass
+class Open:
+    """A project as a page sees it."""
+
+    workspace: Workspace
+
+    @property
+    def project(self) -> Project:
+        return self.workspace.project
+
+    @property
+    def clock(self) -> Clock:
+        return self.workspace.clock
+
+    def workspace_for_one_call(self) -> Workspace:
+        return self.workspace
+
+
+@pytest.fixture
+def shop(started_shop: Path, tmp_path: Path) -> Workspace:
+    project = CliContext(Path(shutil.copytree(started_shop, tmp_path / "shop"))).project
+    return at(open_workspace(project, lambda: 0), "2025-02-06")
+
+
+def visit(
+    shop: Workspace,
+    query: Mapping[str, str],
+    form: Sequence[tuple[str, str]] = (),
+    *,
+    role: Role = "marketer",
+    language: Language = "en",
+    fragment: bool = False,
+) -> Visit:
+    who = Visitor(person("mari", role), "a secret", is_signed_in=True)
+    host = cast(ConsoleHost, type("Host", (), {"service": Open(shop)}))
+    fields = [ImmutableMultiDict(list(query.items())), ImmutableMultiDict(list(form))]
+    return Visit(host, who, language, "/customer", *fields, fragment)
+
+
+def html(one: Visit, page: Answer) -> str:
+    """The page as text, in a frame without a menu."""
+    assert isinstance(page, Page)
+    frame = {"menu": [], "other_language_address": "/", "is_open": False, "project_title": "shop"}
+    return render(one, page, {**frame, "simulated_now": None, "notice": None})
+
+
+def shown(shop: Workspace, customer_id: str, **query: str) -> str:
+    one = visit(shop, {"id": customer_id, **query})
+    return html(one, customer(one))
+
+
+def post(shop: Workspace, customer_id: str, *form: tuple[str, str], role: Role = "marketer") -> Answer:
+    return customer_form(visit(shop, {"id": customer_id}, form, role=role))
+
+
+def fields(text: str, action: str) -> list[tuple[str, str]]:
+    """The hidden fields of the form of an action, as a browser sends them."""
+    (form,) = [one for one in re.findall(r"<form.*?</form>", text, re.S) if f'value="{action}"' in one][:1]
+    return re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form)
+
+
+def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Workspace) -> None:
+    text = shown(shop, "c0009")
+    for words in (
+        "Risk of leaving within 30 days",
+        "How sure this is",
+        "Risk over time",
+        "Purchase",
+        "spring",
+    ):
+        assert words in text
+    assert "<polyline" in text
+    assert 'class="timeline"' in text
+
+
+def test_the_timeline_is_narrowed_and_goes_on_where_it_ended(shop: Workspace) -> None:
+    text = shown(shop, "c0009", kind="refund", since="2024-01-01", until="2025-12-31")
+    assert "No events fit" in text or "taken back" in text
+    seen: list[str] = []
+    address = f"id=c0009&before={10**17}.x"
+    while True:
+        query = dict(part.split("=", 1) for part in address.split("&"))
+        one = visit(shop, query, fragment=True)
+        part = html(one, customer(one))
+        assert "<html" not in part
+        seen += re.findall(r"<strong>(.*?)</strong>", part)
+        following = re.search(r'hx-get="/customer\?([^"]*)"', part)
+        if following is None:
+            break
+        address = following[1].replace("&amp;", "&")
+    total = re.search(r"of (\d+) events", shown(shop, "c0009"))
+    assert total is not None
+    assert len(seen) == int(total[1])
+
+
+def test_a_noted_contact_stands_in_the_timeline_and_a_second_click_changes_nothing(shop: Workspace) -> None:
+    text = shown(shop, "c0009")
+    form = [
+        *fields(text, "contact"),
+        ("kind", "call_made"),
+        ("at", "2025-02-05T10:30"),
+        ("text", "Wants news"),
+    ]
+    first, second = post(shop, "c0009", *form), post(shop, "c0009", *form)
+    assert first == Redirect("/customer?id=c0009", "customer.done_contact")
+    assert second == Redirect("/customer?id=c0009", "customer.done_before")
+    text = shown(shop, "c0009")
+    assert "Wants news" in text
+    undone = post(shop, "c0009", *fields(text, "take_back"))
+    assert undone == Redirect("/customer?id=c0009", "customer.done_take_back")
+    assert "Wants news" not in shown(shop, "c0009")
+
+
+def test_a_wrong_field_is_named_and_what_was_written_stays(shop: Workspace) -> None:
+    form = [("action", "contact"), ("token", "a" * 20), ("kind", "call_made"), ("text", "Typed <once>")]
+    one = visit(shop, {"id": "c0009"}, [*form, ("at", "2025-02-07T10:30")], language="ja")
+    page = customer_form(one)
+    text = html(one, page)
+    assert isinstance(page, Page)
+    assert page.status == 422
+    assert "未来の日時です" in text
+    assert "Typed &lt;once&gt;" in text
+    assert customer_form(visit(shop, {"id": "c0009"}, [*form, ("at", "soon")])).status == 422  # type: ignore[union-attr]
+
+
+def test_stopping_contact_shows_at_once_and_leaves_no_action(shop: Workspace) -> None:
+    form = fields(shown(shop, "c0009"), "refuse")
+    assert post(shop, "c0009", *form, ("all", "yes")) == Redirect(
+        "/customer?id=c0009", "customer.done_refuse"
+    )
+    text = shown(shop, "c0009")
+    assert "Do not contact" in text
+    assert "No action" in text
+    form = fields(shown(shop, "c0012"), "refuse")
+    assert isinstance(post(shop, "c0012", *form, ("channels", "email")), Redirect)
+    assert "No contact by email" in shown(shop, "c0012")
+
+
+def test_roles_that_may_not_note_see_no_form_and_are_refused(shop: Workspace) -> None:
+    roles: tuple[Role, ...] = ("viewer", "analyst")
+    for role in roles:
+        one = visit(shop, {"id": "c0009"}, role=role)
+        assert "Note a contact" not in html(one, customer(one))
+        with pytest.raises(Forbidden) as refused:
+            post(shop, "c0009", ("action", "refuse"), ("token", "a" * 20), role=role)
+        assert error_page(one, refused.value).status == 403
+
+
+def test_ids_and_texts_of_any_kind_are_shown_as_text(shop: Workspace) -> None:
+    odd = f"{MARKUP}/?&=#%20 名前"
+    row = {
+        "customer_id": odd,
+        "occurred_at": "2025-02-05T10:00:00Z",
+        "kind": f"purchase{MARKUP}",
+        "value": 3.0,
+    }
+    attribute = {"customer_id": odd, "occurred_at": "2025-02-05T10:00:00Z", "kind": f"attribute.{MARKUP}"}
+    texts = dict.fromkeys(("channel", "place", "detail"), MARKUP)
+    events = pa.Table.from_pylist([{**row, **texts}, {**attribute, **texts}])
+    shop.store.add(events, source="crm", timeline=shop.project.timeline, now=shop.clock())
+    text = shown(shop, odd)
+    assert "<b " not in text
+    assert "New since the last scoring" in text
+    form = [*fields(text, "contact"), ("kind", "call_made"), ("at", "2025-02-06T00:00"), ("text", MARKUP)]
+    said = post(shop, odd, *form)
+    assert isinstance(said, Redirect)
+    assert said.notice == "customer.done_contact"
+    assert dict(parse_qsl(said.path.partition("?")[2])) == {"id": odd}
+    assert "<b " not in shown(shop, odd)
+    assert "<b " not in shown(shop, MARKUP)
+
+
+def test_an_erased_customer_is_nobody_and_leaves_no_name_in_the_log(
+    started_shop: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(started_shop, tmp_path / "erased"))
+    with serving(folder) as running:
+        assert answer(running, "GET", "/customer?id=c0009")[0] == 200
+        CliContext(folder).store.erase("c0009")
+        status, _, text = answer(running, "GET", "/customer?id=c0009")
+        assert status == 404
+        assert "There is no such customer" in text
+        log = "".join(running.log)
+    assert "c0009" not in log
+
+
+def test_similar_ids_are_proposed(console: Server) -> None:
+    status, _, text = answer(console, "GET", "/customer?id=C0009")
+    assert status == 404
+    assert 'href="/customer?id=c0009"' in text
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_page_is_accessible_and_asks_nobody_else(
+    browser: Browser, console: Server, language: str
+) -> None:
+    for dark, width in ((False, 1280), (True, 400)):
+        with visiting(browser, console.port, language, width=width, dark=dark) as visitor:
+            visitor.open("/customer?id=c0009")
+            assert visitor.page.locator("h1").inner_text() == "c0009"
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert visitor.violations() == []
+            assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+def test_older_events_are_appended_with_and_without_javascript(browser: Browser, console: Server) -> None:
+    with visiting(browser, console.port) as visitor:
+        visitor.open("/customer?id=c0009")
+        entries = visitor.page.locator("ol.timeline > li")
+        before = entries.count()
+        visitor.page.get_by_role("link", name="Show older").click()
+        visitor.page.wait_for_function(f"document.querySelectorAll('ol.timeline > li').length > {before}")
+    with visiting(browser, console.port, javascript=False) as visitor:
+        visitor.open("/customer")
+        visitor.page.get_by_label("Customer ID").last.fill("c0009")
+        visitor.page.get_by_role("button", name="Show").click()
+        visitor.page.get_by_role("link", name="Show older").click()
+        assert visitor.page.locator("ol.timeline > li").count() >= 1
