@@ -111,6 +111,8 @@ class Console:
                 shell = self._shell(visit, request)
                 html = await self._host.short.run(lambda: render(visit, answer, shell))
                 response = HTMLResponse(html, answer.status)
+                if visit.is_fragment and answer.address is not None:
+                    response.headers["hx-push-url"] = answer.address
                 if shell["notice"]:
                     response.delete_cookie(NOTICE_COOKIE)
         return response

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from serving.application.permissions import Permission
+from serving.console.pages.at_risk_list import FILE, PATH, at_risk_list, change_list, list_file
 from serving.console.pages.customer import customer, customer_form
 from serving.console.pages.jobs import show_jobs, start_job
 from serving.console.pages.today import today
@@ -34,6 +35,8 @@ class PageRoute:
 
 ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/", "read_report", today, menu="shell.today"),
+    PageRoute(PATH, "read_customer", at_risk_list, change_list, menu="list.title"),
+    PageRoute(FILE, "download", list_file),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
     PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
 )  # fmt: skip

@@ -71,6 +71,8 @@ class Page:
     status: int = 200
     fragment: str | None = None
     """The block of the template that suffices where htmx asks."""
+    address: str | None = None
+    """What the browser is to show as the address where htmx asked; as it was asked for where None."""
 
 
 @dataclass(frozen=True)

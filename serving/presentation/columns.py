@@ -69,6 +69,14 @@ class ListColumn:
     japanese: str
     cell: Callable[[ListRow], Cell]
     terminal: TerminalStyle | None = None
+    english: str = ""
+    """What people read above it on a screen; made from the name where it is empty."""
+    kind: Literal["text", "share", "amount", "number", "day"] = "text"
+    """What its cell is, by which a screen formats it."""
+
+    def title(self, language: str) -> str:
+        """What people read above it on a screen."""
+        return in_language(language, self.english or self.name.replace("_", " ").capitalize(), self.japanese)
 
     def heading(self, language: str) -> str:
         return in_language(language, self.name, self.japanese)
@@ -103,12 +111,14 @@ _COLUMNS = (
         "順位",
         lambda row: row.customer.rank,
         TerminalStyle(("#", "順位"), lambda row: str(row.customer.rank), justify="right", style="dim"),
+        kind="number",
     ),
     ListColumn(
         "customer_id",
         "顧客ID",
         lambda row: row.customer.customer_id,
         TerminalStyle(("Customer", "顧客"), lambda row: row.customer.customer_id),
+        "Customer",
     ),
     ListColumn(
         "churn_probability",
@@ -121,15 +131,25 @@ _COLUMNS = (
             style="bold",
             wraps=False,
         ),
+        "Risk",
+        "share",
     ),
     ListColumn(
         "tier",
         "エンゲージメント",
         lambda row: row.tier(row.customer.tier),
         TerminalStyle(("Engagement → Next", "エンゲージメント → 次期予測"), _tiers),
+        "Engagement",
     ),
-    ListColumn("predicted_tier", "次期予測", lambda row: row.tier(row.customer.predicted_tier)),
-    ListColumn("expected_value", "期待購買額", lambda row: rounded_amount(row.customer.expected_value)),
+    ListColumn(
+        "predicted_tier", "次期予測", lambda row: row.tier(row.customer.predicted_tier), english="Next"
+    ),
+    ListColumn(
+        "expected_value",
+        "期待購買額",
+        lambda row: rounded_amount(row.customer.expected_value),
+        kind="amount",
+    ),
     ListColumn(
         "value_at_risk",
         "リスク金額",
@@ -141,11 +161,13 @@ _COLUMNS = (
             wraps=False,
             optional=True,
         ),
+        "At stake",
+        "amount",
     ),
     ListColumn("reason_1", "理由1", lambda row: row.reason(0)),
     ListColumn("reason_2", "理由2", lambda row: row.reason(1)),
     ListColumn("reason_3", "理由3", lambda row: row.reason(2)),
-    ListColumn("reason", "主な理由", lambda row: row.reason(0)),
+    ListColumn("reason", "主な理由", lambda row: row.reason(0), english="Main reason"),
     ListColumn(
         "outcome",
         "実施区分",
@@ -160,20 +182,31 @@ _COLUMNS = (
     ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule_words)),
     ListColumn("touch", "タッチモデル", _of_plan(lambda plan: plan.touch_words)),
     ListColumn("action", "アクション", _of_plan(lambda plan: plan.action_words)),
-    ListColumn("action_channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),
+    ListColumn(
+        "action_channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words), english="Channel"
+    ),
     ListColumn("channel", "チャネル", _of_plan(lambda plan: plan.action_channel_words)),
     ListColumn("owner", "担当", _of_plan(lambda plan: plan.owner)),
-    ListColumn("deadline", "期限", _of_plan(lambda plan: plan.deadline)),
+    ListColumn("deadline", "期限", _of_plan(lambda plan: plan.deadline), kind="day"),
     ListColumn("left_out_because", "見送りの理由", lambda row: row.customer.left_out_because),
     ListColumn("refused_channels", "連絡不可のチャネル", _refused_channels),
-    ListColumn("hooks", "話題", _of_plan(lambda plan: "; ".join(plan.hook_sentences))),
+    ListColumn(
+        "hooks", "話題", _of_plan(lambda plan: "; ".join(plan.hook_sentences)), english="To talk about"
+    ),
     ListColumn("hook_1", "話題1", lambda row: row.hook(0)),
     ListColumn("hook_2", "話題2", lambda row: row.hook(1)),
     ListColumn("hook_3", "話題3", lambda row: row.hook(2)),
     ListColumn("loyalty", "会員ランク", lambda row: _loyalty(row, "level_words")),
-    ListColumn("purchases_to_next", "次ランクまでの購買回数", lambda row: _loyalty(row, "purchases_to_next")),
-    ListColumn("amount_to_next", "次ランクまでの金額", lambda row: _loyalty(row, "amount_to_next")),
-    ListColumn("loyalty_lasts_until", "ランク維持期限", lambda row: _loyalty(row, "lasts_until")),
+    ListColumn(
+        "purchases_to_next",
+        "次ランクまでの購買回数",
+        lambda row: _loyalty(row, "purchases_to_next"),
+        kind="number",
+    ),
+    ListColumn(
+        "amount_to_next", "次ランクまでの金額", lambda row: _loyalty(row, "amount_to_next"), kind="amount"
+    ),
+    ListColumn("loyalty_lasts_until", "ランク維持期限", lambda row: _loyalty(row, "lasts_until"), kind="day"),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
@@ -232,3 +265,12 @@ PLAN_CSV = (
     "amount_to_next",
     "loyalty_lasts_until",
 )
+SCREEN = tuple(
+    name
+    for name in COLUMNS
+    if name
+    not in ("customer_id", "reason_1", "reason_2", "reason_3", "channel", "hook_1", "hook_2", "hook_3")
+)
+"""What a person can choose to see on the console's list, beside the customer; others say the same twice."""
+SCREEN_AT_FIRST = ("churn_probability", "tier", "value_at_risk", "reason", "outcome", "action")
+"""What the console's list shows until somebody chooses."""

@@ -61,6 +61,17 @@ HOOKS = (
 )
 """What a list can be cut by: what there is to take up with a customer."""
 
+HOOK_WORDS = {
+    "unanswered_inquiry": ("unanswered inquiry", "未回答の問い合わせ"),
+    "birthday": ("birthday soon", "まもなく誕生日"),
+    "anniversary": ("anniversary soon", "まもなく利用開始の記念日"),
+    "stopped_category": ("category no longer bought", "購入が止まったカテゴリ"),
+    "unused_feature": ("feature not used yet", "まだ使っていない機能"),
+    "next_category": ("category to suggest next", "次に薦めたいカテゴリ"),
+    "favourite_category": ("favourite category", "よく購入するカテゴリ"),
+    "last_survey": ("survey answer", "アンケート回答"),
+}
+
 NO_RULE = -1
 """The place of the rule of a customer for whom there is none."""
 NONE = "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from features.errors import UsageError
 from serving.actions.playbook import Playbook
@@ -32,6 +33,8 @@ class FilterOptions:
     playbook: Playbook | None
     """What names touch models and actions; None before a plan was made."""
     default_order: ListOrder
+    orders: tuple[ListOrder, ...]
+    """The orders that these scores can be in."""
     has_amounts: bool
     capacity: int
     """How many customers can be approached, by [capacity.contacts]."""
@@ -94,6 +97,7 @@ def filter_options(workspace: Workspace, actor: Actor) -> FilterOptions:
         filter_values(reader.scores, reader.subjects, reader.plan),
         None if reader.plan is None else reader.plan.playbook,
         default_order(amounts=amounts),
+        tuple(one for one in get_args(ListOrder) if amounts or one != "value_at_risk"),
         amounts,
         workspace.project.settings.capacity.contacts,
     )
