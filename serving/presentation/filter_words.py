@@ -6,7 +6,7 @@ from features.catalog.display_names import INDICATOR_WORDS, in_language, kind_wo
 from serving.actions.plan_text import channel_words
 from serving.actions.playbook import Playbook
 from serving.presentation.i18n import tier_or_empty
-from serving.schemas.terms import HOOK_WORDS, OUTCOME_WORDS, STAGE_WORDS
+from serving.schemas.terms import ATTITUDE_WORDS, HOOK_WORDS, OUTCOME_WORDS, STAGE_WORDS
 from training.explanation.project_words import ProjectWords
 
 GIVEN_WORDS = {
@@ -15,7 +15,7 @@ GIVEN_WORDS = {
     "calendar": ("season", "季節"),
 }
 """Reasons that are about no indicator."""
-_TERMS = {"stages": STAGE_WORDS, "outcomes": OUTCOME_WORDS, "hooks": HOOK_WORDS}
+_TERMS = {"stages": STAGE_WORDS, "outcomes": OUTCOME_WORDS, "hooks": HOOK_WORDS, "attitudes": ATTITUDE_WORDS}
 
 
 def value_words(field: str, value: str, language: str, playbook: Playbook | None) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from serving.application.lists.make_plan import make_plan
+from serving.application.permissions import COMMAND_LINE
+from serving.cli.context import CliContext
 from tests.serving import campaign_shop, shop
 
 
@@ -26,6 +29,15 @@ def started_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The shop with a campaign, `campaign_shop.start_spring`; not to be changed."""
     folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("campaign") / "shop"))
     campaign_shop.start_spring(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def planned_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with a plan for its scores; not to be changed."""
+    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("planned") / "shop"))
+    with CliContext(folder).workspace() as place:
+        make_plan(place, COMMAND_LINE)
     return folder
 
 

@@ -1,0 +1,96 @@
+"""The list in a real browser: filters that refresh, an address that follows, and no script at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.serving.console.browser import visiting
+from tests.serving.running import Server, serving
+
+
+@pytest.fixture(scope="module")
+def planned_console(planned_shop: Path) -> Iterator[Server]:
+    with serving(planned_shop) as running:
+        yield running
+
+
+def count(page: Page) -> str:
+    return page.locator(".list-totals dd").first.inner_text()
+
+
+def test_a_changed_filter_refreshes_results_counts_and_address(
+    browser: Browser, planned_console: Server
+) -> None:
+    with visiting(browser, planned_console.port) as visitor:
+        page = visitor.page
+        visitor.open("/list")
+        everybody = count(page)
+        page.evaluate("document.body.dataset.mark = 'same page'")
+        page.get_by_label("Risk at least").select_option("0.2")
+        expect(page.locator(".chip")).to_have_text(["Risk at least: 20%×Remove"])
+        assert count(page) != everybody
+        assert page.url.endswith("/list?min_probability=0.2")
+        assert page.evaluate("document.body.dataset.mark") == "same page"
+        page.locator("summary", has_text="Any").first.click()
+        page.locator(".picker[open] input").first.check()
+        expect(page.locator(".chip")).to_have_count(2)
+        assert "tiers=" in page.url
+        page.go_back()
+        expect(page.locator(".chip")).to_have_count(1)
+        page.locator(".chip").first.click()
+        expect(page.locator(".chip")).to_have_count(0)
+        assert count(page) == everybody
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+def test_filters_pages_and_saved_filters_work_without_javascript(
+    browser: Browser, planned_console: Server
+) -> None:
+    with visiting(browser, planned_console.port, "ja", javascript=False) as visitor:
+        page = visitor.page
+        visitor.open("/list?rows=25")
+        page.get_by_label("離反確率の下限").select_option("0.1")
+        page.get_by_role("button", name="絞り込む").click()
+        assert "min_probability=0.1" in page.url
+        first = page.locator(".id").all_inner_texts()
+        page.get_by_role("link", name="次へ").click()
+        assert set(page.locator(".id").all_inner_texts()).isdisjoint(first)
+        page.get_by_role("link", name="前へ").click()
+        assert page.locator(".id").all_inner_texts() == first
+        page.locator("summary", has_text="保存した条件").click()
+        page.get_by_label("現在の条件に名前を付けて保存").fill("<b>10%以上</b>")
+        page.get_by_role("button", name="保存", exact=True).click()
+        expect(page.locator("main > .notice")).to_have_text("条件を保存しました。")
+        page.locator("summary", has_text="保存した条件").click()
+        expect(page.get_by_role("link", name="<b>10%以上</b>")).to_be_visible()
+        page.locator("summary", has_text="名前を変更").click()
+        page.get_by_role("button", name="削除").click()
+        expect(page.locator("main > .notice")).to_have_text("「<b>10%以上</b>」を削除しました。")
+
+
+def test_all_reasons_are_a_key_away_and_the_page_is_accessible_with_everything_open(
+    browser: Browser, planned_console: Server
+) -> None:
+    with visiting(browser, planned_console.port) as visitor:
+        page = visitor.page
+        visitor.open("/list?rows=1000&min_probability=0.01&hooks=last_survey&hooks=favourite_category")
+        summary = page.locator(".why summary").first
+        summary.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".why details[open]")).to_have_count(1)
+        page.locator("summary", has_text="More filters").first.focus()
+        for name in ("Saved filters", "Columns", "Download"):
+            page.locator("summary", has_text=name).click()
+            assert visitor.violations() == []
+
+
+def test_the_list_fits_a_phone(browser: Browser, planned_console: Server) -> None:
+    for language in ("en", "ja"):
+        with visiting(browser, planned_console.port, language, width=400) as visitor:
+            visitor.open("/list?min_probability=0.1")
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 400
+            assert visitor.violations() == []
