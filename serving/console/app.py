@@ -18,10 +18,11 @@ from serving.console.host import ConsoleHost
 from serving.console.rendering import STATIC, render, static_file
 from serving.console.routes import ROUTES, PageRoute
 from serving.console.texts import text, texts
-from serving.console.visit import Answer, Download, Fields, Page, Redirect, Visit
-from serving.console.visitors import VISIT_COOKIE, Visitor, visitor
+from serving.console.visit import Answer, Download, Fields, Page, Redirect, SignedInTo, SignedOut, Visit
+from serving.console.visitors import VISIT_COOKIE, Visitor, Visitors, session_cookie
 from serving.presentation.messages.catalog import translated
 from serving.project.language import LANGUAGES, Language, request_language
+from serving.state.database import DATABASE_ERRORS
 
 LANGUAGE_COOKIE = "kizuna_language"
 NOTICE_COOKIE = "kizuna_notice"
@@ -44,6 +45,9 @@ HEADERS = {
 }
 """Headers of every page: nothing from elsewhere, no script in a page, no page in a frame."""
 NO_FIELDS: Fields = ImmutableMultiDict()
+SIGN_IN = "/sign-in"
+AWAY: tuple[type[Exception], ...] = (OSError, *DATABASE_ERRORS)
+"""What a full disk or an absent database raises."""
 
 log = logging.getLogger("kizuna.console")
 
@@ -53,6 +57,7 @@ class Console:
 
     def __init__(self, host: ConsoleHost) -> None:
         self._host = host
+        self._visitors = Visitors(host)
         self._routes = {route.path: route for route in ROUTES}
 
     def serves(self, path: str) -> bool:
@@ -60,32 +65,52 @@ class Console:
         return path in self._routes or path.startswith(f"/{STATIC}/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        path = request.url.path
-        response = _file(path) if path.startswith(f"/{STATIC}/") else await self._page(request)
+        path = scope["path"]
+        if path.startswith(f"/{STATIC}/"):
+            response = _file(path)
+        else:
+            # Whether a request comes from this machine is told by all its headers, those of a proxy too.
+            is_open = self._host.is_open(scope)
+            believed = self._visitors.proxies.believed(scope)
+            response = await self._page(Request(believed, receive), is_open=is_open)
         await response(scope, receive, send)
 
-    async def _page(self, request: Request) -> Response:
-        host = self._host
-        who = await host.short.run(lambda: visitor(host, request))
+    async def _page(self, request: Request, *, is_open: bool) -> Response:
+        host, visitors = self._host, self._visitors
         language = chosen_language(request, host.service.project.settings.language)
         route = self._routes[request.url.path]
-        if who is None:
-            back = urlencode({"next": _address(request)})
-            return _with_cookies(RedirectResponse(f"/sign-in?{back}", 303), request, language, None)
+        who, is_away = visitors.nobody(request), False
+        try:
+            who = await host.short.run(lambda: visitors.visitor(request, is_open=is_open))
+        except AWAY as error:
+            is_away = True
+            log.error("who asks for a page cannot be told: %s", type(error).__name__)
         query: Fields = ImmutableMultiDict(list(request.query_params.multi_items()))
         visit = Visit(host, who, language, route.path, query, NO_FIELDS, "hx-request" in request.headers)
         try:
-            answer = await self._answer(route, visit, request)
+            if is_away:
+                answer: Answer = _message(visit, "away", 503)
+            elif who.refused_name:
+                answer = _no_role(visit)
+            elif not (who.is_signed_in or who.is_open or route.permission == "sign_in"):
+                return _with_cookies(_to_sign_in(request), request, language, None)
+            else:
+                answer = await self._answer(route, visit, request)
             response = await self._response(visit, answer, request)
         except KizunaError as error:
             response = await self._response(visit, error_page(visit, error), request)
+        except AWAY as error:
+            log.error("a page could not be answered: %s", type(error).__name__)
+            response = await self._response(visit, _message(visit, "away", 503), request)
+        finally:
+            if request.method == "POST":
+                visitors.forget()
         return _with_cookies(response, request, language, who)
 
     async def _answer(self, route: PageRoute, visit: Visit, request: Request) -> Answer:
-        visit.actor.require(route.permission)
         threads = self._host.long if route.is_long else self._host.short
         if request.method in ("GET", "HEAD"):
+            visit.actor.require(route.permission)
             return await threads.run(lambda: route.show(visit))
         submit = route.submit
         if request.method != "POST" or submit is None:
@@ -93,6 +118,7 @@ class Console:
         form = await read_form(request)
         if not _same_site(request) or not visit.visitor.sent(form.get("csrf", "")):
             return _message(visit, "form_expired", 403)
+        visit.actor.require(route.permission)
         posted = Visit(
             visit.host, visit.visitor, visit.language, visit.path, visit.query, form, visit.is_fragment
         )
@@ -105,6 +131,14 @@ class Console:
                 if answer.notice is not None:
                     notice = json.dumps([answer.notice, dict(answer.values)])
                     response.set_cookie(NOTICE_COOKIE, _quoted(notice), 60, httponly=True, samesite="strict")
+            case SignedInTo():
+                name, is_secure = session_cookie(request)
+                response = RedirectResponse(answer.path, 303)
+                response.set_cookie(name, answer.token, httponly=True, samesite="lax", secure=is_secure)
+            case SignedOut():
+                name, is_secure = session_cookie(request)
+                response = RedirectResponse(SIGN_IN, 303)
+                response.delete_cookie(name, httponly=True, samesite="lax", secure=is_secure)
             case Download():
                 return await self._host.csv(answer.lines, answer.name)
             case Page():
@@ -125,13 +159,13 @@ class Console:
         path = request.url.path if request.method == "GET" else "/"
         return {
             "menu": [
-                {"path": one.path, "words": one.menu, "is_current": one.path == visit.path}
+                {"path": one.path, "words": one.menu, "is_current": _is_part(visit.path, one.path)}
                 for one in ROUTES
                 if one.menu is not None and visit.may(one.permission)
             ],
             "other_language_address": f"{path}?{urlencode(parameters)}",
-            "is_open": not visit.visitor.is_signed_in,
-            "project_title": project.folder.name,
+            "is_open": visit.visitor.is_open,
+            "project_title": project.settings.console.title or project.folder.name,
             "simulated_now": self._host.service.clock() if project.simulated else None,
             "notice": _notice(request, visit.language),
         }
@@ -158,6 +192,29 @@ def _message(visit: Visit, name: str, status: int) -> Page:
         {"title": visit.text(f"shell.{name}_title"), "message": visit.text(f"shell.{name}_text")},
         status,
     )
+
+
+def _is_part(path: str, of: str) -> bool:
+    """Whether a page is this one of the menu or lies below it."""
+    return path == of or (of != "/" and path.startswith(f"{of}/"))
+
+
+def _no_role(visit: Visit) -> Page:
+    """What a person sees whom a proxy signed in and who has no role here."""
+    name = visit.visitor.refused_name
+    title, message = visit.text("shell.no_role_title"), visit.text("shell.no_role_text", name=name)
+    return Page("message.html", {"title": title, "message": message}, 403)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """To the sign-in page and from there back; the whole page where htmx asked for a part of it."""
+    if "hx-request" not in request.headers:
+        address = _address(request) if request.method == "GET" else request.url.path
+        return RedirectResponse(f"{SIGN_IN}?{urlencode({'next': address})}", 303)
+    shown = urlsplit(request.headers.get("hx-current-url", "/"))
+    address = f"{shown.path}?{shown.query}" if shown.query else shown.path
+    headers = {"hx-redirect": f"{SIGN_IN}?{urlencode({'next': address})}"}
+    return Response(status_code=401, headers=headers)
 
 
 def chosen_language(request: Request, otherwise: Language) -> Language:
@@ -191,7 +248,7 @@ def _with_cookies(response: Response, request: Request, language: Language, who:
     response.headers.update(HEADERS)
     if request.query_params.get("language") in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, A_YEAR, httponly=True, samesite="lax")
-    if who is not None and not who.is_signed_in and VISIT_COOKIE not in request.cookies:
+    if who is not None and not who.token and VISIT_COOKIE not in request.cookies:
         response.set_cookie(VISIT_COOKIE, who.secret, httponly=True, samesite="strict")
     return response
 

@@ -9,9 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from serving.application.permissions import Permission
+from serving.console.pages import access, account
 from serving.console.pages.at_risk_list import FILE, PATH, at_risk_list, change_list, list_file
 from serving.console.pages.customer import customer, customer_form
 from serving.console.pages.jobs import show_jobs, start_job
+from serving.console.pages.sign_in import (
+    show_sign_in,
+    show_sign_out,
+    show_welcome,
+    submit_sign_in,
+    submit_sign_out,
+    submit_welcome,
+)
 from serving.console.pages.today import today
 from serving.console.visit import Answer, Visit
 
@@ -33,10 +42,25 @@ class PageRoute:
     """Whether it may take many seconds, so that it is made in the pool of long work."""
 
 
+ENTRANCE: tuple[PageRoute, ...] = (
+    PageRoute("/sign-in", "sign_in", show_sign_in, submit_sign_in),
+    PageRoute("/sign-out", "own_account", show_sign_out, submit_sign_out),
+    PageRoute("/welcome", "sign_in", show_welcome, submit_welcome),
+)
+"""Pages of who comes and goes."""
+ACCESS: tuple[PageRoute, ...] = (
+    PageRoute(access.PEOPLE, "manage_access", access.show_people, access.submit_person, menu="shell.access"),
+    PageRoute(access.PERSON, "manage_access", access.show_person, access.submit_change),
+    PageRoute(access.KEYS, "manage_access", access.show_keys, access.submit_key),
+    PageRoute(access.AUDIT, "manage_access", access.show_audit),
+    PageRoute(account.PATH, "own_account", account.show_account, account.submit_account),
+)
 ROUTES: tuple[PageRoute, ...] = (
+    *ENTRANCE,
     PageRoute("/", "read_report", today, menu="shell.today"),
     PageRoute(PATH, "read_customer", at_risk_list, change_list, menu="list.title"),
     PageRoute(FILE, "download", list_file),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
     PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
+    *ACCESS,
 )  # fmt: skip

@@ -94,4 +94,17 @@ class Download:
     name: str
 
 
-Answer = Page | Redirect | Download
+@dataclass(frozen=True)
+class SignedInTo:
+    """A new session for this browser, and where it goes on."""
+
+    path: str
+    token: str
+
+
+@dataclass(frozen=True)
+class SignedOut:
+    """The end of this browser's session."""
+
+
+Answer = Page | Redirect | Download | SignedInTo | SignedOut

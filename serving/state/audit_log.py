@@ -13,7 +13,7 @@ from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from serving.state.database import Database
 from serving.state.tables import AUDIT, CALLS
@@ -39,6 +39,19 @@ class AuditEntry:
     customers: int
     """How many customers it was about."""
     details: str = ""
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """A page of the audit log, newest first."""
+
+    entries: tuple[AuditEntry, ...]
+    older: int | None
+    """Where the next page begins; None at the end of the log."""
+
+
+SCANNED = 5_000
+"""Rows that are looked through for one page: a filter that fits seldom gives a short page, not a slow one."""
 
 
 def record_action(
@@ -68,6 +81,34 @@ def audit_entries(database: Database, *, customer: int | None = None, limit: int
             for at, who, action, key, details in connection.execute(actions)
         ]
     return sorted(accesses + entries, key=lambda entry: entry.at, reverse=True)[:limit]
+
+
+def audit_page(
+    database: Database, *, lookups: bool, who: str, action: str, before: int | None, limit: int
+) -> AuditPage:
+    """Changes, or calls that asked for customers, before a row of the log; of somebody, or of one kind.
+
+    `action` is the beginning of an action's name. An entry of calls is what one caller asked between two
+    looks of the service.
+    """
+    table = CALLS if lookups else AUDIT
+    with database.reading() as connection:
+        newest = (
+            before
+            if before is not None
+            else (connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
+        )
+        oldest = max(0, newest - SCANNED)
+        statement = select(table).where(table.c.id < newest, table.c.id >= oldest)
+        if who:
+            statement = statement.where(table.c.who == who)
+        if action:
+            statement = statement.where(table.c.action.startswith(action, autoescape=True))
+        rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit + 1)).mappings().all()
+    entries = tuple(_lookup_entry(row) if lookups else _action_entry(row) for row in rows[:limit])
+    if len(rows) > limit:
+        return AuditPage(entries, rows[limit - 1]["id"])
+    return AuditPage(entries, oldest if oldest > 1 else None)
 
 
 def record_accesses(records: Database, asked: Sequence[AccessRecord]) -> None:
@@ -105,6 +146,16 @@ def newest_accesses(
             if len(found) >= limit:
                 break
     return found[:limit]
+
+
+def _action_entry(row: RowMapping) -> AuditEntry:
+    customers = 0 if row["customer_key"] is None else 1
+    return AuditEntry(row["at"], row["who"], row["action"], customers, row["details"])
+
+
+def _lookup_entry(row: RowMapping) -> AuditEntry:
+    customers = int(np.frombuffer(row["customers"], "<i4").sum())
+    return AuditEntry(row["newest_at"], row["who"], row["action"], customers)
 
 
 def _calls(

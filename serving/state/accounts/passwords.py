@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from features.errors import UsageError
+from features.errors import Overloaded, UsageError
 
 SHORTEST = 12
 """Characters of a password."""
@@ -33,9 +35,12 @@ _RUNS = (
 )
 _LETTERS = str.maketrans("@013457$!", "aoieastsi")
 
+PATIENCE = 5.0
+"""Seconds for which a hash waits for another one."""
+
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 _one_at_a_time = threading.Lock()
-"""A hash takes 64 MB and every core for a moment: a flood of attempts waits in line."""
+"""A hash takes 64 MB and every core for a moment: those at the same time wait in line, not for long."""
 
 
 def normalised(password: str) -> str:
@@ -45,7 +50,7 @@ def normalised(password: str) -> str:
 
 def hash_password(password: str) -> str:
     """The Argon2id hash of a password, with its salt and parameters."""
-    with _one_at_a_time:
+    with _turn():
         return _hasher.hash(normalised(password))
 
 
@@ -53,7 +58,7 @@ def is_right(password_hash: str, password: str) -> bool:
     """Whether a password is the one of this hash; as slow for an account that has none."""
     known = password_hash or _nobodys_hash()
     try:
-        with _one_at_a_time:
+        with _turn():
             _hasher.verify(known, normalised(password[:LONGEST]))
     except (VerificationError, InvalidHashError):
         return False
@@ -105,6 +110,20 @@ def _is_repeated(word: str) -> bool:
         if any(word[start:end] in COMMON for start in reached):
             reached.add(end)
     return len(word) in reached
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Hash alone; raises `Overloaded` where too many others wait too."""
+    if not _one_at_a_time.acquire(timeout=PATIENCE):
+        raise Overloaded(
+            "cannot check a password now: too many are checked at the same time. Try again in a moment.",
+            retry_after_seconds=5,
+        )
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 def _refused(why: str) -> UsageError:
