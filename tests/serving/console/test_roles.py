@@ -11,7 +11,7 @@ from serving.application.permissions import GRANTS, OPEN_CONSOLE
 from serving.console.routes import ROUTES, PageRoute
 from serving.schemas.roles import ROLES, Role
 from serving.state.audit_log import AuditEntry, audit_entries
-from tests.serving.console.people import PASSWORD, Client, project_of
+from tests.serving.console.people import PASSWORD, Client, Shown, project_of
 from tests.serving.running import Server
 
 SignedIn = Callable[[str], Client]
@@ -24,17 +24,23 @@ FORMS: dict[str, Mapping[str, str]] = {
     "/access/keys": {"do": "add", "name": "roles", "scope": "read"},
     "/account": {"do": "sign_out_elsewhere"},
     "/jobs": {"kind": "made up"},
+    "/customer": {"action": "refuse", "token": "roles"},
 }
 """A form of every page that takes one, such that an administrator may send it."""
 SILENT = {"/welcome", "/access/person", "/jobs"}
-"""Forms above that change nothing: a link or a job that is made up, and the role that a person has already."""
-QUERIES = {"/access/person": "?name=ken"}
-"""What a page cannot be shown without."""
+"""Forms above that change nothing: a made-up link or job, and the role that a person has already."""
+QUERIES = {"/access/person": "?name=ken", "/customer": "?id=c0003"}
+"""What a page or a form is about."""
 SUBMITS = [route for route in ROUTES if route.submit is not None]
 
 
 def may(role: Role, route: PageRoute) -> bool:
     return role in GRANTS[route.permission].roles
+
+
+def send(client: Client, token: str, route: PageRoute) -> Shown:
+    """Send the form of a page."""
+    return client.post(route.path + QUERIES.get(route.path, ""), {"csrf": token, **FORMS[route.path]})
 
 
 def entries(folder: Path) -> list[AuditEntry]:
@@ -74,7 +80,7 @@ def test_a_form_that_a_role_may_not_send_changes_nothing_and_is_not_in_the_audit
     before = entries(staffed_shop)
     for route in SUBMITS:
         if not may(role, route):
-            assert client.post(route.path, {"csrf": token, **FORMS[route.path]}).status == 403, route.path
+            assert send(client, token, route).status == 403, route.path
     assert entries(staffed_shop) == before
 
 
@@ -84,7 +90,7 @@ def test_a_stranger_can_send_no_form_but_those_of_the_entrance(staffed: Server, 
     before = entries(staffed_shop)
     for route in SUBMITS:
         if route.permission != "sign_in":
-            shown = client.post(route.path, {"csrf": token, **FORMS[route.path]})
+            shown = send(client, token, route)
             assert (shown.status, shown.headers["location"][:9]) == (303, "/sign-in?"), route.path
     assert entries(staffed_shop) == before
 
@@ -98,7 +104,7 @@ def test_everything_that_a_person_does_is_in_the_audit(
     client = clients("administrator")
     token = client.get("/account").token
     before = len(entries(staffed_shop))
-    client.post(route.path, {"csrf": token, **FORMS[route.path]})
+    send(client, token, route)
     after = entries(staffed_shop)
     assert len(after) > before, f"a form of {route.path} left no entry"
     assert after[0].who == "hanako"
