@@ -12,6 +12,8 @@ from serving.application.permissions import Permission
 from serving.console.pages import access, account
 from serving.console.pages.at_risk_list import FILE, PATH, at_risk_list, change_list, list_file
 from serving.console.pages.customer import customer, customer_form
+from serving.console.pages.data import data
+from serving.console.pages.engagement import engagement, engagement_csv
 from serving.console.pages.jobs import show_jobs, start_job
 from serving.console.pages.sign_in import (
     show_sign_in,
@@ -60,6 +62,9 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/", "read_report", today, menu="shell.today"),
     PageRoute(PATH, "read_customer", at_risk_list, change_list, menu="list.title"),
     PageRoute(FILE, "download", list_file),
+    PageRoute("/engagement", "read_report", engagement, menu="engagement.title"),
+    PageRoute("/engagement.csv", "read_report", engagement_csv),
+    PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
     PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
     *ACCESS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -45,6 +46,12 @@ class ScoreArguments(Shape):
     """The day to score, the newest possible one where none is named."""
 
     as_of: Day | None = None
+
+
+class ReportArguments(Shape):
+    """Over how many whole months the engagement report is."""
+
+    months: Literal["3", "6", "12"] = "12"
 
 
 class IngestArguments(Shape):
@@ -86,5 +93,7 @@ KINDS: dict[str, JobKind] = {
     "promote": JobKind("promote", PromoteArguments, "champion"),
     "roll_back": JobKind("promote", NoArguments, "champion"),
     "campaign_report": JobKind("read_report", CampaignReportArguments, "campaign_report"),
+    "report": JobKind("read_report", ReportArguments, "report"),
+    "doctor": JobKind("analyse", NoArguments, "doctor"),
     "learn": JobKind("run", LearnArguments, "learn"),
 }

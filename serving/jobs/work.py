@@ -18,6 +18,7 @@ from serving.jobs.kinds import (
     LearnArguments,
     NoArguments,
     PromoteArguments,
+    ReportArguments,
     ScoreArguments,
 )
 from serving.schemas.requests import Shape
@@ -94,6 +95,20 @@ def _campaign_report(
     return {"campaign": report.campaign, "reviews": len(report.reviews), "pending": len(report.pending)}
 
 
+def _report(workspace: Workspace, actor: Actor, arguments: ReportArguments, progress: Progress) -> JobResult:
+    from serving.application.lists.report import refresh_report
+
+    data = refresh_report(workspace, actor, int(arguments.months), progress)
+    return {"period": data.periods.period.name}
+
+
+def _doctor(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
+    from serving.application.data.doctor import doctor
+
+    found = doctor(workspace, actor, progress=progress)
+    return {"events": found.profile.events, "findings": len(found.findings)}
+
+
 def _learn(workspace: Workspace, actor: Actor, arguments: LearnArguments, progress: Progress) -> JobResult:
     from serving.application.campaigns.learn import learn_uplift
 
@@ -120,6 +135,8 @@ WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
     "promote": JobWork(PromoteArguments, _promote, "models.registry.promote"),
     "roll_back": JobWork(NoArguments, _roll_back, "models.registry.rollback"),
     "campaign_report": JobWork(CampaignReportArguments, _campaign_report, "campaigns.report.campaign_report"),
+    "report": JobWork(ReportArguments, _report, "lists.report.refresh_report"),
+    "doctor": JobWork(NoArguments, _doctor, "data.doctor.doctor"),
     "learn": JobWork(LearnArguments, _learn, "campaigns.learn.learn_uplift"),
 }
 """What does the work, by the name of its kind."""

@@ -29,6 +29,8 @@ class TierCount:
 
     tier: str
     customers: int
+    share: float
+    """Of all customers who can still leave."""
     value_at_risk: float | None
 
 
@@ -126,7 +128,12 @@ def _summary(reader: ScoreReader, capacity: int) -> ScoreSummary:
     return ScoreSummary(
         len(cohort),
         tuple(
-            TierCount(name, int((tier == code).sum()), _total(values, tier == code))
+            TierCount(
+                name,
+                int((tier == code).sum()),
+                float((tier == code).mean()) if len(tier) else 0.0,
+                _total(values, tier == code),
+            )
             for code, name in reversed([*enumerate(names)])
         ),
         _total(values, np.ones(len(cohort), dtype=np.bool_)),

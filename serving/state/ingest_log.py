@@ -76,6 +76,23 @@ class IngestRecord:
     """The version of the store afterwards."""
     receipts: tuple[StoredReceipt, ...]
 
+    @property
+    def read(self) -> int:
+        """Rows read of all sources."""
+        return sum(one.read for one in self.receipts)
+
+    @property
+    def new(self) -> int:
+        return sum(one.new for one in self.receipts)
+
+    @property
+    def corrected(self) -> int:
+        return sum(one.corrected for one in self.receipts)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(one.quarantined for one in self.receipts)
+
     def of(self, source: str) -> StoredReceipt | None:
         """The receipt of a source."""
         return next((one for one in self.receipts if one.source == source), None)

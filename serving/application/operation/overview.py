@@ -19,7 +19,10 @@ from serving.reports.stored_report import StoredReport
 from serving.state import examination_file
 from serving.state.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
 from serving.state.ingest_log import IngestRecord, ingests
+from serving.state.job_index import DONE, newest_jobs
 
+LAST_JOBS = 30
+"""Of so many newest jobs a failed one is named, unless one of its kind was done since."""
 FRESH_DAYS = 7
 """Scores of a later day are expected after so many days."""
 MONTHS = 12
@@ -29,6 +32,7 @@ Severity = Literal["bad", "warn", "info"]
 """Something does not work; something will be wrong if nobody acts; something could be better."""
 Subject = Literal[
     "trouble",
+    "job_failed",
     "source_refused",
     "source_ended",
     "quarantine",
@@ -87,6 +91,7 @@ def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> 
     last = next(iter(ingests(workspace.project.state)), None)
     found = [
         *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),
+        *_of_jobs(workspace),
         *_of_ingest(last),
         *_of_sources(workspace, report.stored if report else None),
         *_of_scores(workspace, reader, now),
@@ -101,6 +106,15 @@ def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> 
     order = ("bad", "warn", "info")
     found.sort(key=lambda one: order.index(one.severity))
     return Overview(tuple(found), tuple(running))
+
+
+def _of_jobs(workspace: Workspace) -> Iterator[Attention]:
+    seen = set()
+    for job in newest_jobs(workspace.database, LAST_JOBS):
+        if job.is_finished and job.kind not in seen:
+            seen.add(job.kind)
+            if job.state != DONE:
+                yield Attention("job_failed", "bad", {"kind": job.kind, "id": job.id})
 
 
 def _of_ingest(last: IngestRecord | None) -> Iterator[Attention]:

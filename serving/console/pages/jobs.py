@@ -61,7 +61,15 @@ def next_page(found: JobRecord) -> str:
     """The page that shows what came of a job."""
     if found.kind == "campaign_report":
         return f"/campaign?{urlencode({'name': subject(found)})}"
-    return {"promote": "/models", "roll_back": "/models", "learn": "/campaigns"}.get(found.kind, "/")
+    if found.kind == "report":
+        return f"/engagement?{urlencode({'months': json.loads(found.arguments)['months']})}"
+    return {
+        "ingest": "/data",
+        "doctor": "/data",
+        "promote": "/models",
+        "roll_back": "/models",
+        "learn": "/campaigns",
+    }.get(found.kind, "/")
 
 
 def _several(kind: str) -> set[str]:

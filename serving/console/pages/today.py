@@ -32,6 +32,8 @@ class Notice:
     sentence: str
     path: str | None
     where: str
+    job: str | None
+    """The kind of the job that mends it, where the visitor may start one."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,29 @@ def notice(visit: Visit, one: Attention) -> Notice:
         "share": lambda value: f.percent(float(str(value))),
         "rows": lambda value: f.count(int(str(value))),
         "why": lambda value: translated(str(value), visit.language),
+        "kind": lambda value: visit.text(f"jobs.kind_{value}"),
     }
     values = {name: write.get(name, str)(value) for name, value in one.values.items()}
     path, words, permission = _PLACES[one.subject]
-    if one.subject == "review_due":
-        path += f"?{urlencode({'name': one.values['name']})}"
+    if one.subject in _NAMED_BY:
+        name = _NAMED_BY[one.subject]
+        path += f"?{urlencode({name: one.values[name]})}"
+    job = _JOBS.get(one.subject)
     return Notice(
         one.severity,
         visit.text(f"today.attention_{one.subject}", **values),
         path if path and visit.may(permission) else None,
         visit.text(f"today.go_{words}"),
+        job if job and visit.may("run") else None,
     )
 
 
+_NAMED_BY = {"review_due": "name", "job_failed": "id"}
+"""By subject the value that its page is asked for."""
+_JOBS = {"scores_behind": "score", "plan_missing": "plan", "playbook_changed": "plan"}
+"""By subject the job that mends it."""
 _PLACES = {
+    "job_failed": ("/jobs", "job", "read_report"),
     "trouble": ("", "data", "run"),
     "source_refused": ("/data", "data", "analyse"),
     "source_ended": ("/data", "data", "analyse"),

@@ -1,0 +1,71 @@
+"""The state of the data: sources with their last ingest and rhythm, quarantine, the last examination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.profiling.source_rhythm import SourceRhythm
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.reports import stored_report
+from serving.state import examination_file
+from serving.state.examination_file import StoredExamination
+from serving.state.ingest_log import IngestRecord, StoredReceipt, ingests
+
+LAST_INGESTS = 10
+MONTHS = (12, 3, 6)
+"""Of the reports whose rhythm of the sources is looked for."""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """One source or attribute of kizuna.toml, or one whose events are there although it is not in it."""
+
+    name: str
+    kind: str
+    """`source`, `attribute`, or `stored` for one that kizuna.toml does not have."""
+    is_closed: bool
+    """Whether it has ended for good."""
+    receipt: StoredReceipt | None
+    """What became of its rows at the last ingest."""
+    rhythm: SourceRhythm | None
+    """Its newest event and usual pause, as of the last report; attributes have none."""
+
+
+@dataclass(frozen=True)
+class DataOverview:
+    """What is stored of the last ingests, reports and examinations; nothing is computed for it."""
+
+    data_version: str
+    sources: tuple[SourceState, ...]
+    ingests: tuple[IngestRecord, ...]
+    """The newest ingests, the last one first."""
+    rhythm_at: int | None
+    """When the rhythm of the sources was computed, microseconds UTC."""
+    examination: StoredExamination | None
+
+
+@use_case("analyse")
+def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
+    """Sources, ingests and the last examination, as they were stored."""
+    project, state = workspace.project, workspace.project.state
+    kept = tuple(ingests(state, LAST_INGESTS))
+    reports = [found for months in MONTHS if (found := stored_report.newest(state, months)) is not None]
+    report = max(reports, key=lambda one: one.computed_at, default=None)
+    rhythms = {one.source: one for one in report.sources} if report else {}
+    receipts = {one.source: one for one in kept[0].receipts} if kept else {}
+    settings = project.settings
+    kinds = {one.name: "source" for one in settings.sources}
+    kinds |= {one.name: "attribute" for one in settings.attributes}
+    kinds |= {name: "stored" for name in (*receipts, *rhythms) if name not in kinds}
+    closed = project.closed_sources
+    return DataOverview(
+        workspace.store.version,
+        tuple(
+            SourceState(name, kind, name in closed, receipts.get(name), rhythms.get(name))
+            for name, kind in kinds.items()
+        ),
+        kept,
+        None if report is None else report.computed_at,
+        examination_file.load(state),
+    )

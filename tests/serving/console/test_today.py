@@ -1,0 +1,227 @@
+"""Today, Engagement, Data: every figure is that of the list, the report or the ingest, in both languages."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from features.errors import Forbidden
+from serving.application.data.data_overview import data_overview
+from serving.application.data.doctor import doctor
+from serving.application.data.ingest import ingest
+from serving.application.lists.last_report import last_report, last_report_csv
+from serving.application.lists.make_plan import make_plan
+from serving.application.lists.report import refresh_report
+from serving.application.lists.score_overview import behaviour_by_attitude, score_overview
+from serving.application.permissions import COMMAND_LINE, person
+from serving.application.workspace import Workspace, open_workspace
+from serving.cli.context import CliContext
+from serving.console.formats import Formats
+from serving.reports.measure_view import format_figure
+from tests.serving import campaign_shop, shop
+from tests.serving.console.browser import visiting
+from tests.serving.console.test_app import answer
+from tests.serving.running import Server, serving
+
+SECRET_ID, SECRET_TEXT = "customer-4711", "please never call me again"
+MARKUP = "<b>not a day</b>"
+"""What one row of a source says that no event can be made of."""
+
+
+@pytest.fixture(scope="module")
+def reported(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with survey answers, quarantined rows, a plan, reports and an examination; not to be changed."""
+    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("reported") / "shop"))
+    with (folder / "kizuna.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '\n[[sources]]\nname = "surveys"\nquery = "select customer as customer_id, '
+            "answered as occurred_at, 'nps' as kind, cast(score as double) as value, remark as text "
+            "from read_csv('data/answers.csv', all_varchar = true)\"\n"
+        )
+    answers = "".join(f"c{n:04d},2024-12-{n % 28 + 1:02d},{(n * 7) % 11},fine\n" for n in range(0, 240, 2))
+    answers += f"{SECRET_ID},{MARKUP},5,{SECRET_TEXT}\n"
+    (folder / "data" / "answers.csv").write_text(f"customer,answered,score,remark\n{answers}", "utf-8")
+    call = CliContext(folder)
+    with open_workspace(call.project, lambda: call.now).database:
+        place = campaign_shop.at(open_workspace(call.project, lambda: 0), "2025-02-02")
+        ingest(place, COMMAND_LINE)
+        shop.score_all(folder, folder / "bundle")
+        make_plan(place, COMMAND_LINE)
+        for months in (3, 12):
+            refresh_report(place, COMMAND_LINE, months)
+        doctor(place, COMMAND_LINE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reported_console(reported: Path) -> Iterator[Server]:
+    """The open service of that shop."""
+    with serving(reported) as running:
+        yield running
+
+
+def opened(folder: Path) -> Workspace:
+    project = CliContext(folder).project
+    return campaign_shop.at(open_workspace(project, lambda: 0), "2025-02-02")
+
+
+def text_of(server: Server, path: str, language: str = "en", expected: int = 200) -> str:
+    """What a page says, its tags left out."""
+    status, _, page = answer(server, "GET", path, accept_language=language)
+    assert status == expected, page
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_figure_of_today_is_that_of_the_report_and_of_the_list(
+    reported: Path, reported_console: Server, language: str
+) -> None:
+    page, place = text_of(reported_console, "/", language), opened(reported)
+    project = place.project
+    f = Formats(language, project.words.currency or None, project.timeline)
+    report = last_report(place, COMMAND_LINE, 12, language)
+    assert report is not None
+    for measure in report.reply.measures:
+        if measure.name in ("active_customers", "retention_rate", "churn_rate", "nps"):
+            newest = [month.value for month in measure.by_month if month.value is not None][-1]
+            assert f"{measure.words} {format_figure(measure.unit)(newest)}" in page
+    overview = score_overview(place, COMMAND_LINE)
+    summary = overview.summary
+    assert f.day(overview.provenance.as_of) in page
+    assert f"{f.short_money(summary.value_at_risk)} {f.people(summary.customers)}" in page
+    assert f.short_money(summary.top_value_at_risk) in page
+    for tier in summary.tiers:
+        share, value = f.percent(tier.share), f.short_money(tier.value_at_risk)
+        assert f"{f.tier(tier.tier)} {f.count(tier.customers)} {share} {value}" in page
+    assert summary.moves is not None
+    for moved in (summary.moves.rose, summary.moves.fell, summary.moves.joined, summary.moves.gone):
+        assert f.people(moved) in page
+    assert "spring" in page
+    for source in report.stored.sources:
+        assert f"{source.source} {f.day(source.newest)}" in page
+
+
+def test_each_cell_of_the_matrix_opens_as_many_customers_as_it_says(
+    reported: Path, reported_console: Server
+) -> None:
+    _, _, page = answer(reported_console, "GET", "/engagement", accept_language="en")
+    found = re.findall(r'<a class="count" href="(/list\?[^"]+)">([\d,]+) customers?</a>', page)
+    counts = [cell.customers for cell in behaviour_by_attitude(opened(reported), COMMAND_LINE)]
+    assert [int(count) for _, count in found] == [count for count in counts if count]
+    for link, count in found:
+        query = urlsplit(html.unescape(link)).query
+        status, lines = reported_console.send("GET", f"/v1/at_risk.csv?{query}")
+        assert status == 200
+        assert len(lines.decode().splitlines()) - 1 == int(count)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_engagement_shows_each_measure_of_the_report_and_what_is_missing(
+    reported: Path, reported_console: Server, language: str
+) -> None:
+    report = last_report(opened(reported), COMMAND_LINE, 3, language)
+    assert report is not None
+    page = text_of(reported_console, "/engagement?months=3", language)
+    for measure in report.reply.measures:
+        assert measure.words in page
+        if measure.missing_input is not None:
+            assert measure.missing_input in page
+        elif measure.figure is not None and measure.figure.value is not None:
+            assert format_figure(measure.unit)(measure.figure.value) in page
+        for one in measure.left_out:
+            assert one.words in page
+
+
+def test_engagement_can_be_divided_and_handed_out_as_csv(reported: Path, reported_console: Server) -> None:
+    _, _, page = answer(reported_console, "GET", "/engagement?months=12&by=place", accept_language="en")
+    assert 'aria-current="true">place</a>' in page
+    for shop_name in ("s0", "s1", "s2"):
+        assert f">{shop_name}</text>" in page
+    _, headers, text = answer(reported_console, "GET", "/engagement.csv?months=12", accept_language="ja")
+    assert headers["content-type"].startswith("text/csv")
+    assert text == last_report_csv(opened(reported), COMMAND_LINE, 12, "ja")
+
+
+def test_a_period_that_there_is_not_is_refused_and_one_not_computed_can_be(reported_console: Server) -> None:
+    assert "cannot report on 5 months" in text_of(reported_console, "/engagement?months=5", expected=422)
+    assert "5か月" in text_of(reported_console, "/engagement?months=5", "ja", expected=422)
+    assert "No report over 6 months yet" in text_of(reported_console, "/engagement?months=6")
+    assert "none was computed yet" in text_of(reported_console, "/engagement.csv?months=6", expected=422)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_data_shows_what_became_of_the_rows_and_nothing_of_whom_they_are(
+    reported: Path, reported_console: Server, language: str
+) -> None:
+    _, _, page = answer(reported_console, "GET", "/data", accept_language=language)
+    text = text_of(reported_console, "/data", language)
+    found = data_overview(opened(reported), COMMAND_LINE)
+    for source in found.sources:
+        assert source.receipt is not None
+        assert f"{source.receipt.read:,} {source.receipt.new:,} {source.receipt.corrected:,}" in text
+    assert MARKUP in text, "shown as text"
+    assert MARKUP not in page, "and not as markup"
+    for whole in (SECRET_ID, SECRET_TEXT):
+        assert whole not in page
+    assert found.examination is not None
+    for finding in found.examination.texts[language].findings:
+        assert " ".join(finding.sentence.split()) in text
+
+
+def test_data_is_for_those_who_analyse(reported: Path) -> None:
+    place = opened(reported)
+    for role in ("viewer", "marketer"):
+        with pytest.raises(Forbidden):
+            data_overview(place, person("ann", role))  # type: ignore[arg-type]
+    assert data_overview(place, person("ann", "analyst")).ingests
+
+
+def test_before_anything_was_scored_today_says_what_to_do(tmp_path: Path) -> None:
+    shop.lay_out(tmp_path)
+    shop.ingest(tmp_path)
+    with serving(tmp_path) as server:
+        assert "kizuna score" in text_of(server, "/", expected=503)
+        assert "No report over 12 months yet" in text_of(server, "/engagement")
+        assert "orders" in text_of(server, "/data")
+
+
+PAGES = ("/", "/engagement", "/engagement?months=12&by=place", "/data")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_full_pages_are_accessible_and_fit_a_phone(
+    browser: Browser, reported_console: Server, language: str
+) -> None:
+    dark = language == "ja"
+    with visiting(browser, reported_console.port, language, width=400, dark=dark) as visitor:
+        for path in PAGES:
+            visitor.open(path)
+            assert visitor.violations() == []
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 400, path
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+def test_a_report_is_computed_by_a_button_without_javascript(browser: Browser, own_shop: Path) -> None:
+    with (
+        serving(own_shop) as server,
+        visiting(browser, server.port, "ja", javascript=False) as visitor,
+    ):
+        visitor.open("/engagement?months=3")
+        visitor.page.get_by_role("button", name="最新データで集計").click()
+        assert visitor.page.url.partition("?")[0].endswith("/jobs")
+        job = visitor.page.url
+        kept = own_shop / "state" / "reports"
+        server.wait_for(lambda: any(kept.glob("3-*.json")), 120)
+        server.wait_for(lambda: "集計しました" in text_of(server, job.partition(str(server.port))[2], "ja"))
+        visitor.open("/engagement?months=3")
+        assert visitor.page.locator("article.measure").count() > 5
+    report = last_report(opened(own_shop), COMMAND_LINE, 3)
+    assert report is not None
+    assert report.is_current
