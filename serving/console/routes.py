@@ -62,10 +62,10 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/", "read_report", today, menu="shell.today"),
     PageRoute(PATH, "read_customer", at_risk_list, change_list, menu="list.title"),
     PageRoute(FILE, "download", list_file),
+    PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
     PageRoute("/engagement", "read_report", engagement, menu="engagement.title"),
     PageRoute("/engagement.csv", "read_report", engagement_csv),
     PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
-    PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
     *ACCESS,
 )  # fmt: skip
