@@ -195,9 +195,16 @@ class EventStore:
 
     def pinned(self) -> EventStore:
         """This store as it is now, for a job that reads its events several times while others may write."""
+        if self._pinned is not None:
+            return self
         still = copy(self)
         still._pinned = self._version_read()
         return still
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether this store stays as it is, whoever writes."""
+        return self._pinned is not None
 
     def newest(self, *, until: int | None = None) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count.

@@ -118,6 +118,10 @@ class Certainty:
     observed_low: float | None
     observed_high: float | None
     """Its 95 % interval."""
+    list_observed: float | None
+    """For who is on the list that can be contacted: the share of such lists of the test who left."""
+    list_low: float | None
+    list_high: float | None
     value_error: float | None
     """The mean distance between the predicted and the actual spend of those who stayed."""
 

@@ -111,7 +111,7 @@ def _page(visit: Visit, problem: FormProblem | None) -> Page:
     chosen = {name: visit.query.get(name, "") for name in NARROWED_BY}
     choice = TimelineFilter(**{name: value or None for name, value in chosen.items()})
     cursor = visit.query.get("before") or None
-    workspace = visit.workspace
+    workspace = visit.workspace.pinned()  # all parts of the page are of one moment
     try:
         entries = customer_timeline(workspace, visit.actor, customer_id, choice, visit.language, cursor)
         values: dict[str, object] = {
@@ -121,8 +121,8 @@ def _page(visit: Visit, problem: FormProblem | None) -> Page:
             "before": cursor,
             "address": lambda **parts: _narrowed(entries.customer_id, chosen, parts),
         }
-        if visit.is_fragment and cursor is not None:
-            return Page(TEMPLATE, values, fragment="older")
+        if visit.is_fragment:
+            return Page(TEMPLATE, values, fragment="timeline" if cursor is None else "older")
         overview = customer_overview(workspace, visit.actor, customer_id, visit.language)
         history = score_history(workspace, visit.actor, customer_id)
     except UnknownCustomer as error:

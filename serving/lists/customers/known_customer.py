@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
@@ -26,11 +27,18 @@ class KnownCustomer:
     """Of this customer alone, with event ids: everything that is known now."""
 
 
+_OF_STORE: WeakKeyDictionary[EventStore, dict[str, KnownCustomer]] = WeakKeyDictionary()
+"""Of each pinned store who was looked up in it: several parts of one page ask for the same customer."""
+
+
 def known_customer(store: EventStore, customer_id: str, loaded: Customers | None = None) -> KnownCustomer:
     """The customer of this id; `loaded` are customers that were read before, as reading them all takes long.
 
     Raises `UnknownCustomer`, with ids that may have been meant, for one who is not known or was erased.
     """
+    known = _OF_STORE.setdefault(store, {}) if store.is_pinned else {}
+    if customer_id in known:
+        return known[customer_id]
     customers = loaded
     key = -1 if customers is None else _key(customers, customer_id)
     if customers is None or key < 0:  # somebody new, or nobody
@@ -46,7 +54,8 @@ def known_customer(store: EventStore, customer_id: str, loaded: Customers | None
         raise UnknownCustomer(customer_id)
     current, *_ = customers.all_ids(customer_id)
     earlier = tuple(old for old, new in customers.aliases.superseded.items() if new == key)
-    return KnownCustomer(current, key, earlier, history)
+    known[customer_id] = KnownCustomer(current, key, earlier, history)
+    return known[customer_id]
 
 
 def _key(customers: Customers, customer_id: str) -> int:

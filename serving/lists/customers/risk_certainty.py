@@ -6,10 +6,11 @@ from serving.schemas.customer_responses import Certainty
 from training.bundle.model_bundle import Bundle
 
 
-def certainty(bundle: Bundle, tier: int) -> Certainty:
+def certainty(bundle: Bundle, tier: int, *, listed: bool) -> Certainty:
     """The calibration error of the model, and how many of the test's customers of a tier left.
 
-    The figures are those of the model card. A model without a test has none of them.
+    Of who is `listed`, as far down as can be contacted, also the share of such a list that left. The figures
+    are those of the model card. A model without a test has none of them.
     """
     figures = bundle.figures
     of_tier = f"reliability/tier_{tier}"
@@ -23,5 +24,8 @@ def certainty(bundle: Bundle, tier: int) -> Certainty:
         observed=figures.get(f"{of_tier}/happened"),
         observed_low=figures.get(f"{of_tier}/happened_low"),
         observed_high=figures.get(f"{of_tier}/happened_high"),
+        list_observed=figures.get("precision_at_capacity") if listed else None,
+        list_low=figures.get("precision_at_capacity_low") if listed else None,
+        list_high=figures.get("precision_at_capacity_high") if listed else None,
         value_error=figures.get("value/mean_absolute_error"),
     )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import pyarrow as pa
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from starlette.datastructures import ImmutableMultiDict
 
 from features.errors import Forbidden
@@ -29,6 +29,7 @@ from serving.project.language import Language
 from serving.project.settings import Project
 from tests.serving.campaign_shop import at
 from tests.serving.console.browser import visiting
+from tests.serving.console.people import PASSWORD
 from tests.serving.console.test_app import answer
 from tests.serving.running import Server, serving
 
@@ -68,7 +69,7 @@ def visit(
     language: Language = "en",
     fragment: bool = False,
 ) -> Visit:
-    who = Visitor(person("mari", role), "a secret", is_signed_in=True)
+    who = Visitor(person("mari", role), "a secret", is_signed_in=True, shown_name="Mari", role=role)
     host = cast(ConsoleHost, type("Host", (), {"service": Open(shop)}))
     fields = [ImmutableMultiDict(list(query.items())), ImmutableMultiDict(list(form))]
     return Visit(host, who, language, "/customer", *fields, fragment)
@@ -253,3 +254,48 @@ def test_older_events_are_appended_with_and_without_javascript(browser: Browser,
         visitor.page.get_by_role("button", name="Show").click()
         visitor.page.get_by_role("link", name="Show older").click()
         assert visitor.page.locator("ol.timeline > li").count() >= 1
+
+
+def test_a_chip_narrows_the_timeline_alone_and_the_address_follows(browser: Browser, console: Server) -> None:
+    with visiting(browser, console.port) as visitor:
+        page = visitor.page
+        visitor.open("/customer?id=c0009")
+        page.evaluate("document.body.dataset.mark = 'same page'")
+        page.locator("#timeline .chip", has_text="Purchases").click()
+        expect(page.locator("#timeline .chip[aria-current]")).to_contain_text("Purchases")
+        assert "indicator=purchase" in page.url
+        assert page.evaluate("document.body.dataset.mark") == "same page"
+        assert visitor.violations() == []
+        page.go_back()
+        expect(page.locator("#timeline .chip[aria-current]")).to_have_text("All")
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_marketer_notes_a_contact_takes_it_back_and_stops_contact(
+    browser: Browser, staffed: Server, javascript: bool
+) -> None:
+    customer_id = "c0021" if javascript else "c0024"
+    with visiting(browser, staffed.port, "ja", javascript=javascript) as visitor:
+        page = visitor.page
+        visitor.open(f"/customer?id={customer_id}")
+        page.get_by_label("アカウント名").fill("taro")
+        page.get_by_label("パスワード").fill(PASSWORD)
+        page.get_by_role("button", name="サインイン").click()
+        expect(page.locator("h1")).to_have_text(customer_id)
+        page.locator("summary", has_text="接触を記録する").click()
+        page.get_by_label("内容・結果").fill("秋の新商品に関心あり")
+        page.get_by_label("費用（任意）").fill("1,200")
+        assert visitor.violations() == [] if javascript else True
+        page.get_by_role("button", name="記録する", exact=True).click()
+        expect(page.get_by_role("status")).to_have_text("接触を記録しました。")
+        first = page.locator("ol.timeline > li").first
+        expect(first).to_contain_text("秋の新商品に関心あり")
+        expect(first).to_contain_text("1,200")
+        first.get_by_role("button", name="取り消す").click()
+        expect(page.get_by_role("status")).to_have_text("取り消しました。")
+        expect(page.get_by_text("秋の新商品に関心あり")).to_have_count(0)
+        page.locator("summary", has_text="連絡を停止する").click()
+        page.get_by_role("button", name="連絡を停止する").click()
+        expect(page.locator("h1 ~ .chips")).to_contain_text("連絡不可")
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
