@@ -119,6 +119,8 @@ _CUSTOMER: Json = {
     "predicted_tier": "casual",
     "expected_value": 210.5,
     "value_at_risk": 130.5,
+    "uplift": None,
+    "incremental_value": None,
     "reasons": [_REASON],
 }
 _SOURCE: Json = {
@@ -129,6 +131,7 @@ _SOURCE: Json = {
     "evidence": "normal",
     "currency": "USD",
     "contacts": "as_they_were",
+    "uplift": None,
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 _CAMPAIGN: Json = {

@@ -158,12 +158,14 @@ def score(call: CliContext, as_of: str | None) -> None:
             "cohort": result.cohort,
             "file": result.file,
             "silence_measured_until": silence,
+            "uplift": result.uplift,
             "warnings": list(result.warnings),
         },
         f"Scored {result.cohort:,} customers who can still leave as of {day} with model "
         f"{result.model_version} ({result.customers - result.cohort:,} others have a status). "
         "See `kizuna at-risk`.",
         f"Silence is measured until {silence}.",
+        *([] if result.uplift is None else [f"Whom contact helps is known on '{result.uplift}'."]),
         *(f"  {call.translated('warning')}: {call.translated(warning)}" for warning in result.warnings),
     )
 
@@ -172,7 +174,7 @@ def score(call: CliContext, as_of: str | None) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
 @click.option(
     "--order-by",
-    type=click.Choice(["value_at_risk", "churn_probability"]),
+    type=click.Choice(["value_at_risk", "churn_probability", "uplift", "incremental_value"]),
     help="Who comes first [value_at_risk, where events carry amounts].",
 )
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
@@ -217,7 +219,13 @@ def at_risk(
         show(replace(listed, customers=planned_first(customers)), language)
         return
     if shape == "csv":
-        rows = list_csv(planned_first(customers), language, with_plan=found.planned, spreadsheet=True)
+        rows = list_csv(
+            planned_first(customers),
+            language,
+            with_plan=found.planned,
+            with_uplift=found.uplifted,
+            spreadsheet=True,
+        )
         text = "".join(rows).encode("utf-8")
     else:
         text = (to_json(listed, **call.marks) + "\n").encode("utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,9 @@ from training.causal.uplift_metrics import UpliftDecile
 
 NUMBERS = ("churn_probability", "expected_value", "value_at_risk", "tenure_days", "past_spend")
 TIER = "tier"
+ModelInUse = Literal["used", "taken_out", "other_outcome", "none"]
+"""After learning: the model is in use; the one before was taken out; one of another outcome stays; there is
+none."""
 SHARE_TOLERANCE = 0.005
 """Control shares that differ by more are not pooled: g(x) would compare one campaign with another."""
 
@@ -55,6 +59,8 @@ class LearnedUplift:
     deciles: tuple[UpliftDecile, ...]
     run: str
     """MLflow's identifier of the run."""
+    effect: ModelInUse = "none"
+    """What became of the uplift model in use."""
 
 
 def uplift_rows(campaigns: Sequence[CampaignCustomers]) -> UpliftRows:
@@ -90,9 +96,22 @@ def uplift_rows(campaigns: Sequence[CampaignCustomers]) -> UpliftRows:
 
 
 def _features(assignment: Assignment, segments: Sequence[str]) -> pa.Table:
-    tier = assignment.floats(TIER)
-    columns = {name: pa.array(assignment.floats(name)) for name in NUMBERS}
-    columns[TIER] = pa.array(np.where(tier < 0, np.nan, tier))
-    for name in segments:
-        columns[ATTRIBUTE + name] = assignment.segment(name).cast(pa.string())
-    return pa.table(columns)
+    return uplift_features(
+        {name: assignment.floats(name) for name in (*NUMBERS, TIER)},
+        {name: assignment.segment(name) for name in segments},
+    )
+
+
+def uplift_features(
+    columns: Mapping[str, NDArray[np.float64]], segments: Mapping[str, pa.Array | pa.ChunkedArray]
+) -> pa.Table:
+    """The features of uplift models, a row a customer: the one table behind what is learned and scored.
+
+    `columns` has the numbers of `NUMBERS`, NaN where not known, and the tier, −1 where not known.
+    """
+    tier = columns[TIER]
+    table = {name: pa.array(columns[name]) for name in NUMBERS}
+    table[TIER] = pa.array(np.where(tier < 0, np.nan, tier))
+    for name, values in segments.items():
+        table[ATTRIBUTE + name] = values.cast(pa.string())
+    return pa.table(table)

@@ -22,6 +22,7 @@ from serving.state.active_model import ActiveModel
 from serving.state.api_keys import ApiKey, copy_keys
 from serving.state.database import Database
 from serving.state.score_index import use_champion
+from serving.state.uplift_index import UpliftRecord, load_texts, save_texts, use_uplift
 
 ROOMS = ("features", "training", "serving")
 NOT_NEEDED = ("mlflow", "shap", "matplotlib", "woodelf-explainer", "rich")
@@ -30,13 +31,23 @@ NOT_NEEDED = ("mlflow", "shap", "matplotlib", "woodelf-explainer", "rich")
 ENTRY = "serving.api.bentoml_service:SERVICE"
 
 
-def build_bento(project: Project, model: ActiveModel, keys: Sequence[ApiKey], now: int, output: Path) -> None:
-    """Write a bento of this model that accepts these keys; raises `UsageError` where `output` exists."""
+def build_bento(
+    project: Project,
+    model: ActiveModel,
+    keys: Sequence[ApiKey],
+    now: int,
+    output: Path,
+    uplift: UpliftRecord | None = None,
+) -> None:
+    """Write a bento of this model that accepts these keys; raises `UsageError` where `output` exists.
+
+    It carries the uplift model in use too, for scores that are made there; live answers have no uplift.
+    """
     if output.exists():
         raise UsageError(f"cannot package into {output}: it exists. Remove it, or name another folder.")
     with tempfile.TemporaryDirectory(prefix="kizuna-package-") as place:
         folder = Path(place) / "context"
-        lay_out(project, model, keys, now, folder)
+        lay_out(project, model, keys, now, folder, uplift)
         home = Path(place) / "home"
         environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
         named = ["--output", "tag", "--version", f"model-{model.version}"]
@@ -49,7 +60,14 @@ def build_bento(project: Project, model: ActiveModel, keys: Sequence[ApiKey], no
         shutil.copytree(home / "bentos" / "kizuna" / f"model-{model.version}", output)
 
 
-def lay_out(project: Project, model: ActiveModel, keys: Sequence[ApiKey], now: int, folder: Path) -> None:
+def lay_out(
+    project: Project,
+    model: ActiveModel,
+    keys: Sequence[ApiKey],
+    now: int,
+    folder: Path,
+    uplift: UpliftRecord | None = None,
+) -> None:
     """Put what the bento is made of into a folder."""
     code = Path(__file__).parents[2]
     for room in ROOMS:
@@ -66,6 +84,9 @@ def lay_out(project: Project, model: ActiveModel, keys: Sequence[ApiKey], now: i
     with Database(f"sqlite:///{inside / 'state' / 'kizuna.db'}") as database:
         use_champion(database, model.version, model.bundle.fingerprint, now)
         copy_keys(database, keys)
+        if uplift is not None:
+            save_texts(inside / "state", load_texts(project.state, uplift.fingerprint))
+            use_uplift(database, uplift)
     needed = [one.partition(";")[0].strip() for one in requires("kizuna") or () if "extra ==" not in one]
     packages = [one for one in needed if not one.startswith(NOT_NEEDED)]
     (folder / "bentofile.yaml").write_text(

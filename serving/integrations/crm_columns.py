@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from features.errors import UsageError
+from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.project.integration_settings import ColumnMap
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import ListedCustomer, Provenance
@@ -19,7 +20,15 @@ def _rounded(value: float | None, digits: int, factor: float = 1) -> str | None:
 
 
 def _reason(place: int) -> Callable[[ListedCustomer, Provenance], Cell]:
-    return lambda one, _: one.reasons[place].sentence if place < len(one.reasons) else ""
+    def cell(one: ListedCustomer, _: Provenance) -> Cell:
+        reasons = risk_reasons(one.reasons)
+        return reasons[place].sentence if place < len(reasons) else ""
+
+    return cell
+
+
+def _uplift_sentence(one: ListedCustomer, _: Provenance) -> Cell:
+    return "".join(reason.sentence for reason in one.reasons if reason.feature == UPLIFT)
 
 
 def _hook(place: int) -> Callable[[ListedCustomer, Provenance], Cell]:
@@ -43,6 +52,9 @@ CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
     "predicted_tier": lambda one, _: one.predicted_tier,
     "expected_value": lambda one, _: _rounded(one.expected_value, 2),
     "value_at_risk": lambda one, _: _rounded(one.value_at_risk, 2),
+    "uplift": lambda one, _: _rounded(one.uplift, 4),
+    "incremental_value": lambda one, _: _rounded(one.incremental_value, 2),
+    "uplift_reason": _uplift_sentence,
     "reason_1": _reason(0),
     "reason_2": _reason(1),
     "reason_3": _reason(2),
@@ -111,10 +123,23 @@ READY = {
     ),
 }
 """Maps that are there without a word in kizuna.toml; docs/crm says how the other side is made ready."""
+READY_UPLIFT = {
+    "salesforce": {
+        "Kizuna_Uplift__c": "uplift",
+        "Kizuna_Incremental_Value__c": "incremental_value",
+        "Kizuna_Uplift_Reason__c": "uplift_reason",
+    },
+    "hubspot": {
+        "kizuna_uplift": "uplift",
+        "kizuna_incremental_value": "incremental_value",
+        "kizuna_uplift_reason": "uplift_reason",
+    },
+}
+"""What follows in the ready maps where an uplift model was in use."""
 
 
-def column_map(name: str, own: Mapping[str, ColumnMap]) -> ColumnMap:
-    """The map of this name, of the project or a ready one."""
+def column_map(name: str, own: Mapping[str, ColumnMap], *, with_uplift: bool = False) -> ColumnMap:
+    """The map of this name, of the project or a ready one; `with_uplift` adds its columns to a ready one."""
     known = {**READY, **own}
     if name not in known:
         raise UsageError(
@@ -122,6 +147,8 @@ def column_map(name: str, own: Mapping[str, ColumnMap]) -> ColumnMap:
             "add one to kizuna.toml as [crm.NAME].",
             field="columns",
         )
+    if with_uplift and name not in own:
+        return ColumnMap(columns=known[name].columns | READY_UPLIFT[name])
     return known[name]
 
 

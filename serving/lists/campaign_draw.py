@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import UsageError
@@ -108,11 +107,7 @@ def draw(
         "tenure_days": baseline.tenure_days,
         "past_spend": baseline.past_spend,
     }
-    segments = {}
-    for attribute in declaration.segments:
-        codes = answers.attributes[attribute][rows]
-        values = pa.array(facts.attributes[attribute], pa.string())
-        segments[attribute] = values.take(pa.array(codes, mask=codes < 0))
+    segments = {name: reader.scores.attribute(name, rows) for name in declaration.segments}
     return Assignment.of(
         columns,
         AssignmentFacts(name, facts.tiers, declaration.segments),

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from features.catalog.display_names import in_language
 from features.timeline import Timeline
+from serving.lists.uplift_reason import uplift_reason
 from serving.schemas.responses import (
     Appended,
     Change,
@@ -19,6 +20,7 @@ from serving.schemas.responses import (
     PredictedCustomer,
     PredictReply,
     Reason,
+    UpliftBasis,
 )
 from serving.schemas.terms import IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import ExplainedChange
@@ -36,11 +38,19 @@ MOST_CACHED = 20_000
 STATUS_NAMES = cast("tuple[KnownStatus, ...]", tuple(status.value for status in STATUSES))
 
 Numbers = tuple[
-    CustomerStatus, float | None, str | None, str | None, float | None, float | None, list[Reason]
+    CustomerStatus,
+    float | None,
+    str | None,
+    str | None,
+    float | None,
+    float | None,
+    float | None,
+    float | None,
+    list[Reason],
 ]
 """The fields of a `ScoredCustomer` after the name: status, churn_probability, tier, predicted_tier,
-expected_value, value_at_risk, reasons. A list row needs them with other fields around, and copying a
-dataclass costs more than making it from these."""
+expected_value, value_at_risk, uplift, incremental_value, reasons. A list row needs them with other fields
+around, and copying a dataclass costs more than making it from these."""
 
 
 class _ReasonCache:
@@ -83,16 +93,28 @@ def numbers(
     rows: Ints | None = None,
     *,
     project: ProjectWords = NO_WORDS,
+    basis: UpliftBasis | None = None,
 ) -> Iterator[Numbers]:
-    """Each customer's status, numbers and reasons, or those of these rows."""
+    """Each customer's status, numbers and reasons, or those of these rows; `basis` is that of uplift."""
     tiers = bundle.tiers.names
     caches = _CACHES.setdefault(bundle, {})
     cache = caches.setdefault((language, project), _ReasonCache(language, project))
     for row in table.iter_rows(rows):
-        status, probability, tier, predicted, expected, at_risk, features, values, contributions = row
+        status, probability, tier, predicted, expected, at_risk, features, values, contributions = row[:9]
+        uplift, incremental = row[9:]
         if status == UNKNOWN:
             yield unknown_numbers()
             continue
+        reasons = [
+            cache.get(bundle, column, value, contribution)
+            for column, value, contribution in zip(features, values, contributions, strict=True)
+            if column >= 0
+        ]
+        if (
+            basis is not None
+            and (why := uplift_reason(uplift, basis, language, project.currency)) is not None
+        ):
+            reasons.append(why)
         yield (
             STATUS_NAMES[status],
             finite(probability),
@@ -100,11 +122,9 @@ def numbers(
             None if predicted < 0 else tiers[predicted],
             finite(expected),
             finite(at_risk),
-            [
-                cache.get(bundle, column, value, contribution)
-                for column, value, contribution in zip(features, values, contributions, strict=True)
-                if column >= 0
-            ],
+            finite(uplift),
+            finite(incremental),
+            reasons,
         )
 
 
@@ -126,7 +146,7 @@ def planned_first(customers: Iterable[ListedCustomer]) -> list[ListedCustomer]:
 
 def unknown_numbers() -> Numbers:
     """The numbers of a customer of whom nothing is known."""
-    return "unknown", None, None, None, None, None, []
+    return "unknown", None, None, None, None, None, None, None, []
 
 
 def predict_reply(
@@ -151,6 +171,7 @@ def predict_reply(
         evidence=bundle.evidence,
         currency=project.currency or None,
         contacts=bundle.contacts,
+        uplift=None,  # what is sent live has no uplift: its features are those of a stored as-of date
         customers=[
             PredictedCustomer(
                 name,

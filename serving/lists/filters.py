@@ -22,7 +22,7 @@ from serving.actions.playbook import PREFERRED
 from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.requests import Shape, Text
 from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, PLANNED, STAGES
-from serving.state.score_file import Scores
+from serving.state.score_file import Scores, UpliftColumn
 from training.bundle.list_policy import ListOrder
 
 Rows = NDArray[np.int64]
@@ -70,6 +70,32 @@ class ListFilter(Shape):
             value="write an amount, such as 5000",
         ),
     ] = Field(default=None, description="only who has at least so much at stake")
+    min_uplift: Annotated[
+        float | None,
+        CliOption(
+            "--min-uplift",
+            "Only who gains at least so much from contact.",
+            value="write a difference, such as 0.01",
+        ),
+    ] = Field(default=None, description="only who gains at least so much from contact; needs an uplift model")
+    max_uplift: Annotated[
+        float | None,
+        CliOption(
+            "--max-uplift",
+            "Only who gains at most so much from contact.",
+            value="write a difference, such as 0",
+        ),
+    ] = Field(default=None, description="only who gains at most so much from contact; needs an uplift model")
+    min_incremental_value: Annotated[
+        float | None,
+        CliOption(
+            "--min-incremental-value",
+            "Only whose contact is expected to gain at least so much money.",
+            value="write an amount, such as 100",
+        ),
+    ] = Field(
+        default=None, description="only whose contact gains at least so much money; needs an uplift model"
+    )
     indicators: Annotated[
         Names, CliOption("--indicator", "Only whose main reason is about this indicator.")
     ] = Field(
@@ -141,6 +167,34 @@ def _min_value_at_risk(choice: ListFilter, data: FilteredScores) -> RowCondition
     return lambda rows: data.scores.answers.value_at_risk[rows] >= least
 
 
+def _min_uplift(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    values = _uplift(data.scores, "uplift", "min_uplift")
+    least = -np.inf if choice.min_uplift is None else choice.min_uplift
+    return lambda rows: values[rows] >= least
+
+
+def _max_uplift(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    values = _uplift(data.scores, "uplift", "max_uplift")
+    most = np.inf if choice.max_uplift is None else choice.max_uplift
+    return lambda rows: values[rows] <= most
+
+
+def _min_incremental_value(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    values = _uplift(data.scores, "incremental_value", "min_incremental_value")
+    least = -np.inf if choice.min_incremental_value is None else choice.min_incremental_value
+    return lambda rows: values[rows] >= least
+
+
+def _uplift(scores: Scores, column: UpliftColumn, field: str) -> NDArray[np.float64]:
+    if scores.facts.uplift is None:
+        raise UsageError(
+            f"cannot filter the list by {field}: no uplift model was in use when these scores were made. Run "
+            "`kizuna campaign learn` after a campaign has reached a review date, then `kizuna score`.",
+            field=field,
+        )
+    return scores.uplift_column(column)
+
+
 def _tiers(choice: ListFilter, data: FilteredScores) -> RowCondition:
     codes = [_place(data.scores.facts.tiers, name, "tier", "tiers") for name in choice.tiers]
     return lambda rows: np.isin(data.scores.answers.tier[rows], codes)
@@ -174,6 +228,9 @@ def _segment(choice: ListFilter, data: FilteredScores) -> RowCondition:
 SCORE_CONDITIONS: dict[str, Callable[[ListFilter, FilteredScores], RowCondition]] = {
     "min_probability": _min_probability,
     "min_value_at_risk": _min_value_at_risk,
+    "min_uplift": _min_uplift,
+    "max_uplift": _max_uplift,
+    "min_incremental_value": _min_incremental_value,
     "tiers": _tiers,
     "indicators": _indicators,
     "segment": _segment,

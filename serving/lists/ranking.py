@@ -87,4 +87,17 @@ def ranking_of(scores: Scores, order_by: ListOrder | None) -> Rows:
             "Order by churn_probability.",
             field="order_by",
         )
+    if order_by in ("uplift", "incremental_value"):
+        if scores.facts.uplift is None:
+            raise UsageError(
+                f"cannot order by {order_by}: no uplift model was in use when these scores were made. Run "
+                "`kizuna campaign learn` after a campaign has reached a review date, then `kizuna score`.",
+                field="order_by",
+            )
+        if np.isnan(scores.uplift_column(order_by)[scores.cohort]).all():
+            raise UsageError(
+                f"cannot order by {order_by}: it is known of nobody, because the events carry no amounts or "
+                f"the uplift is about '{scores.facts.uplift.outcome}'. Order by uplift.",
+                field="order_by",
+            )
     return scores.ranked(order_by or default_order(amounts=amounts))

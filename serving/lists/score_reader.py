@@ -22,7 +22,14 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
 from serving.experiments.held_back import NOBODY_HELD_BACK, HeldBackCustomers, held_back
 from serving.lists.cursor import Cursor
-from serving.lists.customer_view import STATUS_NAMES, change_entry, finite, numbers, unknown_numbers
+from serving.lists.customer_view import (
+    STATUS_NAMES,
+    Numbers,
+    change_entry,
+    finite,
+    numbers,
+    unknown_numbers,
+)
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
 from serving.lists.ranking import at_risk, left_out, page
@@ -40,6 +47,7 @@ from serving.schemas.responses import (
     Provenance,
     ScoredCustomer,
     ScoreReply,
+    UpliftBasis,
 )
 from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import explained_changes
@@ -148,7 +156,9 @@ class ScoreReader:
                 "Run `kizuna score` again."
             )
         self.keys([""])
-        ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
+        ranked = [self.scores.by_value_at_risk, self.scores.by_churn_probability]
+        if self.scores.facts.uplift is not None:
+            ranked += [self.scores.by_uplift, self.scores.by_incremental_value]
         for ranking in ranked:
             list(self.in_words(ranking[:1], "en"))
 
@@ -192,12 +202,12 @@ class ScoreReader:
         for start in range(0, len(rows), AT_ONCE):
             chosen = self.scores.answers.take(rows[start : start + AT_ONCE])
             names = self.customers.names(chosen.key).to_pylist()
-            scored = numbers(self.bundle, chosen, language, project=self.words)
+            scored = numbers(self.bundle, chosen, language, project=self.words, basis=self.uplift_basis)
             plans = list(planned_actions(self.plan, chosen.key, language))
             outcomes = self._outcomes(chosen.key, plans, language)
             places = ranks[start : start + AT_ONCE].tolist()
             for place, name, row, plan, now in zip(places, names, scored, plans, outcomes, strict=True):
-                _, probability, tier, predicted, expected, value_at_risk, reasons = row
+                _, probability, tier, predicted, expected, value_at_risk, uplift, incremental, reasons = row
                 yield ListedCustomer(
                     place,
                     name,
@@ -206,6 +216,8 @@ class ScoreReader:
                     predicted,
                     expected,
                     value_at_risk,
+                    uplift,
+                    incremental,
                     reasons,
                     plan,
                     now.outcome,
@@ -268,7 +280,7 @@ class ScoreReader:
         keys = self.keys(customer_ids) if keys is None else keys
         places = self.scores.rows(keys)
         known = places >= 0
-        scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
+        scored = self._numbers(language, places[known])
         plans = list(planned_actions(self.plan, keys, language))
         customers = [
             PlannedCustomer(
@@ -289,7 +301,7 @@ class ScoreReader:
         """The same without the plan and where the scores came from."""
         places = self.scores.rows(self.keys(customer_ids))
         known = places >= 0
-        scored = numbers(self.bundle, self.scores.answers, language, places[known], project=self.words)
+        scored = self._numbers(language, places[known])
         return [
             ScoredCustomer(name, *(next(scored) if is_known else unknown_numbers()))
             for name, is_known in zip(customer_ids, known.tolist(), strict=True)
@@ -324,6 +336,20 @@ class ScoreReader:
                 ]
         return ExplainReply(**vars(self.provenance), customer=customer, previous=previous, changes=changes)
 
+    def _numbers(self, language: str, rows: Rows) -> Iterator[Numbers]:
+        answers, basis = self.scores.answers, self.uplift_basis
+        return numbers(self.bundle, answers, language, rows, project=self.words, basis=basis)
+
+    @cached_property
+    def uplift_basis(self) -> UpliftBasis | None:
+        """What the customers' uplift is about, None where they have none."""
+        source = self.scores.facts.uplift
+        if source is None:
+            return None
+        return UpliftBasis(
+            source.outcome, source.months, source.campaigns, self.timeline.name(source.learned_at)
+        )
+
     @cached_property
     def provenance(self) -> Provenance:
         """Where an answer came from: date, model, data, its newest event and how good the evidence is."""
@@ -336,4 +362,5 @@ class ScoreReader:
             evidence=facts.evidence,
             currency=self.words.currency or None,
             contacts=facts.contacts,
+            uplift=self.uplift_basis,
         )

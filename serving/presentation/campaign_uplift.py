@@ -46,6 +46,16 @@ class DecileReply:
     high: float | None
 
 
+EFFECTS = {
+    "used": "The uplift model is in use: run `kizuna score`, and the list can be ordered and filtered by "
+    "uplift and incremental_value.",
+    "taken_out": "The uplift model that was in use is taken out of use: scores from the next "
+    "`kizuna score` on have no uplift.",
+    "other_outcome": "The uplift model of another outcome that is in use stays in use.",
+}
+"""What becomes of the uplift model in use; nothing is said where there is none."""
+
+
 @dataclass(frozen=True)
 class LearnReply:
     """What was learned from campaigns."""
@@ -55,6 +65,9 @@ class LearnReply:
     uplift: UpliftReply
     deciles: list[DecileReply]
     run: str
+    model_in_use: str
+    """`used`: this model; `taken_out`: the one before was taken out; `other_outcome`: one of another outcome
+    stays; `none`."""
 
 
 def learn_reply(learned: LearnedUplift) -> LearnReply:
@@ -65,6 +78,7 @@ def learn_reply(learned: LearnedUplift) -> LearnReply:
         uplift_reply(learned.outcome, "treatment", "control", learned.assessment),
         [_decile(one) for one in learned.deciles],
         learned.run,
+        learned.effect,
     )
 
 
@@ -78,6 +92,7 @@ def show_learned(learned: LearnedUplift, language: str) -> None:
     """Print the evidence, the uplift by decile, and where the run is."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console, reply = Console(highlight=False), learn_reply(learned)
@@ -94,6 +109,8 @@ def show_learned(learned: LearnedUplift, language: str) -> None:
             table.add_row(str(one.decile), f"{one.customers:,}", *cells)
         console.print(table)
     show_uplift(console, reply.uplift, language)
+    if learned.effect in EFFECTS:
+        console.print(escape(translated(EFFECTS[learned.effect], language)))
     run = in_language(language, f"MLflow run {reply.run}", f"MLflowの実行 {reply.run}")
     console.print(run, style="dim")
 

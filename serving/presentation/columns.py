@@ -12,9 +12,10 @@ from typing import Literal
 
 from features.catalog.display_names import in_language
 from serving.lists.customer_view import one_per_aspect
+from serving.lists.uplift_reason import POINTS, UPLIFT, risk_reasons, uplift_figure
 from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import ListedCustomer, PlanEntry, Reason
+from serving.schemas.responses import ListedCustomer, PlanEntry, Reason, UpliftBasis
 from serving.schemas.terms import OUTCOME_WORDS, REFUSED_WORDS
 
 Cell = str | int | float | None
@@ -28,6 +29,8 @@ class ListRow:
     plan: PlannedAction | None
     language: str
     currency: str | None = None
+    uplift: UpliftBasis | None = None
+    """What the customers' uplift is about."""
 
     @cached_property
     def reasons(self) -> list[Reason]:
@@ -35,8 +38,14 @@ class ListRow:
         return one_per_aspect(self.customer.reasons)
 
     def reason(self, place: int) -> str:
-        """The sentence of the reason at this place, empty where there are fewer."""
-        return self.reasons[place].sentence if place < len(self.reasons) else ""
+        """The sentence of the risk's reason at this place, empty where there are fewer."""
+        reasons = risk_reasons(self.reasons)
+        return reasons[place].sentence if place < len(reasons) else ""
+
+    @property
+    def uplift_sentence(self) -> str:
+        """What contact did to customers like this in past campaigns; empty where nobody knows."""
+        return "".join(reason.sentence for reason in self.reasons if reason.feature == UPLIFT)
 
     def hook(self, place: int) -> str:
         """The sentence of the hook at this place, empty where there are fewer."""
@@ -96,6 +105,16 @@ def _loyalty(row: ListRow, part: str) -> Cell:
 
 def _tiers(row: ListRow) -> str:
     return " → ".join(row.tier(name) for name in (row.customer.tier, row.customer.predicted_tier))
+
+
+def _uplift(row: ListRow) -> str:
+    """The uplift with its sign and unit: +3.2 pt for a rate."""
+    uplift = row.customer.uplift
+    if uplift is None or row.uplift is None:
+        return "–"
+    figure = uplift_figure(abs(uplift), row.uplift.outcome, row.language, row.currency or "")
+    unit = " pt" if row.uplift.outcome in POINTS else ""
+    return f"{'−' if uplift < 0 else '+'}{figure}{unit}"
 
 
 def _refused_channels(row: ListRow) -> str:
@@ -164,6 +183,20 @@ _COLUMNS = (
         "At stake",
         "amount",
     ),
+    ListColumn(
+        "uplift",
+        "アップリフト",
+        lambda row: rounded_share(row.customer.uplift),
+        TerminalStyle(
+            ("Uplift", "施策の効果"), lambda row: _uplift(row), justify="right", wraps=False, optional=True
+        ),
+    ),
+    ListColumn(
+        "incremental_value",
+        "施策で増える金額",
+        lambda row: rounded_amount(row.customer.incremental_value),
+    ),
+    ListColumn("uplift_reason", "施策の効果の根拠", lambda row: row.uplift_sentence),
     ListColumn("reason_1", "理由1", lambda row: row.reason(0)),
     ListColumn("reason_2", "理由2", lambda row: row.reason(1)),
     ListColumn("reason_3", "理由3", lambda row: row.reason(2)),
@@ -210,8 +243,8 @@ _COLUMNS = (
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
-TERMINAL = ("rank", "customer_id", "churn_probability", "tier", "value_at_risk")
-NARROW_TERMINAL = ("rank", "customer_id", "churn_probability", "value_at_risk", "tier")
+TERMINAL = ("rank", "customer_id", "churn_probability", "tier", "value_at_risk", "uplift")
+NARROW_TERMINAL = ("rank", "customer_id", "churn_probability", "value_at_risk", "uplift", "tier")
 LIST_CSV = (
     "rank",
     "customer_id",
@@ -224,6 +257,8 @@ LIST_CSV = (
     "reason_2",
     "reason_3",
 )
+UPLIFT_PART_OF_LIST_CSV = ("uplift", "incremental_value", "uplift_reason")
+"""What follows where an uplift model was in use."""
 LEFT_OUT_PART_OF_LIST_CSV = ("outcome", "left_out_because", "refused_channels")
 """What follows before a plan was made: who must not be contacted."""
 PLAN_PART_OF_LIST_CSV = (

@@ -13,6 +13,7 @@ from serving.presentation.columns import (
     LIST_CSV,
     PLAN_CSV,
     PLAN_PART_OF_LIST_CSV,
+    UPLIFT_PART_OF_LIST_CSV,
     Cell,
     ListRow,
 )
@@ -27,13 +28,19 @@ _NUMBER_LIKE = re.compile(r"0\d+|\d{16,}|\d+[eE][+-]?\d+|\d{1,4}[-/]\d{1,2}([-/]
 
 
 def list_csv(
-    customers: Iterable[ListedCustomer], language: str, *, with_plan: bool, spreadsheet: bool = False
+    customers: Iterable[ListedCustomer],
+    language: str,
+    *,
+    with_plan: bool,
+    with_uplift: bool = False,
+    spreadsheet: bool = False,
 ) -> Iterator[str]:
-    """A heading and one line per customer; with the columns of the plan where there is one.
+    """A heading and one line per customer; with the columns of the plan and of uplift where there are any.
 
     `spreadsheet`: identifiers that a spreadsheet would change are written so that it does not.
     """
-    names = LIST_CSV + (PLAN_PART_OF_LIST_CSV if with_plan else LEFT_OUT_PART_OF_LIST_CSV)
+    names = LIST_CSV + (UPLIFT_PART_OF_LIST_CSV if with_uplift else ())
+    names += PLAN_PART_OF_LIST_CSV if with_plan else LEFT_OUT_PART_OF_LIST_CSV
     rows = (ListRow(one, one.plan, language) for one in customers)
     return _lines(names, rows, language, spreadsheet=spreadsheet)
 
@@ -41,7 +48,8 @@ def list_csv(
 def plan_csv(answer: PlanReply, language: str) -> Iterator[str]:
     """A heading and one line per customer of `kizuna plan`."""
     rows = (ListRow(one, one, language) for one in answer.customers)
-    return _lines(PLAN_CSV, rows, language, spreadsheet=True)
+    names = PLAN_CSV + (() if answer.uplift is None else UPLIFT_PART_OF_LIST_CSV)
+    return _lines(names, rows, language, spreadsheet=True)
 
 
 def _lines(

@@ -13,8 +13,9 @@ from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import planned_actions
 from serving.lists.score_reader import ScoreReader
+from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.presentation.i18n import money, percent, tier_or_empty
-from serving.presentation.terminal import add_action, add_hooks, escaped, grid_of_two, wrapped
+from serving.presentation.terminal import add_action, add_hooks, add_reasons, escaped, grid_of_two, wrapped
 from serving.schemas.responses import PlanEntry, PlanReply, UnclearConsent
 from serving.schemas.terms import OUTCOME_WORDS, OUTCOMES
 
@@ -99,7 +100,7 @@ def show(answer: PlanReply, language: str) -> None:
         console.print(wrapped(f"[yellow]{escaped(line)}[/yellow]"))
     for customer in answer.customers:
         console.print(_head(customer, answer.currency, language))
-        console.print(Padding(_body(customer), (0, 0, 0, 4)))
+        console.print(Padding(_body(customer, language), (0, 0, 0, 4)))
 
 
 def _head(customer: PlanEntry, currency: str | None, language: str) -> str:
@@ -114,11 +115,14 @@ def _head(customer: PlanEntry, currency: str | None, language: str) -> str:
     )
 
 
-def _body(customer: PlanEntry) -> Table:
-    """What to do or why not, the main reason, and what to take up, each behind its mark."""
+def _body(customer: PlanEntry, language: str) -> Table:
+    """What to do or why not, the main reason, what contact did before, and what to take up, each behind its
+    mark.
+    """
     grid = grid_of_two()
     add_action(grid, customer)
-    for reason in customer.reasons[:1]:
+    for reason in risk_reasons(customer.reasons)[:1]:
         grid.add_row("[red]▲[/red]", wrapped(escaped(reason.sentence)))
+    add_reasons(grid, [reason for reason in customer.reasons if reason.feature == UPLIFT], language)
     add_hooks(grid, customer)
     return grid

@@ -36,7 +36,10 @@ def show(answer: ListReply, language: str) -> None:
 
     console = Console(highlight=False)
     console.print(wrapped(_title(answer, language)), style="bold")
-    rows = [ListRow(customer, customer.plan, language, answer.currency) for customer in answer.customers]
+    rows = [
+        ListRow(customer, customer.plan, language, answer.currency, answer.uplift)
+        for customer in answer.customers
+    ]
     if console.width >= NARROW:
         console.print(_table(rows, language))
         return

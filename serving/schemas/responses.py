@@ -23,6 +23,17 @@ CustomerStatus = Literal[KnownStatus, "unknown"]
 
 @with_config(CONFIG)
 @dataclass(frozen=True)
+class UpliftBasis:
+    """The campaigns that the customers' uplift was learned from."""
+
+    outcome: Annotated[str, Field(description="what contact changes: `retained`, `spend` and so on")]
+    months: Annotated[int, Field(description="how long after the start of the campaign")]
+    campaigns: tuple[str, ...]
+    learned_at: str
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class Provenance:
     """Where an answer came from."""
 
@@ -39,12 +50,16 @@ class Provenance:
             "contacts the customer"
         ),
     ]
+    uplift: Annotated[
+        UpliftBasis | None,
+        Field(description="what `uplift` is about; null where no uplift model was in use"),
+    ]
 
 
 @with_config(CONFIG)
 @dataclass
 class Reason:
-    """What raises or lowers a customer's risk."""
+    """What raises or lowers a customer's risk; the feature `uplift` is what contact did in past campaigns."""
 
     feature: str
     indicator: str
@@ -79,6 +94,17 @@ ExpectedValue = Annotated[
     float | None,
     Field(description="what they would spend over the horizon if they stayed; null without amounts"),
 ]
+Uplift = Annotated[
+    float | None,
+    Field(
+        description="how much contact changes the outcome that the answer's `uplift` names, positive where "
+        "it helps; of a rate a difference of probabilities from -1 to 1; null without an uplift model"
+    ),
+]
+IncrementalValue = Annotated[
+    float | None,
+    Field(description="the money that contact is expected to gain; null without uplift or amounts"),
+]
 
 
 @with_config(CONFIG)
@@ -93,6 +119,8 @@ class ScoredCustomer:
     predicted_tier: str | None
     expected_value: ExpectedValue
     value_at_risk: float | None
+    uplift: Uplift
+    incremental_value: IncrementalValue
     reasons: list[Reason]
 
 
@@ -108,6 +136,8 @@ class ListedCustomer:
     predicted_tier: str | None
     expected_value: ExpectedValue
     value_at_risk: float | None
+    uplift: Uplift
+    incremental_value: IncrementalValue
     reasons: list[Reason]
     plan: Plan
     outcome: CurrentOutcome = None

@@ -7,11 +7,13 @@ A file names no customer; `features/storage/customer_ids.py` knows whom a key st
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -49,9 +51,12 @@ SCHEMA = pa.schema(
     ]
 )
 
+UpliftColumn = Literal["uplift", "incremental_value"]
+UPLIFT_SCHEMA = pa.schema([("uplift", pa.float64()), ("incremental_value", pa.float64())])
+"""The columns that follow in a file whose scores were made with an uplift model in use; others lack them."""
 
-ScoreRow = tuple[int, float, int, int, float, float, list[int], list[float], list[float]]
-"""The columns of `SCHEMA` from `status` on, of one customer."""
+ScoreRow = tuple[int, float, int, int, float, float, list[int], list[float], list[float], float, float]
+"""The columns of `SCHEMA` from `status` on, of one customer, then those of `UPLIFT_SCHEMA`, NaN without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +80,42 @@ class ScoreTable:
     reason_contributions: Floats
     attributes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     """Each customer's last known value as a position in `ScoreMetadata.attributes`, -1 for none."""
+    uplift: Floats | None = None
+    """How much contact changes the outcome that an uplift model was learned on, positive where it helps; NaN
+    outside the cohort, None where no uplift model was in use."""
+    incremental_value: Floats | None = None
+    """The money that contact is expected to gain; None and NaN as `uplift`, NaN too where not known."""
 
     def __len__(self) -> int:
         return len(self.key)
 
     def take(self, rows: Ints) -> ScoreTable:
         attributes = {name: codes[rows] for name, codes in self.attributes.items()}
-        return ScoreTable(**{name: getattr(self, name)[rows] for name in SCHEMA.names}, attributes=attributes)
+        columns = {name: getattr(self, name)[rows] for name in self._columns}
+        return ScoreTable(**columns, attributes=attributes)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The names of its columns, without the attributes."""
+        return (*SCHEMA.names, *(UPLIFT_SCHEMA.names if self.uplift is not None else ()))
 
     def iter_rows(self, rows: Ints | None = None) -> Iterator[ScoreRow]:
         """Each customer's scores, or those of these rows, as plain numbers."""
         whole = self if rows is None or len(rows) <= FEW else self.take(rows)
-        columns = [getattr(whole, name) for name in SCHEMA.names[1:]]
+        columns = [getattr(whole, name) for name in whole._columns[1:]]
+        missing = () if self.uplift is not None else (math.nan,) * len(UPLIFT_SCHEMA.names)
         if whole is not self or rows is None:
-            return zip(*(column.tolist() for column in columns), strict=True)
-        each = ([column[row].tolist() for column in columns] for row in rows.tolist())
+            unknown = (repeat(nothing, len(whole)) for nothing in missing)
+            return zip(*(column.tolist() for column in columns), *unknown, strict=True)
+        each = ([*(column[row].tolist() for column in columns), *missing] for row in rows.tolist())
         return cast("Iterator[ScoreRow]", each)
 
     def table(self) -> pa.Table:
-        """The same as Arrow, in the columns of `SCHEMA`, then one for each attribute."""
-        table = pa.table([_column(getattr(self, one.name), one.type) for one in SCHEMA], schema=SCHEMA)
+        """The same as Arrow, in the columns of `SCHEMA`, those of `UPLIFT_SCHEMA` where there is uplift, then
+        one for each attribute.
+        """
+        schema = SCHEMA if self.uplift is None else pa.schema([*SCHEMA, *UPLIFT_SCHEMA])
+        table = pa.table([_column(getattr(self, one.name), one.type) for one in schema], schema=schema)
         for name, codes in self.attributes.items():
             table = table.append_column(ATTRIBUTE + name, pa.array(codes))
         return table
@@ -111,6 +132,20 @@ class ScoreTable:
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
         whole = ScoreTable(**columns, attributes=attributes)
         return whole.take(np.argsort(whole.key, kind="stable"))
+
+
+@dataclass(frozen=True)
+class UpliftSource:
+    """The uplift model that a file's `uplift` came from."""
+
+    fingerprint: str
+    outcome: str
+    """The outcome of campaigns that it was learned on, such as `retained`."""
+    months: int
+    """The review date, in months after the start."""
+    campaigns: tuple[str, ...]
+    learned_at: int
+    """Microseconds UTC."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +170,8 @@ class ScoreMetadata:
     scored_at: int
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values that each attribute has."""
+    uplift: UpliftSource | None = field(default=None, kw_only=True)
+    """None where no uplift model was in use."""
 
     @property
     def data_until(self) -> int | None:
@@ -168,6 +205,11 @@ class Scores:
             return self
         return Scores(self.answers.take(np.delete(np.arange(len(self.answers)), gone)), self.facts)
 
+    def attribute(self, name: str, rows: Ints) -> pa.Array:
+        """The value of an attribute of these customers as text, null where there is none."""
+        codes = self.answers.attributes[name][rows]
+        return pa.array(self.facts.attributes[name], pa.string()).take(pa.array(codes, mask=codes < 0))
+
     @cached_property
     def cohort(self) -> Ints:
         """The rows of the customers who can still leave."""
@@ -181,9 +223,23 @@ class Scores:
     def by_churn_probability(self) -> Ints:
         return self._ranked(self.answers.churn_probability)
 
+    @cached_property
+    def by_uplift(self) -> Ints:
+        return self._ranked(self.uplift_column("uplift"))
+
+    @cached_property
+    def by_incremental_value(self) -> Ints:
+        return self._ranked(self.uplift_column("incremental_value"))
+
     def ranked(self, order: ListOrder) -> Ints:
         """The cohort's rows in the order of a list; ties by customer key."""
-        return self.by_value_at_risk if order == "value_at_risk" else self.by_churn_probability
+        ranked: Ints = getattr(self, f"by_{order}")
+        return ranked
+
+    def uplift_column(self, name: UpliftColumn) -> Floats:
+        """float64[n]: a column that only scores with an uplift model have; NaN for everybody without one."""
+        column: Floats | None = getattr(self.answers, name)
+        return np.full(len(self.answers), np.nan) if column is None else column
 
     def _ranked(self, measure: Floats) -> Ints:
         ranked: Ints = self.cohort[ranking(measure[self.cohort])]
@@ -193,8 +249,13 @@ class Scores:
 def save(folder: Path, answers: ScoreTable, facts: ScoreMetadata) -> str:
     """Write a score file in one step and return its name; a file half-written is never seen."""
     stamp = np.datetime64(facts.as_of, "us").astype("datetime64[s]").item().strftime("%Y%m%dT%H%M%SZ")
-    name = f"{stamp}-model{facts.model_version}-data{facts.data_version}.arrow"
-    table = answers.table().replace_schema_metadata({"facts": json.dumps(asdict(facts))})
+    # Another uplift model gives other scores: their own name, so that a list that is read on stays the same.
+    uplift = "" if facts.uplift is None else f"-uplift{facts.uplift.fingerprint}"
+    name = f"{stamp}-model{facts.model_version}-data{facts.data_version}{uplift}.arrow"
+    told = asdict(facts)
+    if facts.uplift is None:
+        del told["uplift"]
+    table = answers.table().replace_schema_metadata({"facts": json.dumps(told)})
     folder.mkdir(parents=True, exist_ok=True)
     with in_one_step(folder / name) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
         writer.write_table(table, max_chunksize=max(table.num_rows, 1))
@@ -207,8 +268,12 @@ def load(file: Path) -> Scores:
         with pa.memory_map(str(file)) as source:
             table = pa.ipc.open_file(source).read_all()
         facts = json.loads(table.schema.metadata[b"facts"])
-        columns = {name: _array(table.column(name)) for name in SCHEMA.names}
+        learned = facts.get("uplift")
+        names = SCHEMA.names + ([] if learned is None else UPLIFT_SCHEMA.names)
+        columns = {name: _array(table.column(name)) for name in names}
         attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
+        if learned is not None:
+            facts["uplift"] = UpliftSource(**learned | {"campaigns": tuple(learned["campaigns"])})
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."

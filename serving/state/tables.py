@@ -227,3 +227,14 @@ JOBS = Table(
 )
 """Work in a process of its own: who asked for what, how far it is and what became of it. No row names a
 customer. `exclusive` names what only one unfinished job may do at a time, null once a job is finished."""
+UPLIFT_MODELS = Table(
+    "uplift_models",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("learned_at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("fingerprint", String(12), nullable=False),
+    Column("about", Text, nullable=False),
+)
+"""Uplift models that came into use; the newest row counts. One without a fingerprint says that none is in use
+since then. `about` has the facts of the model as JSON; its files are in `uplift` of the state."""

@@ -41,6 +41,16 @@ def planned_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
+@pytest.fixture(scope="session")
+def uplifted_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with an uplift model in use (`uplift_shop.learn_spring`); not to be changed."""
+    from tests.serving import uplift_shop  # imports MLflow
+
+    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("uplift") / "shop"))
+    uplift_shop.learn_spring(folder)
+    return folder
+
+
 @pytest.fixture
 def own_shop(scored_shop: Path, tmp_path: Path) -> Path:
     """A copy of the scored shop, to do with as one likes."""

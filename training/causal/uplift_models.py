@@ -89,7 +89,10 @@ class OutcomeRegression:
         """float64[n]: the expected outcome of each row."""
         gone = np.isnan(matrix)
         columns = np.where(gone, 0.0, (matrix - self.centre) / self.spread)
-        margin = columns @ self.weights + gone @ self.missing + self.level
+        # Column by column: a product of matrices rounds a row differently in another number of rows.
+        margin = np.full(len(matrix), self.level)
+        for place in range(matrix.shape[1]):
+            margin += columns[:, place] * self.weights[place] + gone[:, place] * self.missing[place]
         return 1.0 / (1.0 + np.exp(-margin)) if self.logistic else margin
 
 

@@ -47,7 +47,9 @@ class ExportedCampaign:
 
     def crm_lines(self, columns: str, workspace: Workspace) -> Iterator[str]:
         """The lines of a CSV file in the columns of another system."""
-        return lines(self.customers, column_map(columns, workspace.project.settings.crm), self.source)
+        own = workspace.project.settings.crm
+        mapped = column_map(columns, own, with_uplift=self.source.uplift is not None)
+        return lines(self.customers, mapped, self.source)
 
 
 @use_case("contact")

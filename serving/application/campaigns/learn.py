@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -15,10 +16,24 @@ from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import current_assignment
 from serving.experiments.outcomes import OUTCOMES, OutcomeRules, campaign_outcomes
 from serving.experiments.review_dates import review_dates
-from serving.experiments.uplift_rows import CampaignCustomers, LearnedUplift, UpliftRows, uplift_rows
+from serving.experiments.uplift_rows import (
+    CampaignCustomers,
+    LearnedUplift,
+    ModelInUse,
+    UpliftRows,
+    uplift_rows,
+)
 from serving.integrations.training import tracking
 from serving.schemas.json_text import to_json
 from serving.state.campaign_index import CampaignRecord, campaign, campaigns, missing_assignment
+from serving.state.uplift_index import (
+    UpliftFacts,
+    UpliftRecord,
+    save_texts,
+    take_out_of_use,
+    uplift_in_use,
+    use_uplift,
+)
 from training.causal.uplift_evidence import UpliftAssessment, assess_uplift
 from training.causal.uplift_metrics import UpliftDecile, qini_curve, uplift_by_decile
 from training.causal.uplift_models import UpliftParameters, fit_uplift
@@ -43,6 +58,9 @@ def learn_uplift(
 ) -> LearnedUplift:
     """Fit the uplift models to campaigns, judge them, and log figures, curves and model in MLflow.
 
+    With evidence the model comes into use: the scores of later as-of dates have an uplift. Without evidence a
+    model of the same outcome that was in use is taken out of use.
+
     Without names, all campaigns count that reached the review date: `months` after the start, by default the
     last that every one of them has reached. Raises `UsageError` for unknown campaigns and outcomes,
     `DataError` where no campaign has reached a date.
@@ -54,7 +72,7 @@ def learn_uplift(
             field="outcome",
         )
     workspace = workspace.pinned()
-    chosen = _reached(workspace, names, months)
+    chosen, until = _reached(workspace, names, months)
     month = min(max(reached) for _, reached in chosen) if months is None else months
     groups = []
     for place, (record, reached) in enumerate(chosen):
@@ -68,14 +86,64 @@ def learn_uplift(
     deciles = uplift_by_decile(found.scores.uplift, found.treated, found.outcome) if found.scores else ()
     learned = tuple(record.name for record, _ in chosen)
     with tracking(workspace.project).run(f"uplift of {outcome} at {month} months") as run:
-        _log(run, learned, outcome, month, rows, found, deciles)
-        return LearnedUplift(learned, outcome, month, found, deciles, run.id)
+        model = _log(run, learned, outcome, month, rows, found, deciles)
+    effect: ModelInUse
+    if found.used and model is not None and found.intervals is not None:
+        qini, book = found.intervals, model.book
+        facts = UpliftFacts(
+            outcome=outcome,
+            months=month,
+            campaigns=learned,
+            known_from=until,
+            features=(*book.numbers, *(text.name for text in book.texts)),
+            tiers=groups[-1].assignment.facts.tiers,
+            churn=json.dumps(workspace.project.churn.to_json()),
+            qini=qini.qini,
+            low=qini.low,
+            high=qini.high,
+            run=run.id,
+        )
+        fingerprint = save_texts(workspace.project.state, to_texts(model))
+        use_uplift(workspace.database, UpliftRecord(fingerprint, facts, workspace.clock(), actor.name))
+        effect = "used"
+    else:
+        effect = _without_evidence(workspace, actor, outcome)
+    return LearnedUplift(learned, outcome, month, found, deciles, run.id, effect)
+
+
+@use_case("run")
+def stop_using_uplift(workspace: Workspace, actor: Actor) -> UpliftRecord:
+    """Take the uplift model out of use and say which it was: later scores have no uplift.
+
+    Raises `UsageError` where none is in use.
+    """
+    record = uplift_in_use(workspace.database)
+    if record is None:
+        raise UsageError(
+            "cannot take the uplift model out of use: none is in use. `kizuna campaign learn` puts one "
+            "in use where there is evidence."
+        )
+    take_out_of_use(workspace.database, actor.name, workspace.clock())
+    return record
+
+
+def _without_evidence(workspace: Workspace, actor: Actor, outcome: str) -> ModelInUse:
+    """Take a model of this outcome out of use; one of another outcome was not judged, and stays."""
+    record = uplift_in_use(workspace.database)
+    if record is None:
+        return "none"
+    if record.facts.outcome != outcome:
+        return "other_outcome"
+    take_out_of_use(workspace.database, actor.name, workspace.clock())
+    return "taken_out"
 
 
 def _reached(
     workspace: Workspace, names: Sequence[str], months: int | None
-) -> list[tuple[CampaignRecord, dict[int, int]]]:
-    """The campaigns to learn from, the earliest first, with the review dates that each has reached."""
+) -> tuple[list[tuple[CampaignRecord, dict[int, int]]], int]:
+    """The campaigns to learn from, the earliest first, with the review dates that each has reached; and the
+    as-of date of the data.
+    """
     project, now = workspace.project, workspace.clock()
     coverage = data_coverage(
         workspace.store,
@@ -85,6 +153,7 @@ def _reached(
         closed=project.closed_sources,
         now=now,
     )
+    until = now if coverage is None else coverage.as_of(now)
     known = [campaign(workspace.database, name) for name in dict.fromkeys(names)]
     chosen = []
     for record in known or campaigns(workspace.database)[::-1]:
@@ -92,7 +161,6 @@ def _reached(
             if names:
                 raise missing_assignment(record.name, record.state)
             continue
-        until = now if coverage is None else coverage.as_of(now)
         wanted = record.review_months if months is None else (months,)
         dates = review_dates(record.started_at, wanted, project.timeline)
         reached = {month: date for month, date in dates.items() if date <= until}
@@ -117,7 +185,7 @@ def _reached(
             "cannot learn whom contact helps: no campaign has reached a review date. "
             "See `kizuna campaign list`."
         )
-    return chosen
+    return chosen, until
 
 
 def _customers(workspace: Workspace, record: CampaignRecord, outcome: str, date: int) -> CampaignCustomers:
@@ -145,8 +213,8 @@ def _log(
     rows: UpliftRows,
     found: UpliftAssessment,
     deciles: Sequence[UpliftDecile],
-) -> None:
-    """Parameters, figures, curves, deciles and the model as text."""
+) -> StoredUplift | None:
+    """Log parameters, figures, curves and the model as text; the model, None where nothing was fitted."""
     parameters = UpliftParameters()
     run.log_parameters(
         {
@@ -161,7 +229,7 @@ def _log(
         {"customers": len(found.outcome), "treated": int(found.treated.sum()), "used": float(found.used)}
     )
     if found.intervals is None or found.scores is None or found.book is None:
-        return
+        return None
     qini = asdict(found.intervals)
     named = {"response_qini" if name == "other" else name: value for name, value in qini.items()}
     run.log_metrics({name: value for name, value in named.items() if not np.isnan(value)})
@@ -173,5 +241,6 @@ def _log(
     known = ~np.isnan(rows.outcome)
     matrix = found.book.encode(rows.features)[known]
     model = fit_uplift(matrix, found.treated, found.outcome, rows.probability[known], parameters)
-    texts = to_texts(StoredUplift(outcome, found.book, model))
-    run.log_texts({"uplift_by_decile.json": to_json(list(deciles)), **texts})
+    stored = StoredUplift(outcome, found.book, model)
+    run.log_texts({"uplift_by_decile.json": to_json(list(deciles)), **to_texts(stored)})
+    return stored

@@ -23,6 +23,11 @@ class ListRows:
     planned: bool
     """Whether there is a plan for these scores, so that rows say what to do."""
 
+    @property
+    def uplifted(self) -> bool:
+        """Whether an uplift model was in use, so that rows say whom contact helps."""
+        return self.source.uplift is not None
+
 
 @use_case("read_customer")
 def list_at_risk(

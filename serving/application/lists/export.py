@@ -27,8 +27,11 @@ def export_list(
 
     Raises `UsageError` for columns that nobody declared; everyone is on it unless the choice has a limit.
     """
-    mapped = column_map(columns, workspace.project.settings.crm)
+    column_map(columns, workspace.project.settings.crm)  # a name that nobody declared is refused first
     reader = workspace.scores.current()
+    mapped = column_map(
+        columns, workspace.project.settings.crm, with_uplift=reader.provenance.uplift is not None
+    )
     workspace.record_access(actor.name, "at_risk.csv", NOBODY)
     listed = reader.listed(choice, workspace.language(language))
     return ExportedList(tuple(mapped.columns), lines(listed, mapped, reader.provenance))

@@ -9,6 +9,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.integrations.bento import build_bento
 from serving.state.api_keys import list_keys
+from serving.state.uplift_index import uplift_in_use
 
 
 @dataclass(frozen=True)
@@ -24,5 +25,5 @@ def package(workspace: Workspace, actor: Actor, output: Path) -> Package:
     """Write the champion as a bento into a new folder; it accepts the project's keys."""
     now, model = workspace.clock(), workspace.scores.active_model()
     keys = [key for key in list_keys(workspace.database) if key.opens(now)]
-    build_bento(workspace.project, model, keys, now, output)
+    build_bento(workspace.project, model, keys, now, output, uplift_in_use(workspace.database))
     return Package(output, model.version)

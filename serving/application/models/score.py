@@ -8,11 +8,13 @@ from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import tracking
+from serving.integrations.uplift_scores import with_uplift
 from serving.scoring.batch import score as score_customers
 from serving.scoring.coverage import coverage_warnings
 from serving.state.active_model import import_bundle, no_champion
-from serving.state.score_file import save
+from serving.state.score_file import Scores, save
 from serving.state.score_index import ScoreFile, use_scores
+from serving.state.uplift_index import uplift_in_use
 from training.data.coverage import data_coverage
 from training.labels.cohort import IN_COHORT
 
@@ -33,7 +35,10 @@ class ScoringResult:
     silence_until: int
     """The instant until which the data can tell silence: what labels hang on is covered until then."""
     warnings: tuple[str, ...]
-    """Where the as-of date is far later than the data's end, or what silence hangs on ended early."""
+    """Where the as-of date is far later than the data's end, what silence hangs on ended early, or the uplift
+    model in use does not fit."""
+    uplift: str | None
+    """The outcome that the customers' uplift is about; None where they have none."""
 
 
 @use_case("run")
@@ -43,7 +48,8 @@ def score(
     """Score everyone on a day, or on the first midnight after the newest event that silence hangs on.
 
     The scores and the champion that made them come into use together, once all of it worked. Raises
-    `ModelError` before a model was promoted, `DataError` where nobody could leave on that day.
+    `ModelError` before a model was promoted and where the uplift model in use is damaged, `DataError` where
+    nobody could leave on that day.
     """
     workspace = workspace.pinned()
     project, database, store, now = (
@@ -75,7 +81,14 @@ def score(
         covered_until=None if coverage is None else coverage.covered_until,
         consent=consent_rules(project).names,
     )
-    file = save(project.scores, scores, metadata)
+    found, why_not = Scores(scores, metadata), None
+    uplift = uplift_in_use(database)
+    if uplift is not None:
+        if progress:
+            progress("computing whom contact helps", 0.0)
+        uplifted = with_uplift(store, project.state, uplift, found, churn, timeline)
+        found, why_not = uplifted.scores, uplifted.why_not
+    file = save(project.scores, found.answers, found.facts)
     use_scores(
         database,
         ScoreFile(file, instant, model.version, metadata.data_version, len(scores), now),
@@ -89,5 +102,6 @@ def score(
         int((scores.status == IN_COHORT).sum()),
         file,
         instant if metadata.covered_until is None else metadata.covered_until,
-        coverage_warnings(metadata, coverage, churn, timeline),
+        (*coverage_warnings(metadata, coverage, churn, timeline), *([] if why_not is None else [why_not])),
+        None if found.facts.uplift is None else found.facts.uplift.outcome,
     )

@@ -52,7 +52,13 @@ def export(call: CliContext, name: str, columns: str, output: Path | None, langu
     with call.workspace() as workspace, in_one_step(output) as unfinished:
         exported = export_campaign(workspace, call.actor, name, columns, language)
         lines = (
-            list_csv(exported.customers, language, with_plan=exported.planned, spreadsheet=True)
+            list_csv(
+                exported.customers,
+                language,
+                with_plan=exported.planned,
+                with_uplift=exported.source.uplift is not None,
+                spreadsheet=True,
+            )
             if columns == CSV
             else exported.crm_lines(columns, workspace)
         )

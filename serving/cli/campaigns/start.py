@@ -43,7 +43,7 @@ def _declaration_options(command: Command) -> Command:
             ),
             click.option(
                 "--order-by",
-                type=click.Choice(["value_at_risk", "churn_probability"]),
+                type=click.Choice(["value_at_risk", "churn_probability", "uplift", "incremental_value"]),
                 help="Who comes first [value_at_risk, where events carry amounts].",
             ),
             click.option("--control", metavar="SHARE", help="The control group [campaigns.control]."),
