@@ -88,11 +88,17 @@ class StageRules(_Part):
     onboarding_days: int = Field(default=60, ge=0, le=3650)
 
 
+NUMBERS = ("probability", "value", "uplift", "incremental_value")
+"""The conditions on a number."""
+
+
 class RuleConditions(_Part):
     """The conditions of a rule; None asks for nothing."""
 
     probability: NumberCondition | None = None
     value: NumberCondition | None = None
+    uplift: NumberCondition | None = None
+    incremental_value: NumberCondition | None = None
     tier: tuple[str, ...] | None = None
     movement: tuple[str, ...] | None = None
     attitude: tuple[str, ...] | None = None
@@ -107,7 +113,7 @@ class RuleConditions(_Part):
     def _one_is_a_list_of_one(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        lists = {name for name in cls.model_fields if name not in ("probability", "value")}
+        lists = {name for name in cls.model_fields if name not in NUMBERS}
         return {k: [v] if k in lists and isinstance(v, str) else v for k, v in values.items()}
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.events.consent import ALL_CHANNELS, ChannelBits
+from serving.actions.conditions import NumberCondition, ranks
 from serving.actions.contact_state import NEVER, cooling_down
 from serving.actions.control_group import Held, nobody_held
 from serving.actions.customer_profiles import CustomerProfiles
@@ -30,7 +31,7 @@ from serving.schemas.terms import (
     STAGES,
     UNMATCHED,
 )
-from serving.state.score_file import Scores
+from serving.state.score_file import UPLIFT_COLUMNS, Scores
 from training.bundle.list_policy import default_order
 
 Flags = NDArray[np.bool_]
@@ -134,6 +135,11 @@ def matches(
         fits &= when.probability.hold(answers.churn_probability, rank)
     if when.value is not None:
         fits &= when.value.hold(answers.expected_value, table.column("value_rank").to_numpy())
+    for name in UPLIFT_COLUMNS:
+        condition: NumberCondition | None = getattr(when, name)
+        if condition is not None:
+            values = scores.uplift_column(name)
+            fits &= condition.hold(values, ranks(values))
     if when.tier is not None:
         fits &= np.isin(answers.tier, list(vocabulary.tier_numbers(when.tier)))
     for column, words, chosen in (

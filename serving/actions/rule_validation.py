@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.actions.conditions import NumberCondition
-from serving.actions.playbook import PlaybookFile, PlaybookRule, StageRules
+from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRule, StageRules
 from serving.actions.toml_positions import line_of, places
 from serving.reports.behaviour_attitude import band
 from serving.schemas.terms import (
@@ -30,6 +30,7 @@ from serving.schemas.terms import (
     RETURNED,
     STAGES,
 )
+from serving.state.score_file import UPLIFT_COLUMNS
 
 Flags = NDArray[np.bool_]
 Piece = str | int | float
@@ -53,6 +54,8 @@ class RuleVocabulary:
     """The usual ones and those of the project's events, whether or not anybody prefers them at present."""
     programmes: tuple[tuple[str, ...], ...]
     """The levels of each loyalty programme."""
+    uplift: tuple[str, ...] = ()
+    """Those of `UPLIFT_COLUMNS` that are known of anybody: none without an uplift model in use."""
 
     @property
     def loyalty(self) -> tuple[str, ...]:
@@ -82,13 +85,30 @@ class RuleVocabulary:
 
 
 WORDS = ("tier", "movement", "attitude", "stage", "loyalty", "reason", "channel", "inquiry")
-NUMBERS = ("probability", "value")
 
 
 def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
-    """Refuse, with its line, an unknown word, a rule that can never match, and rules that contradict."""
+    """Refuse, with its line, an unknown word, a rule that can never match, and rules that contradict.
+
+    A condition on uplift is refused where nobody has one: a rule that is to leave alone whom contact drives
+    away would else do nothing, in silence.
+    """
     rules = written.playbook.rules
     for number, rule in enumerate(rules):
+        for asked in UPLIFT_COLUMNS:
+            if getattr(rule.when, asked) is not None and asked not in vocabulary.uplift:
+                raise written.refusal(
+                    ("rules", number, "when", asked),
+                    f"`when.{asked}` of the rule '{rule.name}' asks for what nobody has: "
+                    + (
+                        "no uplift model was in use when the scores were made. Run `kizuna campaign learn` "
+                        "after a campaign has reached a review date, then `kizuna score`; or remove the "
+                        "condition."
+                        if not vocabulary.uplift
+                        else "the events carry no amounts, or the uplift model is about another outcome. "
+                        "Write when.uplift instead, or remove the condition."
+                    ),
+                )
         for condition in WORDS:
             for word in getattr(rule.when, condition) or ():
                 known = vocabulary.words(condition)
@@ -228,7 +248,8 @@ class _Space:
         valued = (leaving.low, leaving.high) != (-np.inf, np.inf)
         return [
             ("probability", "probability rank", _both_known),
-            ("value", "value rank", _both_known),
+            *((name, f"{name} rank", _both_known) for name in NUMBERS if name != "probability"),
+            ("probability", "uplift", _both_known),
             ("probability", "movement", _both_known),
             ("stage", "probability", _stage_fits(leaving.low, leaving.high, alone=valued and not ranked)),
             (

@@ -94,7 +94,7 @@ def ranking_of(scores: Scores, order_by: ListOrder | None) -> Rows:
                 "`kizuna campaign learn` after a campaign has reached a review date, then `kizuna score`.",
                 field="order_by",
             )
-        if np.isnan(scores.uplift_column(order_by)[scores.cohort]).all():
+        if not scores.knows(order_by):
             raise UsageError(
                 f"cannot order by {order_by}: it is known of nobody, because the events carry no amounts or "
                 f"the uplift is about '{scores.facts.uplift.outcome}'. Order by uplift.",

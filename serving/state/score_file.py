@@ -52,7 +52,8 @@ SCHEMA = pa.schema(
 )
 
 UpliftColumn = Literal["uplift", "incremental_value"]
-UPLIFT_SCHEMA = pa.schema([("uplift", pa.float64()), ("incremental_value", pa.float64())])
+UPLIFT_COLUMNS: tuple[UpliftColumn, ...] = ("uplift", "incremental_value")
+UPLIFT_SCHEMA = pa.schema([(name, pa.float64()) for name in UPLIFT_COLUMNS])
 """The columns that follow in a file whose scores were made with an uplift model in use; others lack them."""
 
 ScoreRow = tuple[int, float, int, int, float, float, list[int], list[float], list[float], float, float]
@@ -97,13 +98,13 @@ class ScoreTable:
     @property
     def _columns(self) -> tuple[str, ...]:
         """The names of its columns, without the attributes."""
-        return (*SCHEMA.names, *(UPLIFT_SCHEMA.names if self.uplift is not None else ()))
+        return (*SCHEMA.names, *(UPLIFT_COLUMNS if self.uplift is not None else ()))
 
     def iter_rows(self, rows: Ints | None = None) -> Iterator[ScoreRow]:
         """Each customer's scores, or those of these rows, as plain numbers."""
         whole = self if rows is None or len(rows) <= FEW else self.take(rows)
         columns = [getattr(whole, name) for name in whole._columns[1:]]
-        missing = () if self.uplift is not None else (math.nan,) * len(UPLIFT_SCHEMA.names)
+        missing = () if self.uplift is not None else (math.nan,) * len(UPLIFT_COLUMNS)
         if whole is not self or rows is None:
             unknown = (repeat(nothing, len(whole)) for nothing in missing)
             return zip(*(column.tolist() for column in columns), *unknown, strict=True)
@@ -205,6 +206,10 @@ class Scores:
             return self
         return Scores(self.answers.take(np.delete(np.arange(len(self.answers)), gone)), self.facts)
 
+    def knows(self, name: UpliftColumn) -> bool:
+        """Whether anybody has a number in a column of uplift."""
+        return not bool(np.isnan(self.uplift_column(name)).all())
+
     def attribute(self, name: str, rows: Ints) -> pa.Array:
         """The value of an attribute of these customers as text, null where there is none."""
         codes = self.answers.attributes[name][rows]
@@ -269,7 +274,7 @@ def load(file: Path) -> Scores:
             table = pa.ipc.open_file(source).read_all()
         facts = json.loads(table.schema.metadata[b"facts"])
         learned = facts.get("uplift")
-        names = SCHEMA.names + ([] if learned is None else UPLIFT_SCHEMA.names)
+        names = SCHEMA.names + ([] if learned is None else [*UPLIFT_COLUMNS])
         columns = {name: _array(table.column(name)) for name in names}
         attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
         if learned is not None:

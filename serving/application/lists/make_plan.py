@@ -27,6 +27,7 @@ from serving.lists.filters import ListFilter
 from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import CHANNEL_WORDS, NONE
+from serving.state.score_file import UPLIFT_COLUMNS
 from serving.state.score_index import current_scores
 
 
@@ -94,7 +95,9 @@ def _plan(
     profiles = customer_profiles(
         store, scores, bundle, playbook.playbook, project.indicators, progress, contacts
     )
-    words = _vocabulary(profiles, facts.tiers, [one.name for one in project.indicators], playbook)
+    known = () if facts.uplift is None else tuple(name for name in UPLIFT_COLUMNS if scores.knows(name))
+    indicators = [one.name for one in project.indicators]
+    words = replace(_vocabulary(profiles, facts.tiers, indicators, playbook), uplift=known)
     validate_channels(project.settings.consent, (*words.channels, *playbook.playbook.channels))
     validate_rules(playbook, words)
     actions = match_rules(playbook.playbook, words, profiles, scores, contacts.now, reader.held.held)

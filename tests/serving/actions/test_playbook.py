@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,25 @@ def test_lines_are_found_under_tables_dotted_keys_and_lists_of_tables() -> None:
     assert line_of(found, ("f", 1, "h")) == 7
     assert line_of(found, ("f", 1, "i", "j")) == 9
     assert line_of(found, ("f", 1, "unknown")) == 6
+
+
+@pytest.mark.parametrize("condition", ["uplift", "incremental_value"])
+def test_a_rule_about_uplift_is_refused_where_nobody_has_one(condition: str) -> None:
+    text = HEAD + rule("first", 'tier = "low"') + rule("helped", f'{condition} = "> 0"')
+    refused(
+        text,
+        text.splitlines().index(f'when.{condition} = "> 0"') + 1,
+        f"`when.{condition}` of the rule 'helped' asks for what nobody has: no uplift model was in use when "
+        "the scores were made. Run `kizuna campaign learn` after a campaign has reached a review date, then "
+        "`kizuna score`; or remove the condition.",
+    )
+
+
+def test_rules_about_uplift_are_compared_like_those_about_other_numbers() -> None:
+    known = replace(VOCABULARY, uplift=("uplift",))
+    driven, more = rule("driven", 'uplift = "< 0"'), rule("more", 'uplift = "< -0.1"')
+    validate_rules(parse(HEAD + more + driven, "playbook.toml"), known)
+    with pytest.raises(ConfigurationError, match="the rule 'more' can never match"):
+        validate_rules(parse(HEAD + driven + more, "playbook.toml"), known)
+    with pytest.raises(ConfigurationError, match=r"the uplift model is about another outcome"):
+        validate_rules(parse(HEAD + rule("worth", 'incremental_value = "top 10%"'), "playbook.toml"), known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -160,3 +162,15 @@ def test_stages_are_tried_from_lapsed_to_established() -> None:
 def test_a_rank_is_shared_by_equal_values_and_unknown_without_one() -> None:
     found: NDArray[np.float64] = ranks(np.array([0.2, 0.9, np.nan, 0.2, 0.5]))
     np.testing.assert_array_equal(found, [0.5, 0.0, np.nan, 0.5, 0.25])
+
+
+def test_a_rule_about_uplift_takes_whom_contact_drives_away_and_nobody_of_whom_it_is_not_known() -> None:
+    scored = scores([0.5, 0.5, 0.5, 0.1, np.nan])
+    uplift = np.array([-0.02, 0.0, 0.04, 0.01, np.nan])
+    value = np.array([-20.0, 0.0, 40.0, 10.0, np.nan])
+    with_uplift = Scores(replace(scored.answers, uplift=uplift, incremental_value=value), scored.facts)
+    quiet = '[[rules]]\nname = "driven"\nwhen.uplift = "< 0"\nhold_back = "quiet"\n'
+    worth, rest = rule("worth", 'incremental_value = "top 25%"'), rule("rest", 'uplift = ">= 0"')
+    playbook, planned = made(HEAD + quiet + worth + rest, with_uplift)
+    assert rules_of(playbook, planned) == ["driven", "rest", "worth", "rest", None]
+    assert outcomes(planned) == ["held_back", "planned", "planned", "planned", "no_rule"]

@@ -11,18 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.errors import ConfigurationError
 from serving.application.campaigns.learn import stop_using_uplift
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.lists.explain import explain
 from serving.application.lists.export import export_list
+from serving.application.lists.make_plan import make_plan
 from serving.application.models.score import score
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace
 from serving.lists.filters import ListFilter
 from serving.lists.uplift_reason import UPLIFT, uplift_reason
-from serving.presentation.csv import list_csv
+from serving.presentation.csv import list_csv, plan_csv
+from serving.presentation.plan import plan_reply
 from serving.schemas.responses import ListedCustomer, UpliftBasis
 from tests.inputs.services import answer, kizuna
+from tests.serving.actions.test_playbook import HEAD, rule
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import at
 from tests.serving.uplift_shop import END
@@ -173,3 +177,25 @@ def test_the_command_shows_the_uplift_in_both_languages(
     assert "施策の効果" in text
     assert f"+{shown['customers'][0]['uplift'] * 100:.1f}pt" in text
     assert json.dumps(shown)
+
+
+def test_a_plan_leaves_alone_whom_contact_drives_away_and_is_refused_without_an_uplift_model(
+    uplifted_shop: Path, tmp_path: Path
+) -> None:
+    place = at(opened(Path(shutil.copytree(uplifted_shop, tmp_path / "shop"))), END)
+    quiet = '[[rules]]\nname = "driven"\nwhen.uplift = "< 0"\nhold_back = "quiet"\n'
+    (place.project.folder / "playbook.toml").write_text(HEAD + quiet + rule("others"), "utf-8")
+    made = make_plan(place, COMMAND_LINE, choice=ListFilter(limit=1_000), limit=1_000)
+    reply = plan_reply(made.plan, made.scores, made.rows, made.limit, "en", made.contacts)
+    cohort = [one for one in reply.customers if one.uplift is not None]
+    assert {one.outcome for one in cohort if one.uplift < 0} == {"held_back"}  # type: ignore[operator]
+    assert {one.outcome for one in cohort if one.uplift > 0} == {"planned"}  # type: ignore[operator]
+    assert all(sum("past campaigns" in reason.sentence for reason in one.reasons) <= 1 for one in cohort)
+    assert not any("past campaigns" in line for one in cohort for line in one.hook_sentences)
+    assert "uplift_reason" in next(plan_csv(reply, "en"))
+    stop_using_uplift(place, COMMAND_LINE)
+    score(place, COMMAND_LINE)
+    with pytest.raises(
+        ConfigurationError, match=r"line 19: `when.uplift` of the rule 'driven' asks for what"
+    ):
+        make_plan(place, COMMAND_LINE)
