@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,10 +18,9 @@ from pydantic import Field, Strict
 
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
-from serving.actions.playbook import PREFERRED
-from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
+from serving.lists.plan_conditions import PLAN_CONDITIONS
 from serving.schemas.requests import Shape, Text
-from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, PLANNED, STAGES
+from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, STAGES
 from serving.state.score_file import Scores, UpliftColumn
 from training.bundle.list_policy import ListOrder
 
@@ -167,32 +166,23 @@ def _min_value_at_risk(choice: ListFilter, data: FilteredScores) -> RowCondition
     return lambda rows: data.scores.answers.value_at_risk[rows] >= least
 
 
-def _min_uplift(choice: ListFilter, data: FilteredScores) -> RowCondition:
-    values = _uplift(data.scores, "uplift", "min_uplift")
-    least = -np.inf if choice.min_uplift is None else choice.min_uplift
-    return lambda rows: values[rows] >= least
+def _of_uplift(
+    field: str, column: UpliftColumn, *, least: bool
+) -> Callable[[ListFilter, FilteredScores], RowCondition]:
+    """The condition that a limit on a column of uplift makes, refused where no uplift model was in use."""
 
+    def condition(choice: ListFilter, data: FilteredScores) -> RowCondition:
+        if data.scores.facts.uplift is None:
+            raise UsageError(
+                f"cannot filter the list by {field}: no uplift model was in use when these scores were "
+                "made. Run `kizuna campaign learn` after a campaign has reached a review date, then "
+                "`kizuna score`.",
+                field=field,
+            )
+        values, limit = data.scores.uplift_column(column), getattr(choice, field)
+        return lambda rows: values[rows] >= limit if least else values[rows] <= limit
 
-def _max_uplift(choice: ListFilter, data: FilteredScores) -> RowCondition:
-    values = _uplift(data.scores, "uplift", "max_uplift")
-    most = np.inf if choice.max_uplift is None else choice.max_uplift
-    return lambda rows: values[rows] <= most
-
-
-def _min_incremental_value(choice: ListFilter, data: FilteredScores) -> RowCondition:
-    values = _uplift(data.scores, "incremental_value", "min_incremental_value")
-    least = -np.inf if choice.min_incremental_value is None else choice.min_incremental_value
-    return lambda rows: values[rows] >= least
-
-
-def _uplift(scores: Scores, column: UpliftColumn, field: str) -> NDArray[np.float64]:
-    if scores.facts.uplift is None:
-        raise UsageError(
-            f"cannot filter the list by {field}: no uplift model was in use when these scores were made. Run "
-            "`kizuna campaign learn` after a campaign has reached a review date, then `kizuna score`.",
-            field=field,
-        )
-    return scores.uplift_column(column)
+    return condition
 
 
 def _tiers(choice: ListFilter, data: FilteredScores) -> RowCondition:
@@ -228,85 +218,14 @@ def _segment(choice: ListFilter, data: FilteredScores) -> RowCondition:
 SCORE_CONDITIONS: dict[str, Callable[[ListFilter, FilteredScores], RowCondition]] = {
     "min_probability": _min_probability,
     "min_value_at_risk": _min_value_at_risk,
-    "min_uplift": _min_uplift,
-    "max_uplift": _max_uplift,
-    "min_incremental_value": _min_incremental_value,
+    "min_uplift": _of_uplift("min_uplift", "uplift", least=True),
+    "max_uplift": _of_uplift("max_uplift", "uplift", least=False),
+    "min_incremental_value": _of_uplift("min_incremental_value", "incremental_value", least=True),
     "tiers": _tiers,
     "indicators": _indicators,
     "segment": _segment,
 }
 """Filters that the scores decide: the filter and the scores → which of some rows fit."""
-
-
-def _stages(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.stages
-    return np.isin(plan_column(plan, "stage"), _numbers(names, STAGES, "stage", "stages"))
-
-
-def _touch_models(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.touch_models
-    _numbers(names, list(plan.playbook.touch), "touch model", "touch_models")
-    return _acted_on(choice, plan) & _by_rule(plan, [rule.touch in names for rule in plan.playbook.rules])
-
-
-def _actions(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.actions
-    _numbers(names, list(plan.playbook.actions), "action", "actions")
-    return _acted_on(choice, plan) & _by_rule(plan, [rule.action in names for rule in plan.playbook.rules])
-
-
-def _channels(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.channels
-    rules = plan.playbook.rules
-    codes, own = preferred_channels(plan)
-    known = {*(rule.channel for rule in rules), *own} - {PREFERRED}
-    _numbers(names, sorted(name for name in known if name), "channel", "channels")
-    matching = np.array([name in names for name in own], dtype=np.bool_)[codes]
-    named = _by_rule(plan, [rule.channel in names for rule in rules])
-    preferred = _by_rule(plan, [rule.channel == PREFERRED for rule in rules])
-    mask: Mask = _acted_on(choice, plan) & (named | preferred & matching)
-    return mask
-
-
-def _acted_on(choice: ListFilter, plan: StoredPlan) -> Mask:
-    """bool[n]: who has an action to be filtered by: those planned, unless outcomes are asked for by name.
-
-    A list of everyone to call must not hold those who must not be called. With `outcomes` the filter is by
-    the rule, such as who waits for a place in a touch model.
-    """
-    if choice.outcomes:
-        return np.ones(len(plan.keys), dtype=np.bool_)
-    mask: Mask = plan_column(plan, "outcome") == PLANNED
-    return mask
-
-
-def _outcomes(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.outcomes
-    return np.isin(plan_column(plan, "outcome"), _numbers(names, OUTCOMES, "outcome", "outcomes"))
-
-
-def _attitudes(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.attitudes
-    return np.isin(plan_column(plan, "attitude"), _numbers(names, ATTITUDES, "attitude", "attitudes"))
-
-
-def _hooks(choice: ListFilter, plan: StoredPlan) -> Mask:
-    names = choice.hooks
-    _numbers(names, HOOKS, "hook", "hooks")
-    mask: Mask = np.any([has_hook(plan, name) for name in names], axis=0)
-    return mask
-
-
-PLAN_CONDITIONS: dict[str, Callable[[ListFilter, StoredPlan], Mask]] = {
-    "stages": _stages,
-    "touch_models": _touch_models,
-    "actions": _actions,
-    "channels": _channels,
-    "outcomes": _outcomes,
-    "attitudes": _attitudes,
-    "hooks": _hooks,
-}
-"""Filters that the plan decides: the filter and the plan → bool[n], which of its rows fit."""
 
 
 DEFAULTS = {
@@ -365,24 +284,9 @@ def _needed(plan: StoredPlan | None, field: str) -> StoredPlan:
     return plan
 
 
-def _by_rule(plan: StoredPlan, fits: Sequence[bool]) -> Mask:
-    """bool[n]: whose rule fits."""
-    return np.isin(plan_column(plan, "rule"), np.flatnonzero(fits))
-
-
 def _place(names: Sequence[str], name: str, what: str, field: str) -> int:
     if name not in names:
         plural = {"tier": "tiers", "indicator": "indicators", "attribute": "attributes"}.get(what, "values")
         known = f"The {plural} are {', '.join(names[:20])}." if names else "There are none."
         raise UsageError(f"cannot list the {what} '{name}': there is none of that name. {known}", field=field)
     return names.index(name)
-
-
-def _numbers(names: Collection[str], known: Sequence[str], what: str, field: str) -> list[int]:
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"cannot list the {what} '{name}': there is none of that name. There are {', '.join(known)}.",
-                field=field,
-            )
-    return [known.index(name) for name in names]

@@ -22,18 +22,12 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
 from serving.experiments.held_back import NOBODY_HELD_BACK, HeldBackCustomers, held_back
 from serving.lists.cursor import Cursor
-from serving.lists.customer_view import (
-    STATUS_NAMES,
-    Numbers,
-    change_entry,
-    finite,
-    numbers,
-    unknown_numbers,
-)
+from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
 from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
+from serving.lists.uplift_reason import uplift_basis
 from serving.project.settings import Project
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import (
@@ -156,9 +150,7 @@ class ScoreReader:
                 "Run `kizuna score` again."
             )
         self.keys([""])
-        ranked = [self.scores.by_value_at_risk, self.scores.by_churn_probability]
-        if self.scores.facts.uplift is not None:
-            ranked += [self.scores.by_uplift, self.scores.by_incremental_value]
+        ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
         for ranking in ranked:
             list(self.in_words(ranking[:1], "en"))
 
@@ -343,12 +335,7 @@ class ScoreReader:
     @cached_property
     def uplift_basis(self) -> UpliftBasis | None:
         """What the customers' uplift is about, None where they have none."""
-        source = self.scores.facts.uplift
-        if source is None:
-            return None
-        return UpliftBasis(
-            source.outcome, source.months, source.campaigns, self.timeline.name(source.learned_at)
-        )
+        return uplift_basis(self.scores.facts, self.timeline)
 
     @cached_property
     def provenance(self) -> Provenance:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 from features.catalog.display_names import in_language
+from features.timeline import Timeline
 from serving.schemas.responses import Reason, UpliftBasis
+from serving.state.score_file import ScoreMetadata
 from training.explanation.quantities import WHOLE, with_currency
 
 UPLIFT = "uplift"
@@ -38,6 +40,14 @@ _JAPANESE = {
     "active_days": ("利用日数が{}日増えました", "利用日数が{}日減りました"),
     "nps": ("NPSが{}ポイント上がりました", "NPSが{}ポイント下がりました"),
 }
+
+
+def uplift_basis(facts: ScoreMetadata, timeline: Timeline) -> UpliftBasis | None:
+    """What the uplift of scores is about, None where they have none."""
+    source = facts.uplift
+    if source is None:
+        return None
+    return UpliftBasis(source.outcome, source.months, source.campaigns, timeline.name(source.learned_at))
 
 
 def uplift_reason(uplift: float, basis: UpliftBasis, language: str, currency: str = "") -> Reason | None:
