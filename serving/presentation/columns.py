@@ -80,7 +80,7 @@ class ListColumn:
     terminal: TerminalStyle | None = None
     english: str = ""
     """What people read above it on a screen; made from the name where it is empty."""
-    kind: Literal["text", "share", "amount", "number", "day"] = "text"
+    kind: Literal["text", "share", "amount", "number", "day", "effect"] = "text"
     """What its cell is, by which a screen formats it."""
 
     def title(self, language: str) -> str:
@@ -190,11 +190,13 @@ _COLUMNS = (
         TerminalStyle(
             ("Uplift", "施策の効果"), lambda row: _uplift(row), justify="right", wraps=False, optional=True
         ),
+        kind="effect",
     ),
     ListColumn(
         "incremental_value",
-        "施策で増える金額",
+        "増分金額",
         lambda row: rounded_amount(row.customer.incremental_value),
+        kind="amount",
     ),
     ListColumn("uplift_reason", "施策の効果の根拠", lambda row: row.uplift_sentence),
     ListColumn("reason_1", "理由1", lambda row: row.reason(0)),

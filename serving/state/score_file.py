@@ -208,7 +208,8 @@ class Scores:
 
     def knows(self, name: UpliftColumn) -> bool:
         """Whether anybody has a number in a column of uplift."""
-        return not bool(np.isnan(self.uplift_column(name)).all())
+        column: Floats | None = getattr(self.answers, name)
+        return column is not None and not bool(np.isnan(column).all())
 
     def attribute(self, name: str, rows: Ints) -> pa.Array:
         """The value of an attribute of these customers as text, null where there is none."""

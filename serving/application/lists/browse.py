@@ -16,6 +16,7 @@ from serving.lists.filtered_rows import ListTotals
 from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.list_page import ListPage, list_page
 from serving.state.saved_filters import preference, set_preference
+from serving.state.score_file import UPLIFT_COLUMNS, UpliftColumn
 from training.bundle.list_policy import ListOrder, default_order
 
 COLUMNS = "list columns"
@@ -38,6 +39,8 @@ class FilterOptions:
     has_amounts: bool
     capacity: int
     """How many customers can be approached, by [capacity.contacts]."""
+    uplift: tuple[UpliftColumn, ...] = ()
+    """The columns of uplift that somebody has a number in: none where no uplift model was in use."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,16 @@ def filter_options(workspace: Workspace, actor: Actor) -> FilterOptions:
     """The values that the filters of the list can have in the scores and the plan in use."""
     reader = workspace.scores.current()
     amounts = reader.scores.facts.amounts
+    uplift = tuple(name for name in UPLIFT_COLUMNS if reader.scores.knows(name))
+    unknown = ({*UPLIFT_COLUMNS} - {*uplift}) | (set() if amounts else {"value_at_risk"})
     return FilterOptions(
         filter_values(reader.scores, reader.subjects, reader.plan),
         None if reader.plan is None else reader.plan.playbook,
         default_order(amounts=amounts),
-        tuple(one for one in get_args(ListOrder) if amounts or one != "value_at_risk"),
+        tuple(one for one in get_args(ListOrder) if one not in unknown),
         amounts,
         workspace.project.settings.capacity.contacts,
+        uplift,
     )
 
 

@@ -85,7 +85,9 @@ def list_file(visit: Visit) -> Answer:
         exported = export_list(visit.shared, visit.actor, columns, choice, visit.language)
         return Download(exported.lines, f"at_risk_{columns}.csv")
     rows = whole_list(visit.shared, visit.actor, choice, visit.language, planned_first=True)
-    lines = list_csv(rows.customers, visit.language, with_plan=rows.planned, spreadsheet=True)
+    lines = list_csv(
+        rows.customers, visit.language, with_plan=rows.planned, with_uplift=rows.uplifted, spreadsheet=True
+    )
     return Download(lines, "at_risk.csv")
 
 
@@ -157,12 +159,14 @@ def _rows(visit: Visit, browsed: BrowsedList, columns: Sequence[ListColumn]) -> 
 
     def cell(column: ListColumn, row: ListRow) -> TableCell:
         value = column.cell(row)
+        if column.kind == "effect" and column.terminal is not None:
+            return TableCell(column.name, column.terminal.text(row), is_number=True)
         if column.kind == "text":
             return TableCell(column.name, "" if value is None else str(value), is_number=False)
         return TableCell(column.name, by_kind[column.kind](value), column.kind != "day")
 
     def shown(customer: ListedCustomer) -> TableRow:
-        row = ListRow(customer, customer.plan, visit.language, currency)
+        row = ListRow(customer, customer.plan, visit.language, currency, browsed.page.source.uplift)
         return TableRow(
             customer.customer_id,
             "/customer?" + urlencode({"id": customer.customer_id}),

@@ -24,6 +24,12 @@ APART = ("order_by",)
 SHARES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 """What a share is offered as."""
 AMOUNTS = ("min_value_at_risk", "min_incremental_value")
+UPLIFT = {
+    "min_uplift": "uplift",
+    "max_uplift": "uplift",
+    "min_incremental_value": "incremental_value",
+}
+"""Filters on what scores have only where an uplift model was in use."""
 
 Kind = Literal["share", "number", "values"]
 
@@ -134,6 +140,8 @@ class FilterForm:
             return
         value = self.chosen.get(name, [""])[0]
         if name in AMOUNTS and not self.options.has_amounts and not value:
+            return
+        if UPLIFT.get(name, "") not in ("", *self.options.uplift) and not value:
             return
         if kind == "number":
             yield FilterField(name, label, kind, value=value)
