@@ -16,6 +16,8 @@ from serving.state.score_file import load, save
 from serving.state.score_index import ScoreFile, current_scores, use_scores
 
 MANY = 1_000_000
+SEED = 0
+"""Of which customers are repeated."""
 
 
 def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
@@ -26,7 +28,7 @@ def fill(project: Path, folder: Path, many: int = MANY) -> list[str]:
     if current is None:
         raise SystemExit("score the project first: kizuna score")
     scores = load(project / "state" / "scores" / current.file)
-    chance = np.random.default_rng(0)
+    chance = np.random.default_rng(SEED)
     like = scores.answers.take(chance.integers(0, len(scores.answers), many))
     probability = like.churn_probability * chance.uniform(0.5, 1.0, many)
     expected = like.expected_value * chance.uniform(0.5, 1.5, many)

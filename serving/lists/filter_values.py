@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
+from serving.lists.filtered_rows import in_one_thread
 from serving.lists.filters import Rows
 from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.terms import ATTITUDES, HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
@@ -27,15 +28,16 @@ SEGMENT = "segment."
 
 def filter_values(scores: Scores, subjects: Sequence[str], plan: StoredPlan | None) -> dict[str, ValueCounts]:
     """The values that somebody has, of each filter by its field, of attributes by `segment.NAME`."""
-    of_scores = _OF_SCORES.get(scores)
-    if of_scores is None:
-        of_scores = _OF_SCORES[scores] = _score_values(scores, subjects)
-    if plan is None:
-        return dict(of_scores)
-    of_plan = _OF_PLANS.get(plan)
-    if of_plan is None:
-        of_plan = _OF_PLANS[plan] = _plan_values(scores, plan)
-    return {**of_scores, **of_plan}
+    if scores not in _OF_SCORES or (plan is not None and plan not in _OF_PLANS):
+        in_one_thread(lambda: _count(scores, subjects, plan))
+    return {**_OF_SCORES[scores], **({} if plan is None else _OF_PLANS[plan])}
+
+
+def _count(scores: Scores, subjects: Sequence[str], plan: StoredPlan | None) -> None:
+    if scores not in _OF_SCORES:
+        _OF_SCORES[scores] = _score_values(scores, subjects)
+    if plan is not None and plan not in _OF_PLANS:
+        _OF_PLANS[plan] = _plan_values(scores, plan)
 
 
 _OF_SCORES: WeakKeyDictionary[Scores, dict[str, ValueCounts]] = WeakKeyDictionary()

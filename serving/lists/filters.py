@@ -261,7 +261,12 @@ class FilterMatcher:
             if getattr(choice, name):
                 mask = by_plan(choice, _needed(plan, name))
                 self._planned = mask if self._planned is None else self._planned & mask
-        if plan is not None and self._planned is not None:
+        # A plan has the customers of its scores, so that the two are mostly row by row the same.
+        if (
+            plan is not None
+            and self._planned is not None
+            and not np.array_equal(plan.keys, scores.answers.key)
+        ):
             self._planned = np.append(self._planned, False)[plan.rows(scores.answers.key)]
         for name, condition in SCORE_CONDITIONS.items():
             if getattr(choice, name) != DEFAULTS[name]:

@@ -38,22 +38,22 @@ def list_page(
     pages, and nobody is shown twice for that.
     """
     filtered = reader.filtered.rows_of(choice)
-    places = filtered.places[: choice.limit]
+    totals = reader.filtered.totals(choice)
     place, rank = (0, 0) if cursor is None else (cursor.place, cursor.rank)
-    start = int(np.searchsorted(places, place))
-    end = min(start + size, len(places))
+    start = min(filtered.count_before(place), totals.customers)
+    end = min(start + size, totals.customers)
     before = max(start - size, 0)
 
     def cursor_at(first: int, at_rank: int) -> str:
-        after = int(places[first - 1]) + 1 if first else 0
+        after = int(filtered.places(first - 1, first)[0]) + 1 if first else 0
         return str(Cursor(reader.file, after, max(at_rank, 0), choice.fingerprint))
 
-    rows = filtered.ranking[places[start:end]]
+    rows = filtered.ranking[filtered.places(start, end)]
     return ListPage(
         source=reader.provenance,
         customers=list(reader.in_words(rows, language, np.arange(rank, rank + len(rows)) + 1)),
-        totals=reader.filtered.totals(choice),
+        totals=totals,
         previous=cursor_at(before, rank - (start - before) if before else 0) if start else None,
-        following=cursor_at(end, rank + end - start) if end < len(places) else None,
+        following=cursor_at(end, rank + end - start) if end < totals.customers else None,
         is_planned=reader.plan is not None,
     )
