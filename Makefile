@@ -42,7 +42,7 @@ demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train
 	@$(BIN)/kizuna train
 	@$(BIN)/kizuna score
 	@$(BIN)/kizuna plan --limit 1 >/dev/null
-	@$(BIN)/kizuna report >/dev/null
+	@$(BIN)/kizuna report --months 12 >/dev/null
 	@$(BIN)/kizuna at-risk --limit 20
 	@echo
 	@echo "next: make serve, then open http://127.0.0.1:3000 (the console; the API's page is at /api)"
