@@ -7,21 +7,28 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from features.errors import UsageError
 from serving.cli.context import CliContext
 from serving.lists.cursor import Cursor
 from serving.lists.filters import ListFilter
+from serving.state.accounts import people
+from serving.state.accounts.sessions import begin_session, end_sessions, find_session, open_sessions
+from serving.state.accounts.sign_in_pace import FROM_ONE_ADDRESS, attempt, count_attempt, forget_attempt
 from serving.state.api_keys import add_key, revoke_keys, rotate_key
 from serving.state.audit_log import (
     AccessRecord,
     audit_entries,
+    audit_page,
     newest_accesses,
     record_accesses,
     record_action,
@@ -81,6 +88,40 @@ def database() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.slow
+def test_accounts_sessions_and_the_pace_of_guesses_on_postgresql(database: PostgresServer) -> None:
+    with Database(database.url) as records:
+        for name in ("hanako", "taro"):
+            people.add_account(records, name, "administrator", 1, who="test", password_hash="hash")
+        with pytest.raises(UsageError, match="there is an account of that name"):
+            people.add_account(records, "Hanako", "viewer", 1, who="test")
+        together = threading.Barrier(2)
+
+        def demote(name: str) -> bool:
+            together.wait()
+            try:
+                people.change_role(records, name, "viewer", 2, who="test")
+            except UsageError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(demote, ("hanako", "taro"))) == [False, True]
+        hanako = people.account(records, "hanako")
+        token = begin_session(records, hanako.id, "hanako", 1, 1, 100, address="10.0.0.1", agent="")
+        assert find_session(records, token, 2, 100) is not None
+        assert open_sessions(records, 2, 100) == {hanako.id: 1}
+        with records.writing() as connection:
+            assert end_sessions(connection, hanako.id, 3) == 1
+        assert find_session(records, token, 4, 100) is None
+        one = attempt("hanako", "10.0.0.1", is_known_address=False)
+        with ThreadPoolExecutor(8) as pool:
+            waits = list(pool.map(lambda _: count_attempt(records, one, 10**15), range(40)))
+        assert 1 <= waits.count(0) <= FROM_ONE_ADDRESS.free
+        forget_attempt(records, one)
+        page = audit_page(records, lookups=False, who="test", action="users", before=None, limit=2)
+        assert [entry.action for entry in page.entries] == ["users role", "users add"]
+
+
 def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: PostgresServer) -> None:
     with Database(database.url) as records:
         key = add_key(records, "crm", ("read", "score"), 1, who="test")

@@ -19,6 +19,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder, Workspace, open_workspace
 from serving.project.places import places_elsewhere
 from serving.project.settings import read
+from serving.state.accounts.sessions import end_every_session
 from serving.state.archive import Manifest, extracted, list_beside
 from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, record_backup
@@ -80,6 +81,8 @@ def restore(
                     f"{manifest.data_version} was written. Use another archive."
                 )
             again = [] if erasures is None else _erase_again(workspace, actor, erasures, progress)
+            if not project.settings.records:  # else the database is the one in use, not of the archive
+                end_every_session(workspace.database, workspace.machine_now)
             _record(workspace, actor, file, manifest, without_erasures, len(again))
         if folder.exists():
             folder.rmdir()

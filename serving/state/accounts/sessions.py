@@ -154,6 +154,13 @@ def end_sessions(connection: Connection, person: int, now: int, *, kept: str = "
     return connection.execute(statement.values(ended_at=now)).rowcount
 
 
+def end_every_session(database: Database, now: int) -> None:
+    """End the sessions of everybody and close every one-time link, as in a database that was restored."""
+    with database.writing() as connection:
+        connection.execute(update(SESSIONS).where(SESSIONS.c.ended_at.is_(None)).values(ended_at=now))
+        connection.execute(update(PEOPLE).values(link_hash=None, link_expires_at=None))
+
+
 def end_session(connection: Connection, token: str, now: int) -> int:
     """End the session of a token; says how many that were."""
     return connection.execute(

@@ -22,6 +22,9 @@ from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import ProjectFolder
 from serving.cli.context import CliContext
 from serving.integrations.training import tracking
+from serving.state.accounts import people
+from serving.state.accounts.links import account_of_link, make_link
+from serving.state.accounts.sessions import begin_session, find_session
 from serving.state.api_keys import add_key
 from tests.experiments import prepare
 from tests.serving.running import serving
@@ -178,3 +181,22 @@ def test_an_archive_that_is_cut_short_or_taken_is_refused_and_leaves_nothing(
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"shop", "shop.kizuna", "shop.kizuna.erased.json", "half.kizuna"}
     assert json.loads((tmp_path / "shop.kizuna.erased.json").read_text()) == {"salt": "", "hashes": []}
+
+
+def test_sessions_and_links_of_an_archive_open_nothing_once_restored(
+    own_shop: Path, tmp_path: Path
+) -> None:
+    with CliContext(own_shop).workspace() as workspace:
+        people.add_account(workspace.database, "hanako", "viewer", 1, who="test", password_hash="hash")
+        now, day = workspace.machine_now, 86_400_000_000
+        _, link = make_link(workspace.database, "hanako", 1, now, day, who="test")
+        token = begin_session(workspace.database, 1, "hanako", 1, now, day, address="", agent="")
+    file = tmp_path / "shop.kizuna"
+    backed_up(own_shop, file)
+    restored(file, tmp_path / "again")
+    for folder, is_open in ((own_shop, True), (tmp_path / "again", False)):
+        with CliContext(folder).records() as records:
+            assert (find_session(records, token, now + 1, day) is not None) is is_open
+            assert people.password_hash_of(records, "hanako") == "hash"
+    with CliContext(tmp_path / "again").records() as records, pytest.raises(UsageError, match="this link"):
+        account_of_link(records, link, now + 1)
