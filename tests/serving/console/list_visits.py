@@ -58,7 +58,7 @@ def visiting(
     """A visit by a signed-in person, whose form was checked already."""
     parts = urlsplit(address)
     query = ImmutableMultiDict(parse_qsl(parts.query, keep_blank_values=True))
-    visitor = Visitor(person("ann", role), new_secret(), is_signed_in=True)
+    visitor = Visitor(person("ann", role), new_secret(), is_signed_in=True, role=role)
     return Visit(host, visitor, language, parts.path, query, ImmutableMultiDict(form or []))
 
 
