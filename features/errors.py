@@ -2,6 +2,7 @@
 
     KizunaError
     ├── UsageError           exit 2, HTTP 422   arguments and options
+    │   └── ChangedMeanwhile         HTTP 409
     ├── ConfigurationError   exit 3, HTTP 500   kizuna.toml
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
@@ -82,6 +83,19 @@ class UnknownJob(UsageError):
         super().__init__(
             f"cannot find the job '{job_id}': there is none of that id. It may be of another project.",
             field="id",
+        )
+
+
+class ChangedMeanwhile(UsageError):
+    """Something was changed by somebody else after it was opened to be edited."""
+
+    status = 409
+    code = "changed_meanwhile"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"cannot save {what}: it was changed after you opened it. Nothing was saved. "
+            "Compare the two, and save again what shall hold."
         )
 
 

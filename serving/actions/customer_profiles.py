@@ -93,7 +93,7 @@ def customer_profiles(
     table = table.append_column("unused_feature", found.features.recommend())
     table = table.append_column("next_category", found.categories.recommend())
     table = profiles_of(table, scores.answers.key)
-    table = _with_contacts(table, contacts)
+    table = with_contacts(table, contacts)
     return _with_scores(table, scores, bundle, playbook, tuple(sorted(found.channels)), contacts.bits)
 
 
@@ -162,8 +162,11 @@ def profiles_of(table: pa.Table, keys: NDArray[np.int64]) -> pa.Table:
     return joined
 
 
-def _with_contacts(table: pa.Table, contacts: ContactState) -> pa.Table:
-    """The table with who must not be contacted, over which channels, and the contact nearest to now."""
+def with_contacts(table: pa.Table, contacts: ContactState) -> pa.Table:
+    """The table with who must not be contacted, over which channels, and the contact nearest to now.
+
+    Columns: `do_not_contact`, `forbidden_channels`, and for each touch model `contacted_0`, …
+    """
     keys = table.column("key").to_numpy()
     masks = contacts.masks(keys)
     table = table.append_column("do_not_contact", pa.array(masks == ALL_CHANNELS))
@@ -186,15 +189,6 @@ def _with_scores(
     answers = scores.answers
     moved = movement(answers.tier, answers.predicted_tier)
     probability_rank, value_rank = ranks(answers.churn_probability), ranks(answers.expected_value)
-    stage = stages(
-        playbook.stages,
-        answers.status,
-        np.nan_to_num(table.column("tenure_days").to_numpy()),
-        table.column("returned").to_numpy(),
-        moved,
-        answers.churn_probability,
-        probability_rank,
-    )
     subjects = [
         reason_of(bundle, column, np.nan, 0.0).indicator for column in range(len(bundle.catalog.columns))
     ]
@@ -202,11 +196,26 @@ def _with_scores(
     subject_of_column = np.array([*(names.index(name) for name in subjects), len(names) - 1])
     main = np.where(answers.reason_contributions[:, 0] > 0, answers.reason_features[:, 0], -1)
     for name, values in (
-        ("stage", stage),
         ("movement", moved),
         ("probability_rank", probability_rank),
         ("value_rank", value_rank),
         ("main_reason", subject_of_column[main].astype(np.int16)),
     ):
         table = table.append_column(name, pa.array(values))
-    return CustomerProfiles(table, names, channels, bits)
+    return CustomerProfiles(with_stages(table, scores, playbook), names, channels, bits)
+
+
+def with_stages(table: pa.Table, scores: Scores, playbook: Playbook) -> pa.Table:
+    """The table with the stage of each customer by a playbook, in the place of one by another."""
+    stage = stages(
+        playbook.stages,
+        scores.answers.status,
+        np.nan_to_num(table.column("tenure_days").to_numpy()),
+        table.column("returned").to_numpy(),
+        table.column("movement").to_numpy(),
+        scores.answers.churn_probability,
+        table.column("probability_rank").to_numpy(),
+    )
+    if "stage" in table.column_names:
+        return table.set_column(table.column_names.index("stage"), "stage", pa.array(stage))
+    return table.append_column("stage", pa.array(stage))

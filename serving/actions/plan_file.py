@@ -41,6 +41,10 @@ class PlanOrigin:
     timezone: str
     contacts: str = ""
     """The data version and the rules of consent that its outcomes hold for; empty in older files."""
+    attributes: tuple[str, ...] | None = None
+    """Every attribute that a customer had; None in older files."""
+    channels: tuple[str, ...] | None = None
+    """Every channel of the events; None in older files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class StoredPlan:
         timezone: str,
         contacts: str = "",
         refused: Sequence[tuple[str, ...]] | None = None,
+        attributes: tuple[str, ...] | None = None,
     ) -> StoredPlan:
         """The profiles with each customer's rule, outcome, place in the list and refused channels."""
         place = np.empty(len(plan.order), dtype=np.int64)
@@ -72,7 +77,9 @@ class StoredPlan:
         if refused is not None:
             texts = pa.array([";".join(channels) for channels in refused], pa.string())
             table = table.append_column(REFUSED_CHANNELS, texts.dictionary_encode())
-        origin = PlanOrigin(playbook.text, as_of, tiers, profiles.reasons, timezone, contacts)
+        origin = PlanOrigin(
+            playbook.text, as_of, tiers, profiles.reasons, timezone, contacts, attributes, profiles.channels
+        )
         return StoredPlan(table.unify_dictionaries().combine_chunks(), playbook.playbook, origin)
 
     @property
@@ -184,11 +191,10 @@ def load(file: Path) -> StoredPlan:
         with pa.memory_map(str(file)) as source:
             table = pa.ipc.open_file(source).read_all()
         values = json.loads(table.schema.metadata[b"origin"])
-        for name in ("tiers", "reasons"):
-            values[name] = tuple(values[name])
+        values = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
         origin = PlanOrigin(**values)
         return StoredPlan(table, parse(origin.playbook, str(file)).playbook, origin)
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+    except (OSError, pa.ArrowInvalid, AttributeError, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the plan in {file}: the file is damaged. Run `kizuna plan` again."
         ) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
 from serving.actions.conditions import NumberCondition
 from serving.actions.toml_positions import line_of, places
-from serving.schemas.problems import Problem, first_problem
+from serving.schemas.problems import Problem, problems
 
 FILE = "playbook.toml"
 DEFAULTS = {"contract": "playbook.toml", "shop": "playbook_shop.toml"}
@@ -191,6 +192,15 @@ class Playbook(_Part):
         return tuple(touch.kinds for touch in self.touch.values())
 
 
+class PlaybookRefusal(ConfigurationError):
+    """Something in a playbook that cannot be used: on which line, and what to write instead."""
+
+    def __init__(self, name: str, line: int, wrong: str, message: str | None = None) -> None:
+        super().__init__(message or f"cannot use {name}, line {line}: {wrong}", field=f"line {line}")
+        self.line = line
+        self.wrong = wrong
+
+
 @dataclass(frozen=True)
 class PlaybookFile:
     """A playbook with the text it came from, for refusals that name a line."""
@@ -199,10 +209,9 @@ class PlaybookFile:
     name: str
     text: str
 
-    def refusal(self, place: Sequence[str | int], wrong: str) -> ConfigurationError:
+    def refusal(self, place: Sequence[str | int], wrong: str) -> PlaybookRefusal:
         """An error that names the line of a place."""
-        line = line_of(places(self.text), place)
-        return ConfigurationError(f"cannot use {self.name}, line {line}: {wrong}", field=f"line {line}")
+        return PlaybookRefusal(self.name, line_of(places(self.text), place), wrong)
 
 
 def default_kind(churn_type: str, *, amounts: bool) -> str:
@@ -237,23 +246,58 @@ def read(file: Path | None, kind: str = "contract") -> PlaybookFile:
 
 
 def parse(text: str, name: str) -> PlaybookFile:
-    """A playbook from its text; raises `ConfigurationError` with the line of what does not fit."""
+    """A playbook from its text; raises `PlaybookRefusal` with the line of what does not fit."""
+    file, refusals = parse_all(text, name)
+    if file is None or refusals:
+        raise refusals[0]
+    return file
+
+
+def parse_all(text: str, name: str) -> tuple[PlaybookFile | None, list[PlaybookRefusal]]:
+    """A playbook from its text, and all that does not fit in it, what to speak of first in front.
+
+    None where it is no playbook at all.
+    """
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
-        ) from None
+        message = f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
+        return None, [PlaybookRefusal(name, _toml_line(error, text), _toml_advice(error), message)]
     try:
-        playbook = PlaybookFile(Playbook.model_validate(values), name, text)
+        file = PlaybookFile(Playbook.model_validate(values), name, text)
     except ValidationError as error:
-        first = first_problem(error)
-        line = line_of(places(text), first.location)
-        raise ConfigurationError(
-            f"cannot use {name}, line {line}: {_explained(first)}", field=f"line {line}"
-        ) from None
-    _check_names(playbook)
-    return playbook
+        lines = places(text)
+        return None, [
+            PlaybookRefusal(name, line_of(lines, one.location), _explained(one)) for one in problems(error)
+        ]
+    return file, list(_wrong_names(file))
+
+
+_TOML_ADVICE = {
+    "Invalid value": "this is no value. Put text between double quotes, and lists between [ and ].",
+    "Expected '=' after a key": "there is no = after the name. Write `name = value`.",
+    "Illegal character '\\n'": "the text has no closing quote. Write one at its end.",
+    "Unterminated string": "the text has no closing quote. Write one at its end.",
+    "Expected newline or end of document": "something stands after the end. Remove it, or put a # before it.",
+    "Invalid statement": "this is neither `name = value` nor a [heading]. Complete it, or put a # before it.",
+    "Expected ']": "the heading is not closed. Write [name], or [[rules]] for a rule.",
+    "Unclosed array": "the list is not closed. Write a ] at its end.",
+    "Cannot overwrite a value": "this name stands here twice. Keep one of them.",
+    "Cannot declare": "this heading stands here twice. Keep one of them.",
+}
+"""What to do about each fault of TOML, by the beginning of the parser's message."""
+
+
+def _toml_advice(error: tomllib.TOMLDecodeError) -> str:
+    for beginning, advice in _TOML_ADVICE.items():
+        if str(error).startswith(beginning):
+            return advice
+    return f"it is not valid TOML ({error}). Put that place right."
+
+
+def _toml_line(error: tomllib.TOMLDecodeError, text: str) -> int:
+    found = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+    return int(found[1]) if found else max(len(text.splitlines()), 1)
 
 
 def _explained(problem: Problem) -> str:
@@ -265,8 +309,8 @@ def _explained(problem: Problem) -> str:
     return f"`{key}` does not fit: {problem.message}."
 
 
-def _check_names(file: PlaybookFile) -> None:
-    """Every touch, action, owner and reason that a rule names is declared, and no name is given twice."""
+def _wrong_names(file: PlaybookFile) -> Iterator[PlaybookRefusal]:
+    """Each touch, action, owner and reason of a rule that is not declared, and each name given twice."""
     playbook = file.playbook
     known: dict[str, Sequence[str]] = {
         "touch": tuple(playbook.touch),
@@ -279,14 +323,14 @@ def _check_names(file: PlaybookFile) -> None:
         for part, names in known.items():
             named = getattr(rule, part)
             if named is not None and named not in names:
-                raise file.refusal(
+                yield file.refusal(
                     ("rules", number, part),
                     f"the rule '{rule.name}' names the {part} '{named}', which is not declared. "
                     f"Write one of {', '.join(names) or 'none'}, or declare it.",
                 )
         if rule.name in first:
             other = line_of(places(file.text), ("rules", first[rule.name], "name"))
-            raise file.refusal(
+            yield file.refusal(
                 ("rules", number, "name"),
                 f"two rules are called '{rule.name}' (the other on line {other}). Give each its own name.",
             )

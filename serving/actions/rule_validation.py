@@ -7,18 +7,19 @@ every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serving.actions.conditions import NumberCondition
-from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRule, StageRules
+from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRefusal, PlaybookRule, StageRules
 from serving.actions.toml_positions import line_of, places
 from serving.reports.behaviour_attitude import band
 from serving.schemas.terms import (
     ATTITUDES,
+    CHANNEL_WORDS,
     CONSIDERING,
     ESTABLISHED,
     GROWING,
@@ -30,7 +31,7 @@ from serving.schemas.terms import (
     RETURNED,
     STAGES,
 )
-from serving.state.score_file import UPLIFT_COLUMNS
+from serving.state.score_file import UPLIFT_COLUMNS, Scores
 
 Flags = NDArray[np.bool_]
 Piece = str | int | float
@@ -56,6 +57,25 @@ class RuleVocabulary:
     """The levels of each loyalty programme."""
     uplift: tuple[str, ...] = ()
     """Those of `UPLIFT_COLUMNS` that are known of anybody: none without an uplift model in use."""
+
+    @staticmethod
+    def of(
+        written: PlaybookFile,
+        scores: Scores,
+        indicators: Sequence[str],
+        subjects: Sequence[str],
+        channels: Collection[str],
+    ) -> RuleVocabulary:
+        """The words of a project: tiers, indicators, channels, what reasons are about, what has uplift."""
+        return RuleVocabulary(
+            tiers=scores.facts.tiers,
+            uplift=tuple(name for name in UPLIFT_COLUMNS if scores.knows(name))
+            if scores.facts.uplift
+            else (),
+            reasons=tuple(dict.fromkeys((*indicators, *(name for name in subjects if name != NONE)))),
+            channels=tuple(sorted({*CHANNEL_WORDS, *channels})),
+            programmes=tuple(tuple(level.name for level in one.levels) for one in written.playbook.loyalty),
+        )
 
     @property
     def loyalty(self) -> tuple[str, ...]:
@@ -93,11 +113,51 @@ def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
     A condition on uplift is refused where nobody has one: a rule that is to leave alone whom contact drives
     away would else do nothing, in silence.
     """
+    for refusal in rule_refusals(written, vocabulary):
+        raise refusal
+
+
+def rule_refusals(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
+    """All that `validate_rules` refuses; rules are compared only where every word is known."""
     rules = written.playbook.rules
-    for number, rule in enumerate(rules):
+    unknown = [*_unknown_uplift(written, vocabulary), *_unknown_words(written, vocabulary)]
+    yield from unknown
+    if unknown:
+        return
+    space = _Space.of(rules, written.playbook.stages, vocabulary)
+    covered = [space.covers(rule) for rule in rules]
+    pairs = list(_same_conditions(written, covered))
+    yield from pairs
+    if pairs or space.size > MOST_KINDS:
+        return
+    possible = space.possible()
+    left = possible.copy()
+    for number, (rule, parts) in enumerate(zip(rules, covered, strict=True)):
+        mine = space.spread(parts) & possible
+        if not mine.any():
+            yield written.refusal(
+                ("rules", number),
+                f"the rule '{rule.name}' can never match: its conditions exclude each other. Loosen one.",
+            )
+        elif not (mine & left).any():
+            takers = [
+                other.name
+                for other, theirs in zip(rules[:number], covered, strict=False)
+                if (space.spread(theirs) & mine).any()
+            ]
+            yield written.refusal(
+                ("rules", number),
+                f"the rule '{rule.name}' can never match: everyone it is for is taken by the rules before it "
+                f"({', '.join(takers)}). Move it up, or remove it.",
+            )
+        left &= ~mine
+
+
+def _unknown_uplift(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
+    for number, rule in enumerate(written.playbook.rules):
         for asked in UPLIFT_COLUMNS:
             if getattr(rule.when, asked) is not None and asked not in vocabulary.uplift:
-                raise written.refusal(
+                yield written.refusal(
                     ("rules", number, "when", asked),
                     f"`when.{asked}` of the rule '{rule.name}' asks for what nobody has: "
                     + (
@@ -109,54 +169,36 @@ def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
                         "Write when.uplift instead, or remove the condition."
                     ),
                 )
+
+
+def _unknown_words(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
+    for number, rule in enumerate(written.playbook.rules):
         for condition in WORDS:
+            known = vocabulary.words(condition)
             for word in getattr(rule.when, condition) or ():
-                known = vocabulary.words(condition)
                 if word not in known:
-                    raise written.refusal(
+                    yield written.refusal(
                         ("rules", number, "when", condition),
                         f"`when.{condition}` of the rule '{rule.name}' names '{word}', which there is not. "
                         f"Write one of {', '.join(known)}.",
                     )
-    space = _Space.of(rules, written.playbook.stages, vocabulary)
-    covered = [space.covers(rule) for rule in rules]
-    _refuse_pairs(written, covered)
-    if space.size > MOST_KINDS:
-        return
-    left = space.possible()
-    for number, (rule, parts) in enumerate(zip(rules, covered, strict=True)):
-        mine = space.spread(parts) & space.possible()
-        if not mine.any():
-            raise written.refusal(
-                ("rules", number),
-                f"the rule '{rule.name}' can never match: its conditions exclude each other. Loosen one.",
-            )
-        if not (mine & left).any():
-            takers = [
-                other.name
-                for other, theirs in zip(rules[:number], covered, strict=False)
-                if (space.spread(theirs) & mine).any()
-            ]
-            raise written.refusal(
-                ("rules", number),
-                f"the rule '{rule.name}' can never match: everyone it is for is taken by the rules before it "
-                f"({', '.join(takers)}). Move it up, or remove it.",
-            )
-        left &= ~mine
 
 
-def _refuse_pairs(written: PlaybookFile, covered: Sequence[Mapping[str, Flags]]) -> None:
+def _same_conditions(
+    written: PlaybookFile, covered: Sequence[Mapping[str, Flags]]
+) -> Iterator[PlaybookRefusal]:
     rules, lines = written.playbook.rules, places(written.text)
     for number, parts in enumerate(covered):
         for earlier in range(number):
             if all(np.array_equal(parts[name], covered[earlier][name]) for name in parts):
                 other, line = rules[earlier], line_of(lines, ("rules", earlier))
                 relation = "says the same as" if other.outcome == rules[number].outcome else "contradicts"
-                raise written.refusal(
+                yield written.refusal(
                     ("rules", number),
                     f"the rule '{rules[number].name}' {relation} '{other.name}' on line {line}: both are for "
                     "the same customers. Keep one of them.",
                 )
+                break
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from serving.application.permissions import Permission
 from serving.console.pages import access, account
+from serving.console.pages import playbook as rules
 from serving.console.pages.at_risk_list import FILE, PATH, at_risk_list, change_list, list_file
 from serving.console.pages.customer import customer, customer_form
 from serving.console.pages.data import data
@@ -68,4 +69,10 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
     *ACCESS,
+    PageRoute("/playbook", "read_report", rules.playbook, menu="playbook.title"),
+    PageRoute("/playbook/edit", "edit_playbook", rules.editor, rules.check),
+    PageRoute("/playbook/preview", "edit_playbook", rules.computed_preview, rules.start_preview),
+    PageRoute("/playbook/save", "edit_playbook", rules.to_playbook, rules.save),
+    PageRoute("/playbook/version", "read_report", rules.version),
+    PageRoute("/playbook/restore", "edit_playbook", rules.to_playbook, rules.restore),
 )  # fmt: skip

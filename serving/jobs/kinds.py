@@ -42,6 +42,14 @@ class LearnArguments(Shape):
     months: int | None = Field(default=None, ge=1)
 
 
+class PlaybookPreviewArguments(Shape):
+    """An edited playbook, and what its editor began with, to go on when it is done."""
+
+    text: str = Field(max_length=1_000_000)
+    opened: str = ""
+    note: str = ""
+
+
 class ScoreArguments(Shape):
     """The day to score, the newest possible one where none is named."""
 
@@ -90,6 +98,7 @@ KINDS: dict[str, JobKind] = {
     "ingest": JobKind("run", IngestArguments, "ingest"),
     "score": JobKind("run", ScoreArguments, "score"),
     "plan": JobKind("run", NoArguments, "plan"),
+    "playbook_preview": JobKind("edit_playbook", PlaybookPreviewArguments, "playbook_preview"),
     "promote": JobKind("promote", PromoteArguments, "champion"),
     "roll_back": JobKind("promote", NoArguments, "champion"),
     "campaign_report": JobKind("read_report", CampaignReportArguments, "campaign_report"),

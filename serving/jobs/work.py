@@ -17,6 +17,7 @@ from serving.jobs.kinds import (
     IngestArguments,
     LearnArguments,
     NoArguments,
+    PlaybookPreviewArguments,
     PromoteArguments,
     ReportArguments,
     ScoreArguments,
@@ -72,6 +73,16 @@ def _plan(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress
     made = make_plan(workspace, actor, progress=progress)
     planned = int((made.plan.table.column("outcome").to_numpy() == PLANNED).sum())
     return {"customers": len(made.plan.keys), "planned": planned}
+
+
+def _playbook_preview(
+    workspace: Workspace, actor: Actor, arguments: PlaybookPreviewArguments, progress: Progress
+) -> JobResult:
+    from serving.application.playbook.preview import PREVIEWS, preview_without_names
+
+    found = preview_without_names(workspace, actor, arguments.text, progress)
+    changed = 0 if found is None else found["en"].changed
+    return {"changed": changed, "preview": PREVIEWS.dump_json(found).decode()}
 
 
 def _promote(workspace: Workspace, actor: Actor, arguments: PromoteArguments, _: Progress) -> JobResult:
@@ -132,6 +143,9 @@ WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
     "ingest": JobWork(IngestArguments, _ingest, "data.ingest.ingest"),
     "score": JobWork(ScoreArguments, _score, "models.score.score"),
     "plan": JobWork(NoArguments, _plan, "lists.make_plan.make_plan"),
+    "playbook_preview": JobWork(
+        PlaybookPreviewArguments, _playbook_preview, "playbook.preview.preview_without_names"
+    ),
     "promote": JobWork(PromoteArguments, _promote, "models.registry.promote"),
     "roll_back": JobWork(NoArguments, _roll_back, "models.registry.rollback"),
     "campaign_report": JobWork(CampaignReportArguments, _campaign_report, "campaigns.report.campaign_report"),

@@ -1,4 +1,4 @@
-"""What is wrong with data that a person or a program wrote: the first problem of a validation error."""
+"""What is wrong with data that a person or a program wrote: the problems of a validation error."""
 
 from __future__ import annotations
 
@@ -27,13 +27,18 @@ class Problem:
     """What was given there."""
 
 
-def first_problem(error: ValidationError) -> Problem:
-    """The problem to speak of: an unknown name first, as a misspelt one often makes another one missing."""
-    problems = [
+def problems(error: ValidationError) -> list[Problem]:
+    """All problems, unknown names first, as a misspelt one often makes another one missing."""
+    found = [
         Problem(detail["loc"], detail["type"], detail["msg"].removeprefix("Value error, "), detail["input"])
         for detail in error.errors(include_url=False, include_context=False)
     ]
-    return min(problems, key=lambda problem: problem.kind != "extra_forbidden")
+    return sorted(found, key=lambda problem: problem.kind != "extra_forbidden")
+
+
+def first_problem(error: ValidationError) -> Problem:
+    """The problem to speak of."""
+    return problems(error)[0]
 
 
 def invalid_request(error: ValidationError, shape: type[BaseModel]) -> UsageError:

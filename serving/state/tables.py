@@ -238,3 +238,17 @@ UPLIFT_MODELS = Table(
 )
 """Uplift models that came into use; the newest row counts. One without a fingerprint says that none is in use
 since then. `about` has the facts of the model as JSON; its files are in `uplift` of the state."""
+PLAYBOOK_VERSIONS = Table(
+    "playbook_versions",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("how", String(10), nullable=False),
+    Column("note", String(500), nullable=False, default=""),
+    Column("fingerprint", String(16), nullable=False),
+    Column("restored", Integer),
+    Column("text", Text, nullable=False),
+)
+"""Every text that `playbook.toml` had, as far as Kizuna saw it. The file decides; this is its memory."""

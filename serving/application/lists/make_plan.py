@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from serving.actions.attribute_validation import validate_attributes, validate_c
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister, ContactState
 from serving.actions.control_group import hold_control_group
-from serving.actions.customer_profiles import CustomerProfiles, customer_profiles
+from serving.actions.customer_profiles import customer_profiles
 from serving.actions.plan_file import FOLDER, StoredPlan, save
 from serving.actions.plan_lookup import contacts_version
 from serving.actions.playbook import PlaybookFile, chosen_playbook, default_kind
@@ -26,8 +25,6 @@ from serving.experiments.held_back import held_back
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
-from serving.schemas.terms import CHANNEL_WORDS, NONE
-from serving.state.score_file import UPLIFT_COLUMNS
 from serving.state.score_index import current_scores
 
 
@@ -95,9 +92,8 @@ def _plan(
     profiles = customer_profiles(
         store, scores, bundle, playbook.playbook, project.indicators, progress, contacts
     )
-    known = () if facts.uplift is None else tuple(name for name in UPLIFT_COLUMNS if scores.knows(name))
     indicators = [one.name for one in project.indicators]
-    words = replace(_vocabulary(profiles, facts.tiers, indicators, playbook), uplift=known)
+    words = RuleVocabulary.of(playbook, scores, indicators, profiles.reasons, profiles.channels)
     validate_channels(project.settings.consent, (*words.channels, *playbook.playbook.channels))
     validate_rules(playbook, words)
     actions = match_rules(playbook.playbook, words, profiles, scores, contacts.now, reader.held.held)
@@ -109,18 +105,7 @@ def _plan(
         tiers=facts.tiers,
         timezone=bundle.timezone,
         contacts=contacts_version(store, rules),
+        attributes=contacts.attributes,
         refused=contacts.refused_channels(np.asarray(profiles.table.column("key"))),
     )
     return plan, contacts
-
-
-def _vocabulary(
-    profiles: CustomerProfiles, tiers: Sequence[str], indicators: Sequence[str], playbook: PlaybookFile
-) -> RuleVocabulary:
-    """The words that a playbook may use in a project."""
-    return RuleVocabulary(
-        tiers=tuple(tiers),
-        reasons=tuple(dict.fromkeys((*indicators, *(name for name in profiles.reasons if name != NONE)))),
-        channels=tuple(sorted({*CHANNEL_WORDS, *profiles.channels})),
-        programmes=tuple(tuple(level.name for level in one.levels) for one in playbook.playbook.loyalty),
-    )

@@ -63,9 +63,12 @@ def next_page(found: JobRecord) -> str:
         return f"/campaign?{urlencode({'name': subject(found)})}"
     if found.kind == "report":
         return f"/engagement?{urlencode({'months': json.loads(found.arguments)['months']})}"
+    if found.kind == "playbook_preview":
+        return f"/playbook/preview?{urlencode({'job': found.id})}"
     return {
         "ingest": "/data",
         "doctor": "/data",
+        "plan": "/playbook",
         "promote": "/models",
         "roll_back": "/models",
         "learn": "/campaigns",

@@ -183,9 +183,7 @@ def test_an_archive_that_is_cut_short_or_taken_is_refused_and_leaves_nothing(
     assert json.loads((tmp_path / "shop.kizuna.erased.json").read_text()) == {"salt": "", "hashes": []}
 
 
-def test_sessions_and_links_of_an_archive_open_nothing_once_restored(
-    own_shop: Path, tmp_path: Path
-) -> None:
+def test_sessions_and_links_of_an_archive_open_nothing_once_restored(own_shop: Path, tmp_path: Path) -> None:
     with CliContext(own_shop).workspace() as workspace:
         people.add_account(workspace.database, "hanako", "viewer", 1, who="test", password_hash="hash")
         now, day = workspace.machine_now, 86_400_000_000

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.actions.playbook import default_text
 from serving.application.permissions import GRANTS, OPEN_CONSOLE
 from serving.console.routes import ROUTES, PageRoute
 from serving.schemas.roles import ROLES, Role
@@ -26,10 +27,14 @@ FORMS: dict[str, Mapping[str, str]] = {
     "/jobs": {"kind": "made up"},
     "/customer": {"action": "refuse", "token": "roles-and-pages-0001"},
     "/list": {"do": "save", "name": "roles"},
+    "/playbook/edit": {"text": "no playbook"},
+    "/playbook/preview": {"text": "no playbook"},
+    "/playbook/save": {"text": default_text("shop"), "note": "roles"},
+    "/playbook/restore": {"number": "999"},
 }
 """A form of every page that takes one, such that an administrator may send it."""
-SILENT = {"/welcome", "/access/person", "/jobs"}
-"""Forms above that change nothing: a made-up link or job, and the role that a person has already."""
+SILENT = {"/welcome", "/access/person", "/jobs", "/playbook/edit", "/playbook/preview", "/playbook/restore"}
+"""Forms above that change nothing: a made-up link, job or version, and the role that a person has already."""
 QUERIES = {"/access/person": "?name=ken", "/customer": "?id=c0003"}
 """What a page or a form is about."""
 SUBMITS = [route for route in ROUTES if route.submit is not None]

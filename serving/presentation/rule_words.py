@@ -1,0 +1,143 @@
+"""The conditions of a playbook's rules in words, in both languages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from features.catalog.definitions import Indicator, indicator_words
+from features.catalog.display_names import in_language
+from serving.actions.conditions import NumberCondition
+from serving.actions.playbook import Playbook, PlaybookRule
+from serving.presentation.i18n import money
+from serving.schemas.terms import ATTITUDE_WORDS, CHANNEL_WORDS, NONE, STAGE_WORDS
+from training.explanation.text import tier_words
+
+LABELS = {
+    "probability": ("Churn probability", "離反確率"),
+    "value": ("Expected spend", "期待購買額"),
+    "uplift": ("Effect of contact", "接触の効果"),
+    "incremental_value": ("Gain by contact", "接触による増加額"),
+    "tier": ("Engagement tier", "エンゲージメント段階"),
+    "movement": ("Expected movement", "今後の変化"),
+    "attitude": ("Attitude", "アンケートの評価"),
+    "stage": ("Stage", "ステージ"),
+    "loyalty": ("Loyalty level", "会員ランク"),
+    "reason": ("Main reason", "主な理由"),
+    "channel": ("Own channel", "よく使うチャネル"),
+    "inquiry": ("Last inquiry", "直近の問い合わせ"),
+}
+"""The conditions in the order in which they are said."""
+SHARES = ("probability", "uplift")
+BAND_WORDS = {
+    "low": ("lowest third", "下位の段階"),
+    "middle": ("middle third", "中位の段階"),
+    "high": ("highest third", "上位の段階"),
+}
+MOVEMENT_WORDS = {
+    "rising": ("rising", "上昇"),
+    "steady": ("steady", "横ばい"),
+    "falling": ("falling", "低下"),
+}
+INQUIRY_WORDS = {
+    "none": ("none", "なし"),
+    "answered": ("answered", "回答済み"),
+    "open": ("not answered yet", "未回答"),
+    "stale": ("unanswered for long", "長期間未回答"),
+    "unknown": ("answer not known", "回答状況が不明"),
+}
+NONE_WORDS = {
+    "loyalty": ("no level", "ランクなし"),
+    "reason": ("none", "なし"),
+    "channel": ("not known", "不明"),
+}
+TENURE_WORDS = ("tenure", "利用期間")
+
+
+@dataclass(frozen=True)
+class ConditionWords:
+    """One condition of a rule: what it is about, and what must hold."""
+
+    label: str
+    words: str
+
+
+@dataclass(frozen=True)
+class RuleWords:
+    """Writes conditions for one project in one language."""
+
+    language: str
+    currency: str | None
+    indicators: Mapping[str, Indicator]
+
+    def conditions(self, rule: PlaybookRule, playbook: Playbook) -> tuple[ConditionWords, ...]:
+        """What must hold for a rule; empty for one that takes everybody who is left."""
+        found = []
+        for name, label in LABELS.items():
+            wanted = getattr(rule.when, name)
+            if isinstance(wanted, NumberCondition):
+                words = self._number(name, wanted)
+            elif wanted is not None:
+                words = in_language(self.language, " or ", "・").join(
+                    self._word(name, word, playbook) for word in wanted
+                )
+            else:
+                continue
+            found.append(ConditionWords(in_language(self.language, *label), words))
+        return tuple(found)
+
+    def _number(self, name: str, wanted: NumberCondition) -> str:
+        if wanted.rank_high != math.inf:
+            return self._say(f"highest {_share(wanted.rank_high)}", f"上位{_share(wanted.rank_high)}")
+        if wanted.rank_low > 0:
+            share = _share(1 - wanted.rank_low)
+            return self._say(f"lowest {share}", f"下位{share}")
+        low, high = (
+            _share(limit) if name in SHARES else money(limit, self.currency, self.language)
+            for limit in (wanted.low, wanted.high)
+        )
+        if wanted.high == math.inf:
+            return self._say(f"at least {low}", f"{low}以上")
+        if wanted.low == -math.inf:
+            return self._say(f"below {high}", f"{high}未満")
+        return self._say(f"{low} to below {high}", f"{low}以上{high}未満")
+
+    def _word(self, name: str, word: str, playbook: Playbook) -> str:
+        tables: Mapping[str, Mapping[str, Sequence[str]]] = {
+            "tier": BAND_WORDS,
+            "movement": MOVEMENT_WORDS,
+            "attitude": ATTITUDE_WORDS,
+            "stage": STAGE_WORDS,
+            "inquiry": INQUIRY_WORDS,
+        }
+        if word in (found := tables.get(name, {})):
+            english, japanese = found[word]
+            return in_language(self.language, english, japanese)
+        if word == NONE and name in NONE_WORDS:
+            return in_language(self.language, *NONE_WORDS[name])
+        if name == "tier":
+            return tier_words(word, self.language)
+        if name == "loyalty":
+            levels = (level for programme in playbook.loyalty for level in programme.levels)
+            return next((level.say(self.language) for level in levels if level.name == word), word)
+        if name == "channel":
+            return in_language(self.language, word, CHANNEL_WORDS.get(word, word))
+        if name == "reason":
+            return self._subject(word)
+        return word
+
+    def _subject(self, name: str) -> str:
+        if name == "tenure":
+            return in_language(self.language, *TENURE_WORDS)
+        if name not in self.indicators:
+            return name
+        words = indicator_words(self.indicators[name])
+        return in_language(self.language, words.many, words.ja)
+
+    def _say(self, english: str, japanese: str) -> str:
+        return in_language(self.language, english, japanese)
+
+
+def _share(share: float) -> str:
+    return f"{round(share * 100, 6):g}%"
