@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -110,8 +111,7 @@ def holding_back(database: Database, now: int) -> list[CampaignRecord]:
 
 def save_draft(database: Database, draft: CampaignRecord) -> None:
     """Keep a draft, in the place of an earlier draft of its name; raises `UsageError` for a started one."""
-    with database.writing() as connection:
-        _lock(connection)
+    with _one_at_a_time(database) as connection:
         known = _state_of(connection, draft.name)
         if known not in (None, DRAFT):
             raise name_taken(draft.name, known)
@@ -132,8 +132,7 @@ def save_start(
     given to `check`, which raises where it has customers in common. Raises `UsageError` for a name that is
     taken.
     """
-    with database.writing() as connection:
-        _lock(connection)
+    with _one_at_a_time(database) as connection:
         state = _state_of(connection, started.name)
         if state not in (None, DRAFT):
             raise name_taken(started.name, state)
@@ -153,8 +152,7 @@ def save_loaded(
     One that was loaded before under its name stays, and False is returned, unless it is to be replaced.
     Raises `UsageError` for the name of a campaign of this project.
     """
-    with database.writing() as connection:
-        _lock(connection)
+    with _one_at_a_time(database) as connection:
         state = _state_of(connection, loaded.name)
         if state not in (None, LOADED):
             raise name_taken(loaded.name, state)
@@ -228,11 +226,18 @@ def _new_secret() -> dict[str, str | int]:
     return {"id": 1, "global_control": f"{new_seed():016x}", "draws": 0}
 
 
+@contextmanager
+def _one_at_a_time(database: Database) -> Iterator[Connection]:
+    """A connection for a start, once nobody else starts a campaign; what they wrote is seen from here on."""
+    # The row is made in a step of its own: of two that insert it at once, the database refuses one.
+    global_control_seed(database)
+    with database.writing() as connection:
+        _lock(connection)
+        yield connection
+
+
 def _lock(connection: Connection) -> None:
-    """Wait until nobody else is starting a campaign; what they wrote is seen from here on."""
-    counted = update(CAMPAIGN_SECRET).values(draws=CAMPAIGN_SECRET.c.draws + 1)
-    if not connection.execute(counted).rowcount:
-        connection.execute(insert(CAMPAIGN_SECRET).values(_new_secret()))
+    connection.execute(update(CAMPAIGN_SECRET).values(draws=CAMPAIGN_SECRET.c.draws + 1))
 
 
 def _state_of(connection: Connection, name: str) -> str | None:

@@ -31,4 +31,5 @@ def start_spring(folder: Path) -> None:
     declaration = CampaignDeclaration(
         ListFilter(limit=1_000), control_share=0.5, segments=("plan",), hold_days=60
     )
-    start_campaign(place, COMMAND_LINE, "spring", declaration, accept_few=True, seed=7)
+    with place.database:
+        start_campaign(place, COMMAND_LINE, "spring", declaration, accept_few=True, seed=7)

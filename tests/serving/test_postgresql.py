@@ -6,18 +6,27 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
-from features.errors import UsageError
+from features.errors import DataError, UsageError
+from serving.application.campaigns.list_campaigns import list_campaigns, replay_assignment
+from serving.application.campaigns.report import campaign_report
+from serving.application.campaigns.start import start_campaign
+from serving.application.campaigns.stop import stop_campaign
+from serving.application.campaigns.stored_results import stored_campaign, stored_campaigns
+from serving.application.permissions import COMMAND_LINE
+from serving.application.workspace import Workspace
 from serving.cli.context import CliContext
 from serving.lists.cursor import Cursor
 from serving.lists.filters import ListFilter
@@ -33,10 +42,23 @@ from serving.state.audit_log import (
     record_accesses,
     record_action,
 )
+from serving.state.campaign_index import (
+    CampaignRecord,
+    campaigns,
+    global_control_seed,
+    newest_result,
+    save_draft,
+    save_start,
+)
 from serving.state.database import Database
 from serving.state.outbox import Outbox
+from serving.state.tables import CAMPAIGN_SECRET
+from tests.serving import campaign_shop
+from tests.serving.application.campaigns.test_load import campaign_table, load
+from tests.serving.application.campaigns.test_start import EVERYONE, KILLED, opened
 from tests.serving.running import serving
 from tests.serving.shop import score_all
+from tests.serving.state.test_campaign_index import DRAFTED, STARTED, let_it
 
 
 @dataclass
@@ -181,3 +203,107 @@ def test_records_on_postgresql_survive_its_absence(own_shop: Path, database: Pos
     with Database(database.url) as records:
         asked = [one for one in newest_accesses(records, limit=10_000) if one.action == "score"]
         assert len(asked) >= 6, "what was asked while the database was away is written down too"
+
+
+def on(folder: Path, database: PostgresServer) -> Path:
+    """The project with its records on the server."""
+    toml = folder / "kizuna.toml"
+    toml.write_text(f'records = "{database.url}"\n' + toml.read_text())
+    return folder
+
+
+@pytest.mark.slow
+def test_a_campaign_is_started_reported_stopped_and_loaded_on_postgresql(
+    own_shop: Path, database: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = on(own_shop, database)
+    campaign_shop.start_spring(folder)
+    with opened(folder).database as records:
+        place = replace(campaign_shop.at(opened(folder), campaign_shop.NOW), database=records)
+        check_campaign(place, folder)
+    capsys.readouterr()
+
+
+def check_campaign(place: Workspace, folder: Path) -> None:
+    assert [(one.name, one.state) for one in list_campaigns(place, COMMAND_LINE)] == [("spring", "running")]
+    assert replay_assignment(place, COMMAND_LINE, "spring").different == 0
+    report = campaign_report(place, COMMAND_LINE, "spring")
+    assert stored_campaign(place, COMMAND_LINE, "spring").report == report
+    assert stop_campaign(place, COMMAND_LINE, "spring").state == "stopped"
+    assert load(folder, campaign_table(), "--control", "none", "--outcome", "visit") == 2  # its name is taken
+    with place.database.writing() as connection:
+        connection.exec_driver_sql("update campaigns set name = 'summer'")
+    assert load(folder, campaign_table(), "--control", "none", "--outcome", "visit") == 0
+    assert stored_campaign(place, COMMAND_LINE, "spring").loaded is not None
+    assert [one.name for one in stored_campaigns(place, COMMAND_LINE).campaigns] == ["spring", "summer"]
+    assert not (folder / "state" / "kizuna.db-wal").exists()
+
+
+@pytest.mark.slow
+def test_of_two_starts_at_once_on_postgresql_the_second_sees_the_first(database: PostgresServer) -> None:
+    with Database(database.url) as records:
+        save_draft(records, DRAFTED)
+        save_start(records, replace(STARTED, name="other"), (), let_it, 20)
+        inside, go_on = threading.Event(), threading.Event()
+        refused: list[str] = []
+
+        def wait_inside(_: CampaignRecord) -> None:
+            inside.set()
+            assert go_on.wait(20)
+
+        def refuse(other: CampaignRecord) -> None:
+            refused.append(other.name)
+            raise DataError(f"overlaps {other.name}")
+
+        def second_start() -> None:
+            with pytest.raises(DataError, match=r"overlaps spring"):
+                save_start(records, replace(STARTED, name="rival"), ("other",), refuse, 20)
+
+        first = threading.Thread(target=save_start, args=(records, STARTED, (), wait_inside, 20))
+        second = threading.Thread(target=second_start)
+        first.start()
+        assert inside.wait(20)
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it waits for the first"
+        go_on.set()
+        for thread in (first, second):
+            thread.join(20)
+        assert refused == ["spring"]
+        assert {one.name: one.state for one in campaigns(records)} == {
+            "spring": "running",
+            "other": "running",
+        }
+        assert newest_result(records, "spring") is None
+
+
+@pytest.mark.slow
+def test_the_very_first_start_waits_for_another_that_is_the_first_too(database: PostgresServer) -> None:
+    with Database(database.url) as records:
+        start = threading.Thread(target=save_start, args=(records, STARTED, (), let_it, 20))
+        with records.writing() as another:
+            row = {"id": 1, "global_control": "00000000000000ff", "draws": 0}
+            another.execute(insert(CAMPAIGN_SECRET).values(row))
+            start.start()
+            start.join(0.5)
+            assert start.is_alive(), "it waits for the other"
+        start.join(20)
+        assert [one.name for one in campaigns(records)] == ["spring"]
+        assert global_control_seed(records) == 0xFF
+
+
+@pytest.mark.slow
+def test_a_start_that_is_killed_leaves_no_half_campaign_on_postgresql(
+    own_shop: Path, database: PostgresServer
+) -> None:
+    folder = on(own_shop, database)
+    score_all(folder, folder / "bundle", "2")
+    for moment in ("before the row", "before the commit"):
+        command = [sys.executable, "-c", KILLED, str(folder), moment]
+        assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == -9
+        with Database(database.url) as records:
+            assert campaigns(records) == []
+    place = opened(folder)
+    with place.database:
+        started = start_campaign(place, COMMAND_LINE, "spring", EVERYONE, accept_few=True)
+        assert list_campaigns(place, COMMAND_LINE) == [started.record]
