@@ -48,6 +48,8 @@ class ArmRegression:
     """The outcomes."""
     basis: Floats
     """float64[customers, coefficients]: orthonormal columns, 0 for customers whose outcome is not known."""
+    triangle: Floats
+    """The basis times it is the design: 1 and the covariates."""
     coefficients: Floats
     means: Floats
     weights: Floats
@@ -93,7 +95,7 @@ def regress_arm(
         weights = basis @ first * scale
     if known is not None:
         scale *= known
-    return ArmRegression(columns, basis, moments, first @ moments, weights, scale, customers)
+    return ArmRegression(columns, basis, triangle, moments, first @ moments, weights, scale, customers)
 
 
 def arm_means(outcomes: Floats, rows: Places, regressions: Sequence[ArmRegression]) -> ArmMeans:
@@ -130,6 +132,12 @@ def residuals(outcomes: Floats, rows: Places, regression: ArmRegression, columns
     fitted = regression.coefficients[:, np.isin(regression.columns, columns)]
     values = (_values(outcomes, rows, columns) - regression.basis @ fitted) * regression.scale[:, np.newaxis]
     return np.asarray(values[regression.scale > 0])
+
+
+def known_covariates(regression: ArmRegression) -> Floats:
+    """float64[known customers, covariates]: the covariates that a regression was fitted on."""
+    design = regression.basis @ regression.triangle
+    return np.asarray(design[regression.scale > 0, 1:])
 
 
 def _values(outcomes: Floats, rows: Places, columns: Places) -> Floats:

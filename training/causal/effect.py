@@ -29,7 +29,7 @@ from training.causal.arm_means import (
 )
 from training.causal.confidence_sequence import sequence_factors
 from training.causal.covariates import Booleans, usable_covariates
-from training.causal.skewed_means import StudentisedDraws, studentised_points
+from training.causal.skewed_means import LARGE_ARM, StudentisedDraws, studentised_points
 from training.statistics import (
     Floats,
     Z,
@@ -40,8 +40,6 @@ from training.statistics import (
     unskewed,
 )
 
-LARGE_ARM = 5_000
-"""Customers of the smaller arm from which on no single amount pulls its regression noticeably."""
 FEW_EVENTS = 10
 """With fewer customers of an arm who have, or have not, the outcome, a rate's interval is Newcombe's."""
 
@@ -308,9 +306,8 @@ def _of_means(
     """An effect whose interval comes from the error of means, Student's t for small arms.
 
     An amount's interval takes the points of its studentised differences, the outermost of several `draws`:
-    the largest amounts of an arm of some hundreds pull its regression towards themselves, so residuals show
-    a thinner tail than the adjusted difference has. In 1,000 simulated campaigns without effect, draws of
-    residuals alone made 74 exclude zero at a review date.
+    of residuals, each adjusted anew, and of the amounts themselves. In 1,000 simulated campaigns without
+    effect, draws of residuals that were not adjusted anew made 74 exclude zero at a review date.
     """
     from scipy.special import ndtr, stdtrit
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.causal.effect import compare_arms
-from training.causal.skewed_means import studentised_differences, studentised_points
+from training.causal.skewed_means import adjusted_differences, studentised_differences, studentised_points
 
 ENDS = np.array([-1.959963984540054, 1.959963984540054])
 
@@ -29,6 +29,46 @@ def test_the_points_of_skewed_amounts_are_those_of_drawing_the_arms_again() -> N
     points = studentised_points(studentised_differences(values[:, np.newaxis], 150)[0], ENDS)
     assert points == pytest.approx(np.quantile(redrawn, [0.025, 0.975]), rel=0.08)
     assert points[0] < -2.2
+
+
+def test_the_points_of_adjusted_amounts_are_those_of_adjusting_every_draw_anew() -> None:
+    """The largest amounts of a small arm pull its regression: points of fixed residuals are too near to 0."""
+    chance = np.random.default_rng(6)
+    history = chance.lognormal(0, 0.7, 2_000)
+    values = (chance.random(2_000) < 0.3) * history * chance.lognormal(0, 1, 2_000)
+    design = np.column_stack([np.ones(2_000), history])
+    residuals = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    redrawn = []
+    for _ in range(4_000):
+        order = chance.permutation(2_000)
+        found = [lin(residuals[rows], history[rows] - history.mean()) for rows in (order[:200], order[200:])]
+        redrawn.append((found[0][0] - found[1][0]) / np.sqrt(found[0][1] + found[1][1]))
+    (adjusted,) = adjusted_differences(residuals[:, np.newaxis], history[:, np.newaxis], 200)
+    points = studentised_points(adjusted, ENDS)
+    exact = np.quantile(redrawn, [0.025, 0.975])
+    fixed = studentised_points(studentised_differences(residuals[:, np.newaxis], 200)[0], ENDS)
+    assert points == pytest.approx(exact, rel=0.07)
+    assert abs(points[0] - exact[0]) < abs(fixed[0] - exact[0]) / 2
+
+
+def lin(values: np.ndarray, covariate: np.ndarray) -> tuple[float, float]:
+    """The mean at covariate 0 and its HC2 variance."""
+    design = np.column_stack([np.ones(len(values)), covariate])
+    inverse = np.linalg.inv(design.T @ design)
+    weights = design @ inverse[0]
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    left = values - design @ (inverse @ design.T @ values)
+    return float(weights @ values), float((weights**2 * left**2 / (1 - leverage)).sum())
+
+
+def test_adjusted_draws_do_not_hang_on_the_order_of_customers_or_the_scale_of_a_covariate() -> None:
+    chance = np.random.default_rng(7)
+    covariates = chance.normal(size=(900, 3))
+    values = (chance.random((900, 1)) < 0.2) * chance.lognormal(0, 1, (900, 1))
+    order = chance.permutation(900)
+    one = studentised_points(adjusted_differences(values, covariates, 90)[0], ENDS)
+    other = studentised_points(adjusted_differences(157 * values[order], 9 * covariates[order], 90)[0], ENDS)
+    assert other == pytest.approx(one)
 
 
 def test_the_order_of_customers_and_the_unit_of_money_change_nothing() -> None:
