@@ -71,7 +71,9 @@ class OutcomeRules:
     bundle: Bundle | None = None
     """The model of the campaign's scores, for its tiers; without one there are none."""
     every_contact: bool = False
-    """Whether every contact by the company counts as one of the campaign, whatever it names."""
+    """Whether every contact by the company counts as one of the campaign, whatever it names but service."""
+    service: frozenset[str] = frozenset()
+    """Rules of the playbook for service: contacts with one of these names in `detail` are told apart."""
 
     @property
     def contacts(self) -> frozenset[str]:
@@ -90,7 +92,9 @@ class CampaignOutcomes:
     contacts: Ints
     """int64[customers, dates]: contacts of the campaign since the start."""
     other_contacts: Ints
-    """Contacts that do not name the campaign: service, and other campaigns."""
+    """Contacts that name neither the campaign nor a rule for service."""
+    service_contacts: Ints
+    """Contacts that name a rule of the playbook for service."""
     cost: Floats
     unpriced: Ints
     """Contacts of the campaign whose cost is not known."""
@@ -155,6 +159,7 @@ class _OutcomeParts:
             np.array(self.dates, np.int64),
             rules.timeline.midnights,
             EVERY_CONTACT if rules.every_contact else names.get(rules.campaign, -1),
+            np.isin(history.detail_names, _texts(rules.service)),
         )
         self.rows.append(mine)
         self.sums.append(sums)
@@ -274,6 +279,7 @@ def _outcomes(assignment: Assignment, dates: tuple[int, ...], found: _OutcomePar
         values,
         summed("contacts", 0, np.int64).astype(np.int64),
         summed("other_contacts", 0, np.int64).astype(np.int64),
+        summed("service_contacts", 0, np.int64).astype(np.int64),
         summed("cost"),
         summed("unpriced", 0, np.int64).astype(np.int64),
     )

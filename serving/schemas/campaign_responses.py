@@ -159,8 +159,12 @@ class ArmSummary:
     counted: int
     reached: Annotated[int, Field(description="contacted by the campaign")]
     contacts: int
-    other_contacts: Annotated[int, Field(description="contacts without the campaign's name, service too")]
+    other_contacts: Annotated[int, Field(description="contacts that name neither the campaign nor service")]
     withdrawn: Annotated[int, Field(description="who may no longer be contacted; they stay in their arm")]
+    service_contacts: Annotated[
+        int, Field(description="contacts that name a rule of the playbook with `service = true`")
+    ] = 0
+    """Of reports that were stored before it was counted, 0."""
 
 
 @with_config(CONFIG)

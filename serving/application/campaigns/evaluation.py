@@ -12,6 +12,7 @@ from features.errors import DataError, UsageError
 from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
+from serving.actions.playbook import chosen_playbook, default_kind
 from serving.application.workspace import Progress, Workspace
 from serving.experiments.assignment import ARMS, CONTROL
 from serving.experiments.campaign_file import Assignment, load
@@ -115,6 +116,7 @@ class CampaignEvaluation:
             timeline,
             self.bundle,
             every_contact=self.every_contact,
+            service=self._service_rules(),
         )
         outcomes = campaign_outcomes(
             self.workspace.store,
@@ -160,6 +162,13 @@ class CampaignEvaluation:
             covariates=[] if comparison is None else list(comparison.comparison.covariates),
             notes=self._notes(arms, contaminated, mismatch=ratio.mismatch, comparison=comparison),
         )
+
+    def _service_rules(self) -> frozenset[str]:
+        """The names of the playbook's rules for service, as they are today."""
+        churn = self.workspace.project.churn
+        kind = default_kind(churn.type, amounts=bool(churn.amounts))
+        rules = chosen_playbook(self.workspace.project.folder, kind=kind).playbook.rules
+        return frozenset(rule.name for rule in rules if rule.service)
 
     def _looks(self) -> dict[int, int | None]:
         """Every whole month after the start that the data reach, and the newest day that they do."""
@@ -236,6 +245,7 @@ class CampaignEvaluation:
         withdrawn = state.masks(assignment.keys) == ALL_CHANNELS
         last = outcomes.contacts[:, -1:].sum(axis=1)
         others = outcomes.other_contacts[:, -1:].sum(axis=1)
+        service = outcomes.service_contacts[:, -1:].sum(axis=1)
         arms = []
         for code, arm in enumerate(ARMS):
             mine = assignment.arm == code
@@ -251,6 +261,7 @@ class CampaignEvaluation:
                     int(last[mine].sum()),
                     int(others[mine].sum()),
                     int(withdrawn[mine].sum()),
+                    int(service[mine].sum()),
                 )
             )
         return arms

@@ -39,7 +39,8 @@ GROUPINGS = {
     "touch": ("Touch model", "タッチモデル"),
 }
 ARM_COUNTS = (
-    "assigned", "erased", "merged", "counted", "reached", "contacts", "other_contacts", "withdrawn",
+    "assigned", "erased", "merged", "counted", "reached", "contacts", "service_contacts", "other_contacts",
+    "withdrawn",
 )  # fmt: skip
 """The counts of an `ArmSummary`, each a word below."""
 ARM_NAMES = {"treatment": ("Treatment", "施策群"), "control": ("Control", "対照群")}
@@ -78,6 +79,7 @@ WORDS = {
     "counted": ("Counted", "集計対象"),
     "reached": ("Reached", "接触済み"),
     "contacts": ("Contacts", "接触数"),
+    "service_contacts": ("Service contacts", "サービス対応の接触数"),
     "other_contacts": ("Other contacts", "他の接触数"),
     "withdrawn": ("May not be contacted now", "現在連絡不可"),
     "sample_ratio": ("Sample ratio", "群の比率"),

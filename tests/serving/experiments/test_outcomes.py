@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,63 @@ def test_a_contact_that_two_sources_tell_of_counts_once_and_repeats_of_one_sourc
     assert found.cost.tolist() == [[800 * contacts, 800 * contacts]]
 
 
+def told(folder: Path, *contacts: tuple[str, str, str, str | None]) -> EventStore:
+    """A store with contacts of Ann as source, moment, kind and detail."""
+    made = EventStore(folder)
+    for number, (source, at, kind, detail) in enumerate(contacts):
+        row = {
+            "customer_id": ["ann"],
+            "occurred_at": [at],
+            "kind": [kind],
+            "value": [800.0],
+            "detail": pa.array([detail], pa.string()),
+            "event_id": [str(number)],
+        }
+        made.add(pa.table(row), source=source, timeline=UTC, now=UTC.instant("2026-01-01"))
+    return EventStore(folder)
+
+
+FILE = ("file", "2025-01-02 10:00:40", "call_made", "spring")
+
+
+@pytest.mark.parametrize(
+    ("contacts", "counted"),
+    [
+        ([("crm", "2025-01-02 10:00:05", "call_made", None), FILE], (1, 0)),
+        ([("crm", "2025-01-02 10:00:59", "call_made", "call-2025-01"), FILE], (1, 0)),
+        ([("crm", "2025-01-02 10:00:05", "call_made", "spring"), FILE], (1, 0)),
+        ([("crm", "2025-01-02 10:01:00", "call_made", None), FILE], (1, 1)),
+        ([("crm", "2025-01-02 10:00:05", "email_sent", None), FILE], (1, 1)),
+        ([("file", "2025-01-02 10:00:05", "call_made", None), FILE], (1, 1)),
+        ([("crm", "2025-01-02 10:00:05", "call_made", None)] * 2 + [FILE], (1, 1)),
+        ([("crm", "2025-01-02 10:00:05", "call_made", None), FILE, FILE], (2, 0)),
+        ([FILE, ("crm", "2025-01-02 10:00:50", "call_made", None)] * 2, (2, 0)),
+    ],
+)
+def test_a_contact_that_comes_by_a_source_and_by_the_file_of_contacts_counts_once(
+    tmp_path: Path, contacts: list[tuple[str, str, str, str | None]], counted: tuple[int, int]
+) -> None:
+    """One contact: of the same customer and kind, within the same minute, told by two sources."""
+    found = outcomes(told(tmp_path, *contacts), {"ann": "t"})
+    assert (found.contacts[0, -1], found.other_contacts[0, -1]) == counted
+    assert found.cost[0, -1] == 800 * counted[0]
+
+
+def test_contacts_of_rules_for_service_are_told_apart_and_are_no_exposure(tmp_path: Path) -> None:
+    made = told(
+        tmp_path,
+        FILE,
+        ("crm", "2025-01-02 10:00:50", "call_made", "answer an inquiry"),
+        ("crm", "2025-01-05", "email_sent", "newsletter"),
+    )
+    given = assignment(made, {"ann": "t"})
+    for every_contact, counted in ((False, (1, 1, 1)), (True, (2, 0, 1))):
+        asked = replace(rules(), service=frozenset({"answer an inquiry"}), every_contact=every_contact)
+        found = campaign_outcomes(made, asked, given, DATES)
+        arrays = (found.contacts, found.other_contacts, found.service_contacts)
+        assert tuple(int(one[0, -1]) for one in arrays) == counted
+
+
 def test_a_campaign_without_amounts_has_no_money_and_one_without_answers_no_nps(tmp_path: Path) -> None:
     made = store(tmp_path, "ann 2025-01-02 visit")
     given = assignment(made, {"ann": "t"}, values={"ann": math.nan})
@@ -181,7 +239,8 @@ def test_the_walk_agrees_with_a_plain_count(drawn: list[Event], begin: int) -> N
     found_rules = OutcomeRules("search", start, churn(indicators=["purchase"]), INDICATORS, UTC)
     code = {name: place for place, name in enumerate(given.detail_names)}.get("search", -1)
     rows = _event_rows(given, found_rules)
-    sums = outcome_sums(rows, np.array([0, -1, 2]), start, dates, UTC.midnights, code)
+    service = np.array([name == "checkout" for name in given.detail_names], np.bool_)
+    sums = outcome_sums(rows, np.array([0, -1, 2]), start, dates, UTC.midnights, code, service)
     own = {kind for one in INDICATORS if one.origin == "customer" and not one.attitude for kind in one.kinds}
     for place, customer in ((0, 0), (2, 2)):
         for column, date in enumerate(dates.tolist()):

@@ -20,6 +20,7 @@ from serving.application.campaigns.list_campaigns import read_campaign
 from serving.application.campaigns.report import campaign_report
 from serving.application.campaigns.start import start_campaign
 from serving.application.campaigns.stop import stop_campaign
+from serving.application.campaigns.stored_results import stored_campaign
 from serving.application.data.erase import erase
 from serving.application.permissions import COMMAND_LINE, Actor
 from serving.application.workspace import Workspace
@@ -30,7 +31,7 @@ from serving.presentation.campaign_report.page import page
 from serving.presentation.campaign_report.terminal import show
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import newest_result
+from serving.state.campaign_index import newest_result, save_result
 from tests.serving import shop
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import NOW, START, at
@@ -52,8 +53,8 @@ def effect(review: ReviewResult, outcome: str) -> OutcomeEffect:
     return one
 
 
-def contact(place: Workspace, arm: str, days: int = 1) -> list[str]:
-    """Store a call of 500 to each customer of an arm, the first `days` after the start."""
+def contact(place: Workspace, arm: str, days: int = 1, detail: str = "spring") -> list[str]:
+    """Store a call of 500 to each customer of an arm, `days` after the start."""
     assignment = read_campaign(place, COMMAND_LINE, "spring").assignment
     assert assignment is not None
     keys = assignment.treated if arm == "treatment" else assignment.control
@@ -64,11 +65,60 @@ def contact(place: Workspace, arm: str, days: int = 1) -> list[str]:
             "occurred_at": [f"2024-10-{1 + days:02}T12:00:00"] * len(names),
             "kind": ["call_made"] * len(names),
             "value": [500.0] * len(names),
-            "detail": ["spring"] * len(names),
+            "detail": [detail] * len(names),
         }
     )
     place.store.add(rows, source="calls", timeline=place.project.timeline, now=place.clock())
     return names
+
+
+SERVICE = """
+[touch]
+high = { en = "Person", ja = "担当者" }
+[actions]
+answer = { en = "Answer", ja = "回答" }
+[owners]
+support = { en = "Support", ja = "サポート" }
+[[rules]]
+name = "answer an inquiry"
+touch = "high"
+action = "answer"
+channel = "phone"
+owner = "support"
+deadline_days = 1
+service = true
+"""
+
+
+def test_contacts_of_rules_for_service_are_told_apart_for_both_arms(spring: Workspace) -> None:
+    (spring.project.folder / "playbook.toml").write_text(SERVICE, encoding="utf-8")
+    contact(spring, "treatment")
+    for arm in ("treatment", "control"):
+        contact(spring, arm, days=2, detail="answer an inquiry")
+    contact(spring, "control", days=3, detail="newsletter")
+    report = campaign_report(reopened(spring), COMMAND_LINE, "spring")
+    treatment, control = report.arms
+    assert (treatment.contacts, treatment.service_contacts, treatment.other_contacts) == (
+        treatment.counted,
+        treatment.counted,
+        0,
+    )
+    assert (control.contacts, control.service_contacts, control.other_contacts) == (
+        0,
+        control.counted,
+        control.counted,
+    )
+    assert report.contaminated == 0
+
+
+def test_a_report_that_was_stored_before_service_was_counted_is_still_read(spring: Workspace) -> None:
+    stored = json.loads(to_json(campaign_report(spring, COMMAND_LINE, "spring")))
+    for arm in stored["arms"]:
+        del arm["service_contacts"]
+    save_result(spring.database, "spring", json.dumps(stored), spring.clock())
+    older = stored_campaign(spring, COMMAND_LINE, "spring").report
+    assert older is not None
+    assert [arm.service_contacts for arm in older.arms] == [0, 0]
 
 
 def reopened(place: Workspace) -> Workspace:
