@@ -146,6 +146,8 @@ def _adjusted(residuals: Floats, white: Floats, smaller: int) -> Floats:
     customers, slopes = len(residuals), white.shape[1]
     share, count = smaller / customers, min(LARGEST, customers)
     centred = residuals - residuals.mean()
+    spread = float(centred.std())
+    centred /= spread or 1.0  # the unit of money must not decide what is drawn
     values = centred[:, np.newaxis]
     # what an arm sums: the residual, its square, the covariates, and the covariates times the residual
     summed = np.hstack([values, values * values, white, white * values])

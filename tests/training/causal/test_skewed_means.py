@@ -65,6 +65,7 @@ def test_adjusted_draws_do_not_hang_on_the_order_of_customers_or_the_scale_of_a_
     chance = np.random.default_rng(7)
     covariates = chance.normal(size=(900, 3))
     values = (chance.random((900, 1)) < 0.2) * chance.lognormal(0, 1, (900, 1))
+    values -= covariates @ np.linalg.lstsq(covariates, values, rcond=None)[0]
     order = chance.permutation(900)
     one = studentised_points(adjusted_differences(values, covariates, 90)[0], ENDS)
     other = studentised_points(adjusted_differences(157 * values[order], 9 * covariates[order], 90)[0], ENDS)
