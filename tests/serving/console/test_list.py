@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import Forbidden
+from features.errors import Forbidden, ModelError
 from serving.application.access.audit import audit
 from serving.application.permissions import COMMAND_LINE, OPEN_CONSOLE
 from serving.cli.main import main
+from serving.console.app import error_page
 from serving.console.host import ConsoleHost
 from serving.console.pages.at_risk_list import at_risk_list, change_list, list_file
 from serving.console.pages.list_form import APART, UPLIFT, FilterForm
@@ -260,3 +261,14 @@ def test_what_customers_are_called_is_shown_as_text(scored_shop: Path, tmp_path:
 def test_an_open_console_offers_the_list_as_csv_alone() -> None:
     assert {"download", "save_filter"} <= OPEN_CONSOLE.permissions
     assert "contact" not in OPEN_CONSOLE.permissions
+
+
+def test_before_anything_was_scored_the_list_says_what_to_do(tmp_path: Path) -> None:
+    shop.lay_out(tmp_path / "shop")
+    with hosting(tmp_path / "shop") as host:
+        visit = visiting(host, "/list", language="ja")
+        with pytest.raises(ModelError) as refused:
+            at_risk_list(visit)
+        page = html(visit, error_page(visit, refused.value))
+    assert "まだスコアがありません" in page
+    assert "kizuna score" in page

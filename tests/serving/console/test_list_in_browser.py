@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.serving.console.browser import visiting
+from tests.serving.console.test_app import answer
 from tests.serving.running import Server, serving
 
 
@@ -94,3 +95,21 @@ def test_the_list_fits_a_phone(browser: Browser, planned_console: Server) -> Non
             visitor.open("/list?min_probability=0.1")
             assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 400
             assert visitor.violations() == []
+
+
+def test_htmx_gets_the_results_alone_with_the_address_they_have(planned_console: Server) -> None:
+    path = "/list?min_probability=0.2&tiers=&rows=50"
+    _, headers, whole = answer(planned_console, "GET", path)
+    assert "<html" in whole
+    assert "hx-push-url" not in headers
+    _, headers, part = answer(planned_console, "GET", path, hx_request="true")
+    assert part.lstrip().startswith('<section id="results"')
+    assert headers["hx-push-url"] == "/list?min_probability=0.2"
+
+
+def test_a_file_comes_over_http_under_its_name(planned_console: Server) -> None:
+    status, headers, text = answer(planned_console, "GET", "/list.csv?limit=3")
+    assert (status, headers["content-disposition"]) == (200, 'attachment; filename="at_risk.csv"')
+    assert len(text.splitlines()) == 4
+    assert answer(planned_console, "GET", "/list.csv?columns=salesforce")[0] == 403
+    assert answer(planned_console, "GET", "/list.csv?tiers=nonsense")[0] == 422
