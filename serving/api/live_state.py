@@ -26,6 +26,7 @@ from serving.api.metrics import ServiceMetrics
 from serving.application.workspace import Clock, Workspace
 from serving.experiments.held_back import held_back
 from serving.lists.score_reader import ScoreReader
+from serving.lists.score_summary import score_summary
 from serving.project.settings import Project
 from serving.scoring.batch import smoke_test
 from serving.state import audit_log
@@ -233,6 +234,7 @@ class ServiceState:
                 self.database, self.project, self._store, current, self.clock(), self._plans
             )
             reader.rehearse()
+            score_summary(reader, self.project.settings.capacity.contacts)  # for the console's first page
             self._checked = checked
         if model is not None and model is not self._model:
             self._use_model(model)

@@ -18,7 +18,7 @@ from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import ATTITUDES
-from serving.state.score_file import Floats, Scores
+from serving.state.score_file import Scores
 from serving.state.score_file import load as load_scores
 from training.labels.cohort import IN_COHORT
 
@@ -122,29 +122,27 @@ def _once(
 def _summary(reader: ScoreReader, capacity: int) -> ScoreSummary:
     scores = reader.scores
     answers, cohort, names = scores.answers, scores.cohort, scores.facts.tiers
-    values = answers.value_at_risk[cohort] if scores.facts.amounts else None
-    tier = answers.tier[cohort]
+    # Codes begin with 1, so that a tier of none (-1) is a place too: one pass counts all of them.
+    code = answers.tier[cohort].astype(np.int64) + 1
+    counts = np.bincount(code, minlength=len(names) + 1)[1:].tolist()
     top = at_risk(scores, ListFilter(limit=capacity), reader.subjects)
+    sums: list[float | None] = [None] * len(names)
+    total = first = None
+    if scores.facts.amounts:
+        values = np.nan_to_num(answers.value_at_risk[cohort])
+        sums = np.bincount(code, values, minlength=len(names) + 1)[1:].tolist()
+        total, first = float(values.sum()), float(np.nansum(answers.value_at_risk[top]))
     return ScoreSummary(
         len(cohort),
         tuple(
-            TierCount(
-                name,
-                int((tier == code).sum()),
-                float((tier == code).mean()) if len(tier) else 0.0,
-                _total(values, tier == code),
-            )
-            for code, name in reversed([*enumerate(names)])
+            TierCount(name, counts[place], counts[place] / max(len(cohort), 1), sums[place])
+            for place, name in reversed([*enumerate(names)])
         ),
-        _total(values, np.ones(len(cohort), dtype=np.bool_)),
+        total,
         len(top),
-        None if values is None else float(np.nansum(answers.value_at_risk[top])),
+        first,
         _moves(reader),
     )
-
-
-def _total(values: Floats | None, where: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
-    return None if values is None else float(np.nansum(values[where]))
 
 
 def _moves(reader: ScoreReader) -> TierMoves | None:
@@ -162,9 +160,9 @@ def _moves(reader: ScoreReader) -> TierMoves | None:
     places = before.rows(after.answers.key[cohort])
     both = (places >= 0) & (before.answers.status[places] == IN_COHORT)
     was, is_ = before.answers.tier[places[both]], after.answers.tier[cohort[both]]
-    flow = np.zeros((len(names), len(names)), dtype=np.int64)
     known = (was >= 0) & (is_ >= 0)
-    np.add.at(flow, (was[known], is_[known]), 1)
+    pairs = was[known].astype(np.int64) * len(names) + is_[known]
+    flow = np.bincount(pairs, minlength=len(names) ** 2).reshape(len(names), len(names))
     return TierMoves(
         since=before.facts.as_of,
         same_model=before.facts.model_version == after.facts.model_version,
