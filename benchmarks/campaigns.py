@@ -159,15 +159,15 @@ def _inside(intervals: Floats, truth: Floats) -> NDArray[np.bool_]:
     return np.asarray((intervals[:, 0] <= truth) & (truth <= intervals[:, 1]))
 
 
-def measure(data: Path, campaigns: int, draws: int) -> CampaignFigures:
-    """All figures: coverage without and with an effect, widths on histories, Hillstrom's test."""
+def measure(data: Path, campaigns: int, draws: int, seeds: tuple[int, int] = (0, 1)) -> CampaignFigures:
+    """All figures: coverage without and with an effect (by seed), widths on histories, Hillstrom."""
     start = time.perf_counter()
     truth = true_effects(AN_EFFECT)
     ratios = tuple(width_ratios(data, draws)) if data.is_dir() else None
     return CampaignFigures(
         campaigns,
-        coverage(NO_EFFECT, campaigns, np.zeros_like(truth)),
-        coverage(AN_EFFECT, campaigns, truth, seed=1),
+        coverage(NO_EFFECT, campaigns, np.zeros_like(truth), seed=seeds[0]),
+        coverage(AN_EFFECT, campaigns, truth, seed=seeds[1]),
         ratios,
         None if ratios is None else float(np.median([one.ratio for one in ratios])),
         hillstrom(data) if data.is_dir() else None,
@@ -191,9 +191,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--campaigns", type=int, default=1_000)
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(0, 1), help="without and with an effect")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures = measure(options.data, options.campaigns, options.draws)
+    figures = measure(options.data, options.campaigns, options.draws, tuple(options.seeds))
     print(figures.to_json() if options.json else json.dumps(json.loads(figures.to_json()), indent=1))
 
 
