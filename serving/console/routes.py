@@ -12,6 +12,8 @@ from serving.application.permissions import Permission
 from serving.console.pages import access, account
 from serving.console.pages import playbook as rules
 from serving.console.pages.at_risk_list import FILE, PATH, at_risk_list, change_list, list_file
+from serving.console.pages.campaign_start import campaign_preview, campaign_start, submit_campaign
+from serving.console.pages.campaigns import campaign_list, do_with_campaign, one_campaign, to_campaign
 from serving.console.pages.customer import customer, customer_form
 from serving.console.pages.data import data
 from serving.console.pages.engagement import engagement, engagement_csv
@@ -64,15 +66,20 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute(PATH, "read_customer", at_risk_list, change_list, menu="list.title"),
     PageRoute(FILE, "download", list_file),
     PageRoute("/customer", "read_customer", customer, customer_form, menu="shell.customer"),
+    PageRoute("/campaigns", "read_report", campaign_list, menu="campaigns.title"),
+    PageRoute("/campaigns/start", "draft_campaign", campaign_start),
+    PageRoute("/campaigns/preview", "draft_campaign", campaign_preview, submit_campaign, is_long=True),
+    PageRoute("/campaign", "read_report", one_campaign),
+    PageRoute("/campaign/do", "read_report", to_campaign, do_with_campaign, is_long=True),
     PageRoute("/engagement", "read_report", engagement, menu="engagement.title"),
     PageRoute("/engagement.csv", "read_report", engagement_csv),
     PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
-    *ACCESS,
     PageRoute("/playbook", "read_report", rules.playbook, menu="playbook.title"),
     PageRoute("/playbook/edit", "edit_playbook", rules.editor, rules.check),
     PageRoute("/playbook/preview", "edit_playbook", rules.computed_preview, rules.start_preview),
     PageRoute("/playbook/save", "edit_playbook", rules.to_playbook, rules.save),
     PageRoute("/playbook/version", "read_report", rules.version),
     PageRoute("/playbook/restore", "edit_playbook", rules.to_playbook, rules.restore),
+    *ACCESS,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +45,7 @@ def visible_effects(
     over the horizon. The spread of money is that of past spend, in proportion to the time. Intervals hold at
     all review dates together: their estimates are taken to correlate like sums over time that grow.
     """
-    months = np.array(list(dates), np.float64)
-    correlation = np.sqrt(np.minimum.outer(months, months) / np.maximum.outer(months, months))
-    factor = simultaneous_factor(correlation)
+    factor = _factor(tuple(dates))
     known = churn_probability[~np.isnan(churn_probability)]
     spread = None if past_spend is None or not len(past_spend) else float(np.nanstd(past_spend))
     found = []
@@ -57,6 +56,14 @@ def visible_effects(
         money = None if spread is None else smallest_effect_on_mean(spread * horizons, *sizes, factor=factor)
         found.append(VisibleEffect(number, date, churned, retention, money))
     return tuple(found)
+
+
+@cache
+def _factor(months: tuple[int, ...]) -> float:
+    """How many standard errors make intervals that hold at these review dates together."""
+    numbers = np.array(months, np.float64)
+    correlation = np.sqrt(np.minimum.outer(numbers, numbers) / np.maximum.outer(numbers, numbers))
+    return simultaneous_factor(correlation)
 
 
 def too_few(sizes: tuple[int, int], effects: tuple[VisibleEffect, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from features.errors import DataError, UsageError
 from features.event_store import EventStore
 from features.timeline import DAY
 from serving.actions.contact_rules import consent_rules
-from serving.actions.contact_state import ContactRegister
 from serving.experiments.balance import CovariateBalance, covariate_balance
-from serving.experiments.baseline import baseline_covariates
 from serving.experiments.campaign_file import Assignment, load
 from serving.experiments.held_back import assignment_file, global_control_group
 from serving.experiments.merged_customers import current_assignment
@@ -29,6 +27,7 @@ from serving.lists.campaign_draw import (
     draw,
     require_segments,
 )
+from serving.lists.drawing_memory import DrawingMemory
 from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
@@ -67,6 +66,7 @@ class CampaignDrawing:
     database: Database
     reader: ScoreReader
     now: int
+    memory: DrawingMemory = field(default_factory=DrawingMemory)
 
     def preview(self, name: str, declaration: CampaignDeclaration, who: str, seed: int) -> CampaignPreview:
         """Draw a campaign. Raises `UsageError` and `DataError` for what cannot be drawn."""
@@ -94,7 +94,7 @@ class CampaignDrawing:
                 f"cannot draw the campaign '{name}': of {len(keys)} customers a control group of "
                 f"{share_text(share)} leaves one of the arms empty. Give wider filters or another share."
             )
-        baseline = baseline_covariates(self.store, reader.bundle.churn, keys, facts.as_of)
+        baseline = self.memory.baseline(reader, self.store, drawn.rows)
         assignment = draw(reader, drawn.rows, baseline, declaration, name, share, seed)
         sizes = len(assignment.treated), len(assignment.control)
         months = declaration.review_months or settings.review_months
@@ -156,7 +156,7 @@ class CampaignDrawing:
         ]
         none = np.empty(0, np.int64)
         return Exclusions(
-            ContactRegister(rules, ()).state(self.store, self.now),
+            self.memory.contacts(rules, self.store, self.now),
             global_control_group(self.database, self.project).globally,
             np.concatenate([none, *(one.control for one in assignments)]),
             np.concatenate([none, *(one.treated for one in assignments)]),

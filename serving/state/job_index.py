@@ -19,7 +19,7 @@ LONGEST_ERROR = 2_000
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row of `jobs`. Instants in microseconds UTC by the machine's clock: simulated ones stand."""
+    """One row of `jobs`. Instants in microseconds UTC by the clock of the machine, not a simulated one."""
 
     id: str
     kind: str

@@ -176,6 +176,15 @@ CAMPAIGN_RESULTS = Table(
     Column("report", Text, nullable=False),
 )
 """Computed reports of campaigns as JSON; the newest one of a campaign is shown."""
+CAMPAIGN_NOTES = Table(
+    "campaign_notes",
+    TABLES,
+    Column("campaign", String(100), primary_key=True),
+    Column("note", String(500), nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""What a campaign is for, and over which channel, in the words of who made it."""
 CAMPAIGN_SECRET = Table(
     "campaign_secret",
     TABLES,

@@ -31,10 +31,12 @@ def over_time(
     looks: Sequence[EffectPoint],
     months: Sequence[int],
     text: Callable[[float], str],
+    label: str = "",
 ) -> str:
     """Differences at review dates with their intervals, over the band of the looks between.
 
-    `months` are the declared review months, reached or not.
+    `months` are the declared review months, reached or not; `label` says what the chart shows to whoever
+    does not see it.
     """
     points = [*reviews, *looks]
     ends = [end for one in points for end in (one.low, one.high, one.difference) if end is not None]
@@ -50,7 +52,7 @@ def over_time(
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">']
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
     for tick in ticks:
         css = "zero" if abs(tick) < 1e-12 else "grid"
         parts.append(
@@ -84,8 +86,11 @@ def _tick(value: float, text: Callable[[float], str]) -> str:
     return "0" if abs(value) < 1e-12 else text(value)
 
 
-def by_group(rows: Sequence[EffectPoint], text: Callable[[float], str]) -> str:
-    """One line a group: its difference with the interval around the zero line, and both as figures."""
+def by_group(rows: Sequence[EffectPoint], text: Callable[[float], str], label: str = "") -> str:
+    """One line a group: its difference with the interval around the zero line, and both as figures.
+
+    `label` says what the chart shows to whoever does not see it.
+    """
     ends = [end for one in rows for end in (one.low, one.high, one.difference) if end is not None]
     ticks = nice(min(0.0, *ends), max(0.0, *ends))
     low_end, high_end = ticks[0], ticks[-1]
@@ -94,7 +99,7 @@ def by_group(rows: Sequence[EffectPoint], text: Callable[[float], str]) -> str:
     def x(value: float) -> float:
         return LABEL + (WIDTH - LABEL - FIGURE) * (value - low_end) / (high_end - low_end)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img">']
+    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">']
     for place, tick in enumerate(ticks):
         css = "zero" if abs(tick) < 1e-12 else "grid"
         parts.append(f'<line class="{css}" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{height - 20}"/>')

@@ -7,8 +7,8 @@ from html import escape
 from importlib.resources import files
 
 from features.catalog.display_names import in_language
-from serving.presentation.campaign_load import effect_cells, effect_headers
 from serving.presentation.campaign_report.csv_rows import csv_line
+from serving.presentation.campaign_report.loaded_effects import effect_cells, effect_headers
 from serving.presentation.csv import BOM
 from serving.presentation.messages.catalog import translated
 from serving.schemas.campaign_results import LoadedCampaignReply, UpliftReply

@@ -123,6 +123,7 @@ WORDS = {
         "Points: review dates with their intervals. Band: the confidence sequence of the monthly looks.",
         "点と縦線は評価日の差と区間、帯は月ごとの信頼系列です。",
     ),
+    "months_note": ("Months after the start.", "横軸は開始からの月数です。"),
     "no_effects": ("No review date is reached yet.", "到達した評価日はまだありません。"),
     "adjusted_by": ("adjusted by", "調整に使った情報"),
 }  # fmt: skip
@@ -247,6 +248,19 @@ def return_text(amount: AmountWithInterval) -> str:
         return f"{value:+,.2f}"
 
     return f"{write(amount.value)} ({interval_text(amount.low, amount.high, write)})"
+
+
+def proven_text(effect: OutcomeEffect, currency: str | None, language: str) -> str:
+    """An effect in a few words: its interval, and whether it proves anything."""
+    write = change_text(effect.unit, currency, language)
+    interval = interval_text(effect.low, effect.high, write)
+    if sureness(effect) == "soft":
+        return in_language(
+            language, f"no effect proven ({interval})", f"効果は確認できていません（{interval}）"
+        )
+    return in_language(
+        language, f"{write(effect.difference)} ({interval})", f"{write(effect.difference)}（{interval}）"
+    )
 
 
 def sureness(effect: OutcomeEffect) -> str:

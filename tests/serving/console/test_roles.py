@@ -31,11 +31,21 @@ FORMS: dict[str, Mapping[str, str]] = {
     "/playbook/preview": {"text": "no playbook"},
     "/playbook/save": {"text": default_text("shop"), "note": "roles"},
     "/playbook/restore": {"number": "999"},
+    "/campaigns/preview": {"name": "roles", "do": "draft"},
+    "/campaign/do": {"do": "made up"},
 }
 """A form of every page that takes one, such that an administrator may send it."""
-SILENT = {"/welcome", "/access/person", "/jobs", "/playbook/edit", "/playbook/preview", "/playbook/restore"}
+SILENT = {
+    *("/welcome", "/access/person", "/jobs", "/campaign/do"),
+    *("/playbook/edit", "/playbook/preview", "/playbook/restore"),
+}
 """Forms above that change nothing: a made-up link, job or version, and the role that a person has already."""
-QUERIES = {"/access/person": "?name=ken", "/customer": "?id=c0003"}
+QUERIES = {
+    "/access/person": "?name=ken",
+    "/customer": "?id=c0003",
+    "/campaign": "?name=spring",
+    "/campaign/do": "?name=spring",
+}
 """What a page or a form is about."""
 SUBMITS = [route for route in ROUTES if route.submit is not None]
 

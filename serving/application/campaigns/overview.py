@@ -1,0 +1,110 @@
+"""All campaigns at a glance: state, arms, dates, and what the last computed report says of retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import TypeAdapter
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import NOBODY, Workspace
+from serving.experiments.review_dates import review_dates
+from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
+from serving.state.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
+from serving.state.campaign_notes import campaign_notes
+
+RETAINED = "retained"
+
+
+@dataclass(frozen=True)
+class ReviewDate:
+    """A declared review date. Microseconds UTC."""
+
+    months: int
+    date: int
+    is_past: bool
+    """Whether the day has come; whether the data reach it the report says."""
+
+
+@dataclass(frozen=True)
+class CampaignOverview:
+    """A campaign and its last computed report, if there is one."""
+
+    record: CampaignRecord
+    note: str
+    holds_back: bool
+    """Whether its control group is held back now."""
+    hold_ends: int | None
+    """When the hold ends or ended; None for one that never held."""
+    dates: tuple[ReviewDate, ...]
+    computed_at: int | None
+    report: CampaignReport | None
+    """None before the first, and for one that was run elsewhere."""
+
+    @property
+    def next_review(self) -> ReviewDate | None:
+        """The first review date that has not come yet."""
+        return next((one for one in self.dates if not one.is_past), None)
+
+    @property
+    def newest_review(self) -> ReviewResult | None:
+        """The last review date that the report reached."""
+        return self.report.reviews[-1] if self.report is not None and self.report.reviews else None
+
+    @property
+    def retained(self) -> OutcomeEffect | None:
+        """The effect on retention at that date."""
+        effects = [] if self.newest_review is None else self.newest_review.effects
+        return next((one for one in effects if one.outcome == RETAINED), None)
+
+    @property
+    def cost(self) -> float | None:
+        """What its contacts cost by that date, as far as is known."""
+        gain = None if self.newest_review is None else self.newest_review.gain
+        return None if gain is None else gain.cost
+
+    @property
+    def due(self) -> ReviewDate | None:
+        """The newest review date that has come since the report was computed."""
+        past = [one for one in self.dates if one.is_past]
+        return past[-1] if past and (self.computed_at or 0) < past[-1].date else None
+
+
+@use_case("read_report")
+def campaign_overviews(workspace: Workspace, actor: Actor) -> tuple[CampaignOverview, ...]:
+    """Every campaign, the newest first."""
+    workspace.record_access(actor.name, "campaigns", NOBODY)
+    notes = campaign_notes(workspace.database)
+    return tuple(_overview(workspace, record, notes) for record in campaigns(workspace.database))
+
+
+@use_case("read_report")
+def campaign_overview(workspace: Workspace, actor: Actor, name: str) -> CampaignOverview:
+    """One campaign; raises `UnknownCampaign` where there is none of this name."""
+    workspace.record_access(actor.name, "campaign", NOBODY)
+    return _overview(workspace, campaign(workspace.database, name), campaign_notes(workspace.database))
+
+
+def _overview(workspace: Workspace, record: CampaignRecord, notes: dict[str, str]) -> CampaignOverview:
+    now = workspace.clock()
+    dates: tuple[ReviewDate, ...] = ()
+    if record.started_at is not None and record.state != LOADED:
+        found = review_dates(record.started_at, record.review_months, workspace.project.timeline)
+        dates = tuple(ReviewDate(months, date, date <= now) for months, date in found.items())
+    result = newest_result(workspace.database, record.name)
+    return CampaignOverview(
+        record,
+        notes.get(record.name, ""),
+        record.holds_back(now),
+        record.hold_until if record.stopped_at is None else record.stopped_at,
+        dates,
+        None if result is None else result.computed_at,
+        None if result is None or record.state == LOADED else _report(result.report),
+    )
+
+
+@lru_cache(maxsize=64)
+def _report(text: str) -> CampaignReport:
+    """A stored report; its JSON is large, and the same for every visitor."""
+    return TypeAdapter(CampaignReport).validate_json(text)

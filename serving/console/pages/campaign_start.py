@@ -1,0 +1,182 @@
+"""Starting a campaign: sizes and what could be seen while one types, then a draft or a confirmed start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from features.catalog.display_names import in_language
+from features.errors import KizunaError, UsageError
+from serving.application.campaigns.draft import draft_campaign
+from serving.application.campaigns.note import note_campaign
+from serving.application.campaigns.preview import preview_campaign
+from serving.application.campaigns.start import start_campaign
+from serving.application.lists.browse import filter_options
+from serving.console.pages.list_form import FilterForm
+from serving.console.visit import Answer, Fields, Page, Redirect, Visit
+from serving.lists.campaign_draw import CampaignDeclaration
+from serving.lists.campaign_preview import CampaignPreview
+from serving.lists.filters import ListFilter
+from serving.lists.list_address import filter_pairs, filter_query, list_filter
+from serving.presentation.campaigns import COVARIATES, LEFT_OUT
+from serving.presentation.messages.catalog import translated
+
+PREVIEW = "/campaigns/preview"
+SIZES = ("customers", "control", "hold", "review")
+"""The fields that decide sizes and what could be seen."""
+
+
+@dataclass(frozen=True)
+class CampaignForm:
+    """The fields as they were written."""
+
+    name: str
+    note: str
+    customers: str
+    control: str
+    """In percent."""
+    hold: str
+    review: str
+
+    @staticmethod
+    def of(visit: Visit, fields: Fields, choice: ListFilter) -> CampaignForm:
+        """What was written, and the project's settings where nothing was."""
+        settings = visit.shared.project.settings
+        own = settings.campaigns
+        return CampaignForm(
+            fields.get("name", "").strip(),
+            fields.get("note", "").strip(),
+            fields.get("customers", str(choice.limit or settings.capacity.contacts)).strip(),
+            fields.get("control", f"{own.control * 100:g}").strip(),
+            fields.get("hold", str(own.hold_days)).strip(),
+            fields.get("review", ", ".join(map(str, own.review_months))).strip(),
+        )
+
+    def declaration(self, choice: ListFilter) -> CampaignDeclaration:
+        """What is laid down; raises `UsageError` for a field that cannot be read."""
+        months = [_whole("review", part, 1, 60) for part in self.review.replace("、", ",").split(",")]
+        return CampaignDeclaration(
+            choice.model_copy(update={"limit": _whole("customers", self.customers, 1, 10**9)}),
+            control_share=_percent(self.control),
+            hold_days=_whole("hold", self.hold, 1, 3650),
+            review_months=tuple(sorted(set(months))),
+        )
+
+
+def campaign_start(visit: Visit) -> Page:
+    """The form; what would be drawn comes with `campaign_preview`."""
+    choice = list_filter(visit.query.multi_items())
+    return Page("campaign_start.html", _form(visit, CampaignForm.of(visit, visit.query, choice), choice))
+
+
+def campaign_preview(visit: Visit) -> Page:
+    """The form with what would be drawn now."""
+    choice = list_filter(visit.query.multi_items())
+    form = CampaignForm.of(visit, visit.query, choice)
+    values = _form(visit, form, choice)
+    try:
+        preview = preview_campaign(visit.workspace, visit.actor, form.declaration(choice))
+    except KizunaError as error:
+        return Page("campaign_start.html", values | _problem(visit, error), fragment="preview")
+    return Page("campaign_start.html", values | _drawn(visit, preview), fragment="preview")
+
+
+def submit_campaign(visit: Visit) -> Answer:
+    """Keep a draft; or start, once it is confirmed that the control group is held back."""
+    choice = list_filter(visit.query.multi_items())
+    form = CampaignForm.of(visit, visit.form, choice)
+    try:
+        if not form.name:
+            raise UsageError(
+                "cannot start a campaign without a name. Give one, such as 'spring'.", field="name"
+            )
+        declaration = form.declaration(choice)
+        if visit.form.get("do") == "draft":
+            draft_campaign(visit.workspace, visit.actor, form.name, declaration)
+            notice = "campaigns.drafted_notice"
+        elif "confirmed" in visit.form:
+            start_campaign(
+                visit.workspace,
+                visit.actor,
+                form.name,
+                declaration,
+                accept_few="accept_few" in visit.form,
+            )
+            notice = "campaigns.started_notice"
+        else:
+            preview = preview_campaign(visit.workspace, visit.actor, declaration, form.name)
+            hidden = [(name, getattr(form, name)) for name in ("name", "note", *SIZES)]
+            return Page("campaign_confirm.html", confirmation(visit, preview, _address(choice), hidden))
+    except UsageError as error:
+        page = _form(visit, form, choice) | _problem(visit, error)
+        return Page("campaign_start.html", page, error.status)
+    if form.note:
+        note_campaign(visit.workspace, visit.actor, form.name, form.note)
+    return Redirect(f"/campaign?{urlencode({'name': form.name})}", notice, {"name": form.name})
+
+
+def confirmation(
+    visit: Visit, preview: CampaignPreview, action: str, hidden: list[tuple[str, str]]
+) -> dict[str, object]:
+    """What the page shows that asks before a start."""
+    return {"action": action, "hidden": hidden, "name": preview.record.name} | _drawn(visit, preview)
+
+
+def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> dict[str, object]:
+    options = filter_options(visit.shared, visit.actor)
+    return {
+        "form": form,
+        "filters": filter_pairs(choice),
+        "chips": [one.label for one in FilterForm(visit, options, choice).chips()],
+        "address": _address(choice),
+        "list_address": f"/list?{filter_query(choice)}",
+        "sizes": [(name, getattr(form, name)) for name in SIZES],
+        "preview": None,
+        "problem": None,
+        "wrong": None,
+    }
+
+
+def _address(choice: ListFilter) -> str:
+    return f"{PREVIEW}?{filter_query(choice)}"
+
+
+def _problem(visit: Visit, error: KizunaError) -> dict[str, object]:
+    return {"problem": translated(error.message, visit.language), "wrong": error.field}
+
+
+def _drawn(visit: Visit, preview: CampaignPreview) -> dict[str, object]:
+    """What would be drawn, with its words."""
+    return {
+        "preview": preview,
+        "too_few": [translated(one, visit.language) for one in preview.too_few],
+        "left_out": [
+            (in_language(visit.language, *LEFT_OUT[name]), count)
+            for name, count in preview.left_out.items()
+            if count
+        ],
+        "balance": [
+            (in_language(visit.language, *COVARIATES[one.covariate]), one) for one in preview.balance
+        ],
+    }
+
+
+def _whole(field: str, text: str, least: int, most: int) -> int:
+    try:
+        number = int(text.strip())
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise UsageError(
+            f"cannot read '{text}' as {field}: write a whole number from {least:,} to {most:,}.", field=field
+        )
+    return number
+
+
+def _percent(text: str) -> float:
+    try:
+        return float(text.removesuffix("%").strip()) / 100
+    except ValueError:
+        raise UsageError(
+            f"cannot read '{text}' as control: write a percentage such as 10.", field="control"
+        ) from None

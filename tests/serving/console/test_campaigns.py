@@ -1,0 +1,194 @@
+"""Tests of the console's pages of campaigns: from the list to a started one, and what it did."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from serving.experiments.campaign_file import load
+from serving.experiments.held_back import assignment_file
+from serving.state.campaign_index import campaign, find_campaign
+from tests.serving.console.browser import visiting
+from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
+from tests.serving.running import Server, serving
+
+
+@pytest.fixture(scope="module")
+def folder(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with the campaign `spring` and a person of each role."""
+    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("campaigns") / "shop"))
+    add_people(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    with serving(folder) as running:
+        yield running
+
+
+def client(server: Server, role: str) -> Client:
+    signed_in = Client(server.port)
+    assert signed_in.sign_in(NAMES[role]).status == 303
+    return signed_in
+
+
+def sign_in(page: Page, address: str, role: str) -> None:
+    """Sign in as a person of a role."""
+    page.goto(f"{address}/sign-in")
+    page.locator("#name").fill(NAMES[role])
+    page.locator("#password").fill(PASSWORD)
+    page.locator("main button").click()
+
+
+def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_out(
+    browser: Browser, server: Server, folder: Path
+) -> None:
+    with visiting(browser, server.port, "ja") as visitor:
+        page = visitor.page
+        sign_in(page, visitor.address, "marketer")
+        visitor.open("/list?min_probability=0.02")
+        page.get_by_role("link", name="施策を開始").click()
+        expect(page.locator("#preview table").first).to_be_visible()
+        first = page.locator("#preview .figure").first.inner_text()
+        page.locator("#customers").fill("60")
+        page.locator("#control").fill("50")
+        expect(page.locator("#preview .figure").first).not_to_have_text(first)
+        expect(page.locator("#preview .figure").first).to_have_text("30名")
+        assert visitor.violations() == []
+        page.locator("#name").fill("夏の施策")
+        page.locator("#note").fill("<b>電話</b>")
+        page.get_by_role("button", name="開始の確認へ").click()
+        assert "90日間連絡しません" in page.locator("main").inner_text()
+        assert visitor.violations() == []
+        page.get_by_label("効果を判断できない可能性").check()
+        page.get_by_role("button", name="割り付けて開始する").click()
+        expect(page.get_by_role("status")).to_contain_text("夏の施策")
+        assert page.get_by_text("<b>電話</b>").count() == 1, "notes are shown as text"
+        assert visitor.violations() == []
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name="CSVをダウンロード").click()
+        rows = list(csv.reader(io.StringIO(downloading.value.path().read_text(encoding="utf-8-sig"))))
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+    with project_of(folder) as workspace:
+        record = campaign(workspace.database, "夏の施策")
+        assignment = load(assignment_file(workspace.project, record))
+        names = workspace.store.customers.names(assignment.treated).to_pylist()
+    assert (record.treatment, record.control, record.who) == (30, 30, NAMES["marketer"])
+    place = rows[0].index("customer_id") if "customer_id" in rows[0] else 1
+    assert {row[place] for row in rows[1:]} <= set(names), "the control group is never handed out"
+    assert len(rows) > 1
+
+
+def test_what_could_be_seen_is_told_without_javascript(browser: Browser, server: Server) -> None:
+    with visiting(browser, server.port, javascript=False, width=400) as visitor:
+        sign_in(visitor.page, visitor.address, "analyst")
+        visitor.open("/campaigns/start?tiers=casual")
+        visitor.page.locator("#customers").fill("40")
+        visitor.page.get_by_role("button", name="Count").click()
+        assert visitor.page.locator("#preview table").first.is_visible()
+        assert "fewer than 50" in visitor.page.locator("#preview").inner_text()
+        assert visitor.page.get_by_role("button", name="Start …").count() == 0, "an analyst drafts"
+        box = visitor.page.locator("html").bounding_box()
+        assert box is not None
+        assert box["width"] <= 400
+
+
+def test_a_draft_is_kept_by_an_analyst_and_started_by_a_marketer(server: Server, folder: Path) -> None:
+    analyst, marketer = client(server, "analyst"), client(server, "marketer")
+    form = {"name": "autumn", "note": "", "customers": "40", "control": "50", "hold": "30", "review": "1,3"}
+    token = analyst.get("/account").token
+    shown = analyst.post("/campaigns/preview?tiers=casual", {"csrf": token, "do": "draft", **form})
+    assert (shown.status, shown.headers["location"]) == (303, "/campaign?name=autumn")
+    assert (
+        analyst.post(
+            "/campaigns/preview", {"csrf": token, "do": "start", "confirmed": "1", **form, "name": "x"}
+        ).status
+        == 403
+    )
+    assert (
+        analyst.post("/campaign/do?name=autumn", {"csrf": token, "do": "start", "confirmed": "1"}).status
+        == 403
+    )
+    token = marketer.get("/account").token
+    start = {"csrf": token, "do": "start"}
+    asked = marketer.post("/campaign/do?name=autumn", start)
+    assert asked.status == 200
+    assert "held back for 30 days" in asked.text
+    assert marketer.post("/campaign/do?name=autumn", {**start, "confirmed": "1"}).status == 422, "too few"
+    done = marketer.post("/campaign/do?name=autumn", {**start, "confirmed": "1", "accept_few": "1"})
+    assert (done.status, done.headers["location"]) == (303, "/campaign?name=autumn")
+    with project_of(folder) as workspace:
+        record = campaign(workspace.database, "autumn")
+    assert (record.state, record.review_months, record.hold_days) == ("running", (1, 3), 30)
+    stopped = marketer.post("/campaign/do?name=autumn", {"csrf": token, "do": "stop"})
+    assert stopped.status == 303
+    assert marketer.post("/campaign/do?name=autumn", {"csrf": token, "do": "stop"}).status == 422
+    assert "Stopped" in marketer.get("/campaigns").text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("name", "", "without a name"),
+        ("name", "-", "cannot name a campaign"),
+        ("name", "spring", "was started already"),
+        ("customers", "many", "write a whole number"),
+        ("customers", "1", "leaves one of the arms empty"),
+        ("control", "100", "nobody or everybody"),
+        ("control", "ten", "write a percentage"),
+        ("hold", "0", "write a whole number"),
+        ("review", "1,99", "write a whole number"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_told_at_the_field_and_nothing_is_kept(
+    server: Server, folder: Path, field: str, value: str, said: str
+) -> None:
+    marketer = client(server, "marketer")
+    form = {"name": "wrong", "note": "", "customers": "40", "control": "10", "hold": "90", "review": "1, 3"}
+    sent = {"csrf": marketer.get("/account").token, "do": "start", "confirmed": "1", **form, field: value}
+    shown = marketer.post("/campaigns/preview", sent)
+    assert shown.status == 422
+    assert said in shown.text
+    with project_of(folder) as workspace:
+        assert find_campaign(workspace.database, "wrong") is None
+
+
+def test_a_viewer_sees_campaigns_and_starts_none(server: Server) -> None:
+    viewer = client(server, "viewer")
+    assert "spring" in viewer.get("/campaigns").text
+    page = viewer.get("/campaign?name=spring").text
+    assert "Download CSV" not in page
+    assert "/campaigns/start" not in viewer.get("/campaigns").text
+    assert viewer.get("/campaigns/start").status == 403
+    token = viewer.get("/account").token
+    for do in ("start", "stop", "export", "note"):
+        assert viewer.post("/campaign/do?name=spring", {"csrf": token, "do": do}).status == 403, do
+    assert viewer.post("/campaign/do?name=spring", {"csrf": token, "do": "win"}).status == 422
+    assert viewer.get("/campaign?name=winter").status == 404
+
+
+def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_they_show(
+    browser: Browser, server: Server
+) -> None:
+    with visiting(browser, server.port, "en") as visitor:
+        page = visitor.page
+        sign_in(page, visitor.address, "viewer")
+        visitor.open("/campaign?name=spring")
+        assert page.get_by_text("No effect was computed yet").is_visible()
+        page.get_by_role("button", name="Compute now").click()
+        page.get_by_role("link", name="See the result").click(timeout=120_000)
+        assert page.get_by_role("img", name="Retained: Difference.").first.is_visible()
+        label = page.get_by_role("img", name="Retained: Difference.").first.get_attribute("aria-label") or ""
+        assert "Effect after 1 month" in label
+        assert visitor.violations() == []
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+        visitor.open("/campaigns")
+        assert page.get_by_text("no effect proven").first.is_visible()
+        assert visitor.violations() == []
