@@ -99,6 +99,7 @@ PAGES = {
     "list": list_paths,
     "today": lambda _: ["/"],
     "customer": customer_paths,
+    "playbook": lambda _: ["/playbook"],
 }
 """What is measured: the name of a page → its addresses in a project."""
 
