@@ -22,6 +22,7 @@ from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.lists.filters import ListFilter
+from serving.state.job_index import DONE, FAILED, INTERRUPTED, JobRecord, add_job, save_outcome
 from serving.state.score_file import load
 from tests.serving import campaign_shop, shop
 
@@ -165,3 +166,20 @@ def test_a_review_date_is_due_until_its_effect_was_computed(started_shop: Path, 
     (early,) = overview(at(folder, "2024-10-15"), COMMAND_LINE).campaigns
     assert (early.review_due, early.next_review) == (None, timeline.instant("2024-11-01"))
     assert early.holds_back
+
+
+def test_a_job_that_failed_is_named_until_one_of_its_kind_is_done(own_shop: Path) -> None:
+    place = at(own_shop)
+
+    def ended(number: int, state: str) -> None:
+        job = JobRecord(f"job-{number}", "ingest", "{}", "ann", "local", (), number)
+        assert add_job(place.database, job, "ingest", number)
+        save_outcome(place.database, job.id, state, number)
+
+    ended(1, FAILED)
+    first = overview(place, COMMAND_LINE).attention[0]
+    assert (first.subject, dict(first.values)) == ("job_failed", {"kind": "ingest", "id": "job-1"})
+    ended(2, INTERRUPTED)
+    assert overview(place, COMMAND_LINE).attention[0].values["id"] == "job-2"
+    ended(3, DONE)
+    assert "job_failed" not in subjects(place)
