@@ -249,7 +249,8 @@ def _with_cookies(response: Response, request: Request, language: Language, who:
     if request.query_params.get("language") in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, A_YEAR, httponly=True, samesite="lax")
     if who is not None and not who.token and VISIT_COOKIE not in request.cookies:
-        response.set_cookie(VISIT_COOKIE, who.secret, httponly=True, samesite="strict")
+        is_secure = session_cookie(request)[1] and who.is_https
+        response.set_cookie(VISIT_COOKIE, who.secret, httponly=True, samesite="strict", secure=is_secure)
     return response
 
 

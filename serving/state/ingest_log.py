@@ -30,7 +30,7 @@ HIDDEN = "…"
 
 
 @dataclass(frozen=True)
-class QuarantineReason:
+class LoggedRefusal:
     """Rows of a source that were quarantined for one reason, with one of them masked."""
 
     reason: str
@@ -58,7 +58,7 @@ class StoredReceipt:
     notes: tuple[str, ...]
     refused: str | None
     """Why nothing of the source was stored; None where it was."""
-    reasons: tuple[QuarantineReason, ...]
+    reasons: tuple[LoggedRefusal, ...]
 
     @property
     def quarantined_share(self) -> float:
@@ -156,8 +156,8 @@ def _stored(receipt: Receipt) -> StoredReceipt:
     )
 
 
-def _reason(refusal: RefusalReason) -> QuarantineReason:
-    return QuarantineReason(refusal.reason, refusal.rows, masked_row(refusal.example))
+def _reason(refusal: RefusalReason) -> LoggedRefusal:
+    return LoggedRefusal(refusal.reason, refusal.rows, masked_row(refusal.example))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -138,7 +138,7 @@ def test_a_browser_gets_the_page_that_takes_a_key_and_all_that_it_loads(own_shop
 
 def test_an_open_service_reads_and_predicts_and_does_nothing_else() -> None:
     for permission in GRANTS:
-        if permission in ("read_customer", "read_report", "predict"):
+        if permission in ("read_customer", "download", "read_report", "predict"):
             OPEN_SERVICE.require(permission)
         else:
             with pytest.raises(Forbidden, match="cannot let 'local' do this"):
