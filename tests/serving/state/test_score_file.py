@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ from hypothesis import strategies as st
 from features.errors import ModelError, UsageError
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
-from serving.state.score_file import SCHEMA, ScoreMetadata, Scores, ScoreTable, load, save, without_customer
+from serving.state.score_file import (
+    SCHEMA,
+    ScoreMetadata,
+    Scores,
+    ScoreTable,
+    UpliftSource,
+    load,
+    save,
+    without_customer,
+)
 
 FACTS = ScoreMetadata(
     as_of=1_738_368_000_000_000,
@@ -164,3 +174,25 @@ def test_a_disk_that_fills_up_while_saving_leaves_the_file_that_was_there(tmp_pa
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [file.name], "nothing half-written is left"
     assert same(load(file).answers, answers(2_000))
+
+
+def test_uplift_is_kept_with_where_it_came_from_and_scores_without_it_have_no_column(tmp_path: Path) -> None:
+    some = answers(30)
+    uplift = np.where(some.status == 0, np.linspace(-0.1, 0.1, 30), np.nan)
+    source = UpliftSource("abcdef012345", "retained", 3, ("spring", "summer"), 7)
+    with_uplift = replace(some, uplift=uplift, incremental_value=uplift * some.expected_value)
+    name = save(tmp_path, with_uplift, replace(FACTS, uplift=source))
+    assert name == "20250201T000000Z-model3-datadata7-upliftabcdef012345.arrow"
+    found = load(tmp_path / name)
+    assert found.facts.uplift == source
+    assert np.array_equal(found.answers.uplift, uplift, equal_nan=True)
+    assert without_customer(tmp_path / name, 30)
+    rest = load(tmp_path / name)
+    assert np.array_equal(rest.answers.uplift, np.delete(uplift, 10), equal_nan=True)
+    for rows in (None, np.array([2, 5]), np.arange(12)):
+        expected = uplift if rows is None else uplift[rows]
+        assert np.array_equal([row[9] for row in with_uplift.iter_rows(rows)], expected, equal_nan=True)
+        assert all(np.isnan(row[9:]).all() for row in some.iter_rows(rows))
+    plain = load(tmp_path / save(tmp_path, some, FACTS))
+    assert (plain.answers.uplift, plain.answers.incremental_value, plain.facts.uplift) == (None, None, None)
+    assert plain.answers.table().column_names == SCHEMA.names
