@@ -221,7 +221,7 @@ def test_a_report_is_computed_by_a_button_without_javascript(browser: Browser, o
         server.wait_for(lambda: any(kept.glob("3-*.json")), 120)
         server.wait_for(lambda: "集計しました" in text_of(server, job.partition(str(server.port))[2], "ja"))
         visitor.open("/engagement?months=3")
-        assert visitor.page.locator("article.measure").count() > 5
+        assert visitor.page.locator("article.indicator-card").count() > 5
     report = last_report(opened(own_shop), COMMAND_LINE, 3)
     assert report is not None
     assert report.is_current
