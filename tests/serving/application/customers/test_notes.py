@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,8 +15,7 @@ from serving.application.customers.take_back_note import take_back_note
 from serving.application.customers.timeline import customer_timeline
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.permissions import COMMAND_LINE, person
-from serving.application.workspace import Workspace, open_workspace
-from serving.cli.context import CliContext
+from serving.application.workspace import Workspace
 from serving.experiments.assignment import CONTROL
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
@@ -33,13 +29,6 @@ from training.data.coverage import data_coverage
 
 TOKEN = "a-word-of-the-form-1234"
 MARKETER = person("mari", "marketer")
-
-
-@pytest.fixture
-def shop(started_shop: Path, tmp_path: Path) -> Workspace:
-    """The shop with a campaign, on the day after its record ends."""
-    project = CliContext(Path(shutil.copytree(started_shop, tmp_path / "shop"))).project
-    return at(open_workspace(project, lambda: 0), "2025-02-06")
 
 
 def note(shop: Workspace, customer: str = "c0006", **other: object) -> object:
