@@ -19,6 +19,7 @@ from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.errors import DataError, UsageError
 from features.events.answer_scales import UNDECLARED, SurveyScales
@@ -68,6 +69,7 @@ class EventStore:
         self._known: tuple[list[int], Customers] = ([], Customers())
         self._facts = RunFacts(self._events)
         self._pinned: TableVersion | None = None
+        self.is_pinned = False
         self.buckets = tuple(range(buckets))
 
     @property
@@ -126,29 +128,34 @@ class EventStore:
             ingest.take(table, source, timeline)
             return ingest.finish(in_turn=True)[0]
 
-    def retract(self, customer_id: str, event_ids: Collection[str], *, source: str, now: int) -> int:
+    def add_fresh(self, table: pa.Table, key: int, *, source: str, timeline: Timeline, now: int) -> int:
+        """Add events of one customer under ids that nobody else can have given; gives how many are new.
+
+        Only the customer's own events are read, where `add` compares ids with those of the whole store.
+        """
+        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+            known = pa.array(self.history_of([key], event_ids=True).event_ids, pa.string())
+            fresh = table.filter(pc.invert(pc.is_in(table.column("event_id"), value_set=known)))
+            if not fresh.num_rows:
+                return 0
+            ingest.take(fresh, source, timeline)
+            (receipt,) = ingest.finish(in_turn=True, fresh=True)
+            return 0 if receipt.quarantined or receipt.erased else int(fresh.num_rows)
+
+    def retract(self, key: int, event_ids: Collection[str], *, source: str, now: int) -> int:
         """Take back events of a customer that a source gave under these ids; gives how many there were.
 
-        They stay stored, and known until `now`, for answers about the time before. Only the files that hold
-        them are written anew.
+        They stay known until `now`, for answers about the time before. Only the files that hold them are
+        written anew.
         """
-        wanted = frozenset(event_ids)
-        with self._writing(None) as run:
-            key = int(self.customers.keys(pa.array([customer_id], pa.string()))[0])
-            bucket = key % len(self.buckets)
-            snapshot = self._events.snapshot()
-            if key < 0 or snapshot is None or not wanted:
-                return 0
-            only = np.array([key], dtype=np.int64)
-            holding = [
+        bucket = key % len(self.buckets)
+        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+            files = [
                 file
-                for file in snapshot.by_bucket.get(bucket, ())
-                if wanted.intersection(
-                    history_reader.history([self._events.path(file)], wanted=only, event_ids=True).event_ids
-                )
+                for file in self._snapshot().by_bucket.get(bucket, ())
+                if history_reader.holds_ids(self._events.path(file), key, event_ids)
             ]
-            with self._run(run, now, SuppressionList(self.folder)) as ingest:
-                return ingest.retract({bucket: holding}, sorted(wanted), source)
+            return ingest.retract({bucket: files}, sorted(event_ids), source)
 
     def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
         """The histories of a bucket's customers.
@@ -195,16 +202,11 @@ class EventStore:
 
     def pinned(self) -> EventStore:
         """This store as it is now, for a job that reads its events several times while others may write."""
-        if self._pinned is not None:
+        if self.is_pinned:
             return self
         still = copy(self)
-        still._pinned = self._version_read()
+        still._pinned, still.is_pinned = self._version_read(), True
         return still
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether this store stays as it is, whoever writes."""
-        return self._pinned is not None
 
     def newest(self, *, until: int | None = None) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count.

@@ -59,7 +59,7 @@ class Ingestion:
     """Merges staged rows into the event table; `plan` writes files, the caller commits them.
 
     Rows that contradict each other are refused, or count `in_turn`: the later corrects the earlier. What
-    `leaving` names is retracted at `now`, or deleted.
+    `leaving` names is retracted at `now`, or deleted. Ids that are `fresh` are compared with none stored.
     """
 
     def __init__(
@@ -72,8 +72,9 @@ class Ingestion:
         now: int,
         in_turn: bool = False,
         leaving: LeavingRows | None = None,
+        fresh: bool = False,
     ) -> None:
-        self.lake, self.arrivals, self.run, self.in_turn = lake, arrivals, run, in_turn
+        self.lake, self.arrivals, self.run, self.in_turn, self.fresh = lake, arrivals, run, in_turn, fresh
         self.leaving, self.now = leaving or LeavingRows(), now
         self.vocabulary, self.scopes = arrivals.vocabulary, arrivals.scopes
         self.people = arrivals.customers.vocabulary.prints
@@ -135,11 +136,10 @@ class Ingestion:
 
     # An event id may move to another customer, and so to another bucket. Those few ids are found and
     # settled first, all together; every other id concerns one bucket only.
-
     def _find_contested(self) -> Words:
         across, bits = self.arrivals.across(), self.arrivals.bits
-        if not len(across):
-            return across
+        if self.fresh or not len(across):
+            return across[:0]
         low = np.uint64((1 << bits) - 1)
         plain = across & ~low
         found = [plain[1:][(plain[1:] == plain[:-1]) & (across[1:] != across[:-1])]]
@@ -202,6 +202,8 @@ class Ingestion:
 
     def _newcomers(self, bucket: int, batch: StagedBatch) -> RunRows:
         """The rows that arrived and go into the table."""
+        if self.fresh:
+            return batch.rows
         count = len(batch.rows)
         stays, again = self._stays.get(bucket, (np.zeros(count, dtype=bool), np.full(count, ALWAYS)))
         arrived, mine = self._claims_of(batch), np.arange(len(stays))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -104,6 +104,12 @@ def history(
             else np.empty(0, dtype=object)
         ),
     )
+
+
+def holds_ids(path: Path, key: int, event_ids: Collection[str]) -> bool:
+    """Whether a run holds an event of a customer under one of these ids that still counts."""
+    found = history([path], wanted=np.array([key], np.int64), event_ids=True)
+    return not set(found.event_ids.tolist()).isdisjoint(event_ids)
 
 
 def _arrangement(parts: Sequence[RunColumns], instants: Instants) -> tuple[Rowset, Rowset, Rowset | None]:

@@ -217,11 +217,6 @@ class ScoreReader:
                     list(now.refused_channels),
                 )
 
-    def is_listed(self, row: int, contacts: int) -> bool:
-        """Whether a row of the scores is among the first so many of the list."""
-        order = self.scores.ranked(default_order(amounts=self.scores.facts.amounts))
-        return bool((order[:contacts] == row).any())
-
     def outcomes(self, keys: Ints, language: str) -> list[CustomerOutcome]:
         """Each customer's outcome now, why they are left out, and the channels they refuse."""
         return self._outcomes(keys, list(planned_actions(self.plan, keys, language)), language)

@@ -162,7 +162,7 @@ class IngestRun:
         self.refusals.add(refused)
         self.formats[source] = tally.texts.formats()
 
-    def finish(self, *, in_turn: bool = False) -> list[Receipt]:
+    def finish(self, *, in_turn: bool = False, fresh: bool = False) -> list[Receipt]:
         """Commit what was read; of rows that contradict each other none counts, or, `in_turn`, the last."""
         self.arrivals.close()
         self.refusals.flush()
@@ -174,7 +174,7 @@ class IngestRun:
         if not in_turn:
             leaving, settled = self._decide(moved.files), self._settle_refused(moved.files)
         merging = Ingestion(
-            events, arrivals, run, moved.files, now=self.now, in_turn=in_turn, leaving=leaving
+            events, arrivals, run, moved.files, now=self.now, in_turn=in_turn, leaving=leaving, fresh=fresh
         )
         change = merging.plan(self._tell).after(moved, events)
         for refused in change.refused:

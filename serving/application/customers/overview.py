@@ -73,11 +73,7 @@ def customer_overview(
         changes=() if scored is None else tuple(scored.changes),
         certainty=None
         if reader is None or row is None or customer is None or customer.churn_probability is None
-        else certainty(
-            reader.bundle,
-            int(reader.scores.answers.tier[row]),
-            listed=reader.is_listed(row, project.settings.capacity.contacts),
-        ),
+        else certainty(reader.bundle, reader.scores, row, project.settings.capacity.contacts),
         plan=plan,
         outcome=outcome.outcome,
         left_out_because=outcome.left_out_because,

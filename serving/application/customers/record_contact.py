@@ -6,7 +6,6 @@ import numpy as np
 
 from features.catalog.definitions import company_kinds
 from features.errors import UsageError
-from features.ingestion.identity.scopes import SENT
 from serving.actions.contact_notes import (
     ContactNote,
     checked_channel,
@@ -19,6 +18,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.contact_log import CHANNEL_OF
 from serving.lists.customers.customer_campaigns import customer_campaigns
+from serving.lists.customers.noted_events import keep_noted
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 from serving.state.campaign_index import campaigns
@@ -85,10 +85,10 @@ def record_contact(
         is_control = mine[0].is_control
     note = ContactNote(kind, instant, channel, text, cost, campaign)
     events = contact_events(found.customer_id, note, token, now)
-    receipt = workspace.store.add(events, source=SENT, timeline=project.timeline, now=now)
+    changed = keep_noted(workspace.store, found, events, project.timeline, now)
     workspace.record_access(actor.name, "record contact", np.array([found.key], np.int64))
-    if receipt.new or receipt.corrected:
+    if changed:
         with workspace.database.writing() as connection:
             details = f"{kind} {campaign}".strip()
             record_action(connection, actor.name, "record contact", now, customer=found.key, details=details)
-    return NotedContact(found.customer_id, bool(receipt.new or receipt.corrected), is_control)
+    return NotedContact(found.customer_id, changed, is_control)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.ingestion.identity.scopes import SENT
 from serving.actions.contact_notes import ALL, checked_channel, checked_text, checked_token, refusal_events
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
+from serving.lists.customers.noted_events import keep_noted
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 
@@ -35,10 +35,10 @@ def refuse_contact(
     named = () if ALL in named else named
     found = workspace.customer(customer_id)
     events = refusal_events(found.customer_id, named, text, token, now)
-    receipt = workspace.store.add(events, source=SENT, timeline=workspace.project.timeline, now=now)
+    changed = keep_noted(workspace.store, found, events, workspace.project.timeline, now)
     workspace.record_access(actor.name, "refuse contact", np.array([found.key], np.int64))
-    if receipt.new or receipt.corrected:
+    if changed:
         with workspace.database.writing() as connection:
             details = " ".join(named) or ALL
             record_action(connection, actor.name, "refuse contact", now, customer=found.key, details=details)
-    return NotedContact(found.customer_id, bool(receipt.new or receipt.corrected), False)
+    return NotedContact(found.customer_id, changed, False)

@@ -27,7 +27,7 @@ def take_back_note(workspace: Workspace, actor: Actor, customer_id: str, event_i
         )
     found = workspace.customer(customer_id)
     ids = noted_together(event_id, [str(one) for one in found.history.event_ids])
-    retracted = workspace.store.retract(found.customer_id, ids, source=SENT, now=now) if ids else 0
+    retracted = workspace.store.retract(found.key, ids, source=SENT, now=now) if ids else 0
     workspace.record_access(actor.name, "take back note", np.array([found.key], np.int64))
     if retracted:
         with workspace.database.writing() as connection:

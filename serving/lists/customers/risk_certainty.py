@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from serving.schemas.customer_responses import Certainty
+from serving.state.score_file import Scores
+from training.bundle.list_policy import default_order
 from training.bundle.model_bundle import Bundle
 
 
-def certainty(bundle: Bundle, tier: int, *, listed: bool) -> Certainty:
+def certainty(bundle: Bundle, scores: Scores, row: int, contacts: int) -> Certainty:
     """The calibration error of the model, and how many of the test's customers of a tier left.
 
-    Of who is `listed`, as far down as can be contacted, also the share of such a list that left. The figures
-    are those of the model card. A model without a test has none of them.
+    Of who is on the list, as far down as `contacts` customers can be contacted, also the share of such a list
+    that left. The figures are those of the model card. A model without a test has none of them.
     """
+    order = scores.ranked(default_order(amounts=scores.facts.amounts))
+    listed, tier = bool((order[:contacts] == row).any()), int(scores.answers.tier[row])
     figures = bundle.figures
     of_tier = f"reliability/tier_{tier}"
     tested = figures.get("test_customers")

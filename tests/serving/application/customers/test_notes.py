@@ -78,6 +78,16 @@ def test_sending_a_form_twice_stores_one_contact(shop: Workspace) -> None:
     assert [one.action for one in audit_entries(shop.database)].count("record contact") == 1
 
 
+def test_a_form_that_is_corrected_and_sent_again_takes_the_place_of_the_first(shop: Workspace) -> None:
+    before = shop.store.events
+    note(shop, text="spoke", cost=10.0)
+    assert note(shop, text="spoke twice", cost=12.0).changed  # type: ignore[attr-defined]
+    assert shop.store.events == before + 2
+    newest, *others = customer_timeline(shop, COMMAND_LINE, "c0006").entries
+    assert (newest.note, newest.value) == ("spoke twice", "cost 12.00")
+    assert [one.kind for one in others if one.noted] == []
+
+
 def test_a_noted_contact_is_known_from_now_on_alone(shop: Workspace) -> None:
     note(shop)
     assert calls(shop, until="2025-02-05T12:00") == 0
@@ -147,6 +157,13 @@ def test_a_refusal_of_one_channel_forbids_that_channel_alone(shop: Workspace) ->
     assert customer_overview(shop, COMMAND_LINE, "c0006").refused_channels == ("email", "phone")
     other = customer_overview(shop, COMMAND_LINE, "c0009")
     assert (other.refused_channels, other.refusal_noted) == ((), False)
+
+
+def test_a_refusal_that_is_sent_twice_is_kept_once(shop: Workspace) -> None:
+    assert refuse_contact(shop, MARKETER, "c0006", token=TOKEN, text="asked").changed
+    before, later = shop.store.version, at(shop, "2025-02-07")
+    assert not refuse_contact(later, MARKETER, "c0006", token=TOKEN, text="asked").changed
+    assert shop.store.version == before
 
 
 def test_what_was_noted_by_mistake_is_taken_back_and_stays_known_for_before(shop: Workspace) -> None:
