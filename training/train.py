@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
@@ -19,6 +20,8 @@ from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
+from training.bundle.model_card_file import load_model_card, save_model_card
+from training.bundle.promotions import PROMOTIONS
 from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
 from training.data.contact_weights import ContactAssignments
@@ -45,8 +48,9 @@ from training.labels.settings import Churn, ChurnSettings
 from training.registry.champion import compare_with_champion
 from training.registry.gates import GateDecision, decide_promotion
 from training.registry.model_card.card import summary
-from training.registry.promotion_log import PROMOTIONS, log_promotion
+from training.registry.promotion_log import log_promotion
 from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
+from training.registry.stored_card import stored_card
 
 if TYPE_CHECKING:
     from training.registry.mlflow_tracking import Tracking
@@ -130,12 +134,12 @@ def train(
     champion = compare_with_champion(store, tracking, bundle, evaluation, until)
     if champion is not None and champion.same:
         report("trained", 1.0)
-        return _existing(champion.version, None, bundle, evaluation, tracking)
+        return _existing(store.folder, champion.version, None, bundle, evaluation, tracking)
     decision = decide_promotion(bundle, evaluation, champion, accept_leak=accept_leak)
     refused_before = None if decision.promoted else tracking.version_of(bundle.fingerprint)
     if refused_before is not None:
         report("trained", 1.0)
-        return _existing(refused_before, decision, bundle, evaluation, tracking)
+        return _existing(store.folder, refused_before, decision, bundle, evaluation, tracking)
 
     report("keeping the run", 0.8)
     until_day = config.timeline.local(bundle.trained_until).date()
@@ -146,6 +150,7 @@ def train(
         number = tracking.register(
             run, bundle, description=summary(bundle, decision, evaluation.list_figures)
         )
+    save_model_card(store.folder, stored_card(number, run.id, bundle, decision, evaluation))
     log_promotion(
         store.folder / PROMOTIONS,
         decision,
@@ -275,6 +280,7 @@ def silent(_step: str, _share: float) -> None:
 
 
 def _existing(
+    state: Path,
     version: str,
     refused: GateDecision | None,
     bundle: Bundle,
@@ -282,10 +288,13 @@ def _existing(
     tracking: Tracking,
 ) -> TrainingResult:
     """The result where the bundle is a version that exists already: the champion, or one refused again."""
+    run = tracking.run_of(version)
+    if load_model_card(state, version) is None:  # it was registered before cards were kept
+        save_model_card(state, stored_card(version, run or "", bundle, refused, evaluation))
     return TrainingResult(
         promoted=False,
         version=version,
-        run_id=tracking.run_of(version),
+        run_id=run,
         refusals=() if refused is None else refused.refusals,
         warnings=() if refused is None else refused.warnings,
         figures=_headline(bundle),

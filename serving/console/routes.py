@@ -18,6 +18,7 @@ from serving.console.pages.customer import customer, customer_form
 from serving.console.pages.data import data
 from serving.console.pages.engagement import engagement, engagement_csv
 from serving.console.pages.jobs import show_jobs, start_job
+from serving.console.pages.models import confirm_model, models
 from serving.console.pages.sign_in import (
     show_sign_in,
     show_sign_out,
@@ -79,6 +80,8 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/playbook/save", "edit_playbook", rules.to_playbook, rules.save),
     PageRoute("/playbook/version", "read_report", rules.version),
     PageRoute("/playbook/restore", "edit_playbook", rules.to_playbook, rules.restore),
+    PageRoute("/models", "read_model", models, menu="models.title"),
+    PageRoute("/models/confirm", "promote", confirm_model),
     PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
     *ACCESS,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
 from training.data.contact_weights import representative_rows
+from training.registry.curves import reached_share, reliability_bins
 from training.registry.plot_labels import feature_label
-from training.statistics import RESAMPLES, cluster_resamples, percentile_interval
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -30,7 +30,6 @@ Flags = NDArray[np.bool_]
 
 INK, MODEL, QUIET, LINE = "#26323d", "#0b6e8f", "#9aa7b1", "#e3e8ec"
 RIVALS = ("#d1495b", "#e9a23b", "#7a6fb0", "#5b8c5a", "#a0785a")
-BINS = 10
 POINTS = 400
 """Points a curve is drawn with, however many rows there are."""
 
@@ -58,20 +57,14 @@ def reliability(probability: Floats, churned: Flags, customers: NDArray[np.int64
 
     The intervals resample customers, not rows: one customer may stand in several as-of dates.
     """
-    cuts = np.unique(np.quantile(probability, np.arange(1, BINS) / BINS))
-    bins = np.searchsorted(cuts, probability, side="right")
-    size = len(cuts) + 1
-    count = np.bincount(bins, minlength=size)
-    full = count > 0
-    predicted = np.bincount(bins, probability, minlength=size)[full] / count[full]
-    happened = np.bincount(bins, churned, minlength=size)[full] / count[full]
-    low, high = _bin_intervals(bins, churned, customers, size)
+    bins = reliability_bins(probability, churned, customers)
+    predicted, happened, low, high = bins.predicted, bins.happened, bins.low, bins.high
 
     figure = Figure(figsize=(7.2, 7.2), layout="constrained")
     top, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    reach = min(1.0, 1.1 * float(max(predicted.max(), np.nanmax(high[full]), 0.02)))
+    reach = min(1.0, 1.1 * float(max(predicted.max(), np.nanmax(high), 0.02)))
     top.plot([0, reach], [0, reach], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="exactly right", zorder=1)
-    errors = np.clip([happened - low[full], high[full] - happened], 0, None)
+    errors = np.clip([happened - low, high - happened], 0, None)
     top.errorbar(
         predicted,
         happened,
@@ -111,10 +104,10 @@ def gains(probability: Floats, churned: Flags, rivals: Mapping[str, Floats]) -> 
     depth = np.linspace(0, 1, POINTS)
     left.plot([0, 1], [0, 1], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="at random")
     for name, p, style in _contenders(probability, rivals):
-        reached = _reached(p, churned, depth)
+        reached = reached_share(p, churned, depth)
         left.plot(depth, reached, label=name, **style)
         right.plot(depth[4:], reached[4:] / depth[4:], **style)
-    tenth = float(np.interp(0.1, depth, _reached(probability, churned, depth)))
+    tenth = float(np.interp(0.1, depth, reached_share(probability, churned, depth)))
     left.plot([0.1], [tenth], "o", color=MODEL, ms=7, zorder=5)
     left.annotate(
         f"the likeliest 10% hold {tenth:.0%}\nof those who left",
@@ -283,30 +276,6 @@ def _medians(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         np.array([np.median(x[bins == one]) for one in full]),
         np.array([np.median(y[bins == one]) for one in full]),
     )
-
-
-def _bin_intervals(
-    bins: NDArray[np.int64], churned: Flags, customers: NDArray[np.int64], size: int
-) -> tuple[Floats, Floats]:
-    """The 95 % interval of the share that left in each bin, customers resampled."""
-    numbers = np.unique(customers, return_inverse=True)[1]
-    shares = np.zeros((RESAMPLES, size))
-    for share, of_customers in zip(shares, cluster_resamples(int(numbers.max()) + 1), strict=True):
-        weight = of_customers[numbers]
-        total = np.bincount(bins, weight, minlength=size)
-        left = np.bincount(bins, weight * churned, minlength=size)
-        share[:] = np.divide(left, total, out=np.full(size, np.nan), where=total > 0)
-    ends = np.array([percentile_interval(share) for share in shares.T])
-    return np.nan_to_num(ends[:, 0]), np.nan_to_num(ends[:, 1])
-
-
-def _reached(probability: Floats, churned: Flags, depth: Floats) -> Floats:
-    """The share of leavers among the likeliest, at each depth; rows that tie are reached evenly."""
-    order = np.argsort(-probability, kind="stable")
-    falling = probability[order]
-    ends = np.flatnonzero(np.r_[np.diff(falling) != 0, True]) if len(falling) else np.empty(0, np.int64)
-    hits = np.cumsum(churned[order])[ends] / max(int(churned.sum()), 1)
-    return np.interp(depth, np.r_[0.0, (ends + 1) / len(falling)], np.r_[0.0, hits])
 
 
 def _contenders(

@@ -1,18 +1,14 @@
-"""The promotion log: every decision about the champion as one JSON line in the state folder."""
+"""Writing the promotion log: every decision about the champion as one JSON line in the state folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from training.registry.gates import GateDecision
-
-PROMOTIONS = "promotions.jsonl"
-"""The promotion log, in the state folder."""
 
 
 def log_promotion(
@@ -26,32 +22,3 @@ def log_promotion(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def promotion_log(log: Path) -> list[dict[str, Any]]:
-    """Every line of the promotion log, oldest first; a line cut short by a crash is left out."""
-    if not log.exists():
-        return []
-    found = []
-    for line in log.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
-
-
-def champion_before(decided: Sequence[Mapping[str, Any]], present: str | None) -> str | None:
-    """The version that was champion before the present one, as the promotion log has it.
-
-    A rollback takes the last promotion back, so a second one goes further into the past.
-    """
-    past: list[str] = []
-    for line in decided:
-        if line.get("action") == "rollback":
-            past = past[:-1] or past
-        elif line["promoted"] and line["version"] not in past[-1:]:
-            past.append(line["version"])
-    if present in past:
-        past = past[: len(past) - past[::-1].index(present) - 1]
-    return past[-1] if past else None

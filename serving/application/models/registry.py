@@ -11,9 +11,10 @@ from serving.application.workspace import Workspace
 from serving.integrations.training import tracking
 from serving.state.audit_log import record_action
 from training.bundle.model_bundle import Bundle
+from training.bundle.promotions import PROMOTIONS, champion_before, promotion_log
 from training.registry.gates import GateDecision
 from training.registry.mlflow_tracking import Tracking
-from training.registry.promotion_log import PROMOTIONS, champion_before, log_promotion, promotion_log
+from training.registry.promotion_log import log_promotion
 from training.registry.registered_models import RegisteredModel
 
 FIGURES = ("auc", "log_loss", "expected_calibration_error", "lift_at_capacity")

@@ -12,36 +12,18 @@ from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.integrations.training import tracking as project_tracking
 from serving.state.active_model import in_use
-from tests.experiments import prepare
-from tests.training.trained import bundle, like
+from tests.serving.model_versions import three_versions
+from tests.training.trained import like
+from training.bundle.promotions import PROMOTIONS, champion_before, promotion_log
 from training.registry.gates import GateDecision
-from training.registry.promotion_log import PROMOTIONS, champion_before, log_promotion, promotion_log
+from training.registry.promotion_log import log_promotion
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project with three trained versions: the first two were champions, the third was refused."""
     (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
-    prepare(tmp_path)
-    call = CliContext(tmp_path)
-    tracking = project_tracking(call.project)
-    for number, refusals in ((1, ()), (2, ()), (3, ("leak: 'x' knows the future",))):
-        made = like(bundle(), data_version=f"events-{number}")
-        with tracking.run(f"run {number}") as run:
-            run.log_metrics(
-                {"auc": [0.81, 0.82, 0.83][number - 1], "log_loss": 0.41, "lift_at_capacity": 4.0}
-            )
-            run.tag(
-                {"trained_until": f"2024-0{number}-01", "evidence": "normal", "data_version": f"d{number}"}
-                | ({"contacts": "without_contact"} if number == 3 else {})
-            )
-            version = tracking.register(run, made)
-        decision = GateDecision(not refusals, refusals, (), {})
-        log_promotion(
-            call.project.state / PROMOTIONS, decision, decided_at="2024-05-01", version=version, run=run.id
-        )
-        if decision.promoted:
-            tracking.promote(version)
+    three_versions(tmp_path)
     return tmp_path
 
 

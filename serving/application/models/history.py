@@ -1,0 +1,90 @@
+"""The models of a project as its state has them, without MLflow: in use, champion, every decision, cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serving.application.permissions import Actor, use_case
+from serving.application.workspace import Workspace
+from serving.state.score_index import rows_in_use
+from training.bundle.model_card_file import StoredModelCard, load_model_card
+from training.bundle.promotions import PROMOTIONS, champion_before, promotion_log
+
+BY_HAND = ("promote", "rollback")
+
+
+@dataclass(frozen=True)
+class ModelDecision:
+    """One line of the promotion log."""
+
+    decided_at: str
+    action: str
+    """`train`, or `promote` or `rollback` where somebody decided by hand."""
+    version: str
+    run: str
+    trained_until: str
+    promoted: bool
+    figures: Mapping[str, float]
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    japanese: tuple[str, ...]
+    """The refusals, then the warnings, in Japanese; empty where it was by hand."""
+
+
+@dataclass(frozen=True)
+class ModelHistory:
+    """What is known of a project's models."""
+
+    in_use: str | None
+    """The version that the scores in use were made with."""
+    champion: str | None
+    """The version that the next scoring takes."""
+    before: str | None
+    """The version that a rollback would bring back."""
+    decisions: tuple[ModelDecision, ...]
+    """The newest first."""
+    card: StoredModelCard | None
+    """Of the version that was asked for, else of the champion."""
+    shown: str | None
+    """The version of the card, whether there is one or not."""
+
+    @property
+    def versions(self) -> tuple[ModelDecision, ...]:
+        """Every trained version, the newest first."""
+        return tuple(one for one in self.decisions if one.action not in BY_HAND)
+
+
+@use_case("read_model")
+def model_history(workspace: Workspace, actor: Actor, version: str | None = None) -> ModelHistory:
+    """The models of a project, with the card of one of them."""
+    state = workspace.project.state
+    lines = promotion_log(state / PROMOTIONS)
+    pointer, _ = rows_in_use(workspace.database)
+    champion = next((str(one["version"]) for one in reversed(lines) if one["promoted"]), None)
+    shown = version or champion
+    known = {str(one["version"]) for one in lines}
+    return ModelHistory(
+        None if pointer is None else pointer[0],
+        champion,
+        champion_before(lines, champion),
+        tuple(_decision(one) for one in reversed(lines)),
+        load_model_card(state, shown) if shown in known and shown is not None else None,
+        shown,
+    )
+
+
+def _decision(line: Mapping[str, Any]) -> ModelDecision:
+    return ModelDecision(
+        str(line["decided_at"]),
+        str(line.get("action", "train")),
+        str(line["version"]),
+        str(line.get("run", "")),
+        str(line.get("trained_until", "")),
+        bool(line["promoted"]),
+        dict(line.get("figures", {})),
+        tuple(line.get("refusals", ())),
+        tuple(line.get("warnings", ())),
+        tuple(line.get("japanese", ())),
+    )
