@@ -8,13 +8,16 @@ from html import escape
 from features.catalog.display_names import in_language
 from training.bundle.model_card_file import ReliabilityPoint, StoredModelCard
 
-SIZE, LEFT, BOTTOM, TOP, RIGHT = 420, 56, 40, 12, 14
+SIZE, LEFT, BOTTOM, TOP, RIGHT = 420, 52, 40, 12, 24
 MODEL = "model"
+STEPS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.08, 0.1, 0.15, 0.2)
+"""Distances between two lines of the grid; there are five."""
 
 
 def reliability_chart(points: Sequence[ReliabilityPoint], language: str) -> str:
     """Predicted against what happened, a point with its interval for each tenth of the rows."""
-    reach = min(1.0, 1.1 * max([0.02, *(max(one.predicted, one.high) for one in points)]))
+    highest = max(max(one.predicted, one.high) for one in points)
+    reach = 5 * next((step for step in STEPS if 5 * step >= highest), STEPS[-1])
     label = in_language(language, "Predicted and actual churn: ", "予測と実際の離反率：") + ", ".join(
         f"{one.predicted:.1%} → {one.happened:.1%}" for one in points
     )

@@ -11,7 +11,7 @@ from serving.console.visit import Page, Visit
 from serving.jobs.runner import jobs
 from serving.presentation.model_charts import gains_chart, reliability_chart
 
-FIGURES = ("auc", "log_loss", "expected_calibration_error", "lift_at_capacity")
+FIGURES = ("auc", "log_loss", "expected_calibration_error")
 
 
 @dataclass(frozen=True)
