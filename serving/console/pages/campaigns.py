@@ -58,7 +58,13 @@ class CampaignLine:
 def campaign_list(visit: Visit) -> Page:
     """Every campaign, the newest first."""
     found = campaign_overviews(visit.shared, visit.actor)
-    return Page("campaigns.html", {"campaigns": [_line(visit, one) for one in found]})
+    return Page(
+        "campaigns.html",
+        {
+            "campaigns": [_line(visit, one) for one in found],
+            "has_started": any(one.record.file for one in found),
+        },
+    )
 
 
 def _line(visit: Visit, seen: CampaignOverview) -> CampaignLine:

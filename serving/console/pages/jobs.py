@@ -26,6 +26,7 @@ def show_jobs(visit: Visit) -> Page:
         "job": found,
         "subject": subject(found),
         "step": translated(found.step, visit.language),
+        "reason": translated(json.loads(found.result or "{}").get("reason", ""), visit.language),
         "error": translated(found.error, visit.language),
         "result": json.loads(found.result) if found.result else {},
         "next_page": next_page(found),

@@ -19,6 +19,7 @@ from serving.application.access.audit import audit
 from serving.application.permissions import COMMAND_LINE, USE_CASES, person
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
+from serving.console.texts import texts
 from serving.jobs.kinds import KINDS
 from serving.jobs.process import run_job
 from serving.jobs.runner import FOLDER, job, jobs, log_file, start
@@ -63,6 +64,8 @@ def test_every_kind_has_its_work_its_arguments_and_the_permission_of_its_use_cas
         assert work.arguments is known.arguments
         import_module(f"serving.application.{work.use_case.rpartition('.')[0]}")
         assert known.permission == USE_CASES[f"serving.application.{work.use_case}"], kind
+        for key in (f"jobs.kind_{kind}", f"jobs.done_{kind}"):
+            assert key in texts(), "every kind has its words"
 
 
 def test_a_job_runs_in_a_process_of_its_own_and_says_what_came_of_it(

@@ -113,7 +113,9 @@ def test_people_read_it_in_both_languages(
     assert all(sentence.endswith("。") for sentence in one)
 
 
-def test_examining_changes_nothing_but_its_own_last_result(ingested_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_examining_changes_nothing_but_its_own_last_result(
+    ingested_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = content(ingested_shop)
     asked(capsys, ingested_shop)
     assert content(ingested_shop) == before
