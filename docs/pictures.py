@@ -11,6 +11,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,9 +57,23 @@ def console() -> Iterator[str]:
         if found is None:
             sys.exit(f"the service did not start: {first}")
         try:
+            wait_for(found[0])
             yield found[0]
         finally:
             service.send_signal(signal.SIGTERM)
+
+
+def wait_for(address: str, seconds: float = 60.0) -> None:
+    """Returns once the service at an address answers."""
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310 (our own address)
+                return
+        except OSError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
 
 
 def photograph(pages: dict[str, str]) -> None:
