@@ -88,12 +88,11 @@ def photograph(pages: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Draws the console, the list and the reasons of its first customer."""
+    """Draws the console with the first customer of the list, and the list on the terminal."""
     asked = [KIZUNA, "--json", "at-risk", "--limit", "1"]
     listed = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     first = listed["customers"][0]["customer_id"]
     draw("at-risk.svg", "kizuna at-risk --limit 8", "at-risk", "--limit", "8")
-    draw("explain.svg", f"kizuna explain {first}", "explain", first)
     photograph(
         {
             "console-today.png": "/",
