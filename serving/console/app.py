@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
@@ -211,7 +211,7 @@ def _to_sign_in(request: Request) -> Response:
     if "hx-request" not in request.headers:
         address = _address(request) if request.method == "GET" else request.url.path
         return RedirectResponse(f"{SIGN_IN}?{urlencode({'next': address})}", 303)
-    shown = urlsplit(request.headers.get("hx-current-url", "/"))
+    shown = _parts(request.headers.get("hx-current-url", "/"))
     address = f"{shown.path}?{shown.query}" if shown.query else shown.path
     headers = {"hx-redirect": f"{SIGN_IN}?{urlencode({'next': address})}"}
     return Response(status_code=401, headers=headers)
@@ -241,14 +241,22 @@ def _same_site(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin in (None, "null"):
         return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    return urlsplit(origin).netloc == request.headers.get("host")
+    return _parts(origin).netloc == request.headers.get("host")
+
+
+def _parts(address: str) -> SplitResult:
+    """The parts of an address in a header; without any where it is none, such as `http://[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _with_cookies(response: Response, request: Request, language: Language, who: Visitor | None) -> Response:
     response.headers.update(HEADERS)
     if request.query_params.get("language") in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, A_YEAR, httponly=True, samesite="lax")
-    if who is not None and not who.token and VISIT_COOKIE not in request.cookies:
+    if who is not None and not who.token and not request.cookies.get(VISIT_COOKIE):
         is_secure = session_cookie(request)[1] and who.is_https
         response.set_cookie(VISIT_COOKIE, who.secret, httponly=True, samesite="strict", secure=is_secure)
     return response
@@ -264,7 +272,7 @@ def _notice(request: Request, language: Language) -> str | None:
         return None
     try:
         return text(key, language, **{str(name): value for name, value in values.items()})
-    except (KeyError, IndexError, ValueError):
+    except (KeyError, IndexError, TypeError, ValueError):
         return None
 
 

@@ -140,13 +140,15 @@ def enlist(
     return taken
 
 
-def enlist_treated(outbox: Outbox, webhook: Webhook, arm: TreatedCustomers, now: int) -> int:
-    """Put a campaign's treatment arm into the outbox of one export at an instant. Returns how many."""
+def enlist_treated(outbox: Outbox, webhook: Webhook, arm: TreatedCustomers, export_id: str, now: int) -> bool:
+    """Put a campaign's treatment arm into the outbox, once for each export; says whether it was put there."""
+    is_new = True
     for start in range(0, len(arm.treated), AT_ONCE):
         part = replace(arm, treated=arm.treated[start : start + AT_ONCE])
-        name = f"{webhook.name}\n{arm.campaign}\n{now}\n{start}"
-        outbox.put(hashlib.sha256(name.encode()).hexdigest()[:32], webhook.name, to_json(part), now)
-    return len(arm.treated)
+        name = f"{webhook.name}\n{arm.campaign}\n{export_id}\n{start}"
+        key = hashlib.sha256(name.encode()).hexdigest()[:32]
+        is_new &= outbox.put(key, webhook.name, to_json(part), now)
+    return is_new
 
 
 def send_due(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, insert, select
 
+from features.errors import UsageError
 from serving.state.audit_log import record_action
 from serving.state.database import Database
 from serving.state.tables import CAMPAIGN_NOTES
@@ -16,6 +17,17 @@ def campaign_notes(database: Database) -> dict[str, str]:
     with database.reading() as connection:
         rows = connection.execute(select(CAMPAIGN_NOTES.c.campaign, CAMPAIGN_NOTES.c.note))
         return {row.campaign: row.note for row in rows}
+
+
+def checked_campaign_note(note: str) -> str:
+    """A note without the spaces around it; raises `UsageError` for one that is too long."""
+    plain = note.strip()
+    if len(plain) > LONGEST_NOTE:
+        raise UsageError(
+            f"cannot keep this note: it has {len(plain):,} characters, more than {LONGEST_NOTE}. Shorten it.",
+            field="note",
+        )
+    return plain
 
 
 def save_campaign_note(database: Database, name: str, note: str, who: str, now: int) -> None:

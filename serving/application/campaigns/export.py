@@ -19,6 +19,7 @@ from serving.experiments.held_back import assignment_file, held_back
 from serving.experiments.merged_customers import current_assignment
 from serving.integrations.crm_columns import column_map, lines
 from serving.integrations.webhooks import TreatedCustomers, enlist_treated
+from serving.presentation.csv import list_csv
 from serving.schemas.responses import ListedCustomer, Provenance
 from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
 from serving.state.campaign_index import campaign, missing_assignment, record_export
@@ -45,21 +46,32 @@ class ExportedCampaign:
     keys: NDArray[np.int64]
     """Those handed out."""
 
-    def crm_lines(self, columns: str, workspace: Workspace) -> Iterator[str]:
-        """The lines of a CSV file in the columns of another system."""
-        own = workspace.project.settings.crm
-        mapped = column_map(columns, own, with_uplift=self.source.uplift is not None)
+    def file_lines(self, columns: str, workspace: Workspace, language: str) -> Iterator[str]:
+        """The lines of a CSV file: for people in a language (`CSV`), or in the columns of another system."""
+        uplifted = self.source.uplift is not None
+        if columns == CSV:
+            return list_csv(
+                self.customers, language, with_plan=self.planned, with_uplift=uplifted, spreadsheet=True
+            )
+        mapped = column_map(columns, workspace.project.settings.crm, with_uplift=uplifted)
         return lines(self.customers, mapped, self.source)
 
 
 @use_case("contact")
 def export_campaign(
-    workspace: Workspace, actor: Actor, name: str, columns: str, language: str | None = None
+    workspace: Workspace,
+    actor: Actor,
+    name: str,
+    columns: str,
+    language: str | None = None,
+    *,
+    export_id: str | None = None,
 ) -> ExportedCampaign:
     """The treatment arm of a campaign: `csv`, `salesforce`, `hubspot`, a map of kizuna.toml, or `webhook`.
 
     For `webhook` it is put into the outbox, and `kizuna notify` sends it, leaving out who must not be
-    contacted by then. Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody
+    contacted by then; once for each `export_id`, so that a form that is sent twice contacts nobody twice.
+    Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody
     declared, `DataError` for a draft. The audit log says who took it.
     """
     workspace = workspace.pinned()
@@ -97,10 +109,11 @@ def export_campaign(
     taken = keys[free]
     source = reader.provenance
     arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist())
-    for webhook in webhooks:
-        enlist_treated(Outbox(database), webhook, arm, now)
+    export_id = str(now) if export_id is None else export_id
+    new = [enlist_treated(Outbox(database), webhook, arm, export_id, now) for webhook in webhooks]
     details = f"{len(taken)} customers as {columns}"
-    record_export(database, name, actor.name, now, details)
+    if not webhooks or any(new):
+        record_export(database, name, actor.name, now, details)
     workspace.record_access(actor.name, "campaign export", taken)
     return ExportedCampaign(
         source,

@@ -22,6 +22,7 @@ from serving.state.campaign_index import (
     new_seed,
     save_start,
 )
+from serving.state.campaign_notes import checked_campaign_note, save_campaign_note
 
 
 @use_case("start_campaign")
@@ -34,14 +35,16 @@ def start_campaign(
     accept_few: bool = False,
     dry_run: bool = False,
     seed: int | None = None,
+    note: str = "",
 ) -> CampaignPreview:
     """Draw a campaign and keep its assignment: the file first, then the row that makes it count.
 
     Without a declaration that of its draft counts, on the scores in use now; without a draft, the whole list.
-    Raises `UsageError` for a name
-    that is taken and where there are too few customers, unless `accept_few`; `DataError` where nobody can be
-    drawn, or customers were drawn by another campaign at the same moment.
+    `note` says what the campaign is for. Raises `UsageError` for a name that is taken, for a note that is too
+    long, and where there are too few customers, unless `accept_few`; `DataError` where nobody can be drawn,
+    or customers were drawn by another campaign at the same moment.
     """
+    note = checked_campaign_note(note)
     workspace = workspace.pinned()
     database, project = workspace.database, workspace.project
     draft = find_campaign(database, name)
@@ -92,4 +95,6 @@ def start_campaign(
     except (DataError, UsageError):
         assignment_file(project, preview.record).unlink(missing_ok=True)
         raise
+    if note:
+        save_campaign_note(database, name, note, actor.name, now)
     return preview

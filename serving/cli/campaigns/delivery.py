@@ -33,9 +33,8 @@ def export(call: CliContext, name: str, columns: str, output: Path | None, langu
     Example:
       kizuna campaign export spring --format salesforce --output spring.csv
     """
-    from serving.application.campaigns.export import CSV, WEBHOOK, export_campaign
+    from serving.application.campaigns.export import WEBHOOK, export_campaign
     from serving.presentation.campaigns import export_lines
-    from serving.presentation.csv import list_csv
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
@@ -51,19 +50,8 @@ def export(call: CliContext, name: str, columns: str, output: Path | None, langu
         return
     with call.workspace() as workspace, in_one_step(output) as unfinished:
         exported = export_campaign(workspace, call.actor, name, columns, language)
-        lines = (
-            list_csv(
-                exported.customers,
-                language,
-                with_plan=exported.planned,
-                with_uplift=exported.source.uplift is not None,
-                spreadsheet=True,
-            )
-            if columns == CSV
-            else exported.crm_lines(columns, workspace)
-        )
         with unfinished.open("w", encoding="utf-8", newline="") as file:
-            for line in lines:
+            for line in exported.file_lines(columns, workspace, language):
                 file.write(line)
     answer = {
         "campaign": name,

@@ -37,6 +37,8 @@ PATH, FILE = "/list", "/list.csv"
 SIZES = ("25", "50", "100", "1000")
 SIZE = "50"
 FILES = ("csv", "salesforce", "hubspot")
+MOST_DIGITS = 9
+"""Of the number of a saved filter: a database keeps no longer ones."""
 LONG = ("action", "left_out_because", "rule", "hooks")
 """Columns of whole sentences, of which two lines are shown."""
 
@@ -197,7 +199,8 @@ def _changed(visit: Visit) -> Redirect:
     choice = list_filter(visit.query.multi_items())
     rows = [("rows", visit.query["rows"])] if visit.query.get("rows") in SIZES else []
     saved = [("saved", visit.query["saved"])] if visit.query.get("saved") else []
-    number = form.get("saved", "")
+    saved_id = form.get("saved", "")
+    number = int(saved_id) if saved_id.isdecimal() and len(saved_id) <= MOST_DIGITS else None
     back = f"{PATH}?{filter_query(choice, *rows, *saved)}"
     match form.get("do"):
         case "columns":
@@ -207,14 +210,14 @@ def _changed(visit: Visit) -> Redirect:
         case "save":
             new = save_filter(place, actor, form.get("name", ""), choice)
             return Redirect(f"{PATH}?{filter_query(choice, *rows, ('saved', str(new)))}", "list.saved_notice")
-        case "replace" if number.isdecimal():
-            replace_filter(place, actor, int(number), choice)
+        case "replace" if number is not None:
+            replace_filter(place, actor, number, choice)
             return Redirect(back, "list.saved_notice")
-        case "rename" if number.isdecimal():
-            rename_filter(place, actor, int(number), form.get("name", ""))
+        case "rename" if number is not None:
+            rename_filter(place, actor, number, form.get("name", ""))
             return Redirect(back, "list.renamed_notice")
-        case "delete" if number.isdecimal():
-            name = delete_filter(place, actor, int(number))
+        case "delete" if number is not None:
+            name = delete_filter(place, actor, number)
             return Redirect(f"{PATH}?{filter_query(choice, *rows)}", "list.deleted_notice", {"name": name})
     raise UsageError("cannot use this form: it asks for nothing that the list knows. Reload the page.")
 

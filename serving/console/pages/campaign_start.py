@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from features.catalog.display_names import in_language
 from features.errors import KizunaError, UsageError
 from serving.application.campaigns.draft import draft_campaign
-from serving.application.campaigns.note import note_campaign
 from serving.application.campaigns.preview import preview_campaign
 from serving.application.campaigns.start import start_campaign
 from serving.application.lists.browse import filter_options
@@ -92,7 +91,7 @@ def submit_campaign(visit: Visit) -> Answer:
             )
         declaration = form.declaration(choice)
         if visit.form.get("do") == "draft":
-            draft_campaign(visit.workspace, visit.actor, form.name, declaration)
+            draft_campaign(visit.workspace, visit.actor, form.name, declaration, note=form.note)
             notice = "campaigns.drafted_notice"
         elif "confirmed" in visit.form:
             start_campaign(
@@ -101,6 +100,7 @@ def submit_campaign(visit: Visit) -> Answer:
                 form.name,
                 declaration,
                 accept_few="accept_few" in visit.form,
+                note=form.note,
             )
             notice = "campaigns.started_notice"
         else:
@@ -110,8 +110,6 @@ def submit_campaign(visit: Visit) -> Answer:
     except UsageError as error:
         page = _form(visit, form, choice) | _problem(visit, error)
         return Page("campaign_start.html", page, error.status)
-    if form.note:
-        note_campaign(visit.workspace, visit.actor, form.name, form.note)
     return Redirect(f"/campaign?{urlencode({'name': form.name})}", notice, {"name": form.name})
 
 

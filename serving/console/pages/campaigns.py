@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -40,7 +41,6 @@ from serving.presentation.campaign_report.words import (
     sureness,
     translator,
 )
-from serving.presentation.csv import list_csv
 from serving.presentation.messages.catalog import translated
 from serving.state.campaign_index import DRAFT, LOADED
 
@@ -95,6 +95,7 @@ def one_campaign(visit: Visit) -> Page:
         "arm_counts": ARM_COUNTS,
         "formats": (CSV, *sorted({*READY, *visit.shared.project.settings.crm})),
         "has_webhook": bool(visit.shared.project.settings.webhooks),
+        "export_id": secrets.token_urlsafe(16),
         "running_job": running[0].id if running else None,
         "is_draft": seen.record.state == DRAFT,
     }
@@ -192,12 +193,11 @@ def _note(visit: Visit, name: str) -> Answer:
 
 def _export(visit: Visit, name: str) -> Answer:
     columns = visit.form.get("columns", CSV)
-    exported = export_campaign(visit.workspace, visit.actor, name, columns, visit.language)
+    export_id = visit.form.get("export_id", "") or secrets.token_urlsafe(16)
+    exported = export_campaign(
+        visit.workspace, visit.actor, name, columns, visit.language, export_id=export_id
+    )
     if columns == WEBHOOK:
         return Redirect(campaign_address(name), "campaigns.webhook_notice", {"count": exported.exported})
-    lines: Iterator[str] = (
-        list_csv(exported.customers, visit.language, with_plan=exported.planned, spreadsheet=True)
-        if columns == CSV
-        else exported.crm_lines(columns, visit.workspace)
-    )
+    lines = exported.file_lines(columns, visit.workspace, visit.language)
     return Download(lines, f"campaign-{columns}.csv")

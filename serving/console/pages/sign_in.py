@@ -71,7 +71,10 @@ def submit_welcome(visit: Visit) -> Answer:
 
 def own_path(address: str) -> str:
     """An address to go on to if it is a page of this console, else the first page."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as //[
+        return START
     is_own = address.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in address
     is_plain = address.isprintable() and not address.startswith(("//", "/sign-"))
     return address if is_own and is_plain else START

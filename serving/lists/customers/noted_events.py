@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.event_store import EventStore
 from features.events.history import Codes
@@ -25,15 +26,27 @@ def keep_noted(
     """Store the events of a form; says whether anything changed.
 
     The same form again changes nothing; one that was corrected and sent again takes the place of the first.
+    What both say stays as it is, and what is new is stored before what is outdated goes: a refusal of contact
+    must not be away between two writes, nor for good where one fails.
     """
     ids = events.column("event_id").to_pylist()
-    stored = noted_together(ids[0], [str(one) for one in found.history.event_ids])
-    if stored:
-        rows = [place for place, one in enumerate(found.history.event_ids) if one in stored]
-        if {_stored(found, row) for row in rows} == set(_contents(events)):
-            return False
-        store.retract(found.key, stored, source=SENT, now=now)
-    return store.add_fresh(events, found.key, source=SENT, timeline=timeline, now=now) > 0
+    known = [str(one) for one in found.history.event_ids]
+    together = noted_together(ids[0], known)
+    before = {one: _stored(found, known.index(one)) for one in together}
+    after = dict(zip(ids, _contents(events), strict=True))
+    outdated = [one for one, content in before.items() if after.get(one) != content]
+
+    def store_events(chosen: list[str]) -> int:
+        if not chosen:
+            return 0
+        fresh = events.filter(pc.is_in(events.column("event_id"), value_set=pa.array(chosen, pa.string())))
+        return store.add_fresh(fresh, found.key, source=SENT, timeline=timeline, now=now)
+
+    stored = store_events([one for one in ids if one not in before])
+    if outdated:
+        store.retract(found.key, outdated, source=SENT, now=now)
+    stored += store_events([one for one in outdated if one in after])  # an id is free once its event is gone
+    return bool(outdated) or stored > 0
 
 
 def _contents(events: pa.Table) -> list[Content]:

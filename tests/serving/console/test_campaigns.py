@@ -145,6 +145,7 @@ def test_a_draft_is_kept_by_an_analyst_and_started_by_a_marketer(server: Server,
         ("control", "ten", "write a percentage"),
         ("hold", "0", "write a whole number"),
         ("review", "1,99", "write a whole number"),
+        ("note", "x" * 501, "cannot keep this note"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_told_at_the_field_and_nothing_is_kept(

@@ -12,8 +12,10 @@ import pytest
 
 from serving.console.host import ConsoleHost
 from serving.console.pages.at_risk_list import at_risk_list, change_list, list_file
+from serving.console.pages.campaigns import do_with_campaign
 from serving.console.pages.list_form import UPLIFT
 from serving.console.visit import Download, Redirect
+from serving.state.campaign_index import campaigns
 from tests.serving.console.list_visits import hosting, html, visiting
 from tests.serving.console.test_list import command_line, customers_of, form_of
 
@@ -48,6 +50,14 @@ def test_the_file_has_the_columns_of_uplift(host: ConsoleHost) -> None:
     assert isinstance(answer, Download)
     heading = next(iter(answer.lines))
     assert ",uplift,incremental_value,uplift_reason," in heading
+
+
+def test_the_file_of_a_campaign_has_the_columns_of_uplift(host: ConsoleHost) -> None:
+    name = next(one.name for one in campaigns(host.service.workspace.database) if one.file)
+    form = [("do", "export"), ("columns", "csv")]
+    answer = do_with_campaign(visiting(host, f"/campaign/do?name={name}", form=form))
+    assert isinstance(answer, Download)
+    assert ",uplift,incremental_value,uplift_reason," in next(iter(answer.lines))
 
 
 def test_the_column_shows_the_uplift_in_points_with_its_sign(host: ConsoleHost) -> None:

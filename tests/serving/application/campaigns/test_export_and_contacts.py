@@ -29,7 +29,7 @@ from serving.experiments.assignment import CONTROL, TREATMENT
 from serving.experiments.campaign_file import Assignment
 from serving.experiments.held_back import held_back
 from serving.experiments.merged_customers import current_assignment
-from serving.integrations.webhooks import named
+from serving.integrations.webhooks import AT_ONCE, named
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
 from serving.state.audit_log import audit_entries
@@ -136,6 +136,17 @@ def test_webhooks_get_the_treatment_arm_without_whoever_withdrew_while_it_waited
     assert {body["campaign"] for body in bodies} == {"spring"}
     customers = sorted(one["customer_id"] for body in bodies for one in body["customers"])
     assert customers == sorted(treated[1:])
+
+
+def test_an_export_to_a_webhook_that_is_asked_for_twice_is_sent_once(place: Workspace) -> None:
+    hook = '[[webhooks]]\nname = "crm"\nurl = "https://crm.example.com/"\nsecret = "0123456789abcdef"\n'
+    change(place.project.folder, lambda text: f"{text}\n{hook}")
+    of_one = len(range(0, len(assigned(place).treated), AT_ONCE))
+    for days, export_id, exports in ((1, "first", 1), (2, "first", 1), (3, "second", 2)):
+        again = later(opened(place.project.folder), days)
+        export_campaign(again, COMMAND_LINE, "spring", "webhook", export_id=export_id)
+        assert len(Outbox(place.database).all("waiting")) == exports * of_one
+        assert [one.action for one in audit_entries(place.database)].count("campaign export") == exports
 
 
 def test_contacts_become_events_of_the_campaign_and_the_same_file_adds_nothing(

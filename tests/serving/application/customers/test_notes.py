@@ -166,6 +166,32 @@ def test_a_refusal_that_is_sent_twice_is_kept_once(shop: Workspace) -> None:
     assert shop.store.version == before
 
 
+def refusals(shop: Workspace) -> dict[str, str]:
+    """The refusals noted of a customer that count now, each with when it was noted."""
+    key = int(shop.store.customers.keys(pa.array(["c0006"]))[0])
+    history = shop.store.history_of([key])
+    timeline = shop.project.timeline
+    kinds = [history.kind_names[kind] for kind in history.kinds.tolist()]
+    return {
+        kind.rpartition("contact_refusal")[2]: timeline.name(instant)
+        for kind, instant in zip(kinds, history.instants.tolist(), strict=True)
+        if "contact_refusal" in kind
+    }
+
+
+def test_what_a_corrected_refusal_still_refuses_is_never_away(shop: Workspace) -> None:
+    refuse_contact(shop, MARKETER, "c0006", token=TOKEN, channels=("email",), text="angry")
+    first = refusals(shop)
+    later = at(shop, "2025-02-07")
+    said = refuse_contact(
+        later, MARKETER, "c0006", token=TOKEN, channels=("email", "phone"), text="very angry"
+    )
+    assert said.changed
+    assert refusals(later) == {**first, ".phone": "2025-02-07"}, "the refusal of e-mail is the first one"
+    assert refuse_contact(later, MARKETER, "c0006", token=TOKEN, text="very angry").changed
+    assert refusals(later) == {"": "2025-02-07"}
+
+
 def test_what_was_noted_by_mistake_is_taken_back_and_stays_known_for_before(shop: Workspace) -> None:
     note(shop, text="spoke")
     refuse_contact(shop, MARKETER, "c0006", token=TOKEN + "x")
