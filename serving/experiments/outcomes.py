@@ -229,12 +229,15 @@ def _retained(
     churn = rules.churn
     if churn.type == "contract":
         contracts = contract_history(history, churn)
-        return np.column_stack([contracts.running(date)[places] for date in dates])
+        retained = np.zeros((len(places), len(dates)), np.bool_)
+        for column, date in enumerate(dates):
+            retained[:, column] = contracts.running(date)[places]
+        return retained
     since = [
         max(rules.started_at, days_after(date, -churn.horizon.days, churn.horizon.calendar)) for date in dates
     ]
-    retained: NDArray[np.bool_] = sums.last_activity >= np.array(since)
-    return retained
+    active: NDArray[np.bool_] = sums.last_activity >= np.array(since)
+    return active
 
 
 def _outcomes(assignment: Assignment, dates: tuple[int, ...], found: _OutcomeParts) -> CampaignOutcomes:

@@ -127,6 +127,21 @@ def test_a_contract_that_runs_at_the_date_is_retained_and_a_change_of_plan_is_no
     assert of(found, "retained", 1) == [1, 1]
 
 
+@pytest.mark.parametrize("kind", ["contract", "inactivity"])
+def test_before_the_first_review_date_there_are_contacts_and_no_outcomes(tmp_path: Path, kind: str) -> None:
+    made = store(
+        tmp_path,
+        """
+        ann 2024-06-01 started 10
+        ann 2024-12-20 purchase 10
+        ann 2025-01-02 call_made 3 - spring
+        """,
+    )
+    settings = rules(type=kind, horizon_days=30)
+    found = campaign_outcomes(made, settings, assignment(made, {"ann": "t"}), ())
+    assert found.values["retained"].shape == (1, 0)
+
+
 def test_contacts_of_the_campaign_are_told_from_others_and_counted_with_their_cost(tmp_path: Path) -> None:
     made = store(
         tmp_path,
