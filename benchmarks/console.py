@@ -1,9 +1,10 @@
 """How long the first byte of each page of the console takes, and how much memory its worker holds.
 
-    python -m benchmarks.console --project . --seconds 120 --json
+    python -m benchmarks.console --project . --events 100_000_000 --seconds 120 --json
 
-The project is one that was scored and planned; it is filled to a million customers with a plan for each. One
-worker answers 20 pages a second, asked for by another process over the loopback. A page that is asked for
+The project is one that was scored, planned and reported (`kizuna report`); it is filled to a million
+customers with a plan for each, with so many generated events of theirs, and with a campaign. One worker
+answers 20 pages a second, asked for by another process over the loopback. A page that is asked for
 while others wait counts from the moment it was due. `stolen` is the share of the processors that the host
 took away meanwhile: where it is above a thousandth, the tail says more of the host than of the pages. So does
 a load above the number of processors.
@@ -26,14 +27,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.ingest import START, table
 from benchmarks.machine import machine
 from benchmarks.million import MANY, SEED, fill
 from benchmarks.serving import kizuna, memory, started
+from features.event_store import EventStore
+from features.ingestion.sources import Source
+from features.timeline import from_instant
 from serving.actions import plan_file
 from serving.actions.contact_rules import consent_rules
 from serving.actions.plan_lookup import contacts_version
@@ -44,6 +50,9 @@ from serving.state.score_index import current_scores
 
 RATE = 20.0
 """Pages a second."""
+CAMPAIGN = "benchmark"
+PART, DAYS = 10_000_000, 720
+"""Events in one file that is ingested, and the days over which all of them lie."""
 CONNECTIONS = 8
 """Browsers that ask at once, so that a slow page holds up no other."""
 
@@ -96,17 +105,44 @@ def customer_paths(_: Path) -> list[str]:
 
 
 PAGES = {
-    "list": list_paths,
     "today": lambda _: ["/"],
+    "list": list_paths,
     "customer": customer_paths,
+    "engagement": lambda _: ["/engagement"],
+    "data": lambda _: ["/data"],
     "playbook": lambda _: ["/playbook"],
+    "campaigns": lambda _: ["/campaigns"],
+    "campaign": lambda _: [f"/campaign?name={CAMPAIGN}"],
+    "models": lambda _: ["/models"],
 }
 """What is measured: the name of a page → its addresses in a project."""
 
 
-def prepare(project: Path, folder: Path) -> None:
-    """A project with a million scored customers and a plan for each, made from a scored and planned one."""
+def add_events(folder: Path, events: int) -> None:
+    """Ingest so many generated events of the customers that `fill` made, from two years before the scores."""
+    here = CliContext(folder)
+    with here.records() as records:
+        current = current_scores(records)
+    assert current is not None
+    first_day = (from_instant(current.as_of).date() - date.fromisoformat(START)).days
+    with tempfile.TemporaryDirectory(dir=folder, prefix="parts-") as place:
+        for first in range(0, events, PART):
+            count = min(PART, events - first)
+            days = (first_day - DAYS + DAYS * first // events, max(DAYS * count // events, 1))
+            table(Path(place) / f"{first:012d}.parquet", count, MANY, *days, first, ids=True, digits=8)
+        source = Source(name="events", query=f"select * from '{place}/*.parquet'")
+        (receipt,) = EventStore(folder / "state").ingest(
+            [source], [], folder=folder, timeline=here.project.timeline, now=current.as_of
+        )
+    if receipt.new != events:
+        raise SystemExit(f"not every event was new: {receipt}")
+
+
+def prepare(project: Path, folder: Path, events: int) -> None:
+    """A project with a million scored customers, a plan for each and so many events of theirs."""
     fill(project, folder)
+    if events:
+        add_events(folder, events)
     there, here = CliContext(project), CliContext(folder)
     with there.records() as records, here.records() as many:
         source, target = current_scores(records), current_scores(many)
@@ -128,6 +164,9 @@ def prepare(project: Path, folder: Path) -> None:
     plan_file.save(
         folder / "state" / plan_file.FOLDER / target.file, replace(plan, table=table, origin=origin)
     )
+    start = "from serving.cli.main import main; main()"
+    campaign = ["campaign", "start", CAMPAIGN, "--limit", "2000", "--yes"]
+    subprocess.run([sys.executable, "-c", start, "-C", str(folder), *campaign], check=True)
 
 
 def ask(port: int, paths: list[str], seconds: float, rate: float = RATE) -> tuple[list[float], int]:
@@ -199,8 +238,10 @@ def _ticks() -> list[int]:
 
 
 def score(port: int) -> None:
-    """One call of the API, so that what it needs is loaded."""
+    """Calls of the API, so that what it needs is loaded: BentoML too, which starts behind the rest."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/docs.json")
+    connection.getresponse().read()
     content = json.dumps({"limit": 100})
     connection.request("POST", "/v1/at_risk", content, {"content-type": "application/json"})
     connection.getresponse().read()
@@ -212,7 +253,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=Path())
     parser.add_argument("--folder", type=Path, help="the filled project, made where it is not there and kept")
-    parser.add_argument("--pages", nargs="+", choices=list(PAGES), default=["list"])
+    parser.add_argument(
+        "--events", type=int, default=0, help="events that are generated and ingested into it"
+    )
+    parser.add_argument("--pages", nargs="+", choices=list(PAGES), default=list(PAGES))
     parser.add_argument("--port", type=int, default=38300)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--ask", type=int, help=argparse.SUPPRESS)
@@ -225,7 +269,7 @@ def main() -> None:
         folder = options.folder or Path(place) / "project"
         if not folder.exists():
             try:
-                prepare(options.project, folder)
+                prepare(options.project, folder, options.events)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise

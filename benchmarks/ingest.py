@@ -20,9 +20,20 @@ START = "2022-01-01"
 
 
 def table(
-    path: Path, events: int, customers: int, first_day: int, days: int, first_id: int, ids: bool
+    path: Path,
+    events: int,
+    customers: int,
+    first_day: int,
+    days: int,
+    first_id: int,
+    ids: bool,
+    *,
+    digits: int = 1,
 ) -> None:
-    """Write generated events as Parquet, in the order in which they occurred."""
+    """Write generated events as Parquet, in the order in which they occurred.
+
+    `first_day` counts from `START`; the numbers of customers have at least so many `digits`.
+    """
 
     # DuckDB's hash(i, 1) and hash(i, 2) are the same but for a constant: numbers are hashed one by one.
     def drawn(number: int, values: int) -> str:
@@ -31,7 +42,7 @@ def table(
     with duckdb.connect() as database:
         database.execute(
             f"""copy (
-                select 'customer-' || {drawn(0, customers)} as customer_id,
+                select 'customer-' || format('{{:0{digits}d}}', {drawn(0, customers)}) as customer_id,
                        timestamp '{START}' + to_days({first_day})
                            + to_microseconds((i * {days * 86_400_000_000 / events})::bigint) as occurred_at,
                        ['purchase', 'visit', 'visit', 'login', 'nps'][1 + {drawn(2, 5)}] as kind,

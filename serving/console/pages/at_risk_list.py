@@ -18,6 +18,7 @@ from serving.application.lists.browse import (
 )
 from serving.application.lists.export import export_list
 from serving.application.lists.saved_filters import (
+    SavedFilter,
     delete_filter,
     rename_filter,
     replace_filter,
@@ -32,6 +33,7 @@ from serving.presentation.columns import COLUMNS, SCREEN, SCREEN_AT_FIRST, ListC
 from serving.presentation.csv import list_csv
 from serving.presentation.messages.catalog import translated
 from serving.schemas.responses import ListedCustomer, Reason
+from serving.state.database import DATABASE_ERRORS
 
 PATH, FILE = "/list", "/list.csv"
 SIZES = ("25", "50", "100", "1000")
@@ -105,10 +107,9 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
     except UsageError as error:
         problem = problem or error
     form = FilterForm(visit, options, choice)
-    saved = saved_filters(place, actor)
+    saved, columns, is_away = _kept(visit)
     number = visit.query.get("saved", "")
     kept = [*([("rows", size)] if size != SIZE else []), *([("saved", number)] if number else [])]
-    columns = _columns(visit)
     is_empty = browsed is not None and not browsed.page.totals.customers
     return Page(
         "list.html",
@@ -136,6 +137,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
                 (one, _said(one.problem, visit), filter_query(one.choice, ("saved", str(one.id))))
                 for one in saved
             ],
+            "saved_away": is_away,
             "current": next((one for one in saved if str(one.id) == number), None),
         },
         200 if problem is None else problem.status,
@@ -144,9 +146,16 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
     )
 
 
-def _columns(visit: Visit) -> list[ListColumn]:
-    chosen = chosen_columns(visit.shared, visit.actor)
-    return [COLUMNS[name] for name in SCREEN if name in (SCREEN_AT_FIRST if chosen is None else chosen)]
+def _kept(visit: Visit) -> tuple[list[SavedFilter], list[ListColumn], bool]:
+    """Saved filters and the columns to show; the list does without them while the database is away."""
+    saved, chosen, is_away = list[SavedFilter](), None, False
+    try:
+        saved = saved_filters(visit.shared, visit.actor)
+        chosen = chosen_columns(visit.shared, visit.actor)
+    except DATABASE_ERRORS:
+        is_away = True
+    names = SCREEN_AT_FIRST if chosen is None else chosen
+    return saved, [COLUMNS[name] for name in SCREEN if name in names], is_away
 
 
 def _rows(visit: Visit, browsed: BrowsedList, columns: Sequence[ListColumn]) -> list[TableRow]:

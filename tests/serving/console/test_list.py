@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 
@@ -272,3 +274,26 @@ def test_before_anything_was_scored_the_list_says_what_to_do(tmp_path: Path) -> 
         page = html(visit, error_page(visit, refused.value))
     assert "まだスコアがありません" in page
     assert "kizuna score" in page
+
+
+def test_while_the_database_is_away_the_list_is_shown_without_saved_filters(
+    host: ConsoleHost, folder: Path
+) -> None:
+    usual = customers_of(shown(host, "/list?min_probability=0.1&saved=1"))
+    with closing(sqlite3.connect(folder / "state" / "kizuna.db", isolation_level=None)) as database:
+        for table in ("saved_filters", "preferences"):
+            database.execute(f"alter table {table} rename to {table}_away")
+        try:
+            page = shown(host, "/list?min_probability=0.1&saved=1")
+        finally:
+            for table in ("saved_filters", "preferences"):
+                database.execute(f"alter table {table}_away rename to {table}")
+    assert customers_of(page) == usual
+    assert "Saved filters cannot be read at the moment." in page
+    assert 'value="save"' not in page, "nothing can be saved now"
+    assert "Saved filters cannot be read" not in shown(host, "/list")
+
+
+def shown(host: ConsoleHost, address: str) -> str:
+    visit = visiting(host, address)
+    return html(visit, at_risk_list(visit))
