@@ -24,7 +24,9 @@ from serving.actions.plan_lookup import plan_of
 from serving.application.campaigns.export import export_campaign
 from serving.application.campaigns.list_campaigns import read_campaign
 from serving.application.campaigns.start import start_campaign
+from serving.application.customers.overview import customer_overview
 from serving.application.lists.at_risk import at_risk_page, list_at_risk, whole_list
+from serving.application.lists.browse import browse_list
 from serving.application.lists.explain import explain
 from serving.application.lists.export import export_list
 from serving.application.lists.make_plan import make_plan
@@ -108,6 +110,11 @@ def of_explain(place: Workspace) -> Said:
     return said(as_rows(explain(place, COMMAND_LINE, name).customer for name in names))
 
 
+def of_overview(place: Workspace) -> Said:
+    names = [*control_names(place)[:4], *every_name(place)[:4]]
+    return said(as_rows(customer_overview(place, COMMAND_LINE, name) for name in names))
+
+
 def every_name(place: Workspace) -> list[str]:
     reader = place.scores.current()
     found: list[str] = reader.customers.names(reader.scores.answers.key).to_pylist()
@@ -129,6 +136,10 @@ WAYS_OUT: dict[str, Callable[[Workspace], Said]] = {
     "lists.at_risk.whole_list": lambda place: said(
         as_rows(whole_list(place, COMMAND_LINE, EVERYONE).customers)
     ),
+    "lists.browse.browse_list": lambda place: said(
+        as_rows(browse_list(place, COMMAND_LINE, EVERYONE, size=5_000).page.customers)
+    ),
+    "customers.overview.customer_overview": of_overview,
     "lists.export.export_list": of_crm,
     "lists.make_plan.make_plan": of_plan,
     "lists.notify.notify": of_webhook,
@@ -147,8 +158,16 @@ NO_WAY_OUT = {
     "models.train.train",
     "campaigns.contacts.record_campaign_contacts",
     "campaigns.learn.learn_uplift",
+    "campaigns.learn.stop_using_uplift",
+    "customers.score_history.score_history",
+    "customers.timeline.customer_timeline",
+    "lists.browse.choose_columns",
+    "lists.browse.chosen_columns",
+    "lists.browse.filter_options",
+    "lists.browse.loosened_filters",
+    "lists.saved_filters.saved_filters",
 }
-"""Use cases with such a permission that hand out nobody."""
+"""Use cases with such a permission that hand out nobody to act on."""
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +188,7 @@ def test_every_use_case_that_hands_out_customers_is_named_here() -> None:
     handing_out = {
         name.removeprefix("serving.application.")
         for name, permission in USE_CASES.items()
-        if permission in ("read_customer", "read_text", "predict", "contact", "run")
+        if permission in ("read_customer", "read_text", "predict", "contact", "download", "run")
     }
     assert handing_out == {*WAYS_OUT, *NO_WAY_OUT}
 
@@ -194,7 +213,7 @@ def test_a_control_customer_is_held_back_until_the_hold_ends(
         assert not control & set(found)
         return
     mine = {name: row for name, row in found.items() if name in control}
-    assert len(mine) > (3 if way.endswith("explain") else 20)
+    assert len(mine) > (3 if way.endswith(("explain", "customer_overview")) else 20)
     assert {row["outcome"] for row in mine.values()} == {CONTROL}
     assert not any(row["acts"] for row in mine.values())
     assert not any(row["outcome"] == CONTROL for name, row in found.items() if name not in control)

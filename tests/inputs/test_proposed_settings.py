@@ -38,11 +38,13 @@ SETTINGS = {
     "[[sources]]": ("project", '[[sources]]\nname = "orders"\nquery = "select 1"'),
     "kinds = …": ("project", '[indicators.club]\nkinds = ["joined"]'),
     "X = …": ("project", "[churn]\nhorizon_days = 30"),
+    "name = value": ("project", "[churn]\nhorizon_days = 30"),
 }
 """Each setting that a message proposes, and how it is written: under a source, or on its own."""
 
 ENCODINGS = "test_hints.py::test_a_hint_about_an_encoding_leads_to_the_right_text"
 QUERIES = {
+    "service = true": "test_control_group.py",
     "'csat' as kind": "test_survey_scales.py",
     "X as X": "test_hints.py",
     "x as X": "test_proposed_settings.py::test_a_column_that_is_missing_is_named_as_the_error_says",
