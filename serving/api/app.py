@@ -32,7 +32,7 @@ from serving.api.middleware import (
     error_language,
 )
 from serving.api.pages import page_routes
-from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, Endpoint
+from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, GLOBAL_RESULT, Endpoint
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.console.app import Console
@@ -42,7 +42,10 @@ from serving.schemas.problems import invalid_request
 from serving.schemas.requests import Shape
 
 PATHS = frozenset(
-    {*ENDPOINTS, CAMPAIGN, CAMPAIGNS, CSV, "/api", "/docs.json", "/healthz", "/livez", "/metrics", "/readyz"}
+    {
+        *(*ENDPOINTS, CAMPAIGN, CAMPAIGNS, GLOBAL_RESULT, CSV, "/api"),
+        *("/docs.json", "/healthz", "/livez", "/metrics", "/readyz"),
+    }
 )
 """The paths of the API that are answered here."""
 COUNTED = PATHS | {route.path for route in ROUTES}
