@@ -14,7 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.errors import DataError, Forbidden, ModelError, RequestRefused, UnknownCustomer, UsageError
+from features.errors import (
+    DataError,
+    Forbidden,
+    ModelError,
+    RequestRefused,
+    UnknownCustomer,
+    UsageError,
+    WrongPassword,
+)
 from features.event_store import EventStore
 from features.events.schema import ATTRIBUTE
 from serving.api.app import Application
