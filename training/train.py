@@ -150,7 +150,8 @@ def train(
         number = tracking.register(
             run, bundle, description=summary(bundle, decision, evaluation.list_figures)
         )
-    save_model_card(store.folder, stored_card(number, run.id, bundle, decision, evaluation))
+    card = stored_card(number, run.id, bundle, decision, evaluation, experiment=run.experiment)
+    save_model_card(store.folder, card)
     log_promotion(
         store.folder / PROMOTIONS,
         decision,
@@ -290,7 +291,10 @@ def _existing(
     """The result where the bundle is a version that exists already: the champion, or one refused again."""
     run = tracking.run_of(version)
     if load_model_card(state, version) is None:  # it was registered before cards were kept
-        save_model_card(state, stored_card(version, run or "", bundle, refused, evaluation))
+        experiment = "" if run is None else tracking.experiment_of(run)
+        save_model_card(
+            state, stored_card(version, run or "", bundle, refused, evaluation, experiment=experiment)
+        )
     return TrainingResult(
         promoted=False,
         version=version,

@@ -22,6 +22,7 @@ from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.model_bundle import Bundle
+from training.bundle.model_card_file import load_model_card
 from training.data.dataset import dataset
 from training.data.extent import data_extent
 from training.data.splits import temporal_splits
@@ -231,7 +232,14 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     tracking = experiments(tmp_path)
     first = train(store, plan(), tracking, now=NOW)
     log = (tmp_path / "state" / "promotions.jsonl").read_bytes()
+    card = load_model_card(tmp_path / "state", "1")
+    assert card is not None
+    assert card.experiment == tracking.experiment_of(first.run_id or "") != ""
+    (tmp_path / "state" / "model_cards" / "1.json").unlink()
     again = train(store, plan(), tracking, now=NOW)
+    rewritten = load_model_card(tmp_path / "state", "1")
+    assert rewritten is not None, "a card that is gone is written again"
+    assert (rewritten.run, rewritten.experiment) == (card.run, card.experiment)
     assert (first.promoted, first.unchanged) == (True, False)
     assert (again.promoted, again.unchanged) == (False, True)
     assert (again.version, again.run_id) == (first.version, first.run_id)

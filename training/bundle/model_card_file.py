@@ -52,6 +52,8 @@ class StoredModelCard:
     reliability: tuple[ReliabilityPoint, ...]
     gains: dict[str, tuple[float, ...]]
     """For the model and its rivals the share of leavers reached, at depths evenly from 0 to 1."""
+    experiment: str = ""
+    """MLflow's identifier of the experiment that the run is in; empty in cards of earlier versions."""
 
 
 def save_model_card(state: Path, card: StoredModelCard) -> None:

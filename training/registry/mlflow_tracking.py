@@ -249,6 +249,10 @@ class Tracking:
         run_id: str | None = self._client.get_model_version(MODEL, version).run_id
         return run_id
 
+    def experiment_of(self, run_id: str) -> str:
+        """The identifier of the experiment that a run is in."""
+        return str(self._client.get_run(run_id).info.experiment_id)
+
     def champion(self) -> tuple[str, Path] | None:
         """The champion's version and a local folder with its bundle; None when there is none yet.
 

@@ -23,9 +23,18 @@ DIGITS = 5
 
 
 def stored_card(
-    version: str, run: str, bundle: Bundle, decision: GateDecision | None, evaluation: Evaluation
+    version: str,
+    run: str,
+    bundle: Bundle,
+    decision: GateDecision | None,
+    evaluation: Evaluation,
+    *,
+    experiment: str,
 ) -> StoredModelCard:
-    """The card of a version with its reliability and gains on the test rows."""
+    """The card of a version with its reliability and gains on the test rows.
+
+    `run` and `experiment` are MLflow's identifiers, empty where they are not known.
+    """
     at = representative_rows(evaluation.rows)
     rows, probability = evaluation.rows.where(at), evaluation.probability[at]
     bins = reliability_bins(probability, rows.churned, rows.keys)
@@ -53,4 +62,5 @@ def stored_card(
             name: tuple(np.round(reached_share(found, rows.churned, depth), DIGITS).tolist())
             for name, found in curves.items()
         },
+        experiment,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
@@ -49,6 +50,8 @@ class ModelHistory:
     """Of the version that was asked for, else of the champion."""
     shown: str | None
     """The version of the card, whether there is one or not."""
+    run_address: str | None = None
+    """Where MLflow's server shows the run of the card; None where runs are kept in a file."""
 
     @property
     def versions(self) -> tuple[ModelDecision, ...]:
@@ -65,14 +68,28 @@ def model_history(workspace: Workspace, actor: Actor, version: str | None = None
     champion = next((str(one["version"]) for one in reversed(lines) if one["promoted"]), None)
     shown = version or champion
     known = {str(one["version"]) for one in lines}
+    card = load_model_card(state, shown) if shown in known and shown is not None else None
     return ModelHistory(
         None if pointer is None else pointer[0],
         champion,
         champion_before(lines, champion),
         tuple(_decision(one) for one in reversed(lines)),
-        load_model_card(state, shown) if shown in known and shown is not None else None,
+        card,
         shown,
+        None if card is None else run_address(workspace.project.settings.tracking_uri, card),
     )
+
+
+def run_address(tracking_uri: str, card: StoredModelCard) -> str | None:
+    """The page of a card's run on MLflow's server, without the name and password that the URI may hold.
+
+    None where `tracking_uri` is no server, or the card does not say which experiment the run is in.
+    """
+    parts = urlsplit(tracking_uri)
+    if parts.scheme not in ("http", "https") or not (card.run and card.experiment):
+        return None
+    server = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return f"{server.rstrip('/')}/#/experiments/{card.experiment}/runs/{card.run}"
 
 
 def _decision(line: Mapping[str, Any]) -> ModelDecision:

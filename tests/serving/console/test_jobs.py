@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from serving.cli.context import CliContext
 from serving.state.database import Database
-from serving.state.job_index import JobRecord, add_job
+from serving.state.job_index import JobRecord, add_job, newest_jobs
 from tests.serving.console.browser import visiting
 from tests.serving.console.forms import send
 from tests.serving.running import serving
@@ -32,6 +32,14 @@ def test_a_job_is_started_followed_and_its_result_shown(browser: Browser, own_sh
             assert visitor.violations() == []
         for form, code in (({"kind": "promote", "version": "1"}, 403), ({"kind": "bake"}, 422)):
             assert send(service, "/jobs", form)[0] == code
+
+
+def test_a_job_goes_on_when_the_service_is_stopped(own_shop: Path) -> None:
+    with serving(own_shop) as service:
+        assert send(service, "/jobs", {"kind": "plan"})[0] == 303
+    with Database(CliContext(own_shop).project.records) as database:
+        service.wait_for(lambda: newest_jobs(database, 1)[0].is_finished, seconds=120)
+        assert newest_jobs(database, 1)[0].state == "done"
 
 
 def test_a_job_that_is_gone_is_told_without_javascript(browser: Browser, own_shop: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,27 +13,17 @@ from playwright.sync_api import Browser, expect
 
 from serving.application.models.history import model_history
 from serving.application.permissions import COMMAND_LINE
+from serving.console.pages.models import models
 from serving.state.job_index import newest_jobs
+from tests.serving.console import list_visits
 from tests.serving.console.browser import visiting
+from tests.serving.console.list_visits import hosting, html
+from tests.serving.console.made_card import CARD
 from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
 from tests.serving.model_versions import three_versions
 from tests.serving.running import Server, serving
-from training.bundle.model_card_file import CardSection, ReliabilityPoint, StoredModelCard, save_model_card
-
-CARD = StoredModelCard(
-    "2",
-    "made-up",
-    {
-        language: (
-            CardSection("What <b>it</b> says", ("One line.",), (("", "this model"), ("AUC", "0.820"))),
-        )
-        for language in ("en", "ja")
-    },
-    2_000,
-    240,
-    (ReliabilityPoint(0.05, 0.04, 0.02, 0.07), ReliabilityPoint(0.3, 0.33, 0.25, 0.4)),
-    {"model": (0.0, 0.5, 1.0), "recency": (0.0, 0.4, 1.0)},
-)
+from training.bundle.model_card_file import save_model_card
+from training.bundle.promotions import PROMOTIONS
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +83,37 @@ def test_the_champion_is_promoted_and_taken_back_through_the_page(
             assert newest_jobs(workspace.database, 1)[0].who == NAMES["administrator"]
         assert (found.champion, found.decisions[0].action) == (back, "rollback")
         assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("uri", "experiment", "address"),
+    [
+        (
+            "http://ann:secret@runs.example:5000/",
+            "7",
+            "http://runs.example:5000/#/experiments/7/runs/made-up",
+        ),
+        ("https://runs.example/mlflow", "7", "https://runs.example/mlflow/#/experiments/7/runs/made-up"),
+        ("https://runs.example/mlflow", "", None),
+        ("sqlite:///mlruns/mlflow.db", "7", None),
+    ],
+)
+def test_a_card_leads_to_its_run_where_a_server_keeps_the_runs(
+    folder: Path, tmp_path: Path, uri: str, experiment: str, address: str | None
+) -> None:
+    own = tmp_path / "shop"
+    (own / "state").mkdir(parents=True)
+    shutil.copy2(folder / "state" / PROMOTIONS, own / "state" / PROMOTIONS)
+    settings = (folder / "kizuna.toml").read_text(encoding="utf-8")
+    (own / "kizuna.toml").write_text(f'tracking_uri = "{uri}"\n{settings}', encoding="utf-8")
+    save_model_card(own / "state", replace(CARD, experiment=experiment))
+    with hosting(own) as host:
+        visit = list_visits.visiting(host, "/models?version=2", "analyst")
+        page = html(visit, models(visit))
+    links = re.findall(r'href="(http[^"]*)"', page)
+    assert links == ([] if address is None else [address])
+    assert "secret" not in page
+    assert "kizuna models address" in page
 
 
 def test_only_administrators_change_the_champion_and_viewers_see_no_models(server: Server) -> None:
