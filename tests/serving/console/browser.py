@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,9 +36,11 @@ class Watched:
     elsewhere: list[str] = field(default_factory=list)
     """Requests to another host than the service."""
 
-    def open(self, path: str) -> None:
-        """Go to a path of the console."""
-        self.page.goto(f"{self.address}{path}")
+    def open(self, path: str) -> int:
+        """Go to a path of the console; says the status of its answer."""
+        response = self.page.goto(f"{self.address}{path}")
+        assert response is not None
+        return response.status
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong for people who cannot see, point or tell colours apart."""
@@ -71,14 +73,20 @@ def visiting(
     width: int = 1280,
     height: int = 900,
     dark: bool = False,
+    cookies: Mapping[str, str] | None = None,
 ) -> Iterator[Watched]:
-    """A new visitor of the service at a port of this machine: no cookies, watched for errors."""
+    """A new visitor of the service at a port of this machine, watched for errors.
+
+    Without `cookies`, those of a person who signed in elsewhere, nobody is signed in.
+    """
     context = browser.new_context(
         locale={"en": "en-GB", "ja": "ja-JP"}[language],
         viewport={"width": width, "height": height},
         java_script_enabled=javascript,
         color_scheme="dark" if dark else "light",
     )
+    for name, value in (cookies or {}).items():
+        context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{port}"}])
     page = context.new_page()
     page.set_default_timeout(20_000)
     watched = Watched(page, f"http://127.0.0.1:{port}")
