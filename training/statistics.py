@@ -242,3 +242,17 @@ def smallest_effect_on_rate(
         middle = (low + high) / 2
         low, high = (middle, high) if detectable(middle) > middle else (low, middle)
     return high
+
+
+def customers_to_see_rise(
+    rate: float, rise: float, control_share: float, *, factor: float = Z, power: float = 0.8
+) -> int | None:
+    """How many customers, this share of them in control, show a rise of a rate: a sample size.
+
+    The inverse of `smallest_effect_on_rate`. None for a rise of nothing, or to more than 1.
+    """
+    risen = rate + rise
+    if rise <= 0 or risen > 1 or not 0 < control_share < 1:
+        return None
+    variance = risen * (1 - risen) / (1 - control_share) + rate * (1 - rate) / control_share
+    return math.ceil(((factor + NormalDist().inv_cdf(power)) / rise) ** 2 * variance)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from serving.experiments.assignment import CONTROL, TREATMENT
 
+EVEN = 0.1
+"""The standardised difference below which arms count as balanced (Austin 2009)."""
+
 
 @dataclass(frozen=True)
 class CovariateBalance:
@@ -20,6 +23,11 @@ class CovariateBalance:
     treatment: float | None
     control: float | None
     standardised_difference: float | None
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the difference is above what the literature calls balanced; false where it is not known."""
+        return abs(self.standardised_difference or 0.0) >= EVEN
 
 
 def covariate_balance(

@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from training.statistics import simultaneous_factor, smallest_effect_on_mean, smallest_effect_on_rate
+from training.statistics import (
+    customers_to_see_rise,
+    simultaneous_factor,
+    smallest_effect_on_mean,
+    smallest_effect_on_rate,
+)
 
 LEAST_ARM = 50
 """Customers below which an arm is too small to say anything."""
+WANTED = 0.05
+"""The rise of the retained share that should be seen; half of the churn where that is less."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,17 @@ class VisibleEffect:
     """The smallest rise of the retained share that could be seen; None where not even one to 100 % could."""
     money: float | None
     """The smallest difference of spend a customer that could be seen; None without amounts."""
+    wanted: float
+    """A rise of the retained share worth seeing: `WANTED`, or half of the churn where that is less."""
+    customers: int | None
+    """How many customers, with the same share of control, would show it; None where no number would."""
+    after_hold: bool = False
+    """Whether the control group is no longer held back then: contact may have reached it too."""
+
+    @property
+    def is_hard_to_reach(self) -> bool:
+        """Whether contact would have to prevent more than half of the churn before anything is seen."""
+        return self.retention is None or self.retention > self.churned / 2
 
 
 def visible_effects(
@@ -38,6 +56,7 @@ def visible_effects(
     horizon_days: int,
     started_at: int,
     dates: Mapping[int, int],
+    hold_ends: int | None = None,
 ) -> tuple[VisibleEffect, ...]:
     """The smallest effects that arms of these sizes (treatment, control) would show, without adjustment.
 
@@ -54,8 +73,26 @@ def visible_effects(
         churned = float(1 - np.mean((1 - known) ** horizons)) if len(known) else 0.0
         retention = smallest_effect_on_rate(1 - churned, *sizes, factor=factor)
         money = None if spread is None else smallest_effect_on_mean(spread * horizons, *sizes, factor=factor)
-        found.append(VisibleEffect(number, date, churned, retention, money))
+        wanted = min(WANTED, churned / 2)
+        needed = customers_to_see_rise(1 - churned, wanted, sizes[1] / sum(sizes), factor=factor)
+        after_hold = hold_ends is not None and date > hold_ends
+        found.append(VisibleEffect(number, date, churned, retention, money, wanted, needed, after_hold))
     return tuple(found)
+
+
+def reach_text(effect: VisibleEffect) -> str:
+    """What the smallest visible effect asks of contact at a review date, and how many customers ask less."""
+    review = f"At the {effect.months}-month review"
+    fall = (
+        f"{review} not even a fall of churn from {effect.churned:.1%} to 0% is seen"
+        if effect.retention is None
+        else f"{review} churn must have fallen from {effect.churned:.1%} to "
+        f"{effect.churned - effect.retention:.1%} to be seen"
+    )
+    if effect.customers is None:
+        return f"{fall}."
+    wanted = f"{effect.wanted * 100:.1f} points"
+    return f"{fall}; with {effect.customers:,} customers a difference of {wanted} is seen."
 
 
 @cache

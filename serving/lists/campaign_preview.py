@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import DataError, UsageError
 from features.event_store import EventStore
@@ -18,7 +19,7 @@ from serving.experiments.campaign_file import Assignment, load
 from serving.experiments.held_back import assignment_file, global_control_group
 from serving.experiments.merged_customers import current_assignment
 from serving.experiments.review_dates import review_dates
-from serving.experiments.visible_effects import VisibleEffect, too_few, visible_effects
+from serving.experiments.visible_effects import VisibleEffect, reach_text, too_few, visible_effects
 from serving.lists.campaign_draw import (
     CampaignDeclaration,
     CampaignSource,
@@ -28,6 +29,7 @@ from serving.lists.campaign_draw import (
     require_segments,
 )
 from serving.lists.drawing_memory import DrawingMemory
+from serving.lists.filter_values import PLAN_COUNTS, ValueCounts
 from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
@@ -54,7 +56,19 @@ class CampaignPreview:
     """Why it can say little; empty where it can."""
     holding_back: tuple[str, ...]
     """The campaigns that held back when it was drawn."""
+    channels: ValueCounts
+    """How many of its customers each channel is planned for; those without an action are not in it."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def hard_to_reach(self) -> tuple[str, ...]:
+        """A sentence for each review date at which only more than half of the churn prevented is seen."""
+        return tuple(reach_text(one) for one in self.effects if one.is_hard_to_reach)
+
+    @property
+    def reach(self) -> str:
+        """What the smallest visible effect asks of contact at the first review date."""
+        return reach_text(self.effects[0]) if self.effects else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +121,7 @@ class CampaignDrawing:
             reader.bundle.churn.horizon.days,
             self.now,
             dates,
+            self.now + hold_days * DAY,
         )
         record = CampaignRecord(
             name=name,
@@ -144,7 +159,17 @@ class CampaignDrawing:
             effects,
             too_few(sizes, effects),
             tuple(one.name for one in running),
+            self._channels(keys),
         )
+
+    def _channels(self, keys: NDArray[np.int64]) -> ValueCounts:
+        """How many of these customers each channel is planned for; empty without a plan."""
+        plan = self.reader.plan
+        if plan is None:
+            return {}
+        rows = plan.rows(keys)
+        counts = PLAN_COUNTS["channels"](plan, rows[rows >= 0])
+        return {name: count for name, count in counts.items() if count}
 
     def _exclusions(self, running: list[CampaignRecord]) -> Exclusions:
         plan = self.reader.plan

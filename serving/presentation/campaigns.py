@@ -98,6 +98,7 @@ class DrawnReply(CampaignReply):
     balance: Sequence[CovariateBalance]
     smallest_effects: Sequence[SmallestEffect]
     too_few: Sequence[str]
+    hard_to_reach: Sequence[str]
     warnings: Sequence[str]
     dry_run: bool
 
@@ -143,6 +144,7 @@ def drawn_reply(preview: CampaignPreview, timeline: Timeline, *, dry_run: bool) 
         balance=preview.balance,
         smallest_effects=effects,
         too_few=preview.too_few,
+        hard_to_reach=preview.hard_to_reach,
         warnings=preview.warnings,
         dry_run=dry_run,
     )
@@ -208,6 +210,8 @@ def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
                 f"    {one.months}か月後（{one.date[:10]}）：{kept} {seen}{spend}",
             )
         )
+    reach = [translated(one, language) for one in reply.hard_to_reach]
+    lines += [say(f"  hard to reach: {one}", f"  届きにくい効果：{one}") for one in reach]
     few = [translated(one, language) for one in reply.too_few]
     lines += [say(f"  too few customers: {one}", f"  人数不足：{one}") for one in few]
     warnings = [translated(one, language) for one in reply.warnings]

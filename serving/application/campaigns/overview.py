@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
+from serving.experiments.campaign_file import load
+from serving.experiments.held_back import assignment_file
 from serving.experiments.review_dates import review_dates
+from serving.experiments.visible_effects import VisibleEffect, visible_effects
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.state.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
 from serving.state.campaign_notes import campaign_notes
@@ -38,6 +42,8 @@ class CampaignOverview:
     hold_ends: int | None
     """When the hold ends or ended; None for one that never held."""
     dates: tuple[ReviewDate, ...]
+    effects: tuple[VisibleEffect, ...]
+    """What its arms can show at every review date; empty in a list of campaigns, and before the start."""
     computed_at: int | None
     report: CampaignReport | None
     """None before the first, and for one that was run elsewhere."""
@@ -83,7 +89,27 @@ def campaign_overviews(workspace: Workspace, actor: Actor) -> tuple[CampaignOver
 def campaign_overview(workspace: Workspace, actor: Actor, name: str) -> CampaignOverview:
     """One campaign; raises `UnknownCampaign` where there is none of this name."""
     workspace.record_access(actor.name, "campaign", NOBODY)
-    return _overview(workspace, campaign(workspace.database, name), campaign_notes(workspace.database))
+    record = campaign(workspace.database, name)
+    seen = _overview(workspace, record, campaign_notes(workspace.database))
+    return replace(seen, effects=_effects(workspace, seen))
+
+
+def _effects(workspace: Workspace, seen: CampaignOverview) -> tuple[VisibleEffect, ...]:
+    """The smallest effects that the arms show, from what was known of them on the day of the start."""
+    record, started_at = seen.record, seen.record.started_at
+    if started_at is None or not record.file or not seen.dates:
+        return ()
+    assignment = load(assignment_file(workspace.project, record))
+    spend = assignment.floats("past_spend")
+    return visible_effects(
+        (len(assignment.treated), len(assignment.control)),
+        assignment.floats("churn_probability"),
+        spend if np.nan_to_num(spend).any() else None,
+        workspace.project.churn.horizon.days,
+        started_at,
+        {one.months: one.date for one in seen.dates},
+        seen.hold_ends,
+    )
 
 
 def _overview(workspace: Workspace, record: CampaignRecord, notes: dict[str, str]) -> CampaignOverview:
@@ -99,6 +125,7 @@ def _overview(workspace: Workspace, record: CampaignRecord, notes: dict[str, str
         record.holds_back(now),
         record.hold_until if record.stopped_at is None else record.stopped_at,
         dates,
+        (),
         None if result is None else result.computed_at,
         None if result is None or record.state == LOADED else _report(result.report),
     )

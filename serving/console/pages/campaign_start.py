@@ -14,7 +14,7 @@ from serving.application.lists.browse import filter_options
 from serving.console.pages.list_form import FilterForm
 from serving.console.visit import Answer, Fields, Page, Redirect, Visit
 from serving.lists.campaign_draw import CampaignDeclaration
-from serving.lists.campaign_preview import CampaignPreview
+from serving.lists.campaign_preview import CampaignPreview, declared
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_pairs, filter_query, list_filter
 from serving.presentation.campaigns import COVARIATES, LEFT_OUT
@@ -148,6 +148,9 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> dict[str, object]:
     return {
         "preview": preview,
         "too_few": [translated(one, visit.language) for one in preview.too_few],
+        "hard_to_reach": [translated(one, visit.language) for one in preview.hard_to_reach],
+        "reach": translated(preview.reach, visit.language),
+        "channels": channel_addresses(preview),
         "left_out": [
             (in_language(visit.language, *LEFT_OUT[name]), count)
             for name, count in preview.left_out.items()
@@ -157,6 +160,23 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> dict[str, object]:
             (in_language(visit.language, *COVARIATES[one.covariate]), one) for one in preview.balance
         ],
     }
+
+
+def channel_addresses(preview: CampaignPreview) -> list[tuple[str, int, str]]:
+    """The planned channels with their customers, and the form's address with this channel alone."""
+    choice = declared(preview.record).choice
+    sizes = (
+        ("customers", str(preview.record.treatment + preview.record.control)),
+        ("control", f"{preview.record.control_share * 100:g}"),
+        ("hold", str(preview.record.hold_days)),
+        ("review", ", ".join(map(str, preview.record.review_months))),
+    )
+    channels = sorted(preview.channels.items(), key=lambda one: -one[1])
+    alone = [choice.model_copy(update={"channels": (name,), "limit": None}) for name, _ in channels]
+    return [
+        (name, count, f"{PREVIEW}?{filter_query(only, *sizes)}")
+        for (name, count), only in zip(channels, alone, strict=True)
+    ]
 
 
 def _whole(field: str, text: str, least: int, most: int) -> int:

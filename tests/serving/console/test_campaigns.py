@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,10 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
         page.locator("#control").fill("50")
         expect(page.locator("#preview .figure").first).not_to_have_text(first)
         expect(page.locator("#preview .figure").first).to_have_text("30名")
+        preview = page.locator("#preview").inner_text()
+        assert re.search(r"1か月後は、離反を.+減らせ(て初めて|ても)", preview), "the effect is hardly reached"
+        assert "5回に4回" in preview
+        assert "12か月前の接触の効果" in preview
         assert visitor.violations() == []
         page.locator("#name").fill("夏の施策")
         page.locator("#note").fill("<b>電話</b>")
@@ -183,6 +188,11 @@ def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_the
         sign_in(page, visitor.address, "viewer")
         visitor.open("/campaign?name=spring")
         assert page.get_by_text("No effect was computed yet").is_visible()
+        dates = page.get_by_role("region", name="Smallest visible effects").inner_text()
+        assert all(f"After {words}" in dates for words in ("1 month", "3 months", "6 months", "12 months"))
+        assert "After 1 month\n1 Nov 2024\nEffect" not in dates, "the control group is held back for 60 days"
+        assert "Effect of contact 12 months earlier" in dates
+        assert page.get_by_text("contact may have reached the control group too").is_visible()
         page.get_by_role("button", name="Compute now").click()
         page.get_by_role("link", name="See the result").click(timeout=120_000)
         assert page.get_by_role("img", name="Retained: Difference.").first.is_visible()
