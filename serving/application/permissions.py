@@ -55,7 +55,7 @@ class Grant:
 
 GRANTS: dict[Permission, Grant] = {
     "read_customer": Grant(_EVERYONE, ("read",), "scores, reasons, lists and plans of named customers"),
-    "read_text": Grant(("marketer", "analyst", "administrator"), (), "what customers wrote"),
+    "read_text": Grant(("marketer", "analyst", "administrator"), (), "what people wrote of customers"),
     "download": Grant(("marketer", "analyst", "administrator"), ("read",), "the list as a file"),
     "save_filter": Grant(
         ("marketer", "analyst", "administrator"),

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -140,7 +140,7 @@ class CliContext:
 
         return translated(message, self.language)
 
-    def say(self, answer: Any, *lines: str) -> None:
+    def say(self, answer: object, *lines: str) -> None:
         """Print the answer: one JSON object with --json, else these lines."""
         click.echo(to_json(answer) if self.json else "\n".join(map(self.translated, lines)))
 
@@ -149,7 +149,7 @@ class CliContext:
         """What the JSON of a simulated project says besides: that its time is simulated."""
         return {"simulated_time": True} if self.in_project and self.project.simulated else {}
 
-    def answer(self, answer: Any, *lines: str) -> None:
+    def answer(self, answer: object, *lines: str) -> None:
         """Print the answer of a project, as `say`; a simulated project says that its time is simulated."""
         if self.json:
             click.echo(to_json(answer, **self.marks))

@@ -18,7 +18,17 @@ from serving.console.host import ConsoleHost
 from serving.console.rendering import STATIC, render, static_file
 from serving.console.routes import ROUTES, PageRoute
 from serving.console.texts import text, texts
-from serving.console.visit import Answer, Download, Fields, Page, Redirect, SignedInTo, SignedOut, Visit
+from serving.console.visit import (
+    Answer,
+    Download,
+    Fields,
+    Page,
+    PageValues,
+    Redirect,
+    SignedInTo,
+    SignedOut,
+    Visit,
+)
 from serving.console.visitors import VISIT_COOKIE, Visitor, Visitors, session_cookie
 from serving.presentation.messages.catalog import translated
 from serving.project.language import LANGUAGES, Language, request_language
@@ -151,7 +161,7 @@ class Console:
                     response.delete_cookie(NOTICE_COOKIE)
         return response
 
-    def _shell(self, visit: Visit, request: Request) -> dict[str, object]:
+    def _shell(self, visit: Visit, request: Request) -> PageValues:
         """What the frame around a page shows."""
         project = self._host.service.project
         other: Language = "en" if is_japanese(visit.language) else "ja"

@@ -49,6 +49,14 @@ class Formats:
             return NONE
         return f"{share * 100:+.1f}{in_language(self.language, ' pt', 'ポイント')}"
 
+    def hundredths(self, share: float | None) -> str:
+        """A share of 1 in hundredths, where the words around say what of: 12.3."""
+        return NONE if share is None else self.number(share * 100)
+
+    def width(self, share: float) -> str:
+        """A share of 1 as the width of a bar that is 100 wide."""
+        return f"{share * 100:.1f}"
+
     def count(self, number: int | None) -> str:
         """A whole number: 12,345."""
         return NONE if number is None else f"{number:,}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from functools import cache, partial
 from importlib.resources import files
 
@@ -11,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from serving.console.texts import text
-from serving.console.visit import Page, Visit
+from serving.console.visit import Page, PageValues, Visit
 
 STATIC = "static"
 
@@ -29,7 +28,7 @@ def environment() -> Environment:
     )
 
 
-def render(visit: Visit, page: Page, shell: Mapping[str, object]) -> str:
+def render(visit: Visit, page: Page, shell: PageValues) -> str:
     """The HTML of a page; of its fragment alone where htmx asked for one."""
     template = environment().get_template(page.template)
     values = {**shell, **_words(visit), **page.values}
@@ -39,7 +38,7 @@ def render(visit: Visit, page: Page, shell: Mapping[str, object]) -> str:
     return template.render(values)
 
 
-def _words(visit: Visit) -> dict[str, object]:
+def _words(visit: Visit) -> PageValues:
     """What every template can use."""
     token = visit.visitor.csrf_token
     return {

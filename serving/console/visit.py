@@ -17,6 +17,8 @@ from serving.console.visitors import Visitor
 from serving.project.language import Language
 
 Fields = ImmutableMultiDict[str, str]
+PageValues = dict[str, object]
+"""What a template shows, by the names it has there."""
 
 
 @dataclass(frozen=True, eq=False)

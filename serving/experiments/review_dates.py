@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from features.timeline import Timeline
 
@@ -20,3 +20,9 @@ def months_after(instant: int, months: int, timeline: Timeline) -> int:
 def review_dates(started_at: int, months: Sequence[int], timeline: Timeline) -> dict[int, int]:
     """The instant of each review date, by its months after the start."""
     return {number: months_after(started_at, number, timeline) for number in months}
+
+
+def due_review(reached: Iterable[int], computed_at: int | None) -> int | None:
+    """The newest of the review dates that were reached, unless a report was computed since."""
+    newest = max(reached, default=None)
+    return None if newest is None or (computed_at or 0) >= newest else newest

@@ -28,6 +28,12 @@ class PromoteArguments(Shape):
     version: Text
 
 
+class RollBackArguments(Shape):
+    """The champion that is to go, as whoever asks saw it; whichever it is where none is named."""
+
+    champion: Text | None = None
+
+
 class CampaignReportArguments(Shape):
     """The campaign whose effect is to be computed."""
 
@@ -71,6 +77,10 @@ class IngestArguments(Shape):
     accept_quarantine: tuple[Text, ...] = ()
 
 
+JobInput = Mapping[str, object]
+"""The arguments of a job before they are checked."""
+
+
 @dataclass(frozen=True)
 class JobKind:
     """One sort of long work."""
@@ -81,7 +91,7 @@ class JobKind:
     exclusive: str
     """What only one job may do at a time."""
 
-    def read(self, kind: str, arguments: Mapping[str, object]) -> str:
+    def read(self, kind: str, arguments: JobInput) -> str:
         """The arguments as JSON, checked; raises `UsageError` for those that do not fit."""
         try:
             return self.arguments.model_validate_json(json.dumps(arguments)).model_dump_json()
@@ -100,7 +110,7 @@ KINDS: dict[str, JobKind] = {
     "plan": JobKind("run", NoArguments, "plan"),
     "playbook_preview": JobKind("edit_playbook", PlaybookPreviewArguments, "playbook_preview"),
     "promote": JobKind("promote", PromoteArguments, "champion"),
-    "roll_back": JobKind("promote", NoArguments, "champion"),
+    "roll_back": JobKind("promote", RollBackArguments, "champion"),
     "campaign_report": JobKind("read_report", CampaignReportArguments, "campaign_report"),
     "report": JobKind("read_report", ReportArguments, "report"),
     "doctor": JobKind("analyse", NoArguments, "doctor"),

@@ -10,13 +10,12 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from features.errors import DataError, UnknownJob, UsageError
 from serving.application.permissions import Actor
 from serving.application.workspace import Workspace
-from serving.jobs.kinds import KINDS
+from serving.jobs.kinds import KINDS, JobInput
 from serving.jobs.process_lock import is_locked, locked
 from serving.project.places import PROJECT
 from serving.project.settings import Project
@@ -36,12 +35,12 @@ FOLDER = "jobs"
 """Where the logs of jobs lie, below the state."""
 KEPT = 50
 """Logs of so many newest jobs are kept."""
-NOTHING: Mapping[str, object] = {}
+NOTHING: JobInput = {}
 NOT_STARTED = "cannot do this: its process did not start."
 GONE = "cannot finish this: its process ended before it was done. Start it again."
 
 
-def start(workspace: Workspace, actor: Actor, kind: str, arguments: Mapping[str, object] = NOTHING) -> str:
+def start(workspace: Workspace, actor: Actor, kind: str, arguments: JobInput = NOTHING) -> str:
     """Start a job of a kind in a process of its own; says its id.
 
     Where the same work is under way already, its id. Raises `Forbidden` for who lacks the permission of its

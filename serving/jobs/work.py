@@ -20,6 +20,7 @@ from serving.jobs.kinds import (
     PlaybookPreviewArguments,
     PromoteArguments,
     ReportArguments,
+    RollBackArguments,
     ScoreArguments,
 )
 from serving.schemas.requests import Shape
@@ -91,10 +92,10 @@ def _promote(workspace: Workspace, actor: Actor, arguments: PromoteArguments, _:
     return {"version": promote(workspace, actor, arguments.version).version}
 
 
-def _roll_back(workspace: Workspace, actor: Actor, _: NoArguments, __: Progress) -> JobResult:
+def _roll_back(workspace: Workspace, actor: Actor, arguments: RollBackArguments, _: Progress) -> JobResult:
     from serving.application.models.registry import rollback
 
-    return {"version": rollback(workspace, actor).version}
+    return {"version": rollback(workspace, actor, arguments.champion).version}
 
 
 def _campaign_report(
@@ -147,7 +148,7 @@ WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
         PlaybookPreviewArguments, _playbook_preview, "playbook.preview.preview_without_names"
     ),
     "promote": JobWork(PromoteArguments, _promote, "models.registry.promote"),
-    "roll_back": JobWork(NoArguments, _roll_back, "models.registry.rollback"),
+    "roll_back": JobWork(RollBackArguments, _roll_back, "models.registry.rollback"),
     "campaign_report": JobWork(CampaignReportArguments, _campaign_report, "campaigns.report.campaign_report"),
     "report": JobWork(ReportArguments, _report, "lists.report.refresh_report"),
     "doctor": JobWork(NoArguments, _doctor, "data.doctor.doctor"),

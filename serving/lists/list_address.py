@@ -68,7 +68,7 @@ def filter_query(choice: ListFilter, *others: tuple[str, str]) -> str:
     return urlencode([*filter_pairs(choice), *others])
 
 
-def _fields(pairs: Pairs) -> dict[str, object]:
+def _fields(pairs: Pairs) -> dict[str, str | list[str] | dict[str, list[str]]]:
     """The fields of a request by their names in an address."""
     single: dict[str, str] = {}
     repeated: dict[str, list[str]] = {}

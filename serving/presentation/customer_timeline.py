@@ -46,6 +46,8 @@ class EventWords:
     language: str
     shows_identity: bool
     """Whether contact data and names are shown."""
+    shows_text: bool = False
+    """Whether what people wrote about a contact is shown."""
 
     def entries(self, rows: Rows, members: Sequence[Rows]) -> tuple[TimelineEntry, ...]:
         """The entries that are known by these rows, each standing for some events."""
@@ -205,9 +207,9 @@ class EventWords:
 
     @cached_property
     def _notes(self) -> Mapping[str, str]:
-        """What was noted, by the word of the form that noted it."""
+        """What was noted, by the word of the form that noted it; nothing for who may not see it."""
         kind = ATTRIBUTE + CONTACT_NOTE
-        if kind not in self.history.kind_names:
+        if not self.shows_text or kind not in self.history.kind_names:
             return {}
         rows = np.flatnonzero(self.history.kinds == self.history.kind_names.index(kind)).tolist()
         return {

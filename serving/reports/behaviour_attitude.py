@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from serving.reports.compute import ReportData
 
 LOW, MIDDLE, HIGH = range(3)
+DARKEST = 4
+"""The last step of the shades of a page."""
 CELLS = {
     (HIGH, "promoter"): ("active and recommending", "利用も評価も高いファン"),
     (HIGH, "passive"): ("active, not yet won over", "よく使うが評価は中立"),
@@ -41,6 +44,14 @@ def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
     """What people call a cell."""
     english, japanese = CELLS[band(tier, tiers), attitude]
     return in_language(language, english, japanese)
+
+
+def shades_of(rates: Sequence[float]) -> Callable[[float], int] | None:
+    """The step from 0 to `DARKEST` in which a rate is shaded; None where all of them are the same."""
+    least, most = min(rates, default=0.0), max(rates, default=0.0)
+    if least == most:
+        return None
+    return lambda rate: round(DARKEST * (rate - least) / (most - least))
 
 
 def cells(data: ReportData, language: str) -> list[Cell]:

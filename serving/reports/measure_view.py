@@ -79,6 +79,11 @@ def is_sure(change: Comparison) -> bool:
     return change.low is not None and change.high is not None and (change.low > 0 or change.high < 0)
 
 
+def is_unsure(change: Comparison) -> bool:
+    """Whether a change has an interval and lies within it."""
+    return change.low is not None and not is_sure(change)
+
+
 def tone(measure: MeasureReply, change: Comparison) -> str:
     """`good`, `bad`, or `soft` for a change within its interval."""
     if not is_sure(change):

@@ -9,9 +9,11 @@ from typing import Any
 
 PROMOTIONS = "promotions.jsonl"
 """The promotion log, in the state folder."""
+PromotionLine = Mapping[str, Any]
+"""A decision about the champion, as the log has it."""
 
 
-def promotion_log(log: Path) -> list[dict[str, Any]]:
+def promotion_log(log: Path) -> list[PromotionLine]:
     """Every line of the promotion log, oldest first; a line cut short by a crash is left out."""
     if not log.exists():
         return []
@@ -24,7 +26,7 @@ def promotion_log(log: Path) -> list[dict[str, Any]]:
     return found
 
 
-def champion_before(decided: Sequence[Mapping[str, Any]], present: str | None) -> str | None:
+def champion_before(decided: Sequence[PromotionLine], present: str | None) -> str | None:
     """The version that was champion before the present one, as the promotion log has it.
 
     A rollback takes the last promotion back, so a second one goes further into the past.

@@ -12,7 +12,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
-from serving.experiments.review_dates import review_dates
+from serving.experiments.review_dates import due_review, review_dates
 from serving.experiments.visible_effects import VisibleEffect, visible_effects
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.state.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
@@ -73,8 +73,8 @@ class CampaignOverview:
     @property
     def due(self) -> ReviewDate | None:
         """The newest review date that has come since the report was computed."""
-        past = [one for one in self.dates if one.is_past]
-        return past[-1] if past and (self.computed_at or 0) < past[-1].date else None
+        due = due_review([one.date for one in self.dates if one.is_past], self.computed_at)
+        return next((one for one in self.dates if one.date == due), None)
 
 
 @use_case("read_report")

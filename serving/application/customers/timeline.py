@@ -49,6 +49,7 @@ def customer_timeline(
         project.words,
         workspace.language(language),
         "contact" in actor.permissions,
+        "read_text" in actor.permissions,
     )
     everything = ~of_names(history.kinds, history.kind_names, (ATTRIBUTE + CONTACT_NOTE,))
     shown = everything & choice.in_period(history.instants, project.timeline)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.state.score_index import rows_in_use
 from training.bundle.model_card_file import StoredModelCard, load_model_card
-from training.bundle.promotions import PROMOTIONS, champion_before, promotion_log
+from training.bundle.promotions import PROMOTIONS, PromotionLine, champion_before, promotion_log
 
 BY_HAND = ("promote", "rollback")
 
@@ -92,7 +91,7 @@ def run_address(tracking_uri: str, card: StoredModelCard) -> str | None:
     return f"{server.rstrip('/')}/#/experiments/{card.experiment}/runs/{card.run}"
 
 
-def _decision(line: Mapping[str, Any]) -> ModelDecision:
+def _decision(line: PromotionLine) -> ModelDecision:
     return ModelDecision(
         str(line["decided_at"]),
         str(line.get("action", "train")),

@@ -109,11 +109,21 @@ def promote(workspace: Workspace, actor: Actor, version: str) -> NewChampion:
 
 
 @use_case("promote")
-def rollback(workspace: Workspace, actor: Actor) -> NewChampion:
-    """Put the champion before the present one back in its place; raises `UsageError` where there is none."""
+def rollback(workspace: Workspace, actor: Actor, champion: str | None = None) -> NewChampion:
+    """Put the champion before the present one back in its place; raises `UsageError` where there is none.
+
+    `champion` is the present one as whoever asks saw it. Where it is another by now, because somebody was
+    faster or the same rollback was asked for twice, nothing is done and `UsageError` raised.
+    """
     registry = tracking(workspace.project)
     registered = {model.version: model for model in registry.registered()}
     present = next((model.version for model in registered.values() if model.champion), None)
+    if champion is not None and champion != present:
+        raise UsageError(
+            f"cannot roll back from version {champion}: it is not the champion any more. Look at the models "
+            "again, and decide anew.",
+            field="champion",
+        )
     earlier = champion_before(promotion_log(workspace.project.state / PROMOTIONS), present)
     if earlier is None or earlier not in registered:
         where = "there is no champion yet"

@@ -13,7 +13,7 @@ from serving.actions.playbook import chosen_playbook, default_kind
 from serving.application.lists.last_report import last_report
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.experiments.review_dates import review_dates
+from serving.experiments.review_dates import due_review, review_dates
 from serving.lists.score_reader import ScoreReader
 from serving.reports.stored_report import StoredReport
 from serving.state import examination_file
@@ -181,9 +181,7 @@ def _open_campaign(workspace: Workspace, record: CampaignRecord, now: int) -> Op
     dates = review_dates(record.started_at, record.review_months, workspace.project.timeline).values()
     ahead, reached = [day for day in dates if day > now], [day for day in dates if day <= now]
     result = newest_result(workspace.database, record.name) if reached else None
-    due = max(reached, default=None)
-    if due is not None and result is not None and result.computed_at >= due:
-        due = None
+    due = due_review(reached, None if result is None else result.computed_at)
     if not record.holds_back(now) and not ahead and due is None:
         return None
     return OpenCampaign(

@@ -12,7 +12,7 @@ from serving.application.campaigns.preview import preview_campaign
 from serving.application.campaigns.start import start_campaign
 from serving.application.lists.browse import filter_options
 from serving.console.pages.list_form import FilterForm
-from serving.console.visit import Answer, Fields, Page, Redirect, Visit
+from serving.console.visit import Answer, Fields, Page, PageValues, Redirect, Visit
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.campaign_preview import CampaignPreview, declared
 from serving.lists.filters import ListFilter
@@ -115,12 +115,12 @@ def submit_campaign(visit: Visit) -> Answer:
 
 def confirmation(
     visit: Visit, preview: CampaignPreview, action: str, hidden: list[tuple[str, str]]
-) -> dict[str, object]:
+) -> PageValues:
     """What the page shows that asks before a start."""
     return {"action": action, "hidden": hidden, "name": preview.record.name} | _drawn(visit, preview)
 
 
-def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> dict[str, object]:
+def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> PageValues:
     options = filter_options(visit.shared, visit.actor)
     return {
         "form": form,
@@ -139,11 +139,11 @@ def _address(choice: ListFilter) -> str:
     return f"{PREVIEW}?{filter_query(choice)}"
 
 
-def _problem(visit: Visit, error: KizunaError) -> dict[str, object]:
+def _problem(visit: Visit, error: KizunaError) -> PageValues:
     return {"problem": translated(error.message, visit.language), "wrong": error.field}
 
 
-def _drawn(visit: Visit, preview: CampaignPreview) -> dict[str, object]:
+def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
     """What would be drawn, with its words."""
     return {
         "preview": preview,

@@ -19,7 +19,7 @@ from serving.application.campaigns.stored_results import loaded_result
 from serving.console.charts import svg
 from serving.console.pages.campaign_start import confirmation
 from serving.console.pages.jobs import job_address
-from serving.console.visit import Answer, Download, Page, Redirect, Visit
+from serving.console.visit import Answer, Download, Page, PageValues, Redirect, Visit
 from serving.integrations.crm_columns import READY
 from serving.jobs.runner import jobs, start
 from serving.presentation.campaign_report.loaded_effects import effect_cells, effect_headers
@@ -87,7 +87,7 @@ def one_campaign(visit: Visit) -> Page:
     if seen.record.state == LOADED:
         return _loaded(visit, seen)
     running = [one for one in jobs(visit.shared, visit.actor, kind="campaign_report") if not one.is_finished]
-    values: dict[str, object] = {
+    values: PageValues = {
         "seen": seen,
         "line": _line(visit, seen),
         "word": translator(language),
@@ -102,7 +102,7 @@ def one_campaign(visit: Visit) -> Page:
     return Page("campaign.html", values | _effects(seen, language))
 
 
-def _effects(seen: CampaignOverview, language: str) -> dict[str, object]:
+def _effects(seen: CampaignOverview, language: str) -> PageValues:
     """What the last computed report says, in words and charts."""
     report, newest = seen.report, seen.newest_review
     if report is None:

@@ -16,7 +16,7 @@ from serving.application.customers.refuse_contact import refuse_contact
 from serving.application.customers.score_history import score_history
 from serving.application.customers.take_back_note import take_back_note
 from serving.application.customers.timeline import customer_timeline
-from serving.console.visit import Answer, Fields, Page, Redirect, Visit
+from serving.console.visit import Answer, Fields, Page, PageValues, Redirect, Visit
 from serving.lists.customers.timeline_rows import TimelineFilter
 from serving.presentation.messages.catalog import translated
 from serving.presentation.score_chart import score_chart
@@ -114,7 +114,7 @@ def _page(visit: Visit, problem: FormProblem | None) -> Page:
     workspace = visit.workspace.pinned()  # all parts of the page are of one moment
     try:
         entries = customer_timeline(workspace, visit.actor, customer_id, choice, visit.language, cursor)
-        values: dict[str, object] = {
+        values: PageValues = {
             "timeline": entries,
             "chosen": chosen,
             "narrowed": any(chosen.values()),

@@ -12,16 +12,17 @@ from features.errors import ModelError, UsageError
 from serving.application.lists.last_report import last_report, last_report_csv
 from serving.application.lists.score_overview import behaviour_by_attitude
 from serving.console.charts import svg
-from serving.console.visit import Download, Page, Visit
+from serving.console.visit import Download, Page, PageValues, Visit
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_query
 from serving.lists.score_summary import AttitudeCell
 from serving.presentation.i18n import tier_or_empty
-from serving.reports.behaviour_attitude import cell_name
+from serving.reports.behaviour_attitude import cell_name, shades_of
 from serving.reports.measure_view import (
     format_change,
     format_figure,
     group_charts,
+    is_unsure,
     month_chart,
     tone,
 )
@@ -82,7 +83,7 @@ def engagement(visit: Visit) -> Page:
         cells = behaviour_by_attitude(visit.shared, visit.actor)
     except ModelError:  # nothing was scored yet: there is a report all the same
         cells = ()
-    values: dict[str, object] = {
+    values: PageValues = {
         "months": months,
         "periods": PERIODS,
         "report": report,
@@ -176,8 +177,7 @@ def _against(visit: Visit, measure: MeasureReply, currency: str | None) -> tuple
     figure, write = measure.figure, format_change(measure.unit, currency, visit.language)
 
     def against(words: str, change: Comparison) -> Against:
-        css = tone(measure, change)
-        unsure = css == "soft" and change.low is not None
+        css, unsure = tone(measure, change), is_unsure(change)
         return Against(visit.text(f"engagement.against_{words}"), write(change.change), css, unsure)
 
     pairs = (
@@ -194,7 +194,7 @@ def matrix(
     """Tiers by attitudes, the highest tier first: counts of the list, else of the report."""
     outcomes = {(one.tier, one.attitude): one for one in axes}
     rates = [one.churn_rate for one in axes if one.churn_rate is not None]
-    least, most = min(rates, default=0.0), max(rates, default=0.0)
+    shades = shades_of(rates)
     tiers = list(dict.fromkeys(one.tier for one in cells or axes))
     if not cells:
         tiers.reverse()
@@ -216,9 +216,7 @@ def matrix(
                     rate,
                     None if before is None else before.churn_rate_low,
                     None if before is None else before.churn_rate_high,
-                    ""
-                    if rate is None or most == least
-                    else f"left-{round(4 * (rate - least) / (most - least))}",
+                    "" if rate is None or shades is None else f"left-{shades(rate)}",
                 )
             )
         rows.append((tier_or_empty(tier, visit.language), row))

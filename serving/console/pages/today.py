@@ -17,7 +17,7 @@ from serving.console.visit import Page, Visit
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_query
 from serving.presentation.messages.catalog import translated
-from serving.reports.measure_view import format_change, format_figure, month_sparkline, tone
+from serving.reports.measure_view import format_change, format_figure, is_unsure, month_sparkline, tone
 from serving.schemas.report_responses import Comparison, MeasureReply, MonthFigure
 
 KPIS = ("active_customers", "retention_rate", "churn_rate", "nps")
@@ -81,7 +81,7 @@ def today(visit: Visit) -> Page:
 def notice(visit: Visit, one: Attention) -> Notice:
     """A thing that wants attention in words; the page behind it where the visitor may see it."""
     f = visit.formats
-    write: dict[str, Callable[[object], str]] = {
+    write: dict[str, Callable[[str | int | float], str]] = {
         "day": lambda value: f.day(str(value)),
         "on": lambda value: f.day(int(str(value))),
         "share": lambda value: f.percent(float(str(value))),
@@ -154,10 +154,8 @@ def _deltas(
     write = format_change(measure.unit, currency, visit.language)
 
     def delta(words: str, change: Comparison) -> Delta:
-        css = tone(measure, change)
-        unsure = css == "soft" and change.low is not None
-        key = f"today.{words}_unsure" if unsure else f"today.{words}"
-        return Delta(visit.text(key, change=write(change.change)), css)
+        key = f"today.{words}_unsure" if is_unsure(change) else f"today.{words}"
+        return Delta(visit.text(key, change=write(change.change)), tone(measure, change))
 
     against = (("since_month", month.against_previous), ("since_year", month.against_last_year))
     return tuple(delta(words, change) for words, change in against if change is not None)

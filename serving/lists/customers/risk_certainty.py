@@ -18,11 +18,12 @@ def certainty(bundle: Bundle, scores: Scores, row: int, contacts: int) -> Certai
     listed, tier = bool((order[:contacts] == row).any()), int(scores.answers.tier[row])
     figures = bundle.figures
     of_tier = f"reliability/tier_{tier}"
+    error = figures.get("expected_calibration_error")
     tested = figures.get("test_customers")
     return Certainty(
         evidence=bundle.evidence,
-        error=figures.get("expected_calibration_error"),
-        error_high=figures.get("expected_calibration_error_high"),
+        error=error,
+        error_high=figures.get("expected_calibration_error_high", error),
         tested=None if tested is None else int(tested),
         predicted=figures.get(f"{of_tier}/said"),
         observed=figures.get(f"{of_tier}/happened"),

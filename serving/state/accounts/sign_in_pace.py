@@ -43,7 +43,7 @@ class Pace:
 FROM_ONE_ADDRESS = Pace(free=5, longest=900)
 """One account from one address."""
 ADDRESS = Pace(free=20, longest=900)
-"""Any account from one address: an office may share one."""
+"""All accounts from one address: an office may share one."""
 ACCOUNT = Pace(free=10, longest=10)
 """One account from anywhere."""
 

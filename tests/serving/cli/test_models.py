@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from features.errors import UsageError
+from serving.application.models.registry import promote, rollback
+from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.integrations.training import tracking as project_tracking
@@ -37,6 +40,15 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tu
 
 def champion(folder: Path) -> str | None:
     return project_tracking(CliContext(folder).project).champion_version()
+
+
+def test_a_rollback_that_is_asked_for_twice_goes_back_once(shop: Path) -> None:
+    with CliContext(shop).workspace() as workspace:
+        assert rollback(workspace, COMMAND_LINE, "2").version == "1"
+        promote(workspace, COMMAND_LINE, "3")
+        with pytest.raises(UsageError, match="cannot roll back from version 2: it is not the champion any"):
+            rollback(workspace, COMMAND_LINE, "2")
+    assert champion(shop) == "3"
 
 
 def test_the_list_shows_every_version_and_what_the_gates_said(

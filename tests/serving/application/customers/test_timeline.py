@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import UnknownCustomer, UsageError
+from serving.application.customers.record_contact import record_contact
 from serving.application.customers.timeline import customer_timeline
 from serving.application.permissions import COMMAND_LINE, person
 from serving.application.workspace import Workspace
@@ -138,6 +139,16 @@ def test_who_may_contact_nobody_sees_no_contact_data(shop: Workspace) -> None:
     for actor, shown in ((person("v", "viewer"), "••••"), (person("m", "marketer"), "ann@example.com")):
         entries = customer_timeline(shop, actor, "new one").entries
         assert [one.details for one in entries if one.kind == "attribute.email"] == [(shown,)]
+
+
+def test_who_may_not_read_what_was_written_sees_a_contact_without_its_note(shop: Workspace) -> None:
+    marketer = person("m", "marketer")
+    record_contact(
+        shop, marketer, "c0006", kind="call_made", at="2025-02-05", token="word-of-the-form", text="is ill"
+    )
+    for role, shown in (("viewer", ""), ("marketer", "is ill"), ("analyst", "is ill")):
+        entries = customer_timeline(shop, person("v", role), "c0006").entries
+        assert [(one.kind, one.note) for one in entries if one.noted] == [("call_made", shown)]
 
 
 def test_what_is_no_cursor_no_date_and_nobody_is_refused(shop: Workspace) -> None:
