@@ -232,6 +232,12 @@ def processors() -> Iterator[dict[str, float]]:
     found |= {"stolen": round(spent[7] / max(sum(spent), 1), 5), "load": os.getloadavg()[0]}
 
 
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process has taken, which depends little on what else the machine does."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _ticks() -> list[int]:
     """The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
     return [int(one) for one in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
@@ -282,8 +288,15 @@ def main() -> None:
                 paths = PAGES[name](folder)
                 latency(options.port, paths, 5.0)
                 with processors() as spent:
+                    began = processor_seconds(server.pid)
                     measured = latency(options.port, paths, options.seconds)
-                found[name] = {**asdict(measured), **spent}
+                    took = processor_seconds(server.pid) - began
+                found[name] = {
+                    **asdict(measured),
+                    "processor_ms": round(1000 * took / measured.pages, 1),
+                    **spent,
+                }
+                print(name, found[name], file=sys.stderr, flush=True)
             score(options.port)
             after = memory(server.pid), memory(server.pid, "RssAnon")
         found["memory_mb"] = {
