@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_state import ContactState, cooling_down
 from serving.actions.plan_file import StoredPlan
 from serving.actions.rule_matching import channel_bits
@@ -37,3 +39,19 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
     if np.array_equal(outcome, plan.table.column(place).to_numpy()):
         return plan
     return replace(plan, table=plan.table.set_column(place, "outcome", pa.array(outcome)))
+
+
+def allowed_again(plan: StoredPlan, contacts: ContactState) -> NDArray[np.bool_]:
+    """bool[n]: whom the plan leaves out for a refusal that does not hold any more.
+
+    They may be contacted over the channel of their rule; the next plan says whether anybody should.
+    """
+    outcome, rule = plan.table.column("outcome").to_numpy(), plan.table.column("rule").to_numpy()
+    masks = contacts.masks(plan.keys)
+    refused = masks == ALL_CHANNELS
+    for number, one in enumerate(plan.playbook.rules):
+        mine = rule == number
+        if mine.any():
+            refused |= mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)
+    allowed: NDArray[np.bool_] = (outcome == ASKED_NOT_TO) & ~refused
+    return allowed

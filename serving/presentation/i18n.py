@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from features.catalog.display_names import in_language
+from features.catalog.display_names import in_language, is_japanese
 from serving.presentation.messages.catalog import translated
+from serving.schemas.terms import REFUSED_WORDS
 from training.explanation.quantities import WHOLE, with_currency
 from training.explanation.text import tier_words
 
@@ -57,3 +59,10 @@ def rounded_share(value: float | None) -> float | None:
 def percent(probability: float | None) -> str:
     """A share: 12.3% · –."""
     return "–" if probability is None else f"{probability:.1%}"
+
+
+def listed_channels(channels: Sequence[str], language: str) -> str:
+    """Channels as people call them, one after the other."""
+    if is_japanese(language):
+        return "、".join(REFUSED_WORDS.get(one, one) for one in channels)
+    return ", ".join(channels)

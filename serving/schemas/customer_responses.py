@@ -173,6 +173,8 @@ class CustomerOverview:
     outcome: str | None
     """As of now: `planned`, or why nobody should act; None where no plan was made and nothing forbids it."""
     left_out_because: str | None
+    allowed_again: bool
+    """Whether the plan leaves them out for a refusal that does not hold any more: the next one does not."""
     refused_channels: tuple[str, ...]
     """Over which channels nobody may contact them now; `all` for all of them."""
     refused_words: str
@@ -206,3 +208,5 @@ class NotedContact:
     """Whether anything was stored or taken back; False for what was sent twice."""
     is_control: bool
     """Whether a control customer of the campaign was contacted, which counts as contamination."""
+    stopped_words: str = ""
+    """The channels that were stopped, in words; empty where all were, or none."""

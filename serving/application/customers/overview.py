@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from features.catalog.definitions import company_kinds
-from features.catalog.display_names import in_language
 from features.errors import ModelError, UnknownCustomer
 from features.events.attributes import CONTACT_NOTE, is_noted_refusal
 from features.events.consent import ALL_BY_NAME
@@ -17,7 +16,7 @@ from features.events.schema import ATTRIBUTE
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.plan_lookup import planned_actions
-from serving.actions.plan_recheck import recheck_plan
+from serving.actions.plan_recheck import allowed_again, recheck_plan
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.contact_log import DEFAULT_KIND
@@ -26,6 +25,7 @@ from serving.lists.customers.known_customer import KnownCustomer
 from serving.lists.customers.risk_certainty import certainty
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.customer_timeline import CONTACT_CHANNELS, EventWords, outcome_words
+from serving.presentation.i18n import listed_channels
 from serving.schemas.customer_responses import CustomerOverview, KnownAttribute, NamedChoice
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import ExplainReply
@@ -47,7 +47,7 @@ def customer_overview(
     project, history, now = workspace.project, found.history, workspace.clock()
     reader = _reader(workspace)
     scored = _explained(workspace, reader, found, words)
-    plan, outcome = _outcome(workspace, reader, found, words, now)
+    plan, outcome, again = _outcome(workspace, reader, found, words, now)
     company = company_kinds(project.indicators)
     keys = (found.key, *found.earlier_keys)
     assigned = tuple(customer_campaigns(project, campaigns(workspace.database), keys, history, company, now))
@@ -77,8 +77,9 @@ def customer_overview(
         plan=plan,
         outcome=outcome.outcome,
         left_out_because=outcome.left_out_because,
+        allowed_again=again,
         refused_channels=outcome.refused_channels,
-        refused_words=in_language(words, ", ", "、").join(map(spoken.channel, outcome.refused_channels)),
+        refused_words=listed_channels(outcome.refused_channels, words),
         refusal_noted=any(
             is_noted_refusal(kind.removeprefix(ATTRIBUTE)) and bool(events_of_kinds(history, (kind,)).any())
             for kind in attributes
@@ -122,8 +123,9 @@ def _explained(
 
 def _outcome(
     workspace: Workspace, reader: ScoreReader | None, found: KnownCustomer, language: str, now: int
-) -> tuple[PlannedAction | None, CustomerOutcome]:
-    """The plan's row for the customer, and whether somebody should act, checked against this moment."""
+) -> tuple[PlannedAction | None, CustomerOutcome, bool]:
+    """The plan's row for the customer, whether somebody should act, checked against this moment, and whether
+    the plan leaves them out for a refusal that was taken back."""
     stored = None if reader is None else reader.plan
     playbook = None if stored is None else stored.playbook
     register = ContactRegister(
@@ -134,15 +136,17 @@ def _outcome(
     if reader is None:
         (refused,) = contacts.refused_channels(keys)
         outcome = "do_not_contact" if refused == ALL_BY_NAME else None
-        return None, CustomerOutcome(outcome, outcome_words(outcome, language), refused)
+        return None, CustomerOutcome(outcome, outcome_words(outcome, language), refused), False
+    again = False
     if stored is not None:
         rows = stored.rows(keys)
         stored = replace(stored, table=stored.table.take(rows[rows >= 0]))
         stored = recheck_plan(stored, contacts)
+        again = bool(allowed_again(stored, contacts).any())
     mine = replace(reader, plan=stored, contacts=contacts)
     (plan,) = planned_actions(stored, keys, language)
     (outcome_now,) = mine.outcomes(keys, language)
-    return plan, outcome_now
+    return plan, outcome_now, again
 
 
 def _attributes(found: KnownCustomer, words: EventWords) -> Iterator[KnownAttribute]:

@@ -10,6 +10,7 @@ from serving.actions.contact_notes import ALL, checked_channel, checked_text, ch
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.customers.noted_events import keep_noted
+from serving.presentation.i18n import listed_channels
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 
@@ -23,6 +24,7 @@ def refuse_contact(
     token: str,
     channels: Sequence[str] = (),
     text: str = "",
+    language: str | None = None,
 ) -> NotedContact:
     """Keep that a customer must not be contacted, over some channels or over all where none is named.
 
@@ -41,4 +43,5 @@ def refuse_contact(
         with workspace.database.writing() as connection:
             details = " ".join(named) or ALL
             record_action(connection, actor.name, "refuse contact", now, customer=found.key, details=details)
-    return NotedContact(found.customer_id, changed, False)
+    words = listed_channels(named, workspace.language(language))
+    return NotedContact(found.customer_id, changed, False, words)

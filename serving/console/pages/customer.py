@@ -60,6 +60,9 @@ def customer_form(visit: Visit) -> Answer:
     notice = f"customer.done_{action}" if noted.changed else "customer.done_before"
     if noted.is_control:
         notice = "customer.done_control"
+    elif noted.changed and noted.stopped_words:
+        values = {"channels": noted.stopped_words}
+        return Redirect(_address(id=noted.customer_id), "customer.done_refuse_some", values)
     return Redirect(_address(id=noted.customer_id), notice)
 
 
@@ -90,6 +93,7 @@ def _refuse(visit: Visit, customer_id: str) -> NotedContact:
         token=form.get("token", ""),
         channels=channels,
         text=form.get("text", ""),
+        language=visit.language,
     )
 
 

@@ -16,13 +16,15 @@ from playwright.sync_api import Browser, expect
 from starlette.datastructures import ImmutableMultiDict
 
 from features.errors import Forbidden
-from serving.application.permissions import Role, person
+from serving.application.lists.make_plan import make_plan
+from serving.application.permissions import COMMAND_LINE, Role, person
 from serving.application.workspace import Clock, Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.console.app import error_page
 from serving.console.host import ConsoleHost
 from serving.console.pages.customer import customer, customer_form
 from serving.console.rendering import render
+from serving.console.texts import text as text_of
 from serving.console.visit import Answer, Page, Redirect, Visit
 from serving.console.visitors import Visitor
 from serving.project.language import Language
@@ -89,6 +91,12 @@ def shown(shop: Workspace, customer_id: str, **query: str) -> str:
 
 def post(shop: Workspace, customer_id: str, *form: tuple[str, str], role: Role = "marketer") -> Answer:
     return customer_form(visit(shop, {"id": customer_id}, form, role=role))
+
+
+def ids(shop: Workspace) -> list[str]:
+    """The customers of the scores in use."""
+    reader = shop.scores.current()
+    return [str(one) for one in reader.customers.names(reader.scores.answers.key).to_pylist()]
 
 
 def fields(text: str, action: str) -> list[tuple[str, str]]:
@@ -169,9 +177,38 @@ def test_stopping_contact_shows_at_once_and_leaves_no_action(shop: Workspace) ->
     text = shown(shop, "c0009")
     assert "Do not contact" in text
     assert "No action" in text
-    form = fields(shown(shop, "c0012"), "refuse")
-    assert isinstance(post(shop, "c0012", *form, ("channels", "email")), Redirect)
-    assert "No contact by email" in shown(shop, "c0012")
+    assert "the list shows them as “do not contact”" in text_of("customer.done_refuse", "en")
+    assert "リストには「連絡不可」と表示されます" in text_of("customer.done_refuse", "ja")
+
+
+def test_stopping_some_channels_names_just_those(shop: Workspace) -> None:
+    form = [*fields(shown(shop, "c0012"), "refuse"), ("channels", "email"), ("channels", "phone")]
+    answered = customer_form(visit(shop, {"id": "c0012"}, form, language="ja"))
+    assert answered == Redirect(
+        "/customer?id=c0012", "customer.done_refuse_some", {"channels": "メール、電話"}
+    )
+    said = text_of("customer.done_refuse_some", "ja", channels="メール、電話")
+    assert said == "メール、電話での連絡を停止しました。ほかのチャネルの可否は変わりません。"
+    assert "No contact by email, phone" in shown(shop, "c0012")
+
+
+def test_a_refusal_that_was_taken_back_says_that_the_next_plan_takes_the_customer_up(shop: Workspace) -> None:
+    make_plan(shop, COMMAND_LINE)
+    planned = next(one for one in ids(shop) if "No action" not in shown(shop, one))
+    post(shop, planned, *fields(shown(shop, planned), "refuse"), ("all", "yes"))
+    make_plan(shop, COMMAND_LINE)
+    stopped = shown(shop, planned)
+    assert "the next plan takes them up" not in stopped
+    undone = post(shop, planned, *fields(stopped, "take_back"))
+    assert undone == Redirect(f"/customer?id={planned}", "customer.done_take_back")
+    one = visit(shop, {"id": planned}, language="ja")
+    text = html(one, customer(one))
+    assert "すべてのチャネルで連絡できます" in text
+    assert "次のプランから対象に戻ります" in text
+    make_plan(shop, COMMAND_LINE)
+    text = shown(shop, planned)
+    assert "the next plan takes them up" not in text
+    assert "No action" not in text
 
 
 def test_roles_that_may_not_note_see_no_form_and_are_refused(shop: Workspace) -> None:
