@@ -278,6 +278,12 @@ class ChannelBits:
         return masks
 
 
+def refuses_channel(refused: Collection[str], channel: str) -> bool:
+    """Whether channels that a customer refuses, by name, forbid one; without one, whether they forbid all."""
+    forbidding = {*ALL_BY_NAME, "other", channel_name(channel)} if channel else {*ALL_BY_NAME}
+    return not forbidding.isdisjoint(refused)
+
+
 def channel_name(channel: str) -> str:
     """A channel in its usual spelling: `メール` and `e-mail` are `email`."""
     name = alike(channel)

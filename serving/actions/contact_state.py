@@ -67,6 +67,14 @@ class ContactState:
         places, known = self._places(keys)
         return np.where(known, self.mask[places] if len(self.mask) else 0, ALL_CHANNELS)
 
+    def refuse(self, keys: NDArray[np.int64], channel: str) -> NDArray[np.bool_]:
+        """bool[k]: who must not be contacted over a channel; over every one, where none is given."""
+        masks = self.masks(keys)
+        refused: NDArray[np.bool_] = (
+            (masks & self.bits.bit(channel)) != 0 if channel else masks == ALL_CHANNELS
+        )
+        return refused
+
     def refused_channels(self, keys: NDArray[np.int64]) -> list[tuple[str, ...]]:
         """The channels over which each customer must not be contacted, by name; `all` for all of them."""
         masks = self.masks(keys)

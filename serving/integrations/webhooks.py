@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from features.event_store import EventStore
+from features.events.consent import refuses_channel
 from features.storage.customer_ids import Customers
 from serving.project.integration_settings import Webhook
 from serving.schemas.json_text import to_json
@@ -60,6 +61,8 @@ class TreatedCustomers:
     as_of: str
     model_version: str
     treated: list[int]
+    channel: str = ""
+    """The campaign's, empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,9 @@ def _named_treated(stored: TreatedCustomers, customers: Customers, outcomes: Out
     treated = [
         NamedTreated(name, *outcome)
         for name, outcome in zip(names, now, strict=True)
-        if name is not None and outcome.outcome not in _NEVER_SENT
+        if name is not None
+        and outcome.outcome not in _NEVER_SENT
+        and not refuses_channel(outcome.refused_channels, stored.channel)
     ]
     payload = TreatmentPayload(stored.campaign, stored.as_of, stored.model_version, treated)
     return to_json(payload).encode() if treated else None

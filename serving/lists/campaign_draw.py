@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
 from serving.experiments.assignment import assign_arms, risk_deciles, strata
@@ -37,6 +36,9 @@ class CampaignDeclaration:
     """Attributes by which the effect will be reported."""
     overlap: bool = False
     """Whether the treated of another running campaign are taken too."""
+    channel: str = ""
+    """The channel that its customers are contacted over: who refuses it is not drawn. Empty where
+    the filter's counts if it names one, else where none is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ def candidates(
     left_out = {}
     reasons = {
         "erased": reader.customers.names(keys).is_null().to_numpy(zero_copy_only=False),
-        "do_not_contact": exclusions.contacts.masks(keys) == ALL_CHANNELS,
+        "do_not_contact": exclusions.contacts.refuse(keys, declaration.channel),
         "global_control": exclusions.global_control(keys),
         "control_elsewhere": np.isin(keys, exclusions.controls),
         "in_another_campaign": np.isin(keys, exclusions.treated) & (not declaration.overlap),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.errors import DataError, UsageError
 from features.event_store import EventStore
 from features.timeline import DAY
+from serving.actions.contact_notes import checked_channel
 from serving.actions.contact_rules import consent_rules
 from serving.experiments.balance import CovariateBalance, covariate_balance
 from serving.experiments.campaign_file import Assignment, load
@@ -94,6 +95,7 @@ class CampaignDrawing:
                 field="control",
             )
         require_segments(reader, declaration.segments)
+        declaration = replace(declaration, channel=_channel(declaration))
         running = holding_back(self.database, self.now)
         limit = declaration.choice.limit or self.project.settings.capacity.contacts
         drawn = candidates(reader, declaration, self._exclusions(running), limit)
@@ -142,6 +144,7 @@ class CampaignDrawing:
             as_of=facts.as_of,
             treatment=sizes[0],
             control=sizes[1],
+            channel=declaration.channel,
         )
         return CampaignPreview(
             record,
@@ -188,6 +191,12 @@ class CampaignDrawing:
         )
 
 
+def _channel(declaration: CampaignDeclaration) -> str:
+    """The channel of a campaign: the one given, else the only one that its filter names."""
+    filtered = declaration.choice.channels
+    return checked_channel(declaration.channel or (filtered[0] if len(filtered) == 1 else ""))
+
+
 def started(preview: CampaignPreview, seed: int, now: int, file: str) -> CampaignPreview:
     """The same as a campaign that runs from now on."""
     record = replace(
@@ -212,6 +221,7 @@ def declared(record: CampaignRecord) -> CampaignDeclaration:
         record.review_months,
         record.segments,
         record.overlap,
+        record.channel,
     )
 
 

@@ -88,6 +88,8 @@ class CampaignReply:
     model_version: str
     data_version: str
     score_file: str
+    channel: str | None
+    """The channel that its customers are contacted over; null where none was given."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def campaign_reply(record: CampaignRecord, timeline: Timeline) -> CampaignReply:
         model_version=record.model_version,
         data_version=record.data_version,
         score_file=record.score_file,
+        channel=record.channel or None,
     )
 
 

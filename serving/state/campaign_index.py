@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from features.errors import DataError, UnknownCampaign, UsageError
 from serving.state.audit_log import record_action
 from serving.state.database import Database
-from serving.state.tables import CAMPAIGN_RESULTS, CAMPAIGN_SECRET, CAMPAIGNS
+from serving.state.tables import CAMPAIGN_CHANNELS, CAMPAIGN_RESULTS, CAMPAIGN_SECRET, CAMPAIGNS
 
 DRAFT, RUNNING, STOPPED = "draft", "running", "stopped"
 LOADED = "loaded"
@@ -28,6 +28,10 @@ EVERYTHING = ""
 RESERVED_NAME = "global"
 """No campaign is called so: in the addresses of the API it is the standing control group."""
 _LISTS = ("review_months", "touch_models", "segments")
+_RECORDS = select(CAMPAIGNS, func.coalesce(CAMPAIGN_CHANNELS.c.channel, "").label("channel")).outerjoin(
+    CAMPAIGN_CHANNELS, CAMPAIGN_CHANNELS.c.campaign == CAMPAIGNS.c.name
+)
+"""The rows that `CampaignRecord` is read from."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class CampaignRecord:
     treatment: int = 0
     """Customers assigned to the arm; of a draft, how many it would be."""
     control: int = 0
+    channel: str = ""
+    """The channel that its customers are contacted over, empty where none was given."""
 
     def holds_back(self, now: int) -> bool:
         """Whether its control customers are held back at an instant."""
@@ -92,14 +98,14 @@ def campaign(database: Database, name: str) -> CampaignRecord:
 
 def find_campaign(database: Database, name: str) -> CampaignRecord | None:
     """The campaign of this name, if there is one."""
-    row = database.first(select(CAMPAIGNS).where(CAMPAIGNS.c.name == name))
+    row = database.first(_RECORDS.where(CAMPAIGNS.c.name == name))
     return None if row is None else _record(row)
 
 
 def campaigns(database: Database) -> list[CampaignRecord]:
     """Every campaign, the newest first."""
     with database.reading() as connection:
-        rows = connection.execute(select(CAMPAIGNS).order_by(CAMPAIGNS.c.id.desc())).mappings()
+        rows = connection.execute(_RECORDS.order_by(CAMPAIGNS.c.id.desc())).mappings()
         return [_record(row) for row in rows]
 
 
@@ -245,7 +251,7 @@ def _state_of(connection: Connection, name: str) -> str | None:
 
 
 def _holding_back(connection: Connection, now: int) -> list[CampaignRecord]:
-    running = select(CAMPAIGNS).where(CAMPAIGNS.c.state == RUNNING, CAMPAIGNS.c.hold_until > now)
+    running = _RECORDS.where(CAMPAIGNS.c.state == RUNNING, CAMPAIGNS.c.hold_until > now)
     rows = connection.execute(running.order_by(CAMPAIGNS.c.id)).mappings()
     return [_record(row) for row in rows]
 
@@ -253,6 +259,7 @@ def _holding_back(connection: Connection, now: int) -> list[CampaignRecord]:
 def _write(connection: Connection, record: CampaignRecord, known: str | None) -> None:
     values = vars(record) | {name: json.dumps(getattr(record, name)) for name in _LISTS}
     values["overlap"] = int(record.overlap)
+    del values["channel"]
     try:
         if known is None:
             connection.execute(insert(CAMPAIGNS).values(values))
@@ -260,6 +267,9 @@ def _write(connection: Connection, record: CampaignRecord, known: str | None) ->
             connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.name == record.name).values(values))
     except IntegrityError:
         raise name_taken(record.name, RUNNING) from None
+    connection.execute(delete(CAMPAIGN_CHANNELS).where(CAMPAIGN_CHANNELS.c.campaign == record.name))
+    if record.channel:
+        connection.execute(insert(CAMPAIGN_CHANNELS).values(campaign=record.name, channel=record.channel))
 
 
 def _record(row: RowMapping) -> CampaignRecord:

@@ -185,6 +185,13 @@ CAMPAIGN_NOTES = Table(
     Column("at", BigInteger, nullable=False),
 )
 """What a campaign is for, and over which channel, in the words of who made it."""
+CAMPAIGN_CHANNELS = Table(
+    "campaign_channels",
+    TABLES,
+    Column("campaign", String(100), primary_key=True),
+    Column("channel", String(60), nullable=False),
+)
+"""The channel of a campaign that was given one; a table of its own, since older records have none."""
 CAMPAIGN_SECRET = Table(
     "campaign_secret",
     TABLES,

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.application.permissions import Actor, use_case
@@ -71,8 +70,8 @@ def export_campaign(
 
     For `webhook` it is put into the outbox, and `kizuna notify` sends it, leaving out who must not be
     contacted by then; once for each `export_id`, so that a form that is sent twice contacts nobody twice.
-    Consent is read anew. Raises `UsageError` for no campaign and for columns that nobody
-    declared, `DataError` for a draft. The audit log says who took it.
+    Consent is read anew, for the campaign's channel where it has one. Raises `UsageError` for no campaign and
+    for columns that nobody declared, `DataError` for a draft. The audit log says who took it.
     """
     workspace = workspace.pinned()
     project, database, now = workspace.project, workspace.database, workspace.clock()
@@ -100,7 +99,7 @@ def export_campaign(
     free = np.ones(len(keys), np.bool_)
     left_out = {"erased": found.facts.erased.get("treatment", 0)}
     for reason, gone in (
-        (OUTCOMES[ASKED_NOT_TO], refused | (contacts.masks(keys) == ALL_CHANNELS)),
+        (OUTCOMES[ASKED_NOT_TO], refused | contacts.refuse(keys, record.channel)),
         ("control_group", held_back(database, project, aliases, now).held(keys)),
         ("without_score", reader.scores.rows(keys) < 0),
     ):
@@ -108,7 +107,7 @@ def export_campaign(
         free &= ~gone
     taken = keys[free]
     source = reader.provenance
-    arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist())
+    arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist(), record.channel)
     export_id = str(now) if export_id is None else export_id
     new = [enlist_treated(Outbox(database), webhook, arm, export_id, now) for webhook in webhooks]
     details = f"{len(taken)} customers as {columns}"

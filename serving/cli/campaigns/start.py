@@ -31,6 +31,7 @@ class DeclarationOptions(TypedDict):
     review: str | None
     by: tuple[str, ...]
     overlap: bool
+    contact_channel: str
 
 
 def _declaration_options(command: Command) -> Command:
@@ -61,6 +62,12 @@ def _declaration_options(command: Command) -> Command:
                 help="Report by this attribute too; may be repeated.",
             ),
             click.option("--overlap", is_flag=True, help="Take the treated of other campaigns too."),
+            click.option(
+                "--contact-channel",
+                default="",
+                metavar="CHANNEL",
+                help="How they are contacted: who refuses it is left out [the one --channel].",
+            ),
             click.option("--dry-run", is_flag=True, help="Show it and keep nothing."),
             click.option("--language", type=LANGUAGES, help="The language of the summary [language]."),
         )
@@ -194,6 +201,7 @@ def _declaration(choice: ListFilter, options: DeclarationOptions) -> CampaignDec
         None if options["review"] is None else _months(options["review"]),
         tuple(dict.fromkeys(options["by"])),
         options["overlap"],
+        options["contact_channel"],
     )
 
 

@@ -18,10 +18,12 @@ from serving.lists.campaign_preview import CampaignPreview, declared
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_pairs, filter_query, list_filter
 from serving.presentation.campaigns import COVARIATES, LEFT_OUT
+from serving.presentation.customer_timeline import CONTACT_CHANNELS
+from serving.presentation.i18n import listed_channels
 from serving.presentation.messages.catalog import translated
 
 PREVIEW = "/campaigns/preview"
-SIZES = ("customers", "control", "hold", "review")
+SIZES = ("customers", "control", "hold", "review", "channel")
 """The fields that decide sizes and what could be seen."""
 
 
@@ -36,6 +38,8 @@ class CampaignForm:
     """In percent."""
     hold: str
     review: str
+    channel: str
+    """Empty for any."""
 
     @staticmethod
     def of(visit: Visit, fields: Fields, choice: ListFilter) -> CampaignForm:
@@ -49,6 +53,7 @@ class CampaignForm:
             fields.get("control", f"{own.control * 100:g}").strip(),
             fields.get("hold", str(own.hold_days)).strip(),
             fields.get("review", ", ".join(map(str, own.review_months))).strip(),
+            fields.get("channel", "").strip(),
         )
 
     def declaration(self, choice: ListFilter) -> CampaignDeclaration:
@@ -59,6 +64,7 @@ class CampaignForm:
             control_share=_percent(self.control),
             hold_days=_whole("hold", self.hold, 1, 3650),
             review_months=tuple(sorted(set(months))),
+            channel=self.channel,
         )
 
 
@@ -129,6 +135,7 @@ def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> PageValues:
         "address": _address(choice),
         "list_address": f"/list?{filter_query(choice)}",
         "sizes": [(name, getattr(form, name)) for name in SIZES],
+        "channels": [(one, listed_channels((one,), visit.language)) for one in CONTACT_CHANNELS],
         "preview": None,
         "problem": None,
         "wrong": None,
@@ -147,6 +154,7 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
     """What would be drawn, with its words."""
     return {
         "preview": preview,
+        "channel_words": listed_channels([preview.record.channel], visit.language),
         "too_few": [translated(one, visit.language) for one in preview.too_few],
         "hard_to_reach": [translated(one, visit.language) for one in preview.hard_to_reach],
         "reach": translated(preview.reach, visit.language),

@@ -41,6 +41,7 @@ from serving.presentation.campaign_report.words import (
     sureness,
     translator,
 )
+from serving.presentation.i18n import listed_channels
 from serving.presentation.messages.catalog import translated
 from serving.state.campaign_index import DRAFT, LOADED
 
@@ -97,6 +98,7 @@ def one_campaign(visit: Visit) -> Page:
         "has_webhook": bool(visit.shared.project.settings.webhooks),
         "export_id": secrets.token_urlsafe(16),
         "running_job": running[0].id if running else None,
+        "channel_words": listed_channels([seen.record.channel], language),
         "is_draft": seen.record.state == DRAFT,
     }
     return Page("campaign.html", values | _effects(seen, language))

@@ -69,8 +69,11 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
         assert visitor.violations() == []
         page.locator("#name").fill("夏の施策")
         page.locator("#note").fill("<b>電話</b>")
+        page.locator("#channel").select_option("phone")
+        expect(page.locator("#preview input[name=channel]")).to_have_value("phone")
         page.get_by_role("button", name="開始の確認へ").click()
         assert "90日間連絡しません" in page.locator("main").inner_text()
+        assert "電話で連絡不可の顧客は含みません" in page.locator("main").inner_text()
         assert visitor.violations() == []
         page.get_by_label("効果を判断できない可能性").check()
         page.get_by_role("button", name="割り付けて開始する").click()

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import DataError
+from features.events.attributes import NOTED_REFUSAL
 from features.events.schema import EVENT_SCHEMA
 from features.timeline import Timeline
 from serving.application.campaigns.contacts import record_campaign_contacts
@@ -21,6 +22,7 @@ from serving.application.campaigns.export import export_campaign
 from serving.application.campaigns.list_campaigns import read_campaign
 from serving.application.campaigns.start import start_campaign
 from serving.application.data.erase import erase
+from serving.application.lists.make_plan import make_plan
 from serving.application.operation.backup import backup
 from serving.application.operation.restore import restore
 from serving.application.permissions import COMMAND_LINE
@@ -80,10 +82,10 @@ def later(place: Workspace, days: int) -> Workspace:
     return replace(place, clock=lambda: now)
 
 
-def refuse_contact(place: Workspace, name: str) -> None:
+def refuse_contact(place: Workspace, name: str, attribute: str = "do_not_contact") -> None:
     """Somebody withdraws their consent."""
     event = {"customer_id": name, "occurred_at": place.clock() - DAY, "detail": "yes"}
-    event["kind"] = "attribute.do_not_contact"
+    event["kind"] = f"attribute.{attribute}"
     row = {one.name: [event.get(one.name)] for one in EVENT_SCHEMA}
     table = pa.table([pa.array(row[one.name], one.type) for one in EVENT_SCHEMA], schema=EVENT_SCHEMA)
     place.store.add(table, source="sent", timeline=Timeline(), now=place.clock())
@@ -136,6 +138,89 @@ def test_webhooks_get_the_treatment_arm_without_whoever_withdrew_while_it_waited
     assert {body["campaign"] for body in bodies} == {"spring"}
     customers = sorted(one["customer_id"] for body in bodies for one in body["customers"])
     assert customers == sorted(treated[1:])
+
+
+BY_PHONE = CampaignDeclaration(ListFilter(limit=1_000), control_share=0.5, channel="電話")
+NO_CALLS = f"{NOTED_REFUSAL}.phone"
+
+
+def test_who_refuses_the_channel_of_a_campaign_is_not_assigned(own_shop: Path) -> None:
+    listed = opened(own_shop).scores.current()
+    one, other = names(opened(own_shop), listed.scores.answers.key[listed.scores.cohort[:2]])
+    refuse_contact(opened(own_shop), one, NO_CALLS)
+    refuse_contact(opened(own_shop), other, f"{NOTED_REFUSAL}.email")
+    place = opened(own_shop)
+    drawn = start_campaign(place, COMMAND_LINE, "calls", BY_PHONE, accept_few=True)
+    everybody = names(place, drawn.assignment.keys)
+    assert one not in everybody
+    assert other in everybody
+    assert drawn.left_out["do_not_contact"] == 1
+    assert read_campaign(place, COMMAND_LINE, "calls").record.channel == "phone"
+
+
+def test_who_refuses_the_channel_later_is_not_handed_out_nor_sent(own_shop: Path) -> None:
+    hook = '[[webhooks]]\nname = "crm"\nurl = "https://crm.example.com/"\nsecret = "0123456789abcdef"\n'
+    change(own_shop, lambda text: f"{text}\n{hook}")
+    place = opened(own_shop)
+    drawn = start_campaign(place, COMMAND_LINE, "calls", BY_PHONE, accept_few=True)
+    treated = names(place, drawn.assignment.treated)
+    export_campaign(place, COMMAND_LINE, "calls", "webhook")
+    refuse_contact(place, treated[0], NO_CALLS)
+    refuse_contact(place, treated[1], f"{NOTED_REFUSAL}.email")
+    place = opened(own_shop)
+    exported = export_campaign(place, COMMAND_LINE, "calls", "csv")
+    assert {one.customer_id for one in exported.customers} == set(treated[1:])
+    assert exported.left_out["do_not_contact"] == 1
+    reader = place.scores.current()
+    waiting = Outbox(place.database).all("waiting")
+    sent = [named(one.content, reader.customers, partial(reader.outcomes, language="en")) for one in waiting]
+    bodies = [json.loads(body) for body in sent if body is not None]
+    assert sorted(one["customer_id"] for body in bodies for one in body["customers"]) == sorted(treated[1:])
+
+
+def test_without_a_channel_the_refused_ones_are_named_and_no_planned_action_uses_one(
+    place: Workspace,
+) -> None:
+    make_plan(place, COMMAND_LINE)
+    before = {
+        one.customer_id: one
+        for one in export_campaign(opened(place.project.folder), COMMAND_LINE, "spring", "csv").customers
+    }
+    planned = {name: one.plan.action_channel for name, one in before.items() if one.plan}
+    channel = next(filter(None, planned.values()))
+    calls = [name for name, one in planned.items() if one == channel]
+    others = [name for name, one in planned.items() if one != channel]
+    refuse_contact(place, calls[0], f"{NOTED_REFUSAL}.{channel}")
+    refuse_contact(place, others[0], f"{NOTED_REFUSAL}.{channel}")
+    again = export_campaign(opened(place.project.folder), COMMAND_LINE, "spring", "csv")
+    after = {one.customer_id: one for one in again.customers}
+    assert calls[0] not in after
+    assert after[others[0]].refused_channels == [channel]
+
+
+def test_a_channel_that_is_none_starts_no_campaign(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("campaign", "start", "odd", "--yes", "--limit", "1000")
+    assert kizuna(own_shop, *words, "--contact-channel", "a.b") == 2
+    assert "cannot use the channel 'a.b'" in capsys.readouterr().err
+    assert answer(capsys, own_shop, *words, "--contact-channel", "tel")["channel"] == "phone"
+
+
+def test_a_filter_of_one_planned_channel_is_the_channel_of_the_campaign(
+    own_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_plan(opened(own_shop), COMMAND_LINE)
+    words = ("campaign", "start", "planned", "--yes", "--dry-run", "--control", "50%")
+    assert answer(capsys, own_shop, *words, "--channel", "email")["channel"] == "email"
+    assert answer(capsys, own_shop, *words, "--channel", "email", "--channel", "phone")["channel"] is None
+
+
+def test_a_draft_keeps_its_channel_for_the_start(own_shop: Path) -> None:
+    place = opened(own_shop)
+    draft_campaign(place, COMMAND_LINE, "calls", BY_PHONE)
+    draft_campaign(place, COMMAND_LINE, "calls", BY_PHONE)
+    assert start_campaign(place, COMMAND_LINE, "calls", accept_few=True).record.channel == "phone"
 
 
 def test_an_export_to_a_webhook_that_is_asked_for_twice_is_sent_once(place: Workspace) -> None:
