@@ -25,6 +25,7 @@ from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import (
     BODY,
+    PUBLIC_FILES,
     ErrorMiddleware,
     KeyMiddleware,
     RateLimitMiddleware,
@@ -52,6 +53,9 @@ COUNTED = PATHS | {route.path for route in ROUTES}
 """Those and the pages of the console: each has its own counts."""
 LONG_BODY = 8 * 2**20
 """Bytes of a body from which on a call is long work: such a one holds a thread for seconds."""
+OTHER_PATHS = frozenset({"/v1", "/schema.json", PUBLIC_FILES.rstrip("/")})
+"""Paths of the API besides, and what it begins with."""
+API_PREFIXES = ("/v1/", PUBLIC_FILES)
 PASSED_ON = "kizuna.passed_on"
 """Marks a request that an application like this one has let in and passed on to BentoML, which has this
 application as a middleware of its own."""
@@ -94,15 +98,17 @@ class Application:
 
         async def page_or_call(scope: Scope, receive: Receive, send: Send) -> None:
             path = scope["path"]
-            is_page = path not in hot and console.serves(path)
+            is_page = path not in hot and (console.serves(path) or is_lost_browser(scope))
             await (console if is_page else keyed)(scope, receive, send)
 
         counted = ErrorMiddleware(page_or_call, metrics, COUNTED, state.response_headers, language)
 
         async def fault(request: Request, _: Exception) -> Response:
+            if console.serves(request.url.path):
+                return console.fault(request)
             return internal_error(error_language(request.scope, language))
 
-        # A fault is answered in the one shape, then raised for the log of whoever runs the application.
+        # A fault is answered in the one shape or as a page, then raised for the log of whoever runs it.
         return ServerErrorMiddleware(counted, handler=fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +125,13 @@ class Application:
                 self._state().close()
             case _:  # there is no websocket here, and none behind passes without a key
                 await send({"type": "websocket.close", "code": 1008})
+
+
+def is_lost_browser(scope: Scope) -> bool:
+    """Whether a browser asks for a page at an address that is none of the API's."""
+    path = scope["path"]
+    is_of_api = path in PATHS or path in OTHER_PATHS or path.startswith(API_PREFIXES)
+    return scope["method"] in ("GET", "HEAD") and not is_of_api and "text/html" in header(scope, b"accept")
 
 
 SIMULATED = b',"simulated_time":true}'

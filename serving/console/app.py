@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import ImmutableMultiDict
@@ -15,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from features.catalog.display_names import is_japanese
 from features.errors import BodyTooLarge, Forbidden, KizunaError, ModelError
 from serving.console.host import ConsoleHost
-from serving.console.rendering import STATIC, render, static_file
+from serving.console.pages.sign_in import show_sign_in
+from serving.console.rendering import STATIC, bare, render, static_file
 from serving.console.routes import ROUTES, PageRoute
 from serving.console.texts import text, texts
 from serving.console.visit import (
@@ -56,6 +58,8 @@ HEADERS = {
 """Headers of every page: nothing from elsewhere, no script in a page, no page in a frame."""
 NO_FIELDS: Fields = ImmutableMultiDict()
 SIGN_IN = "/sign-in"
+MESSAGE = "message.html"
+"""The page that says in a sentence what is the matter."""
 AWAY: tuple[type[Exception], ...] = (OSError, *DATABASE_ERRORS)
 """What a full disk or an absent database raises."""
 
@@ -63,7 +67,7 @@ log = logging.getLogger("kizuna.console")
 
 
 class Console:
-    """Answers the addresses of `ROUTES`; whoever runs it asks `serves` first."""
+    """Answers the addresses of `ROUTES`; at any other it says that there is no such page."""
 
     def __init__(self, host: ConsoleHost) -> None:
         self._host = host
@@ -88,7 +92,7 @@ class Console:
     async def _page(self, request: Request, *, is_open: bool) -> Response:
         host, visitors = self._host, self._visitors
         language = chosen_language(request, host.service.project.settings.language)
-        route = self._routes[request.url.path]
+        route = self._routes.get(request.url.path, NO_PAGE)
         who, is_away = visitors.nobody(request), False
         try:
             who = await host.short.run(lambda: visitors.visitor(request, is_open=is_open))
@@ -152,6 +156,8 @@ class Console:
             case Download():
                 return await self._host.csv(answer.lines, answer.name)
             case Page():
+                if visit.is_fragment and answer.template == MESSAGE:
+                    return _failed_part(visit.language, str(answer.values["message"]), answer.status, request)
                 shell = self._shell(visit, request)
                 html = await self._host.short.run(lambda: render(visit, answer, shell))
                 response = HTMLResponse(html, answer.status)
@@ -160,6 +166,16 @@ class Console:
                 if shell["notice"]:
                     response.delete_cookie(NOTICE_COOKIE)
         return response
+
+    def fault(self, request: Request) -> Response:
+        """The answer to a page that a fault of the service broke, made without knowing the visitor."""
+        language = chosen_language(request, self._host.service.project.settings.language)
+        words = text("shell.fault_text", language)
+        if "hx-request" in request.headers:
+            response = _failed_part(language, words, 500, request)
+        else:
+            response = HTMLResponse(bare("fault.html", language, address=_address(request)), 500)
+        return _with_cookies(response, request, language, None)
 
     def _shell(self, visit: Visit, request: Request) -> PageValues:
         """What the frame around a page shows."""
@@ -181,13 +197,33 @@ class Console:
         }
 
 
+def _not_found(visit: Visit) -> Answer:
+    """That there is no such page, in the frame; for who is not signed in, where to sign in."""
+    if visit.visitor.is_signed_in or visit.visitor.is_open:
+        return _message(visit, "not_found", 404)
+    entrance = show_sign_in(visit)
+    return replace(entrance, status=404) if isinstance(entrance, Page) else entrance
+
+
+NO_PAGE = PageRoute("", "sign_in", _not_found)
+"""What answers an address that is no page."""
+
+
+def _failed_part(language: Language, message: str, status: int, request: Request) -> Response:
+    """What stands in the place of a part of a page that htmx asked for in vain: why, and a way out."""
+    shown = _parts(request.headers.get("hx-current-url", "/"))
+    address = (f"{shown.path}?{shown.query}" if shown.query else shown.path) or "/"
+    address = f"/{address.lstrip('/')}"
+    return HTMLResponse(bare("failed_part.html", language, message=message, address=address), status)
+
+
 def error_page(visit: Visit, error: KizunaError) -> Page:
     """An error as a page in the frame."""
     if isinstance(error, Forbidden):
         return _message(visit, "forbidden", error.status)
     title = "nothing_scored" if isinstance(error, ModelError) else "error"
     return Page(
-        "message.html",
+        MESSAGE,
         {
             "title": visit.text(f"shell.{title}_title"),
             "message": translated(error.message, visit.language),
@@ -198,7 +234,7 @@ def error_page(visit: Visit, error: KizunaError) -> Page:
 
 def _message(visit: Visit, name: str, status: int) -> Page:
     return Page(
-        "message.html",
+        MESSAGE,
         {"title": visit.text(f"shell.{name}_title"), "message": visit.text(f"shell.{name}_text")},
         status,
     )
@@ -213,7 +249,7 @@ def _no_role(visit: Visit) -> Page:
     """What a person sees whom a proxy signed in and who has no role here."""
     name = visit.visitor.refused_name
     title, message = visit.text("shell.no_role_title"), visit.text("shell.no_role_text", name=name)
-    return Page("message.html", {"title": title, "message": message}, 403)
+    return Page(MESSAGE, {"title": title, "message": message}, 403)
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from serving.console.texts import text
 from serving.console.visit import Page, PageValues, Visit
+from serving.project.language import Language
 
 STATIC = "static"
 
@@ -36,6 +37,12 @@ def render(visit: Visit, page: Page, shell: PageValues) -> str:
         context = template.new_context(values)
         return "".join(template.blocks[page.fragment](context))
     return template.render(values)
+
+
+def bare(template: str, language: Language, **values: str) -> str:
+    """The HTML of a template without the frame, for when nothing is known of the visitor."""
+    words = {"t": partial(text, language=language), "static": static_address, "language": language}
+    return environment().get_template(template).render(words | values)
 
 
 def _words(visit: Visit) -> PageValues:

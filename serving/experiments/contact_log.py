@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from csv import Error as CsvError
+from csv import reader as csv_reader
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,10 @@ DEFAULT_KIND = "call_made"
 CHANNEL_OF = {"call_made": "phone", "email_sent": "email", "push_sent": "app", "sms_sent": "sms"}
 """The channel of a contact of a kind, where the file names none."""
 NEEDED = ("customer_id", "at")
+PASTED = "the pasted list"
+"""How messages call a list that is no file."""
+PASTED_COLUMNS = (*NEEDED, "kind", "channel", "cost")
+"""Its columns, where its first line does not name them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +62,59 @@ def read_contact_rows(
     Raises `DataError` for a file, a column or a row that does not fit: then nothing of it is used.
     """
     table = _table(file)
+    return _contact_rows(table, str(file), range(1, table.num_rows + 1), campaign, kinds, instant)
+
+
+def read_pasted_contacts(
+    text: str, campaign: str, kinds: Collection[str], instant: Callable[[str], int]
+) -> ContactRows:
+    """Read contacts that were pasted as text, a line each, with or without a line of column names.
+
+    Without one the columns are customer_id, at, kind, channel and cost. Commas part the cells, or tabs as
+    a spreadsheet copies them. Raises `DataError` that names the line.
+    """
+    lines = text.lstrip("\ufeff").splitlines()
+    written = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not written:
+        raise DataError(
+            f"cannot use the contacts in {PASTED}: it is empty. Write a customer and a moment a line."
+        )
+    delimiter = "\t" if "\t" in written[0][1] else ","
+    rows = [(number, _cells(number, line, delimiter)) for number, line in written]
+    names = rows[0][1] if NEEDED[0] in rows[0][1] else list(PASTED_COLUMNS)
+    rows = rows[1:] if NEEDED[0] in rows[0][1] else rows
+    for number, cells in rows:
+        if len(cells) > len(names):
+            raise DataError(
+                f"cannot use the contacts in {PASTED}: row {number} has {len(cells)} cells, but there are "
+                f"{len(names)} columns ({', '.join(names)}). Correct or remove it."
+            )
+    columns = {
+        name: pa.array([cells[place] if place < len(cells) else None for _, cells in rows], pa.string())
+        for place, name in enumerate(names)
+    }
+    return _contact_rows(pa.table(columns), PASTED, [number for number, _ in rows], campaign, kinds, instant)
+
+
+def _cells(number: int, line: str, delimiter: str) -> list[str]:
+    try:
+        (cells,) = csv_reader([line], delimiter=delimiter)
+    except CsvError:
+        raise DataError(
+            f"cannot use the contacts in {PASTED}: row {number} cannot be read. Correct or remove it."
+        ) from None
+    return [cell.strip() for cell in cells]
+
+
+def _contact_rows(
+    table: pa.Table,
+    file: str,
+    places: Sequence[int],
+    campaign: str,
+    kinds: Collection[str],
+    instant: Callable[[str], int],
+) -> ContactRows:
+    """The rows of a table, each called by its place in a message."""
     for needed in NEEDED:
         if needed not in table.column_names:
             raise DataError(
@@ -73,16 +132,16 @@ def read_contact_rows(
 
     names, moments = column("customer_id"), column("at")
     of_kind = tuple(kind or DEFAULT_KIND for kind in column("kind"))
-    for place, (customer, moment, kind) in enumerate(zip(names, moments, of_kind, strict=True), 1):
+    for row, (customer, moment, kind) in enumerate(zip(names, moments, of_kind, strict=True)):
         if customer is None or moment is None:
             raise DataError(
-                f"cannot use the contacts in {file}: row {place} names no "
+                f"cannot use the contacts in {file}: row {places[row]} names no "
                 f"{'customer' if customer is None else 'moment'}. Correct or remove it."
             )
         if kind not in kinds:
             raise DataError(
-                f"cannot use the contacts in {file}: '{kind}' in row {place} is no kind of contact. Write "
-                f"{' or '.join(sorted(kinds))}; [indicators.campaign] in kizuna.toml can name others."
+                f"cannot use the contacts in {file}: '{kind}' in row {places[row]} is no kind of contact. "
+                f"Write {' or '.join(sorted(kinds))}; [indicators.campaign] in kizuna.toml can name others."
             )
     channels = tuple(
         channel or CHANNEL_OF.get(kind) for channel, kind in zip(column("channel"), of_kind, strict=True)
@@ -90,10 +149,10 @@ def read_contact_rows(
     other = [name is not None and name != campaign for name in column("campaign")]
     return ContactRows(
         pa.array(names, pa.string()),
-        np.array([_instant(file, text, instant) for text in moments], np.int64),
+        np.array([_instant(file, *one, instant) for one in zip(places, moments, strict=True)], np.int64),
         of_kind,
         channels,
-        np.array([_cost(file, text) for text in column("cost")], np.float64),
+        np.array([_cost(file, *one) for one in zip(places, column("cost"), strict=True)], np.float64),
         np.array(other, np.bool_),
     )
 
@@ -165,22 +224,24 @@ def _table(file: Path) -> pa.Table:
         raise DataError(f"cannot read the contacts in {file}: {first}. Write CSV or Parquet.") from None
 
 
-def _instant(file: Path, text: str | None, instant: Callable[[str], int]) -> int:
+def _instant(file: str, place: int, text: str | None, instant: Callable[[str], int]) -> int:
     try:
         return instant(text or "")
     except UsageError:
         raise DataError(
-            f"cannot use the contacts in {file}: '{text}' is no moment. Write one such as 2026-02-01 14:30."
+            f"cannot use the contacts in {file}: '{text}' in row {place} is no moment. "
+            "Write one such as 2026-02-01 14:30."
         ) from None
 
 
-def _cost(file: Path, text: str | None) -> float:
+def _cost(file: str, place: int, text: str | None) -> float:
     try:
         cost = math.nan if text is None else float(text)
     except ValueError:
         cost = math.inf
     if math.isinf(cost):
         raise DataError(
-            f"cannot use the contacts in {file}: '{text}' is no cost. Write an amount such as 800."
+            f"cannot use the contacts in {file}: '{text}' in row {place} is no cost. "
+            "Write an amount such as 800."
         )
     return cost

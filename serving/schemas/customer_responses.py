@@ -191,6 +191,7 @@ class CustomerOverview:
     last_event: int | None
     """The last thing they did themselves."""
     events: int
+    """As many as the timeline tells."""
     horizon_days: int | None
     """Within how many days the risk is to leave."""
     contact_kinds: tuple[NamedChoice, ...]

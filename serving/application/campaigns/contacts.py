@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,14 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.assignment import CONTROL, TREATMENT
 from serving.experiments.campaign_file import load
-from serving.experiments.contact_log import contact_events, known_contacts, read_contact_rows
+from serving.experiments.contact_log import (
+    PASTED,
+    ContactRows,
+    contact_events,
+    known_contacts,
+    read_contact_rows,
+    read_pasted_contacts,
+)
 from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import current_assignment
 from serving.state.campaign_index import campaign, missing_assignment, record_contacts
@@ -40,6 +49,11 @@ class RecordedContacts:
     controls_contacted: int
     """Contamination: customers of the control group with a contact in this file; stored like others."""
 
+    @property
+    def left_out(self) -> int:
+        """Rows that were not stored, whatever the reason, but for those already there."""
+        return self.unknown_customer + self.before_start + self.in_future + self.other_campaign
+
 
 @use_case("contact")
 def record_campaign_contacts(workspace: Workspace, actor: Actor, name: str, file: Path) -> RecordedContacts:
@@ -47,12 +61,28 @@ def record_campaign_contacts(workspace: Workspace, actor: Actor, name: str, file
 
     Raises `UsageError` for no campaign, `DataError` for a draft and for a file that does not fit.
     """
+    return _record(workspace, actor, name, partial(read_contact_rows, file), file.name)
+
+
+@use_case("contact")
+def record_pasted_contacts(workspace: Workspace, actor: Actor, name: str, text: str) -> RecordedContacts:
+    """The same for contacts that were pasted as text; a `DataError` names the line that does not fit."""
+    return _record(workspace, actor, name, partial(read_pasted_contacts, text), PASTED)
+
+
+def _record(
+    workspace: Workspace,
+    actor: Actor,
+    name: str,
+    read: Callable[[str, Collection[str], Callable[[str], int]], ContactRows],
+    origin: str,
+) -> RecordedContacts:
     project, store, now = workspace.project, workspace.store, workspace.clock()
     record = campaign(workspace.database, name)
     if record.started_at is None or not record.file:
         raise missing_assignment(name, record.state)
     kinds = {kind for one in project.indicators if one.origin == "company" for kind in one.kinds}
-    rows = read_contact_rows(file, name, kinds, project.timeline.instant)
+    rows = read(name, kinds, project.timeline.instant)
     assignment = current_assignment(load(assignment_file(project, record)), store.customers.aliases)
     keys = store.customers.keys(rows.customer_ids)
     free = np.ones(len(rows), np.bool_)
@@ -86,5 +116,5 @@ def record_campaign_contacts(workspace: Workspace, actor: Actor, name: str, file
         len(np.unique(keys[free & (arms == TREATMENT)])),
         len(np.unique(keys[free & (arms == CONTROL)])),
     )
-    record_contacts(workspace.database, name, actor.name, now, f"{len(new)} contacts from {file.name}")
+    record_contacts(workspace.database, name, actor.name, now, f"{len(new)} contacts from {origin}")
     return result

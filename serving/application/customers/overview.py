@@ -17,6 +17,7 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.plan_lookup import planned_actions
 from serving.actions.plan_recheck import allowed_again, recheck_plan
+from serving.application.customers.timeline import told_events
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.contact_log import DEFAULT_KIND
@@ -90,7 +91,7 @@ def customer_overview(
         attributes=tuple(_attributes(found, spoken)),
         first_event=int(history.instants[0]),
         last_event=int(history.instants[own].max()) if own.any() else None,
-        events=history.events,
+        events=int(told_events(history).sum()),
         horizon_days=None if reader is None else reader.bundle.churn.horizon.days,
         contact_kinds=tuple(NamedChoice(kind, spoken.title(kind)) for kind in _ordered(company)),
         contact_channels=tuple(NamedChoice(one, spoken.channel(one)) for one in CONTACT_CHANNELS),

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.errors import UsageError
 from features.events.attributes import CONTACT_NOTE
-from features.events.history import Flags
+from features.events.history import Flags, History
 from features.events.schema import ATTRIBUTE
 from serving.actions.contact_notes import is_noted
 from serving.application.permissions import Actor, use_case
@@ -51,7 +51,7 @@ def customer_timeline(
         "contact" in actor.permissions,
         "read_text" in actor.permissions,
     )
-    everything = ~of_names(history.kinds, history.kind_names, (ATTRIBUTE + CONTACT_NOTE,))
+    everything = told_events(history)
     shown = everything & choice.in_period(history.instants, project.timeline)
     if choice.indicator:
         kinds = [kind for kind in history.kind_names if words.indicator_of(kind) == choice.indicator]
@@ -70,6 +70,11 @@ def customer_timeline(
         int(everything.sum()),
         *_choices(found, words, everything),
     )
+
+
+def told_events(history: History) -> Flags:
+    """bool[n]: the events that the timeline tells; what was said about a contact stands beside it."""
+    return ~of_names(history.kinds, history.kind_names, (ATTRIBUTE + CONTACT_NOTE,))
 
 
 def _alone(found: KnownCustomer) -> Flags:

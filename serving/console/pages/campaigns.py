@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from features.catalog.display_names import in_language
-from features.errors import UsageError
+from features.errors import DataError, UsageError
+from serving.application.campaigns.contacts import record_pasted_contacts
 from serving.application.campaigns.export import CSV, WEBHOOK, export_campaign
 from serving.application.campaigns.note import note_campaign
 from serving.application.campaigns.overview import CampaignOverview, campaign_overview, campaign_overviews
@@ -83,6 +84,10 @@ def _line(visit: Visit, seen: CampaignOverview) -> CampaignLine:
 
 def one_campaign(visit: Visit) -> Page:
     """One campaign: its arms, its delivery, its effect at each review date."""
+    return _campaign_page(visit)
+
+
+def _campaign_page(visit: Visit, problem: DataError | None = None) -> Page:
     name, language = visit.query.get("name", ""), visit.language
     seen = campaign_overview(visit.shared, visit.actor, name)
     if seen.record.state == LOADED:
@@ -101,7 +106,13 @@ def one_campaign(visit: Visit) -> Page:
         "channel_words": listed_channels([seen.record.channel], language),
         "is_draft": seen.record.state == DRAFT,
     }
-    return Page("campaign.html", values | _effects(seen, language))
+    values |= {
+        "problem": None if problem is None else translated(problem.message, language),
+        "pasted": visit.form.get("contacts", ""),
+    }
+    return Page(
+        "campaign.html", values | _effects(seen, language), 200 if problem is None else problem.status
+    )
 
 
 def _effects(seen: CampaignOverview, language: str) -> PageValues:
@@ -152,7 +163,7 @@ def campaign_address(name: str) -> str:
 
 
 def do_with_campaign(visit: Visit) -> Answer:
-    """What the forms of a campaign ask for: start a draft, stop, export, compute the effect, a note."""
+    """What the forms of a campaign ask for: start a draft, stop, export, compute, contacts, a note."""
     name, do = visit.query.get("name", ""), visit.form.get("do", "")
     known: dict[str, Callable[[Visit, str], Answer]] = {
         "start": _start_draft,
@@ -160,6 +171,7 @@ def do_with_campaign(visit: Visit) -> Answer:
         "export": _export,
         "compute": _compute,
         "note": _note,
+        "contacts": _contacts,
     }
     if do not in known:
         raise UsageError(
@@ -191,6 +203,15 @@ def _compute(visit: Visit, name: str) -> Answer:
 def _note(visit: Visit, name: str) -> Answer:
     note_campaign(visit.workspace, visit.actor, name, visit.form.get("note", ""))
     return Redirect(campaign_address(name), "campaigns.note_notice")
+
+
+def _contacts(visit: Visit, name: str) -> Answer:
+    try:
+        kept = record_pasted_contacts(visit.workspace, visit.actor, name, visit.form.get("contacts", ""))
+    except DataError as error:
+        return _campaign_page(visit, error)
+    values = {"stored": kept.stored, "known": kept.already_there, "left": kept.left_out}
+    return Redirect(campaign_address(name), "campaigns.contacts_notice", values)
 
 
 def _export(visit: Visit, name: str) -> Answer:

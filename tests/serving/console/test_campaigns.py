@@ -206,3 +206,19 @@ def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_the
         visitor.open("/campaigns")
         assert page.get_by_text("no effect proven").first.is_visible()
         assert visitor.violations() == []
+
+
+def test_contacts_are_pasted_and_a_wrong_line_is_named_and_stays(server: Server, folder: Path) -> None:
+    marketer = client(server, "marketer")
+    address = "/campaign/do?name=spring"
+    wrong = marketer.submit(address, do="contacts", contacts="c0001,2024-11-01\nc0002,soon")
+    assert wrong.status == 422
+    assert "&#39;soon&#39; in row 2 is no moment" in wrong.text
+    assert "c0001,2024-11-01\nc0002,soon</textarea>" in wrong.text
+    right = marketer.submit(address, do="contacts", contacts="c0001,2024-11-01\r\nnobody,2024-11-01")
+    assert (right.status, right.headers["location"]) == (303, "/campaign?name=spring")
+    assert (
+        "1 contacts recorded; 0 were there already, 1 were not" in marketer.get("/campaign?name=spring").text
+    )
+    assert client(server, "analyst").submit(address, do="contacts", contacts="c0001,2024-11-01").status == 403
+    assert marketer.submit(address, do="contacts", contacts="x" * 2**21).status == 413

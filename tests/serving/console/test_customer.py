@@ -152,6 +152,9 @@ def test_a_noted_contact_stands_in_the_timeline_and_a_second_click_changes_nothi
     assert second == Redirect("/customer?id=c0009", "customer.done_before")
     text = shown(shop, "c0009")
     assert "Wants news" in text
+    told = re.search(r"of (\d+) events", text)
+    assert told is not None
+    assert f"· {told[1]} events" in text, "the header counts what the timeline tells"
     undone = post(shop, "c0009", *fields(text, "take_back"))
     assert undone == Redirect("/customer?id=c0009", "customer.done_take_back")
     assert "Wants news" not in shown(shop, "c0009")

@@ -16,7 +16,7 @@ from features.errors import DataError
 from features.events.attributes import NOTED_REFUSAL
 from features.events.schema import EVENT_SCHEMA
 from features.timeline import Timeline
-from serving.application.campaigns.contacts import record_campaign_contacts
+from serving.application.campaigns.contacts import record_campaign_contacts, record_pasted_contacts
 from serving.application.campaigns.draft import draft_campaign
 from serving.application.campaigns.export import export_campaign
 from serving.application.campaigns.list_campaigns import read_campaign
@@ -34,6 +34,7 @@ from serving.experiments.merged_customers import current_assignment
 from serving.integrations.webhooks import AT_ONCE, named
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
+from serving.presentation.messages.catalog import translated
 from serving.state.audit_log import audit_entries
 from serving.state.outbox import Outbox
 from tests.inputs.services import answer, change, csv_rows, kizuna
@@ -271,14 +272,14 @@ def test_contacts_become_events_of_the_campaign_and_the_same_file_adds_nothing(
     ("columns", "row", "says"),
     [
         (("who", "at"), ("c0001", "2025-01-01"), "there is no column 'customer_id'"),
-        (("customer_id", "at"), ("c0001", "soon"), "'soon' is no moment"),
+        (("customer_id", "at"), ("c0001", "soon"), "'soon' in row 1 is no moment"),
         (("customer_id", "at"), ("", "2025-01-01"), "row 1 names no customer"),
         (
             ("customer_id", "at", "kind"),
             ("c0001", "2025-01-01", "purchase"),
             "'purchase' in row 1 is no kind",
         ),
-        (("customer_id", "at", "cost"), ("c0001", "2025-01-01", "dear"), "'dear' is no cost"),
+        (("customer_id", "at", "cost"), ("c0001", "2025-01-01", "dear"), "'dear' in row 1 is no cost"),
     ],
 )
 def test_a_file_of_contacts_that_does_not_fit_is_refused_as_a_whole(
@@ -354,3 +355,43 @@ def test_two_customers_who_turn_out_to_be_one_keep_one_arm_and_count_as_contamin
     assert held.held(np.array([person]))[0] == (first == CONTROL)
     exported = export_campaign(later_place, COMMAND_LINE, "spring", "csv")
     assert (control in {one.customer_id for one in exported.customers}) == (first == TREATMENT)
+
+
+def test_contacts_that_are_pasted_are_recorded_as_those_of_a_file(place: Workspace, tmp_path: Path) -> None:
+    one, two, *_ = names(place, assigned(place).treated)
+    control = names(place, assigned(place).control)[0]
+    rows = [
+        (one, moment(place, 1), "email_sent"),
+        (two, moment(place, 1), ""),
+        (control, moment(place, 2), ""),
+    ]
+    pasted = "\n".join(",".join(row) for row in rows) + "\n\nnobody," + moment(place, 1)
+    kept = record_pasted_contacts(later(place, 5), COMMAND_LINE, "spring", pasted)
+    assert (kept.stored, kept.unknown_customer, kept.left_out) == (3, 1, 1)
+    assert (kept.treated_reached, kept.controls_contacted) == (2, 1)
+    file = written(tmp_path / "contacts.csv", rows, "customer_id", "at", "kind")
+    again = record_campaign_contacts(later(opened(place.project.folder), 5), COMMAND_LINE, "spring", file)
+    assert (again.stored, again.already_there) == (0, 3)
+    spreadsheet = f"customer_id\tat\tcost\n{one}\t{moment(place, 3)}\t120"
+    more = record_pasted_contacts(later(place, 5), COMMAND_LINE, "spring", spreadsheet)
+    assert (more.stored, more.already_there) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("  \n", "貼り付けた一覧が空です"),
+        ("customer_id,at\n\nc0001,soon", "3行目の「soon」は日時ではありません"),
+        ("c0001,2025-01-01\nc0001", "2行目に"),
+        ("c0001,2025-01-01,teleport", "1行目の「teleport」は連絡の種類ではありません"),
+        ("c0001,2025-01-01,call_made,phone,dear", "1行目の「dear」は費用ではありません"),
+        ("c0001," + "9" * 200_000, "1行目を読めません"),
+        ("c0001,2025-01-01,call_made,phone,1,2,3", "1行目には項目が7個あり"),
+    ],
+)
+def test_a_pasted_list_that_does_not_fit_is_refused_whole_with_the_line(
+    place: Workspace, text: str, says: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        record_pasted_contacts(place, COMMAND_LINE, "spring", text)
+    assert says in translated(refused.value.message, "ja")
