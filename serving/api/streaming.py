@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
 
 from starlette.responses import StreamingResponse
 
@@ -24,8 +25,16 @@ async def csv_response(
     return StreamingResponse(
         _parts(first, lines, pool, part),
         media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
+        headers={"content-disposition": disposition(name)},
     )
+
+
+def disposition(name: str) -> str:
+    """The header that names a file to keep; RFC 6266: plain ASCII, and UTF-8 beside it where that differs."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    if plain == name:
+        return f'attachment; filename="{name}"'
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
 
 
 async def _parts(first: str, lines: Iterator[str], pool: WorkerPool, part: int) -> AsyncIterator[str]:

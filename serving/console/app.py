@@ -16,9 +16,11 @@ from starlette.types import Receive, Scope, Send
 from features.catalog.display_names import is_japanese
 from features.errors import BodyTooLarge, Forbidden, KizunaError, ModelError
 from serving.console.host import ConsoleHost
+from serving.console.list_visited import forget_list, list_visited, remember_list
 from serving.console.pages.sign_in import show_sign_in
-from serving.console.rendering import STATIC, bare, render, static_file
+from serving.console.rendering import STATIC, bare, render
 from serving.console.routes import ROUTES, PageRoute
+from serving.console.static_response import file_response
 from serving.console.texts import text, texts
 from serving.console.visit import (
     Answer,
@@ -41,11 +43,6 @@ NOTICE_COOKIE = "kizuna_notice"
 A_YEAR = 365 * 86_400
 LONGEST_FORM = 2**20
 """Bytes of a posted form."""
-MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; "
     "base-uri 'none'; object-src 'none'",
@@ -81,7 +78,7 @@ class Console:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.startswith(f"/{STATIC}/"):
-            response = _file(path)
+            response = file_response(path)
         else:
             # Whether a request comes from this machine is told by all its headers, those of a proxy too.
             is_open = self._host.is_open(scope)
@@ -153,6 +150,7 @@ class Console:
                 name, is_secure = session_cookie(request)
                 response = RedirectResponse(SIGN_IN, 303)
                 response.delete_cookie(name, httponly=True, samesite="lax", secure=is_secure)
+                forget_list(response)
             case Download():
                 return await self._host.csv(answer.lines, answer.name)
             case Page():
@@ -163,6 +161,8 @@ class Console:
                 response = HTMLResponse(html, answer.status)
                 if visit.is_fragment and answer.address is not None:
                     response.headers["hx-push-url"] = answer.address
+                if request.method == "GET":
+                    remember_list(response, answer)
                 if shell["notice"]:
                     response.delete_cookie(NOTICE_COOKIE)
         return response
@@ -183,15 +183,22 @@ class Console:
         other: Language = "en" if is_japanese(visit.language) else "ja"
         parameters = [*((k, v) for k, v in visit.query.multi_items() if k != "language"), ("language", other)]
         path = request.url.path if request.method == "GET" else "/"
+        visited = list_visited(request) if visit.may("read_customer") else None
+        again = {} if visited is None else {"/list": visited.address}
         return {
             "menu": [
-                {"path": one.path, "words": one.menu, "is_current": _is_part(visit.path, one.path)}
+                {
+                    "path": again.get(one.path, one.path),
+                    "words": one.menu,
+                    "is_current": _is_part(visit.path, one.path),
+                }
                 for one in ROUTES
                 if one.menu is not None and visit.may(one.permission)
             ],
             "other_language_address": f"{path}?{urlencode(parameters)}",
             "is_open": visit.visitor.is_open,
             "project_title": project.settings.console.title or project.folder.name,
+            "list_visited": visited,
             "simulated_now": self._host.service.clock() if project.simulated else None,
             "notice": _notice(request, visit.language),
         }
@@ -332,16 +339,3 @@ def _quoted(value: str) -> str:
 
 def _unquoted(value: str) -> str:
     return dict(parse_qsl(value)).get("n", "")
-
-
-def _file(path: str) -> Response:
-    name = path.removeprefix(f"/{STATIC}/")
-    content = static_file(name)
-    if content is None:
-        return Response(status_code=404)
-    suffix = name[name.rfind(".") :]
-    return Response(
-        content,
-        media_type=MEDIA_TYPES[suffix],
-        headers={"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"},
-    )

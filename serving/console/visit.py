@@ -75,6 +75,8 @@ class Page:
     """The block of the template that suffices where htmx asks."""
     address: str | None = None
     """What the browser is to show as the address where htmx asked; as it was asked for where None."""
+    listed: int | None = None
+    """How many customers the list at `address` has; the menu and customers' pages lead back to it."""
 
 
 @dataclass(frozen=True)

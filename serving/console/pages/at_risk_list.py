@@ -25,6 +25,7 @@ from serving.application.lists.saved_filters import (
     save_filter,
     saved_filters,
 )
+from serving.console.pages.files import file_name
 from serving.console.pages.list_form import FilterForm
 from serving.console.visit import Answer, Download, Page, Redirect, Visit
 from serving.lists.filters import ListFilter
@@ -87,12 +88,19 @@ def list_file(visit: Visit) -> Answer:
     columns, choice = visit.query.get("columns", "csv"), list_filter(visit.query.multi_items())
     if columns != "csv":
         exported = export_list(visit.shared, visit.actor, columns, choice, visit.language)
-        return Download(exported.lines, f"at_risk_{columns}.csv")
+        return Download(exported.lines, file_name(visit, _list_name(visit), columns))
     rows = whole_list(visit.shared, visit.actor, choice, visit.language, planned_first=True)
     lines = list_csv(
         rows.customers, visit.language, with_plan=rows.planned, with_uplift=rows.uplifted, spreadsheet=True
     )
-    return Download(lines, "at_risk.csv")
+    return Download(lines, file_name(visit, _list_name(visit), columns))
+
+
+def _list_name(visit: Visit) -> str:
+    """The name of the saved filter that is shown, else that of the page."""
+    number = visit.query.get("saved", "")
+    saved = saved_filters(visit.shared, visit.actor) if number else ()
+    return next((one.name for one in saved if str(one.id) == number), visit.text("list.title"))
 
 
 def _page(visit: Visit, problem: UsageError | None = None) -> Page:
@@ -143,6 +151,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
         200 if problem is None else problem.status,
         fragment="results",
         address=f"{PATH}?{filter_query(choice, *kept)}".rstrip("?"),
+        listed=None if browsed is None else browsed.page.totals.customers,
     )
 
 

@@ -19,6 +19,7 @@ from serving.application.campaigns.stop import stop_campaign
 from serving.application.campaigns.stored_results import loaded_result
 from serving.console.charts import svg
 from serving.console.pages.campaign_start import confirmation
+from serving.console.pages.files import file_name
 from serving.console.pages.jobs import job_address
 from serving.console.visit import Answer, Download, Page, PageValues, Redirect, Visit
 from serving.integrations.crm_columns import READY
@@ -223,4 +224,4 @@ def _export(visit: Visit, name: str) -> Answer:
     if columns == WEBHOOK:
         return Redirect(campaign_address(name), "campaigns.webhook_notice", {"count": exported.exported})
     lines = exported.file_lines(columns, visit.workspace, visit.language)
-    return Download(lines, f"campaign-{columns}.csv")
+    return Download(lines, file_name(visit, name, columns))

@@ -62,6 +62,11 @@ class FilterField:
         """How many of its values are set."""
         return sum(one.is_chosen for one in self.values) or int(self.kind == "number" and bool(self.value))
 
+    @property
+    def chosen_words(self) -> str:
+        """The values that are set, as people call them."""
+        return "・".join(one.words for one in self.values if one.is_chosen)
+
 
 @dataclass(frozen=True)
 class FilterChip:

@@ -26,6 +26,7 @@ SHELL = {
     "other_language_address": "/",
     "is_open": False,
     "project_title": "shop",
+    "list_visited": None,
     "simulated_now": None,
     "notice": None,
 }

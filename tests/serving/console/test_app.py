@@ -58,7 +58,7 @@ def test_a_page_that_takes_no_form_says_so(console: Server) -> None:
 
 def test_static_files_are_kept_by_browsers_and_little(console: Server) -> None:
     scripts = 0
-    for name in ("console.css", "htmx-4.0.1.min.js", "icon.svg"):
+    for name in ("console.css", "console.js", "htmx-4.0.1.min.js", "icon.svg"):
         status, headers, text = answer(console, "GET", static_address(name))
         assert status == 200
         assert "immutable" in headers["cache-control"]

@@ -81,7 +81,7 @@ def html(one: Visit, page: Answer) -> str:
     """The page as text, in a frame without a menu."""
     assert isinstance(page, Page)
     frame = {"menu": [], "other_language_address": "/", "is_open": False, "project_title": "shop"}
-    return render(one, page, {**frame, "simulated_now": None, "notice": None})
+    return render(one, page, {**frame, "simulated_now": None, "list_visited": None, "notice": None})
 
 
 def shown(shop: Workspace, customer_id: str, **query: str) -> str:
@@ -212,6 +212,9 @@ def test_a_refusal_that_was_taken_back_says_that_the_next_plan_takes_the_custome
     text = shown(shop, planned)
     assert "the next plan takes them up" not in text
     assert "No action" not in text
+    asked = shown(shop, "c0013")
+    assert '<input type="radio" name="all" value="yes" checked>' in asked, "one of two: all, or these alone"
+    assert '<input type="radio" name="all" value="">Only these' in asked
 
 
 def test_roles_that_may_not_note_see_no_form_and_are_refused(shop: Workspace) -> None:
@@ -287,7 +290,7 @@ def test_older_events_are_appended_with_and_without_javascript(browser: Browser,
         entries = visitor.page.locator("ol.timeline > li")
         before = entries.count()
         visitor.page.get_by_role("link", name="Show older").click()
-        visitor.page.wait_for_function(f"document.querySelectorAll('ol.timeline > li').length > {before}")
+        expect(entries).not_to_have_count(before)
     with visiting(browser, console.port, javascript=False) as visitor:
         visitor.open("/customer")
         visitor.page.get_by_label("Customer ID").last.fill("c0009")

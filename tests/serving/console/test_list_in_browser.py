@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,7 +110,66 @@ def test_htmx_gets_the_results_alone_with_the_address_they_have(planned_console:
 
 def test_a_file_comes_over_http_under_its_name(planned_console: Server) -> None:
     status, headers, text = answer(planned_console, "GET", "/list.csv?limit=3")
-    assert (status, headers["content-disposition"]) == (200, 'attachment; filename="at_risk.csv"')
+    assert status == 200
+    assert re.fullmatch(r'attachment; filename="List_\d{4}-\d\d-\d\d\.csv"', headers["content-disposition"])
+    _, headers, _ = answer(planned_console, "GET", "/list.csv?limit=3&language=ja")
+    assert re.fullmatch(
+        r"attachment; filename=\"_+\d{4}-\d\d-\d\d\.csv\"; filename\*=UTF-8''%E5%AF%BE[%0-9A-Fa-z_.-]+\.csv",
+        headers["content-disposition"],
+    ), headers["content-disposition"]
     assert len(text.splitlines()) == 4
     assert answer(planned_console, "GET", "/list.csv?columns=salesforce")[0] == 403
     assert answer(planned_console, "GET", "/list.csv?tiers=nonsense")[0] == 422
+
+
+def test_menus_say_what_is_chosen_and_close_on_escape_and_on_a_click_elsewhere(
+    browser: Browser, planned_console: Server
+) -> None:
+    with visiting(browser, planned_console.port) as visitor:
+        page = visitor.page
+        visitor.open("/list?tiers=casual")
+        menu = page.locator("details.picker", has=page.locator("input[name=tiers]"))
+        expect(menu.locator(".some")).to_be_visible()
+        before = menu.locator(".some").inner_text()
+        assert before not in ("", "Selected")
+        menu.locator("summary").click()
+        menu.locator("input:not(:checked)").first.check()
+        assert "・" in menu.locator(".some").inner_text()
+        page.keyboard.press("Escape")
+        expect(menu).not_to_have_attribute("open", "")
+        menu.locator("summary").click()
+        expect(menu).to_have_attribute("open", "")
+        page.locator("h1").click()
+        expect(menu).not_to_have_attribute("open", "")
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+def test_the_menu_and_a_customers_page_lead_back_to_the_list_as_it_was(
+    browser: Browser, planned_console: Server
+) -> None:
+    with visiting(browser, planned_console.port, "ja", javascript=False) as visitor:
+        page = visitor.page
+        visitor.open("/customer?id=c0001")
+        assert page.locator(".from-list").count() == 0, "nobody came from a list"
+        visitor.open("/list?min_probability=0.1&rows=25")
+        count = page.locator(".list-totals dd").first.inner_text()
+        page.locator(".id").first.click()
+        assert page.locator(".from-list").inner_text() == f"← 対応リスト（{count}）"
+        page.locator(".from-list a").click()
+        assert page.url.endswith("/list?min_probability=0.1&rows=25")
+        visitor.open("/")
+        page.get_by_role("navigation").get_by_role("link", name="対応リスト").click()
+        assert page.url.endswith("/list?min_probability=0.1&rows=25")
+
+
+def test_a_cookie_that_is_no_list_of_ours_leads_nowhere(planned_console: Server) -> None:
+    for kept in (
+        "query=x",
+        "query=%0d%0aSet-Cookie&customers=-1",
+        "customers=9999999999999",
+        "%%%",
+        "customers=%D9%A3",
+    ):
+        status, _, text = answer(planned_console, "GET", "/customer?id=c0001", cookie=f"kizuna_list={kept}")
+        assert status == 200
+        assert 'class="from-list"' not in text
