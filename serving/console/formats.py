@@ -7,6 +7,7 @@ from datetime import datetime
 
 from features.catalog.display_names import in_language, is_japanese
 from features.timeline import Timeline
+from serving.application.permissions import COMMAND_LINE
 from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
 from training.explanation.quantities import with_currency
 
@@ -104,6 +105,12 @@ class Formats:
             self.language, f"{_MONTHS[local.month - 1]} {local.year}", f"{local.year}年{local.month}月"
         )
 
+    def months(self, period: str) -> str:
+        """A span of months of a report: Feb 2024 – Jan 2025 · 2024年2月〜2025年1月."""
+        first, _, last = period.partition(" – ")
+        written = [self.month(f"{month}-01") for month in (first, last) if month]
+        return in_language(self.language, " – ", "〜").join(written)
+
     def tier(self, name: str | None) -> str:
         """An engagement tier as people call it."""
         return tier_or_empty(name, self.language) or NONE
@@ -111,6 +118,12 @@ class Formats:
     def status(self, name: str) -> str:
         """Whether a customer is active, gone or new."""
         return in_language(self.language, *STATUS_WORDS[name])
+
+    def who(self, name: str | None) -> str:
+        """The name of an account, or that it was done on the command line."""
+        if name == COMMAND_LINE.name:
+            return in_language(self.language, name, "コマンドライン")
+        return name or NONE
 
     def _local(self, moment: int | str | None) -> datetime | None:
         if moment is None or moment == "":

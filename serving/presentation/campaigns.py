@@ -49,7 +49,7 @@ CONTACT_ROWS = {
 COVARIATES = {
     "risk": ("churn probability", "離反確率"),
     "value": ("expected value", "期待価値"),
-    "tier": ("engagement tier", "エンゲージメント段階"),
+    "tier": ("engagement tier", "エンゲージメント階層"),
     "tenure": ("tenure (days)", "継続日数"),
 }
 

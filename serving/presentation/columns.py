@@ -180,7 +180,7 @@ _COLUMNS = (
             wraps=False,
             optional=True,
         ),
-        "At stake",
+        "Value at risk",
         "amount",
     ),
     ListColumn(

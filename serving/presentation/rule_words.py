@@ -19,7 +19,7 @@ LABELS = {
     "value": ("Expected spend", "期待購買額"),
     "uplift": ("Effect of contact", "接触の効果"),
     "incremental_value": ("Gain by contact", "接触による増加額"),
-    "tier": ("Engagement tier", "エンゲージメント段階"),
+    "tier": ("Engagement tier", "エンゲージメント階層"),
     "movement": ("Expected movement", "今後の変化"),
     "attitude": ("Attitude", "アンケートの評価"),
     "stage": ("Stage", "ステージ"),

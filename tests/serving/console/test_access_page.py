@@ -39,13 +39,13 @@ def test_a_person_is_added_changed_disabled_and_enabled(clients: SignedIn) -> No
     token = stranger.get(f"/welcome?link={link[1]}").token
     chosen = {"csrf": token, "link": link[1], "password": PASSWORD, "again": PASSWORD}
     assert stranger.post("/welcome", chosen).status == 303
-    assert "has another role now" in send(client, "/access/person", do="role", name="rin", role="analyst")
+    assert "Role of rin changed" in send(client, "/access/person", do="role", name="rin", role="analyst")
     assert stranger.get("/").status == 200
     assert "signed out everywhere" in send(client, "/access/person", do="sign_out", name="rin")
     assert stranger.get("/").status == 303
-    assert "is disabled" in send(client, "/access/person", do="disable", name="rin")
+    assert "Account of rin disabled" in send(client, "/access/person", do="disable", name="rin")
     assert stranger.sign_in("rin").status == 401
-    assert "is enabled again" in send(client, "/access/person", do="enable", name="rin")
+    assert "Account of rin enabled" in send(client, "/access/person", do="enable", name="rin")
     assert stranger.sign_in("rin").status == 303
     assert "there is an account of that name" in send(client, "/access", name="RIN", role="viewer")
     send(client, "/access/person", do="disable", name="rin")
@@ -72,7 +72,7 @@ def test_a_key_is_shown_once_rotated_and_revoked(clients: SignedIn) -> None:
     rotated = send(client, "/access/keys", do="rotate", name="crm")
     assert re.search(r'value="(kz_[\w-]+)"', rotated)
     assert "until " in rotated
-    assert "opens nothing any more" in send(client, "/access/keys", do="revoke", name="crm")
+    assert "Key “crm” revoked" in send(client, "/access/keys", do="revoke", name="crm")
     assert "no key in use has that name" in send(client, "/access/keys", do="revoke", name="crm")
 
 
@@ -80,7 +80,7 @@ def test_ones_own_password_is_changed_with_the_present_one(clients: SignedIn) ->
     own, other = clients("analyst"), clients("analyst")
     own.headers["accept-language"] = "en"
     form = {"do": "password", "current": PASSWORD, "password": "nine boats under it", "again": "x"}
-    assert "not the same" in send(own, "/account", **form)
+    assert "do not match" in send(own, "/account", **form)
     form["again"] = form["password"]
     assert "the present one is wrong" in send(own, "/account", **{**form, "current": "wrong"})
     assert "fewer than 12" in send(own, "/account", **{**form, "password": "short", "again": "short"})
@@ -110,8 +110,8 @@ def test_the_audit_is_read_page_by_page_and_filtered(clients: SignedIn, staffed_
         pages += 1
     assert seen == [str(number) for number in reversed(range(120))]
     assert "crm &lt;i&gt;" in client.get("/access/audit").text
-    assert "No entry fits" in client.get("/access/audit?who=zork").text
-    assert "No entry fits" in client.get("/access/audit?action=100%25").text
+    assert "No entries match" in client.get("/access/audit?who=zork").text
+    assert "No entries match" in client.get("/access/audit?action=100%25").text
     assert "started a campaign" in client.get("/access/audit?action=campaign").text
     lookups = client.get("/access/audit?of=lookups&who=crm+%3Ci%3E").text
     assert '<td class="n">7</td>' in lookups

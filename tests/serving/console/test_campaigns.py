@@ -71,7 +71,7 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
         page.locator("#note").fill("<b>電話</b>")
         page.locator("#channel").select_option("phone")
         expect(page.locator("#preview input[name=channel]")).to_have_value("phone")
-        page.get_by_role("button", name="開始の確認へ").click()
+        page.get_by_role("button", name="確認して開始").click()
         assert "90日間連絡しません" in page.locator("main").inner_text()
         assert "電話で連絡不可の顧客は含みません" in page.locator("main").inner_text()
         assert visitor.violations() == []
@@ -81,7 +81,7 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
         assert page.get_by_text("<b>電話</b>").count() == 1, "notes are shown as text"
         assert visitor.violations() == []
         with page.expect_download() as downloading:
-            page.get_by_role("button", name="CSVをダウンロード").click()
+            page.get_by_role("button", name="CSV形式でダウンロード").click()
         rows = list(csv.reader(io.StringIO(downloading.value.path().read_text(encoding="utf-8-sig"))))
         assert (visitor.errors, visitor.elsewhere) == ([], [])
     with project_of(folder) as workspace:
@@ -99,10 +99,10 @@ def test_what_could_be_seen_is_told_without_javascript(browser: Browser, server:
         sign_in(visitor.page, visitor.address, "analyst")
         visitor.open("/campaigns/start?tiers=casual")
         visitor.page.locator("#customers").fill("40")
-        visitor.page.get_by_role("button", name="Count").click()
+        visitor.page.get_by_role("button", name="Calculate").click()
         assert visitor.page.locator("#preview table").first.is_visible()
         assert "fewer than 50" in visitor.page.locator("#preview").inner_text()
-        assert visitor.page.get_by_role("button", name="Start …").count() == 0, "an analyst drafts"
+        assert visitor.page.get_by_role("button", name="Review and start").count() == 0, "an analyst drafts"
         box = visitor.page.locator("html").bounding_box()
         assert box is not None
         assert box["width"] <= 400
@@ -128,7 +128,7 @@ def test_a_draft_is_kept_by_an_analyst_and_started_by_a_marketer(server: Server,
     start = {"csrf": token, "do": "start"}
     asked = marketer.post("/campaign/do?name=autumn", start)
     assert asked.status == 200
-    assert "held back for 30 days" in asked.text
+    assert "not contacted for 30 days" in asked.text
     assert marketer.post("/campaign/do?name=autumn", {**start, "confirmed": "1"}).status == 422, "too few"
     done = marketer.post("/campaign/do?name=autumn", {**start, "confirmed": "1", "accept_few": "1"})
     assert (done.status, done.headers["location"]) == (303, "/campaign?name=autumn")
@@ -190,8 +190,8 @@ def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_the
         page = visitor.page
         sign_in(page, visitor.address, "viewer")
         visitor.open("/campaign?name=spring")
-        assert page.get_by_text("No effect was computed yet").is_visible()
-        dates = page.get_by_role("region", name="Smallest visible effects").inner_text()
+        assert page.get_by_text("The effect has not been computed yet").is_visible()
+        dates = page.get_by_role("region", name="Smallest detectable effects").inner_text()
         assert all(f"After {words}" in dates for words in ("1 month", "3 months", "6 months", "12 months"))
         assert "After 1 month\n1 Nov 2024\nEffect" not in dates, "the control group is held back for 60 days"
         assert "Effect of contact 12 months earlier" in dates

@@ -109,7 +109,7 @@ def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Wor
     text = shown(shop, "c0009")
     for words in (
         "Risk of leaving within 30 days",
-        "How sure this is",
+        "How certain is this?",
         "Risk over time",
         "Purchase",
         "spring",
@@ -121,7 +121,7 @@ def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Wor
 
 def test_the_timeline_is_narrowed_and_goes_on_where_it_ended(shop: Workspace) -> None:
     text = shown(shop, "c0009", kind="refund", since="2024-01-01", until="2025-12-31")
-    assert "No events fit" in text or "taken back" in text
+    assert "No events match" in text or "refunded" in text
     seen: list[str] = []
     address = f"id=c0009&before={10**17}.x"
     while True:
@@ -221,7 +221,7 @@ def test_roles_that_may_not_note_see_no_form_and_are_refused(shop: Workspace) ->
     roles: tuple[Role, ...] = ("viewer", "analyst")
     for role in roles:
         one = visit(shop, {"id": "c0009"}, role=role)
-        assert "Note a contact" not in html(one, customer(one))
+        assert "Record a contact" not in html(one, customer(one))
         with pytest.raises(Forbidden) as refused:
             post(shop, "c0009", ("action", "refuse"), ("token", "a" * 20), role=role)
         assert error_page(one, refused.value).status == 403
@@ -241,7 +241,7 @@ def test_ids_and_texts_of_any_kind_are_shown_as_text(shop: Workspace) -> None:
     shop.store.add(events, source="crm", timeline=shop.project.timeline, now=shop.clock())
     text = shown(shop, odd)
     assert "<b " not in text
-    assert "New since the last scoring" in text
+    assert "This customer came after the last scoring" in text
     form = [*fields(text, "contact"), ("kind", "call_made"), ("at", "2025-02-06T00:00"), ("text", MARKUP)]
     said = post(shop, odd, *form)
     assert isinstance(said, Redirect)
@@ -260,7 +260,7 @@ def test_an_erased_customer_is_nobody_and_leaves_no_name_in_the_log(
         CliContext(folder).store.erase("c0009")
         status, _, text = answer(running, "GET", "/customer?id=c0009")
         assert status == 404
-        assert "There is no such customer" in text
+        assert "No such customer" in text
         log = "".join(running.log)
     assert "c0009" not in log
 

@@ -23,12 +23,12 @@ def test_a_job_is_started_followed_and_its_result_shown(browser: Browser, own_sh
         assert re.fullmatch(r"/jobs\?id=[0-9a-f]{16}", headers["location"])
         with visiting(browser, service.port, "ja") as visitor:
             visitor.open(headers["location"])
-            expect(visitor.page.get_by_text("施策を割り当てました")).to_be_visible(timeout=120_000)
+            expect(visitor.page.get_by_text("アクションを割り当てました")).to_be_visible(timeout=120_000)
             assert visitor.page.get_by_text("完了").is_visible()
             assert visitor.violations() == []
             assert (visitor.errors, visitor.elsewhere) == ([], [])
-            visitor.page.get_by_role("link", name="すべての処理").click()
-            assert visitor.page.get_by_role("link", name="施策プランの作成").count() == 1
+            visitor.page.get_by_role("link", name="処理", exact=True).click()
+            assert visitor.page.get_by_role("link", name="プランの作成").count() == 1
             assert visitor.violations() == []
         for form, code in (({"kind": "promote", "version": "1"}, 403), ({"kind": "bake"}, 422)):
             assert send(service, "/jobs", form)[0] == code

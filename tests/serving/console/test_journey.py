@@ -93,7 +93,7 @@ def key_of(folder: Path, customer_id: str) -> int:
 def exported(visitor: Watched) -> list[str]:
     """Ids in the file that the campaign's page gives, in their order."""
     with visitor.page.expect_download() as downloading:
-        visitor.page.get_by_role("button", name="CSVをダウンロード").click()
+        visitor.page.get_by_role("button", name="CSV形式でダウンロード").click()
     table = csv.DictReader(io.StringIO(downloading.value.path().read_text(encoding="utf-8-sig")))
     return [row["顧客ID"] for row in table]
 
@@ -128,7 +128,7 @@ def test_a_marketer_goes_from_the_list_to_the_effect_and_who_is_erased_is_gone_f
         page.get_by_label("施策名").fill(NAME)
         expect(page.locator("#preview input[name=control]")).to_have_value("40", timeout=PATIENT)
         expect(page.locator("#preview table").first).to_be_visible(timeout=PATIENT)
-        clicks.on(page.get_by_role("button", name="開始の確認へ"))
+        clicks.on(page.get_by_role("button", name="確認して開始"))
         clicks.on(page.get_by_role("button", name="割り付けて開始する"))
         expect(page.get_by_role("status")).to_contain_text(NAME, timeout=PATIENT)
         assert clicks.count <= 4, "list, reason, campaign started"
@@ -176,7 +176,7 @@ def test_a_marketer_goes_from_the_list_to_the_effect_and_who_is_erased_is_gone_f
 
         # The effect, with its interval
         visitor.open(f"/campaign?name={NAME}")
-        page.get_by_role("button", name="今すぐ集計").click()
+        page.get_by_role("button", name="効果を集計する").click()
         page.get_by_role("link", name="結果を見る").click(timeout=300_000)
         cells = page.get_by_role("region", name=re.compile("3か月")).locator("tbody tr").first.locator("td")
         difference, interval = cells.nth(2).inner_text(), cells.nth(3).inner_text()

@@ -182,7 +182,7 @@ def test_a_filter_of_yesterday_says_what_is_wrong_and_can_be_edited(host: Consol
     page = html(visit, shown)
     assert shown.status == 422
     assert "cannot list the plan &#39;platinum&#39;: there is none of that name." in page
-    assert "Does not fit today&#39;s scores" in page
+    assert "Does not fit the current scores" in page
     number = saved.path.rpartition("saved=")[2]
     assert f'href="/list?min_probability=0.1&amp;saved={number}"' in page, "the value can be taken out"
     assert isinstance(
@@ -217,14 +217,14 @@ def test_an_address_that_makes_no_sense_says_so_and_offers_the_filters(
     assert shown.status == 422
     assert message in page
     assert 'name="tiers"' in page
-    assert "Start again without filters" in page
+    assert "Clear all filters" in page
 
 
 def test_a_list_of_nobody_says_which_filter_to_leave_out(host: ConsoleHost) -> None:
     visit = visiting(host, "/list?min_value_at_risk=900000&segment.plan=gold", language="ja")
     page = html(visit, at_risk_list(visit))
-    assert "該当する顧客がいません" in page
-    assert re.findall(r'href="([^"]*)">「リスク金額の下限」なし', page) == ["/list?segment.plan=gold"]
+    assert "条件に合う顧客がいません" in page
+    assert re.findall(r'href="([^"]*)">「リスク金額の下限」を外す', page) == ["/list?segment.plan=gold"]
 
 
 def test_only_who_is_planned_has_an_action(host: ConsoleHost) -> None:

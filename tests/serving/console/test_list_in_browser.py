@@ -32,8 +32,8 @@ def test_a_changed_filter_refreshes_results_counts_and_address(
         visitor.open("/list")
         everybody = count(page)
         page.evaluate("document.body.dataset.mark = 'same page'")
-        page.get_by_label("Risk at least").select_option("0.2")
-        expect(page.locator(".chip")).to_have_text(["Risk at least: 20%×Remove"])
+        page.get_by_label("Min. risk").select_option("0.2")
+        expect(page.locator(".chip")).to_have_text(["Min. risk: 20%×Remove"])
         assert count(page) != everybody
         assert page.url.endswith("/list?min_probability=0.2")
         assert page.evaluate("document.body.dataset.mark") == "same page"

@@ -49,10 +49,10 @@ def test_the_champion_is_promoted_and_taken_back_through_the_page(
     version, back = ("3", "2") if language == "en" else ("1", "2")
     words = {
         "en": (
-            "Make it the champion …",
-            "Change the champion",
+            "Make champion…",
+            "Change champion",
             "See the result",
-            f"Back to version {back} …",
+            f"Return to version {back}…",
         ),
         "ja": ("本番モデルにする", "切り替える", "結果を見る", f"バージョン{back}に戻す"),
     }[language]
@@ -128,5 +128,5 @@ def test_only_administrators_change_the_champion_and_viewers_see_no_models(serve
     assert analyst.get("/models/confirm?version=3").status == 403
     sent = {"csrf": page.token, "kind": "promote", "version": "3"}
     assert analyst.post("/jobs", sent).status == 403
-    assert "is not kept here" in page.text
+    assert "No card is kept for this version" in page.text
     assert analyst.get("/models?version=../../kizuna").status == 200, "no file is read by a made-up name"

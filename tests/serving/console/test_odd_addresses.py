@@ -61,7 +61,7 @@ def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(
 ) -> None:
     signed_in = clients("marketer").get("/kampanien", **BROWSER)
     assert (signed_in.status, signed_in.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "There is no such page" in signed_in.text
+    assert "Page not found" in signed_in.text
     assert "/campaigns" in signed_in.text, "in the frame, with the menu"
     stranger = Client(staffed.port).get("/kampanien", accept_language="ja", **BROWSER)
     assert stranger.status == 404

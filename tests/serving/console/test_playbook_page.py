@@ -134,7 +134,7 @@ def test_an_earlier_version_is_brought_back(service: Server, fresh: Path) -> Non
     assert "# one" in shown
     status, page = submit(taro, "/playbook/restore", number=str(number), opened=hidden(shown, "opened"))
     assert status == 303
-    assert f"version {number} brought back" in page
+    assert f"restored version {number}" in page
     assert (fresh / FILE).read_text(encoding="utf-8").startswith("# one")
     assert taro.get("/playbook/version?number=99999").status == 422
     assert taro.get("/playbook/version?number=x").status == 422
@@ -151,7 +151,7 @@ def test_a_preview_that_needs_the_events_is_a_job_whose_result_can_be_saved(
     job = taro.post("/playbook/preview", {"csrf": token, "text": text, "opened": ""}).headers["location"]
     service.wait_for(lambda: "See the result" in taro.get(job).text)
     result = taro.get(job.replace("/jobs?id=", "/playbook/preview?job=")).text
-    assert "Treated otherwise" in result
+    assert "Treated differently" in result
     assert "returned_days = 1" in html.unescape(result)
 
 
@@ -180,7 +180,7 @@ def test_a_playbook_is_edited_wrongly_then_rightly(
         assert not (fresh / FILE).exists()
         page.fill("#text", text.replace('when.probability = "bottom 50%"', 'when.probability = "bottom 10%"'))
         page.get_by_role("button", name="Check and preview").click()
-        assert page.get_by_role("heading", name="What would change").is_visible()
+        assert page.get_by_role("heading", name="Preview of changes").is_visible()
         assert page.get_by_role("cell", name="Everyone else").count() >= 1
         if javascript:
             assert visitor.violations() == []
@@ -188,7 +188,7 @@ def test_a_playbook_is_edited_wrongly_then_rightly(
         page.get_by_role("button", name="Save").click()
         assert "Saved as version" in page.get_by_role("status").inner_text()
         assert page.get_by_text("fewer are left alone").first.is_visible()
-        assert page.get_by_text("The rules were changed after the plan in use").is_visible()
+        assert page.get_by_text("The rules changed after the current plan was made").is_visible()
         if javascript:
             assert visitor.violations() == []
         assert 'when.probability = "bottom 10%"' in (fresh / FILE).read_text(encoding="utf-8")

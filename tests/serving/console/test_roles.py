@@ -82,7 +82,7 @@ def test_a_role_sees_its_pages_and_no_other(clients: SignedIn, role: Role) -> No
             assert shown.status in (200, 303, 404, 422), (route.path, shown.status)
         else:
             assert shown.status == 403, route.path
-            assert "Your role has no access" in shown.text or "現在の役割では" in shown.text
+            assert "Your role does not include" in shown.text or "現在のロールでは" in shown.text
         if route.menu is not None:
             assert (f'<li><a href="{route.path}"' in menu) is may(role, route), route.path
 

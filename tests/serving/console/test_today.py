@@ -152,7 +152,7 @@ def test_engagement_can_be_divided_and_handed_out_as_csv(reported: Path, reporte
 def test_a_period_that_there_is_not_is_refused_and_one_not_computed_can_be(reported_console: Server) -> None:
     assert "cannot report on 5 months" in text_of(reported_console, "/engagement?months=5", expected=422)
     assert "5か月" in text_of(reported_console, "/engagement?months=5", "ja", expected=422)
-    assert "No report over 6 months yet" in text_of(reported_console, "/engagement?months=6")
+    assert "No 6-month report yet" in text_of(reported_console, "/engagement?months=6")
     assert "none was computed yet" in text_of(reported_console, "/engagement.csv?months=6", expected=422)
 
 
@@ -188,7 +188,7 @@ def test_before_anything_was_scored_today_says_what_to_do(tmp_path: Path) -> Non
     shop.ingest(tmp_path)
     with serving(tmp_path) as server:
         assert "kizuna score" in text_of(server, "/", expected=503)
-        assert "No report over 12 months yet" in text_of(server, "/engagement")
+        assert "No 12-month report yet" in text_of(server, "/engagement")
         assert "orders" in text_of(server, "/data")
 
 
@@ -214,7 +214,7 @@ def test_a_report_is_computed_by_a_button_without_javascript(browser: Browser, o
         visiting(browser, server.port, "ja", javascript=False) as visitor,
     ):
         visitor.open("/engagement?months=3")
-        visitor.page.get_by_role("button", name="最新データで集計").click()
+        visitor.page.get_by_role("button", name="集計し直す").click()
         assert visitor.page.url.partition("?")[0].endswith("/jobs")
         job = visitor.page.url
         kept = own_shop / "state" / "reports"
