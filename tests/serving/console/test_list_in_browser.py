@@ -150,12 +150,12 @@ def test_the_menu_and_a_customers_page_lead_back_to_the_list_as_it_was(
     with visiting(browser, planned_console.port, "ja", javascript=False) as visitor:
         page = visitor.page
         visitor.open("/customer?id=c0001")
-        assert page.locator(".from-list").count() == 0, "nobody came from a list"
+        assert page.locator(".above a[href^='/list']").count() == 0, "nobody came from a list"
         visitor.open("/list?min_probability=0.1&rows=25")
         count = page.locator(".list-totals dd").first.inner_text()
         page.locator(".id").first.click()
-        assert page.locator(".from-list").inner_text() == f"← 対応リスト（{count}）"
-        page.locator(".from-list a").click()
+        assert page.locator(".above").inner_text() == f"対応リスト（{count}）"
+        page.locator(".above a").click()
         assert page.url.endswith("/list?min_probability=0.1&rows=25")
         visitor.open("/")
         page.get_by_role("navigation").get_by_role("link", name="対応リスト").click()
@@ -172,4 +172,4 @@ def test_a_cookie_that_is_no_list_of_ours_leads_nowhere(planned_console: Server)
     ):
         status, _, text = answer(planned_console, "GET", "/customer?id=c0001", cookie=f"kizuna_list={kept}")
         assert status == 200
-        assert 'class="from-list"' not in text
+        assert '<p class="above"><a href="/customer">' in text
