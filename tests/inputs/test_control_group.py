@@ -157,6 +157,7 @@ NO_WAY_OUT = {
     "models.score.score",
     "models.train.train",
     "campaigns.contacts.record_campaign_contacts",
+    "campaigns.contacts.record_pasted_contacts",
     "campaigns.learn.learn_uplift",
     "campaigns.learn.stop_using_uplift",
     "customers.score_history.score_history",

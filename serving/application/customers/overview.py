@@ -17,13 +17,13 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.plan_lookup import planned_actions
 from serving.actions.plan_recheck import allowed_again, recheck_plan
-from serving.application.customers.timeline import told_events
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.contact_log import DEFAULT_KIND
 from serving.lists.customers.customer_campaigns import customer_campaigns
 from serving.lists.customers.known_customer import KnownCustomer
 from serving.lists.customers.risk_certainty import certainty
+from serving.lists.customers.timeline_rows import told_events
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.customer_timeline import CONTACT_CHANNELS, EventWords, outcome_words
 from serving.presentation.i18n import listed_channels

@@ -7,14 +7,19 @@ from collections import Counter
 import numpy as np
 
 from features.errors import UsageError
-from features.events.attributes import CONTACT_NOTE
-from features.events.history import Flags, History
+from features.events.history import Flags
 from features.events.schema import ATTRIBUTE
 from serving.actions.contact_notes import is_noted
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.customers.known_customer import KnownCustomer
-from serving.lists.customers.timeline_rows import TimelineFilter, cursor_of, of_names, timeline_rows
+from serving.lists.customers.timeline_rows import (
+    TimelineFilter,
+    cursor_of,
+    of_names,
+    timeline_rows,
+    told_events,
+)
 from serving.presentation.customer_timeline import EventWords
 from serving.schemas.customer_responses import TimelineChoice, TimelinePage
 
@@ -70,11 +75,6 @@ def customer_timeline(
         int(everything.sum()),
         *_choices(found, words, everything),
     )
-
-
-def told_events(history: History) -> Flags:
-    """bool[n]: the events that the timeline tells; what was said about a contact stands beside it."""
-    return ~of_names(history.kinds, history.kind_names, (ATTRIBUTE + CONTACT_NOTE,))
 
 
 def _alone(found: KnownCustomer) -> Flags:

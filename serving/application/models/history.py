@@ -75,11 +75,11 @@ def model_history(workspace: Workspace, actor: Actor, version: str | None = None
         tuple(_decision(one) for one in reversed(lines)),
         card,
         shown,
-        None if card is None else run_address(workspace.project.settings.tracking_uri, card),
+        None if card is None else _run_address(workspace.project.settings.tracking_uri, card),
     )
 
 
-def run_address(tracking_uri: str, card: StoredModelCard) -> str | None:
+def _run_address(tracking_uri: str, card: StoredModelCard) -> str | None:
     """The page of a card's run on MLflow's server, without the name and password that the URI may hold.
 
     None where `tracking_uri` is no server, or the card does not say which experiment the run is in.

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from features.events.history import History
+from features.events.attributes import CONTACT_NOTE
+from features.events.history import Flags, History
+from features.events.schema import ATTRIBUTE
 from features.timeline import Timeline
 
 FOLDED_FROM = 3
@@ -113,6 +115,11 @@ def _after(history: History, entries: Rows, cursor: str) -> int:
     ):
         place += 1
     return place
+
+
+def told_events(history: History) -> Flags:
+    """bool[n]: the events that the timeline tells; what was said about a contact stands beside it."""
+    return ~of_names(history.kinds, history.kind_names, (ATTRIBUTE + CONTACT_NOTE,))
 
 
 def of_names(

@@ -15,9 +15,13 @@ from tests.serving.console.people import NAMES, Client, add_people
 from tests.serving.running import Server, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; where it is missing its tests are skipped, and fail under CI."""
+    """Chromium; where it is missing its tests are skipped, and fail under CI.
+
+    Closed before tests of other folders: Playwright keeps an event loop running in this thread meanwhile,
+    and nothing else could start one.
+    """
     if not CHROMIUM.exists():
         assert "KIZUNA_CI" not in os.environ, NO_CHROMIUM
         pytest.skip(NO_CHROMIUM)

@@ -47,7 +47,7 @@ def test_a_job_that_is_gone_is_told_without_javascript(browser: Browser, own_sho
         assert add_job(database, JobRecord("ab", "plan", "{}", "<b>aki</b>", "person", (), 1), "plan", 1)
     with serving(own_shop) as service, visiting(browser, service.port, javascript=False) as visitor:
         visitor.open(f"/jobs?{urlencode({'id': 'ab'})}")
-        assert visitor.page.get_by_role("alert").inner_text().startswith("cannot finish this: its process")
+        assert visitor.page.get_by_role("alert").inner_text().startswith("Cannot finish this: its process")
         assert visitor.page.get_by_text("<b>aki</b>").is_visible(), "names are shown as text"
         visitor.open("/jobs?id=00")
-        assert "cannot find the job '00'" in visitor.page.locator("main").inner_text()
+        assert "Cannot find the job '00'" in visitor.page.locator("main").inner_text()
