@@ -206,7 +206,9 @@ def spend(orders: pd.DataFrame, names: Sequence[str], end: pd.Timestamp) -> floa
     """The mean amount of purchases less refunds between the start and a moment."""
     when = orders["happened_at"].dt.tz_localize(None)
     counted = orders[(when >= pd.Timestamp(START)) & (when < end)]
-    return float(counted.groupby("customer", observed=True)["amount"].sum().reindex(names).fillna(0).mean())
+    return float(
+        counted.groupby("customer", observed=True)["amount"].sum().reindex(names, fill_value=0.0).mean()
+    )
 
 
 def survival(hazard: pd.DataFrame, names: Sequence[str], end: pd.Timestamp) -> float:

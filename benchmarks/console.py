@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -274,11 +274,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kizuna-console-") as place:
         folder = options.folder or Path(place) / "project"
         if not folder.exists():
-            try:
+            with ExitStack() as unfinished:
+                unfinished.callback(shutil.rmtree, folder, ignore_errors=True)
                 prepare(options.project, folder, options.events)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
+                unfinished.pop_all()
         log = Path(place) / "service.log"
         found: dict[str, object] = {"machine": machine(), "scored": MANY, "rate": RATE}
         with started(kizuna(folder, options.port), options.port, log) as server:

@@ -43,20 +43,20 @@ def run_job(folder: str, job_id: str) -> int:
         job = find_job(database, job_id)
         if job is None:
             return 0
+        outcome, error, result = FAILED, BUG, ""
         try:
             actor = requester(workspace, job)
             actor.require(KINDS[job.kind].permission)
-            result = WORK[job.kind](
+            answer = WORK[job.kind](
                 workspace, actor, job.arguments, progress_of(workspace, job, system_clock)
             )
-        except KizunaError as error:
-            sys.stderr.write(f"{error.message}\n")
-            save_outcome(database, job_id, FAILED, workspace.machine_now, error=error.message)
-            return error.exit_code
-        except BaseException:
-            save_outcome(database, job_id, FAILED, workspace.machine_now, error=BUG)
-            raise
-        save_outcome(database, job_id, DONE, workspace.machine_now, result=json.dumps(result))
+            outcome, error, result = DONE, "", json.dumps(answer)
+        except KizunaError as refusal:
+            sys.stderr.write(f"{refusal.message}\n")
+            error = refusal.message
+            return refusal.exit_code
+        finally:  # whatever ended the work, a bug and a signal among them, is on record
+            save_outcome(database, job_id, outcome, workspace.machine_now, result=result, error=error)
     return 0
 
 

@@ -67,9 +67,8 @@ def save_model_card(state: Path, card: StoredModelCard) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(folder / f"{card.version}.json")
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(name).unlink(missing_ok=True)  # still there only when it did not become the card
 
 
 def load_model_card(state: Path, version: str) -> StoredModelCard | None:

@@ -61,7 +61,13 @@ def change_own_password(
         )
     check_password(new, found.name)
     people.set_password(
-        database, found.name, hash_password(new), workspace.clock(), now, who=actor.name, kept_session=token
+        database,
+        found.name,
+        hash_password(new),
+        workspace.clock(),
+        now,
+        who=actor.name,
+        current_session=token,
     )
     forget_attempt(database, one)
     return found
@@ -81,7 +87,7 @@ def sign_out_elsewhere(workspace: Workspace, actor: Actor, token: str) -> EndedS
     """End one's own sessions in other browsers."""
     found = _own(workspace, actor)
     with workspace.database.writing() as connection:
-        ended = end_sessions(connection, found.id, workspace.machine_now, kept=token)
+        ended = end_sessions(connection, found.id, workspace.machine_now, current=token)
         record_action(connection, actor.name, "sign out elsewhere", workspace.clock())
     return EndedSessions(ended)
 

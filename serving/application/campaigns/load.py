@@ -88,12 +88,12 @@ def _record(
     control = result.arms[result.effects[0].control]
     compared = {one.treated for one in result.effects}
     treatment = sum(count for arm, count in result.arms.items() if arm in compared)
-    said = asdict(columns) | {"file": file.name, "control": result.effects[0].control}
+    declaration = asdict(columns) | {"file": file.name, "control": result.effects[0].control}
     return CampaignRecord(
         name=result.campaign,
         state=LOADED,
         source="table",
-        filters=json.dumps(said, ensure_ascii=False),
+        filters=json.dumps(declaration, ensure_ascii=False),
         control_share=control / (treatment + control),
         hold_days=0,
         review_months=(),

@@ -49,11 +49,11 @@ class DataOverview:
 def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     """Sources, ingests and the last examination, as they were stored."""
     project, state = workspace.project, workspace.project.state
-    kept = tuple(ingests(state, LAST_INGESTS))
+    newest = tuple(ingests(state, LAST_INGESTS))
     reports = [found for months in MONTHS if (found := stored_report.newest(state, months)) is not None]
     report = max(reports, key=lambda one: one.computed_at, default=None)
     rhythms = {one.source: one for one in report.sources} if report else {}
-    receipts = {one.source: one for one in kept[0].receipts} if kept else {}
+    receipts = {one.source: one for one in newest[0].receipts} if newest else {}
     settings = project.settings
     kinds = {one.name: "source" for one in settings.sources}
     kinds |= {one.name: "attribute" for one in settings.attributes}
@@ -65,7 +65,7 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
             SourceState(name, kind, name in closed, receipts.get(name), rhythms.get(name))
             for name, kind in kinds.items()
         ),
-        kept,
+        newest,
         None if report is None else report.computed_at,
         examination_file.load(state),
     )

@@ -195,7 +195,7 @@ def set_password(
     machine_now: int,
     *,
     who: str,
-    kept_session: str = "",
+    current_session: str = "",
 ) -> None:
     """Give a person this password and end their sessions, save the one with this token."""
     with database.writing() as connection:
@@ -205,7 +205,7 @@ def set_password(
             .where(PEOPLE.c.id == found.id)
             .values(password_hash=password_hash, link_hash=None, link_expires_at=None)
         )
-        end_sessions(connection, found.id, machine_now, kept=kept_session)
+        end_sessions(connection, found.id, machine_now, current=current_session)
         record_action(connection, who, "users password", now, details=found.name)
 
 

@@ -146,11 +146,11 @@ def open_sessions(database: Database, now: int, idle: int) -> dict[int, int]:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def end_sessions(connection: Connection, person: int, now: int, *, kept: str = "") -> int:
+def end_sessions(connection: Connection, person: int, now: int, *, current: str = "") -> int:
     """End the sessions of a person, save the one with this token; says how many."""
     statement = update(SESSIONS).where(SESSIONS.c.person == person, SESSIONS.c.ended_at.is_(None))
-    if kept:
-        statement = statement.where(SESSIONS.c.hash != digest(kept))
+    if current:
+        statement = statement.where(SESSIONS.c.hash != digest(current))
     return connection.execute(statement.values(ended_at=now)).rowcount
 
 

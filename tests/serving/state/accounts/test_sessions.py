@@ -80,7 +80,7 @@ def test_signing_out_everywhere_ends_all_and_a_new_password_all_others(
     listed = list_sessions(records, hanako.id, START, 8 * HOUR, own)
     assert [one.is_own for one in listed].count(True) == 1
     assert listed[0].agent == "Firefox"
-    set_password(records, "hanako", "new", 1, START, who="hanako", kept_session=own)
+    set_password(records, "hanako", "new", 1, START, who="hanako", current_session=own)
     assert [find_session(records, one, START, 8 * HOUR) is None for one in (own, other, third)] == [
         False,
         True,
