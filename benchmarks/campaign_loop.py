@@ -185,7 +185,7 @@ def assigned(service: Path) -> list[str]:
     from serving.experiments.campaign_file import load
     from serving.experiments.held_back import assignment_file
     from serving.project.settings import read
-    from serving.state.campaign_index import campaign
+    from serving.state.campaigns.campaign_index import campaign
 
     workspace = open_workspace(read(service), lambda: 0)
     with workspace.database:

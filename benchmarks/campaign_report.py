@@ -39,7 +39,7 @@ from serving.project.settings import read
 from serving.schemas.campaign_responses import CampaignReport
 from serving.state import score_file
 from serving.state.active_model import import_bundle
-from serving.state.campaign_index import CampaignRecord, save_start
+from serving.state.campaigns.campaign_index import CampaignRecord, save_start
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
 from training.fitting.lightgbm import TreeParameters

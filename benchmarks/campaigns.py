@@ -27,7 +27,7 @@ from benchmarks.campaign_world import (
     true_effects,
 )
 from benchmarks.machine import machine
-from serving.experiments.outside_campaign import TableColumns, outside_campaign
+from serving.experiments.outside.outside_campaign import TableColumns, outside_campaign
 from training.causal.effect import Effect, compare_arms
 
 Floats = NDArray[np.float64]

@@ -23,7 +23,7 @@ from features.profiling.finding import CheckFinding
 from features.profiling.gaps import gaps
 from features.profiling.id_checks import id_checks
 from features.profiling.profile import DataProfile, IndicatorProfile
-from features.profiling.row_checks import row_checks
+from features.profiling.rows.row_checks import row_checks
 from features.profiling.shared_customer import shared_customer
 from features.profiling.survey_scales import scale_findings
 from features.timeline import Timeline

@@ -24,8 +24,8 @@ from features.execution.local import map_partitions
 from features.profiling.bucket_events import MINUTES, BucketEvents, Ints
 from features.profiling.consent import ConsentProfile, profile_consent
 from features.profiling.customer_patterns import CustomerPatterns, turnover_window
-from features.profiling.quarantine_reasons import QuarantineReason, refused
-from features.profiling.row_patterns import RowPatterns
+from features.profiling.rows.quarantine_reasons import QuarantineReason, refused
+from features.profiling.rows.row_patterns import RowPatterns
 from features.storage.customer_ids import Customers
 from features.storage.history_reader import ALL_COLUMNS
 from features.timeline import DAY, Timeline

@@ -18,12 +18,12 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline
 from serving.actions import talking_points
-from serving.actions.conditions import ranks
 from serving.actions.contact_state import NEVER, ContactRegister, ContactState
 from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.lifecycle import movement, stages
 from serving.actions.loyalty import loyalty
 from serving.actions.playbook import Playbook
+from serving.actions.rules.conditions import ranks
 from serving.reports.answer_times import AnswerTimes, answer_times
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex

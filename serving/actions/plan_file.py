@@ -21,7 +21,7 @@ from serving.state.atomic_write import in_one_step
 
 if TYPE_CHECKING:
     from serving.actions.customer_profiles import CustomerProfiles
-    from serving.actions.rule_matching import ActionPlan
+    from serving.actions.rules.rule_matching import ActionPlan
 
 FOLDER = "plans"
 """Beside the folder of the scores."""

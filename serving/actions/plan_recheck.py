@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.events.consent import ALL_CHANNELS
 from serving.actions.contact_state import ContactState, cooling_down
 from serving.actions.plan_file import StoredPlan
-from serving.actions.rule_matching import channel_bits
+from serving.actions.rules.rule_matching import channel_bits
 from serving.schemas.terms import ASKED_NOT_TO, COOLING_DOWN, PLANNED
 
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
-from serving.actions.conditions import NumberCondition
-from serving.actions.toml_positions import line_of, places
+from serving.actions.rules.conditions import NumberCondition
+from serving.actions.rules.toml_positions import line_of, places
 from serving.schemas.problems import Problem, problems
 
 FILE = "playbook.toml"

@@ -34,7 +34,7 @@ from serving.state.accounts.people import any_account
 from serving.state.active_model import ActiveModel, load
 from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
-from serving.state.campaign_index import holding_back
+from serving.state.campaigns.campaign_index import holding_back
 from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_file import Ints, Scores
 from serving.state.score_index import rows_in_use, score_file

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def doctor(call: CliContext, until: str | None, language: str | None) -> None:
     """Is there enough data, is it sound, and what should churn mean on it?"""
     from serving.application.data.doctor import doctor as examine
-    from serving.presentation.doctor import reply, show
+    from serving.presentation.doctor import show
+    from serving.presentation.doctor_reply import reply
 
     language = language or call.project.settings.language
     with call.workspace() as workspace, call.progress() as progress:

@@ -33,7 +33,7 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
     """
     from serving.application.lists.report import refresh_report
     from serving.presentation.report import show
-    from serving.reports.formats import rendered
+    from serving.reports.rendering.formats import rendered
     from serving.reports.report import reply
     from serving.state.atomic_write import in_one_step
 

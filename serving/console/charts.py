@@ -6,5 +6,5 @@ from markupsafe import Markup
 
 
 def svg(chart: str) -> Markup:
-    """A chart of `serving.reports.svg_charts` or `measure_view`, which escape every name they are given."""
+    """A chart of `reports.rendering.svg_charts` or `measure_view`, which escape the names they are given."""
     return Markup(chart)  # noqa: S704 # made by our chart functions, nothing else is passed here

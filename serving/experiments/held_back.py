@@ -18,7 +18,7 @@ from serving.experiments.assignment import in_share
 from serving.experiments.campaign_file import FOLDER, load
 from serving.experiments.merged_customers import current_assignment
 from serving.project.settings import Project
-from serving.state.campaign_index import CampaignRecord, global_control_seed, holding_back
+from serving.state.campaigns.campaign_index import CampaignRecord, global_control_seed, holding_back
 from serving.state.database import Database
 
 

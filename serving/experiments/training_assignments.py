@@ -10,7 +10,7 @@ from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import current_assignment
 from serving.project.settings import Project
-from serving.state.campaign_index import CampaignRecord, campaigns
+from serving.state.campaigns.campaign_index import CampaignRecord, campaigns
 from serving.state.database import Database
 from training.data.contact_weights import ContactAssignments
 

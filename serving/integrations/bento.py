@@ -20,9 +20,9 @@ from serving.project.language import FILE
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel
 from serving.state.api_keys import ApiKey, copy_keys
+from serving.state.campaigns.uplift_index import UpliftRecord, load_texts, save_texts, use_uplift
 from serving.state.database import Database
 from serving.state.score_index import use_champion
-from serving.state.uplift_index import UpliftRecord, load_texts, save_texts, use_uplift
 
 ROOMS = ("features", "training", "serving")
 NOT_NEEDED = ("mlflow", "shap", "matplotlib", "woodelf-explainer", "rich")

@@ -18,8 +18,8 @@ from features.events.schema import ATTRIBUTE
 from features.timeline import Timeline
 from serving.experiments.baseline import baseline_covariates
 from serving.experiments.uplift_rows import NUMBERS, TIER, uplift_features
+from serving.state.campaigns.uplift_index import UpliftRecord, load_texts
 from serving.state.score_file import Scores, ScoreTable, UpliftSource
-from serving.state.uplift_index import UpliftRecord, load_texts
 from training.causal.uplift_text import StoredUplift, of_texts
 from training.labels.settings import Churn
 

@@ -35,7 +35,7 @@ from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.schemas.shares import share_text
-from serving.state.campaign_index import DRAFT, CampaignRecord, holding_back, refuse_reserved_name
+from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, holding_back, refuse_reserved_name
 from serving.state.database import Database
 
 NAME = re.compile(r"\w[\w .\-]{0,79}")

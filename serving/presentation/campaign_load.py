@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.catalog.display_names import in_language
 from serving.presentation.campaign_report.loaded_effects import effect_cells, effect_headers
-from serving.presentation.campaign_uplift import show_uplift
+from serving.presentation.campaign_report.uplift import show_uplift
 from serving.presentation.messages.catalog import translated
 from serving.schemas.campaign_results import LoadedCampaignReply
 

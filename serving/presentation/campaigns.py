@@ -13,7 +13,7 @@ from serving.lists.campaign_preview import CampaignPreview
 from serving.presentation.i18n import money
 from serving.presentation.messages.catalog import translated
 from serving.schemas.shares import share_text
-from serving.state.campaign_index import CampaignRecord
+from serving.state.campaigns.campaign_index import CampaignRecord
 
 STATES = {
     "draft": ("drafted", "下書き"),

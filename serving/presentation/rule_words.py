@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from features.catalog.definitions import Indicator, indicator_words
 from features.catalog.display_names import in_language
-from serving.actions.conditions import NumberCondition
 from serving.actions.playbook import Playbook, PlaybookRule
+from serving.actions.rules.conditions import NumberCondition
 from serving.presentation.i18n import money
 from serving.schemas.terms import ATTITUDE_WORDS, CHANNEL_WORDS, NONE, STAGE_WORDS
 from training.explanation.text import tier_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from serving.reports.svg_charts import dots, line, sparkline
+from serving.reports.rendering.svg_charts import dots, line, sparkline
 from serving.schemas.report_responses import Comparison, Group, MeasureReply
 from training.explanation.quantities import WHOLE, with_currency
 

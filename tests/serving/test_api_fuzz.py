@@ -28,10 +28,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def shop_with_key(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def shop_with_key(
+    scored_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
     """A shop of its own, and the header of a key that opens every call as often as it likes."""
     folder = tmp_path_factory.mktemp("fuzzed") / "shop"
-    shutil.copytree(scored_shop, folder)
+    shutil.copytree(scored_template, folder)
     with (folder / "kizuna.toml").open("a", encoding="utf-8") as settings_file:
         settings_file.write("\n[service]\nrequests_per_second = 1e9\n")
     with Database(read(folder).records) as database:

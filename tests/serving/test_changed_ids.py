@@ -30,9 +30,9 @@ query = "select old_id, new_id from read_csv('data/aliases.csv', all_varchar = t
 
 
 @pytest.fixture(scope="module")
-def merged(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def merged(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The scored shop, in which c0006 then turned out to be c0003, and c0009 became m0009."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("merged") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("merged") / "shop"))
     (folder / "data" / "aliases.csv").write_text("old_id,new_id\nc0003,c0006\nc0009,m0009\n")
     with (folder / "kizuna.toml").open("a", encoding="utf-8") as file:
         file.write(ALIASES)

@@ -42,7 +42,7 @@ from serving.state.audit_log import (
     record_accesses,
     record_action,
 )
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     CampaignRecord,
     campaigns,
     global_control_seed,

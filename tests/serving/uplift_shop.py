@@ -9,7 +9,7 @@ from serving.application.models.score import score
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace
 from serving.integrations.training import tracking
-from serving.state.uplift_index import uplift_in_use
+from serving.state.campaigns.uplift_index import uplift_in_use
 from tests.serving.application.campaigns.test_learn import live_on, start
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import at

@@ -24,7 +24,7 @@ from serving.experiments.contact_log import (
 )
 from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import current_assignment
-from serving.state.campaign_index import campaign, missing_assignment, record_contacts
+from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_contacts
 
 
 @dataclass(frozen=True)

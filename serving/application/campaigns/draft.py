@@ -6,8 +6,8 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.campaign_preview import CampaignDrawing, CampaignPreview
-from serving.state.campaign_index import new_seed, save_draft
-from serving.state.campaign_notes import checked_campaign_note, save_campaign_note
+from serving.state.campaigns.campaign_index import new_seed, save_draft
+from serving.state.campaigns.campaign_notes import checked_campaign_note, save_campaign_note
 
 
 @use_case("draft_campaign")

@@ -33,7 +33,7 @@ from serving.schemas.campaign_responses import (
 from serving.state import score_file
 from serving.state.active_model import in_use
 from serving.state.active_model import load as load_model
-from serving.state.campaign_index import CampaignRecord
+from serving.state.campaigns.campaign_index import CampaignRecord
 from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.causal.sample_ratio import check_sample_ratio

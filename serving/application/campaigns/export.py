@@ -21,7 +21,7 @@ from serving.integrations.webhooks import TreatedCustomers, enlist_treated
 from serving.presentation.csv import list_csv
 from serving.schemas.responses import ListedCustomer, Provenance
 from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
-from serving.state.campaign_index import campaign, missing_assignment, record_export
+from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_export
 from serving.state.outbox import Outbox
 
 CSV = "csv"

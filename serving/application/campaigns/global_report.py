@@ -18,7 +18,7 @@ from serving.experiments.campaign_file import Assignment, AssignmentFacts
 from serving.experiments.held_back import HeldBackCustomers, global_control_group
 from serving.schemas.campaign_responses import CampaignReport
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import EVERYTHING, CampaignRecord, save_result
+from serving.state.campaigns.campaign_index import EVERYTHING, CampaignRecord, save_result
 from serving.state.score_file import Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import scores_before

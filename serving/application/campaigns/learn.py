@@ -25,8 +25,8 @@ from serving.experiments.uplift_rows import (
 )
 from serving.integrations.training import tracking
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import CampaignRecord, campaign, campaigns, missing_assignment
-from serving.state.uplift_index import (
+from serving.state.campaigns.campaign_index import CampaignRecord, campaign, campaigns, missing_assignment
+from serving.state.campaigns.uplift_index import (
     UpliftFacts,
     UpliftRecord,
     save_texts,

@@ -13,7 +13,7 @@ from serving.experiments.assignment import assign_arms, risk_deciles, strata
 from serving.experiments.campaign_file import Assignment, load
 from serving.experiments.held_back import assignment_file
 from serving.state import score_file
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     CampaignRecord,
     campaign,
     campaigns,

@@ -10,11 +10,11 @@ from pathlib import Path
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import ProjectFolder, Workspace
-from serving.experiments.outside_campaign import TableColumns, outside_campaign
-from serving.experiments.outside_reply import loaded_reply
+from serving.experiments.outside.outside_campaign import TableColumns, outside_campaign
+from serving.experiments.outside.outside_reply import loaded_reply
 from serving.schemas.campaign_results import LoadedCampaignReply
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     LOADED,
     CampaignRecord,
     find_campaign,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.state.campaign_index import campaign
-from serving.state.campaign_notes import checked_campaign_note, save_campaign_note
+from serving.state.campaigns.campaign_index import campaign
+from serving.state.campaigns.campaign_notes import checked_campaign_note, save_campaign_note
 
 
 @use_case("draft_campaign")

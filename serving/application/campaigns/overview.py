@@ -15,8 +15,8 @@ from serving.experiments.held_back import assignment_file
 from serving.experiments.review_dates import due_review, review_dates
 from serving.experiments.visible_effects import VisibleEffect, visible_effects
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
-from serving.state.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
-from serving.state.campaign_notes import campaign_notes
+from serving.state.campaigns.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
+from serving.state.campaigns.campaign_notes import campaign_notes
 
 RETAINED = "retained"
 

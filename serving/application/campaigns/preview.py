@@ -11,7 +11,7 @@ from serving.application.workspace import Workspace
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.campaign_preview import CampaignDrawing, CampaignPreview, declared
 from serving.lists.drawing_memory import DrawingMemory
-from serving.state.campaign_index import DRAFT, campaign, new_seed
+from serving.state.campaigns.campaign_index import DRAFT, campaign, new_seed
 
 UNNAMED = "campaign"
 """What a preview is called that has no name yet."""

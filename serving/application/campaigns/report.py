@@ -9,7 +9,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
 from serving.schemas.campaign_responses import CampaignReport
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import DRAFT, STOPPED, campaign, missing_assignment, save_result
+from serving.state.campaigns.campaign_index import DRAFT, STOPPED, campaign, missing_assignment, save_result
 
 
 @use_case("read_report")

@@ -14,7 +14,7 @@ from serving.experiments.held_back import assignment_file
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.campaign_preview import CampaignDrawing, CampaignPreview, declared, started
 from serving.lists.filters import ListFilter
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     DRAFT,
     CampaignRecord,
     find_campaign,
@@ -22,7 +22,7 @@ from serving.state.campaign_index import (
     new_seed,
     save_start,
 )
-from serving.state.campaign_notes import checked_campaign_note, save_campaign_note
+from serving.state.campaigns.campaign_notes import checked_campaign_note, save_campaign_note
 
 
 @use_case("start_campaign")

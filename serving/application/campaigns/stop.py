@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.state.campaign_index import CampaignRecord, save_stop
+from serving.state.campaigns.campaign_index import CampaignRecord, save_stop
 
 
 @use_case("start_campaign")

@@ -14,7 +14,7 @@ from serving.schemas.campaign_responses import (
     StoredCampaignReply,
 )
 from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply, LoadedCampaignReply
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     EVERYTHING,
     LOADED,
     CampaignRecord,

@@ -30,7 +30,7 @@ from serving.presentation.i18n import listed_channels
 from serving.schemas.customer_responses import CustomerOverview, KnownAttribute, NamedChoice
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import ExplainReply
-from serving.state.campaign_index import campaigns
+from serving.state.campaigns.campaign_index import campaigns
 
 
 @use_case("read_customer")

@@ -21,7 +21,7 @@ from serving.lists.customers.customer_campaigns import customer_campaigns
 from serving.lists.customers.noted_events import keep_noted
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
-from serving.state.campaign_index import campaigns
+from serving.state.campaigns.campaign_index import campaigns
 
 
 @use_case("record_contact")

@@ -13,7 +13,7 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.playbook import chosen_playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
-from serving.presentation.doctor import reply
+from serving.presentation.doctor_reply import reply
 from serving.project.language import LANGUAGES
 from serving.state import examination_file
 from serving.state.examination_file import ExaminationFinding, ExaminationText, StoredExamination

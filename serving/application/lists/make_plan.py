@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ModelError
-from serving.actions.attribute_validation import validate_attributes, validate_channels
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister, ContactState
 from serving.actions.control_group import hold_control_group
@@ -17,8 +16,9 @@ from serving.actions.customer_profiles import customer_profiles
 from serving.actions.plan_file import FOLDER, StoredPlan, save
 from serving.actions.plan_lookup import contacts_version
 from serving.actions.playbook import PlaybookFile, chosen_playbook, default_kind
-from serving.actions.rule_matching import match_rules
-from serving.actions.rule_validation import RuleVocabulary, validate_rules
+from serving.actions.rules.attribute_validation import validate_attributes, validate_channels
+from serving.actions.rules.rule_matching import match_rules
+from serving.actions.rules.rule_validation import RuleVocabulary, validate_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.experiments.held_back import held_back

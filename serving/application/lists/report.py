@@ -11,7 +11,7 @@ from serving.application.workspace import NOBODY, Progress, Workspace
 from serving.project.language import LANGUAGES
 from serving.reports import stored_report
 from serving.reports.compute import ReportData, compute_report, report_inputs
-from serving.reports.csv import as_csv
+from serving.reports.rendering.csv import as_csv
 from serving.reports.report import reply
 from serving.reports.stored_report import StoredReport
 from serving.state.score_index import current_champion

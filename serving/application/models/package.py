@@ -9,7 +9,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.integrations.bento import build_bento
 from serving.state.api_keys import list_keys
-from serving.state.uplift_index import uplift_in_use
+from serving.state.campaigns.uplift_index import uplift_in_use
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from serving.experiments.review_dates import due_review, review_dates
 from serving.lists.score_reader import ScoreReader
 from serving.reports.stored_report import StoredReport
 from serving.state import examination_file
-from serving.state.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
+from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
 

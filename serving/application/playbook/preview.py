@@ -19,7 +19,7 @@ from serving.actions.playbook import (
     parse,
     parse_all,
 )
-from serving.actions.rule_matching import ActionPlan, match_rules
+from serving.actions.rules.rule_matching import ActionPlan, match_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.playbook.project_check import ProjectCheck
 from serving.application.playbook.rule_counts import PlanCounts

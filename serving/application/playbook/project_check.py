@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from threading import Lock
 
 from features.errors import ModelError
-from serving.actions.attribute_validation import validate_attributes
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.playbook import FILE, PlaybookFile, PlaybookRefusal
-from serving.actions.rule_validation import RuleVocabulary, rule_refusals
+from serving.actions.rules.attribute_validation import validate_attributes
+from serving.actions.rules.rule_validation import RuleVocabulary, rule_refusals
 from serving.application.workspace import Workspace
 from serving.lists.score_reader import ScoreReader
 

@@ -16,7 +16,7 @@ from serving.actions.playbook import (
     PlaybookRule,
     parse_all,
 )
-from serving.actions.toml_positions import line_of, places
+from serving.actions.rules.toml_positions import line_of, places
 from serving.application.permissions import Actor, use_case
 from serving.application.playbook.check import PlaybookProblem
 from serving.application.playbook.rule_counts import PlanCounts, RuleCounts

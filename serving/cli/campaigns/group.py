@@ -77,7 +77,7 @@ def load(
       kizuna campaign load spring mail.csv --customer id --arm segment --control none --outcome spend
     """
     from serving.application.campaigns.load import analyse_table, load_campaign
-    from serving.experiments.outside_campaign import TableColumns
+    from serving.experiments.outside.outside_campaign import TableColumns
     from serving.presentation.campaign_load import show
 
     columns = TableColumns(customer, arm, tuple(outcomes), tuple(covariates), uplift, tuple(features))

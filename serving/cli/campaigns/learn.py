@@ -46,7 +46,7 @@ def learn(
       kizuna campaign learn --stop-using
     """
     from serving.application.campaigns.learn import learn_uplift, stop_using_uplift
-    from serving.presentation.campaign_uplift import learn_reply, show_learned
+    from serving.presentation.campaign_report.uplift import learn_reply, show_learned
 
     language = language or call.project.settings.language
     if stop_using:

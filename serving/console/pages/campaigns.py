@@ -45,7 +45,7 @@ from serving.presentation.campaign_report.words import (
 )
 from serving.presentation.i18n import listed_channels
 from serving.presentation.messages.catalog import translated
-from serving.state.campaign_index import DRAFT, LOADED
+from serving.state.campaigns.campaign_index import DRAFT, LOADED
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from serving.application.customers.take_back_note import take_back_note
 from serving.application.customers.timeline import customer_timeline
 from serving.console.visit import Answer, Fields, Page, PageValues, Redirect, Visit
 from serving.lists.customers.timeline_rows import TimelineFilter
+from serving.presentation.charts.score_chart import score_chart
 from serving.presentation.messages.catalog import translated
-from serving.presentation.score_chart import score_chart
 from serving.schemas.customer_responses import NotedContact
 
 PATH = "/customer"

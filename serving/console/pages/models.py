@@ -9,7 +9,7 @@ from serving.application.models.history import ModelDecision, model_history
 from serving.console.charts import svg
 from serving.console.visit import Page, Visit
 from serving.jobs.runner import jobs
-from serving.presentation.model_charts import gains_chart, reliability_chart
+from serving.presentation.charts.model_charts import gains_chart, reliability_chart
 
 FIGURES = ("auc", "log_loss", "expected_calibration_error")
 

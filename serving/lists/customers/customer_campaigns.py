@@ -12,7 +12,7 @@ from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
 from serving.project.settings import Project
 from serving.schemas.customer_responses import CustomerCampaign
-from serving.state.campaign_index import CampaignRecord
+from serving.state.campaigns.campaign_index import CampaignRecord
 
 
 def customer_campaigns(

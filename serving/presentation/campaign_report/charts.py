@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from serving.reports.svg_charts import BOTTOM, HEIGHT, LABEL, LEFT, RIGHT, ROW, TOP, WIDTH, nice
+from serving.reports.rendering.svg_charts import BOTTOM, HEIGHT, LABEL, LEFT, RIGHT, ROW, TOP, WIDTH, nice
 
 FIGURE = 190
 """The width of the figures to the right of the groups."""

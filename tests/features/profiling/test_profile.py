@@ -18,7 +18,7 @@ from features.event_store import EventStore
 from features.profiling.checks import CheckFinding, run_checks
 from features.profiling.gaps import gaps
 from features.profiling.profile import DataProfile, profile_events
-from features.profiling.quarantine_reasons import QuarantineReason
+from features.profiling.rows.quarantine_reasons import QuarantineReason
 from features.timeline import Timeline
 
 UTC = Timeline()

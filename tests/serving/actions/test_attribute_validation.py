@@ -7,8 +7,8 @@ import tomllib
 import pytest
 
 from features.errors import ConfigurationError
-from serving.actions.attribute_validation import validate_attributes
 from serving.actions.playbook import default_text, parse
+from serving.actions.rules.attribute_validation import validate_attributes
 from serving.project.settings import Settings
 
 

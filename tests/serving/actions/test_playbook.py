@@ -10,8 +10,8 @@ import pytest
 
 from features.errors import ConfigurationError
 from serving.actions.playbook import DEFAULTS, default_kind, default_text, parse, read
-from serving.actions.rule_validation import RuleVocabulary, validate_rules
-from serving.actions.toml_positions import line_of, places
+from serving.actions.rules.rule_validation import RuleVocabulary, validate_rules
+from serving.actions.rules.toml_positions import line_of, places
 
 VOCABULARY = RuleVocabulary(
     tiers=("dormant", "cooling", "casual", "engaged", "devoted"),

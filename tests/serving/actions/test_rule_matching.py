@@ -9,11 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
-from serving.actions.conditions import NumberCondition, ranks
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.lifecycle import movement, stages
 from serving.actions.playbook import Playbook, StageRules, parse
-from serving.actions.rule_matching import ActionPlan, match_rules
+from serving.actions.rules.conditions import NumberCondition, ranks
+from serving.actions.rules.rule_matching import ActionPlan, match_rules
 from serving.schemas.terms import OUTCOMES, STAGES
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
 from tests.serving.actions.test_playbook import HEAD, VOCABULARY, rule

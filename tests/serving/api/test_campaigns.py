@@ -26,8 +26,8 @@ from tests.serving.shapes import published
 
 
 @pytest.fixture
-def folder(started_shop: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(started_shop, tmp_path / "shop"))
+def folder(started_template: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(started_template, tmp_path / "shop"))
 
 
 def get(folder: Path, path: str, key: str | None = None) -> tuple[int, Any]:

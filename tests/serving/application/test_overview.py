@@ -28,9 +28,9 @@ from tests.serving import campaign_shop, shop
 
 
 @pytest.fixture(scope="module")
-def planned(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def planned(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A shop with answers to a survey, scored twice and planned; not to be changed."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("planned") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("planned") / "shop"))
     with (folder / "kizuna.toml").open("a", encoding="utf-8") as file:
         file.write(
             '\n[[sources]]\nname = "surveys"\nquery = "select customer as customer_id, '
@@ -153,8 +153,8 @@ def test_a_source_that_ended_is_named_with_its_day(planned: Workspace, tmp_path:
     assert subjects(at(folder)) == []
 
 
-def test_a_review_date_is_due_until_its_effect_was_computed(started_shop: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(started_shop, tmp_path / "shop"))
+def test_a_review_date_is_due_until_its_effect_was_computed(started_template: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(started_template, tmp_path / "shop"))
     place = at(folder, campaign_shop.NOW)
     (campaign,) = overview(place, COMMAND_LINE).campaigns
     timeline = place.project.timeline

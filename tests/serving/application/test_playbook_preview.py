@@ -28,9 +28,9 @@ DEFAULT = default_text("shop")
 
 
 @pytest.fixture(scope="module")
-def planned(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planned(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a shop with a plan by the default playbook; not to be changed."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("planned") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("planned") / "shop"))
     with CliContext(folder).workspace() as workspace:
         make_plan(workspace, COMMAND_LINE)
     return folder

@@ -37,9 +37,9 @@ def console(started_shop: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def staffed_shop(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def staffed_shop(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop with a person of each role (`people.PEOPLE`)."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("staffed") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("staffed") / "shop"))
     add_people(folder)
     return folder
 

@@ -14,16 +14,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
-from serving.state.campaign_index import campaign, find_campaign
+from serving.state.campaigns.campaign_index import campaign, find_campaign
 from tests.serving.console.browser import visiting
 from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
 from tests.serving.running import Server, serving
 
 
 @pytest.fixture(scope="module")
-def folder(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(started_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop with the campaign `spring` and a person of each role."""
-    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("campaigns") / "shop"))
+    folder = Path(shutil.copytree(started_template, tmp_path_factory.mktemp("campaigns") / "shop"))
     add_people(folder)
     return folder
 

@@ -57,8 +57,8 @@ class Open:
 
 
 @pytest.fixture
-def shop(started_shop: Path, tmp_path: Path) -> Workspace:
-    project = CliContext(Path(shutil.copytree(started_shop, tmp_path / "shop"))).project
+def shop(started_template: Path, tmp_path: Path) -> Workspace:
+    project = CliContext(Path(shutil.copytree(started_template, tmp_path / "shop"))).project
     return at(open_workspace(project, lambda: 0), "2025-02-06")
 
 
@@ -252,9 +252,9 @@ def test_ids_and_texts_of_any_kind_are_shown_as_text(shop: Workspace) -> None:
 
 
 def test_an_erased_customer_is_nobody_and_leaves_no_name_in_the_log(
-    started_shop: Path, tmp_path: Path
+    started_template: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(started_shop, tmp_path / "erased"))
+    folder = Path(shutil.copytree(started_template, tmp_path / "erased"))
     with serving(folder) as running:
         assert answer(running, "GET", "/customer?id=c0009")[0] == 200
         CliContext(folder).store.erase("c0009")

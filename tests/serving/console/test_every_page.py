@@ -73,8 +73,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("pages") / "shop"))
+def place(started_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = Path(shutil.copytree(started_template, tmp_path_factory.mktemp("pages") / "shop"))
     add_people(folder)
     save_model_card(folder / "state", CARD)
     for version in ("1", "2"):

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
-from serving.state.campaign_index import campaign
+from serving.state.campaigns.campaign_index import campaign
 from tests.serving.console.browser import Watched, visiting
 from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
 from tests.serving.running import COMMAND, Server, serving

@@ -33,8 +33,8 @@ NUMBERS = {"limit": "7", "min_probability": "0.3", "min_value_at_risk": "20"}
 
 
 @pytest.fixture(scope="module")
-def folder(planned_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(planned_shop, tmp_path_factory.mktemp("list") / "shop"))
+def folder(planned_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(planned_template, tmp_path_factory.mktemp("list") / "shop"))
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from serving.console.pages.at_risk_list import at_risk_list, change_list, list_f
 from serving.console.pages.campaigns import do_with_campaign
 from serving.console.pages.list_form import UPLIFT
 from serving.console.visit import Download, Redirect
-from serving.state.campaign_index import campaigns
+from serving.state.campaigns.campaign_index import campaigns
 from tests.serving.console.list_visits import hosting, html, visiting
 from tests.serving.console.test_list import command_line, customers_of, form_of
 
 
 @pytest.fixture(scope="module")
-def folder(uplifted_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(uplifted_shop, tmp_path_factory.mktemp("uplift_list") / "shop"))
+def folder(uplifted_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(uplifted_template, tmp_path_factory.mktemp("uplift_list") / "shop"))
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,9 @@ from training.bundle.promotions import PROMOTIONS
 
 
 @pytest.fixture(scope="module")
-def folder(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop with three trained versions and a person of each role."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("models") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("models") / "shop"))
     three_versions(folder)
     save_model_card(folder / "state", CARD)
     add_people(folder)

@@ -23,9 +23,9 @@ MARKUP = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
-def folder(scored_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(scored_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A planned shop with an account for each role."""
-    folder = Path(shutil.copytree(scored_shop, tmp_path_factory.mktemp("playbook") / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path_factory.mktemp("playbook") / "shop"))
     add_people(folder)
     with project_of(folder) as workspace:
         make_plan(workspace, COMMAND_LINE)

@@ -171,9 +171,9 @@ def test_after_signing_in_the_page_of_before_is_shown() -> None:
 
 
 def test_a_trusted_proxy_names_people_and_from_others_the_header_is_ignored(
-    staffed: Server, scored_shop: Path, tmp_path: Path
+    staffed: Server, scored_template: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(scored_shop, tmp_path / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path / "shop"))
     toml = folder / "kizuna.toml"
     settings = toml.read_text()
     add_people(folder)
@@ -214,9 +214,9 @@ def test_a_database_that_is_away_is_said_on_a_page(staffed: Server, staffed_shop
 
 
 def test_without_any_account_the_sign_in_page_says_how_the_first_one_is_made(
-    scored_shop: Path, tmp_path: Path
+    scored_template: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(scored_shop, tmp_path / "shop"))
+    folder = Path(shutil.copytree(scored_template, tmp_path / "shop"))
     with serving(folder) as running:
         assert Client(running.port).get("/").status == 200, "open to this machine"
         assert Client(running.port, headers={"host": ELSEWHERE}).get("/").status == 303

@@ -36,9 +36,9 @@ MARKUP = "<b>not a day</b>"
 
 
 @pytest.fixture(scope="module")
-def reported(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reported(started_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop with survey answers, quarantined rows, a plan, reports and an examination; not to be changed."""
-    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("reported") / "shop"))
+    folder = Path(shutil.copytree(started_template, tmp_path_factory.mktemp("reported") / "shop"))
     with (folder / "kizuna.toml").open("a", encoding="utf-8") as file:
         file.write(
             '\n[[sources]]\nname = "surveys"\nquery = "select customer as customer_id, '

@@ -16,7 +16,7 @@ from serving.application.workspace import Workspace
 from serving.experiments.held_back import assignment_file
 from serving.experiments.training_assignments import training_assignments
 from serving.integrations.training import training_config
-from serving.state.campaign_index import campaign
+from serving.state.campaigns.campaign_index import campaign
 from serving.state.score_file import ScoreMetadata
 from tests.inputs.services import answer, change, refusal
 from tests.serving.application.campaigns.test_start import EVERYONE, opened

@@ -120,7 +120,7 @@ def test_who_is_helped_and_who_is_driven_away_is_said_in_both_languages() -> Non
 
 
 def test_files_have_the_columns_only_where_an_uplift_model_was_in_use(
-    place: Workspace, uplifted_shop: Path, tmp_path: Path
+    place: Workspace, uplifted_template: Path, tmp_path: Path
 ) -> None:
     def table(at_place: Workspace) -> list[dict[str, str]]:
         found = list_at_risk(at_place, COMMAND_LINE, ListFilter(limit=5, order_by=None), "en")
@@ -134,7 +134,7 @@ def test_files_have_the_columns_only_where_an_uplift_model_was_in_use(
     columns = export_list(place, COMMAND_LINE, "salesforce", ListFilter(limit=1)).columns
     assert columns[-3:] == ("Kizuna_Uplift__c", "Kizuna_Incremental_Value__c", "Kizuna_Uplift_Reason__c")
 
-    plain = at(opened(Path(shutil.copytree(uplifted_shop, tmp_path / "shop"))), END)
+    plain = at(opened(Path(shutil.copytree(uplifted_template, tmp_path / "shop"))), END)
     stop_using_uplift(plain, COMMAND_LINE)
     score(plain, COMMAND_LINE)
     assert not any("uplift" in name for name in table(plain)[0])
@@ -180,9 +180,9 @@ def test_the_command_shows_the_uplift_in_both_languages(
 
 
 def test_a_plan_leaves_alone_whom_contact_drives_away_and_is_refused_without_an_uplift_model(
-    uplifted_shop: Path, tmp_path: Path
+    uplifted_template: Path, tmp_path: Path
 ) -> None:
-    place = at(opened(Path(shutil.copytree(uplifted_shop, tmp_path / "shop"))), END)
+    place = at(opened(Path(shutil.copytree(uplifted_template, tmp_path / "shop"))), END)
     quiet = '[[rules]]\nname = "driven"\nwhen.uplift = "< 0"\nhold_back = "quiet"\n'
     (place.project.folder / "playbook.toml").write_text(HEAD + quiet + rule("others"), "utf-8")
     made = make_plan(place, COMMAND_LINE, choice=ListFilter(limit=1_000), limit=1_000)

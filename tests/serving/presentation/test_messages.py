@@ -21,8 +21,8 @@ from features.errors import (
     UnknownCustomer,
 )
 from features.events.consent import ConsentEntry
-from serving.actions.attribute_validation import validate_attributes, validate_channels
 from serving.actions.playbook import chosen_playbook, default_text, parse
+from serving.actions.rules.attribute_validation import validate_attributes, validate_channels
 from serving.cli.main import main
 from serving.presentation.messages.catalog import parts, tables, translated
 from serving.project.language import locale_language, message_language

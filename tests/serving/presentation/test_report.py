@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from serving.presentation.report import show
-from serving.reports.html import page
+from serving.reports.rendering.html import page
 from serving.reports.report import reply
 from serving.schemas.report_responses import ReportReply
 from tests.serving.reports.small import report_data, store

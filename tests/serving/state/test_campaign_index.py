@@ -9,7 +9,7 @@ import pytest
 
 from features.errors import UsageError
 from serving.state.audit_log import audit_entries
-from serving.state.campaign_index import (
+from serving.state.campaigns.campaign_index import (
     DRAFT,
     RUNNING,
     CampaignRecord,

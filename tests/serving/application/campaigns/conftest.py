@@ -13,6 +13,6 @@ from tests.serving.campaign_shop import NOW, at
 
 
 @pytest.fixture
-def spring(started_shop: Path, tmp_path: Path) -> Workspace:
+def spring(started_template: Path, tmp_path: Path) -> Workspace:
     """A copy of that shop at the end of its record, to do with as one likes."""
-    return at(opened(Path(shutil.copytree(started_shop, tmp_path / "spring"))), NOW)
+    return at(opened(Path(shutil.copytree(started_template, tmp_path / "spring"))), NOW)

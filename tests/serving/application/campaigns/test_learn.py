@@ -21,7 +21,7 @@ from serving.application.workspace import Workspace
 from serving.integrations.training import tracking
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
-from serving.presentation.campaign_uplift import learn_reply, show_learned
+from serving.presentation.campaign_report.uplift import learn_reply, show_learned
 from tests.inputs.services import kizuna
 from tests.serving.application.campaigns.test_export_and_contacts import later
 from tests.serving.application.campaigns.test_start import opened

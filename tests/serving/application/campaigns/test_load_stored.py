@@ -22,7 +22,7 @@ from serving.project.settings import read
 from serving.schemas.campaign_results import CampaignResultReply
 from serving.schemas.json_text import to_json
 from serving.state.audit_log import audit_entries
-from serving.state.campaign_index import save_draft, save_start
+from serving.state.campaigns.campaign_index import save_draft, save_start
 from serving.state.database import Database
 from tests.serving.api.test_campaigns import get
 from tests.serving.application.campaigns.test_load import campaign_table, load

@@ -31,7 +31,7 @@ from serving.presentation.campaign_report.page import page
 from serving.presentation.campaign_report.terminal import show
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.schemas.json_text import to_json
-from serving.state.campaign_index import newest_result, save_result
+from serving.state.campaigns.campaign_index import newest_result, save_result
 from tests.serving import shop
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import NOW, START, at
@@ -43,8 +43,8 @@ def place(spring: Workspace) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def found(started_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> CampaignReport:
-    folder = Path(shutil.copytree(started_shop, tmp_path_factory.mktemp("told") / "shop"))
+def found(started_template: Path, tmp_path_factory: pytest.TempPathFactory) -> CampaignReport:
+    folder = Path(shutil.copytree(started_template, tmp_path_factory.mktemp("told") / "shop"))
     return campaign_report(at(opened(folder), NOW), COMMAND_LINE, "spring")
 
 

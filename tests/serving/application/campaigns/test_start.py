@@ -194,7 +194,8 @@ from serving.application.campaigns.start import start_campaign
 from serving.application.permissions import COMMAND_LINE
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
-from serving.state import atomic_write, campaign_index
+from serving.state import atomic_write
+from serving.state.campaigns import campaign_index
 from tests.serving.application.campaigns.test_start import opened
 
 def die(*_, **__):

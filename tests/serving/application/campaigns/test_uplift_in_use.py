@@ -24,13 +24,19 @@ from serving.integrations.bento import lay_out
 from serving.integrations.training import tracking
 from serving.integrations.uplift_scores import contact_effect, predicted_uplift
 from serving.scoring.batch import score as score_customers
-from serving.state import uplift_index
 from serving.state.active_model import load as load_bundle
 from serving.state.audit_log import audit_entries
+from serving.state.campaigns import uplift_index
+from serving.state.campaigns.uplift_index import (
+    UpliftFacts,
+    UpliftRecord,
+    load_texts,
+    uplift_in_use,
+    use_uplift,
+)
 from serving.state.database import Database
 from serving.state.score_file import Scores, load
 from serving.state.score_index import current_scores
-from serving.state.uplift_index import UpliftFacts, UpliftRecord, load_texts, uplift_in_use, use_uplift
 from tests.inputs.services import answer, kizuna
 from tests.serving.application.campaigns.test_learn import live_on, start
 from tests.serving.application.campaigns.test_start import opened
@@ -41,9 +47,9 @@ from training.causal.uplift_text import MODEL, TREES, of_texts
 
 
 @pytest.fixture
-def place(uplifted_shop: Path, tmp_path: Path) -> Workspace:
+def place(uplifted_template: Path, tmp_path: Path) -> Workspace:
     """A copy of the shop, to do with as one likes."""
-    return at(opened(Path(shutil.copytree(uplifted_shop, tmp_path / "shop"))), END)
+    return at(opened(Path(shutil.copytree(uplifted_template, tmp_path / "shop"))), END)
 
 
 def in_use(place: Workspace) -> UpliftRecord:

@@ -13,6 +13,6 @@ from tests.serving.campaign_shop import at
 
 
 @pytest.fixture
-def shop(started_shop: Path, tmp_path: Path) -> Workspace:
-    project = CliContext(Path(shutil.copytree(started_shop, tmp_path / "shop"))).project
+def shop(started_template: Path, tmp_path: Path) -> Workspace:
+    project = CliContext(Path(shutil.copytree(started_template, tmp_path / "shop"))).project
     return at(open_workspace(project, lambda: 0), "2025-02-06")

@@ -23,7 +23,7 @@ from serving.lists.filters import ListFilter
 from serving.scoring.batch import score
 from serving.state.active_model import ActiveModel
 from serving.state.audit_log import audit_entries
-from serving.state.campaign_index import campaign
+from serving.state.campaigns.campaign_index import campaign
 from tests.serving.campaign_shop import at
 from training.data.coverage import data_coverage
 

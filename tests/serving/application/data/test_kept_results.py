@@ -16,7 +16,7 @@ from serving.application.lists.report import refresh_report
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
-from serving.reports.csv import as_csv
+from serving.reports.rendering.csv import as_csv
 from serving.reports.report import reply
 from serving.state import examination_file
 from serving.state.ingest_log import KEPT, ingests, mask, masked_row, record_ingest

@@ -13,7 +13,7 @@ from serving.cli.context import CliContext
 
 
 @pytest.fixture
-def workspace(planned_shop: Path, tmp_path: Path) -> Iterator[Workspace]:
+def workspace(planned_template: Path, tmp_path: Path) -> Iterator[Workspace]:
     """A copy of the shop, open."""
-    with CliContext(Path(shutil.copytree(planned_shop, tmp_path / "shop"))).workspace() as place:
+    with CliContext(Path(shutil.copytree(planned_template, tmp_path / "shop"))).workspace() as place:
         yield place

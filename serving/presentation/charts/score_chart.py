@@ -8,7 +8,7 @@ from html import escape
 from features.catalog.display_names import in_language
 from features.timeline import DAY, Timeline
 from serving.presentation.i18n import percent, tier_or_empty
-from serving.reports.svg_charts import nice
+from serving.reports.rendering.svg_charts import nice
 from serving.schemas.customer_responses import ScorePoint
 
 WIDTH, HEIGHT = 640, 190

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from serving.experiments.experiment_table import ExperimentTable
+from serving.experiments.outside.experiment_table import ExperimentTable
 from training.causal.uplift_evidence import UpliftAssessment, assess_uplift
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language, is_japanese
-from serving.experiments.outside_reply import uplift_reply
+from serving.experiments.outside.outside_reply import uplift_reply
 from serving.presentation.messages.catalog import translated
 from serving.schemas.campaign_results import UpliftReply
 
@@ -121,7 +121,7 @@ def show_uplift(console: Console, reply: UpliftReply, language: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from serving.experiments.outside_campaign import POOLED
+    from serving.experiments.outside.outside_campaign import POOLED
 
     japanese = is_japanese(language)
     title = in_language(

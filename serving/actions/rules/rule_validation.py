@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.actions.conditions import NumberCondition
 from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRefusal, PlaybookRule, StageRules
-from serving.actions.toml_positions import line_of, places
+from serving.actions.rules.conditions import NumberCondition
+from serving.actions.rules.toml_positions import line_of, places
 from serving.reports.behaviour_attitude import band
 from serving.schemas.terms import (
     ATTITUDES,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import UsageError
-from serving.experiments.experiment_table import ExperimentTable, read_experiment
-from serving.experiments.outside_uplift import LoadedUplift, loaded_uplift, refuse_unclear_uplift
+from serving.experiments.outside.experiment_table import ExperimentTable, read_experiment
+from serving.experiments.outside.outside_uplift import LoadedUplift, loaded_uplift, refuse_unclear_uplift
 from training.causal.effect import Effect, compare_arms
 
 POOLED = "all"

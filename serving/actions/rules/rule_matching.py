@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.events.consent import ALL_CHANNELS, ChannelBits
-from serving.actions.conditions import NumberCondition, ranks
 from serving.actions.contact_state import NEVER, cooling_down
 from serving.actions.control_group import Held, nobody_held
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.playbook import PREFERRED, Playbook, PlaybookRule
-from serving.actions.rule_validation import RuleVocabulary
+from serving.actions.rules.conditions import NumberCondition, ranks
+from serving.actions.rules.rule_validation import RuleVocabulary
 from serving.schemas.terms import (
     ASKED_NOT_TO,
     ATTITUDES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from features.errors import UsageError
-from serving.reports.csv import as_csv
-from serving.reports.html import page
+from serving.reports.rendering.csv import as_csv
+from serving.reports.rendering.html import page
 from serving.schemas.json_text import to_json
 from serving.schemas.report_responses import ReportReply
 

@@ -13,7 +13,7 @@ from serving.schemas.campaign_results import (
 )
 
 if TYPE_CHECKING:
-    from serving.experiments.outside_campaign import LoadedCampaign, LoadedEffect
+    from serving.experiments.outside.outside_campaign import LoadedCampaign, LoadedEffect
     from training.causal.uplift_evidence import UpliftAssessment
 
 REASONS = {
