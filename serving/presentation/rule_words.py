@@ -11,7 +11,15 @@ from features.catalog.display_names import in_language
 from serving.actions.playbook import Playbook, PlaybookRule
 from serving.actions.rules.conditions import NumberCondition
 from serving.presentation.i18n import money
-from serving.schemas.terms import ATTITUDE_WORDS, CHANNEL_WORDS, NONE, STAGE_WORDS
+from serving.schemas.terms import (
+    ATTITUDE_WORDS,
+    BAND_WORDS,
+    CHANNEL_WORDS,
+    INQUIRY_WORDS,
+    MOVEMENT_WORDS,
+    NONE,
+    STAGE_WORDS,
+)
 from training.explanation.text import tier_words
 
 LABELS = {
@@ -30,23 +38,6 @@ LABELS = {
 }
 """The conditions in the order in which they are said."""
 SHARES = ("probability", "uplift")
-BAND_WORDS = {
-    "low": ("lowest third", "下位の段階"),
-    "middle": ("middle third", "中位の段階"),
-    "high": ("highest third", "上位の段階"),
-}
-MOVEMENT_WORDS = {
-    "rising": ("rising", "上昇"),
-    "steady": ("steady", "横ばい"),
-    "falling": ("falling", "低下"),
-}
-INQUIRY_WORDS = {
-    "none": ("none", "なし"),
-    "answered": ("answered", "回答済み"),
-    "open": ("not answered yet", "未回答"),
-    "stale": ("unanswered for long", "長期間未回答"),
-    "unknown": ("answer not known", "回答状況が不明"),
-}
 NONE_WORDS = {
     "loyalty": ("no level", "ランクなし"),
     "reason": ("none", "なし"),

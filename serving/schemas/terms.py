@@ -29,6 +29,25 @@ INQUIRIES = ("none", "answered", "open", "stale", "unknown")
 NO_INQUIRY, ANSWERED, OPEN, STALE, NOT_KNOWN = range(len(INQUIRIES))
 """`stale`: open for longer than a playbook's `open_inquiry_days`; `unknown`: answers are not noted."""
 
+BAND_WORDS = {
+    "low": ("lowest third", "下位の段階"),
+    "middle": ("middle third", "中位の段階"),
+    "high": ("highest third", "上位の段階"),
+}
+MOVEMENT_WORDS = {
+    "rising": ("rising", "上昇"),
+    "steady": ("steady", "横ばい"),
+    "falling": ("falling", "低下"),
+}
+INQUIRY_WORDS = {
+    "none": ("none", "なし"),
+    "answered": ("answered", "回答済み"),
+    "open": ("not answered yet", "未回答"),
+    "stale": ("unanswered for long", "長期間未回答"),
+    "unknown": ("answer not known", "回答状況が不明"),
+}
+"""The words of the conditions of a playbook's rules."""
+
 OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity", "control_group")
 PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM, IN_CONTROL = range(len(OUTCOMES))
 OUTCOME_WORDS = {

@@ -72,12 +72,13 @@ def test_every_line_that_cannot_be_used_is_named_with_what_to_write(shop: Worksp
     assert [(one.line, one.message) for one in problems] == [
         (
             line_of(text, "cool_down = 30"),
-            "there is no key `touch.high.cool_down` in a playbook. Remove it, or correct its spelling.",
+            "there is no key `touch.high.cool_down` in a playbook (found: `cool_down = 30`). Write "
+            "`cool_down_days` instead, such as `cool_down_days = 30`.",
         ),
         (
             line_of(text, '"much"'),
-            "`rules.when.value` does not fit: 'much' is no condition: write it like >= 0.2, 0.1 to 0.3, "
-            "or top 10%.",
+            '`rules.when.value` is `"much"`, but it takes a condition such as `>= 0.2`, `0.1 to 0.3` or '
+            '`top 10%`, in double quotes. Write it like `when.value = "top 40%"`.',
         ),
     ]
 
