@@ -17,6 +17,7 @@ from serving.api.app import Application
 from serving.api.json_logging import configure_logging
 from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
+from serving.api.native_memory import return_large_blocks
 from serving.api.startup import OPEN, service_state
 from serving.project.places import PROJECT
 from serving.project.settings import Project
@@ -97,6 +98,7 @@ def check_access(host: str, *, is_closed: bool, open_to_this_machine: bool) -> N
 def application() -> Application:
     """The service as an ASGI application for uvicorn, with BentoML behind it."""
     configure_logging()
+    return_large_blocks()
     service_state()
     sys.setswitchinterval(SWITCH_INTERVAL)
     # What was made until now stays: looking through it again and again would make single answers slow.
