@@ -34,6 +34,7 @@ from serving.presentation.columns import COLUMNS, SCREEN, SCREEN_AT_FIRST, ListC
 from serving.presentation.csv import list_csv
 from serving.presentation.messages.catalog import translated
 from serving.schemas.responses import ListedCustomer, Reason
+from serving.schemas.terms import OUTCOMES, PLANNED
 from serving.state.database import DATABASE_ERRORS
 
 PATH, FILE = "/list", "/list.csv"
@@ -42,6 +43,7 @@ SIZE = "50"
 FILES = ("csv", "salesforce", "hubspot")
 MOST_DIGITS = 9
 """Of the number of a saved filter: a database keeps no longer ones."""
+PLANNED_ONLY = OUTCOMES[PLANNED]
 LONG = ("action", "left_out_because", "rule", "hooks")
 """Columns of whole sentences, of which two lines are shown."""
 
@@ -53,6 +55,19 @@ class TableCell:
     name: str
     text: str
     is_number: bool
+
+
+@dataclass(frozen=True)
+class DownloadGroup:
+    """The files of one choice of customers."""
+
+    words: str
+    """The text that names one of its files."""
+    query: str
+    is_first: bool
+    """Whether it is what most people should take."""
+    warning: str = ""
+    """Who of it must not be contacted."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
                 (form.label(one.name), filter_query(one.choice, *kept), one.totals)
                 for one in (loosened_filters(place, actor, choice) if is_empty else ())
             ],
+            "downloads": _downloads(visit, choice, browsed),
             "files": [name for name in FILES if visit.may("download" if name == "csv" else "contact")],
             "saved": [
                 (one, _said(one.problem, visit), filter_query(one.choice, ("saved", str(one.id))))
@@ -153,6 +169,28 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
         address=f"{PATH}?{filter_query(choice, *kept)}".rstrip("?"),
         listed=None if browsed is None else browsed.page.totals.customers,
     )
+
+
+def _downloads(visit: Visit, choice: ListFilter, browsed: BrowsedList | None) -> list[DownloadGroup]:
+    """The files: of those planned alone first, then of everybody, with whom not to contact among them."""
+    if browsed is None:
+        return []
+    totals, groups = browsed.page.totals, list[DownloadGroup]()
+    if totals.planned and choice.outcomes != (PLANNED_ONLY,):
+        alone = choice.model_copy(update={"outcomes": (PLANNED_ONLY,)})
+        groups.append(DownloadGroup("files_planned", filter_query(alone), is_first=True))
+    counts = {"refused": totals.refused, "control": totals.control}
+    there = [name for name, count in counts.items() if count]
+    warning = ""
+    if there:
+        words = "both" if len(there) > 1 else there[0]
+        people = {name: visit.formats.people(count) for name, count in counts.items()}
+        warning = visit.text(f"list.files_{words}", **people)
+    only = choice.outcomes == (PLANNED_ONLY,)
+    groups.append(
+        DownloadGroup("files_planned" if only else "files_all", filter_query(choice), only, warning)
+    )
+    return groups
 
 
 def _kept(visit: Visit) -> tuple[list[SavedFilter], list[ListColumn], bool]:

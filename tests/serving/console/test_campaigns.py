@@ -12,10 +12,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from serving.application.campaigns.export import export_campaign
+from serving.application.customers.refuse_contact import refuse_contact
+from serving.application.data.erase import erase
+from serving.application.permissions import COMMAND_LINE, Role
+from serving.console.pages.campaigns import one_campaign
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
 from serving.state.campaigns.campaign_index import campaign, find_campaign
 from tests.serving.console.browser import visiting
+from tests.serving.console.list_visits import hosting, html
+from tests.serving.console.list_visits import visiting as visiting_as
 from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
 from tests.serving.running import Server, serving
 
@@ -206,6 +213,37 @@ def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_the
         visitor.open("/campaigns")
         assert page.get_by_text("no effect proven").first.is_visible()
         assert visitor.violations() == []
+
+
+def test_the_campaign_says_before_the_export_how_many_it_hands_out_and_why_not_the_others(
+    started_template: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(started_template, tmp_path / "shop"))
+
+    def shown(role: Role = "marketer") -> str:
+        with hosting(folder) as place:
+            visit = visiting_as(place, "/campaign?name=spring", role, "ja")
+            return html(visit, one_campaign(visit))
+
+    with project_of(folder) as workspace:
+        record = campaign(workspace.database, "spring")
+        treated = load(assignment_file(workspace.project, record)).treated
+        refusing, erased = workspace.store.customers.names(treated[:2]).to_pylist()
+    every = len(treated)
+    assert f"{every}名全員を書き出します" in shown()
+    with project_of(folder) as workspace:
+        refuse_contact(workspace, COMMAND_LINE, refusing, token="a" * 20)
+    page = shown()
+    assert f"{every}名中{every - 1}名を書き出します" in page
+    assert "連絡不可（申し出あり、または可否不明） 1名" in page
+    with project_of(folder) as workspace:
+        erase(workspace, COMMAND_LINE, erased)
+    page = shown()
+    assert f"{every}名中{every - 2}名を書き出します" in page
+    assert "消去済み 1名" in page
+    with project_of(folder) as workspace:
+        assert export_campaign(workspace, COMMAND_LINE, "spring", "csv").exported == every - 2
+    assert "名を書き出します" not in shown("viewer"), "who may not export is not told"
 
 
 def test_contacts_are_pasted_and_a_wrong_line_is_named_and_stays(server: Server, folder: Path) -> None:
