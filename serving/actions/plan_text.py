@@ -63,6 +63,8 @@ class PlanRow:
     loyalty_in_two: bool
 
 
+_CSAT = ("satisfaction (CSAT) answer", "満足度（CSAT）の回答")
+"""What an answer is called where it stands beside the NPS of the same customer."""
 COLUMNS = tuple(field.name for field in fields(PlanRow))
 
 
@@ -211,11 +213,12 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
         )
     if survey and survey.score is not None:
         words = kind_words(survey.kind)
+        one, ja = _CSAT if survey.kind == "csat" else (words.one, words.ja)
         about = f" ({survey.about})" if survey.about else ""
         about_ja = f"（{survey.about}）" if survey.about else ""
         add(
-            f"Last {words.one}{about}: {survey.score:g} on {survey.on}",
-            f"直近の{words.ja}{about_ja}：{survey.score:g}点（{survey.on}）",
+            f"Last {one}{about}: {survey.score:g} on {survey.on}",
+            f"直近の{ja}{about_ja}：{survey.score:g}点（{survey.on}）",
         )
     if hooks.next_category:
         add(f"Next to suggest: {hooks.next_category}", f"次の提案候補：「{hooks.next_category}」")

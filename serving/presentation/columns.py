@@ -213,7 +213,7 @@ _COLUMNS = (
         ),
     ),
     ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
-    ListColumn("attitude", "評価", _of_plan(lambda plan: plan.attitude_words)),
+    ListColumn("attitude", "NPS（推奨度）", _of_plan(lambda plan: plan.attitude_words), english="NPS"),
     ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule_words)),
     ListColumn("touch", "タッチモデル", _of_plan(lambda plan: plan.touch_words)),
     ListColumn("action", "アクション", _of_plan(lambda plan: plan.action_words)),

@@ -178,7 +178,7 @@ class EventWords:
         if not alone:
             return None
         if words.unit == "answer":
-            return in_language(language, f"score {number(total)}", f"評価 {number(total)}")
+            return in_language(language, f"score {number(total)}", f"{number(total)}点")
         if words.unit == "reach":
             return in_language(language, f"reach {number(total)}", f"リーチ {number(total)}")
         return number(total)

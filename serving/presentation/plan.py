@@ -71,7 +71,7 @@ def consent_lines(answer: PlanReply, language: str) -> list[str]:
                 language,
                 f"`{one.attribute}` says {word} for {one.customers:,} customers: neither a clear yes nor a "
                 "clear no, so they are not contacted.",
-                f"`{one.attribute}` の値が{word}の顧客が{one.customers:,}人います。"
+                f"`{one.attribute}` の値が{word}の顧客が{one.customers:,}名います。"
                 "可否が読み取れないため連絡しません。",
             )
         )

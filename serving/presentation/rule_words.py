@@ -29,7 +29,7 @@ LABELS = {
     "incremental_value": ("Gain by contact", "接触による増加額"),
     "tier": ("Engagement tier", "エンゲージメント階層"),
     "movement": ("Expected movement", "今後の変化"),
-    "attitude": ("Attitude", "アンケートの評価"),
+    "attitude": ("NPS", "NPS（推奨度）"),
     "stage": ("Stage", "ステージ"),
     "loyalty": ("Loyalty level", "会員ランク"),
     "reason": ("Main reason", "主な理由"),

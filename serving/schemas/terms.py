@@ -8,7 +8,7 @@ ATTITUDE_WORDS = {
     "promoter": ("promoter", "推奨者"),
     "passive": ("passive", "中立者"),
     "detractor": ("detractor", "批判者"),
-    "unknown": ("no survey answer", "アンケート回答なし"),
+    "unknown": ("no NPS answer", "NPS回答なし"),
 }
 
 STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
