@@ -18,6 +18,7 @@ from features.timeline import Timeline
 from serving.actions.playbook import LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
 from serving.schemas.terms import NO_RULE
 from serving.state.atomic_write import in_one_step
+from training.explanation.project_words import NO_WORDS, ProjectWords
 
 if TYPE_CHECKING:
     from serving.actions.customer_profiles import CustomerProfiles
@@ -54,6 +55,8 @@ class StoredPlan:
     table: pa.Table
     playbook: Playbook
     origin: PlanOrigin
+    words: ProjectWords = NO_WORDS
+    """The names that its sentences are written with; no part of the file."""
 
     @staticmethod
     def of(

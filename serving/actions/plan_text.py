@@ -17,7 +17,6 @@ from serving.schemas.terms import (
     ANSWERED,
     ATTITUDE_WORDS,
     ATTITUDES,
-    CHANNEL_WORDS,
     NO_INQUIRY,
     OPEN,
     OUTCOME_WORDS,
@@ -26,7 +25,9 @@ from serving.schemas.terms import (
     SOON,
     STAGE_WORDS,
     STAGES,
+    channel_words,
 )
+from training.explanation.project_words import NO_WORDS, ProjectWords
 
 
 @dataclass
@@ -86,7 +87,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
     stage, attitude, outcome = STAGES[row.stage], ATTITUDES[row.attitude], OUTCOMES[row.outcome]
     touch = action = channel = owner = deadline = None
     found = hooks(plan, row, language)
-    takes_up = sentences(found, language)
+    takes_up = sentences(found, language, plan.words)
     why: str | None = in_language(language, *OUTCOME_WORDS[outcome])
     if outcome == "held_back" and rule is not None and rule.hold_back is not None:
         why = playbook.hold_back[rule.hold_back].say(language)
@@ -181,9 +182,13 @@ def _loyalty(plan: StoredPlan, row: PlanRow, language: str, lasts_until: str | N
     )
 
 
-def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
-    """The hooks that matter most, each in one sentence."""
+def sentences(hooks: Hooks, language: str, project: ProjectWords = NO_WORDS, most: int = 3) -> list[str]:
+    """The hooks that matter most, each in one sentence with the names that people read."""
     japanese = is_japanese(language)
+
+    def said(name: str | None) -> str:
+        return project.detail(name, language) if name else ""
+
     lines: list[str] = []
 
     def add(english: str, ja: str) -> None:
@@ -191,7 +196,7 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
 
     inquiry, survey = hooks.last_inquiry, hooks.last_survey
     if inquiry and inquiry.answered is False:
-        about = inquiry.topic or ("内容不明" if japanese else "unknown topic")
+        about = said(inquiry.topic) or ("内容不明" if japanese else "unknown topic")
         add(
             f"Inquiry of {inquiry.on} ({about}) has no answer yet",
             f"{inquiry.on}の問い合わせ（{about}）が未回答",
@@ -203,36 +208,32 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
         add(f"{years} year{'s' * (years > 1)} a customer on {on}", f"{on}に利用開始{years}周年")
     if hooks.stopped_category:
         add(
-            f"Has not bought {hooks.stopped_category} for 90 days",
-            f"以前購入していた「{hooks.stopped_category}」を直近90日は購入していない",
+            f"Has not bought {said(hooks.stopped_category)} for 90 days",
+            f"以前購入していた「{said(hooks.stopped_category)}」を直近90日は購入していない",
         )
     if hooks.unused_feature:
         add(
-            f"Does not use {hooks.unused_feature}, which similar customers do",
-            f"似た顧客が使う「{hooks.unused_feature}」を未利用",
+            f"Does not use {said(hooks.unused_feature)}, which similar customers do",
+            f"似た顧客が使う「{said(hooks.unused_feature)}」を未利用",
         )
     if survey and survey.score is not None:
         words = kind_words(survey.kind)
         one, ja = _CSAT if survey.kind == "csat" else (words.one, words.ja)
-        about = f" ({survey.about})" if survey.about else ""
-        about_ja = f"（{survey.about}）" if survey.about else ""
+        about = f" ({said(survey.about)})" if survey.about else ""
+        about_ja = f"（{said(survey.about)}）" if survey.about else ""
         add(
             f"Last {one}{about}: {survey.score:g} on {survey.on}",
             f"直近の{ja}{about_ja}：{survey.score:g}点（{survey.on}）",
         )
     if hooks.next_category:
-        add(f"Next to suggest: {hooks.next_category}", f"次の提案候補：「{hooks.next_category}」")
+        suggested = said(hooks.next_category)
+        add(f"Next to suggest: {suggested}", f"次の提案候補：「{suggested}」")
     if hooks.favourite_category:
         add(
-            f"Buys {hooks.favourite_category} most",
-            f"よく購入するカテゴリ：「{hooks.favourite_category}」",
+            f"Buys {said(hooks.favourite_category)} most",
+            f"よく購入するカテゴリ：「{said(hooks.favourite_category)}」",
         )
     return lines[:most]
-
-
-def channel_words(channel: str | None, language: str) -> str:
-    """A channel as people call it; names of one's own stay as they are."""
-    return in_language(language, channel or "", CHANNEL_WORDS.get(channel or "", channel or ""))
 
 
 def _soon(day: str | None, today: str) -> bool:

@@ -10,15 +10,16 @@ from features.catalog.definitions import Indicator, indicator_words
 from features.catalog.display_names import in_language
 from serving.actions.playbook import Playbook, PlaybookRule
 from serving.actions.rules.conditions import NumberCondition
+from serving.presentation.filter_words import GIVEN_WORDS, reason_words
 from serving.presentation.i18n import money
 from serving.schemas.terms import (
     ATTITUDE_WORDS,
     BAND_WORDS,
-    CHANNEL_WORDS,
     INQUIRY_WORDS,
     MOVEMENT_WORDS,
     NONE,
     STAGE_WORDS,
+    channel_words,
 )
 from training.explanation.text import tier_words
 
@@ -43,7 +44,6 @@ NONE_WORDS = {
     "reason": ("none", "なし"),
     "channel": ("not known", "不明"),
 }
-TENURE_WORDS = ("tenure", "利用期間")
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,14 @@ class RuleWords:
             levels = (level for programme in playbook.loyalty for level in programme.levels)
             return next((level.say(self.language) for level in levels if level.name == word), word)
         if name == "channel":
-            return in_language(self.language, word, CHANNEL_WORDS.get(word, word))
+            return channel_words(word, self.language)
         if name == "reason":
             return self._subject(word)
         return word
 
     def _subject(self, name: str) -> str:
-        if name == "tenure":
-            return in_language(self.language, *TENURE_WORDS)
         if name not in self.indicators:
-            return name
+            return reason_words(name, self.language) if name in GIVEN_WORDS else name
         words = indicator_words(self.indicators[name])
         return in_language(self.language, words.many, words.ja)
 

@@ -120,7 +120,7 @@ def group_charts(
     for (cut, words), groups in cuts.items():
         largest = sorted(groups, key=lambda group: -(group.figure.units or 0))[:MOST_GROUPS]
         rows = [
-            (group.group, group.figure.value, group.figure.low, group.figure.high)
+            (group.group_words, group.figure.value, group.figure.low, group.figure.high)
             for group in largest
             if group.figure.value is not None
         ]

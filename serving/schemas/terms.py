@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from features.catalog.display_names import in_language
+
+SEGMENT = "segment:"
+"""Begins the name of what groups by an attribute's value."""
+
 ATTITUDES = ("promoter", "passive", "detractor", "unknown")
 UNKNOWN = ATTITUDES.index("unknown")
 ATTITUDE_WORDS = {
@@ -115,3 +120,9 @@ REFUSED_WORDS = {
     "other": "その他",
 }
 """Channels that a customer refuses, as the Japanese list names them."""
+
+
+def channel_words(channel: str | None, language: str) -> str:
+    """A channel as people call it; names of one's own stay as they are."""
+    name = channel or ""
+    return in_language(language, name, REFUSED_WORDS.get(name, name))

@@ -101,6 +101,7 @@ class _Sentence:
 
     def __init__(self, catalog: Catalog, reason: FeatureReason, project: ProjectWords) -> None:
         self.catalog, self.reason, self.currency = catalog, reason, project.currency
+        self.project = project
         self.feature = catalog.feature_of[reason.feature]
         self.unit = catalog.unit(reason.feature)
         root: Feature | Derived = self.feature
@@ -111,7 +112,16 @@ class _Sentence:
         self.taken_back = stream.taken_back
         self.profile = stream.indicator == "profile"
         words = stream.display_words
-        self.words = replace(words, ja=project.japanese_name(words.ja)) if self.profile else words
+        self.attribute = words.one if self.profile else ""
+        self.words = (
+            replace(
+                words,
+                one=project.attribute(self.attribute, "en"),
+                ja=project.attribute(self.attribute, "ja"),
+            )
+            if self.profile
+            else words
+        )
 
     @property
     def aggregate(self) -> str:
@@ -129,6 +139,14 @@ class _Sentence:
         """A share or a ratio in whole percent, in English and in Japanese."""
         return percentage(value, chance=self.aggregate == "silence", share=self.unit == "share")
 
+    def name_of_value(self, value: float, language: str) -> str:
+        """What people call a value of an attribute, or the detail that a feature has for its value."""
+        text = self.reason.value_text
+        if not self.profile:
+            return self.project.detail(text, language)
+        name = self.project.value(self.attribute, text or f"{value:g}", language)
+        return name if text or name != f"{value:g}" else number(value)
+
     def meaning(self, of: str, language: str) -> str:
         """The words for the feature itself, or for the `first` or the `second` input of a derived one.
 
@@ -144,7 +162,7 @@ class _English(_Sentence):
     def amount(self, value: float) -> str:
         """A value of this feature with its unit."""
         if self.unit == "detail":
-            return f"“{self.reason.value_text}”"
+            return f"“{self.name_of_value(value, 'en')}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("en", *self.percentage(value))
         if self.unit == "amount":
@@ -158,10 +176,12 @@ class _English(_Sentence):
             return plural(length, unit, f"{unit}s")
         if self.unit == "ratio":
             return multiple(value)[0]
-        return number(value)
+        return self.name_of_value(value, "en") if self.profile else number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by a verb."""
+        if self.profile:
+            return self.words.one
         if self.aggregate in {"days_since_last", "days_since_first"}:
             return f"time since the {self.aggregate.removeprefix('days_since_')} {self.words.one}"
         return self.meaning("itself", "en").removesuffix(", in days")
@@ -182,7 +202,7 @@ class _English(_Sentence):
     def known(self, value: float) -> str:
         one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
         if self.profile:
-            return f"the {self.words.one.replace('_', ' ')} is {shown}"
+            return f"the {self.words.one} is {shown}"
         match self.aggregate:
             case "count":
                 return f"no {one}{window}" if value == 0 else plural(value, one, many) + window
@@ -232,7 +252,7 @@ class _English(_Sentence):
 
     def missing(self) -> str:
         if self.profile:
-            return f"the {self.words.one.replace('_', ' ')} is not known"
+            return f"the {self.words.one} is not known"
         if self.unit == "detail":
             return f"no {self.words.detail} is known for the {self.words.many}{self.window()}"
         if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
@@ -248,7 +268,7 @@ class _Japanese(_Sentence):
     def amount(self, value: float) -> str:
         """A value of this feature with its unit."""
         if self.unit == "detail":
-            return f"「{self.reason.value_text}」"
+            return f"「{self.name_of_value(value, 'ja')}」"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("ja", *self.percentage(value))
         if self.unit == "amount":
@@ -266,7 +286,7 @@ class _Japanese(_Sentence):
             return f"{number(value)}か所"
         if self.unit == "ratio":
             return multiple(value)[1]
-        return number(value)
+        return self.name_of_value(value, "ja") if self.profile else number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by が."""

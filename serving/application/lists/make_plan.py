@@ -109,4 +109,4 @@ def _plan(
         attributes=contacts.attributes,
         refused=contacts.refused_channels(np.asarray(profiles.table.column("key"))),
     )
-    return plan, contacts
+    return replace(plan, words=project.words), contacts

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from features.catalog.display_names import in_language, kind_words
 from features.errors import ModelError
-from serving.actions.plan_text import channel_words
 from serving.actions.playbook import (
     FILE,
     PREFERRED,
@@ -25,6 +24,7 @@ from serving.application.workspace import Workspace
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.messages.catalog import translated
 from serving.presentation.rule_words import ConditionWords, RuleWords
+from serving.schemas.terms import channel_words
 from serving.state.database import DATABASE_ERRORS
 
 

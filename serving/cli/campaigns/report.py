@@ -14,6 +14,7 @@ from serving.cli.context import LANGUAGES, OUTPUT, CliContext
 if TYPE_CHECKING:
     from serving.schemas.campaign_responses import CampaignReport
     from serving.schemas.campaign_results import LoadedCampaignReply
+    from training.explanation.project_words import ProjectWords
 
 ENDINGS = (".html", ".csv", ".json")
 
@@ -76,7 +77,7 @@ def report(
         else:
             found = global_report(workspace, call.actor, since or "", by=tuple(by), progress=progress)
     if output is not None:
-        _write(found, output, language)
+        _write(found, output, language, call.project.words)
         call.answer(
             {"file": str(output), "campaign": found.campaign},
             f"Wrote the report of the campaign {found.campaign} to {output}.",
@@ -85,7 +86,7 @@ def report(
         call.answer(found)
     else:
         call.heading(language)
-        show(found, language)
+        show(found, language, call.project.words)
 
 
 def _answer_loaded(call: CliContext, loaded: LoadedCampaignReply, output: Path | None, language: str) -> None:
@@ -112,7 +113,7 @@ def _answer_loaded(call: CliContext, loaded: LoadedCampaignReply, output: Path |
         show(loaded, language)
 
 
-def _write(found: CampaignReport, file: Path, language: str) -> None:
+def _write(found: CampaignReport, file: Path, language: str, words: ProjectWords) -> None:
     """Write the report in one step, in the format that the file's name ends in."""
     from serving.presentation.campaign_report.csv_rows import report_csv
     from serving.presentation.campaign_report.page import page
@@ -120,7 +121,7 @@ def _write(found: CampaignReport, file: Path, language: str) -> None:
 
     ending = file.suffix.lower()
     if ending == ".html":
-        text = page(found, language)
+        text = page(found, language, words)
     else:
         text = "".join(report_csv(found)) if ending == ".csv" else f"{to_json(found)}\n"
     _write_text(text, file)

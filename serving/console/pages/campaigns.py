@@ -113,9 +113,7 @@ def _campaign_page(visit: Visit, problem: DataError | None = None) -> Page:
         "problem": None if problem is None else translated(problem.message, language),
         "pasted": visit.form.get("contacts", ""),
     }
-    return Page(
-        "campaign.html", values | _effects(seen, language), 200 if problem is None else problem.status
-    )
+    return Page("campaign.html", values | _effects(visit, seen), 200 if problem is None else problem.status)
 
 
 def _hand_out(visit: Visit, seen: CampaignOverview) -> PageValues:
@@ -134,9 +132,9 @@ def _hand_out(visit: Visit, seen: CampaignOverview) -> PageValues:
     return {"handed_out": found, "not_handed_out": reasons}
 
 
-def _effects(seen: CampaignOverview, language: str) -> PageValues:
+def _effects(visit: Visit, seen: CampaignOverview) -> PageValues:
     """What the last computed report says, in words and charts."""
-    report, newest = seen.report, seen.newest_review
+    report, newest, language = seen.report, seen.newest_review, visit.language
     if report is None:
         return {"report": None}
     return {
@@ -149,7 +147,9 @@ def _effects(seen: CampaignOverview, language: str) -> PageValues:
         "reviews": review_views(report, language)[::-1],
         "groups": []
         if newest is None
-        else [(one, svg(one.svg)) for one in group_charts(report, newest, language)],
+        else [
+            (one, svg(one.svg)) for one in group_charts(report, newest, language, visit.shared.project.words)
+        ],
         "look_names": [outcome_name(one, language) for one in look_outcomes(report)],
         "looks": look_rows(report, language),
         "covariates": ", ".join(covariate_name(one, language) for one in report.covariates),

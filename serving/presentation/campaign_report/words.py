@@ -15,6 +15,8 @@ from serving.schemas.campaign_responses import (
     ReviewResult,
     SequenceLook,
 )
+from serving.schemas.terms import SEGMENT
+from training.explanation.project_words import ProjectWords
 from training.explanation.text import tier_words
 
 OUTCOME_NAMES = {
@@ -156,15 +158,17 @@ def covariate_name(name: str, language: str) -> str:
     return words if first == name else in_language(language, f"{words} is missing{rest}", f"{words}の欠損")
 
 
-def grouping_name(by: str, language: str) -> str:
+def grouping_name(by: str, language: str, project: ProjectWords) -> str:
     """What a way of grouping is called; a segment by its attribute."""
     if by in GROUPINGS:
         return in_language(language, *GROUPINGS[by])
-    return by.partition(":")[2]
+    return project.attribute(by.removeprefix(SEGMENT), language)
 
 
-def group_name(group: GroupEffect, language: str) -> str:
-    """What a group is called."""
+def group_name(group: GroupEffect, language: str, project: ProjectWords) -> str:
+    """What a group is called; the values of an attribute by the project's names."""
+    if group.by.startswith(SEGMENT):
+        return project.value(group.by.removeprefix(SEGMENT), group.group, language)
     return tier_words(group.group, language) if group.by == "tier" else group.group
 
 

@@ -47,7 +47,12 @@ def said(
     )
 
 
-YEN = ProjectWords("JPY", (("rank", "会員ランク"),))
+YEN = ProjectWords(
+    "JPY",
+    attributes=(("rank", ("membership level", "会員ランク")),),
+    values=(("rank", (("gold", ("Gold", "ゴールド")), ("3", ("three stars", "三つ星")))),),
+    details=(("how_to", ("using it", "使い方")),),
+)
 
 
 @pytest.mark.parametrize(
@@ -84,20 +89,38 @@ YEN = ProjectWords("JPY", (("rank", "会員ランク"),))
             "直近30日の購買回数は1回（標準的な顧客は4回）で、離反リスクを高めています。",
         ),
         (
-            said("profile_rank_last_detail", 1.0, text="ゴールド"),
+            said("profile_rank_last_detail", 1.0, text="gold"),
             YEN,
-            "The rank is “ゴールド”, which raises the risk.",
+            "The membership level is “Gold”, which raises the risk.",
             "会員ランクは「ゴールド」で、離反リスクを高めています。",
         ),
         (
             said("profile_rank_last_detail", None),
             YEN,
-            "The rank is not known, which raises the risk.",
+            "The membership level is not known, which raises the risk.",
             "会員ランクが不明で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last_detail", 1.0, text="ブロンズ"),
+            YEN,
+            "The membership level is “ブロンズ”, which raises the risk.",
+            "会員ランクは「ブロンズ」で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last", 3.0, 4.0),
+            YEN,
+            "The membership level is three stars (typical: 4), which raises the risk.",
+            "会員ランクは三つ星（標準的な顧客は4）で、離反リスクを高めています。",
+        ),
+        (
+            said("inquiry_last_detail", 1.0, text="how_to"),
+            YEN,
+            "The topic of the last inquiry is “using it”, which raises the risk.",
+            "最後の問い合わせの用件は「使い方」で、離反リスクを高めています。",
         ),
     ],
 )
-def test_amounts_have_the_currency_of_the_project_and_attributes_their_japanese_name(
+def test_amounts_have_the_currency_of_the_project_and_names_are_those_that_it_gives(
     given_reason: FeatureReason, project: ProjectWords, english: str, japanese: str
 ) -> None:
     assert sentence(CATALOG, given_reason, "en", project) == english
