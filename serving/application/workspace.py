@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from deltalake.exceptions import DeltaError
 from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
@@ -16,7 +17,7 @@ from serving.lists.customers.known_customer import KnownCustomer, known_customer
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
-from serving.state.database import Database
+from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_index import score_file
 
 Clock = Callable[[], int]
@@ -28,6 +29,8 @@ Progress = Callable[[str, float], None]
 AccessLog = Callable[[str, str, NDArray[np.int64]], None]
 """Called with who asked, what they asked for and the keys of the customers, -1 for one who is not known."""
 
+UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
+"""What a full disk, an absent database or a store that cannot be read raises: answered as 503."""
 NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 """The keys of a call that names no customer."""
 
