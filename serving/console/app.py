@@ -157,7 +157,8 @@ class Console:
                 html = await self._host.short.run(lambda: render(visit, answer, shell))
                 response = HTMLResponse(html, answer.status)
                 if visit.is_fragment and answer.address is not None:
-                    response.headers["hx-push-url"] = answer.address
+                    header = "hx-replace-url" if answer.replaces_address else "hx-push-url"
+                    response.headers[header] = answer.address
                 if request.method == "GET":
                     remember_list(response, answer)
                 if shell["notice"]:

@@ -25,6 +25,7 @@ from serving.application.lists.saved_filters import (
     save_filter,
     saved_filters,
 )
+from serving.console.pages.campaign_start import written_fields
 from serving.console.pages.files import file_name
 from serving.console.pages.list_form import FilterForm
 from serving.console.visit import Answer, Download, Page, Redirect, Visit
@@ -132,7 +133,8 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
     form = FilterForm(visit, options, choice)
     saved, columns, is_away = _kept(visit)
     number = visit.query.get("saved", "")
-    kept = [*([("rows", size)] if size != SIZE else []), *([("saved", number)] if number else [])]
+    carried = written_fields(visit)
+    kept = [*([("rows", size)] if size != SIZE else []), *([("saved", number)] if number else []), *carried]
     is_empty = browsed is not None and not browsed.page.totals.customers
     return Page(
         "list.html",
@@ -143,7 +145,9 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
             "size": size,
             "query": filter_query(choice, *kept),
             "filter_query": filter_query(choice),
-            "clear_query": urlencode([one for one in kept if one[0] == "rows"]),
+            "campaign_query": filter_query(choice, *carried),
+            "carried": carried,
+            "clear_query": urlencode([one for one in kept if one[0] != "saved"]),
             "problem": None if problem is None else translated(problem.message, visit.language),
             "browsed": browsed,
             "columns": columns,
@@ -257,6 +261,7 @@ def _changed(visit: Visit) -> Redirect:
     saved = [("saved", visit.query["saved"])] if visit.query.get("saved") else []
     saved_id = form.get("saved", "")
     number = int(saved_id) if saved_id.isdecimal() and len(saved_id) <= MOST_DIGITS else None
+    rows += written_fields(visit)
     back = f"{PATH}?{filter_query(choice, *rows, *saved)}"
     match form.get("do"):
         case "columns":

@@ -204,7 +204,13 @@ def _start_draft(visit: Visit, name: str) -> Answer:
         preview = preview_draft(visit.workspace, visit.actor, name)
         return Page(
             "campaign_confirm.html",
-            confirmation(visit, preview, f"/campaign/do?{urlencode({'name': name})}", [("do", "start")]),
+            confirmation(
+                visit,
+                preview,
+                f"/campaign/do?{urlencode({'name': name})}",
+                [("do", "start")],
+                back=campaign_address(name),
+            ),
         )
     start_campaign(visit.workspace, visit.actor, name, accept_few="accept_few" in visit.form)
     return Redirect(campaign_address(name), "campaigns.started_notice", {"name": name})
