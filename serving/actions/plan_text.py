@@ -99,8 +99,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
         touch, action, owner = rule.touch, rule.action, rule.owner
         channel = playbook.channel_of(rule, row.preferred_channel)
         if rule.deadline_days is not None:
-            today = plan.timeline.local(plan.as_of).date()
-            deadline = (today + timedelta(days=rule.deadline_days)).isoformat()
+            deadline = deadline_day(plan.timeline.local(plan.as_of).date(), rule.deadline_days)
     return PlannedAction(
         stage=stage,
         stage_words=in_language(language, *STAGE_WORDS[stage]),
@@ -234,6 +233,11 @@ def sentences(hooks: Hooks, language: str, project: ProjectWords = NO_WORDS, mos
             f"よく購入するカテゴリ：「{said(hooks.favourite_category)}」",
         )
     return lines[:most]
+
+
+def deadline_day(today: date, days: int) -> str:
+    """The day by which an action is due, as answers write it."""
+    return (today + timedelta(days=days)).isoformat()
 
 
 def _soon(day: str | None, today: str) -> bool:

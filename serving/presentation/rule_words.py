@@ -1,4 +1,4 @@
-"""The conditions of a playbook's rules in words, in both languages."""
+"""The conditions of a playbook's rules, and where the places of touch models went, in both languages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from serving.actions.playbook import Playbook, PlaybookRule
 from serving.actions.rules.conditions import NumberCondition
 from serving.presentation.filter_words import GIVEN_WORDS, reason_words
 from serving.presentation.i18n import money
+from serving.schemas.plan_responses import TouchUse
 from serving.schemas.terms import (
     ATTITUDE_WORDS,
     BAND_WORDS,
@@ -44,6 +45,12 @@ NONE_WORDS = {
     "reason": ("none", "なし"),
     "channel": ("not known", "不明"),
 }
+_LEFT_WORDS = {
+    "control_group": ("in the control group of a campaign", "施策の対照群"),
+    "do_not_contact": ("not to be contacted any more", "連絡不可になった顧客"),
+    "cool_down": ("contacted meanwhile", "接触済みになった顧客"),
+}
+"""Why a customer who had a place has lost it since."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,45 @@ class RuleWords:
 
     def _say(self, english: str, japanese: str) -> str:
         return in_language(self.language, english, japanese)
+
+
+def capacity_lines(uses: Sequence[TouchUse], language: str) -> list[str]:
+    """A line for each touch model that somebody found no place in, or where places are free by now."""
+    lines = (capacity_line(use, language) for use in uses)
+    return [line for line in lines if line is not None]
+
+
+def capacity_line(use: TouchUse, language: str) -> str | None:
+    """Where the places of a touch model went; None without a limit, and where it is not reached."""
+    gone = sum(use.left_since.values())
+    if use.capacity is None or not (use.no_room or (gone and use.given >= use.capacity)):
+        return None
+    why = in_language(language, ", ", "、").join(
+        in_language(language, f"{count:,} {_LEFT_WORDS[name][0]}", f"{_LEFT_WORDS[name][1]}{count:,}名")
+        for name, count in use.left_since.items()
+    )
+    english = [
+        f"{use.touch_words}: room for {use.capacity:,} customers. "
+        + (f"All {use.given:,} places" if use.given == use.capacity else f"{use.given:,} places")
+        + " were given when the plan was made"
+        + (f"; for {use.no_room:,} more there is no room." if use.no_room else ".")
+    ]
+    japanese = [
+        f"{use.touch_words}：上限{use.capacity:,}名。プランの作成時に"
+        + (f"{use.given:,}名分すべて" if use.given == use.capacity else f"{use.given:,}名分")
+        + "を割り当てました"
+        + (f"（ほかに{use.no_room:,}名が枠不足）。" if use.no_room else "。")
+    ]
+    if gone:
+        english.append(f"Since then {gone:,} of them were left out ({why}), so {use.planned:,} are planned.")
+        japanese.append(f"その後{gone:,}名が対象から外れたため（{why}）、実施予定は{use.planned:,}名です。")
+        if use.no_room:
+            english.append("The next plan gives the free places to others.")
+            japanese.append("空いた枠は、次のプランで枠不足の顧客に割り当てられます。")
+    if use.joined_since:
+        english.append(f"{use.joined_since:,} came back from a control group that has ended.")
+        japanese.append(f"対照群の期間を終えた{use.joined_since:,}名が加わっています。")
+    return in_language(language, " ".join(english), "".join(japanese))
 
 
 def _share(share: float) -> str:

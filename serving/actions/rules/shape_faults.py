@@ -121,6 +121,8 @@ def _place(location: Sequence[str | int], shape: type[BaseModel]) -> _Place:
         if _is_model(at):
             field = at.model_fields.get(part)  # type: ignore[attr-defined]
             at = None if field is None else _without_none(field.annotation)
+            if len(names) == 1 and _is_model(at):  # its keys stand under a heading: [stages]
+                own = []
         else:
             at = _item(at)
             own = [] if _is_model(at) else own
@@ -131,18 +133,19 @@ def _place(location: Sequence[str | int], shape: type[BaseModel]) -> _Place:
 def _unknown_key(place: _Place, problem: Problem, shape: type[BaseModel]) -> str:
     around = _place(problem.location[:-1], shape).shape if len(problem.location) > 1 else shape
     wrong = str(problem.location[-1])
-    keys = _keys(around)
+    table = place.name.rpartition(".")[0]
+    keys, within = _keys(around), f"{table}." if table else ""
     last = {key.rpartition(".")[2]: key for key in reversed(keys)}
     near = likely_word(wrong, keys) or last.get(likely_word(wrong, last) or "")
     found = _short(f"{wrong} = {toml_of(problem.value)}")
     if near is not None:
         return (
             f"there is no key `{place.key}` in a playbook (found: `{found}`). "
-            f"Write `{near}` instead, such as `{_example_of(around, near)}`."
+            f"Write `{within}{near}` instead, such as `{_example_of(around, near, within)}`."
         )
     return (
         f"there is no key `{place.key}` in a playbook (found: `{found}`). Remove it, or write one of "
-        f"`{', '.join(keys)}`, such as `{_example_of(around, keys[0])}`."
+        f"`{', '.join(keys)}`, such as `{_example_of(around, keys[0], within)}`."
     )
 
 
@@ -157,12 +160,12 @@ def _keys(shape: object) -> list[str]:
     return found
 
 
-def _example_of(shape: object, key: str) -> str:
+def _example_of(shape: object, key: str, within: str) -> str:
     field = None
     for part in key.split("."):
         field = shape.model_fields[part]  # type: ignore[attr-defined]
         shape = _without_none(field.annotation)
-    return example(field, key)
+    return example(field, within + key)
 
 
 def _expected(field: FieldInfo | None, shape: object) -> str:

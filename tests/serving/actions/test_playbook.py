@@ -133,7 +133,7 @@ def test_an_unknown_key_is_refused_with_its_line() -> None:
         FIRST + 2,
         'there is no key `rules.when.mood` in a playbook (found: `mood = "bad"`). Remove it, or write one of '
         "`probability, value, uplift, incremental_value, tier, movement, attitude, stage, loyalty, reason, "
-        'channel, inquiry`, such as `probability = "top 10%"`.',
+        'channel, inquiry`, such as `when.probability = "top 10%"`.',
     )
 
 

@@ -236,6 +236,7 @@ def test_the_example_of_every_key_can_be_used() -> None:
         ("daedline_days = 5", "`deadline_days`"),
         ('teir = "low"', "`when.tier`"),
         ('tier = "low"', "`when.tier`"),
+        ('when.tear = "low"', "`when.tier`"),
         ('service = "はい"', "`true`"),
         ('when.value = "上位10%"', '`when.value = "top 10%"`'),
         ('when.probability = "２０％以上"', '`when.probability = ">= 0.2"`'),
