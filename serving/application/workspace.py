@@ -19,6 +19,7 @@ from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
 from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_index import score_file
+from training.data.coverage import DataCoverage, data_coverage
 
 Clock = Callable[[], int]
 """Now, in microseconds UTC."""
@@ -89,6 +90,18 @@ class Workspace:
         Whatever belongs to one answer reads one version: a use case pins before its first read.
         """
         return replace(self, store=self.store.pinned())
+
+    def coverage(self, now: int) -> DataCoverage | None:
+        """Until when the data say what customers did; None without events."""
+        project = self.project
+        return data_coverage(
+            self.store,
+            project.churn,
+            project.indicators,
+            project.timeline,
+            closed=project.closed_sources,
+            now=now,
+        )
 
     def customer(self, customer_id: str) -> KnownCustomer:
         """One customer with everything that is known of them now; raises `UnknownCustomer`."""

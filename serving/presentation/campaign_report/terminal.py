@@ -21,6 +21,7 @@ from serving.presentation.campaign_report.words import (
     money_text,
     outcome_name,
     ratio_text,
+    reached_text,
     return_text,
     review_name,
     sureness,
@@ -112,12 +113,7 @@ def _review(console: Console, report: CampaignReport, review: ReviewResult, lang
         )
         console.print(f"{word('cost')}: {cost}{unpriced}{net}{back}")
     for one in review.reached:
-        write = change_text(one.unit, report.currency, language)
-        told = (
-            word("weak")
-            if one.weak or one.difference is None
-            else f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
-        )
+        told = reached_text(one, report.currency, language)
         console.print(f"{word('reached_effect')}, {outcome_name(one.outcome, language)}: {told}", style="dim")
 
 

@@ -21,6 +21,7 @@ from serving.presentation.campaign_report.words import (
     money_text,
     outcome_name,
     ratio_text,
+    reached_text,
     return_text,
     review_name,
     sureness,
@@ -218,15 +219,10 @@ def _review(report: CampaignReport, review: ReviewResult, language: str) -> Revi
             f"{word('reached')}: {word('treatment')} {first.reached_treatment:.1%}, "
             f"{word('control')} {first.reached_control:.1%}"
         )
-    reached = []
-    for one in review.reached:
-        write = change_text(one.unit, report.currency, language)
-        told = (
-            word("weak")
-            if one.weak or one.difference is None
-            else f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
-        )
-        reached.append(ReachedRow(outcome_name(one.outcome, language), told))
+    reached = [
+        ReachedRow(outcome_name(one.outcome, language), reached_text(one, report.currency, language))
+        for one in review.reached
+    ]
     rows = tuple(_row(report, effect, language) for effect in review.effects)
     return ReviewView(review_name(review, language), review.date, rows, tuple(reached), shares)
 

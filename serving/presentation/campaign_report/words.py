@@ -12,6 +12,7 @@ from serving.schemas.campaign_responses import (
     CampaignReport,
     GroupEffect,
     OutcomeEffect,
+    ReachedCustomersEffect,
     ReviewResult,
     SequenceLook,
 )
@@ -265,6 +266,14 @@ def proven_text(effect: OutcomeEffect, currency: str | None, language: str) -> s
     return in_language(
         language, f"{write(effect.difference)} ({interval})", f"{write(effect.difference)}（{interval}）"
     )
+
+
+def reached_text(one: ReachedCustomersEffect, currency: str | None, language: str) -> str:
+    """The effect on those who were reached with its interval, or that too few were."""
+    if one.weak or one.difference is None:
+        return in_language(language, *WORDS["weak"])
+    write = change_text(one.unit, currency, language)
+    return f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
 
 
 def sureness(effect: OutcomeEffect) -> str:
