@@ -199,7 +199,10 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
         "too_few": [translated(one, visit.language) for one in preview.too_few],
         "hard_to_reach": [translated(one, visit.language) for one in preview.hard_to_reach],
         "reach": translated(preview.reach, visit.language),
-        "planned_channels": sorted(preview.channels.items(), key=lambda one: -one[1]),
+        "planned_channels": [
+            (name, listed_channels((name,), visit.language), count)
+            for name, count in sorted(preview.channels.items(), key=lambda one: -one[1])
+        ],
         "left_out": [
             (in_language(visit.language, *LEFT_OUT[name]), count)
             for name, count in preview.left_out.items()

@@ -158,10 +158,10 @@ def test_one_planned_channel_alone_keeps_what_was_written(planned_shop: Path) ->
     with hosting(planned_shop) as place:
         visit = visiting_as(place, f"/campaigns/preview?{written}")
         page = campaign_preview(visit)
-        planned = cast("list[tuple[str, int]]", page.values["planned_channels"])
-        assert planned
+        planned = cast("list[tuple[str, str, int]]", page.values["planned_channels"])
+        assert all(words for _, words, _ in planned)
         assert '<option value="phone" selected>' in html(visit, page), "the channel to contact by is a choice"
-        more = Page(page.template, {**page.values, "planned_channels": [*planned, ("fax", 3)]})
+        more = Page(page.template, {**page.values, "planned_channels": [*planned, ("fax", "ファクス", 3)]})
         buttons = re.findall(r'<button class="link" name="only" value="([^"]+)"', html(visit, more))
         assert buttons == [planned[0][0], "fax"], "buttons of the form, which send all that is written"
         visit = visiting_as(place, f"/campaigns/preview?{written}&only={buttons[0]}")
