@@ -29,7 +29,6 @@ def metrics_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         lock = locked(folder / LOCK)
-        remove_left_behind(folder.parent, folder.stat().st_mtime)
         try:
             yield folder
         finally:
@@ -40,11 +39,11 @@ def metrics_folder() -> Iterator[Path]:
             signal.signal(one, handler)
 
 
-def remove_left_behind(place: Path, now: float) -> None:
-    """Remove the folders of services that were killed: those of this user that no process holds.
-
-    `now` is in seconds, as files are dated.
-    """
+def remove_left_behind(place: Path | None = None) -> None:
+    """Remove the folders of services that were killed: those of this user that no process holds."""
+    place = place or Path(tempfile.gettempdir())
+    with tempfile.NamedTemporaryFile(dir=place) as dated:
+        now = Path(dated.name).stat().st_mtime
     for folder in place.glob(f"{PREFIX}*"):
         try:
             seen = folder.stat()

@@ -15,7 +15,7 @@ from serving.api.app import Application
 from serving.api.json_logging import configure_logging
 from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
-from serving.api.metrics_folder import metrics_folder
+from serving.api.metrics_folder import metrics_folder, remove_left_behind
 from serving.api.native_memory import return_large_blocks
 from serving.api.startup import OPEN, service_state
 from serving.project.places import PROJECT
@@ -37,6 +37,7 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
         has_keys, has_accounts = any_key(database), any_account(database)
     check_access(host, is_closed=has_keys or has_accounts, open_to_this_machine=open_to_this_machine)
     listener = listen(host, port)
+    remove_left_behind()
     os.environ |= {
         PROJECT: str(project.folder),
         OPEN: "loopback" if open_to_this_machine else "",

@@ -13,6 +13,7 @@ import pytest
 
 from serving.api.metrics_folder import LOCK, PREFIX, remove_left_behind
 from serving.state.process_lock import locked
+from tests.serving.running import serving
 
 HOLDS = """
 import os, sys, tempfile
@@ -62,7 +63,7 @@ def test_the_next_start_removes_the_folder_of_a_service_that_was_killed(tmp_path
     (left / "counter_999999999.db").write_text("")
     for folder in (left, held):
         aged(folder)
-    remove_left_behind(tmp_path, time.time())
+    remove_left_behind(tmp_path)
     assert not left.exists()
     assert held.exists()
     running.communicate("", timeout=30)
@@ -79,10 +80,22 @@ def test_a_folder_without_a_lock_goes_once_it_is_old_and_its_processes_are_gone(
     lock = locked(held / LOCK)
     for folder in (empty, dead, alive, held, other):
         aged(folder)
-    remove_left_behind(tmp_path, time.time())
+    remove_left_behind(tmp_path)
     assert [folder.exists() for folder in (empty, dead, alive, new, held, other)] == [
         False,
         False,
         *[True] * 4,
     ]
     os.close(lock)
+
+
+def test_every_start_looks_for_what_was_left_behind_and_one_process_needs_no_folder(
+    scored_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / f"{PREFIX}left"
+    left.mkdir()
+    aged(left)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving(scored_shop):
+        assert not list(tmp_path.glob(f"{PREFIX}*"))
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
