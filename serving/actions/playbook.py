@@ -207,8 +207,8 @@ class Playbook(_Part):
 class PlaybookRefusal(ConfigurationError):
     """Something in a playbook that cannot be used: on which line, and what to write instead."""
 
-    def __init__(self, name: str, line: int, wrong: str, message: str | None = None) -> None:
-        super().__init__(message or f"cannot use {name}, line {line}: {wrong}", field=f"line {line}")
+    def __init__(self, name: str, line: int, wrong: str) -> None:
+        super().__init__(f"cannot use {name}, line {line}: {wrong}", field=f"line {line}")
         self.line = line
         self.wrong = wrong
 
@@ -272,10 +272,9 @@ def parse_all(text: str, name: str) -> tuple[PlaybookFile | None, list[PlaybookR
     """
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
+    except (ValueError, RecursionError) as error:
         advice = toml_advice(error, text, Playbook)
-        return None, [PlaybookRefusal(name, toml_line(error, text), advice, message)]
+        return None, [PlaybookRefusal(name, toml_line(error, text), advice)]
     try:
         file = PlaybookFile(Playbook.model_validate(values), name, text)
     except ValidationError as error:

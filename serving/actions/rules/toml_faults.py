@@ -11,17 +11,31 @@ from pydantic import BaseModel
 from serving.actions.rules.shape_faults import field_of, unfit
 from serving.actions.rules.toml_positions import places
 
-_TOML_ADVICE = {
+TomlFault = ValueError | RecursionError
+"""What `tomllib` raises: its own error, and those of Python for huge numbers and deep nesting."""
+ADVICE = {
     "Invalid value": "this is no value. Put text between double quotes, and lists between [ and ].",
     "Expected '=' after a key": "there is no = after the name. Write `name = value`.",
     "Illegal character '\\n'": "the text has no closing quote. Write one at its end.",
     "Unterminated string": "the text has no closing quote. Write one at its end.",
     "Expected newline or end of document": "something stands after the end. Remove it, or put a # before it.",
     "Invalid statement": "this is neither `name = value` nor a [heading]. Complete it, or put a # before it.",
-    "Expected ']": "the heading is not closed. Write [name], or [[rules]] for a rule.",
+    "Expected ']": "the heading is not closed. Write `[name]`, or `[[rules]]` for a rule.",
     "Unclosed array": "the list is not closed. Write a ] at its end.",
     "Cannot overwrite a value": "this name stands here twice. Keep one of them.",
     "Cannot declare": "this heading stands here twice. Keep one of them.",
+    "Duplicate inline table key": "this name stands here twice. Keep one of them.",
+    "Cannot mutate": "this name stands for something else already. Keep one of the two.",
+    "Cannot redefine": "this name stands for something else already. Keep one of the two.",
+    "Unclosed inline table": "the table is not closed. Write a } at its end.",
+    "Unescaped": "a backslash in a text has to be doubled. Write two, or leave it out.",
+    "Invalid hex value": "the code after the backslash is no character. Write the character itself.",
+    "Escaped character": "the code after the backslash is no character. Write the character itself.",
+    "Invalid date": "this is no date. Put text between double quotes.",
+    "Invalid initial character": "this is no name. Write names with a to z, digits, _ and - only.",
+    "Found invalid character": "the line holds an invisible character. Remove it.",
+    "Illegal character": "the line holds an invisible character. Remove it.",
+    "Expected": "a closing sign is missing. Write it where this part ends.",
 }
 """What to do about each fault of TOML, by the beginning of the parser's message."""
 _OF_A_VALUE = ("Invalid value", "Expected newline or end of document")
@@ -33,13 +47,17 @@ _TEXT = re.compile(r'"[^"]*"|\'[^\']*\'|#.*$')
 _VALUE = re.compile(r"^[^=#]*=\s*([^\"'\[{#\s][^#]*?)\s*(?:#.*)?$")
 
 
-def toml_line(error: tomllib.TOMLDecodeError, text: str) -> int:
+def toml_line(error: TomlFault, text: str) -> int:
     """The line (from 1) that cannot be read, the last one where the end of the text is missing."""
     found = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        sign = "[" if isinstance(error, RecursionError) else "0123456789"
+        lines = [sum(line.count(one) for one in sign) for line in text.splitlines()]
+        return lines.index(max(lines)) + 1
     return int(found[1]) if found else max(len(text.splitlines()), 1)
 
 
-def toml_advice(error: tomllib.TOMLDecodeError, text: str, shape: type[BaseModel]) -> str:
+def toml_advice(error: TomlFault, text: str, shape: type[BaseModel]) -> str:
     """What is wrong on that line and what to write, with the value where the line has one."""
     number = toml_line(error, text)
     lines = text.splitlines()
@@ -57,7 +75,9 @@ def toml_advice(error: tomllib.TOMLDecodeError, text: str, shape: type[BaseModel
             key = ".".join(str(part) for part in place if not isinstance(part, int))
             name = line.partition("=")[0].strip()
             return unfit(key, name, found[1], found[1], field, kind)
-    for beginning, advice in _TOML_ADVICE.items():
+    for beginning, advice in ADVICE.items():
         if str(error).startswith(beginning):
             return advice
-    return f"it is not valid TOML ({error}). Put that place right."
+    if isinstance(error, RecursionError):
+        return "lists or tables are nested too deeply. Write them next to each other."
+    return "a number has too many digits. Write fewer."

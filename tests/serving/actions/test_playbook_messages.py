@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from serving.actions.playbook import DEFAULTS, Playbook, default_text, parse_all
 from serving.actions.rules.likely_values import likely_condition
 from serving.actions.rules.shape_faults import SENTENCES, example, explained, field_of, toml_of
+from serving.actions.rules.toml_faults import ADVICE
 from serving.cli.main import main
 from serving.presentation.messages.catalog import translated
 from serving.schemas.problems import problems
@@ -262,6 +264,35 @@ def test_a_word_that_people_read_on_the_page_leads_to_the_word_of_the_file() -> 
     for text, near in (("下位20%", "bottom 20%"), ("0.1〜0.3", "0.1 to 0.3"), ("1,000円以上", ">= 1000")):
         assert likely_condition(text) == near
     assert likely_condition("とても高い") is None
+
+
+def test_whatever_the_reader_of_toml_says_has_its_sentence_in_both_languages() -> None:
+    said = re.findall(r'suffixed_err\([^"]*?f?"((?:[^"\\]|\\.)*)"', inspect.getsource(tomllib._parser))  # type: ignore[attr-defined]
+    assert len(said) > 20
+    assert [one for one in said if one and not one.startswith(tuple(ADVICE))] == []
+    assert [one for one in ADVICE.values() if not is_japanese(translated(one, "ja"))] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("x = " + "9" * 5000, "a number has too many digits"),
+        ("x = " + "[" * 3000, "nested too deeply"),
+        ('x = "C:\\data"', "has to be doubled"),
+        ("x = {a = 1", "Write a } at its end"),
+        ("x = {a = 1, a = 2}", "stands here twice"),
+        ("x = 2024-02-30", "this is no date"),
+        ("x = {a = 1}\nx.b = 2", "stands for something else already"),
+        ('x = "\x01"', "an invisible character"),
+    ],
+)
+def test_what_no_reader_takes_is_refused_with_its_line(wrong: str, words: str) -> None:
+    text = HEAD + wrong
+    file, (refusal,) = parse_all(text, "playbook.toml")
+    assert file is None
+    assert refusal.line == len(text.splitlines())
+    assert words in refusal.message
+    assert is_japanese(translated(refusal.wrong, "ja"))
 
 
 @pytest.mark.parametrize("kind", DEFAULTS)
