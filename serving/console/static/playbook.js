@@ -33,4 +33,5 @@ for (const link of links) {
 }
 const asked = location.hash.match(/^#line-(\d+)$/);
 if (links.length) goTo(Number(links[0].dataset.line));
-else if (asked) goTo(Number(asked[1]));
+// After the page was loaded: going to the line of the address takes the focus away.
+else if (asked) addEventListener("load", () => setTimeout(() => goTo(Number(asked[1]))));
