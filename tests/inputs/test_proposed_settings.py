@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import shell_word
+from features.errors import ConfigurationError, shell_word
+from serving.actions.playbook import parse
 from serving.project.settings import read
 from tests.inputs.small_project import HEAD, SmallProject
 from tests.inputs.test_ids_that_look_alike import _members, _of_members
@@ -44,6 +45,7 @@ SETTINGS = {
 
 ENCODINGS = "test_hints.py::test_a_hint_about_an_encoding_leads_to_the_right_text"
 QUERIES = {
+    "X = X": "test_proposed_settings.py::test_the_name_that_a_playbook_s_error_proposes_is_accepted",
     "service = true": "test_control_group.py",
     "'csat' as kind": "test_survey_scales.py",
     "X as X": "test_hints.py",
@@ -74,8 +76,8 @@ QUERIES = {
 """Each piece of SQL that a message proposes, and the test that does what it says."""
 
 
-CAUSES = {"current_date as known_at"}
-"""SQL that a message names as the cause of a finding, not as what to write."""
+CAUSES = {"current_date as known_at", "hold_back = X"}
+"""What a message names as the cause of a finding, not as what to write."""
 
 
 def proposed() -> set[str]:
@@ -221,3 +223,14 @@ def test_a_plain_name_stays_as_it_is_in_a_command() -> None:
     assert [shell_word(name) for name in ("orders", "店舗", "a-b_1.2", "two words", "")] == [
         "orders", "店舗", "a-b_1.2", "'two words'", "''",
     ]  # fmt: skip
+
+
+def test_the_name_that_a_playbook_s_error_proposes_is_accepted() -> None:
+    text = (ROOT / "serving/actions/playbook.toml").read_text(encoding="utf-8")
+    right = next(line for line in text.splitlines() if re.match(r'action = "', line))
+    wrong = right.rstrip('"') + 'x"'
+    with pytest.raises(ConfigurationError) as refused:
+        parse(text.replace(right, wrong, 1), "playbook.toml")
+    (proposal,) = re.findall(r"Write `(action = [^`]*)`", refused.value.message)
+    assert proposal == right
+    parse(text.replace(right, wrong, 1).replace(wrong, proposal), "playbook.toml")
