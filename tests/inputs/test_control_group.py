@@ -158,6 +158,7 @@ NO_WAY_OUT = {
     "models.train.train",
     "campaigns.contacts.record_campaign_contacts",
     "campaigns.contacts.record_pasted_contacts",
+    "campaigns.export.preview_export",
     "campaigns.learn.learn_uplift",
     "campaigns.learn.stop_using_uplift",
     "customers.score_history.score_history",
