@@ -118,7 +118,8 @@ class Console:
     async def _answer(self, route: PageRoute, visit: Visit, request: Request) -> Answer:
         threads = self._host.long if route.is_long else self._host.short
         if request.method in ("GET", "HEAD"):
-            visit.actor.require(route.permission)
+            if route is not NO_PAGE:  # that there is none everybody may know
+                visit.actor.require(route.permission)
             return await threads.run(lambda: route.show(visit))
         submit = route.submit
         if request.method != "POST" or submit is None:
@@ -225,7 +226,7 @@ def _failed_part(language: Language, message: str, status: int, request: Request
 def error_page(visit: Visit, error: KizunaError) -> Page:
     """An error as a page in the frame."""
     if isinstance(error, Forbidden):
-        return _message(visit, "forbidden", error.status)
+        return _message(visit, "not_open" if visit.visitor.is_open else "forbidden", error.status)
     title = "nothing_scored" if isinstance(error, ModelError) else "error"
     return Page(
         MESSAGE,

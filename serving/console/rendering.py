@@ -52,6 +52,7 @@ def _words(visit: Visit) -> PageValues:
         "t": partial(text, language=visit.language),
         "f": visit.formats,
         "may": visit.may,
+        "who_may": visit.who_may,
         "actor": visit.actor,
         "language": visit.language,
         "visit": visit,

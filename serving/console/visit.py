@@ -8,7 +8,7 @@ from functools import cached_property
 
 from starlette.datastructures import ImmutableMultiDict
 
-from serving.application.permissions import Actor
+from serving.application.permissions import GRANTS, Actor, Permission
 from serving.application.workspace import Workspace
 from serving.console.formats import Formats
 from serving.console.host import ConsoleHost
@@ -62,6 +62,12 @@ class Visit:
     def may(self, permission: str) -> bool:
         """Whether the visitor has a permission, for what a page offers; the use case checks it again."""
         return permission in self.actor.permissions
+
+    def who_may(self, permission: Permission) -> str:
+        """The roles that have a permission, in words that begin a sentence."""
+        roles = [self.text(f"shell.who_{role}") for role in GRANTS[permission].roles]
+        words = self.text("shell.who_or").join(roles)
+        return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def notice(visit: Visit, one: Attention) -> Notice:
         "kind": lambda value: visit.text(f"jobs.kind_{value}"),
     }
     values = {name: write.get(name, str)(value) for name, value in one.values.items()}
+    values["who"] = visit.who_may("run")
     path, words, permission = _PLACES[one.subject]
     if one.subject in _NAMED_BY:
         name = _NAMED_BY[one.subject]

@@ -160,8 +160,8 @@ def test_what_people_noted_is_no_newer_data_and_what_sources_bring_beside_it_is(
 
 
 def test_the_sentence_on_newer_data_says_who_acts_and_how() -> None:
-    sentence = text("today.attention_scores_behind", "ja")
-    assert "アナリストまたは管理者" in sentence
+    sentence = text("today.attention_scores_behind", "ja", who="アナリストまたは管理者")
+    assert sentence.endswith("アナリストまたは管理者が「スコアを算出する」を実行すると反映されます。")
     assert text("today.do_score", "ja") in sentence
     assert text("today.do_score", "en") in text("today.attention_scores_behind", "en")
 

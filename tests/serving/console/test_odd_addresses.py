@@ -71,6 +71,12 @@ def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(
     assert (program.status, program.headers["content-type"]) == (401, "application/json")
 
 
+def test_an_open_console_says_of_a_mistyped_address_that_there_is_no_such_page(console: Server) -> None:
+    shown = Client(console.port).get("/lisst", **BROWSER)
+    assert (shown.status, "Page not found" in shown.text) == (404, True)
+    assert 'href="/list"' in shown.text, "in the frame, with the menu"
+
+
 @pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/metrics", "/v1/campaigns/x"])
 def test_the_api_answers_json_to_a_browser_too(staffed: Server, path: str) -> None:
     answered = Client(staffed.port).get(path, **BROWSER)
