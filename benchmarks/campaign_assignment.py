@@ -14,11 +14,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from features.catalog.definitions import indicators
 from features.timeline import DAY
 from serving.experiments.assignment import assign_arms, risk_deciles, strata
 from serving.experiments.balance import covariate_balance
 from serving.experiments.campaign_file import Assignment, AssignmentFacts, load, save
 from serving.experiments.visible_effects import visible_effects
+from training.labels.settings import Churn, ChurnSettings
+
+CHURN = Churn.of(ChurnSettings(horizon_days=90), indicators({}))
 
 
 def measured(customers: int, folder: Path, seed: int = 1) -> dict[str, float | int]:
@@ -35,7 +39,8 @@ def measured(customers: int, folder: Path, seed: int = 1) -> dict[str, float | i
     assigned = time.perf_counter()
     covariate_balance(arm, {"risk": probability, "value": value, "tier": tier.astype(np.float64)})
     sizes = int((arm == 0).sum()), int((arm == 1).sum())
-    visible_effects(sizes, probability, value, 90, 0, {months: months * 30 * DAY for months in (1, 3, 6, 12)})
+    dates = {months: months * 30 * DAY for months in (1, 3, 6, 12)}
+    visible_effects(sizes, probability, value, CHURN, 0, dates)
     summed_up = time.perf_counter()
     columns = {
         "key": keys, "arm": arm, "stratum": stratum, "risk_decile": decile, "churn_probability": probability,

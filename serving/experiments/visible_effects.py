@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
+from training.labels.settings import Churn
 from training.statistics import (
     customers_to_see_rise,
     simultaneous_factor,
@@ -31,7 +32,7 @@ class VisibleEffect:
     date: int
     """The instant of the review date."""
     churned: float
-    """The share expected to have left by then without contact."""
+    """The share expected not to be retained at that date without contact (`expected_churn`)."""
     retention: float | None
     """The smallest rise of the retained share that could be seen; None where not even one to 100 % could."""
     money: float | None
@@ -53,24 +54,24 @@ def visible_effects(
     sizes: tuple[int, int],
     churn_probability: NDArray[np.float64],
     past_spend: NDArray[np.float64] | None,
-    horizon_days: int,
+    churn: Churn,
     started_at: int,
     dates: Mapping[int, int],
     hold_ends: int | None = None,
 ) -> tuple[VisibleEffect, ...]:
     """The smallest effects that arms of these sizes (treatment, control) would show, without adjustment.
 
-    The share that leaves until a review date follows from the churn probabilities, taken as a constant rate
-    over the horizon. The spread of money is that of past spend, in proportion to the time. Intervals hold at
-    all review dates together: their estimates are taken to correlate like sums over time that grow.
+    The share that is gone at a review date is `expected_churn`. The spread of money is that of past spend, in
+    proportion to the time. Intervals hold at all review dates together: their estimates are taken to
+    correlate like sums over time that grow.
     """
     factor = _factor(tuple(dates))
     known = churn_probability[~np.isnan(churn_probability)]
     spread = None if past_spend is None or not len(past_spend) else float(np.nanstd(past_spend))
     found = []
     for number, date in dates.items():
-        horizons = (date - started_at) / (horizon_days * DAY)
-        churned = float(1 - np.mean((1 - known) ** horizons)) if len(known) else 0.0
+        horizons = (date - started_at) / (churn.horizon.days * DAY)
+        churned = expected_churn(churn, known, horizons)
         retention = smallest_effect_on_rate(1 - churned, *sizes, factor=factor)
         money = None if spread is None else smallest_effect_on_mean(spread * horizons, *sizes, factor=factor)
         wanted = min(WANTED, churned / 2)
@@ -78,6 +79,23 @@ def visible_effects(
         after_hold = hold_ends is not None and date > hold_ends
         found.append(VisibleEffect(number, date, churned, retention, money, wanted, needed, after_hold))
     return tuple(found)
+
+
+def expected_churn(churn: Churn, probability: NDArray[np.float64], horizons: float) -> float:
+    """The share of customers with these churn probabilities who are not retained so many horizons later.
+
+    Retained is what the outcomes of a campaign count. A contract that ended stays ended, so its probability
+    compounds at a constant rate. Inactivity is silence in one horizon before the date, and many come back: it
+    is as frequent later as in the first horizon, and silence in a part of a horizon is likelier, at a
+    constant rate of activity. Complete Journey from 2017-10-01 on, 300 customers by value at risk: 74 %,
+    55 % and 29 % expected after 7, 14 and 30 days or more; 75 % and 60 % seen after 7 and 14 days, 39 %, 33 %
+    and 35 % after 1, 2 and 3 months. A compounded probability says 8 %, 15 % and, after 3 months, 63 %.
+    """
+    if not len(probability):
+        return 0.0
+    if churn.type == "contract":
+        return float(1 - np.mean((1 - probability) ** horizons))
+    return float(np.mean(probability ** min(horizons, 1.0)))
 
 
 def reach_text(effect: VisibleEffect) -> str:

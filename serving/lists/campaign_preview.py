@@ -120,7 +120,7 @@ class CampaignDrawing:
             sizes,
             assignment.floats("churn_probability"),
             assignment.floats("past_spend") if facts.amounts else None,
-            reader.bundle.churn.horizon.days,
+            reader.bundle.churn,
             self.now,
             dates,
             self.now + hold_days * DAY,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from features.catalog.display_names import in_language, is_japanese
 from serving.schemas.responses import Contacts, Evidence
+from training.bundle.list_policy import list_metric
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -19,8 +20,6 @@ COLUMNS = (
     (("log loss", "対数損失"), "log_loss"),
     (("calibration error", "確率のずれ"), "expected_calibration_error"),
 )
-BY_VALUE = "list_by_value_at_risk"
-"""Where the metrics of the list by value at risk begin; the plain names are those by probability."""
 BASELINES = {
     "rfm": ("logistic regression on RFM", "RFMのロジスティック回帰"),
     "buy_till_you_die": ("buy till you die", "購買間隔の確率モデル"),
@@ -178,8 +177,10 @@ def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> 
         f"  離反確率の高い順に1リスト分を取ると{precision:.0%}が離反"
         f"（全体の離反率{base_rate:.1%}の{lift:.1f}倍）",
     )
-    if f"{BY_VALUE}/precision_at_capacity" in figures:
-        precision, lift = (figures[f"{BY_VALUE}/{name}_at_capacity"] for name in ("precision", "lift"))
+    if list_metric("value_at_risk", "precision_at_capacity") in figures:
+        precision, lift = (
+            figures[list_metric("value_at_risk", f"{name}_at_capacity")] for name in ("precision", "lift")
+        )
         yield in_language(
             language,
             "  of those with the most value at risk, which is the order of the list, "

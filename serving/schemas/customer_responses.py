@@ -119,8 +119,11 @@ class Certainty:
     observed_low: float | None
     observed_high: float | None
     """Its 95 % interval."""
+    list_by_value: bool
+    """Whether the list is ordered by value at risk, not by churn probability."""
     list_observed: float | None
-    """For who is on the list that can be contacted: the share of such lists of the test who left."""
+    """For who is on the list that can be contacted: the share of such lists of the test, in this order, who
+    left. None where the list of the test was not kept in this order."""
     list_low: float | None
     list_high: float | None
     value_error: float | None

@@ -206,6 +206,9 @@ def test_the_list_that_is_shown_and_the_list_by_probability_are_both_evaluated(t
     assert not any(name.startswith("list_by_") for name in result.bundle.figures)
     assert any(line.startswith("  of those with the most value at risk") for line in summary_lines(result))
     assert "list_by_value_at_risk/lift_at_capacity" in reply(result).figures
+    card = load_model_card(tmp_path / "state", "1")
+    assert card is not None, "what pages show of the list is what `train` prints"
+    assert card.list_figures == {name: one for name, one in logged.items() if name.startswith("list_by_")}
 
 
 def test_a_run_is_tagged_with_the_data_version_that_it_learned_from(tmp_path: Path) -> None:

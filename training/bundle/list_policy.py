@@ -18,6 +18,12 @@ ListOrder = Literal["value_at_risk", "churn_probability", "uplift", "incremental
 """What the list can be ordered by, the highest first; the last two need an uplift model in use."""
 
 
+def list_metric(order: ListOrder, *metric: str) -> str:
+    """The name of a metric of the list in this order, such as `list_by_value_at_risk/precision_at_capacity`;
+    without a metric, where all of them begin."""
+    return "/".join((f"list_by_{order}", *metric))
+
+
 def default_order(*, amounts: bool) -> ListOrder:
     """The order of a list that names no order."""
     return "value_at_risk" if amounts else "churn_probability"

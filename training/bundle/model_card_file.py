@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,6 +54,9 @@ class StoredModelCard:
     """For the model and its rivals the share of leavers reached, at depths evenly from 0 to 1."""
     experiment: str = ""
     """MLflow's identifier of the experiment that the run is in; empty in cards of earlier versions."""
+    list_figures: dict[str, float] = field(default_factory=dict)
+    """The metrics of the list in each order by the names of `list_metric`, those that are defined; empty in
+    cards of earlier versions."""
 
 
 def save_model_card(state: Path, card: StoredModelCard) -> None:

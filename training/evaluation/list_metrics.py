@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
-from training.bundle.list_policy import ListOrder
+from training.bundle.list_policy import ListOrder, list_metric
 from training.evaluation.metrics import HeldOutOutcomes
 from training.labels.settings import Churn
 from training.statistics import bootstrap_intervals
@@ -76,7 +76,7 @@ def purity_figures(measure: Floats, outcomes: HeldOutOutcomes, *, seed: int = 0)
 def of_order(order: ListOrder, figures: Mapping[str, float]) -> dict[str, float]:
     """The metrics of the list among these figures, under names that say the order: `list_by_{order}/…`."""
     names = [f"{metric}{end}" for metric in LIST_METRICS for end in ("", "_low", "_high")]
-    return {f"list_by_{order}/{name}": figures[name] for name in names if name in figures}
+    return {list_metric(order, name): figures[name] for name in names if name in figures}
 
 
 def quiet_days(matrix: Floats, columns: Sequence[str], churn: Churn) -> Floats:

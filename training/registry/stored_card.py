@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -63,4 +64,5 @@ def stored_card(
             for name, found in curves.items()
         },
         experiment,
+        {name: figure for name, figure in evaluation.list_figures.items() if math.isfinite(figure)},
     )

@@ -105,7 +105,7 @@ def _effects(workspace: Workspace, seen: CampaignOverview) -> tuple[VisibleEffec
         (len(assignment.treated), len(assignment.control)),
         assignment.floats("churn_probability"),
         spend if np.nan_to_num(spend).any() else None,
-        workspace.project.churn.horizon.days,
+        workspace.project.churn,
         started_at,
         {one.months: one.date for one in seen.dates},
         seen.hold_ends,

@@ -31,6 +31,7 @@ from serving.schemas.customer_responses import CustomerOverview, KnownAttribute,
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import ExplainReply
 from serving.state.campaigns.campaign_index import campaigns
+from training.bundle.model_card_file import load_model_card
 
 
 @use_case("read_customer")
@@ -74,7 +75,13 @@ def customer_overview(
         changes=() if scored is None else tuple(scored.changes),
         certainty=None
         if reader is None or row is None or customer is None or customer.churn_probability is None
-        else certainty(reader.bundle, reader.scores, row, project.settings.capacity.contacts),
+        else certainty(
+            reader.bundle,
+            load_model_card(project.state, reader.scores.facts.model_version),
+            reader.scores,
+            row,
+            project.settings.capacity.contacts,
+        ),
         plan=plan,
         outcome=outcome.outcome,
         left_out_because=outcome.left_out_because,

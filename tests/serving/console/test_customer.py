@@ -35,9 +35,11 @@ from serving.schemas.customer_responses import CustomerOverview
 from serving.schemas.terms import ATTITUDE_WORDS
 from tests.serving.campaign_shop import at
 from tests.serving.console.browser import visiting
+from tests.serving.console.made_card import CARD
 from tests.serving.console.people import PASSWORD
 from tests.serving.console.test_app import answer
 from tests.serving.running import Server, serving
+from training.bundle.model_card_file import save_model_card
 
 MARKUP = "<b onclick='x'>&amp;\"x\"</b>"
 
@@ -203,10 +205,31 @@ def test_the_first_of_the_list_without_an_action_are_told_why_beside_their_rank(
         )
 
     text = tested("c0012")
-    assert "By risk, this customer is among the first of the list" in text
+    assert "By value at risk, this customer is among the first of the list" in text
     assert "Even so" not in text
     assert isinstance(post(shop, "c0012", *fields(text, "refuse"), ("all", "yes")), Redirect)
     assert "Even so, no action is planned: not to be contacted" in tested("c0012")
+
+
+def test_who_is_on_the_list_is_told_how_many_left_of_a_list_in_the_same_order(shop: Workspace) -> None:
+    reader = shop.scores.current()
+    ranked = reader.scores.ranked("value_at_risk")  # the list holds 20
+    last, below = reader.customers.names(reader.scores.answers.key[ranked[[19, 20]]]).to_pylist()
+    assert "first of the list" not in shown(shop, str(last)), "no test, no share"
+    lists = {
+        f"list_by_{order}/precision_at_capacity{end}": share
+        for order, shares in {
+            "value_at_risk": (0.42, 0.35, 0.51),
+            "churn_probability": (0.5, 0.4, 0.6),
+        }.items()
+        for end, share in zip(("", "_low", "_high"), shares, strict=True)
+    }
+    card = replace(CARD, version=reader.scores.facts.model_version, list_figures=lists)
+    save_model_card(shop.project.state, card)
+    text = shown(shop, str(last))
+    assert "By value at risk, this customer is among the first of the list." in text
+    assert "In the test, 42.0% of the first in this order left (95% interval 35.0% to 51.0%)." in text
+    assert "first of the list" not in shown(shop, str(below))
 
 
 def test_an_answer_and_an_attitude_say_of_which_survey_they_are() -> None:

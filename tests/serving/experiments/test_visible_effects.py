@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from features.timeline import DAY
 from serving.experiments.balance import CovariateBalance
-from serving.experiments.visible_effects import VisibleEffect, reach_text, visible_effects
+from serving.experiments.outcomes import campaign_outcomes
+from serving.experiments.visible_effects import VisibleEffect, expected_churn, reach_text, visible_effects
 from serving.presentation.messages.catalog import translated
+from tests.serving.experiments.made_campaign import assignment, rules
+from tests.serving.reports.small import UTC, churn, store
+
+SILENT, ENDED = churn(horizon_days=30), churn(type="contract", horizon_days=30)
 
 
 def after_a_month(treatment: int, control: int, probability: float) -> VisibleEffect:
     """What these arms could see a month after the start, where this share leaves within it."""
     risks = np.full(treatment + control, probability)
-    return visible_effects((treatment, control), risks, None, 30, 0, {1: 30 * DAY})[0]
+    return visible_effects((treatment, control), risks, None, SILENT, 0, {1: 30 * DAY})[0]
 
 
 def test_an_effect_of_more_than_half_of_the_churn_is_hard_to_reach() -> None:
@@ -56,6 +64,31 @@ def test_the_reach_is_said_in_one_sentence_in_both_languages() -> None:
     assert translated(reach_text(unseen), "ja").startswith("3か月後は、離反を13.4%から0%まで")
 
 
+def test_contracts_that_end_add_up_and_silence_that_people_leave_again_does_not() -> None:
+    risks = np.array([0.2, 0.4])
+    assert expected_churn(ENDED, risks, 3.0) == pytest.approx((0.488 + 0.784) / 2)
+    assert [expected_churn(SILENT, risks, n) for n in (1.0, 3.0, 12.0)] == pytest.approx([0.3] * 3)
+    assert expected_churn(SILENT, risks, 0.5) > 0.5, "half a horizon is sooner silent than a whole"
+    assert expected_churn(SILENT, np.empty(0), 1.0) == 0.0
+
+
+def test_the_silence_that_is_expected_is_what_the_outcomes_then_count(tmp_path: Path) -> None:
+    dice, names = np.random.default_rng(1), [f"c{number:03d}" for number in range(300)]
+    rates = dice.gamma(2.0, 0.02, len(names))  # purchases a day
+    lines = [f"{name} 2024-12-01 purchase 10" for name in names]
+    for name, rate in zip(names, rates, strict=True):
+        days = np.flatnonzero(dice.random(90) < 1 - np.exp(-rate)).tolist()
+        lines += [f"{name} {date(2025, 1, 1) + timedelta(day)} purchase 10" for day in days]
+    made = store(tmp_path, "\n".join(lines))
+    dates = [UTC.instant(day) for day in ("2025-01-11", "2025-01-31", "2025-04-01")]
+    settings = rules(horizon_days=30)
+    found = campaign_outcomes(made, settings, assignment(made, dict.fromkeys(names, "c")), dates)
+    seen = 1 - found.values["retained"].mean(axis=0)
+    for share, day in zip(seen, dates, strict=True):
+        horizons = (day - settings.started_at) / (30 * DAY)
+        assert expected_churn(settings.churn, np.exp(-rates * 30), horizons) == pytest.approx(share, abs=0.06)
+
+
 def test_a_difference_at_the_mark_is_uneven_and_an_unknown_one_is_not() -> None:
     marks = [CovariateBalance("risk", 0.1, 0.2, value).is_uneven for value in (None, 0.0, 0.099, 0.1, -0.3)]
     assert marks == [False, False, False, True, True]
@@ -63,5 +96,5 @@ def test_a_difference_at_the_mark_is_uneven_and_an_unknown_one_is_not() -> None:
 
 def test_a_review_date_after_the_hold_is_told_apart() -> None:
     dates = {1: 30 * DAY, 3: 90 * DAY, 12: 360 * DAY}
-    found = visible_effects((50, 50), np.full(100, 0.2), None, 30, 0, dates, hold_ends=90 * DAY)
+    found = visible_effects((50, 50), np.full(100, 0.2), None, SILENT, 0, dates, hold_ends=90 * DAY)
     assert [one.after_hold for one in found] == [False, False, True]

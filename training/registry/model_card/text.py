@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from features.catalog.display_names import kind_words
+from training.bundle.list_policy import list_metric
 from training.registry.model_card.contacts import contacts_in_english, contacts_in_japanese
 from training.registry.model_card.figures import Writer
 from training.registry.model_card.html import Section
 
-BY_VALUE = "list_by_value_at_risk"
+BY_VALUE = list_metric("value_at_risk")
 """Where the metrics of the list by value at risk begin; the plain names are those by probability."""
 AS_BEFORE = "value/as_before/rank_correlation"
 """How well the spending before orders that of the horizon; not a number without any before."""
