@@ -8,7 +8,9 @@ copy for tests that read: a command or a service may leave its records there, so
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest

@@ -246,7 +246,7 @@ def test_a_package_carries_the_model_in_use(place: Workspace, tmp_path: Path) ->
     record = in_use(place)
     facts = scores(place).facts
     model = load_bundle(place.project.state, facts.model_version, facts.fingerprint)
-    lay_out(place.project, model, [], place.clock(), tmp_path / "bento", record)
+    lay_out(place.project, model, [], [], place.clock(), tmp_path / "bento", record)
     inside = tmp_path / "bento" / "project" / "state"
     with Database(f"sqlite:///{inside / 'kizuna.db'}") as database:
         assert uplift_in_use(database) == record
