@@ -21,10 +21,16 @@ from serving.cli.context import CliContext
 from tests.serving import campaign_shop, shop
 
 
-def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """Each file below a folder with its size and when it was last written."""
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return {str(file.relative_to(folder)): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+def contents(folder: Path) -> dict[str, object]:
+    """Each file below a folder with its size and when it was last written; of the records what they say."""
+    found: dict[str, object] = {}
+    for file in folder.rglob("*"):
+        if file.name == "kizuna.db":
+            with closing(sqlite3.connect(file)) as records:
+                found[str(file)] = list(records.iterdump())
+        elif file.is_file() and not file.name.startswith("kizuna.db-"):  # SQLite's, which come and go
+            found[str(file)] = file.stat().st_size, file.stat().st_mtime_ns
+    return found
 
 
 def kept(folder: Path) -> Iterator[Path]:
