@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from serving.reports.metric_definitions import OF_LEAVING
 from serving.reports.rendering.svg_charts import dots, line, sparkline
 from serving.schemas.report_responses import Comparison, Group, MeasureReply
 from training.explanation.quantities import WHOLE, with_currency
@@ -44,6 +45,12 @@ WORDS = {
     "value": ("per customer", "1人あたり"),
     "empty": ("no data in this period", "この期間のデータはありません"),
 }  # fmt: skip
+
+
+def lacks_start(measure: MeasureReply) -> bool:
+    """Whether a measure of those present at the start has figures of months and none of the whole."""
+    known = measure.figure is not None and measure.figure.value is not None
+    return measure.name in OF_LEAVING and not known and any(one.value is not None for one in measure.by_month)
 
 
 def format_figure(unit: str, currency: str | None = None, language: str = "en") -> Callable[[float], str]:

@@ -53,6 +53,9 @@ REACH = "Engagement rate by reach (ERR): engagements ÷ reach of the post, as in
 NIELSEN = "Nielsen, J. (2006), Participation inequality; community participation as in CMX reports"
 SAAS = "SaaS Metrics Standards Board (saasmetricsboard.com): customer and revenue retention"
 
+OF_LEAVING = ("retention_rate", "churn_rate", "churned_value_rate")
+"""Measures that ask at the end of a span who is still a customer."""
+
 PURCHASE = RequiredInput(indicator="purchase")
 USAGE = RequiredInput(indicator="usage")
 INQUIRY = RequiredInput(indicator="inquiry")

@@ -54,6 +54,8 @@ class Periods:
     previous: int
     last_year: int
     """Places in `wholes`."""
+    oldest: int = 0
+    """When the record begins."""
 
     @property
     def period(self) -> TimeSpan:
@@ -89,6 +91,7 @@ def periods(as_of: int, oldest: int, months: int, timeline: Timeline) -> Periods
         current=starts.index(begin),
         previous=starts.index(begin - months),
         last_year=starts.index(begin - 12),
+        oldest=oldest,
     )
 
 

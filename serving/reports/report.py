@@ -12,7 +12,13 @@ from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import cells
 from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
-from serving.reports.metric_definitions import MEASURES, REASONS, MetricDefinition, RequiredInput
+from serving.reports.metric_definitions import (
+    MEASURES,
+    OF_LEAVING,
+    REASONS,
+    MetricDefinition,
+    RequiredInput,
+)
 from serving.reports.periods import TimeSpan
 from serving.schemas.report_responses import (
     Comparison,
@@ -35,8 +41,6 @@ CUTS = {
     "detail": ("subject", "対象・用件"),
     "tier": ("tier", "エンゲージメント階層"),
 }
-OF_LEAVING = ("retention_rate", "churn_rate", "churned_value_rate")
-"""Measures that ask at the end of a span who is still a customer."""
 
 
 def reply(data: ReportData, language: str) -> ReportReply:
@@ -211,7 +215,7 @@ def _period(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
 
     def estimate(place: int) -> Estimate | None:
         span = periods.wholes.spans[place]
-        if not span.covered or _ends_too_late(data, measure, span):
+        if not _is_known(data, measure, span):
             return None
         return data.wholes.estimate(measure.name, measure.interval, place, cut, group)
 
@@ -226,7 +230,7 @@ def _months(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
     spans, sums = data.periods.months.spans, data.months
 
     def estimate(place: int) -> Estimate | None:
-        if place < 0 or not spans[place].covered or _ends_too_late(data, measure, spans[place]):
+        if place < 0 or not _is_known(data, measure, spans[place]):
             return None
         return sums.estimate(measure.name, measure.interval, place, cut, group)
 
@@ -240,6 +244,22 @@ def _months(data: ReportData, measure: MetricDefinition, cut: str, group: str) -
     return [month(place) for place in range(len(spans) - data.periods.count, len(spans))]
 
 
+def _is_known(data: ReportData, measure: MetricDefinition, span: TimeSpan) -> bool:
+    """Whether the record says what a measure was over a span."""
+    return span.covered and not (_ends_too_late(data, measure, span) or _ends_too_early(data, measure, span))
+
+
+def _ends_too_early(data: ReportData, measure: MetricDefinition, span: TimeSpan) -> bool:
+    """Whether a span ends before anybody of the record can have been silent long enough to have left.
+
+    Retention would be 100 % in the first months of every record.
+    """
+    churn = data.request.churn
+    if churn.type == "contract" or measure.name not in OF_LEAVING:
+        return False
+    return churn.active_since(span.end) <= data.periods.oldest
+
+
 def _ends_too_late(data: ReportData, measure: MetricDefinition, span: TimeSpan) -> bool:
     """Whether a span ends where the events that say who left do not reach."""
     coverage = data.request.coverage
@@ -249,6 +269,8 @@ def _ends_too_late(data: ReportData, measure: MetricDefinition, span: TimeSpan) 
 def _flow(data: ReportData, language: str) -> list[Flow]:
     names = {number: tier_words(name, language) for number, name in enumerate(data.tiers)}
     names[OUTSIDE] = in_language(language, "no customer", "非顧客")
+    if all(before == OUTSIDE for before, _ in data.movements.flow):
+        return []  # the record begins with the period: there is nobody to have moved
     return [
         {"from": names[before], "to": names[after], "customers": customers}
         for (before, after), customers in sorted(data.movements.flow.items())

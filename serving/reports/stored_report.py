@@ -20,6 +20,8 @@ from serving.state.atomic_write import in_one_step
 
 FOLDER = "reports"
 """In the state."""
+PERIODS = (12, 6, 3)
+"""Whole months that a report can be over, the longest first."""
 KEPT = 2
 """Reports of one number of months that are kept: the newest, and the one that a reader may have open."""
 
@@ -106,6 +108,6 @@ def _adapter() -> TypeAdapter[StoredReport]:
     return TypeAdapter(StoredReport)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _load(file: Path, _changed: int, _size: int) -> StoredReport:
     return _adapter().validate_json(file.read_bytes())

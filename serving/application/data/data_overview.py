@@ -13,8 +13,6 @@ from serving.state.examination_file import StoredExamination
 from serving.state.ingest_log import IngestRecord, StoredReceipt, ingests
 
 LAST_INGESTS = 10
-MONTHS = (12, 3, 6)
-"""Of the reports whose rhythm of the sources is looked for."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,11 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     """Sources, ingests and the last examination, as they were stored."""
     project, state = workspace.project, workspace.project.state
     newest = tuple(ingests(state, LAST_INGESTS))
-    reports = [found for months in MONTHS if (found := stored_report.newest(state, months)) is not None]
+    reports = [
+        found
+        for months in stored_report.PERIODS
+        if (found := stored_report.newest(state, months)) is not None
+    ]
     report = max(reports, key=lambda one: one.computed_at, default=None)
     rhythms = {one.source: one for one in report.sources} if report else {}
     receipts = {one.source: one for one in newest[0].receipts} if newest else {}

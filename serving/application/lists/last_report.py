@@ -25,21 +25,24 @@ class LastReport:
 
 @use_case("read_report")
 def last_report(
-    workspace: Workspace, actor: Actor, months: int, language: str | None = None
+    workspace: Workspace, actor: Actor, months: int | None = None, language: str | None = None
 ) -> LastReport | None:
     """The stored report over so many whole months; None where none was computed yet.
 
-    `kizuna report` and the job `report` compute it; nothing is computed here.
+    Without a number of months it is the longest that is current, or the longest where none is. `kizuna
+    report` and the job `report` compute it; nothing is computed here.
     """
     workspace.record_access(actor.name, "report", NOBODY)
-    stored = stored_report.newest(workspace.project.state, months)
-    if stored is None:
-        return None
-    reply = stored.replies[workspace.language(language)]
+    asked = stored_report.PERIODS if months is None else (months,)
     champion = current_champion(workspace.database)
-    model = None if champion is None else champion[0]
-    current = (stored.data_version, reply.model_version) == (workspace.store.version, model)
-    return LastReport(reply, stored, current)
+    now = workspace.store.version, None if champion is None else champion[0]
+    found = []
+    for count in asked:
+        stored = stored_report.newest(workspace.project.state, count)
+        if stored is not None:
+            reply = stored.replies[workspace.language(language)]
+            found.append(LastReport(reply, stored, (stored.data_version, reply.model_version) == now))
+    return min(found, key=lambda one: not one.is_current, default=None)
 
 
 @use_case("read_report")

@@ -26,8 +26,6 @@ LAST_JOBS = 30
 """Of so many newest jobs a failed one is named, unless one of its kind was done since."""
 FRESH_DAYS = 7
 """Scores of a later day are expected after so many days."""
-MONTHS = 12
-"""Of the report that the overview reads."""
 
 Severity = Literal["bad", "warn", "info"]
 """Something does not work; something will be wrong if nobody acts; something could be better."""
@@ -88,7 +86,7 @@ def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> 
     """
     reader, now = workspace.scores.current(), workspace.clock()
     running = _open_campaigns(workspace, now)
-    report = last_report(workspace, actor, MONTHS)
+    report = last_report(workspace, actor)
     last = next(iter(ingests(workspace.project.state)), None)
     found = [
         *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),

@@ -24,14 +24,14 @@ from serving.reports.measure_view import (
     format_figure,
     group_charts,
     is_unsure,
+    lacks_start,
     month_chart,
     tone,
 )
+from serving.reports.stored_report import PERIODS
 from serving.schemas.report_responses import Cell, Comparison, MeasureReply, ReportReply
 from serving.schemas.terms import ATTITUDE_WORDS, ATTITUDES
 
-PERIODS = (3, 6, 12)
-"""Whole months that a report can be over."""
 WHOLE = ""
 """The cut that divides by nothing."""
 
@@ -61,6 +61,8 @@ class MeasureCard:
     against: tuple[Against, ...]
     chart: Markup
     left_out: tuple[tuple[str, int], ...]
+    lacks_start: str | None
+    """The first month of the report where it has no figure because nobody was a customer yet."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def engagement(visit: Visit) -> Page:
         cells = ()
     values: PageValues = {
         "months": months,
-        "periods": PERIODS,
+        "periods": sorted(PERIODS),
         "report": report,
         "attitudes": [in_language(visit.language, *ATTITUDE_WORDS[name]) for name in ATTITUDES],
         "matrix": matrix(visit, cells, [] if report is None else report.reply.axes),
@@ -172,6 +174,9 @@ def cards(visit: Visit, report: ReportReply, cut: str) -> list[MeasureCard]:
                 _against(visit, measure, report.currency),
                 svg(chart),
                 tuple((one.words, one.count) for one in measure.left_out),
+                visit.formats.month(f"{report.period.partition(' ')[0]}-01")
+                if lacks_start(measure)
+                else None,
             )
         )
     return shown
@@ -203,7 +208,12 @@ def _against(visit: Visit, measure: MeasureReply, currency: str | None) -> tuple
 def matrix(
     visit: Visit, cells: tuple[AttitudeCell, ...], axes: list[Cell]
 ) -> list[tuple[str, list[MatrixCell]]]:
-    """Tiers by attitudes, the highest tier first: counts of the list, else of the report."""
+    """Tiers by attitudes, the highest tier first: counts of the list, else of the report.
+
+    Empty where nobody has said anything.
+    """
+    if not any(one.customers for one in cells) and not any(one.customers for one in axes):
+        return []
     outcomes = {(one.tier, one.attitude): one for one in axes}
     rates = [one.churn_rate for one in axes if one.churn_rate is not None]
     shades = shades_of(rates)

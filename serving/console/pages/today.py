@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from serving.application.lists.last_report import LastReport, last_report
 from serving.application.lists.score_overview import score_overview
-from serving.application.operation.overview import MONTHS, Attention, overview
+from serving.application.operation.overview import Attention, overview
 from serving.console.charts import svg
 from serving.console.formats import NONE
 from serving.console.visit import Page, Visit
@@ -20,6 +20,8 @@ from serving.presentation.messages.catalog import translated
 from serving.reports.measure_view import format_change, format_figure, is_unsure, month_sparkline, tone
 from serving.schemas.report_responses import Comparison, MeasureReply, MonthFigure
 
+MONTHS = 12
+"""Of the report that is computed where there is none."""
 KPIS = ("active_customers", "retention_rate", "churn_rate", "nps")
 """Measures of the report, in the order in which they are shown."""
 
@@ -63,7 +65,7 @@ def today(visit: Visit) -> Page:
     """The first page."""
     found = overview(visit.workspace, visit.actor, visit.host.service.trouble)
     scores = score_overview(visit.shared, visit.actor)
-    report = last_report(visit.workspace, visit.actor, MONTHS, visit.language)
+    report = last_report(visit.workspace, visit.actor, language=visit.language)
     return Page(
         "today.html",
         {
@@ -73,7 +75,8 @@ def today(visit: Visit) -> Page:
             "scored_at": scores.scored_at,
             "summary": scores.summary,
             "report": report,
-            "months": MONTHS,
+            "months": MONTHS if report is None else report.stored.months,
+            "churn": visit.host.service.project.settings.churn,
             "headlines": [] if report is None else headlines(visit, report),
             "list_of_tier": lambda tier: f"/list?{filter_query(ListFilter(tiers=(tier,)))}",
             "closed": visit.host.service.project.closed_sources,

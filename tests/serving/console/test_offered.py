@@ -64,6 +64,24 @@ def test_who_may_not_edit_or_start_reads_who_may(console: Server, clients: Signe
         assert ("<h1>Start a campaign</h1>" in start) is is_allowed
 
 
+@pytest.mark.parametrize("who", ["open", *ROLES])
+def test_a_list_without_a_plan_offers_to_make_one_or_says_who_can(
+    console: Server, clients: SignedIn, who: str
+) -> None:
+    client = visitor(who, console, clients)
+    for page in (client.get("/list").text, client.get("/list", hx_request="true").text):
+        assert "These scores have no plan yet" in page
+        may_run = who in ("open", "analyst", "administrator")
+        assert ('name="kind" value="plan"' in page) is may_run
+        assert ("An analyst or an administrator can make one." in page) is not may_run
+
+
+def test_before_the_first_report_its_button_computes_and_afterwards_recomputes(console: Server) -> None:
+    said = sentences(Client(console.port).get("/engagement?language=ja").text)
+    assert "集計する" in said
+    assert "集計し直す" not in said
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/playbook/edit", "/access", "/models/confirm"])
 def test_an_open_console_says_that_a_page_needs_accounts(console: Server, path: str) -> None:
     shown = Client(console.port).get(path)

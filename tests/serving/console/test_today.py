@@ -104,6 +104,9 @@ def test_every_figure_of_today_is_that_of_the_report_and_of_the_list(
     assert summary.moves is not None
     for moved in (summary.moves.rose, summary.moves.fell, summary.moves.joined, summary.moves.gone):
         assert f.people(moved) in page
+    silent, horizon = project.settings.churn.active_days, project.settings.churn.horizon_days
+    meaning = text("today.churn_meaning", language, days=silent, horizon=horizon)
+    assert meaning in page, "what churn of the report is, and what the list asks"
     assert "spring" in page
     for source in report.stored.sources:
         assert f"{source.source} {f.day(source.newest)}" in page
@@ -256,7 +259,7 @@ def test_a_report_is_computed_by_a_button_without_javascript(browser: Browser, o
         visiting(browser, server.port, "ja", javascript=False) as visitor,
     ):
         visitor.open("/engagement?months=3")
-        visitor.page.get_by_role("button", name="集計し直す").click()
+        visitor.page.get_by_role("button", name="集計する").click()
         assert visitor.page.url.partition("?")[0].endswith("/jobs")
         job = visitor.page.url
         kept = own_shop / "state" / "reports"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from serving.reports.measure_view import lacks_start
+from serving.reports.report import reply
 from tests.serving.reports.small import estimate, figure, measure, report_data, store
 
 
@@ -164,3 +166,21 @@ def test_a_purchase_of_a_negative_amount_makes_nobody_active(tmp_path: Path) -> 
         )
     )
     assert figure(found, "active_customers").value == 1
+
+
+def test_retention_is_not_known_before_anybody_of_the_record_can_have_left(tmp_path: Path) -> None:
+    table = "\n".join(
+        f"{name} 2024-{month:02d}-10T09:00:00 purchase 10"
+        for name in ("ann", "bob")
+        for month in range(1, 13)
+    )
+    found = report_data(store(tmp_path, table), 12, active_days=60, horizon_days=30)
+    for name in ("retention_rate", "churn_rate", "churned_value_rate"):
+        months = {one.month: one.value for one in measure(found, name).by_month}
+        # At the end of February nobody can have been silent for 60 days.
+        assert months["2024-02"] is None
+        assert months["2024-04"] is not None
+    retention = measure(found, "retention_rate")
+    assert (retention.figure.value, lacks_start(retention)) == (None, True)
+    assert not lacks_start(measure(found, "active_customers"))
+    assert reply(found, "en").tier_flow == []

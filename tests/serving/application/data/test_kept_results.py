@@ -118,6 +118,24 @@ def test_a_report_of_older_data_is_shown_and_says_that_the_data_moved(own_shop: 
     assert not kept.is_current
 
 
+def test_without_a_number_of_months_the_longest_current_report_is_shown(own_shop: Path) -> None:
+    place = opened(own_shop)
+    assert last_report(place, COMMAND_LINE) is None
+    refresh_report(place, COMMAND_LINE, 12)
+    with (own_shop / "data" / "orders.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write("c0001,2025-02-01T10:00:00,purchase,5,s1,toys,late-1\r\n")
+    ingest(place, COMMAND_LINE)
+    place = opened(own_shop)
+    kept = last_report(place, COMMAND_LINE)
+    assert kept is not None
+    assert (kept.stored.months, kept.is_current) == (12, False)
+    for months in (3, 6):
+        refresh_report(place, COMMAND_LINE, months)
+        kept = last_report(place, COMMAND_LINE)
+        assert kept is not None
+        assert (kept.stored.months, kept.is_current) == (months, True)
+
+
 def test_a_damaged_or_missing_report_counts_as_none(own_shop: Path) -> None:
     place = opened(own_shop)
     with pytest.raises(UsageError, match="none was computed yet"):
