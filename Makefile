@@ -47,6 +47,7 @@ demo: $(INSTALLED) $(DATA)/transactions.parquet ## real customers: ingest, train
 	@echo
 	@echo "next: make serve, then open http://127.0.0.1:3000 (the console; the API's page is at /api)"
 	@echo "      make mlflow (the experiments) · $(BIN)/kizuna explain CUSTOMER"
+	@echo "The data of the demonstration end on 1 January 2018; the console says that they are old."
 
 test: $(INSTALLED) $(DATA)/transactions.parquet ## the tests (5 to 8 minutes)
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow"

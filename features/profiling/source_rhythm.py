@@ -8,7 +8,12 @@ import numpy as np
 
 from features.profiling.event_days import EventDays
 from features.profiling.rhythm import last_day, stopped, usual_pause
-from features.timeline import Timeline
+from features.timeline import DAY, Timeline
+
+LEAST_SILENCE = 7
+"""Days after the newest event of a source up to which it is taken to go on, however often events came."""
+UNKNOWN_PAUSE = 365
+"""Days after which a source that sent on too few days to have a usual pause is taken to be silent."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,14 @@ class SourceRhythm:
     """Days without events that are still usual; None where there are too few days to know."""
     ended_on: str | None
     """The local day of its last events where it ended before the others, `YYYY-MM-DD`."""
+
+    def silent_since(self, now: int, timeline: Timeline) -> str | None:
+        """The local day of its last events where it ended before the others, or nothing came until `now` for
+        longer than is usual and than `LEAST_SILENCE` days; None while events arrive."""
+        pause = UNKNOWN_PAUSE if self.usual_pause_days is None else max(self.usual_pause_days, LEAST_SILENCE)
+        if self.ended_on is None and now - self.newest > pause * DAY:
+            return timeline.local(self.newest).date().isoformat()
+        return self.ended_on
 
 
 def source_rhythms(days: EventDays, timeline: Timeline) -> tuple[SourceRhythm, ...]:

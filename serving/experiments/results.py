@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from serving.experiments.assignment import TREATMENT
 from serving.experiments.campaign_file import Assignment
 from serving.experiments.outcomes import CampaignOutcomes
+from serving.experiments.visible_effects import customers_to_see_wanted
 from serving.schemas.campaign_responses import (
     AmountWithInterval,
     CampaignGain,
     EffectUnit,
+    NeededCustomers,
     OutcomeEffect,
     PlainDifference,
     ReachedCustomersEffect,
@@ -225,7 +227,7 @@ def covariates(assignment: Assignment) -> Floats:
 
 
 def campaign_gain(
-    effects: Sequence[OutcomeEffect], treated: int, cost: float, unpriced: int
+    effects: Sequence[OutcomeEffect], treated: int, cost: float, contacts: int, unpriced: int
 ) -> CampaignGain | None:
     """Customers kept and money gained in the whole treatment arm, against the cost of the contacts."""
     by_outcome = {one.outcome: one for one in effects}
@@ -242,7 +244,19 @@ def campaign_gain(
         unpriced,
         net,
         None if gained is None or cost <= 0 else _times(gained, 1 / cost),
+        contacts - unpriced,
     )
+
+
+def needed_customers(
+    effects: Sequence[OutcomeEffect], control_share: float, months: Sequence[int]
+) -> NeededCustomers | None:
+    """How many customers would show a rise of retention, given what the control group retained."""
+    retained = next((one for one in effects if one.outcome == "retained"), None)
+    if retained is None:
+        return None
+    rise, customers = customers_to_see_wanted(1 - retained.control, control_share, months)
+    return None if customers is None else NeededCustomers(rise, customers)
 
 
 def _scaled(effect: OutcomeEffect, customers: int) -> AmountWithInterval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -74,11 +74,19 @@ def visible_effects(
         churned = expected_churn(churn, known, horizons)
         retention = smallest_effect_on_rate(1 - churned, *sizes, factor=factor)
         money = None if spread is None else smallest_effect_on_mean(spread * horizons, *sizes, factor=factor)
-        wanted = min(WANTED, churned / 2)
-        needed = customers_to_see_rise(1 - churned, wanted, sizes[1] / sum(sizes), factor=factor)
+        wanted, needed = customers_to_see_wanted(churned, sizes[1] / sum(sizes), tuple(dates))
         after_hold = hold_ends is not None and date > hold_ends
         found.append(VisibleEffect(number, date, churned, retention, money, wanted, needed, after_hold))
     return tuple(found)
+
+
+def customers_to_see_wanted(
+    churned: float, control_share: float, months: Sequence[int]
+) -> tuple[float, int | None]:
+    """The rise of the retained share that is worth seeing, `WANTED` or half of the churn, and how many
+    customers show it at review dates after so many months; None where no number does."""
+    wanted = min(WANTED, churned / 2)
+    return wanted, customers_to_see_rise(1 - churned, wanted, control_share, factor=_factor(tuple(months)))
 
 
 def expected_churn(churn: Churn, probability: NDArray[np.float64], horizons: float) -> float:

@@ -32,6 +32,7 @@ from serving.lists.campaign_draw import (
 from serving.lists.drawing_memory import DrawingMemory
 from serving.lists.filter_values import PLAN_COUNTS, ValueCounts
 from serving.lists.filters import DEFAULTS, ListFilter
+from serving.lists.score_age import old_data_warnings
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.schemas.shares import share_text
@@ -163,6 +164,7 @@ class CampaignDrawing:
             too_few(sizes, effects),
             tuple(one.name for one in running),
             self._channels(keys),
+            old_data_warnings(facts, self.now, self.project.timeline),
         )
 
     def _channels(self, keys: NDArray[np.int64]) -> ValueCounts:

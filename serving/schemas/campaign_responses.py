@@ -6,7 +6,7 @@ told are null: an interval where an arm has one customer, a ratio to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field, with_config
@@ -88,6 +88,9 @@ class CampaignGain:
     return_on_cost: Annotated[
         AmountWithInterval | None, Field(description="money gained per unit of cost; null without cost")
     ]
+    priced_contacts: Annotated[
+        int | None, Field(description="contacts that `cost` adds up; null where it was not counted")
+    ] = None
 
 
 @with_config(CONFIG)
@@ -115,6 +118,15 @@ class GroupDifference:
 
 @with_config(CONFIG)
 @dataclass(frozen=True)
+class NeededCustomers:
+    """How many customers, with the same share of control, would show a rise of retention: power 80 %."""
+
+    rise: Annotated[float, Field(description="of the retained share, 0.05 or half of the churn")]
+    customers: int
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class ReviewResult:
     """The effects at one review date; their intervals hold at all declared review dates together."""
 
@@ -126,6 +138,9 @@ class ReviewResult:
     gain: CampaignGain | None
     groups: list[GroupEffect]
     group_differences: list[GroupDifference]
+    needed: Annotated[
+        NeededCustomers | None, Field(description="null where no number would, or it was not computed")
+    ] = None
 
 
 @with_config(CONFIG)
@@ -203,6 +218,9 @@ class CampaignReport:
     sequence: list[SequenceLook]
     covariates: Annotated[list[str], Field(description="by what the differences are adjusted")]
     notes: list[str]
+    method_notes: Annotated[
+        list[str], Field(description="how the differences were adjusted, such as covariates left out")
+    ] = field(default_factory=list)
 
 
 @with_config(CONFIG)

@@ -20,7 +20,7 @@ from serving.experiments.group_results import customer_groups, effects_of_groups
 from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import CurrentAssignment, current_assignment
 from serving.experiments.outcomes import CampaignOutcomes, OutcomeRules, campaign_outcomes
-from serving.experiments.results import CampaignComparison, campaign_gain, compare_campaign
+from serving.experiments.results import CampaignComparison, campaign_gain, compare_campaign, needed_customers
 from serving.experiments.review_dates import months_after, review_dates
 from serving.schemas.campaign_responses import (
     ArmSummary,
@@ -154,6 +154,7 @@ class CampaignEvaluation:
             sequence=[SequenceLook(looks[date], day(date), effects) for date, effects in sequence.items()],
             covariates=[] if comparison is None else list(comparison.comparison.covariates),
             notes=self._notes(arms, contaminated, mismatch=ratio.mismatch, comparison=comparison),
+            method_notes=[] if comparison is None else list(comparison.comparison.notes),
         )
 
     def _service_rules(self) -> frozenset[str]:
@@ -196,6 +197,7 @@ class CampaignEvaluation:
                 effects,
                 len(assignment.treated),
                 float(outcomes.cost[:, place].sum()),
+                int(outcomes.contacts[:, place].sum()),
                 int(outcomes.unpriced[:, place].sum()),
             )
             reviews.append(
@@ -207,6 +209,7 @@ class CampaignEvaluation:
                     comparison.reached(date),
                     gain,
                     *of_groups[date],
+                    needed=needed_customers(effects, self.record.control_share, self.record.review_months),
                 )
             )
         return reviews
@@ -287,8 +290,6 @@ class CampaignEvaluation:
             )
         elif comparison is None:
             notes.append("nobody is left in one of the arms, so there is nothing to compare.")
-        else:
-            notes += comparison.comparison.notes
         if self.coverage is not None and (ended := silence_sentence(self.coverage)):
             notes.append(ended)
         if mismatch:

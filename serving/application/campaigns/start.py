@@ -67,6 +67,7 @@ def start_campaign(
             warnings=(
                 f"the scores are newer than those of the draft: it had {draft.treatment + draft.control:,} "
                 f"customers, now there are {len(preview.assignment):,}",
+                *preview.warnings,
             ),
         )
     preview = started(preview, seed, now, f"{seed:016x}-{now:x}.arrow")

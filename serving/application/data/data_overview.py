@@ -28,6 +28,8 @@ class SourceState:
     """What became of its rows at the last ingest."""
     rhythm: SourceRhythm | None
     """Its newest event and usual pause, as of the last report; attributes have none."""
+    silent_since: str | None
+    """The local day of its last events where it ended, or is silent now for longer than usual."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     ]
     report = max(reports, key=lambda one: one.computed_at, default=None)
     rhythms = {one.source: one for one in report.sources} if report else {}
+    now, timeline = workspace.clock(), project.timeline
+    silent = {name: one.silent_since(now, timeline) for name, one in rhythms.items()}
     receipts = {one.source: one for one in newest[0].receipts} if newest else {}
     settings = project.settings
     kinds = {one.name: "source" for one in settings.sources}
@@ -64,7 +68,7 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     return DataOverview(
         workspace.store.version,
         tuple(
-            SourceState(name, kind, name in closed, receipts.get(name), rhythms.get(name))
+            SourceState(name, kind, name in closed, receipts.get(name), rhythms.get(name), silent.get(name))
             for name, kind in kinds.items()
         ),
         newest,

@@ -21,6 +21,8 @@ class LastReport:
     stored: StoredReport
     is_current: bool
     """Whether it is of the store and of the champion as they are now."""
+    silent: frozenset[str]
+    """The sources that sent nothing until now for longer than usual, and have not ended for good."""
 
 
 @use_case("read_report")
@@ -35,13 +37,17 @@ def last_report(
     workspace.record_access(actor.name, "report", NOBODY)
     asked = stored_report.PERIODS if months is None else (months,)
     champion = current_champion(workspace.database)
-    now = workspace.store.version, None if champion is None else champion[0]
+    versions = workspace.store.version, None if champion is None else champion[0]
+    now, project = workspace.clock(), workspace.project
     found = []
     for count in asked:
-        stored = stored_report.newest(workspace.project.state, count)
+        stored = stored_report.newest(project.state, count)
         if stored is not None:
             reply = stored.replies[workspace.language(language)]
-            found.append(LastReport(reply, stored, (stored.data_version, reply.model_version) == now))
+            rhythms = [one for one in stored.sources if one.source not in project.closed_sources]
+            silent = frozenset(one.source for one in rhythms if one.silent_since(now, project.timeline))
+            current = (stored.data_version, reply.model_version) == versions
+            found.append(LastReport(reply, stored, current, silent))
     return min(found, key=lambda one: not one.is_current, default=None)
 
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 from features.errors import ConfigurationError
 from features.ingestion.session.guards import MOST_QUARANTINED
-from features.timeline import DAY
 from serving.actions.playbook import chosen_playbook, default_kind
 from serving.application.lists.last_report import last_report
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.review_dates import due_review, review_dates
+from serving.lists.score_age import old_data
 from serving.lists.score_reader import ScoreReader
 from serving.reports.stored_report import StoredReport
 from serving.state import examination_file
@@ -24,8 +24,6 @@ from serving.state.score_index import only_noted_since
 
 LAST_JOBS = 30
 """Of so many newest jobs a failed one is named, unless one of its kind was done since."""
-FRESH_DAYS = 7
-"""Scores of a later day are expected after so many days."""
 
 Severity = Literal["bad", "warn", "info"]
 """Something does not work; something will be wrong if nobody acts; something could be better."""
@@ -139,9 +137,9 @@ def _of_sources(workspace: Workspace, report: StoredReport | None) -> Iterator[A
 
 def _of_scores(workspace: Workspace, reader: ScoreReader, now: int) -> Iterator[Attention]:
     facts = reader.scores.facts
-    days = (now - facts.as_of) // DAY
-    if days > FRESH_DAYS:
-        yield Attention("scores_old", "warn", {"days": int(days)})
+    old = old_data(facts, now)
+    if old is not None:
+        yield Attention("scores_old", "warn", {"on": old.ended_at, "days": old.days})
     if not only_noted_since(workspace.database, facts.data_version, workspace.store.version):
         yield Attention("scores_behind", "warn")
     if facts.evidence == "low":

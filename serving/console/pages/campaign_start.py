@@ -196,6 +196,7 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
     return {
         "preview": preview,
         "channel_words": listed_channels([preview.record.channel], visit.language),
+        "warnings": [translated(one, visit.language) for one in preview.warnings],
         "too_few": [translated(one, visit.language) for one in preview.too_few],
         "hard_to_reach": [translated(one, visit.language) for one in preview.hard_to_reach],
         "reach": translated(preview.reach, visit.language),

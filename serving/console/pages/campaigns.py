@@ -25,6 +25,7 @@ from serving.console.visit import Answer, Download, Page, PageValues, Redirect, 
 from serving.integrations.crm_columns import READY
 from serving.jobs.runner import jobs, start
 from serving.presentation.campaign_report.loaded_effects import effect_cells, effect_headers
+from serving.presentation.campaign_report.verdict import verdict
 from serving.presentation.campaign_report.view import (
     effect_charts,
     gain_cards,
@@ -139,7 +140,9 @@ def _effects(visit: Visit, seen: CampaignOverview) -> PageValues:
         return {"report": None}
     return {
         "report": report,
+        "verdict": verdict(report, language),
         "notes": [translated(one, language) for one in report.notes],
+        "method_notes": [translated(one, language) for one in report.method_notes],
         "newest": newest,
         "newest_name": "" if newest is None else review_name(newest, language),
         "cards": () if newest is None else gain_cards(report, newest, language),

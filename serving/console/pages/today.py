@@ -79,7 +79,6 @@ def today(visit: Visit) -> Page:
             "churn": visit.host.service.project.settings.churn,
             "headlines": [] if report is None else headlines(visit, report),
             "list_of_tier": lambda tier: f"/list?{filter_query(ListFilter(tiers=(tier,)))}",
-            "closed": visit.host.service.project.closed_sources,
         },
     )
 
@@ -92,6 +91,7 @@ def notice(visit: Visit, one: Attention) -> Notice:
         "on": lambda value: f.day(int(str(value))),
         "share": lambda value: f.percent(float(str(value))),
         "rows": lambda value: f.count(int(str(value))),
+        "days": lambda value: f.count(int(str(value))),
         "why": lambda value: translated(str(value), visit.language),
         "kind": lambda value: visit.text(f"jobs.kind_{value}"),
     }

@@ -6,6 +6,7 @@ from html import escape
 from importlib.resources import files
 
 from features.catalog.display_names import in_language
+from serving.presentation.campaign_report.verdict import verdict
 from serving.presentation.campaign_report.view import (
     EffectRow,
     ReviewView,
@@ -47,7 +48,8 @@ def page(report: CampaignReport, language: str, project: ProjectWords) -> str:
         f'<!doctype html><html lang="{language}"><head>{head}',
         f"<title>{word('title')}: {escape(report.campaign)}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}: {escape(report.campaign)}</h1><p class="soft">{_dates(report, word)}</p>',
-        *(f'<p class="note"><strong>{escape(translated(n, language))}</strong></p>' for n in report.notes),
+        f'<p class="note"><strong>{escape(verdict(report, language))}</strong></p>',
+        *(f'<p class="note">{escape(translated(n, language))}</p>' for n in report.notes),
         *(_cards(report, newest, language) if newest else [f"<p>{word('no_effects')}</p>"]),
         *_charts(report, language),
         *(part for review in review_views(report, language) for part in _review(review, language)),
@@ -219,7 +221,8 @@ def _arms(report: CampaignReport, language: str) -> list[str]:
 
 
 def _covariates(report: CampaignReport, language: str) -> list[str]:
-    if not report.covariates:
-        return []
-    names = ", ".join(covariate_name(name, language) for name in report.covariates)
-    return [f'<p class="soft">{translator(language)("adjusted_by")}: {escape(names)}</p>']
+    lines = [escape(translated(note, language)) for note in report.method_notes]
+    if report.covariates:
+        names = ", ".join(covariate_name(name, language) for name in report.covariates)
+        lines.insert(0, f"{translator(language)('adjusted_by')}: {escape(names)}")
+    return [f'<p class="soft">{line}</p>' for line in lines]

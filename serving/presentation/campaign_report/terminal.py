@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
+from serving.presentation.campaign_report.verdict import cost_note, verdict
 from serving.presentation.campaign_report.words import (
     ARM_COUNTS,
     ARM_NAMES,
@@ -51,6 +52,9 @@ def show(report: CampaignReport, language: str, project: ProjectWords) -> None:
         f"[bold]{escape(report.campaign)}[/bold] · {word('started')} {report.started_at} · {word('as_of')} "
         f"{report.as_of}"
     )
+    told = verdict(report, language)
+    if told:
+        console.print(f"[bold]{escape(told)}[/bold]")
     for note in report.notes:
         console.print(f"[yellow]![/yellow] {escape(translated(note, language))}")
     console.print(_arms(report, language))
@@ -68,6 +72,8 @@ def show(report: CampaignReport, language: str, project: ProjectWords) -> None:
     if report.covariates:
         names = ", ".join(covariate_name(name, language) for name in report.covariates)
         console.print(f"{word('adjusted_by')}: {names}", style="dim")
+    for note in report.method_notes:
+        console.print(escape(translated(note, language)), style="dim")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -106,12 +112,13 @@ def _review(console: Console, report: CampaignReport, review: ReviewResult, lang
         if gain.money_gained is not None:
             console.print(f"{word('gained')}: {money_text(gain.money_gained, report, language)}")
         cost = money(gain.cost, report.currency, language)
-        unpriced = f" ({gain.unpriced_contacts:,} {word('unpriced')})" if gain.unpriced_contacts else ""
+        note = cost_note(gain, report.currency, language)
+        note = note and f" ({note})"
         net = "" if gain.net is None else f" · {word('net')}: {money_text(gain.net, report, language)}"
         back = (
             "" if gain.return_on_cost is None else f" · {word('return')}: {return_text(gain.return_on_cost)}"
         )
-        console.print(f"{word('cost')}: {cost}{unpriced}{net}{back}")
+        console.print(f"{word('cost')}: {cost}{note}{net}{back}")
     for one in review.reached:
         told = reached_text(one, report.currency, language)
         console.print(f"{word('reached_effect')}, {outcome_name(one.outcome, language)}: {told}", style="dim")

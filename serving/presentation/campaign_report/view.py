@@ -8,6 +8,7 @@ from datetime import date
 
 from features.catalog.display_names import in_language
 from serving.presentation.campaign_report.charts import EffectPoint, by_group, over_time
+from serving.presentation.campaign_report.verdict import cost_note
 from serving.presentation.campaign_report.words import (
     METHODS,
     change_text,
@@ -117,8 +118,8 @@ def gain_cards(report: CampaignReport, review: ReviewResult, language: str) -> t
     if gain.money_gained is not None:
         told = money_text(gain.money_gained, report, language)
         cards.append(FigureCard(word("gained"), write(gain.money_gained.value), told.partition(" ")[2]))
-    unpriced = f"{gain.unpriced_contacts:,} {word('unpriced')}" if gain.unpriced_contacts else ""
-    cards.append(FigureCard(word("cost"), money(gain.cost, report.currency, language), unpriced))
+    below = cost_note(gain, report.currency, language)
+    cards.append(FigureCard(word("cost"), money(gain.cost, report.currency, language), below))
     if gain.net is not None:
         told = money_text(gain.net, report, language)
         cards.append(FigureCard(word("net"), write(gain.net.value), told.partition(" ")[2]))

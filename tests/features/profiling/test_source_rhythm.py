@@ -28,4 +28,8 @@ def test_a_source_that_stays_away_longer_than_it_usually_does_has_ended() -> Non
         ("weekly", 600, 14.0, None),
     ]
     assert found[0].newest == 99 * DAY
+    soon, years = timeline.instant("1970-04-18"), timeline.instant("1978-01-01")
+    assert [one.silent_since(soon, timeline) for one in found] == ["1970-04-10", "2024-02-29", None, None]
+    since = [one.silent_since(years, timeline) for one in found]
+    assert since == ["1970-04-10", "2024-02-29", "1970-04-01", "1970-04-09"], "judged against now"
     assert source_rhythms(EventDays(0, {}, {}, {}), timeline) == ()

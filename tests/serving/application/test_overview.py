@@ -123,6 +123,9 @@ def test_a_project_in_order_has_little_to_look_at(planned: Workspace) -> None:
 def test_what_is_broken_comes_before_what_is_late(planned: Workspace) -> None:
     later = replace(planned, clock=lambda: planned.clock() + 30 * DAY)
     assert subjects(later, trouble="the scores are damaged") == ["trouble", "scores_old"]
+    (old,) = (one for one in overview(later, COMMAND_LINE).attention if one.subject == "scores_old")
+    facts = planned.scores.current().scores.facts
+    assert old.values == {"on": facts.data_until, "days": (later.clock() - (facts.data_until or 0)) // DAY}
 
 
 def test_a_missing_plan_new_data_and_quarantined_rows_are_named(own_shop: Path) -> None:

@@ -29,6 +29,7 @@ from serving.lists.filters import ListFilter
 from serving.presentation.campaign_report.csv_rows import report_csv
 from serving.presentation.campaign_report.page import page
 from serving.presentation.campaign_report.terminal import show
+from serving.presentation.campaign_report.verdict import cost_note, verdict
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.schemas.json_text import to_json
 from serving.state.campaigns.campaign_index import newest_result, save_result
@@ -209,6 +210,8 @@ def test_contacts_give_exposure_cost_and_the_effect_on_those_reached(place: Work
     review = report.reviews[0]
     assert review.gain is not None
     assert review.gain.cost == 500 * len(names)
+    assert review.gain.priced_contacts == len(names)
+    assert cost_note(review.gain, None, "en") == f"{len(names)} contacts, 500.00 each on average"
     assert review.gain.money_gained is not None
     assert review.gain.money_gained.value == pytest.approx(
         effect(review, "spend").difference * treatment.counted
@@ -217,6 +220,33 @@ def test_contacts_give_exposure_cost_and_the_effect_on_those_reached(place: Work
     # All of the treatment arm and nobody else was reached: the effect on them is that of the arms.
     assert (retained.reached_treatment, retained.reached_control) == pytest.approx((1.0, 0.0))
     assert retained.difference == pytest.approx(effect(review, "retained").difference)
+
+
+def test_a_report_opens_with_what_it_comes_to_and_ends_with_how_it_was_adjusted(
+    found: CampaignReport,
+) -> None:
+    told = verdict(found, "en")
+    needed, customers = found.reviews[-1].needed, effect(found.reviews[-1], "retained").customers
+    assert told.startswith("No effect on retention can be shown after ")
+    assert needed is not None
+    assert f"{needed.rise * 100:.1f} points" in told
+    assert (f"about {needed.customers:,} customers are needed; there were {customers:,}." in told) == (
+        needed.customers > customers
+    )
+    assert "継続率への効果は確認できませんでした" in verdict(found, "ja")
+    noted = replace(found, method_notes=["covariate 'tier' is left out: nobody has a value of it."], notes=[])
+    text = page(noted, "en", NO_WORDS)
+    assert text.index(told[:30]) < text.index("<table") < text.index("covariate &#x27;tier&#x27;")
+    review = found.reviews[-1]
+    for low, high, words in (
+        (0.01, 0.09, "Contact kept customers"),
+        (-0.09, -0.01, "Contact drove customers"),
+    ):
+        sure = [
+            replace(one, low=low, high=high) if one.outcome == "retained" else one for one in review.effects
+        ]
+        assert words in verdict(replace(found, reviews=[replace(review, effects=sure)]), "en")
+    assert verdict(replace(found, reviews=[]), "en") == ""
 
 
 def test_control_customers_who_were_contacted_stay_in_their_arm_and_are_said(place: Workspace) -> None:
