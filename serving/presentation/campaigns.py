@@ -38,14 +38,14 @@ NOT_EXPORTED = LEFT_OUT | {
 }
 """Why customers of the treatment arm are not handed out."""
 CONTACT_ROWS = {
-    "already_there": ("already there", "登録済み"),
     "unknown_customer": ("unknown customer: not stored", "不明な顧客（登録しません）"),
     "before_start": ("before the start: not stored", "開始前（登録しません）"),
     "in_future": ("in the future: not stored", "未来の日時（登録しません）"),
     "other_campaign": ("of another campaign: not stored", "別の施策（登録しません）"),
     "not_assigned": ("of customers in neither arm", "割り付けのない顧客"),
 }
-"""What became of contacts that were read."""
+"""What became of contacts that were read, beside those that are new or known already."""
+UNEVEN = ("  uneven by chance: the report adjusts for it", "  偶然の偏りあり（効果の集計で調整します）")
 COVARIATES = {
     "risk": ("churn probability", "離反確率"),
     "value": ("expected value", "期待購買額"),
@@ -260,14 +260,17 @@ def _balance_line(one: CovariateBalance, language: str) -> str:
     if one.treatment is None or one.control is None:
         return f"{name}: " + in_language(language, "not known", "不明")
     difference = "–" if one.standardised_difference is None else f"{one.standardised_difference:+.3f}"
-    return f"{name}: {_figure(one, one.treatment)} / {_figure(one, one.control)}  {difference}"
+    uneven = in_language(language, *UNEVEN) if one.is_uneven else ""
+    return f"{name}: {_figure(one, one.treatment)} / {_figure(one, one.control)}  {difference}{uneven}"
 
 
 def _figure(one: CovariateBalance, value: float) -> str:
     return f"{value:.1%}" if one.covariate == "risk" else f"{value:,.4g}"
 
 
-def export_lines(file: str | None, exported: int, left_out: Mapping[str, int], language: str) -> list[str]:
+def export_lines(
+    file: str | None, exported: int, left_out: Mapping[str, int], contacted_lately: int, language: str
+) -> list[str]:
     """What was handed out, as people read it."""
     lines = [
         in_language(
@@ -292,18 +295,31 @@ def export_lines(file: str | None, exported: int, left_out: Mapping[str, int], l
                     f"  除外（群には残ります）：{why} {count:,}名",
                 )
             )
+    if contacted_lately:
+        lines.append(
+            in_language(
+                language,
+                f"  of these, {contacted_lately:,} were contacted only lately by the plan and have no action "
+                "in it: whom you leave a pause stays in the arm and counts all the same",
+                f"  うち{contacted_lately:,}名はプランでは直近に接触済みで、アクションがありません。"
+                "間隔をあけて連絡しない場合も、群に残り集計されます",
+            )
+        )
     return lines
 
 
 def contact_lines(recorded: Mapping[str, int], language: str) -> list[str]:
     """What became of a file of contacts, as people read it."""
+    known = recorded["already_there"]
     lines = [
         in_language(
             language,
-            f"Read {recorded['read']:,} contacts and stored {recorded['stored']:,}: "
-            f"{recorded['treated_reached']:,} customers of the treatment arm were reached.",
-            f"連絡{recorded['read']:,}件を読み、{recorded['stored']:,}件を登録しました。"
-            f"施策群で連絡できた顧客は{recorded['treated_reached']:,}名です。",
+            f"Read {recorded['read']:,} contacts: {recorded['stored']:,} new"
+            + (f", {known:,} known already" if known else "")
+            + f". {recorded['treated_reached']:,} customers of the treatment arm were reached.",
+            f"連絡{recorded['read']:,}件を読み込みました（新規{recorded['stored']:,}件"
+            + (f"、登録済み{known:,}件" if known else "")
+            + f"）。施策群で連絡できた顧客は{recorded['treated_reached']:,}名です。",
         )
     ]
     lines += [

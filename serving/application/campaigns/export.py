@@ -21,7 +21,7 @@ from serving.integrations.webhooks import TreatedCustomers, enlist_treated
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import list_csv
 from serving.schemas.responses import ListedCustomer, Provenance
-from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
+from serving.schemas.terms import ASKED_NOT_TO, COOLING_DOWN, OUTCOMES
 from serving.state.campaigns.campaign_index import (
     CampaignRecord,
     campaign,
@@ -51,6 +51,8 @@ class ExportedCampaign:
 
     keys: NDArray[np.int64]
     """Those handed out."""
+    contacted_lately: int
+    """Those of them whom the plan leaves a pause (`cool_down`): it has no action for them."""
 
     def file_lines(self, columns: str, workspace: Workspace, language: str) -> Iterator[str]:
         """The lines of a CSV file: for people in a language (`CSV`), or in the columns of another system."""
@@ -93,6 +95,7 @@ class _ArmNow:
 
     keys: NDArray[np.int64]
     left_out: Mapping[str, int]
+    contacted_lately: int
 
 
 def _started(database: Database, name: str) -> CampaignRecord:
@@ -113,10 +116,10 @@ def _arm_now(
     project, database, aliases = workspace.project, workspace.database, reader.customers.aliases
     found = load(assignment_file(project, record))
     keys = current_assignment(found, aliases).assignment.treated
-    refused = np.zeros(len(keys), np.bool_)
+    outcome = np.full(len(keys), -1)
     if reader.plan is not None:
-        outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)
-        refused = outcome[reader.plan.rows(keys)] == ASKED_NOT_TO
+        outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)[reader.plan.rows(keys)]
+    refused = outcome == ASKED_NOT_TO
     free = np.ones(len(keys), np.bool_)
     left_out = {"erased": found.facts.erased.get("treatment", 0)}
     for reason, gone in (
@@ -126,7 +129,7 @@ def _arm_now(
     ):
         left_out[reason] = int((free & gone).sum())
         free &= ~gone
-    return _ArmNow(keys[free], left_out)
+    return _ArmNow(keys[free], left_out, int((outcome[free] == COOLING_DOWN).sum()))
 
 
 @use_case("contact")
@@ -177,4 +180,5 @@ def export_campaign(
         len(taken),
         handed_out.left_out,
         taken,
+        handed_out.contacted_lately,
     )

@@ -46,7 +46,10 @@ def export(call: CliContext, name: str, columns: str, output: Path | None, langu
         with call.workspace() as workspace:
             exported = export_campaign(workspace, call.actor, name, columns, language)
         answer = {"campaign": name, "customers": exported.exported, "left_out": exported.left_out}
-        call.answer(answer, *export_lines(None, exported.exported, exported.left_out, language))
+        call.answer(
+            answer,
+            *export_lines(None, exported.exported, exported.left_out, exported.contacted_lately, language),
+        )
         return
     with call.workspace() as workspace, in_one_step(output) as unfinished:
         exported = export_campaign(workspace, call.actor, name, columns, language)
@@ -59,7 +62,10 @@ def export(call: CliContext, name: str, columns: str, output: Path | None, langu
         "customers": exported.exported,
         "left_out": exported.left_out,
     }
-    call.answer(answer, *export_lines(str(output), exported.exported, exported.left_out, language))
+    call.answer(
+        answer,
+        *export_lines(str(output), exported.exported, exported.left_out, exported.contacted_lately, language),
+    )
 
 
 @click.command()

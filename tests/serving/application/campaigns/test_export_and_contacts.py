@@ -16,7 +16,11 @@ from features.errors import DataError
 from features.events.attributes import NOTED_REFUSAL
 from features.events.schema import EVENT_SCHEMA
 from features.timeline import Timeline
-from serving.application.campaigns.contacts import record_campaign_contacts, record_pasted_contacts
+from serving.application.campaigns.contacts import (
+    RecordedContacts,
+    record_campaign_contacts,
+    record_pasted_contacts,
+)
 from serving.application.campaigns.draft import draft_campaign
 from serving.application.campaigns.export import export_campaign
 from serving.application.campaigns.list_campaigns import read_campaign
@@ -34,7 +38,9 @@ from serving.experiments.merged_customers import current_assignment
 from serving.integrations.webhooks import AT_ONCE, named
 from serving.lists.campaign_draw import CampaignDeclaration
 from serving.lists.filters import ListFilter
+from serving.presentation.campaigns import contact_lines, export_lines
 from serving.presentation.messages.catalog import translated
+from serving.schemas.terms import COOLING_DOWN
 from serving.state.audit_log import audit_entries
 from serving.state.outbox import Outbox
 from tests.inputs.services import answer, change, csv_rows, kizuna
@@ -106,6 +112,33 @@ def test_the_treatment_arm_alone_is_exported_and_each_export_is_in_the_audit_log
             "campaign export",
             f"spring: {len(treated)} customers as {columns}",
         )
+
+
+def test_an_export_says_how_many_the_plan_leaves_a_pause_and_contacts_how_many_were_known() -> None:
+    assert len(export_lines("out.csv", 600, {}, 0, "en")) == 1
+    (_, lately) = export_lines("out.csv", 600, {}, 12, "en")
+    assert lately.startswith("  of these, 12 were contacted only lately by the plan")
+    assert "うち12名" in export_lines("out.csv", 600, {}, 12, "ja")[1]
+    counts = dict.fromkeys(RecordedContacts.__dataclass_fields__, 0)
+    counts |= {"read": 600, "stored": 2, "already_there": 598, "treated_reached": 600}
+    (told,) = contact_lines(counts, "en")
+    assert told == (
+        "Read 600 contacts: 2 new, 598 known already. 600 customers of the treatment arm were reached."
+    )
+    assert "（新規2件、登録済み598件）" in contact_lines(counts, "ja")[0]
+
+
+def test_the_plan_s_pause_is_counted_among_those_handed_out(place: Workspace, tmp_path: Path) -> None:
+    called = [(name, moment(place, 0.5), "call_made") for name in names(place, assigned(place).treated)]
+    file = written(tmp_path / "calls.csv", called, "customer_id", "at", "kind")
+    record_campaign_contacts(later(place, 1), COMMAND_LINE, "spring", file)
+    after = later(opened(place.project.folder), 1)
+    make_plan(after, COMMAND_LINE)
+    plan = after.scores.current().plan
+    assert plan is not None
+    paused = plan.keys[plan.table.column("outcome").to_numpy() == COOLING_DOWN]
+    exported = export_campaign(after, COMMAND_LINE, "spring", "csv")
+    assert exported.contacted_lately == int(np.isin(exported.keys, paused).sum()) > 0
 
 
 def test_who_withdrew_is_not_exported_but_stays_in_their_arm(place: Workspace) -> None:
