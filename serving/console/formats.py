@@ -29,16 +29,24 @@ class Formats:
         return money(value, self.currency, self.language)
 
     def short_money(self, value: float | None) -> str:
-        """A large amount in few characters: ¥1.2M · 123万円; small ones as `money`."""
-        if value is None or abs(value) < 10_000:
+        """A large amount in few characters: ¥1.23M · 123万円; three digits at least count in each language.
+
+        From 100 on without decimals, so that a column has one kind of number; smaller ones as `money`.
+        """
+        if value is None or abs(value) < 100:
             return self.money(value)
-        units = (
-            ((1e8, "億"), (1e4, "万")) if is_japanese(self.language) else ((1e9, "B"), (1e6, "M"), (1e3, "k"))
+        # In Japanese 21,900 is no longer than 2.19万.
+        first, units = (
+            (100_000, ((1e8, "億"), (1e4, "万")))
+            if is_japanese(self.language)
+            else (10_000, ((1e9, "B"), (1e6, "M"), (1e3, "k")))
         )
-        size, unit = next(one for one in units if abs(value) >= one[0])
-        scaled = value / size
-        digits = 0 if abs(scaled) >= 100 else 1
-        return with_currency(f"{scaled:,.{digits}f}{unit}", self.currency or "", self.language)
+        written = f"{value:,.0f}"
+        if abs(value) >= first:
+            size, unit = next(one for one in units if abs(value) >= one[0])
+            scaled = value / size
+            written = f"{scaled:,.{2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0}f}{unit}"
+        return with_currency(written, self.currency or "", self.language)
 
     def percent(self, share: float | None) -> str:
         """A share of 1 in percent: 12.3%."""

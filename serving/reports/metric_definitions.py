@@ -189,9 +189,9 @@ MEASURES = (
     ),
     MetricDefinition(
         "response_rate", "Response rate to campaigns", "施策反応率", "share", "wilson",
-        "customers contacted by a campaign who responded to it within the same period ÷ customers contacted, "
-        "over all campaigns",
-        "施策に反応した件数 ÷ 施策の対象となった件数（顧客×施策、同じ期間内の反応）",
+        "contacts by campaigns (customer × campaign) to which the customer responded within the same "
+        "period ÷ all such contacts",
+        "施策への接触（顧客×施策）のうち、同じ期間内に反応があった件数 ÷ 施策への接触の件数",
         FARRIS,
         (
             RequiredInput(indicator="campaign", detail="the campaign"),

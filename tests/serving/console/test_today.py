@@ -253,6 +253,41 @@ def test_full_pages_are_accessible_and_fit_a_phone(
         assert (visitor.errors, visitor.elsewhere) == ([], [])
 
 
+BOXES = """() => [...document.querySelectorAll(".scroll")].map(box =>
+  getComputedStyle(box).backgroundAttachment)"""
+NEWEST = """() => [...document.querySelectorAll(".indicator-card .chart")].map(box =>
+  Math.round(box.querySelector("svg").getBoundingClientRect().right - box.getBoundingClientRect().right))"""
+ROWS = """() => {
+  const all = document.querySelector(".list-actions").getBoundingClientRect(), rows = {};
+  for (const one of document.querySelectorAll(".list-actions > *")) {
+    const at = one.getBoundingClientRect();
+    (rows[Math.round(at.bottom)] ??= []).push(at);
+  }
+  return Object.values(rows).map(row => [
+    Math.round(Math.min(...row.map(at => at.left)) - all.left),
+    Math.round(Math.max(...row.map(at => at.right)) - all.right),
+  ]);
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_on_a_phone_edges_show_that_more_lies_beside_charts_begin_at_the_newest_month_and_buttons_fill_rows(
+    browser: Browser, reported_console: Server, language: str
+) -> None:
+    with visiting(browser, reported_console.port, language, width=400) as visitor:
+        visitor.open("/data")
+        for attachment in visitor.page.evaluate(BOXES):
+            assert {"local", "scroll"} <= set(attachment.split(", "))
+        visitor.open("/engagement")
+        beyond = visitor.page.evaluate(NEWEST)
+        assert beyond
+        assert max(beyond) <= 0, "the newest month can be seen"
+        visitor.open("/list")
+        rows = visitor.page.evaluate(ROWS)
+        assert rows
+        assert rows == [[0, 0]] * len(rows)
+
+
 def test_a_report_is_computed_by_a_button_without_javascript(browser: Browser, own_shop: Path) -> None:
     with (
         serving(own_shop) as server,
