@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from serving.actions.customer_profiles import CustomerProfiles
     from serving.actions.rules.rule_matching import ActionPlan
 
+MOST_SHARE = 2 / 3
+"""A favourite category that more of the customers have says nothing about one of them."""
 FOLDER = "plans"
 """Beside the folder of the scores."""
 OUTCOME, MADE_OUTCOME = "outcome", "made_outcome"
@@ -113,6 +115,14 @@ class StoredPlan:
     def timeline(self) -> Timeline:
         """The calendar of the model that made the scores."""
         return Timeline(self.origin.timezone)
+
+    @cached_property
+    def shared_favourite(self) -> str | None:
+        """The favourite category of most customers (`MOST_SHARE`), if there is one."""
+        favourites = self.table.column("favourite_category").drop_null()
+        counts = [(one["counts"], one["values"]) for one in favourites.value_counts().to_pylist()]
+        number, name = max(counts, default=(0, None))
+        return name if number > max(1, MOST_SHARE * len(favourites)) else None
 
     @cached_property
     def keys(self) -> NDArray[np.int64]:

@@ -87,7 +87,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
     stage, attitude, outcome = STAGES[row.stage], ATTITUDES[row.attitude], OUTCOMES[row.outcome]
     touch = action = channel = owner = deadline = None
     found = hooks(plan, row, language)
-    takes_up = sentences(found, language, plan.words)
+    takes_up = sentences(found, language, plan.words, shared_favourite=plan.shared_favourite)
     why: str | None = in_language(language, *OUTCOME_WORDS[outcome])
     if outcome == "held_back" and rule is not None and rule.hold_back is not None:
         why = playbook.hold_back[rule.hold_back].say(language)
@@ -181,8 +181,18 @@ def _loyalty(plan: StoredPlan, row: PlanRow, language: str, lasts_until: str | N
     )
 
 
-def sentences(hooks: Hooks, language: str, project: ProjectWords = NO_WORDS, most: int = 3) -> list[str]:
-    """The hooks that matter most, each in one sentence with the names that people read."""
+def sentences(
+    hooks: Hooks,
+    language: str,
+    project: ProjectWords = NO_WORDS,
+    *,
+    most: int = 3,
+    shared_favourite: str | None = None,
+) -> list[str]:
+    """The hooks that matter most, each in one sentence with the names that people read.
+
+    A favourite category that most customers share is left out.
+    """
     japanese = is_japanese(language)
 
     def said(name: str | None) -> str:
@@ -227,7 +237,7 @@ def sentences(hooks: Hooks, language: str, project: ProjectWords = NO_WORDS, mos
     if hooks.next_category:
         suggested = said(hooks.next_category)
         add(f"Next to suggest: {suggested}", f"次の提案候補：「{suggested}」")
-    if hooks.favourite_category:
+    if hooks.favourite_category and hooks.favourite_category != shared_favourite:
         add(
             f"Buys {said(hooks.favourite_category)} most",
             f"よく購入するカテゴリ：「{said(hooks.favourite_category)}」",

@@ -43,15 +43,18 @@ def favourite_and_stopped_category(
     at = _details(facts, _recent(facts, facts.of("purchase"), as_of - YEAR))
     at = at[~facts.taken_back[at]]
     lately = history.instants[at] >= as_of - LATELY
-    likeness.add(
-        facts.row[at], history.details[at].astype(np.int64), history.detail_names, lately, history.customers
-    )
     still = np.zeros(history.customers, dtype=np.bool_)
     still[facts.row[at[lately]]] = True
-    return {
-        "favourite_category": _most(facts, at, np.ones(len(at)), 1),
-        "stopped_category": _most(facts, at, np.where(lately, -1e6, 1.0), 2, still),
-    }
+    stopped = _most(facts, at, np.where(lately, -1e6, 1.0), 2, still)
+    details, names = history.details[at].astype(np.int64), history.detail_names
+    places = {name: place for place, name in enumerate(names)}
+    known = np.array([*(places[name] for name in stopped.dictionary.to_pylist()), -1], dtype=np.int64)
+    of_row = known[stopped.indices.fill_null(len(known) - 1).to_numpy()]
+    # What a customer has stopped buying is a talking point of its own and no suggestion.
+    likeness.add(
+        facts.row[at], details, names, lately | (details == of_row[facts.row[at]]), history.customers
+    )
+    return {"favourite_category": _most(facts, at, np.ones(len(at)), 1), "stopped_category": stopped}
 
 
 def add_feature_use(facts: EventIndex, as_of: int, likeness: ItemSimilarity) -> None:

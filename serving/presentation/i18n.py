@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from features.profiling.profile import DataProfile
 
 STATUS_WORDS = {
-    "cohort": ("active", "利用中"),
+    "cohort": ("current customer", "現在の顧客"),
     "lapsed": ("already left", "離反済み"),
     "new": ("new: not active yet", "新規（まだ活動なし）"),
     "unknown": ("not known", "不明"),

@@ -24,6 +24,26 @@ def list_metric(order: ListOrder, *metric: str) -> str:
     return "/".join((f"list_by_{order}", *metric))
 
 
+LARGE_SHARE = 1 / 3
+"""The share of customers above which a list hardly chooses: nearly as many of it leave as of everybody."""
+
+
+def large_list_warning(contacts: int, cohort: float) -> tuple[str, str] | None:
+    """What to know of a list that holds over `LARGE_SHARE` of the average cohort, in English and Japanese;
+    None of a smaller one."""
+    if not cohort or contacts <= LARGE_SHARE * cohort:
+        return None
+    held = f"all {cohort:,.0f}" if contacts >= cohort else f"{contacts:,} of {cohort:,.0f}"
+    held_ja = f"{cohort:,.0f}名の全員" if contacts >= cohort else f"{cohort:,.0f}名のうち{contacts:,}名"
+    return (
+        f"one list holds {held} customers who can leave ([capacity] contacts = {contacts}), so it can hardly "
+        "do better than chance, however good the model is. Write how many can be approached per list",
+        f"1回のリストが、離反しうる顧客{held_ja}を占めるため（[capacity] contacts = {contacts}）、"
+        "モデルの良し悪しにかかわらず、リスト内の離反率は全体とほとんど変わらない。"
+        "1回に対応できる人数を書いてください。",
+    )
+
+
 def default_order(*, amounts: bool) -> ListOrder:
     """The order of a list that names no order."""
     return "value_at_risk" if amounts else "churn_probability"

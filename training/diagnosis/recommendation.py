@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from features.profiling.checks import indicator_words
 from features.profiling.profile import DataProfile
+from training.bundle.list_policy import large_list_warning
 from training.diagnosis.candidate_measure import ChurnCandidate
 from training.diagnosis.candidates import Diagnosis
 from training.labels.settings import Churn
@@ -36,8 +37,10 @@ class ChurnRecommendation:
     japanese: tuple[str, ...]
 
 
-def recommend(diagnosis: Diagnosis, inventory: DataProfile) -> ChurnRecommendation:
-    """Choose among the candidates."""
+def recommend(
+    diagnosis: Diagnosis, inventory: DataProfile, contacts: int | None = None
+) -> ChurnRecommendation:
+    """Choose among the candidates; say where a list of `contacts` customers is too large for the cohort."""
     chosen = choose(diagnosis.candidates)
     if chosen is None:
         return _impossible(diagnosis, inventory)
@@ -48,6 +51,7 @@ def recommend(diagnosis: Diagnosis, inventory: DataProfile) -> ChurnRecommendati
         _evidence(chosen),
         _shorter(chosen, diagnosis.candidates),
         _present(chosen, diagnosis),
+        _capacity(chosen, contacts),
     ):
         if pair is not None:
             english.append(pair[0])
@@ -67,6 +71,11 @@ def choose(candidates: Sequence[ChurnCandidate]) -> ChurnCandidate | None:
             return min(sound, key=_loss)
     possible = [one for one in candidates if one.churned >= 1]
     return min(possible, key=lambda one: (-min(one.churned, ENOUGH), _loss(one)), default=None)
+
+
+def _capacity(chosen: ChurnCandidate, contacts: int | None) -> tuple[str, str] | None:
+    found = None if contacts is None else large_list_warning(contacts, chosen.cohort)
+    return found and (f"{found[0][0].upper()}{found[0][1:]}.", found[1])
 
 
 def is_sound(one: ChurnCandidate) -> bool:

@@ -34,10 +34,19 @@ class ColumnWeights(NamedTuple):
     same_above: NDArray[np.float64]
     same_below: NDArray[np.float64]
     """float64[f]: a value between the two is written as the typical one is, so that it is no reason."""
+    sense: NDArray[np.float64]
+    """float64[f]: 1 where more plainly means a higher risk, -1 where a lower one, else 0."""
+    absence: NDArray[np.int8]
+    """int8[f]: which values say that nothing happened, `NEVER` to `SINCE_LAST`."""
+    stream: NDArray[np.int64]
+    """int64[f]: a number for the stream that the column reads; in one stream an absence is one fact."""
 
 
 SAYS_NOTHING = -1.0
-"""The weight of a column whose value is written as the typical one."""
+"""The weight of a column whose value is written as the typical one, or reads against the way it pushes."""
+
+NEVER, MISSING, ZERO_OR_MISSING, SINCE_LAST = 0, 1, 2, 3
+"""Which values say that nothing happened: none; a missing one; 0 too; how long ago the last was."""
 
 
 class Groups(NamedTuple):
@@ -157,17 +166,23 @@ def few(sums, columns, top, material_share):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def weigh(matrix, of):  # type: ignore[no-untyped-def]
+def weigh(matrix, contributions, of):  # type: ignore[no-untyped-def]
     """float64[n, f]: how good a reason each value makes: plain, present, and unlike the typical one.
 
-    `SAYS_NOTHING` for one that is written as the typical one.
+    `SAYS_NOTHING` for one that is written as the typical one, and for one that reads against the way it
+    pushes, such as few purchases that lower the risk; a missing value reads as the worst.
     """
-    plainness, details, missing, typical, near, as_usual, same_above, same_below = of
+    plainness, details, missing, typical, near, as_usual, same_above, same_below, sense, _, _ = of
     weights = np.empty(matrix.shape)
     for row in range(len(matrix)):
         for column in range(matrix.shape[1]):
             value = matrix[row, column]
             factor = 1.0
+            if sense[column] != 0.0 and contributions[row, column] != 0.0:
+                reads = 1.0 if np.isnan(value) else sense[column] * (value - typical[column])
+                if (reads > 0.0) != (contributions[row, column] > 0.0):
+                    weights[row, column] = SAYS_NOTHING
+                    continue
             if np.isnan(value):
                 factor = missing[column]
             elif same_above[column] < value < same_below[column]:
@@ -180,6 +195,44 @@ def weigh(matrix, of):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def say_absences_once(matrix, weights, sums, chosen, of):  # type: ignore[no-untyped-def]
+    """bool[n]: rows where two chosen columns of a stream say that nothing happened: "no purchase in 30 days",
+    "0 spent in 30 days", "the last purchase was 33 days ago". In `weights` only that of the largest group
+    keeps its weight. How long ago the last was says it only beside one that says it.
+    """
+    absence, stream = of.absence, of.stream
+    again = np.zeros(len(matrix), dtype=np.bool_)
+    for row in range(len(matrix)):
+        for group in range(chosen.shape[1]):
+            column = chosen[row, group]
+            if column < 0 or not _is_absent(absence[column], matrix[row, column]):
+                continue
+            best = group
+            for other in range(chosen.shape[1]):
+                rival = chosen[row, other]
+                if rival < 0 or stream[rival] != stream[column]:
+                    continue
+                says = absence[rival] == SINCE_LAST or _is_absent(absence[rival], matrix[row, rival])
+                if says and np.abs(sums[row, other]) > np.abs(sums[row, best]):
+                    best = other
+            kept = chosen[row, best]
+            for silent in range(matrix.shape[1]):
+                if silent == kept or stream[silent] != stream[column]:
+                    continue
+                if absence[silent] == SINCE_LAST or _is_absent(absence[silent], matrix[row, silent]):
+                    weights[row, silent], again[row] = SAYS_NOTHING, True
+    return again
+
+
+@njit(cache=True, nogil=True)
+def _is_absent(absence, value):  # type: ignore[no-untyped-def]
+    """Whether the value says that nothing happened in the column's window."""
+    if absence in (NEVER, SINCE_LAST):
+        return False
+    return np.isnan(value) or (absence == ZERO_OR_MISSING and value == 0.0)
+
+
+@njit(cache=True, nogil=True)
 def reasons(  # type: ignore[no-untyped-def]
     matrix, contributions, column_weights, things, sides, top, raising, material_share, nothing
 ):
@@ -188,12 +241,16 @@ def reasons(  # type: ignore[no-untyped-def]
     One reason for each of the groups `things`; in rows where fewer than `top` of them are material, one for
     each of the finer groups `sides`.
     """
-    weights = weigh(matrix, column_weights)
+    weights = weigh(matrix, contributions, column_weights)
     sums, chosen = choose(contributions, weights, things)
     columns, column_sums = order(sums, chosen, top, raising, material_share, nothing)
     poor = np.flatnonzero(few(sums, chosen, top, material_share))
     if len(poor):
-        sums, chosen = choose(contributions[poor], weights[poor], sides)
+        rows, their_weights = matrix[poor], weights[poor]
+        sums, chosen = choose(contributions[poor], their_weights, sides)
+        again = np.flatnonzero(say_absences_once(rows, their_weights, sums, chosen, column_weights))
+        if len(again):
+            sums[again], chosen[again] = choose(contributions[poor[again]], their_weights[again], sides)
         finer, more = order(sums, chosen, top, raising, material_share, nothing)
         columns[poor], column_sums[poor] = finer, more
     values = np.full(columns.shape, np.nan)

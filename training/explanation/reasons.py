@@ -1,27 +1,23 @@
 """Contributions → reasons: what raises and what lowers the risk of one customer.
 
 Ten windows of one thing are one reason: contributions are summed by indicator, and each indicator speaks
-through the feature that says most; a value that is written as the typical one says nothing. Where fewer than
-`top` indicators have something to say, an indicator speaks through its sides instead: recency, frequency,
-amount, variety.
+through the feature that says most. A value that is written as the typical one says nothing, nor does one that
+reads against the way it pushes, nor a forecast of what the risk itself forecasts. Where fewer than `top`
+indicators have something to say, an indicator speaks through its sides instead: recency, frequency, amount,
+variety; that nothing happened is then said once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.definitions import Catalog, Derived, Feature
-from features.events.attributes import is_reserved_kind
 from training.explanation import kernels
-from training.explanation.kernels import ColumnWeights, Groups
-from training.explanation.quantities import Quantity, written_alike
+from training.explanation.column_guide import aspect_of, column_guide, thing_of
+from training.explanation.kernels import Groups
 from training.explanation.text import (
     Direction,
     FeatureChange,
@@ -56,32 +52,6 @@ NOTHING = 0.001
 GIVEN = ("tenure", "profile", "calendar")
 """What a reason can be about that nobody can change: time as a customer, attributes, the season."""
 
-_SIDES = {
-    "recency": ("days_since_last", "overdue"),
-    "frequency": ("count", "active_days", "gap_mean", "gap_std", "gap_max"),
-    "variety": ("distinct_detail", "distinct_channel", "distinct_place", "last_detail", "top_detail"),
-}
-_RHYTHM = ("silence", "overdue_smoothed", "days_since_first")
-"""Aggregates of the rhythm that the sides, by which contributions are summed, count as amounts."""
-_SIDE_OF = {aggregate: side for side, aggregates in _SIDES.items() for aggregate in aggregates}
-
-_PLAIN = {
-    "count": 1.0,
-    "days_since_last": 1.0,
-    "sum": 1.0,
-    "active_days": 0.9,
-    "overdue": 0.9,
-    "last": 0.9,
-    "mean": 0.8,
-    "gap_mean": 0.8,
-    "std": 0.3,
-    "gap_std": 0.3,
-}
-"""How readily people understand an aggregate; the rest has 0.6. A reason's feature is chosen with it."""
-
-_AS_USUAL = 0.3
-"""The weight of a value that hardly differs from the typical one: it makes a poor reason."""
-
 
 @dataclass(frozen=True)
 class RankedReasons:
@@ -100,7 +70,7 @@ def rank_reasons(
     `raising`: what raises the risk is preferred and comes first, then what lowers it, each by size;
     what hardly matters only fills up. `strongest`: by size alone.
     """
-    guide = _guide(bundle)
+    guide = column_guide(bundle)
     if guide.reserved.any():
         contributions = np.where(np.append(guide.reserved, [False]), 0.0, contributions)
     columns, sums, values = kernels.reasons(
@@ -123,7 +93,7 @@ def reason_of(bundle: Bundle, column: int, value: float, contribution: float) ->
     name = catalog.columns[column]
     direction: Direction = "raises" if contribution >= 0 else "lowers"
     detail = catalog.unit(name) == "detail"
-    thing = _thing(catalog, name)
+    thing = thing_of(catalog, name)
     return FeatureReason(
         feature=name,
         indicator=thing,
@@ -133,7 +103,7 @@ def reason_of(bundle: Bundle, column: int, value: float, contribution: float) ->
         contribution=contribution,
         direction=direction,
         actionable=thing not in GIVEN,
-        aspect=_aspect(catalog, name),
+        aspect=aspect_of(catalog, name),
     )
 
 
@@ -144,11 +114,12 @@ def changed_features(
 
     `before` and `after` are the customer's feature row float64[f] and contributions float64[f + 1].
     """
-    guide = _guide(bundle)
+    guide = column_guide(bundle)
     (old, old_parts), (new, new_parts) = before, after
     moved = np.where(np.append(guide.reserved, [False]), 0.0, new_parts - old_parts)
     differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
     weights = np.where(differs, guide.plainness, 0.0)
+    weights[guide.forecasts | (guide.sense * (new - old) * moved[:-1] < 0)] = kernels.SAYS_NOTHING
     chosen = _choose(moved[None, :], weights[None, :], guide.things)
     columns, shifts = _order(chosen, top, "strongest")
     return [
@@ -162,95 +133,12 @@ def changed_features(
     ]
 
 
-@lru_cache(maxsize=4)
-def _guide(bundle: Bundle) -> _Guide:
-    return _Guide(bundle)
-
-
 @dataclass(frozen=True)
 class _Choice:
     """For each row and group: the sum of its contributions and the column that speaks for it."""
 
     sums: Floats
     columns: Integers
-
-
-class _Guide:
-    """How a bundle's columns are grouped, and how well each reads as a sentence."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self.columns = bundle.catalog.columns
-
-    @cached_property
-    def things(self) -> Groups:
-        """Columns by indicator, tenure apart."""
-        return self._grouped([_thing(self.bundle.catalog, name) for name in self.columns])
-
-    @cached_property
-    def sides(self) -> Groups:
-        """Columns by indicator and side."""
-        catalog = self.bundle.catalog
-        return self._grouped([f"{_thing(catalog, name)}/{_side(catalog, name)}" for name in self.columns])
-
-    @cached_property
-    def reserved(self) -> NDArray[np.bool_]:
-        """Columns of reserved attributes, which a bundle trained before they were left out may still read."""
-        catalog = self.bundle.catalog
-        kinds = [catalog.stream_of[_root(catalog, name).stream].kinds for name in self.columns]
-        return np.array([any(map(is_reserved_kind, of)) for of in kinds], dtype=np.bool_)
-
-    @cached_property
-    def plainness(self) -> Floats:
-        catalog = self.bundle.catalog
-        plain = [
-            0.5 if isinstance(feature, Derived) else _PLAIN.get(feature.aggregate, 0.6)
-            for feature in catalog.features
-        ]
-        return np.array(plain)
-
-    @cached_property
-    def details(self) -> NDArray[np.bool_]:
-        return np.array([self.bundle.catalog.unit(name) == "detail" for name in self.columns])
-
-    @cached_property
-    def silent(self) -> Floats:
-        """The weight of a column that says nothing."""
-        return np.where(self.details, 0.05, 0.4)
-
-    @cached_property
-    def typical(self) -> Floats:
-        return np.array([self.bundle.typical.get(name, np.nan) for name in self.columns])
-
-    @cached_property
-    def near(self) -> Floats:
-        """How far from the typical value still is as usual."""
-        whole = [self.bundle.catalog.unit(name) in {"count", "days"} for name in self.columns]
-        return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
-
-    @cached_property
-    def same(self) -> tuple[Floats, Floats]:
-        """float64[f] each: what is written like the typical value lies between; NaN where there is none."""
-        catalog, bounds = self.bundle.catalog, np.full((2, len(self.columns)), np.nan)
-        for place, (name, typical) in enumerate(zip(self.columns, self.typical.tolist(), strict=True)):
-            if math.isfinite(typical) and not self.details[place]:
-                bounds[:, place] = written_alike(typical, _quantity(catalog, name))
-        return bounds[0], bounds[1]
-
-    @cached_property
-    def weights(self) -> ColumnWeights:
-        """How good a reason each column makes."""
-        above, below = self.same
-        return ColumnWeights(
-            self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL, above, below
-        )
-
-    @staticmethod
-    def _grouped(keys: Sequence[str]) -> Groups:
-        places = {name: at for at, name in enumerate(dict.fromkeys(keys))}
-        group = np.array([places[name] for name in keys], dtype=np.int64)
-        starts = np.cumsum([0, *np.bincount(group, minlength=len(places))])
-        return Groups(starts, np.argsort(group, kind="stable"))
 
 
 def _choose(contributions: Floats, weights: Floats, groups: Groups) -> _Choice:
@@ -261,38 +149,6 @@ def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
     """The columns and sums of the `top` groups of each row, [n, top]; padded with column -1."""
     columns, sums = kernels.order(choice.sums, choice.columns, top, order == "raising", MATERIAL, NOTHING)
     return columns, sums
-
-
-def _root(catalog: Catalog, column: str) -> Feature:
-    feature = catalog.feature_of[column]
-    return feature if isinstance(feature, Feature) else _root(catalog, feature.first)
-
-
-def _thing(catalog: Catalog, column: str) -> str:
-    """What a column is about: its indicator, or `tenure`."""
-    return (
-        "tenure" if _root(catalog, column).aggregate == "days_since_first" else catalog.indicator_of(column)
-    )
-
-
-def _side(catalog: Catalog, column: str) -> str:
-    return _SIDE_OF.get(_root(catalog, column).aggregate, "amount")
-
-
-def _aspect(catalog: Catalog, column: str) -> str:
-    """What of its indicator a column is about. How lately and how often are one matter: the rhythm."""
-    aggregate = _root(catalog, column).aggregate
-    if aggregate in _RHYTHM or _side(catalog, column) in ("recency", "frequency"):
-        return "rhythm"
-    return _side(catalog, column)
-
-
-def _quantity(catalog: Catalog, column: str) -> Quantity:
-    feature, unit = catalog.feature_of[column], catalog.unit(column)
-    if unit == "share" or (isinstance(feature, Derived) and feature.operation in ("trend", "ratio")):
-        return "percentage"
-    quantities: dict[str, Quantity] = {"days": "days", "minutes": "minutes", "ratio": "multiple"}
-    return quantities.get(unit, "number")
 
 
 def _detail(bundle: Bundle, column: str, value: float) -> str:

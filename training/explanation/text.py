@@ -110,6 +110,7 @@ class _Sentence:
         self.root: Feature = root
         stream = catalog.stream_of[root.stream]
         self.taken_back = stream.taken_back
+        self.indicator = stream.indicator
         self.profile = stream.indicator == "profile"
         words = stream.display_words
         self.attribute = words.one if self.profile else ""
@@ -231,7 +232,9 @@ class _English(_Sentence):
             case "gap_max":
                 return f"the longest break between {many} was {shown}"
             case "sum" if self.unit == "amount":
-                return f"{many}{window} came to {shown}"
+                if self.taken_back or self.indicator != "purchase":
+                    return f"{'' if self.taken_back else 'the amount of '}{many}{window} came to {shown}"
+                return f"{'nothing' if number(value) == '0' else shown} was spent on {many}{window}"
             case "distinct_detail":
                 kinds = plural(value, self.words.detail, self.words.details)
                 return f"no {one}{window}" if value == 0 else f"{many}{window} covered {kinds}"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY, Timeline
+from training.bundle.list_policy import large_list_warning
 from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
@@ -93,7 +94,7 @@ def decide_promotion(
     refused, accepted = ([], _accepted(leaks, accept_leak)) if accept_leak else (_with_way_out(leaks), [])
     refusals = (*trivial, *refused, *(() if first else rest))
     noted = (*accepted, *(rest if first else ()), *_covered(bundle), *_dated(evidence))
-    warnings = (*noted, *_slow(fast), *_concerns(evidence, champion))
+    warnings = (*noted, *_slow(fast), *_concerns(evidence, champion), *_capacity(bundle, evidence))
     return GateDecision(
         not refusals,
         tuple(message.english for message in refusals),
@@ -260,6 +261,14 @@ def _covered(bundle: Bundle) -> Iterator[BilingualMessage]:
             f"データの範囲：顧客自身の行動は{ends[0]}までで、それ以外の記録（{ends[1]}まで）より{ahead:.1f}日早く"
             f"終わるため、{ends[0]}より先の期間ではラベルを作らない。その後の行動を取り込んでください。",
         )
+
+
+def _capacity(bundle: Bundle, evidence: Evaluation) -> Iterator[BilingualMessage]:
+    """A list that holds a large share of the customers of a test date."""
+    contacts, dates = bundle.settings.get("contacts"), len(np.unique(evidence.rows.as_of))
+    found = contacts and large_list_warning(contacts, len(evidence.rows.as_of) / max(dates, 1))
+    if found:
+        yield BilingualMessage(f"capacity: {found[0]}", f"リストの人数：{found[1]}")
 
 
 def _concerns(evidence: Evaluation, champion: ChampionComparison | None) -> Iterator[BilingualMessage]:

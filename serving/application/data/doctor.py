@@ -83,7 +83,8 @@ def doctor(
         )
     named = given_name_findings(workspace.store, project.words, until=end)
     findings = (*ended, *dated, *named, *run_checks(profile, timeline, project.survey_scales), *contracts)
-    examination = Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
+    advice = recommend(diagnosis, profile, project.settings.capacity.contacts)
+    examination = Examination(profile, findings, diagnosis, advice)
     if until is None:
         examination_file.save(project.state, _in_words(workspace, examination))
     return examination

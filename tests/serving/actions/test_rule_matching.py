@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.timeline import DAY, Timeline
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.lifecycle import movement, stages
-from serving.actions.playbook import Playbook, StageRules, parse
+from serving.actions.playbook import Playbook, StageRules, default_text, parse
 from serving.actions.rules.conditions import NumberCondition, ranks
 from serving.actions.rules.rule_matching import ActionPlan, match_rules
 from serving.schemas.terms import OUTCOMES, STAGES
@@ -55,6 +55,7 @@ def portraits(scored: Scores, **columns: list[object]) -> CustomerProfiles:
     }  # fmt: skip
     table = {name: pa.array(columns.get(name, [value] * n)) for name, value in usual.items()}
     table["contacted_0"] = table["contacted_0"].cast(pa.timestamp("us", "UTC"))
+    table |= {f"contacted_{more}": pa.nulls(n, pa.timestamp("us", "UTC")) for more in (1, 2, 3)}
     table["probability_rank"] = pa.array(ranks(scored.answers.churn_probability))
     table["value_rank"] = pa.array(ranks(scored.answers.expected_value))
     return CustomerProfiles(pa.table(table), ("purchase", "usage", "inquiry", "tenure", "none"))
@@ -81,6 +82,17 @@ def test_the_first_rule_that_fits_wins_and_is_named() -> None:
     )
     assert rules_of(playbook, planned) == ["unhappy", "risky", "unhappy", None]
     assert outcomes(planned) == ["planned", "planned", "planned", "no_rule"]
+
+
+def test_nobody_is_thanked_for_coming_back_whose_purchases_have_nearly_stopped_again() -> None:
+    risks = [0.42, 0.03, 0.3, *(0.01 + 0.001 * other for other in range(20))]
+    scored = scores(risks, [5.0] * 3 + [9.0] * 12 + [1.0] * 8)
+    scored.answers.tier[:3] = [0, 2, 2]
+    stage = [STAGES.index("returned")] * 3 + [STAGES.index("established")] * 20
+    playbook, planned = made(default_text("shop"), scored, stage=stage)
+    found = rules_of(playbook, planned)
+    assert found[0] not in ("returned", None)
+    assert found[1] == "returned"
 
 
 def test_every_condition_looks_at_its_own_side() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,13 @@ from features.timeline import Timeline
 from serving.actions import talking_points
 from serving.actions.item_similarity import ItemSimilarity
 from serving.actions.loyalty import loyalty
-from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme
+from serving.actions.plan_file import PlanOrigin, StoredPlan
+from serving.actions.plan_text import sentences
+from serving.actions.playbook import LoyaltyLevel, LoyaltyMembers, LoyaltyProgramme, read
 from serving.reports.answer_times import AnswerTimes
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
+from serving.schemas.plan_responses import Hooks
 from serving.schemas.terms import ANSWERED, ATTITUDES, NO_INQUIRY, NOT_KNOWN, OPEN, STALE
 from tests.serving.reports.small import churn, facts
 
@@ -45,6 +49,39 @@ def test_the_favourite_is_bought_most_and_the_stopped_one_not_for_90_days_by_who
     )
     assert column(found, "favourite_category") == ["tea", "tea", "wine", None]
     assert column(found, "stopped_category") == ["tea", None, None, None]
+
+
+def test_what_a_customer_has_stopped_buying_is_not_what_to_suggest_next() -> None:
+    likeness = ItemSimilarity()
+    found = talking_points.favourite_and_stopped_category(
+        facts("""
+            customer  when        kind      value  detail
+            ann       2024-03-01  purchase  10     tea
+            ann       2024-04-01  purchase  10     tea
+            ann       2024-12-01  purchase  10     rice
+            bob       2024-12-01  purchase  10     rice
+            bob       2024-12-01  purchase  10     tea
+            cat       2024-12-02  purchase  10     rice
+            cat       2024-12-02  purchase  10     wine
+        """),
+        AS_OF,
+        likeness,
+    )
+    assert column(found, "stopped_category") == ["tea", None, None]
+    assert likeness.recommend().to_pylist() == ["wine", "wine", "tea"]
+
+
+def test_a_favourite_that_most_customers_share_is_no_talking_point() -> None:
+    names = pa.array(["food", "food", "food", "toys", None]).dictionary_encode()
+    origin = PlanOrigin("", AS_OF, (), (), "UTC")
+    plan = StoredPlan(pa.table({"favourite_category": names}), read(None, "shop").playbook, origin)
+    assert plan.shared_favourite == "food"
+    few = replace(plan, table=plan.table.slice(1))
+    assert few.shared_favourite is None  # two of three are not more than two thirds
+    hooks = Hooks("food", None, "tea", None, None, None, None, None, None, None, None, "2025-01-01")
+    assert sentences(hooks, "en") == ["Next to suggest: tea", "Buys food most"]
+    assert sentences(hooks, "en", shared_favourite="food") == ["Next to suggest: tea"]
+    assert sentences(hooks, "ja", shared_favourite="toys")[-1] == "よく購入するカテゴリ：「food」"
 
 
 def test_the_channel_and_the_local_hour_are_those_of_the_last_180_days() -> None:

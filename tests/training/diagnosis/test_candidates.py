@@ -192,6 +192,10 @@ def test_contracts_that_end_are_recommended(tmp_path: Path, rng: np.random.Gener
     )
     assert advice.english[0].startswith("Ask who ends a running contract (cancelled) within ")
     assert "契約を終える（cancelled）" in advice.japanese[0]
+    assert recommend(diagnosis, inventory, 10) == advice
+    large = recommend(diagnosis, inventory, 10_000)
+    assert large.english[-1].startswith("One list holds all ")
+    assert "全員を占めるため（[capacity] contacts = 10000）" in large.japanese[-1]
 
 
 def test_contract_events_alone_warn_of_nothing(tmp_path: Path, rng: np.random.Generator) -> None:

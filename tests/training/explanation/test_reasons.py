@@ -62,13 +62,13 @@ YEN = ProjectWords(
         (
             said("purchase_sum_90d", 12345.6, 8000.0),
             YEN,
-            "Purchases in the last 90 days came to ¥12,346 (typical: ¥8,000), which raises the risk.",
+            "¥12,346 was spent on purchases in the last 90 days (typical: ¥8,000), which raises the risk.",
             "直近90日の購買金額は12,346円（標準的な顧客は8,000円）で、離反リスクを高めています。",
         ),
         (
             said("purchase_sum_90d", 0.0, 8000.0),
             ProjectWords("USD"),
-            "Purchases in the last 90 days came to $0 (typical: $8,000), which raises the risk.",
+            "Nothing was spent on purchases in the last 90 days (typical: $8,000), which raises the risk.",
             "直近90日の購買金額は0ドル（標準的な顧客は8,000ドル）で、離反リスクを高めています。",
         ),
         (
@@ -80,7 +80,7 @@ YEN = ProjectWords(
         (
             said("purchase_sum_90d", 5.5, 8.0),
             ProjectWords("CHF"),
-            "Purchases in the last 90 days came to CHF 5.5 (typical: CHF 8), which raises the risk.",
+            "CHF 5.5 was spent on purchases in the last 90 days (typical: CHF 8), which raises the risk.",
             "直近90日の購買金額は5.5 CHF（標準的な顧客は8 CHF）で、離反リスクを高めています。",
         ),
         (
@@ -188,7 +188,7 @@ def test_a_change_of_an_amount_or_of_a_named_attribute_is_told_in_the_words_of_t
         ),
         (
             said("purchase_sum_90d", 121.4, 1540.2),
-            "Purchases in the last 90 days came to 121 (typical: 1,540), which raises the risk.",
+            "121 was spent on purchases in the last 90 days (typical: 1,540), which raises the risk.",
             "直近90日の購買金額は121（標準的な顧客は1,540）で、離反リスクを高めています。",
         ),
         (
@@ -445,7 +445,7 @@ def test_a_value_like_everyone_elses_gives_way_to_one_that_stands_out() -> None:
     names = list(bundle().catalog.columns)
     matrix = rows(1)
     matrix[0, names.index("purchase_count_30d")] = bundle().typical["purchase_count_30d"]
-    matrix[0, names.index("purchase_count_90d")] = 40.0
+    matrix[0, names.index("purchase_count_90d")] = 0.0
     contributions = np.zeros((1, matrix.shape[1] + 1))
     contributions[0, names.index("purchase_count_30d")] = 0.5
     contributions[0, names.index("purchase_count_90d")] = 0.4
@@ -462,7 +462,7 @@ def test_a_value_written_as_the_typical_one_is_no_reason_and_the_next_one_takes_
         contributions[0, names.index(name)] = push
     matrix = rows(1)
     for name, _ in known:
-        matrix[0, names.index(name)] = typical[name] + 7.0
+        matrix[0, names.index(name)] = typical[name] + (-2.0 if name.startswith("purchase") else 7.0)
     assert reasons(matrix, contributions)[0][0].feature == "purchase_count_30d"
     matrix[0, names.index("purchase_count_30d")] = typical["purchase_count_30d"]
     told = [one.feature for one in reasons(matrix, contributions)[0]]
@@ -508,6 +508,89 @@ def test_what_is_written_like_the_typical_value_is_taken_for_it(
     assert low < typical < high
     assert low < alike < high
     assert not low < other < high
+
+
+def purchases(values: dict[str, float], pushes: dict[str, float]) -> list[FeatureReason]:
+    """The reasons of one customer whose purchases look and push like this; nothing else pushes."""
+    names = list(bundle().catalog.columns)
+    matrix, contributions = rows(1), np.zeros((1, len(names) + 1))
+    for name, value in values.items():
+        matrix[0, names.index(f"purchase_{name}")] = value
+    for name, push in pushes.items():
+        contributions[0, names.index(f"purchase_{name}")] = push
+    return reasons(matrix, contributions)[0]
+
+
+def test_a_forecast_of_the_silence_that_the_risk_is_about_is_no_reason_beside_the_risk() -> None:
+    told = purchases(
+        {"silence_90d": 0.99, "days_since_last": 500.0, "active_days_30d": 0.0},
+        {"silence_90d": 0.9, "days_since_last": 0.2},
+    )
+    assert [one.feature for one in told] == ["purchase_days_since_last"]
+    matrix, contributions = explained(2_000)
+    for one in reasons(matrix, contributions):
+        assert len(one) == 1 or not any("purchase_silence" in told.feature for told in one)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "push"),
+    [
+        ("distinct_detail_90d", 0.0, -0.4),
+        ("count_30d", 0.0, -0.4),
+        ("sum_90d", 1e6, 0.4),
+        ("days_since_last", 1e4, -0.4),
+        ("days_since_last", math.nan, -0.4),
+        ("overdue", 0.0, 0.4),
+    ],
+)
+def test_a_value_that_reads_against_the_way_it_pushes_is_no_reason(
+    feature: str, value: float, push: float
+) -> None:
+    other = "gap_mean"
+    told = purchases({feature: value, other: 1e4 if push > 0 else 0.0}, {feature: push, other: push / 4})
+    assert [one.feature for one in told] == [f"purchase_{other}"]
+    told = purchases({feature: value, other: 0.0 if push > 0 else 1e4}, {feature: -push, other: -push / 4})
+    assert told[0].feature == f"purchase_{feature}"
+
+
+def test_few_purchases_in_many_forms_are_never_said_to_lower_the_risk_of_somebody_silent() -> None:
+    matrix, contributions = explained(2_000)
+    more_lowers = ("purchase_count", "purchase_active_days", "purchase_sum", "purchase_distinct")
+    for one in reasons(matrix, contributions):
+        for told in one if len(one) > 1 else ():
+            if told.feature.startswith(more_lowers) and "refund" not in told.feature:
+                value, typical = told.value or 0.0, told.typical or 0.0
+                assert (value < typical) == (told.direction == "raises"), told
+
+
+def test_that_nothing_was_bought_is_one_reason_however_it_is_measured() -> None:
+    silent = {"count_30d": 0.0, "sum_30d": 0.0, "days_since_last": 500.0, "distinct_detail_90d": 1.0}
+    told = purchases(
+        silent, {"sum_30d": 0.5, "count_30d": 0.4, "days_since_last": 0.3, "distinct_detail_90d": 0.2}
+    )
+    assert [one.feature for one in told] == ["purchase_sum_30d", "purchase_distinct_detail_90d"]
+    told = purchases(
+        silent | {"sum_90d": 1e-3},
+        {"sum_30d": 0.5, "sum_90d": 0.1, "count_30d": 0.4, "days_since_last": 0.9},
+    )
+    assert [one.feature for one in told] == ["purchase_days_since_last", "purchase_sum_90d"]
+    told = purchases({"count_30d": 1.0, "days_since_last": 500.0}, {"count_30d": 0.4, "days_since_last": 0.9})
+    assert [one.feature for one in told] == ["purchase_days_since_last", "purchase_count_30d"]
+
+
+def test_a_change_that_reads_against_the_way_the_risk_went_is_not_told() -> None:
+    names = list(bundle().catalog.columns)
+    before = np.nan_to_num(rows(1, seed=4), nan=4.0)[0]
+    after, old, new = before.copy(), np.zeros(len(names) + 1), np.zeros(len(names) + 1)
+    for name, value, push in (
+        ("count_30d", -3.0, -0.5),
+        ("silence_90d", 9.0, -0.9),
+        ("gap_mean", -2.0, -0.2),
+    ):
+        at = names.index(f"purchase_{name}")
+        after[at], new[at] = before[at] + value, push
+    found = changed_features(bundle(), (before, old), (after, new))
+    assert [change.after.feature for change in found] == ["purchase_gap_mean"]
 
 
 def test_a_detail_is_said_by_its_text_and_an_unknown_one_in_words() -> None:

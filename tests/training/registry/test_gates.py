@@ -42,6 +42,18 @@ def test_the_first_candidate_that_beats_the_base_rate_becomes_the_champion() -> 
     assert 0.5 < decision.figures["strongest_feature_auc"] < 0.95
 
 
+def test_a_list_that_holds_a_large_share_of_the_customers_is_a_warning() -> None:
+    evidence = shown()
+    cohort = len(evidence.rows.as_of) / len(np.unique(evidence.rows.as_of))
+    for contacts, says in ((int(cohort / 3) - 1, False), (int(cohort / 2), True), (int(cohort) + 1, True)):
+        trained = replace(bundle(), settings={**bundle().settings, "contacts": contacts})
+        decision = decide_promotion(trained, evidence, None)
+        assert decision.promoted
+        assert any(one.startswith("capacity: one list holds") for one in decision.warnings) is says
+        assert any(one.startswith("リストの人数：") for one in decision.japanese) is says
+        assert not says or f"contacts = {contacts}" in decision.warnings[-1]
+
+
 def test_a_candidate_no_better_than_the_base_rate_is_refused_with_the_difference() -> None:
     decision = decide_promotion(
         bundle(), shown(**{"log_loss": 0.65, "baseline/base_rate/log_loss": 0.64}), None
