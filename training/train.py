@@ -41,6 +41,7 @@ from training.evaluation.evaluate import (
 )
 from training.evaluation.leaks import find_leaks, leaks_by_date
 from training.evaluation.metrics import METRICS
+from training.evaluation.role_rows import role_rows
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
 from training.fitting.tiers import tier_scale
@@ -99,6 +100,8 @@ class TrainingResult:
     Then nothing was registered."""
     japanese: tuple[str, ...] = ()
     """The refusals, then the warnings, in Japanese."""
+    compared: tuple[str, str] = ("", "")
+    """How it was compared with the champion, in English and Japanese; empty where there was none."""
 
 
 def train(
@@ -174,6 +177,7 @@ def train(
         bundle=bundle,
         list_figures=evaluation.list_figures,
         japanese=decision.japanese,
+        compared=decision.compared,
     )
 
 
@@ -248,6 +252,7 @@ def learn(
         evaluation,
         leaks=(*by_date, *(leak for leak in found if not known & set(leak.columns))),
         notes=tuple(finding for finding in dated if finding.name != OF_TOTALS),
+        roles=role_rows(rows, splits),
     )
 
     report("fitting on every labelled date", 0.6)
@@ -307,6 +312,7 @@ def _existing(
         list_figures=evaluation.list_figures,
         unchanged=True,
         japanese=() if refused is None else refused.japanese,
+        compared=("", "") if refused is None else refused.compared,
     )
 
 

@@ -58,6 +58,8 @@ class TrainingReply:
     run_id: str | None
     refusals: list[str]
     warnings: list[str]
+    compared: str
+    """How it was compared with the champion; empty where there was none."""
     figures: dict[str, float | None]
     evidence: Evidence
     contacts: Contacts
@@ -74,6 +76,7 @@ def reply(verdict: TrainingResult) -> TrainingReply:
         run_id=verdict.run_id,
         refusals=list(verdict.refusals),
         warnings=list(verdict.warnings),
+        compared=verdict.compared[0],
         figures=plain({**verdict.bundle.figures, **verdict.list_figures}),
         evidence=verdict.bundle.evidence,
         contacts=verdict.bundle.contacts,
@@ -102,6 +105,8 @@ def summary_lines(verdict: TrainingResult, language: str = "en") -> Iterator[str
         yield in_language(
             language, f"Model {version} was not promoted.", f"モデル{version}は採用を見送りました。"
         )
+    if verdict.compared[0]:
+        yield f"  {in_language(language, *verdict.compared)}"
     refusals, warnings = _concerns(verdict, language)
     yield from (f"  {in_language(language, 'refused: ', '見送りの理由：')}{reason}" for reason in refusals)
     if refused:

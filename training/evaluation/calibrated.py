@@ -71,7 +71,7 @@ def calibrated_in_time(
     return CalibratedTest(probability, replace(delivered, season=season), losses, on_controls)
 
 
-def cross_calibrated(held_out: HeldOutPredictions) -> CalibratedTest:
+def cross_calibrated(held_out: HeldOutPredictions | DatedPredictions) -> CalibratedTest:
     """The same where each half of the customers calibrates the other."""
     rows = held_out.rows
     p, y, mine = held_out.churn, rows.churned, halves(rows)

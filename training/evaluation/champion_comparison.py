@@ -1,17 +1,16 @@
-"""Comparison of a candidate with the champion on the same test rows."""
+"""Comparison of a candidate's settings with the champion's: fitted on one role, on the same test rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import LabelledRows, customers_by_outcome
-from training.evaluation.evaluate import FEWEST_OUTCOMES
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics, calibration_noise
+from training.evaluation.refitted import ModelSettings
 from training.statistics import cluster_resamples, percentile_interval
 
 if TYPE_CHECKING:
@@ -24,14 +23,18 @@ COMPARED = ("auc", "log_loss", "expected_calibration_error")
 """What is compared with the champion on the same dates."""
 
 
+Basis = Literal["", "same_settings", "as_tested", "refitted"]
+"""What a candidate and the champion are compared by; empty where they are not compared."""
+
+
 @dataclass(frozen=True)
 class ChampionComparison:
-    """The model that holds the place, as far as a candidate can be compared with it."""
+    """The settings of the model that holds the place, as far as a candidate can be compared with them."""
 
     version: str
     columns: tuple[str, ...]
     figures: Mapping[str, float]
-    """Its metrics on the test dates after everything it learned from; empty where there are none."""
+    """Its metrics on the candidate's test rows; empty where the two are not compared."""
     candidate: Mapping[str, float] = field(default_factory=dict)
     """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
     tested on the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
@@ -39,6 +42,9 @@ class ChampionComparison:
     """Why it cannot be compared; empty where it can."""
     same: bool = False
     """Whether it is the candidate, byte for byte."""
+    basis: Basis = ""
+    features: Mapping[str, Any] = field(default_factory=dict)
+    """The settings `[features]` it was trained with."""
 
 
 def champion_on(
@@ -46,50 +52,51 @@ def champion_on(
     candidate: Bundle,
     champion: Bundle,
     version: str,
-    says: Callable[[LabelledRows], Floats],
+    refit: Callable[[], Floats],
 ) -> ChampionComparison:
-    """The champion on the test rows after everything it learned from; `says` gives its probabilities of rows.
+    """The champion's settings on the candidate's test rows; `refit` gives their probabilities of those rows.
 
-    Where it learned from the test dates it has seen the answers, and one that decides churn by another rule
-    answers another question: neither is compared. One that was tested on the same dates of the same data is
-    held to what was found then, when its models, too, had learned from earlier dates alone.
+    A champion as delivered has learned from later dates, and at a later level, than the model whose test a
+    candidate shows: that is an advantage of age, not of settings. So its settings are refitted on the same
+    role as the candidate's. One that was tested on the same dates of the same data is held to what was found
+    then; the same settings on newer data are no other model to compare with. One that decides churn by
+    another rule answers another question.
     """
     columns = champion.catalog.columns
+    features = champion.settings.get("features", {})
+
+    def answer(figures: Mapping[str, float], ours: Mapping[str, float], basis: Basis) -> ChampionComparison:
+        return ChampionComparison(version, columns, figures, ours, basis=basis, features=features)
+
+    def incomparable(reason: str) -> ChampionComparison:
+        return ChampionComparison(version, columns, {}, not_comparable_reason=reason, features=features)
+
     if champion.fingerprint == candidate.fingerprint:
         return ChampionComparison(version, columns, {}, same=True)
     if champion.churn != candidate.churn:
-        return ChampionComparison(version, columns, {}, not_comparable_reason="decides churn by another rule")
+        return incomparable("decides churn by another rule")
     if champion.contacts != candidate.contacts:
-        reason = "learned the risk " + (
-            "without contact" if champion.contacts == "without_contact" else "with contacts as they were"
+        return incomparable(
+            "learned the risk "
+            + ("without contact" if champion.contacts == "without_contact" else "with contacts as they were")
         )
-        return ChampionComparison(version, columns, {}, not_comparable_reason=reason)
-    if champion.data_version == candidate.data_version and _test(champion) == _test(candidate) is not None:
-        return ChampionComparison(version, columns, _recorded(champion), candidate=_recorded(candidate))
-    later = evidence.rows.as_of >= champion.trained_until
-    if not later.any():
-        return ChampionComparison(version, columns, {}, not_comparable_reason="learned from the test dates")
-    rows, mine = evidence.rows.where(later), evidence.probability[later]
-    left, stayed = customers_by_outcome(rows)
-    if min(left, stayed) < FEWEST_OUTCOMES:
-        return ChampionComparison(
-            version,
-            columns,
-            {},
-            not_comparable_reason="learned from the test dates but for those on which "
-            f"{left} left and {stayed} stayed",
-        )
+    if champion.data_version == candidate.data_version and _calendar(champion) == _calendar(candidate) != {}:
+        return answer(_recorded(champion), _recorded(candidate), "as_tested")
+    rows, mine = evidence.rows, evidence.probability
+    same = ModelSettings.of(champion).same_as(ModelSettings.of(candidate))
+    theirs = mine if same else refit()
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
     outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, len(rows), rows.weight)
-    theirs = says(rows)
-    return ChampionComparison(
-        version, columns, _figures(theirs, outcomes), candidate=_against(mine, theirs, outcomes)
+    return answer(
+        _figures(theirs, outcomes),
+        _against(mine, theirs, outcomes),
+        "same_settings" if same else "refitted",
     )
 
 
-def _test(bundle: Bundle) -> list[str] | None:
-    """The as-of dates of the test."""
-    dates: list[str] | None = bundle.settings.get("calendar", {}).get("test")
+def _calendar(bundle: Bundle) -> Mapping[str, Any]:
+    """The as-of dates of each role."""
+    dates: Mapping[str, Any] = bundle.settings.get("calendar", {})
     return dates
 
 

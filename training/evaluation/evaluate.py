@@ -30,6 +30,7 @@ from training.evaluation.intervals import (
 from training.evaluation.leaks import Leak
 from training.evaluation.list_metrics import list_figures, of_order, purity_figures, quiet_days
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
+from training.evaluation.role_rows import RoleRows
 from training.evaluation.secondary_metrics import (
     as_before,
     populations,
@@ -111,6 +112,8 @@ class Evaluation:
     """What seems to know the future."""
     notes: tuple[CheckFinding, ...] = ()
     """Attributes whose dates cannot be right."""
+    roles: RoleRows | None = None
+    """What other settings can be refitted on."""
 
 
 def evaluate_models(
@@ -119,7 +122,7 @@ def evaluate_models(
     """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
     known = rows.on(splits.fit)
     level = evidence_level(splits, known)
-    pipeline, shapes = _with_shape(pipeline, known)
+    pipeline, shapes = with_shape(pipeline, known)
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
         calibrated = cross_calibrated(held_out)
@@ -142,7 +145,7 @@ def calibrate_for_delivery(
     return models, evaluation.calibration
 
 
-def _with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
+def with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
     """The pipeline with the model shape that little data calls for, and the log loss of each shape tried."""
     if min(customers_by_outcome(known)) >= CHOSEN_BELOW:
         return pipeline, {}

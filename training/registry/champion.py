@@ -1,4 +1,4 @@
-"""The champion of the registry, compared with a candidate on the candidate's test rows."""
+"""The champion of the registry, its settings compared with a candidate's on the candidate's test rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from features.errors import ModelError, ModelFilesMissing
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import LabelledRows, matrix_of
 from training.evaluation.champion_comparison import ChampionComparison, champion_on
+from training.evaluation.refitted import ModelSettings, refitted_probability
 
 if TYPE_CHECKING:
     from features.event_store import EventStore
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 def compare_with_champion(
     store: EventStore, tracking: Tracking, candidate: Bundle, evaluation: Evaluation, until: int | None
 ) -> ChampionComparison | None:
-    """The present champion's metrics on those test rows that it has not learned from; None without one.
+    """The metrics of the present champion's settings, refitted as the candidate's were; None without one.
 
     A champion whose files are missing or damaged does not stop the training: a new model replaces it.
     """
@@ -39,10 +39,11 @@ def compare_with_champion(
         bundle = Bundle.load(folder)
     except ModelError:
         return ChampionComparison(version, (), {}, not_comparable_reason="cannot be read")
-    timeline = Timeline(bundle.timezone)
 
-    def predict(rows: LabelledRows) -> Floats:
-        matrix = matrix_of(store, bundle.catalog, timeline, bundle.priors, rows, until)
-        return bundle.predict(matrix).churn_probability
+    def refit() -> Floats:
+        if evaluation.roles is None:
+            raise ModelError("cannot refit the champion's settings: the evaluation has no rows of its roles.")
+        settings, timeline = ModelSettings.of(bundle), Timeline(candidate.timezone)
+        return refitted_probability(settings, store, evaluation.roles, timeline, until)
 
-    return champion_on(evaluation, candidate, bundle, version, predict)
+    return champion_on(evaluation, candidate, bundle, version, refit)

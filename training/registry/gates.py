@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
 from training.evaluation.leaks import TOO_GOOD, strongest_alone
+from training.registry.bilingual_message import BilingualMessage
+from training.registry.champion_gate import beats_champion, how_compared, missing_features
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -49,13 +51,8 @@ class GateDecision:
     """The refusals, then the warnings, in Japanese."""
     accepted_leak: str = ""
     """Why somebody took the model although a leak is suspected."""
-
-
-class BilingualMessage(NamedTuple):
-    """What a gate has to say."""
-
-    english: str
-    japanese: str
+    compared: tuple[str, str] = ("", "")
+    """How it was compared with the champion, in English and Japanese; empty where there was none."""
 
 
 def decide_promotion(
@@ -87,7 +84,7 @@ def decide_promotion(
         *_beats_baselines(evidence.figures),
         *_features_present(bundle, evidence.rows.matrix, champion),
         *_additive(gap),
-        *([] if champion is None else _beats_champion(champion)),
+        *([] if champion is None else beats_champion(champion)),
     ]
     leaks = [*_no_leak(leak, bundle.catalog.columns[suspect]), *_leaks(evidence)]
     first = champion is None
@@ -102,6 +99,7 @@ def decide_promotion(
         figures,
         tuple(message.japanese for message in (*refusals, *warnings)),
         accept_leak if leaks else "",
+        ("", "") if champion is None else how_compared(champion),
     )
 
 
@@ -126,33 +124,6 @@ def _beats_baselines(figures: Mapping[str, float]) -> Iterator[BilingualMessage]
                 f"単純な基準：対数損失{mine:.4f}。{_TRIVIAL_JA[name]}だけによる予測の{rival:.4f}より"
                 f"{mine - rival:.4f}悪い。",
             )
-
-
-def _beats_champion(champion: ChampionComparison) -> Iterator[BilingualMessage]:
-    if champion.not_comparable_reason:
-        return
-    ours, theirs = champion.candidate, champion.figures
-    worse = ours["log_loss"] - theirs["log_loss"]
-    if worse > 0:
-        low, high = (ours.get(f"log_loss_difference_{end}") for end in ("low", "high"))
-        there = low is not None and high is not None
-        interval = f" (95% interval {low:+.4f} to {high:+.4f})" if there else ""
-        ja = f"（95%信頼区間{low:+.4f}〜{high:+.4f}）" if there else ""
-        yield BilingualMessage(
-            f"champion: log loss {ours['log_loss']:.4f} against {theirs['log_loss']:.4f} of version "
-            f"{champion.version} on the same {ours['rows']:,.0f} rows, worse by {worse:.4f}{interval}",
-            f"本番モデル：同じ{ours['rows']:,.0f}行での対数損失{ours['log_loss']:.4f}。"
-            f"バージョン{champion.version}の{theirs['log_loss']:.4f}より{worse:.4f}悪い{ja}。",
-        )
-    error, noise = ours["expected_calibration_error"], ours["expected_calibration_error_noise"]
-    rival = theirs["expected_calibration_error"]
-    if error > max(rival, noise):
-        yield BilingualMessage(
-            f"calibration: error {error:.4f} against {rival:.4f} of version {champion.version} "
-            f"on the same rows, worse by {error - rival:.4f}, and chance explains {noise:.4f}",
-            f"確率の正しさ：同じ行でのキャリブレーション誤差{error:.4f}。バージョン{champion.version}の"
-            f"{rival:.4f}より{error - rival:.4f}悪く、偶然で説明できるのは{noise:.4f}まで。",
-        )
 
 
 def _no_leak(auc: float, column: str) -> Iterator[BilingualMessage]:
@@ -211,9 +182,7 @@ def _features_present(
             f"特徴量：モデルが使う{int(used.sum())}個のうち{len(silent)}個（「{silent[0]}」など）が、"
             "検証日には値を持たない。",
         )
-    gone = (
-        [] if champion is None else [name for name in champion.columns if name not in bundle.catalog.columns]
-    )
+    gone = [] if champion is None else missing_features(bundle, champion)
     if champion is not None and gone:
         yield BilingualMessage(
             f"features: {len(gone)} that version {champion.version} has are missing, such as '{gone[0]}'; "

@@ -206,6 +206,35 @@ def test_a_challenger_that_lost_features_is_refused() -> None:
     )
 
 
+def test_a_feature_that_the_settings_drop_is_no_source_that_is_gone() -> None:
+    champion = ChampionComparison(
+        "3",
+        (*bundle().catalog.columns, "purchase_sum_7d", "inquiry_count_30d"),
+        {},
+        not_comparable_reason="is old",
+    )
+    dropping = {"features": {"drop": ["purchase_sum_*"]}}
+    candidate = like(bundle(), settings=dict(bundle().settings) | dropping)
+    assert decide_promotion(candidate, shown(), champion).refusals == (
+        "features: 1 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
+    )
+    both = {"features": {"drop": ["purchase_sum_*", "inquiry_*"]}}
+    candidate = like(bundle(), settings=dict(bundle().settings) | both)
+    assert decide_promotion(candidate, shown(), champion).promoted
+
+
+def test_features_of_windows_that_the_settings_no_longer_have_are_no_source_that_is_gone() -> None:
+    columns = (*bundle().catalog.columns, "purchase_sum_7d", "inquiry_count_30d")
+    champion = ChampionComparison(
+        "3", columns, {}, not_comparable_reason="is old", features={"windows": [7, 30, 90]}
+    )
+    narrower = {"features": {"windows": [30, 90]}}
+    candidate = like(bundle(), settings=dict(bundle().settings) | narrower)
+    assert decide_promotion(candidate, shown(), champion).refusals == (
+        "features: 1 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
+    )
+
+
 def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -> None:
     matrix = rows(N, seed=21)
     matrix[:, bundle().catalog.columns.index("purchase_count_30d")] = np.nan
@@ -242,12 +271,10 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
 
 
 def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
-    champion = ChampionComparison(
-        "3", bundle().catalog.columns, {}, not_comparable_reason="learned from the test dates"
-    )
+    champion = ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is lost")
     decision = decide_promotion(bundle(), shown(), champion)
     assert decision.promoted
     assert decision.warnings == (
-        "champion: version 3 learned from the test dates, so the two could not be compared; "
+        "champion: version 3 is lost, so the two could not be compared; "
         "the newer one is taken if nothing else is wrong",
     )

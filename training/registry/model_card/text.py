@@ -76,6 +76,7 @@ class English(Writer):
     def verdict(self) -> Iterator[str]:
         if self.decision is not None:
             yield "Became the champion." if self.decision.promoted else "Did not become the champion."
+            yield from filter(None, self.decision.compared[:1])
             yield from self.decision.refusals
             yield from self.decision.warnings
 
@@ -264,7 +265,8 @@ class Japanese(Writer):
             verdict = (
                 "本番モデルに採用しました。" if self.decision.promoted else "本番モデルには採用していません。"
             )
-            yield Section("採否", (verdict, *self.decision.japanese))
+            how = filter(None, self.decision.compared[1:])
+            yield Section("採否", (verdict, *how, *self.decision.japanese))
 
     def more(self) -> Iterator[str]:
         if "tier/kappa" in self.figures:

@@ -1,0 +1,97 @@
+"""Churn probabilities of the test rows by other settings, refitted on the same role and calibrated alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.catalog.definitions import Catalog
+from features.event_store import EventStore
+from features.timeline import Timeline
+from training.bundle.tiers import TierScale
+from training.data.customer_hashes import shuffled_by_customer
+from training.data.dataset import LabelledRows, matrix_of
+from training.data.priors import learn_priors
+from training.data.splits import TemporalSplits
+from training.evaluation.calibrated import calibrated_in_time, cross_calibrated
+from training.evaluation.evaluate import with_shape
+from training.evaluation.role_rows import RoleRows
+from training.fitting.lightgbm import TreeParameters
+from training.fitting.pipeline import FOLDS, TrainingPipeline
+from training.fitting.seasonal_calibration import DatedPredictions, years_before
+from training.labels.settings import Churn
+
+if TYPE_CHECKING:
+    from training.bundle.model_bundle import Bundle
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSettings:
+    """What a churn model is made with: which features, which trees, and what churn is."""
+
+    catalog: Catalog
+    trees: TreeParameters
+    churn: Churn
+    tiers: TierScale
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> ModelSettings:
+        """The settings that made a bundle."""
+        return cls(bundle.catalog, _trees(bundle.settings.get("models", {})), bundle.churn, bundle.tiers)
+
+    def same_as(self, other: ModelSettings) -> bool:
+        """Whether the same rows give the same churn model."""
+        mine, theirs = (
+            json.dumps([one.catalog.to_json(), one.trees.to_json(), one.churn.to_json()], sort_keys=True)
+            for one in (self, other)
+        )
+        return mine == theirs
+
+
+def refitted_probability(
+    settings: ModelSettings, store: EventStore, roles: RoleRows, timeline: Timeline, until: int | None
+) -> Floats:
+    """float64[n]: the probabilities of the test rows by a model of these settings, fitted on the fit role.
+
+    The code books and the population's numbers are learned anew as well, from before the first date.
+    """
+    catalog, splits = settings.catalog, roles.splits
+    priors = learn_priors(store, catalog, timeline, splits.every[0], until=until)
+    matrix = matrix_of(store, catalog, timeline, priors, roles.rows, until)
+    rows = replace(roles.rows, matrix=matrix, columns=catalog.columns)
+    pipeline = TrainingPipeline(
+        settings.trees, catalog, settings.churn, settings.tiers, books=priors.code_book
+    )
+    with threadpool_limits(limits=1, user_api="blas"):  # as in the training itself
+        return tested_probability(pipeline, rows, splits)
+
+
+def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits) -> Floats:
+    """float64[n]: the calibrated churn probabilities of the test rows, as `evaluate_models` gives them."""
+    known = rows.on(splits.fit)
+    pipeline, _ = with_shape(pipeline, known)
+    if splits.cross_fitted:
+        fold = shuffled_by_customer(known.hashes) % np.uint64(FOLDS)
+        predicted = np.empty(len(known))
+        for one in range(FOLDS):
+            held_out = fold == one
+            predicted[held_out] = pipeline.fit_churn(known.where(~held_out))(known.where(held_out))
+        return cross_calibrated(DatedPredictions(known, predicted)).probability
+    season = years_before(splits.test, splits, pipeline.churn)
+    later = rows.on({*season, *splits.calibrate, *splits.test})
+    predictions = DatedPredictions(later, pipeline.fit_churn(known)(later))
+    return calibrated_in_time(pipeline, rows, splits, predictions).probability
+
+
+def _trees(recorded: Mapping[str, Any]) -> TreeParameters:
+    """The parameters of trees as a bundle recorded them; those it does not name have their defaults."""
+    known = {field.name for field in fields(TreeParameters)}
+    return TreeParameters(**{name: value for name, value in recorded.items() if name in known})
