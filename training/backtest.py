@@ -1,7 +1,11 @@
-"""Backtest: the scores that a model trained on only what was known at a past date would have given then."""
+"""Backtest: the scores that a model trained on only what was known at a past date would have given then.
+
+Where the data covers the horizon of that date, the outcomes judge the scores: AUC, log loss, calibration.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +21,11 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
+from training.data.extent import data_extent
+from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.labels.cohort import cohort
+from training.labels.labelling import label
+from training.labels.settings import Churn
 from training.train import Progress, TrainingConfig, learn, silent
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ SCHEMA = pa.schema(
         ("expected_value", pa.float64()),
     ]
 )
+CHURNED = pa.field("churned", pa.bool_())
+"""Whether the customer left within the horizon; null where that is not known yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +53,115 @@ class BacktestResult:
     """int64[n]: the customer of each row of the table."""
     table: pa.Table
     """`SCHEMA`, by customer id."""
+
+
+@dataclass(frozen=True)
+class JudgedMetric:
+    """A metric of the scores of one past date, with its 95 % interval over customers."""
+
+    name: str
+    value: float | None
+    """None where it is undefined: nobody left, or everybody."""
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedBacktest:
+    """The scores of a past date beside what became of the customers, as far as that is known."""
+
+    bundle: Bundle
+    table: pa.Table
+    """`SCHEMA` and `churned`, which is null for everybody where the horizon is not over."""
+    decided: int
+    """The instant at which the horizon of the date ends."""
+    covered_until: int
+    """Until when the data tells who left; the scores are judged where that is not before `decided`."""
+    churners: int | None
+    mean_probability: float
+    metrics: tuple[JudgedMetric, ...]
+    """`METRICS`; empty where the horizon is not over."""
+    calibration_noise: float | None
+    """The calibration error that right probabilities would show among so many customers."""
+
+
+def judged_backtest(
+    store: EventStore,
+    config: TrainingConfig,
+    as_of: int,
+    progress: Progress | None = None,
+    *,
+    now: int | None = None,
+) -> JudgedBacktest:
+    """The table of `backtest` judged by what happened since, where the data covers the date's horizon.
+
+    Only the judgement looks at the future: model and scores are those of `backtest`.
+    """
+    store = store.pinned()
+    looked = backtest_with_bundle(store, config, as_of, progress)
+    churn, table = looked.bundle.churn, looked.table
+    extent = data_extent(
+        store, None, churn, config.timeline, config.indicators, closed=config.closed, now=now
+    )
+    decided, covered = int(churn.horizon.end(as_of)), extent.coverage.covered_until
+    probability = table.column("churn_probability").to_numpy()
+    mean = float(probability.mean())
+    if decided > covered:
+        unknown = table.append_column(CHURNED, pa.nulls(len(table), CHURNED.type))
+        return JudgedBacktest(looked.bundle, unknown, decided, covered, None, mean, (), None)
+    part = partial(_OutcomeParts, churn, config.timeline, as_of, covered, looked.keys)
+    whole = map_partitions(store, part, until=None, retractions=True)
+    churned = np.zeros(len(looked.keys), dtype=np.bool_)
+    for mine, left in whole.parts:
+        churned[mine] = left
+    outcomes = HeldOutOutcomes(
+        churned,
+        np.arange(len(churned), dtype=np.int64),
+        np.full(len(churned), as_of, dtype=np.int64),
+        config.contacts,
+    )
+    found = churn_metrics(probability, {}, outcomes, seed=config.seed)
+    metrics = tuple(
+        JudgedMetric(name, *(_finite(found[f"{name}{end}"]) for end in ("", "_low", "_high")))
+        for name in METRICS
+    )
+    return JudgedBacktest(
+        looked.bundle,
+        table.append_column(CHURNED, pa.array(churned)),
+        decided,
+        covered,
+        int(churned.sum()),
+        mean,
+        metrics,
+        _finite(found["expected_calibration_error_noise"]),
+    )
+
+
+def _finite(figure: float) -> float | None:
+    return float(figure) if math.isfinite(figure) else None
+
+
+@dataclass
+class _OutcomeParts:
+    """Who of given customers left in the horizon of the date, bucket by bucket."""
+
+    churn: Churn
+    timeline: Timeline
+    as_of: int
+    covered_until: int
+    keys: NDArray[np.int64]
+    parts: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = field(default_factory=list)
+
+    def add(self, history: History) -> None:
+        mine = np.isin(self.keys, history.keys)
+        if mine.any():
+            labels = label(
+                history, self.churn, self.keys[mine], self.as_of, self.covered_until, self.timeline
+            )
+            self.parts.append((mine, labels.churned))
+
+    def merge(self, other: _OutcomeParts) -> None:
+        self.parts += other.parts
 
 
 def backtest(

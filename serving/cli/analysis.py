@@ -71,19 +71,32 @@ def features(call: CliContext, as_of: str, output: Path) -> None:
 def backtest(call: CliContext, as_of: str, output: Path) -> None:
     """What would have been said on that day, by a model that knew only what was known then.
 
+    Where the events cover the horizon of the day, the file has `churned`, and the scores are judged by it.
+
     \b
     Example:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
     from serving.application.models.backtest import backtest as look_back
+    from serving.presentation.backtest import judgement_lines
 
     output = parquet(output)
     with call.workspace() as workspace, call.progress() as progress:
-        table = look_back(workspace, call.actor, as_of, progress).table
-    _write(table, output)
+        found = look_back(workspace, call.actor, as_of, progress)
+    _write(found.table, output)
     call.answer(
-        {"file": str(output), "customers": table.num_rows},
-        f"Wrote what would have been said of {table.num_rows:,} customers on {as_of} to {output}.",
+        {
+            "file": str(output),
+            "customers": found.table.num_rows,
+            "decided": found.decided,
+            "covered_until": found.covered_until,
+            "churners": found.churners,
+            "mean_probability": found.mean_probability,
+            "metrics": {one.name: [one.value, one.low, one.high] for one in found.metrics},
+            "calibration_noise": found.calibration_noise,
+        },
+        f"Wrote what would have been said of {found.table.num_rows:,} customers on {as_of} to {output}.",
+        *judgement_lines(found, call.project.settings.language),
     )
 
 

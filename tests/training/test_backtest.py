@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from features.errors import DataError
 from tests.training.simulated import NOW, UTC, plan, shop
 from tests.training.worlds import day
-from training.backtest import SCHEMA, backtest
+from training.backtest import CHURNED, SCHEMA, backtest, judged_backtest
 from training.labels.cohort import cohort
 from training.labels.settings import Churn
 
@@ -59,3 +60,31 @@ def test_without_amounts_the_expected_value_is_null(tmp_path: Path) -> None:
 def test_a_date_before_the_history_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no events before 2023-06-01"):
         backtest(shop(50, 100).store(tmp_path / "state"), plan(), day(-214))
+
+
+def test_where_the_future_is_there_it_judges_the_scores_and_changes_none(tmp_path: Path) -> None:
+    there = shop(150, 260)
+    store = there.store(tmp_path / "state")
+    found = judged_backtest(store, plan(), day(220))
+    assert found.table.schema == SCHEMA.append(CHURNED)
+    assert found.table.drop_columns("churned").equals(backtest(store, plan(), day(220)))
+    when = there.events.column("occurred_at").cast("int64").to_numpy()
+    later = there.events.filter(pa.array((when >= day(220)) & (when < day(240))))
+    came = set(later.column("customer_id").to_pylist())
+    rows = found.table.to_pylist()
+    assert [row["churned"] for row in rows] == [row["customer_id"] not in came for row in rows]
+    assert found.churners == sum(row["churned"] for row in rows)
+    metrics = {one.name: one for one in found.metrics}
+    for name in ("auc", "log_loss", "expected_calibration_error"):
+        one = metrics[name]
+        assert one.low <= one.high
+    assert metrics["auc"].low < metrics["auc"].value < metrics["auc"].high
+    assert found.calibration_noise > 0
+
+
+def test_where_the_horizon_is_not_over_nobody_is_said_to_have_left(tmp_path: Path) -> None:
+    store = shop(150, 260).store(tmp_path / "state")
+    found = judged_backtest(store, plan(), day(250))
+    assert found.table.column("churned").null_count == len(found.table)
+    assert (found.churners, found.metrics) == (None, ())
+    assert found.covered_until < found.decided == day(270)

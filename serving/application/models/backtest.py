@@ -9,21 +9,46 @@ import pyarrow as pa
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import training_config
-from training.backtest import backtest as look_back
+from training.backtest import JudgedMetric, judged_backtest
 
 
 @dataclass(frozen=True, eq=False)
 class BacktestTable:
-    """One row for each customer of the cohort on that day, by customer id."""
+    """One row for each customer of the cohort on that day, by customer id, and how right the scores were."""
 
     table: pa.Table
+    decided: str
+    """The day until which the outcome of that day is decided."""
+    covered_until: str
+    """The day until which the events tell who left."""
+    judged: bool
+    """Whether the horizon is covered; otherwise `churned` is null, and there are no metrics."""
+    churners: int | None
+    mean_probability: float
+    metrics: tuple[JudgedMetric, ...]
+    calibration_noise: float | None
+    """The calibration error that right probabilities would show among so many customers."""
 
 
 @use_case("analyse")
 def backtest(
     workspace: Workspace, actor: Actor, as_of: str, progress: Progress | None = None
 ) -> BacktestTable:
-    """Train on what was known before a day and predict on it; nothing is registered."""
+    """Train on what was known before a day, predict on it, and judge the scores by what happened since.
+
+    Nothing is registered.
+    """
     store = workspace.store.pinned()
     config = training_config(workspace.project, workspace.database, store.customers.aliases)
-    return BacktestTable(look_back(store, config, workspace.instant(as_of), progress))
+    found = judged_backtest(store, config, workspace.instant(as_of), progress, now=workspace.clock())
+    timeline = workspace.project.timeline
+    return BacktestTable(
+        found.table,
+        timeline.local(found.decided).date().isoformat(),
+        timeline.local(found.covered_until).date().isoformat(),
+        found.churners is not None,
+        found.churners,
+        found.mean_probability,
+        found.metrics,
+        found.calibration_noise,
+    )
