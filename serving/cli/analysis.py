@@ -1,4 +1,4 @@
-"""Commands of whoever studies the data and what is learned from it: doctor, features, backtest."""
+"""Commands of whoever studies the data and what is learned from it: doctor, features, backtest, compare."""
 
 from __future__ import annotations
 
@@ -78,26 +78,49 @@ def backtest(call: CliContext, as_of: str, output: Path) -> None:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
     from serving.application.models.backtest import backtest as look_back
-    from serving.presentation.backtest import judgement_lines
+    from serving.presentation.models.backtest import judgement_lines
 
     output = parquet(output)
     with call.workspace() as workspace, call.progress() as progress:
-        found = look_back(workspace, call.actor, as_of, progress)
+        answer = look_back(workspace, call.actor, as_of, progress)
+    found = answer.judged
     _write(found.table, output)
     call.answer(
         {
             "file": str(output),
             "customers": found.table.num_rows,
-            "decided": found.decided,
-            "covered_until": found.covered_until,
+            "decided": answer.decided,
+            "covered_until": answer.covered_until,
             "churners": found.churners,
             "mean_probability": found.mean_probability,
             "metrics": {one.name: [one.value, one.low, one.high] for one in found.metrics},
             "calibration_noise": found.calibration_noise,
         },
         f"Wrote what would have been said of {found.table.num_rows:,} customers on {as_of} to {output}.",
-        *judgement_lines(found, call.project.settings.language),
+        *judgement_lines(found, answer.decided, answer.covered_until, call.project.settings.language),
     )
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.pass_obj
+def compare(call: CliContext, first: str, second: str) -> None:
+    """Is the model of run SECOND better than that of FIRST? Versions, or MLflow's run ids.
+
+    Both are judged on the same customers: as delivered on dates after both, or with their settings refitted
+    on the same dates. MLflow keeps the differences as a run of its own.
+
+    \b
+    Example:
+      kizuna compare 3 4
+    """
+    from serving.application.models.compare import compare_runs
+    from serving.presentation.models.comparison import comparison_lines
+
+    with call.workspace() as workspace:
+        found = compare_runs(workspace, call.actor, first, second)
+    call.answer(found, *comparison_lines(found, first, second, call.project.settings.language))
 
 
 def _write(table: pa.Table, file: Path) -> None:

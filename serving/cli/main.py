@@ -16,7 +16,7 @@ import click
 
 from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
-from serving.cli.analysis import backtest, doctor, features
+from serving.cli.analysis import backtest, compare, doctor, features
 from serving.cli.campaigns.group import campaign
 from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format, with_translated_help
 from serving.cli.delivery import export, notify
@@ -262,6 +262,7 @@ for command in (
     doctor,
     features,
     backtest,
+    compare,
     serve,
     erase,
     audit,

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import training_config
-from training.backtest import JudgedMetric, judged_backtest
+from training.backtest import JudgedBacktest, judged_backtest
 
 
 @dataclass(frozen=True, eq=False)
 class BacktestTable:
     """One row for each customer of the cohort on that day, by customer id, and how right the scores were."""
 
-    table: pa.Table
+    judged: JudgedBacktest
     decided: str
     """The day until which the outcome of that day is decided."""
     covered_until: str
     """The day until which the events tell who left."""
-    judged: bool
-    """Whether the horizon is covered; otherwise `churned` is null, and there are no metrics."""
-    churners: int | None
-    mean_probability: float
-    metrics: tuple[JudgedMetric, ...]
-    calibration_noise: float | None
-    """The calibration error that right probabilities would show among so many customers."""
 
 
 @use_case("analyse")
@@ -43,12 +34,7 @@ def backtest(
     found = judged_backtest(store, config, workspace.instant(as_of), progress, now=workspace.clock())
     timeline = workspace.project.timeline
     return BacktestTable(
-        found.table,
+        found,
         timeline.local(found.decided).date().isoformat(),
         timeline.local(found.covered_until).date().isoformat(),
-        found.churners is not None,
-        found.churners,
-        found.mean_probability,
-        found.metrics,
-        found.calibration_noise,
     )

@@ -9,27 +9,26 @@ from features.catalog.display_names import in_language
 from serving.presentation.training import COLUMNS
 
 if TYPE_CHECKING:
-    from serving.application.models.backtest import BacktestTable
-    from training.backtest import JudgedMetric
+    from training.backtest import JudgedBacktest, JudgedMetric
 
 
-def judgement_lines(found: BacktestTable, language: str) -> Iterator[str]:
+def judgement_lines(found: JudgedBacktest, decided: str, covered_until: str, language: str) -> Iterator[str]:
     """AUC, log loss and calibration error with 95 % intervals, or until when the outcome is open."""
-    if not found.judged or found.churners is None:
+    if found.churners is None:
         yield in_language(
             language,
-            f"Who left is decided on {found.decided}, and the events reach until {found.covered_until}: "
+            f"Who left is decided on {decided}, and the events reach until {covered_until}: "
             "the column churned is empty. Ingest what follows, or give an earlier day.",
-            f"離反の判定は{found.decided}に決まりますが、イベントは{found.covered_until}までしかないため、"
+            f"離反の判定は{decided}に決まりますが、イベントは{covered_until}までしかないため、"
             "列churnedは空です。続きを取り込むか、より前の日付を指定してください。",
         )
         return
     customers = found.table.num_rows
     yield in_language(
         language,
-        f"Until {found.decided} {found.churners:,} of {customers:,} left ({found.churners / customers:.1%}; "
+        f"Until {decided} {found.churners:,} of {customers:,} left ({found.churners / customers:.1%}; "
         f"{found.mean_probability:.1%} were expected).",
-        f"{found.decided}までに{customers:,}名中{found.churners:,}名が離反しました"
+        f"{decided}までに{customers:,}名中{found.churners:,}名が離反しました"
         f"（{found.churners / customers:.1%}、予測は{found.mean_probability:.1%}）。",
     )
     metrics = {one.name: one for one in found.metrics}
