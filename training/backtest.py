@@ -109,7 +109,7 @@ def judged_backtest(
     if decided > covered:
         unknown = table.append_column(CHURNED, pa.nulls(len(table), CHURNED.type))
         return JudgedBacktest(looked.bundle, unknown, decided, covered, None, mean, (), None)
-    part = partial(_OutcomeParts, churn, config.timeline, as_of, covered, looked.keys)
+    part = partial(_LeaverParts, churn, config.timeline, as_of, covered, looked.keys)
     whole = map_partitions(store, part, until=None, retractions=True)
     churned = np.zeros(len(looked.keys), dtype=np.bool_)
     for mine, left in whole.parts:
@@ -142,7 +142,7 @@ def _finite(figure: float) -> float | None:
 
 
 @dataclass
-class _OutcomeParts:
+class _LeaverParts:
     """Who of given customers left in the horizon of the date, bucket by bucket."""
 
     churn: Churn
@@ -160,7 +160,7 @@ class _OutcomeParts:
             )
             self.parts.append((mine, labels.churned))
 
-    def merge(self, other: _OutcomeParts) -> None:
+    def merge(self, other: _LeaverParts) -> None:
         self.parts += other.parts
 
 
