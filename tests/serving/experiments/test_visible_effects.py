@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from features.timeline import DAY
 from serving.experiments.balance import CovariateBalance
 from serving.experiments.outcomes import campaign_outcomes
 from serving.experiments.visible_effects import VisibleEffect, expected_churn, reach_text, visible_effects
+from serving.presentation.campaigns import _balance_line
 from serving.presentation.messages.catalog import translated
 from tests.serving.experiments.made_campaign import assignment, rules
 from tests.serving.reports.small import UTC, churn, store
@@ -92,6 +94,12 @@ def test_the_silence_that_is_expected_is_what_the_outcomes_then_count(tmp_path: 
 def test_a_difference_at_the_mark_is_uneven_and_an_unknown_one_is_not() -> None:
     marks = [CovariateBalance("risk", 0.1, 0.2, value).is_uneven for value in (None, 0.0, 0.099, 0.1, -0.3)]
     assert marks == [False, False, False, True, True]
+    uneven = CovariateBalance("tenure", 400.0, 500.0, -0.137)
+    assert _balance_line(uneven, "en") == (
+        "tenure (days): 400 / 500  -0.137  uneven by chance: the report adjusts for it"
+    )
+    assert "効果の集計で調整します" in _balance_line(uneven, "ja")
+    assert "uneven" not in _balance_line(replace(uneven, standardised_difference=0.05), "en")
 
 
 def test_a_review_date_after_the_hold_is_told_apart() -> None:
