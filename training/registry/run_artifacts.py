@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.timeline import Timeline
+from training.registry.metric_names import metric_names
 from training.registry.model_card.card import cards, summary
 from training.registry.plots import drawn
 
@@ -44,7 +45,8 @@ def upload_run_artifacts(
 ) -> None:
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
-    run.log_metrics({**bundle.figures, **evidence.list_figures, **gate_figures(decision)})
+    figures = {**bundle.figures, **evidence.list_figures, **gate_figures(decision)}
+    run.log_metrics(metric_names(figures))
     _datasets(run, bundle, evidence)
     run.tag(
         {

@@ -16,6 +16,7 @@ from tests.training.trained import bundle, like
 from training.bundle.calibration import Calibration
 from training.evaluation.evaluate import Evaluation
 from training.registry.gates import decide_promotion
+from training.registry.metric_names import HEADLINE, metric_names
 from training.registry.run_artifacts import environment, feature_table, upload_run_artifacts
 
 
@@ -55,7 +56,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory):
 
 def test_metrics_settings_tags_and_data_are_named_the_same_in_every_run(kept) -> None:
     run, _ = kept
-    assert {"auc", "auc_low", "log_loss", "baseline/recency/auc", "gate/additivity_gap"} <= set(
+    plain = {name for name in run.data.metrics if "/" not in name}
+    assert plain <= set(HEADLINE)
+    assert {"auc", "interval/auc_low", "log_loss", "baseline/recency/auc", "gate/additivity_gap"} <= set(
         run.data.metrics
     )
     assert run.data.params["churn.horizon_days"] == "30"
@@ -119,3 +122,10 @@ def test_the_environment_names_exact_versions_and_no_machine() -> None:
     lines = environment().splitlines()
     assert lines[0].startswith("python 3.")
     assert any(line.startswith("lightgbm 4.") for line in lines)
+
+
+def test_a_metric_has_no_name_that_a_setting_has() -> None:
+    assert metric_names({"lead_days": 3.0, "lead_days_low": 1.0}) == {
+        "more/days_before_last_activity": 3.0,
+        "interval/days_before_last_activity_low": 1.0,
+    }
