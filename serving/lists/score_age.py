@@ -35,6 +35,6 @@ def old_data_warnings(facts: ScoreMetadata, now: int, timeline: Timeline) -> tup
     if old is None:
         return ()
     return (
-        f"the data behind the scores end on {timeline.name(old.ended_at)[:10]}, {old.days:,} days ago: who "
+        f"The data behind the scores end on {timeline.name(old.ended_at)[:10]}, {old.days:,} days ago: who "
         "is drawn and what is expected are of that time. Take up newer data and score first.",
     )

@@ -34,7 +34,7 @@ def test_scores_of_old_data_are_said_before_a_campaign_is_drawn_from_them(scored
             preview = preview_campaign(replace(place, clock=partial(int, instant)), COMMAND_LINE, declared)
             assert len(preview.warnings) == bool(ended)
             for warning in preview.warnings:
-                assert f"the data behind the scores end on {ended}" in warning
+                assert f"The data behind the scores end on {ended}" in warning
                 assert "スコアのもとになるデータは" in translated(warning, "ja")
 
 
