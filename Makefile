@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
+PORT ?= 3000
 BIN := .venv/bin
 INSTALLED := .venv/installed
 # uv unpacks the same locked wheels as pip, in a tenth of the time; where it cannot, pip does it
@@ -74,8 +75,8 @@ lock: $(INSTALLED) ## resolve the newest versions that pyproject.toml allows
 bench: $(INSTALLED) ## speed and quality against named rivals
 	@$(BIN)/python -m benchmarks.features --events 20_000_000 --as-of-dates 1 --json
 
-serve: $(INSTALLED) ## the console and the prediction service on http://127.0.0.1:3000
-	@$(BIN)/kizuna serve --open
+serve: $(INSTALLED) ## the console and the prediction service on http://127.0.0.1:3000 (make serve PORT=...)
+	@$(BIN)/kizuna serve --open --port $(PORT)
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
 	@$(BIN)/python -m training.registry.artifact_locations

@@ -162,9 +162,9 @@ def score(call: CliContext, as_of: str | None) -> None:
             "warnings": list(result.warnings),
         },
         f"Scored {result.cohort:,} customers who can still leave as of {day} with model "
-        f"{result.model_version} ({result.customers - result.cohort:,} others have a status). "
-        "See `kizuna at-risk`.",
-        f"Silence is measured until {silence}.",
+        f"{result.model_version} ({result.customers - result.cohort:,} more have left already or are not "
+        "active yet). See `kizuna at-risk`.",
+        f"Days without activity are counted until {silence}.",
         *([] if result.uplift is None else [f"Whom contact helps is known on '{result.uplift}'."]),
         *(f"  {call.translated('warning')}: {call.translated(warning)}" for warning in result.warnings),
     )
@@ -234,7 +234,10 @@ def at_risk(
     else:
         with in_one_step(output) as unfinished:
             unfinished.write_bytes(text)
-        call.answer({"file": str(output), "customers": len(listed.customers)}, f"Wrote {output}.")
+        most, count = limit or call.project.settings.capacity.contacts, len(customers)
+        whole = f"Wrote {count:,} customers to {output}."
+        cut = f"Wrote the first {count:,} customers of the list to {output}; `--limit` writes more of it."
+        call.answer({"file": str(output), "customers": count}, whole if count < most else cut)
 
 
 @kizuna.command()

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -44,11 +45,21 @@ FIRST = UTC.instant("2024-01-01")
 LAST = FIRST + DAYS * DAY
 
 
+STEPS = ("ingesting", "training", "scoring", "answering requests", "reporting", "contracts", "campaigns")
+
+
 def warm() -> None:
-    """Go the way of every command once."""
+    """Go the way of every command once; each step is said as it begins, for some take a minute."""
+    steps = iter(enumerate(STEPS, start=1))
+
+    def begin() -> None:
+        number, name = next(steps)
+        click.echo(f"  {number}/{len(STEPS)} {name}", err=True)
+
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a shop of nobody has little to say
         state = Path(folder)
+        begin()
         store = EventStore(state, buckets=1)
         for part in (_purchases(0), _purchases(1), _purchases(0).slice(0, 50)):
             store.add(part, source="made up", timeline=UTC, now=LAST)
@@ -62,21 +73,27 @@ def warm() -> None:
             contacts=10,
             models=TreeParameters(trees=5, threads=1),
         )
+        begin()
         bundle, _ = learn(store, plan, until=None)
         champion = ActiveModel("0", bundle)
+        begin()
         answers, facts = score(store, champion, LAST, LAST)
         scores = load(state / save(state, answers, facts))
         for keys in (answers.key, scores.answers.key):  # that of a file cannot be written
             scores.rows(keys)
+        begin()
         event = {"occurred_at": "2024-07-01", "kind": "purchase", "value": 1.0, "detail": "a"}
         for events in ([event, event | {"value": 2.0}], [event, event]):
             sent = {"customers": [{"customer_id": "c1", "events": events}], "as_of": "2024-07-02"}
             predict(champion, PredictRequest.model_validate(sent), LAST)
         beside_stored(champion, PredictRequest.model_validate(sent), LAST, store)
         churn = Churn.of(plan.churn, plan.indicators, plan.timeline.timezone)
+        begin()
         loyalty.warm()
         compute_report(store, ReportRequestData(plan.indicators, churn, UTC, 3, LAST, bundle))
+        begin()
         _contracts(store, plan, champion)
+        begin()
         rules = OutcomeRules("a", FIRST, churn, plan.indicators, UTC, bundle)
         campaign_outcomes(store, rules, _assigned(answers.key), [LAST], tier_dates=[LAST])
     _qini_curve()

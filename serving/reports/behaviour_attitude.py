@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOW, MIDDLE, HIGH = range(3)
 DARKEST = 4
 """The last step of the shades of a page."""
+FEWEST = 30
+"""A rate of fewer customers is shown without a shade: it may be chance."""
 CELLS = {
     (HIGH, "promoter"): ("active and recommending", "利用も評価も高いファン"),
     (HIGH, "passive"): ("active, not yet won over", "よく使うが評価は中立"),
@@ -44,6 +46,11 @@ def cell_name(tier: int, tiers: int, attitude: str, language: str) -> str:
     """What people call a cell."""
     english, japanese = CELLS[band(tier, tiers), attitude]
     return in_language(language, english, japanese)
+
+
+def telling_rate(cell: Cell) -> float | None:
+    """The churn rate of a cell by which it is shaded; None where it is a rate of fewer than `FEWEST`."""
+    return cell.churn_rate if cell.customers_at_start >= FEWEST else None
 
 
 def shades_of(rates: Sequence[float]) -> Callable[[float], int] | None:

@@ -30,9 +30,12 @@ WORDS = {
     "measures": ("Measure by measure", "指標別の推移と内訳"),
     "axes": ("What they do and what they say", "行動と評価の2軸"),
     "axes_note": (
-        "Customers now; churn rate and spending of those who were in the cell when the period began. "
-        "Behaviour and attitude stand side by side and are never blended.",
-        "人数は期末時点。離反率と購買額は期首にその区分にいた顧客の実績です。行動と評価は合成せず並べて示します。",
+        "Customers now; churn rate (95% interval) and spending of those who were in the cell when the period "
+        "began, and how many they were: below 30 without colour, since it may be chance. Behaviour and "
+        "attitude stand side by side and are never blended.",
+        "人数は期末時点。離反率（95%区間）と購買額は期首にその区分にいた顧客の実績です。"
+        "期首の人数が30名未満なら偶然の影響が大きいため、色を付けていません。"
+        "行動と評価は合成せず並べて示します。",
     ),
     "flow": ("Flow between tiers", "階層間の移動"),
     "flow_note": (
@@ -43,6 +46,7 @@ WORDS = {
     "left_out": ("not counted", "集計対象外"),
     "churn": ("churn", "離反率"),
     "value": ("per customer", "1人あたり"),
+    "at_start": ("at the start", "期首の人数"),
     "empty": ("no data in this period", "この期間のデータはありません"),
 }  # fmt: skip
 

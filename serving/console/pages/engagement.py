@@ -18,7 +18,7 @@ from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_query
 from serving.lists.score_summary import AttitudeCell
 from serving.presentation.i18n import tier_or_empty
-from serving.reports.behaviour_attitude import cell_name, shades_of
+from serving.reports.behaviour_attitude import cell_name, shades_of, telling_rate
 from serving.reports.measure_view import (
     format_change,
     format_figure,
@@ -76,8 +76,10 @@ class MatrixCell:
     churn_rate: float | None
     churn_low: float | None
     churn_high: float | None
+    at_start: int
+    """How many customers the churn rate is of."""
     shade: str
-    """How many left, in steps of the style sheet."""
+    """How many left, in steps of the style sheet; none where too few to tell."""
 
 
 def engagement(visit: Visit) -> Page:
@@ -215,8 +217,7 @@ def matrix(
     if not any(one.customers for one in cells) and not any(one.customers for one in axes):
         return []
     outcomes = {(one.tier, one.attitude): one for one in axes}
-    rates = [one.churn_rate for one in axes if one.churn_rate is not None]
-    shades = shades_of(rates)
+    shades = shades_of([rate for one in axes if (rate := telling_rate(one)) is not None])
     tiers = list(dict.fromkeys(one.tier for one in cells or axes))
     if not cells:
         tiers.reverse()
@@ -229,6 +230,7 @@ def matrix(
             listed, before = now.get((tier, attitude)), outcomes.get((tier, attitude))
             choice = ListFilter(tiers=(tier,), attitudes=(attitude,))
             rate = None if before is None else before.churn_rate
+            telling = None if before is None else telling_rate(before)
             row.append(
                 MatrixCell(
                     cell_name(ordered.index(tier), len(tiers), attitude, visit.language),
@@ -238,7 +240,8 @@ def matrix(
                     rate,
                     None if before is None else before.churn_rate_low,
                     None if before is None else before.churn_rate_high,
-                    "" if rate is None or shades is None else f"left-{shades(rate)}",
+                    0 if before is None else before.customers_at_start,
+                    "" if telling is None or shades is None else f"left-{shades(telling)}",
                 )
             )
         rows.append((tier_or_empty(tier, visit.language), row))

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from features.catalog.display_names import in_language
+from serving.reports.behaviour_attitude import telling_rate
 from serving.reports.measure_view import (
     GLANCE,
     WORDS,
@@ -124,13 +125,20 @@ def _axes(cells: Sequence[Cell], word: Translate, amount: Callable[[float], str]
 
 
 def _cell(cell: Cell, word: Translate, amount: Callable[[float], str]) -> str:
-    rate, value = cell.churn_rate, cell.value_per_customer
-    shade = 0.0 if rate is None else min(rate * 1.4, 0.55)
-    figures = (
-        ""
-        if rate is None or value is None
-        else f"{word('churn')} {rate:.1%} · {word('value')} {amount(value)}"
+    rate, low, high, value = (
+        cell.churn_rate,
+        cell.churn_rate_low,
+        cell.churn_rate_high,
+        cell.value_per_customer,
     )
+    telling = telling_rate(cell)
+    shade = 0.0 if telling is None else min(telling * 1.4, 0.55)
+    figures = ""
+    if rate is not None and low is not None and high is not None and value is not None:
+        figures = (
+            f"{word('churn')} {rate:.1%} ({low:.1%} – {high:.1%}) · {word('value')} {amount(value)} · "
+            f"{word('at_start')} {cell.customers_at_start:,}"
+        )
     return (
         f'<td style="background:rgba(180,35,24,{shade:.2f})">'
         f"<b>{cell.customers:,}</b> {escape(cell.words)}"

@@ -66,3 +66,4 @@ def test_labels_statuses_of_contracts_and_uplift_compile_nothing_after_the_warm_
     ran = subprocess.run([sys.executable, "-c", FOLLOWED], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == "{}"
+    assert "2/7 training" in ran.stderr, ran.stderr
