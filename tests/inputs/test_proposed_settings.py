@@ -46,6 +46,7 @@ SETTINGS = {
 ENCODINGS = "test_hints.py::test_a_hint_about_an_encoding_leads_to_the_right_text"
 QUERIES = {
     "X = X": "test_proposed_settings.py::test_the_name_that_a_playbook_s_error_proposes_is_accepted",
+    "[[rules]]": "test_proposed_settings.py::test_the_name_that_a_playbook_s_error_proposes_is_accepted",
     "service = true": "test_control_group.py",
     "'csat' as kind": "test_survey_scales.py",
     "X as X": "test_hints.py",

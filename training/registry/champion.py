@@ -42,7 +42,7 @@ def compare_with_champion(
 
     def refit() -> Floats:
         if evaluation.roles is None:
-            raise ValueError("an evaluation without the rows of its roles")
+            raise RuntimeError("an evaluation without the rows of its roles")
         settings, timeline = ModelSettings.of(bundle), Timeline(candidate.timezone)
         return refitted_probability(settings, store, evaluation.roles, timeline, until)
 
