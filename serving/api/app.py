@@ -22,7 +22,6 @@ from features.errors import BodyTooLarge, NotJson, WrongMethod
 from serving.api.errors import internal_error
 from serving.api.key_ring import header, is_from_this_machine
 from serving.api.live_state import ServiceState
-from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import (
     BODY,
     PUBLIC_FILES,
@@ -33,6 +32,7 @@ from serving.api.middleware import (
     error_language,
 )
 from serving.api.pages import page_routes
+from serving.api.process.metrics import ServiceMetrics
 from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, GLOBAL_RESULT, Endpoint
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import PATIENCE, WorkerPools

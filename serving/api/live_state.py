@@ -22,7 +22,7 @@ from features.event_store import EventStore
 from serving.actions.plan_file import FOLDER
 from serving.actions.plan_lookup import PlanLookup
 from serving.api.key_ring import KeyRing
-from serving.api.metrics import ServiceMetrics
+from serving.api.process.metrics import ServiceMetrics
 from serving.application.workspace import Clock, Workspace
 from serving.experiments.held_back import held_back
 from serving.lists.score_reader import ScoreReader

@@ -13,7 +13,7 @@ from features.errors import KizunaError, NoKey, TooFast, Unavailable
 from serving.api.errors import error_response, reshaped_error, status_response
 from serving.api.key_ring import header, is_from_this_machine
 from serving.api.live_state import ServiceState
-from serving.api.metrics import ServiceMetrics
+from serving.api.process.metrics import ServiceMetrics
 from serving.api.rate_limit import RateLimiter
 from serving.application.permissions import OPEN_SERVICE, Actor
 from serving.application.workspace import UNAVAILABLE

@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serving.api.live_state import ServiceState
-from serving.api.metrics import ServiceMetrics
 from serving.api.openapi import document
+from serving.api.process.metrics import ServiceMetrics
 from serving.api.routes import (
     CAMPAIGN,
     CAMPAIGNS,

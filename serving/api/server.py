@@ -12,11 +12,11 @@ from starlette.types import ASGIApp
 import serving.state.audit_log  # noqa: F401 (its table)
 from features.errors import UsageError
 from serving.api.app import Application
-from serving.api.json_logging import configure_logging
 from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
-from serving.api.metrics_folder import metrics_folder, remove_left_behind
-from serving.api.native_memory import return_large_blocks
+from serving.api.process.json_logging import configure_logging
+from serving.api.process.metrics_folder import metrics_folder, remove_left_behind
+from serving.api.process.native_memory import return_large_blocks
 from serving.api.startup import OPEN, service_state
 from serving.project.places import PROJECT
 from serving.project.settings import Project

@@ -17,7 +17,7 @@ from serving.actions.playbook import PREFERRED
 from serving.lists.filtered_rows import in_one_thread
 from serving.lists.filters import Rows
 from serving.lists.list_address import SEGMENT
-from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
+from serving.lists.planned.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.terms import ATTITUDES, HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
 from serving.state.score_file import Scores
 

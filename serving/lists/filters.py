@@ -18,7 +18,7 @@ from pydantic import Field, Strict
 
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
-from serving.lists.plan_conditions import PLAN_CONDITIONS
+from serving.lists.planned.plan_conditions import PLAN_CONDITIONS
 from serving.schemas.requests import Shape, Text
 from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, STAGES
 from serving.state.score_file import Scores, UpliftColumn

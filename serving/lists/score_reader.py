@@ -24,7 +24,7 @@ from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
-from serving.lists.outcomes_now import outcome_codes, outcomes_now, refuse_by_name
+from serving.lists.planned.outcomes_now import outcome_codes, outcomes_now, refuse_by_name
 from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
 from serving.lists.uplift_reason import uplift_basis

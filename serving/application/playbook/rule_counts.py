@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from serving.actions.capacity_use import capacity_use
 from serving.actions.plan_file import StoredPlan
-from serving.lists.plan_columns import has_hook
+from serving.lists.planned.plan_columns import has_hook
 from serving.schemas.plan_responses import TouchUse
 from serving.schemas.terms import HOOKS, LAPSED, OUTCOMES, PLANNED
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from serving.api.metrics_folder import LOCK, PREFIX, remove_left_behind
+from serving.api.process.metrics_folder import LOCK, PREFIX, remove_left_behind
 from serving.state.process_lock import locked
 from tests.serving.running import serving
 
 HOLDS = """
 import os, sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from serving.api.metrics_folder import metrics_folder
+from serving.api.process.metrics_folder import metrics_folder
 with metrics_folder() as folder:
     (folder / "counter_1.db").write_text("")
     print(folder, flush=True)

@@ -9,7 +9,7 @@ import sys
 FREED = """
 import json, pathlib, sys
 import numpy as np, pyarrow as pa
-from serving.api.native_memory import return_large_blocks
+from serving.api.process.native_memory import return_large_blocks
 
 def held():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()

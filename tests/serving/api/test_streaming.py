@@ -14,8 +14,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from features.errors import DataError
-from serving.api.metrics import ServiceMetrics
 from serving.api.middleware import ErrorMiddleware
+from serving.api.process.metrics import ServiceMetrics
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPool
 

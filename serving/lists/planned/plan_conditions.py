@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
-from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
+from serving.lists.planned.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, PLANNED, STAGES
 
 if TYPE_CHECKING:
