@@ -80,6 +80,11 @@ def compare_bundles(
             "cannot compare the two: they decide churn by different rules, or one learned the risk without "
             "contact, so they answer different questions. Compare models of one [churn]."
         )
+    if first.contacts == "without_contact":
+        raise UsageError(
+            "cannot compare the two: they learned the risk without contact, which the rows of a comparison "
+            "do not hold. Compare models that learned from contacts as they were."
+        )
     store = store.pinned()
     timeline, churn = config.timeline, first.churn
     extent = data_extent(store, None, churn, timeline, config.indicators, closed=config.closed, now=now)

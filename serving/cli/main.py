@@ -236,7 +236,10 @@ def at_risk(
             unfinished.write_bytes(text)
         most, count = limit or call.project.settings.capacity.contacts, len(customers)
         whole = f"Wrote {count:,} customers to {output}."
-        cut = f"Wrote the first {count:,} customers of the list to {output}; `--limit` writes more of it."
+        cut = (
+            f"Wrote the first {count:,} customers of the list to {output}. If there are more, `--limit` "
+            "writes them."
+        )
         call.answer({"file": str(output), "customers": count}, whole if count < most else cut)
 
 

@@ -64,9 +64,11 @@ def newest(state: Path, months: int) -> StoredReport | None:
     for file in _files(state / FOLDER, months):
         try:
             changed = file.stat()
-            return _load(file, changed.st_mtime_ns, changed.st_size)
-        except (OSError, ValidationError):
-            continue  # removed meanwhile, or of a version that wrote other fields: it is computed again
+            report = _load(file, changed.st_mtime_ns, changed.st_size)
+        except OSError:
+            continue  # removed meanwhile
+        if report is not None:
+            return report
     return None
 
 
@@ -109,5 +111,9 @@ def _adapter() -> TypeAdapter[StoredReport]:
 
 
 @lru_cache(maxsize=6)
-def _load(file: Path, _changed: int, _size: int) -> StoredReport:
-    return _adapter().validate_json(file.read_bytes())
+def _load(file: Path, _changed: int, _size: int) -> StoredReport | None:
+    """None, and read once as well, for one of a version that wrote other fields: it is computed again."""
+    try:
+        return _adapter().validate_json(file.read_bytes())
+    except ValidationError:
+        return None

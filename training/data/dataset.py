@@ -91,6 +91,11 @@ def customers_by_outcome(rows: LabelledRows) -> tuple[int, int]:
     return left, stayed
 
 
+def most_rows(columns: int) -> int:
+    """How many rows of so many columns are learned from; more are thinned evenly."""
+    return min(MOST_ROWS, MOST_NUMBERS // max(1, columns))
+
+
 def dataset(
     store: EventStore,
     catalog: Catalog,
@@ -102,8 +107,7 @@ def dataset(
     until: int | None,
 ) -> LabelledRows:
     """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`."""
-    most = min(MOST_ROWS, MOST_NUMBERS // max(1, len(catalog.columns)))
-    share = min(1.0, most / max(1, past.customers * len(dates)))
+    share = min(1.0, most_rows(len(catalog.columns)) / max(1, past.customers * len(dates)))
     after = _part(catalog, index_columns(catalog, churn))
     rows = partial(
         _rows,

@@ -24,7 +24,7 @@ PLACES, DETAILS = "names.places", "names.details"
 def given_name_findings(
     store: EventStore, words: ProjectWords, until: int | None = None
 ) -> tuple[CheckFinding, ...]:
-    """One finding with the names that the settings have and the events do not, each with the nearest."""
+    """One finding with the names that the settings have and the events spell otherwise."""
     tables = {
         PLACES: [name for name, _ in words.places],
         DETAILS: [name for name, _ in words.details],

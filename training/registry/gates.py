@@ -20,6 +20,8 @@ from training.bundle.list_policy import large_list_warning
 from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
+from training.data.dataset import most_rows
+from training.data.splits import ALL_DATES
 from training.evaluation.leaks import TOO_GOOD, strongest_alone
 from training.registry.bilingual_message import BilingualMessage
 from training.registry.champion_gate import beats_champion, how_compared, missing_features
@@ -233,9 +235,12 @@ def _covered(bundle: Bundle) -> Iterator[BilingualMessage]:
 
 
 def _capacity(bundle: Bundle, evidence: Evaluation) -> Iterator[BilingualMessage]:
-    """A list that holds a large share of the customers of a test date."""
+    """A list that holds a large share of the customers of a test date, where its rows are all of them."""
     contacts, dates = bundle.settings.get("contacts"), len(np.unique(evidence.rows.as_of))
-    found = contacts and large_list_warning(contacts, len(evidence.rows.as_of) / max(dates, 1))
+    customers, most = bundle.settings.get("customers", 0), most_rows(len(bundle.catalog.columns))
+    sampled = "without_contact" in bundle.settings or customers * ALL_DATES > most
+    cohort = len(evidence.rows.as_of) / max(dates, 1)
+    found = None if sampled or not contacts else large_list_warning(contacts, cohort)
     if found:
         yield BilingualMessage(f"capacity: {found[0]}", f"リストの人数：{found[1]}")
 

@@ -38,6 +38,7 @@ ADVICE = {
     "Expected": "a closing sign is missing. Write it where this part ends.",
 }
 """What to do about each fault of TOML, by the beginning of the parser's message."""
+_OPEN_TEXT = ("Illegal character '\\n'", "Unterminated string")
 _OF_A_VALUE = ("Invalid value", "Expected newline or end of document")
 """Faults that are of the value of a line, where it has one."""
 _WIDE = "＝＃［］「」『』“”｛｝，、．　"
@@ -63,7 +64,8 @@ def toml_advice(error: TomlFault, text: str, shape: type[BaseModel]) -> str:
     lines = text.splitlines()
     line = lines[number - 1] if number <= len(lines) else ""
     wide = next((sign for sign in _TEXT.sub("", line) if sign in _WIDE), None)
-    if wide is not None:
+    is_open = str(error).startswith(_OPEN_TEXT)  # what follows a quote that is not closed is text
+    if wide is not None and not is_open:
         right = _SIGNS.get(wide, unicodedata.normalize("NFKC", wide))
         if right == " ":
             return "the line holds a full-width blank. Write a half-width one, or none."

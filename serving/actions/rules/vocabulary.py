@@ -122,7 +122,7 @@ def unknown_words(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator
             known = vocabulary.words(condition)
             for word in getattr(rule.when, condition) or ():
                 if word not in known:
-                    near = likely_word(word, known, _JAPANESE.get(condition))
+                    near = likely_word(word, [one for one in known if one != NONE], _JAPANESE.get(condition))
                     advice = (
                         f"Write one of {', '.join(known)}."
                         if near is None

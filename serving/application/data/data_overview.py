@@ -57,8 +57,9 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     ]
     report = max(reports, key=lambda one: one.computed_at, default=None)
     rhythms = {one.source: one for one in report.sources} if report else {}
-    now, timeline = workspace.clock(), project.timeline
-    silent = {name: one.silent_since(now, timeline) for name, one in rhythms.items()}
+    is_present = report is not None and report.data_version == workspace.store.version
+    at = workspace.clock() if report is None or is_present else report.computed_at
+    silent = {name: one.silent_since(at, project.timeline) for name, one in rhythms.items()}
     receipts = {one.source: one for one in newest[0].receipts} if newest else {}
     settings = project.settings
     kinds = {one.name: "source" for one in settings.sources}

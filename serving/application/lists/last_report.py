@@ -45,7 +45,9 @@ def last_report(
         if stored is not None:
             reply = stored.replies[workspace.language(language)]
             rhythms = [one for one in stored.sources if one.source not in project.closed_sources]
-            silent = frozenset(one.source for one in rhythms if one.silent_since(now, project.timeline))
+            # What came after an older report is not in it: its sources are judged at its own time.
+            at = now if stored.data_version == workspace.store.version else stored.computed_at
+            silent = frozenset(one.source for one in rhythms if one.silent_since(at, project.timeline))
             current = (stored.data_version, reply.model_version) == versions
             found.append(LastReport(reply, stored, current, silent))
     return min(found, key=lambda one: not one.is_current, default=None)

@@ -103,7 +103,7 @@ class ShownPlaybook:
     plan: PlanInUse | None
     """None before the first plan."""
     next_version: int | None
-    """The version that makes the next plan; None while the default holds."""
+    """The version that makes the next plan; None while the default holds, or while the records are away."""
 
 
 @use_case("read_report")

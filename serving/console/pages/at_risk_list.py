@@ -180,7 +180,8 @@ def _downloads(visit: Visit, choice: ListFilter, browsed: BrowsedList | None) ->
     if browsed is None:
         return []
     totals, groups = browsed.page.totals, list[DownloadGroup]()
-    if totals.planned and choice.outcomes != (PLANNED_ONLY,):
+    # With a limit "planned" would be the first so many planned of everybody, not those among the shown.
+    if totals.planned and choice.outcomes != (PLANNED_ONLY,) and choice.limit is None:
         alone = choice.model_copy(update={"outcomes": (PLANNED_ONLY,)})
         groups.append(DownloadGroup("files_planned", filter_query(alone), is_first=True))
     counts = {"refused": totals.refused, "control": totals.control}

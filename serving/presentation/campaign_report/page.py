@@ -44,11 +44,12 @@ def page(report: CampaignReport, language: str, project: ProjectWords) -> str:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
     word = translator(language)
     newest = report.reviews[-1] if report.reviews else None
+    opening = verdict(report, language)
     parts = [
         f'<!doctype html><html lang="{language}"><head>{head}',
         f"<title>{word('title')}: {escape(report.campaign)}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}: {escape(report.campaign)}</h1><p class="soft">{_dates(report, word)}</p>',
-        f'<p class="note"><strong>{escape(verdict(report, language))}</strong></p>',
+        *(f'<p class="note"><strong>{escape(said)}</strong></p>' for said in [opening] if said),
         *(f'<p class="note">{escape(translated(n, language))}</p>' for n in report.notes),
         *(_cards(report, newest, language) if newest else [f"<p>{word('no_effects')}</p>"]),
         *_charts(report, language),

@@ -11,8 +11,11 @@ from serving.schemas.campaign_responses import CampaignGain, CampaignReport, Out
 def verdict(report: CampaignReport, language: str) -> str:
     """Whether the newest review date shows an effect on retention, and if not, how many customers would.
 
-    Empty before the first review date.
+    Empty before the first review date, and where the arms are not those that were drawn: a note says then
+    that no figure can be trusted.
     """
+    if report.sample_ratio.mismatch:
+        return ""
     review = report.reviews[-1] if report.reviews else None
     effect = None if review is None else next((e for e in review.effects if e.outcome == "retained"), None)
     if review is None or effect is None:

@@ -279,8 +279,8 @@ def test_the_list_as_json_csv_and_file(kizuna: Kizuna, scored_shop: Path, tmp_pa
     )
     file = tmp_path / "list.csv"
     ended = kizuna("-C", scored_shop, "at-risk", "--limit", "7", "--output", file, "--language", "ja")
-    more = "`--limit` writes more of it."
-    assert ended.out == f"Wrote the first 7 customers of the list to {file}; {more}\n"
+    more = "If there are more, `--limit` writes them."
+    assert ended.out == f"Wrote the first 7 customers of the list to {file}. {more}\n"
     rows = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")))
     assert [row[1] for row in rows][1:] == [one["customer_id"] for one in said["customers"]]
     default = json.loads(kizuna("-C", scored_shop, "--json", "at-risk").out)

@@ -234,7 +234,7 @@ def test_a_playbook_is_edited_wrongly_then_rightly(
             assert visitor.violations() == []
         assert 'when.probability = "bottom 10%"' in (fresh / FILE).read_text(encoding="utf-8")
         page.get_by_role("link", name="Edit the rule “Has left”").click()
-        assert page.get_by_role("button", name="Check and preview").is_visible()
+        page.get_by_role("button", name="Check and preview").wait_for()
         if javascript:
             page.locator("#text:focus").wait_for()
             assert page.evaluate(chosen) == "[[rules]]"
