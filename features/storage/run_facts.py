@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
 import pyarrow.parquet as pq
 
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import File, Lake, TableVersion
 from features.storage.sorted_run import engagement_edges
 
+MOST_FILES = 10_000
+"""Files whose metadata a process keeps."""
+
 
 class RunFacts:
-    """The facts of a table's files, each file read once."""
+    """The facts of a table's files, each file read once by a process: a written file never changes."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._facts: dict[str, dict[str, str]] = {}
 
     def of(self, snapshot: TableVersion, fact: str) -> list[int]:
         """A fact from the metadata of each file that has it."""
@@ -38,8 +44,11 @@ class RunFacts:
         return edges
 
     def _fact(self, file: File, fact: str) -> str:
-        if file.path not in self._facts:
-            with newest_files(self._lake), reading(path := self._lake.path(file)):
-                noted = pq.read_metadata(path).metadata or {}
-            self._facts[file.path] = {name.decode(): text.decode() for name, text in noted.items()}
-        return self._facts[file.path].get(f"kizuna.{fact}", "")
+        with newest_files(self._lake), reading(path := self._lake.path(file)):
+            return _noted(path).get(f"kizuna.{fact}", "")
+
+
+@lru_cache(maxsize=MOST_FILES)
+def _noted(path: Path) -> Mapping[str, str]:
+    noted = pq.read_metadata(path).metadata or {}
+    return {name.decode(): text.decode() for name, text in noted.items() if name.startswith(b"kizuna.")}

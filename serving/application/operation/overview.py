@@ -9,7 +9,7 @@ from typing import Literal
 from features.errors import ConfigurationError
 from features.ingestion.session.guards import MOST_QUARANTINED
 from serving.actions.playbook import chosen_playbook, default_kind
-from serving.application.lists.last_report import last_report
+from serving.application.lists.last_report import LastReport, last_report
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.review_dates import due_review, review_dates
@@ -73,10 +73,14 @@ class Overview:
 
     attention: tuple[Attention, ...]
     campaigns: tuple[OpenCampaign, ...]
+    report: LastReport | None
+    """The report that the overview was made with (`last_report`)."""
 
 
 @use_case("read_report")
-def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> Overview:
+def overview(
+    workspace: Workspace, actor: Actor, trouble: str | None = None, language: str | None = None
+) -> Overview:
     """What wants attention; `trouble` is why a running service does not use what is new.
 
     It reads stored results alone: the last ingest, report and examination, the scores and the plan in use.
@@ -84,7 +88,7 @@ def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> 
     """
     reader, now = workspace.scores.current(), workspace.clock()
     running = _open_campaigns(workspace, now)
-    report = last_report(workspace, actor)
+    report = last_report(workspace, actor, language=language)
     last = next(iter(ingests(workspace.project.state)), None)
     found = [
         *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),
@@ -102,7 +106,7 @@ def overview(workspace: Workspace, actor: Actor, trouble: str | None = None) -> 
     ]
     order = ("bad", "warn", "info")
     found.sort(key=lambda one: order.index(one.severity))
-    return Overview(tuple(found), tuple(running))
+    return Overview(tuple(found), tuple(running), report)
 
 
 def _of_jobs(workspace: Workspace) -> Iterator[Attention]:

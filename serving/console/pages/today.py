@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from serving.application.lists.last_report import LastReport, last_report
+from serving.application.lists.last_report import LastReport
 from serving.application.lists.score_overview import score_overview
 from serving.application.operation.overview import Attention, overview
 from serving.console.charts import svg
@@ -63,9 +63,9 @@ class Headline:
 
 def today(visit: Visit) -> Page:
     """The first page."""
-    found = overview(visit.workspace, visit.actor, visit.host.service.trouble)
+    found = overview(visit.workspace, visit.actor, visit.host.service.trouble, visit.language)
     scores = score_overview(visit.shared, visit.actor)
-    report = last_report(visit.workspace, visit.actor, language=visit.language)
+    report = found.report
     return Page(
         "today.html",
         {
