@@ -132,9 +132,11 @@ def test_before_a_download_the_list_says_how_many_must_not_be_contacted_and_offe
 ) -> None:
     folder = Path(shutil.copytree(planned_template, tmp_path / "shop"))
     with hosting(folder) as place:
-        visit = visiting(place, "/list?limit=60", language="ja")
+        visit = visiting(place, "/list", language="ja")
         panel = html(visit, at_risk_list(visit))
-        listed = json.loads(command_line(folder, capsys, "--json", "at-risk", "--limit", "60"))["customers"]
+        listed = json.loads(command_line(folder, capsys, "--json", "at-risk", "--limit", "10000"))[
+            "customers"
+        ]
         outcomes = [one["outcome"] for one in listed]
         planned = panel.index("実施のみ：CSV")
         assert planned < panel.index("全員：CSV"), "those planned come first"
@@ -146,13 +148,22 @@ def test_before_a_download_the_list_says_how_many_must_not_be_contacted_and_offe
     with CliContext(folder).workspace() as workspace:
         refuse_contact(workspace, COMMAND_LINE, to_refuse, token="a" * 20)
     with hosting(folder) as place:
-        visit = visiting(place, "/list?limit=60", language="ja")
+        visit = visiting(place, "/list", language="ja")
         assert f"連絡不可の顧客が{refused + 1}名含まれます" in html(visit, at_risk_list(visit))
-        visit = visiting(place, "/list?limit=60&outcomes=planned", language="ja")
+        visit = visiting(place, "/list?outcomes=planned", language="ja")
         panel = html(visit, at_risk_list(visit))
         assert "実施のみ：CSV" in panel
         assert "全員：CSV" not in panel
         assert "含まれます" not in panel
+
+
+def test_a_list_of_so_many_offers_no_file_of_other_planned_customers(
+    planned_template: Path, tmp_path: Path
+) -> None:
+    with hosting(Path(shutil.copytree(planned_template, tmp_path / "shop"))) as place:
+        panel = html(visit := visiting(place, "/list?limit=60", language="ja"), at_risk_list(visit))
+    assert "全員：CSV" in panel
+    assert "実施のみ：CSV" not in panel
 
 
 def test_without_a_plan_too_a_download_of_everybody_warns_of_whom_not_to_contact(own_shop: Path) -> None:
