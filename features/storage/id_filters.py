@@ -41,10 +41,12 @@ class _BloomFilter:
 
     def may_hold(self, prints: Words) -> bool:
         """Whether one of these may be among them."""
-        kept = np.ones(len(prints), np.bool_)
+        possible = np.ones(len(prints), np.bool_)
         for places in _places(prints, 8 * len(self.bits)):
-            kept &= (self.bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & 1 == 1
-        return bool(kept.any())
+            possible &= (
+                self.bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)
+            ) & 1 == 1
+        return bool(possible.any())
 
 
 class IdFilters:

@@ -97,7 +97,7 @@ class PlanSide:
             return _Words("", *OUTCOME_WORDS["no_rule"]), *([None] * 5)
         playbook = self.playbook
         channel = playbook.channel_of(rule, own) if rule.channel is not None else None
-        said = (
+        named_channel = (
             None if channel is None else _Words(channel, *(channel_words(channel, x) for x in ("en", "ja")))
         )
         day = None if rule.deadline_days is None else deadline_day(self.today, rule.deadline_days)
@@ -105,7 +105,7 @@ class PlanSide:
             _Words(rule.name, rule.say("en"), rule.say("ja")),
             _words(rule.action, playbook.actions),
             _words(rule.touch, playbook.touch),
-            said,
+            named_channel,
             _words(rule.owner, playbook.owners),
             None if day is None else _Words(day, day, day),
         )

@@ -195,7 +195,7 @@ def sentences(
     """
     japanese = is_japanese(language)
 
-    def said(name: str | None) -> str:
+    def detail_name(name: str | None) -> str:
         return project.detail(name, language) if name else ""
 
     lines: list[str] = []
@@ -205,7 +205,7 @@ def sentences(
 
     inquiry, survey = hooks.last_inquiry, hooks.last_survey
     if inquiry and inquiry.answered is False:
-        about = said(inquiry.topic) or ("内容不明" if japanese else "unknown topic")
+        about = detail_name(inquiry.topic) or ("内容不明" if japanese else "unknown topic")
         add(
             f"Inquiry of {inquiry.on} ({about}) has no answer yet",
             f"{inquiry.on}の問い合わせ（{about}）が未回答",
@@ -217,30 +217,30 @@ def sentences(
         add(f"{years} year{'s' * (years > 1)} a customer on {on}", f"{on}に利用開始{years}周年")
     if hooks.stopped_category:
         add(
-            f"Has not bought {said(hooks.stopped_category)} for 90 days",
-            f"以前購入していた「{said(hooks.stopped_category)}」を直近90日は購入していない",
+            f"Has not bought {detail_name(hooks.stopped_category)} for 90 days",
+            f"以前購入していた「{detail_name(hooks.stopped_category)}」を直近90日は購入していない",
         )
     if hooks.unused_feature:
         add(
-            f"Does not use {said(hooks.unused_feature)}, which similar customers do",
-            f"似た顧客が使う「{said(hooks.unused_feature)}」を未利用",
+            f"Does not use {detail_name(hooks.unused_feature)}, which similar customers do",
+            f"似た顧客が使う「{detail_name(hooks.unused_feature)}」を未利用",
         )
     if survey and survey.score is not None:
         words = kind_words(survey.kind)
         one, ja = _CSAT if survey.kind == "csat" else (words.one, words.ja)
-        about = f" ({said(survey.about)})" if survey.about else ""
-        about_ja = f"（{said(survey.about)}）" if survey.about else ""
+        about = f" ({detail_name(survey.about)})" if survey.about else ""
+        about_ja = f"（{detail_name(survey.about)}）" if survey.about else ""
         add(
             f"Last {one}{about}: {survey.score:g} on {survey.on}",
             f"直近の{ja}{about_ja}：{survey.score:g}点（{survey.on}）",
         )
     if hooks.next_category:
-        suggested = said(hooks.next_category)
+        suggested = detail_name(hooks.next_category)
         add(f"Next to suggest: {suggested}", f"次の提案候補：「{suggested}」")
     if hooks.favourite_category and hooks.favourite_category != shared_favourite:
         add(
-            f"Buys {said(hooks.favourite_category)} most",
-            f"よく購入するカテゴリ：「{said(hooks.favourite_category)}」",
+            f"Buys {detail_name(hooks.favourite_category)} most",
+            f"よく購入するカテゴリ：「{detail_name(hooks.favourite_category)}」",
         )
     return lines[:most]
 

@@ -154,9 +154,9 @@ class PlaybookRule(_Part):
                 such = example(type(self).model_fields[lacking[0]], lacking[0])
                 raise ValueError(f"it says no {lacking[0]}: add one, such as `{such}`, or a hold_back")
         elif any(part is not None for part in parts.values()):
-            said = next(name for name, part in parts.items() if part is not None)
+            given = next(name for name, part in parts.items() if part is not None)
             raise ValueError(
-                f"it both acts (`{said} = {toml_of(parts[said])}`) and holds back "
+                f"it both acts (`{given} = {toml_of(parts[given])}`) and holds back "
                 f"(`hold_back = {toml_of(self.hold_back)}`): keep one of the two"
             )
         return self

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from training.evaluation.metrics import METRICS
+
 HEADLINE = (
-    "auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "expected_calibration_error",
-    "precision_at_capacity",
-    "lift_at_capacity",
+    *METRICS,
     "base_rate",
     "mean_probability",
     "drift",

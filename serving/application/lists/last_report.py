@@ -35,12 +35,12 @@ def last_report(
     report` and the job `report` compute it; nothing is computed here.
     """
     workspace.record_access(actor.name, "report", NOBODY)
-    asked = stored_report.PERIODS if months is None else (months,)
+    periods = stored_report.PERIODS if months is None else (months,)
     champion = current_champion(workspace.database)
     versions = workspace.store.version, None if champion is None else champion[0]
     now, project = workspace.clock(), workspace.project
     found = []
-    for count in asked:
+    for count in periods:
         stored = stored_report.newest(project.state, count)
         if stored is not None:
             reply = stored.replies[workspace.language(language)]
