@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +28,7 @@ from features.events.history import History
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
-from features.ingestion.receipt import Receipt
+from features.ingestion.receipt import Receipt, StoreChange
 from features.ingestion.session.guards import DEFAULTS, NO_OPTIONS, IngestOptions, IngestSettings
 from features.ingestion.session.run import IngestRun, StoreTables
 from features.ingestion.sources import Attribute, Source, refuse_repeated_names
@@ -72,8 +72,6 @@ class EventStore:
         self._id_filters = IdFilters()
         self._pinned: TableVersion | None = None
         self.is_pinned = False
-        self.last_change: tuple[str, str] = ("", "")
-        """The data version before and after the last write of this object, read while it held the lock."""
         self.buckets = tuple(range(buckets))
 
     @property
@@ -128,16 +126,28 @@ class EventStore:
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""
-        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
             ingest.take(table, source, timeline)
             return ingest.finish(in_turn=True)[0]
 
-    def add_fresh(self, table: pa.Table, key: int, *, source: str, timeline: Timeline, now: int) -> int:
-        """Add events of one customer under ids that nobody else can have given; gives how many are new.
+    def add_noted(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> StoreChange:
+        """As `add`, of what people noted: says which data versions lie around it."""
+
+        def added(ingest: IngestRun) -> int:
+            ingest.take(table, source, timeline)
+            return ingest.finish(in_turn=True)[0].new
+
+        return self._changed(added, now)
+
+    def add_fresh(
+        self, table: pa.Table, key: int, *, source: str, timeline: Timeline, now: int
+    ) -> StoreChange:
+        """Add events of one customer under ids that nobody else can have given; those that are there stay.
 
         Only the customer's own events are read, where `add` compares ids with those of the whole store.
         """
-        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+
+        def added(ingest: IngestRun) -> int:
             known = pa.array(self.history_of([key], event_ids=True).event_ids, pa.string())
             fresh = table.filter(pc.invert(pc.is_in(table.column("event_id"), value_set=known)))
             if not fresh.num_rows:
@@ -146,20 +156,25 @@ class EventStore:
             (receipt,) = ingest.finish(in_turn=True, fresh=True)
             return 0 if receipt.quarantined or receipt.erased else int(fresh.num_rows)
 
-    def retract(self, key: int, event_ids: Collection[str], *, source: str, now: int) -> int:
-        """Take back events of a customer that a source gave under these ids; gives how many there were.
+        return self._changed(added, now)
+
+    def retract(self, key: int, event_ids: Collection[str], *, source: str, now: int) -> StoreChange:
+        """Take back events of a customer that a source gave under these ids.
 
         They stay known until `now`, for answers about the time before. Only the files that hold them are
         written anew.
         """
         bucket = key % len(self.buckets)
-        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+
+        def taken_back(ingest: IngestRun) -> int:
             files = [
                 file
                 for file in self._snapshot().by_bucket.get(bucket, ())
                 if history_reader.holds_ids(self._events.path(file), key, event_ids)
             ]
             return ingest.retract({bucket: files}, sorted(event_ids), source)
+
+        return self._changed(taken_back, now)
 
     def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
         """The histories of a bucket's customers.
@@ -302,12 +317,12 @@ class EventStore:
     def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
         return turn(self.folder, self._repair, progress, purpose)
 
-    @contextmanager
-    def _adding(self) -> Iterator[str]:
+    def _changed(self, write: Callable[[IngestRun], int], now: int) -> StoreChange:
         with self._writing(None) as run:
             before = self.version
-            yield run
-            self.last_change = (before, self.version)
+            with self._run(run, now, SuppressionList(self.folder)) as ingest:
+                events = write(ingest)
+            return StoreChange(events, before, self.version)
 
     def _repair(self, broken: str) -> None:
         quarantine.apply_pending(self._quarantine, self._events.record())

@@ -50,3 +50,13 @@ class Receipt:
     def of_ended(cls, source: str, taken_out: int) -> Receipt:
         """Of a source that is not configured any more, whose events were taken out."""
         return cls(source, 0, 0, 0, 0, 0, 0, taken_out=taken_out)
+
+
+@dataclass(frozen=True)
+class StoreChange:
+    """A write of a few events, with the data versions around it, both read while nobody else could write."""
+
+    events: int
+    """How many were stored or taken back."""
+    before: str
+    after: str

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
+from features.ingestion.receipt import StoreChange
 from serving.state.database import Database
 from serving.state.tables import CHAMPIONS, NOTED_VERSIONS, SCORES
 
 NEWEST_NOTES = 20_000
 """Writes of notes that are looked at."""
+PAGE = 500
+"""Of them at a time, from the newest back."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,11 @@ def _score_file(row: RowMapping | None) -> ScoreFile | None:
     return ScoreFile(**{name: row[name] for name in ScoreFile.__dataclass_fields__})
 
 
-def record_noted_versions(connection: Connection, changes: Iterable[tuple[str, str]], now: int) -> None:
+def record_noted_versions(connection: Connection, changes: Iterable[StoreChange], now: int) -> None:
     """Keep the data versions before and after each write of a note."""
-    rows = [{"before": before, "after": after, "at": now} for before, after in changes if before != after]
+    rows = [
+        {"before": one.before, "after": one.after, "at": now} for one in changes if one.before != one.after
+    ]
     if rows:
         connection.execute(insert(NOTED_VERSIONS), rows)
 
@@ -114,16 +119,20 @@ def only_noted_since(database: Database, version: str, current: str) -> bool:
     """Whether notes alone, or nothing, lie between an earlier data version and the current one."""
     if version == current:
         return True
-    query = select(NOTED_VERSIONS.c.before, NOTED_VERSIONS.c.after)
+    newest = select(NOTED_VERSIONS.c.before, NOTED_VERSIONS.c.after).order_by(NOTED_VERSIONS.c.id.desc())
     came_from: dict[str, set[str]] = {}
+    reached = {current}
     with database.reading() as connection:
-        for row in connection.execute(query.order_by(NOTED_VERSIONS.c.id.desc()).limit(NEWEST_NOTES)):
-            came_from.setdefault(row.after, set()).add(row.before)
-    seen, ahead = {current}, [current]
-    while ahead:  # a note that is taken back can lead to a version that was there before
-        new = came_from.get(ahead.pop(), set()) - seen
-        if version in new:
-            return True
-        seen |= new
-        ahead += new
+        for page in connection.execute(newest.limit(NEWEST_NOTES)).partitions(PAGE):
+            for row in page:
+                came_from.setdefault(row.after, set()).add(row.before)
+            before_page, ahead = len(reached), list(reached)
+            while ahead:  # two notes at once may be written down in the other order
+                new = came_from.get(ahead.pop(), set()) - reached
+                reached |= new
+                ahead += new
+            if version in reached:
+                return True
+            if len(reached) == before_page:  # a source brought what came before
+                return False
     return False

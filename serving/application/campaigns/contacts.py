@@ -104,9 +104,10 @@ def _record(
         if (int(keys[row]), int(rows.instants[row]), rows.kinds[row]) not in known
     ]
     if new:
-        store.add(contact_events(rows, new, name), source=SENT, timeline=project.timeline, now=now)
+        events = contact_events(rows, new, name)
+        change = store.add_noted(events, source=SENT, timeline=project.timeline, now=now)
         with workspace.database.writing() as connection:
-            record_noted_versions(connection, [store.last_change], now)
+            record_noted_versions(connection, [change], now)
     result = RecordedContacts(
         len(rows),
         len(new),

@@ -28,10 +28,11 @@ def take_back_note(workspace: Workspace, actor: Actor, customer_id: str, event_i
         )
     found = workspace.customer(customer_id)
     ids = noted_together(event_id, [str(one) for one in found.history.event_ids])
-    retracted = workspace.store.retract(found.key, ids, source=SENT, now=now) if ids else 0
+    change = workspace.store.retract(found.key, ids, source=SENT, now=now) if ids else None
+    retracted = change is not None and change.events > 0
     workspace.record_access(actor.name, "take back note", np.array([found.key], np.int64))
-    if retracted:
+    if change is not None and retracted:
         with workspace.database.writing() as connection:
-            record_noted_versions(connection, [workspace.store.last_change], now)
+            record_noted_versions(connection, [change], now)
             record_action(connection, actor.name, "take back note", now, customer=found.key)
-    return NotedContact(found.customer_id, retracted > 0, False)
+    return NotedContact(found.customer_id, retracted, False)

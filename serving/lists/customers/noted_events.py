@@ -11,6 +11,7 @@ from features.event_store import EventStore
 from features.events.history import Codes
 from features.events.schema import ATTRIBUTE
 from features.ingestion.identity.scopes import SENT
+from features.ingestion.receipt import StoreChange
 from features.timeline import Timeline
 from serving.actions.contact_notes import noted_together
 from serving.lists.customers.known_customer import KnownCustomer
@@ -22,8 +23,8 @@ is that of sending the form."""
 
 def keep_noted(
     store: EventStore, found: KnownCustomer, events: pa.Table, timeline: Timeline, now: int
-) -> list[tuple[str, str]]:
-    """Store the events of a form; gives the data versions before and after each write, empty for no change.
+) -> list[StoreChange]:
+    """Store the events of a form; gives each write, empty for no change.
 
     The same form again changes nothing; one that was corrected and sent again takes the place of the first.
     What both say stays as it is, and what is new is stored before what is outdated goes: a refusal of contact
@@ -36,19 +37,19 @@ def keep_noted(
     after = dict(zip(ids, _contents(events), strict=True))
     outdated = [one for one, content in before.items() if after.get(one) != content]
 
-    changes = list[tuple[str, str]]()
+    changes = list[StoreChange]()
 
     def store_events(chosen: list[str]) -> None:
         if not chosen:
             return
         fresh = events.filter(pc.is_in(events.column("event_id"), value_set=pa.array(chosen, pa.string())))
-        if store.add_fresh(fresh, found.key, source=SENT, timeline=timeline, now=now):
-            changes.append(store.last_change)
+        change = store.add_fresh(fresh, found.key, source=SENT, timeline=timeline, now=now)
+        if change.events:
+            changes.append(change)
 
     store_events([one for one in ids if one not in before])
     if outdated:
-        store.retract(found.key, outdated, source=SENT, now=now)
-        changes.append(store.last_change)
+        changes.append(store.retract(found.key, outdated, source=SENT, now=now))
     store_events([one for one in outdated if one in after])  # an id is free once its event is gone
     return changes
 
