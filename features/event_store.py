@@ -19,7 +19,6 @@ from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.errors import DataError, UsageError
 from features.events.answer_scales import UNDECLARED, SurveyScales
@@ -29,8 +28,10 @@ from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.ingestion.receipt import Receipt, StoreChange
+from features.ingestion.session.few_events import added, added_fresh
 from features.ingestion.session.guards import DEFAULTS, NO_OPTIONS, IngestOptions, IngestSettings
-from features.ingestion.session.run import IngestRun, StoreTables
+from features.ingestion.session.run import IngestRun
+from features.ingestion.session.store_tables import StoreTables
 from features.ingestion.sources import Attribute, Source, refuse_repeated_names
 from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
@@ -127,17 +128,11 @@ class EventStore:
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""
         with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
-            ingest.take(table, source, timeline)
-            return ingest.finish(in_turn=True)[0]
+            return added(ingest, table, source, timeline)
 
     def add_noted(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> StoreChange:
         """As `add`, of what people noted: says which data versions lie around it."""
-
-        def added(ingest: IngestRun) -> int:
-            ingest.take(table, source, timeline)
-            return ingest.finish(in_turn=True)[0].new
-
-        return self._changed(added, now)
+        return self._changed(lambda ingest: added(ingest, table, source, timeline).new, now)
 
     def add_fresh(
         self, table: pa.Table, key: int, *, source: str, timeline: Timeline, now: int
@@ -147,16 +142,10 @@ class EventStore:
         Only the customer's own events are read, where `add` compares ids with those of the whole store.
         """
 
-        def added(ingest: IngestRun) -> int:
-            known = pa.array(self.history_of([key], event_ids=True).event_ids, pa.string())
-            fresh = table.filter(pc.invert(pc.is_in(table.column("event_id"), value_set=known)))
-            if not fresh.num_rows:
-                return 0
-            ingest.take(fresh, source, timeline)
-            (receipt,) = ingest.finish(in_turn=True, fresh=True)
-            return 0 if receipt.quarantined or receipt.erased else int(fresh.num_rows)
+        def fresh(ingest: IngestRun) -> int:
+            return added_fresh(ingest, table, self.history_of([key], event_ids=True), source, timeline)
 
-        return self._changed(added, now)
+        return self._changed(fresh, now)
 
     def retract(self, key: int, event_ids: Collection[str], *, source: str, now: int) -> StoreChange:
         """Take back events of a customer that a source gave under these ids.
@@ -341,15 +330,9 @@ class EventStore:
         progress: Progress | None = None,
     ) -> IngestRun:
         tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine, self._id_filters)
+        count = len(self.buckets)
         return IngestRun(
-            tables,
-            erased,
-            self.folder,
-            run,
-            len(self.buckets),
-            now=now,
-            settings=settings,
-            progress=progress,
+            tables, erased, self.folder, run, count, now=now, settings=settings, progress=progress
         )
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Unpack[ReadOptions]) -> History:

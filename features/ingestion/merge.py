@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from os import cpu_count
 from threading import Lock
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.history import Codes
-from features.ingestion.customer_moves import MovedFiles
 from features.ingestion.deduplication import REFUSED, DeduplicationResult, EventIdClaims, deduplicate
 from features.ingestion.identity.conflicts import refused_ids
 from features.ingestion.identity.presence import LeavingRows
@@ -22,6 +19,7 @@ from features.ingestion.identity.readings import superseded_readings
 from features.ingestion.identity.retraction import RetractedIds, known_again, retract
 from features.ingestion.identity.scopes import SENT
 from features.ingestion.staging import StagedBatch, StagingArea, tagged
+from features.ingestion.table_change import TableChange
 from features.storage import row_order, sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
@@ -30,31 +28,6 @@ from features.storage.sorted_run import RunRows, joined
 from features.timeline import ALWAYS, Instants
 
 Flags = NDArray[np.bool_]
-
-
-@dataclass
-class TableChange:
-    """The files an ingest adds to and removes from the event table, and the fates of its rows."""
-
-    added: list[File] = field(default_factory=list)
-    removed: list[File] = field(default_factory=list)
-    fates: dict[tuple[str, int], int] = field(default_factory=dict)
-    """How many rows of a source had a fate."""
-    refused: list[pa.Table] = field(default_factory=list)
-    several: dict[str, int] = field(default_factory=dict)
-    """How many event ids of a source came in several rows."""
-    taken_out: dict[str, int] = field(default_factory=dict)
-    """How many rows of a source were retracted or deleted; those retracted before do not count again."""
-
-    def after(self, moved: MovedFiles, lake: Lake) -> TableChange:
-        """Both changes as one, where this one was planned on the files that the other leaves."""
-        written = {file.path for file in moved.added}
-        passing = {file.path for file in self.removed if file.path in written}
-        for path in passing:
-            (lake.folder / path).unlink()
-        self.added += [file for file in moved.added if file.path not in passing]
-        self.removed = moved.removed + [file for file in self.removed if file.path not in passing]
-        return self
 
 
 class Ingestion:

@@ -17,6 +17,7 @@ from training.explanation.quantities import (
     plural,
     with_currency,
 )
+from training.explanation.rhythm_text import rhythm_sentence
 
 Direction = Literal["raises", "lowers"]
 
@@ -204,6 +205,8 @@ class _English(_Sentence):
         one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
         if self.profile:
             return f"the {self.words.one} is {shown}"
+        if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "en"):
+            return rhythm
         match self.aggregate:
             case "count":
                 return f"no {one}{window}" if value == 0 else plural(value, one, many) + window
@@ -214,23 +217,6 @@ class _English(_Sentence):
                     if value == 0
                     else f"{many} on {shown}{span or ' days'}{' days' if span else ''}"
                 )
-            case "days_since_last":
-                return f"the last {one} was {shown} ago"
-            case "days_since_first":
-                return f"the first {one} was {shown} ago"
-            case "overdue":
-                return f"the time since the last {one} is {shown} this customer's usual gap"
-            case "overdue_smoothed":
-                return f"the time since the last {one} is {shown} the gap to be expected of this customer"
-            case "silence":
-                ahead = f"the next {self.root.days} days"
-                return f"from how often {many} came so far, the chance of none in {ahead} is {shown}"
-            case "gap_mean":
-                return f"{many} come {shown} apart on average"
-            case "gap_std":
-                return f"the time between {many} varies by {shown}"
-            case "gap_max":
-                return f"the longest break between {many} was {shown}"
             case "sum" if self.unit == "amount":
                 if self.taken_back or self.indicator != "purchase":
                     return f"{'' if self.taken_back else 'the amount of '}{many}{window} came to {shown}"
@@ -314,6 +300,8 @@ class _Japanese(_Sentence):
         ja, window, shown = self.words.ja, self.window(), self.amount(value)
         if self.profile:
             return f"{ja}は{shown}"
+        if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "ja"):
+            return rhythm
         match self.aggregate:
             case "count":
                 return f"{window}{self.words.count}は{shown}"
@@ -322,22 +310,6 @@ class _Japanese(_Sentence):
                 return f"{among}{ja}があったのは{shown}"
             case "sum" if self.unit == "amount":
                 return f"{window}{self.words.ja_value}は{shown}"
-            case "days_since_last":
-                return f"{self.ordinal('最終', '最後')}から{shown}"
-            case "days_since_first":
-                return f"{self.ordinal('初回', '最初')}から{shown}"
-            case "overdue":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{shown}"
-            case "overdue_smoothed":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{shown}"
-            case "silence":
-                return f"これまでの頻度から見て、今後{self.root.days}日{ja}がない確率は{shown}"
-            case "gap_mean":
-                return f"{ja}の平均間隔は{shown}"
-            case "gap_std":
-                return f"{ja}の間隔のばらつきは{shown}"
-            case "gap_max":
-                return f"{ja}の最長間隔は{shown}"
             case "distinct_detail":
                 return f"{window}{ja}の{self.words.ja_details}は{shown}"
             case "distinct_channel":
@@ -352,11 +324,6 @@ class _Japanese(_Sentence):
                 return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{shown}"
             case _:
                 return f"{self.meaning('itself', 'ja')}は{shown}"
-
-    def ordinal(self, prefix: str, adjective: str) -> str:
-        """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
-        ja = self.words.ja
-        return f"{adjective}の{ja}" if any(part in ja for part in ("の", "に", "「")) else f"{prefix}{ja}"
 
     def missing(self) -> str:
         ja = self.words.ja

@@ -45,6 +45,7 @@ from training.bundle.model_bundle import Bundle
 from training.bundle.pyfunc import example_row
 from training.evaluation.metrics import METRICS
 from training.registry.artifact_locations import absolute_uri, relocate_artifacts, sqlite_file
+from training.registry.parameter_texts import parameter_texts
 from training.registry.registered_models import (
     ABOUT_MODEL,
     ABOUT_RUNS,
@@ -64,9 +65,6 @@ _BUNDLE = Path("data", "bundle")
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """How MLflow says that there is no such model, and no such alias."""
 
-_LONGEST = 6_000
-"""Characters of a parameter that MLflow keeps."""
-
 DatabaseError: type[Exception] = mlflow_database.exc.SQLAlchemyError
 """What MLflow lets through where its database cannot be opened; everything later is an `MlflowException`."""
 
@@ -85,7 +83,7 @@ class Run:
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Settings, nested ones with dots in their names."""
-        flat = [Param(key, str(value)[:_LONGEST]) for key, value in _flat(parameters)]
+        flat = [Param(key, text) for key, text in parameter_texts(parameters)]
         for start in range(0, len(flat), 100):
             self.client.log_batch(self.id, params=flat[start : start + 100])
 
@@ -344,11 +342,3 @@ def _signature(bundle: Bundle) -> ModelSignature:
         ),
         Schema([ColSpec(DataType.double, column) for column in outputs]),
     )
-
-
-def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in parameters.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +25,7 @@ from features.ingestion.identity.presence import (
     was_read_again,
 )
 from features.ingestion.identity.scopes import SENT, EventIdScopes
-from features.ingestion.merge import Ingestion, TableChange
+from features.ingestion.merge import Ingestion
 from features.ingestion.quarantine import PENDING, QuarantineWriter, Settled
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import (
@@ -41,13 +40,15 @@ from features.ingestion.session.guards import (
 )
 from features.ingestion.session.reading import SourceReading
 from features.ingestion.session.retry import due, outdated
+from features.ingestion.session.store_tables import StoreTables
 from features.ingestion.source_intake import Suppression, checked_batches
 from features.ingestion.sources import Attribute, Source, SourceReader, Watermark, source_tally
 from features.ingestion.staging import StagingArea
+from features.ingestion.table_change import TableChange
 from features.storage.customer_ids import load, plan_aliases, plan_growth
-from features.storage.delta_table import File, Lake
+from features.storage.damage import newest_files
+from features.storage.delta_table import File
 from features.storage.hashing import Words, of_texts
-from features.storage.id_filters import IdFilters
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import Timeline
 
@@ -55,18 +56,6 @@ Progress = Callable[[str, float], None]
 Files = Mapping[int, Sequence[File]]
 NUMBERED, BY_SOURCE = "numbered", "by source"
 """How equal rows without an id are counted; not noted in stores of earlier versions (`StagingArea`)."""
-
-
-@dataclass(frozen=True)
-class StoreTables:
-    """The tables of a store, which an ingest writes."""
-
-    events: Lake
-    customers: Lake
-    aliases: Lake
-    quarantine: Lake
-    id_filters: IdFilters
-    """Which event ids the files of `events` may hold."""
 
 
 class IngestRun:
@@ -187,7 +176,8 @@ class IngestRun:
             fresh=fresh,
             id_filters=self.tables.id_filters,
         )
-        change = merging.plan(self._tell).after(moved, events)
+        with newest_files(events):
+            change = merging.plan(self._tell).after(moved, events)
         for refused in change.refused:
             self.refusals.add(refused)
         self.refusals.flush()
