@@ -103,7 +103,9 @@ class ShownPlaybook:
     plan: PlanInUse | None
     """None before the first plan."""
     next_version: int | None
-    """The version that makes the next plan; None while the default holds, or while the records are away."""
+    """The version that makes the next plan; None while the default holds."""
+    versions_known: bool
+    """False while the records are away: then no version is known, neither of the plan nor of the next."""
 
 
 @use_case("read_report")
@@ -114,7 +116,7 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
     """
     language = workspace.language(language)
     store = PlaybookStore(workspace)
-    stored, made, next_version = store.read(), None, None
+    stored, made, next_version, versions_known = store.read(), None, None, False
     reader = _reader(workspace)
     text = store.text_that_holds(stored)
     file, refusals = parse_all(text, FILE)
@@ -125,6 +127,7 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
         if stored.content is not None:
             next_version = newest_with(workspace.database, [stored.fingerprint])
         made = None if plan is None else _version_of(workspace, plan.origin.playbook)
+        versions_known = True
     counts = None if plan is None else PlanCounts.of(plan)
     usable = None if refusals else file
     return ShownPlaybook(
@@ -144,6 +147,7 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
             plan.origin.playbook in (default_text(kind) for kind in DEFAULTS),
         ),
         next_version,
+        versions_known,
     )
 
 

@@ -27,7 +27,7 @@ Fault = tuple[str, str, object, tuple[str | int, ...]]
 """Kind, words, value and place."""
 WORDS = {"en": "call", "ja": "電話"}
 LEVEL = {"name": "silver", "purchases": 1, "amount": 1.0, **WORDS}
-WHOLE: dict[str, Any] = {
+WHOLE: dict[str, object] = {
     "stages": {},
     "touch": {"high": {**WORDS, "kinds": ["call_made"]}},
     "actions": {"call": dict(WORDS)},
@@ -144,7 +144,7 @@ def places(values: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[s
         yield from places({}, path)
 
 
-def changed(path: tuple[str | int, ...], value: object, *, remove: bool = False) -> dict[str, Any]:
+def changed(path: tuple[str | int, ...], value: object, *, remove: bool = False) -> dict[str, object]:
     """The right playbook with another value at a place, or without it."""
     values = deepcopy(WHOLE)
     at: Any = values

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,3 +156,19 @@ def test_the_terminal_says_where_the_places_went(own_shop: Path, capsys: pytest.
     assert "テックタッチ：上限20名。プランの作成時に20名分すべてを割り当てました（ほかに" in "".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_while_the_versions_are_away_none_is_named(changing: Workspace) -> None:
+    save_playbook(changing, ANN, TIGHT, NO_FILE)
+    make_plan(changing, COMMAND_LINE)
+    records = changing.project.state / "kizuna.db"
+    with closing(sqlite3.connect(records)) as database:
+        database.execute("alter table playbook_versions rename to versions_away")
+    shown = show_playbook(changing, VIEWER)
+    assert not shown.versions_known
+    assert shown.plan is not None
+    assert len(shown.rules) > 5
+    with closing(sqlite3.connect(records)) as database:
+        database.execute("alter table versions_away rename to playbook_versions")
+    assert show_playbook(changing, VIEWER).versions_known
+    assert versions(show_playbook(changing, VIEWER)) == (1, False, 1)
