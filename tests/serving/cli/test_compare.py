@@ -9,17 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from serving.cli.context import CliContext
-from serving.cli.main import main
 from serving.integrations.training import tracking
 from tests.experiments import prepare
-
-
-def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as end:
-        main(["-C", str(folder), *arguments])
-    said = capsys.readouterr()
-    return int(end.value.code or 0), said.out, said.err
+from tests.serving.cli.command import run
 
 
 def test_two_runs_are_compared_by_version_and_by_run_id_and_mlflow_keeps_the_differences(

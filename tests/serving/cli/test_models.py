@@ -12,9 +12,9 @@ from features.errors import UsageError
 from serving.application.models.registry import promote, rollback
 from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
-from serving.cli.main import main
 from serving.integrations.training import tracking as project_tracking
 from serving.state.active_model import in_use
+from tests.serving.cli.command import run
 from tests.serving.model_versions import three_versions
 from tests.training.trained import like
 from training.bundle.promotions import PROMOTIONS, champion_before, promotion_log
@@ -28,14 +28,6 @@ def shop(tmp_path: Path) -> Path:
     (tmp_path / "kizuna.toml").write_text("[[sources]]\nname = 'orders'\nquery = 'select 1'\n")
     three_versions(tmp_path)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as end:
-        main(["-C", str(folder), *arguments])
-    said = capsys.readouterr()
-    return int(end.value.code or 0), said.out, said.err
 
 
 def champion(folder: Path) -> str | None:
