@@ -42,7 +42,7 @@ from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Cust
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
 from features.storage.history_reader import ReadOptions
-from features.storage.id_filters import IdFilters
+from features.storage.id_filters import id_filters
 from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
 from features.timeline import Timeline
@@ -70,7 +70,7 @@ class EventStore:
         self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
         self._known: tuple[list[int], Customers] = ([], Customers())
         self._facts = RunFacts(self._events)
-        self._id_filters = IdFilters()
+        self._id_filters = id_filters(folder.absolute())
         self._pinned: TableVersion | None = None
         self.is_pinned = False
         self.buckets = tuple(range(buckets))

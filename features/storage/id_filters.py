@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from features.storage.hashing import Words
 BITS = 16
 """Bits of a filter for each id."""
 PROBES = 5
+STORES = 4
+"""Stores whose filters a process keeps."""
 FEW = 1_000
 """Ids for which filters are asked; more read the files, which takes no longer."""
 
@@ -66,6 +70,15 @@ class IdFilters:
         """Forget the filters of other files than these."""
         for gone in self._by_file.keys() - set(files):
             del self._by_file[gone]
+
+
+@lru_cache(maxsize=STORES)
+def id_filters(folder: Path) -> IdFilters:  # noqa: ARG001 # what the cache tells stores apart by
+    """The filters of the store in a folder, one for a process: stores are opened for each request.
+
+    Whoever holds the lock of the store uses them.
+    """
+    return IdFilters()
 
 
 def _places(prints: Words, size: int) -> list[Words]:

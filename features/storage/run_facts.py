@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -13,14 +11,16 @@ from features.storage.delta_table import File, Lake, TableVersion
 from features.storage.sorted_run import engagement_edges
 
 MOST_FILES = 10_000
-"""Files whose metadata a process keeps."""
+"""Files whose facts a process keeps."""
+_FACTS: dict[tuple[str, str], Mapping[str, str]] = {}
+"""Of each table's folder and file. A written file never changes, and stores are opened for each request."""
 
 
 class RunFacts:
     """The facts of a table's files, each file read once by a process: a written file never changes."""
 
     def __init__(self, lake: Lake) -> None:
-        self._lake = lake
+        self._lake, self._folder = lake, str(lake.folder)
 
     def of(self, snapshot: TableVersion, fact: str) -> list[int]:
         """A fact from the metadata of each file that has it."""
@@ -44,11 +44,14 @@ class RunFacts:
         return edges
 
     def _fact(self, file: File, fact: str) -> str:
-        with newest_files(self._lake), reading(path := self._lake.path(file)):
-            return _noted(path).get(f"kizuna.{fact}", "")
-
-
-@lru_cache(maxsize=MOST_FILES)
-def _noted(path: Path) -> Mapping[str, str]:
-    noted = pq.read_metadata(path).metadata or {}
-    return {name.decode(): text.decode() for name, text in noted.items() if name.startswith(b"kizuna.")}
+        known = _FACTS.get((self._folder, file.path))
+        if known is None:
+            with newest_files(self._lake), reading(path := self._lake.path(file)):
+                noted = pq.read_metadata(path).metadata or {}
+            known = {
+                name.decode(): text.decode() for name, text in noted.items() if name.startswith(b"kizuna.")
+            }
+            if len(_FACTS) >= MOST_FILES:
+                _FACTS.clear()
+            _FACTS[self._folder, file.path] = known
+        return known.get(f"kizuna.{fact}", "")
