@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from features.events.consent import refuses_channel
 from features.timeline import Timeline
 from serving.actions.playbook import LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
 from serving.schemas.terms import NO_RULE
@@ -170,6 +171,24 @@ class StoredPlan:
         texts = iter(self.table.column(REFUSED_CHANNELS).take(pa.array(rows[rows >= 0])).to_pylist())
         found = [next(texts) if row >= 0 else "all" for row in rows.tolist()]
         return [tuple(text.split(";")) if text else () for text in found]
+
+    def refuse(self, keys: NDArray[np.int64], channel: str) -> NDArray[np.bool_] | None:
+        """bool[n]: who refused a channel when the plan was made, or every one where none is given.
+
+        Whom the plan does not have counts as one who refuses. None where the file does not say it.
+        """
+        if REFUSED_CHANNELS not in self.table.column_names:
+            return None
+        if not len(self.keys):
+            return np.ones(len(keys), np.bool_)
+        texts = self.table.column(REFUSED_CHANNELS).combine_chunks()
+        names = [tuple(text.split(";")) if text else () for text in texts.dictionary.to_pylist()]
+        forbids = np.array([refuses_channel(one, channel) for one in names], np.bool_)
+        rows = self.rows(keys)
+        refused: NDArray[np.bool_] = rows < 0
+        there = np.flatnonzero(~refused)
+        refused[there] = forbids[texts.indices.to_numpy()[rows[there]]]
+        return refused
 
     def rule_of(self, number: int) -> PlaybookRule | None:
         return None if number == NO_RULE else self.playbook.rules[number]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
 from serving.lists.ranking import ranking_of
-from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOMES, PLANNED
+from serving.schemas.terms import IN_CONTROL, OUTCOMES, PLANNED
 from serving.state.score_file import Scores
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class ListTotals:
     planned: int = 0
     """For how many of them the plan has something to do."""
     refused: int = 0
-    """How many of them must not be contacted."""
+    """How many of them must not be contacted over any channel, whatever else leaves them out of the plan."""
     control: int = 0
     """How many of them are of a control group."""
 
@@ -111,6 +111,8 @@ class FilterCache:
     plan: StoredPlan | None
     outcomes: Callable[[], Outcomes] | None = None
     """Each row's place in `OUTCOMES` now, -1 for none; without it nobody is counted by it."""
+    refused: Callable[[], Mask] | None = None
+    """Of each row whether the customer must not be contacted now; without it nobody counts as such."""
     _kept: dict[str, FilteredRows] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -167,9 +169,14 @@ class FilterCache:
                 float(sum(np.nansum(values[rows]) for rows in parts))
                 for values in (answers.value_at_risk, answers.expected_value)
             )
-        return ListTotals(
-            customers, at_risk, expected, counts[PLANNED], counts[ASKED_NOT_TO], counts[IN_CONTROL]
-        )
+        refused = 0
+        if self._refused is not None:
+            refused = sum(int(np.count_nonzero(self._refused[rows])) for rows in parts)
+        return ListTotals(customers, at_risk, expected, counts[PLANNED], refused, counts[IN_CONTROL])
+
+    @cached_property
+    def _refused(self) -> Mask | None:
+        return None if self.refused is None else self.refused()
 
     @cached_property
     def _codes(self) -> Outcomes | None:

@@ -24,7 +24,7 @@ from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
-from serving.lists.planned.outcomes_now import outcome_codes, outcomes_now, refuse_by_name
+from serving.lists.planned.outcomes_now import outcome_codes, outcomes_now
 from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
 from serving.lists.uplift_reason import uplift_basis
@@ -235,17 +235,21 @@ class ScoreReader:
         """bool[n]: who must not be contacted over a channel now; over any, where none is given."""
         if self.contacts is not None:
             return self.contacts.refuse(keys, channel)
-        return refuse_by_name(self.refused_channels(keys), channel)
+        found = None if self.plan is None else self.plan.refuse(keys, channel)
+        return np.zeros(len(keys), np.bool_) if found is None else found
 
     @cached_property
     def filtered(self) -> FilterCache:
         """Who fits a filter, kept for the last ones asked for."""
 
-        def outcomes() -> NDArray[np.int8]:
-            refuse = partial(self.refuse, channel="")
-            return outcome_codes(self.plan, self.scores.answers.key, refuse, self.held.held)
-
-        return FilterCache(self.scores, self.subjects, self.plan, outcomes)
+        keys, refuse = self.scores.answers.key, partial(self.refuse, channel="")
+        return FilterCache(
+            self.scores,
+            self.subjects,
+            self.plan,
+            lambda: outcome_codes(self.plan, keys, refuse, self.held.held),
+            lambda: refuse(keys),
+        )
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:

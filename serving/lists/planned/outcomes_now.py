@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language
-from features.events.consent import ALL_BY_NAME, refuses_channel
+from features.events.consent import ALL_BY_NAME
 from serving.actions.plan_file import StoredPlan
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOME_WORDS, OUTCOMES
@@ -49,9 +49,3 @@ def outcome_codes(
         codes[without[refuse(keys[without])]] = ASKED_NOT_TO
         codes[without[held(keys[without])]] = IN_CONTROL
     return codes
-
-
-def refuse_by_name(refused: Sequence[tuple[str, ...]], channel: str) -> NDArray[np.bool_]:
-    """bool[n]: whether channels that customers refuse, by name, forbid one; all, where none is given."""
-    forbidden = {one: refuses_channel(one, channel) for one in set(refused)}
-    return np.array([forbidden[one] for one in refused], np.bool_)

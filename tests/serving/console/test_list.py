@@ -137,11 +137,10 @@ def test_before_a_download_the_list_says_how_many_must_not_be_contacted_and_offe
         listed = json.loads(command_line(folder, capsys, "--json", "at-risk", "--limit", "10000"))[
             "customers"
         ]
-        outcomes = [one["outcome"] for one in listed]
         planned = panel.index("実施のみ：CSV")
         assert planned < panel.index("全員：CSV"), "those planned come first"
         assert "outcomes=planned" in panel[planned - 120 : planned]
-        refused = outcomes.count("do_not_contact")
+        refused = sum(one["refused_channels"] == ["all"] for one in listed)
         warned = re.search(r"連絡不可の顧客が(\d+)名含まれます", panel)
         assert (int(warned[1]) if warned else 0) == refused
     to_refuse = next(one["customer_id"] for one in listed if one["outcome"] == "planned")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from features.errors import UsageError
+from serving.application.customers.refuse_contact import refuse_contact
 from serving.application.lists.at_risk import list_at_risk, whole_list
 from serving.application.lists.browse import (
     browse_list,
@@ -15,12 +16,15 @@ from serving.application.lists.browse import (
     filter_options,
     loosened_filters,
 )
+from serving.application.lists.make_plan import make_plan
 from serving.application.permissions import COMMAND_LINE, person
 from serving.application.workspace import Workspace
+from serving.cli.context import CliContext
 from serving.lists.customer_view import planned_first
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_pairs, list_filter
 from serving.schemas.responses import ListedCustomer
+from tests.serving.actions.test_playbook import HEAD
 from tests.serving.shop import score_all
 
 ALL = 10_000
@@ -139,3 +143,24 @@ def test_a_filter_is_the_same_after_a_turn_through_an_address() -> None:
 def test_planned_customers_come_first_in_a_file_in_the_order_of_the_list(workspace: Workspace) -> None:
     rows = whole_list(workspace, COMMAND_LINE, ListFilter(limit=60), planned_first=True)
     assert list(rows.customers) == planned_first(listed(workspace, ListFilter(limit=60)))
+
+
+@pytest.mark.parametrize("when", ["before the plan", "after the plan"])
+def test_who_must_not_be_contacted_is_counted_whatever_else_leaves_them_alone(
+    workspace: Workspace, when: str
+) -> None:
+    alone = HEAD + '[[rules]]\nname = "all"\nhold_back = "quiet"\n'
+    (workspace.project.folder / "playbook.toml").write_text(alone, encoding="utf-8")
+    reader = workspace.scores.current()
+    (name,) = reader.customers.names(reader.scores.answers.key[reader.scores.cohort[:1]]).to_pylist()
+    before = browse_list(workspace, COMMAND_LINE, ListFilter(order_by=None), size=10).page.totals.refused
+    steps = [
+        lambda: refuse_contact(workspace, COMMAND_LINE, name, token="a" * 20),
+        lambda: make_plan(workspace, COMMAND_LINE),
+    ]
+    for step in steps if when == "before the plan" else reversed(steps):
+        step()
+    with CliContext(workspace.project.folder).workspace() as opened:
+        found = browse_list(opened, COMMAND_LINE, ListFilter(order_by=None), size=10_000).page
+    assert {one.outcome for one in found.customers} == {"held_back"}, "the plan leaves everybody alone"
+    assert found.totals.refused == before + 1
