@@ -279,7 +279,7 @@ def test_a_rule_may_name_a_channel_that_nobody_prefers_at_present(
         .err.splitlines()[-1]
         .endswith(
             "`when.channel` of the rule 'regular-gone' names 'fone', which there is not. "
-            'Write "none" instead, or another of app, chat, community, email, phone, social, store, web, '
+            'Write "phone" instead, or another of app, chat, community, email, phone, social, store, web, '
             "none."
         )
     )

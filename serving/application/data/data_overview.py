@@ -8,6 +8,7 @@ from features.profiling.source_rhythm import SourceRhythm
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.reports import stored_report
+from serving.reports.silent_sources import silent_sources
 from serving.state import examination_file
 from serving.state.examination_file import StoredExamination
 from serving.state.ingest_log import IngestRecord, StoredReceipt, ingests
@@ -57,9 +58,12 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     ]
     report = max(reports, key=lambda one: one.computed_at, default=None)
     rhythms = {one.source: one for one in report.sources} if report else {}
-    is_present = report is not None and report.data_version == workspace.store.version
-    at = workspace.clock() if report is None or is_present else report.computed_at
-    silent = {name: one.silent_since(at, project.timeline) for name, one in rhythms.items()}
+    version = workspace.store.version
+    silent = (
+        {}
+        if report is None
+        else silent_sources(report, workspace.database, version, workspace.clock(), project.timeline)
+    )
     receipts = {one.source: one for one in newest[0].receipts} if newest else {}
     settings = project.settings
     kinds = {one.name: "source" for one in settings.sources}
@@ -67,7 +71,7 @@ def data_overview(workspace: Workspace, actor: Actor) -> DataOverview:
     kinds |= {name: "stored" for name in (*receipts, *rhythms) if name not in kinds}
     closed = project.closed_sources
     return DataOverview(
-        workspace.store.version,
+        version,
         tuple(
             SourceState(name, kind, name in closed, receipts.get(name), rhythms.get(name), silent.get(name))
             for name, kind in kinds.items()

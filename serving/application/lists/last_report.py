@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
 from serving.reports import stored_report
+from serving.reports.silent_sources import silent_sources
 from serving.reports.stored_report import StoredReport
 from serving.schemas.report_responses import ReportReply
 from serving.state.score_index import current_champion
@@ -21,8 +23,9 @@ class LastReport:
     stored: StoredReport
     is_current: bool
     """Whether it is of the store and of the champion as they are now."""
-    silent: frozenset[str]
-    """The sources that sent nothing until now for longer than usual, and have not ended for good."""
+    silent: Mapping[str, str]
+    """The sources that sent nothing until now for longer than usual, and have not ended for good: each with
+    the local day of its last events."""
 
 
 @use_case("read_report")
@@ -36,21 +39,23 @@ def last_report(
     """
     workspace.record_access(actor.name, "report", NOBODY)
     periods = stored_report.PERIODS if months is None else (months,)
+    project, version = workspace.project, workspace.store.version
     champion = current_champion(workspace.database)
-    versions = workspace.store.version, None if champion is None else champion[0]
-    now, project = workspace.clock(), workspace.project
-    found = []
+    versions = version, None if champion is None else champion[0]
+    longest: LastReport | None = None
     for count in periods:
         stored = stored_report.newest(project.state, count)
-        if stored is not None:
-            reply = stored.replies[workspace.language(language)]
-            rhythms = [one for one in stored.sources if one.source not in project.closed_sources]
-            # What came after an older report is not in it: its sources are judged at its own time.
-            at = now if stored.data_version == workspace.store.version else stored.computed_at
-            silent = frozenset(one.source for one in rhythms if one.silent_since(at, project.timeline))
-            current = (stored.data_version, reply.model_version) == versions
-            found.append(LastReport(reply, stored, current, silent))
-    return min(found, key=lambda one: not one.is_current, default=None)
+        if stored is None:
+            continue
+        reply = stored.replies[workspace.language(language)]
+        is_current = (stored.data_version, reply.model_version) == versions
+        if is_current or longest is None:
+            silent = silent_sources(stored, workspace.database, version, workspace.clock(), project.timeline)
+            open_ones = {name: day for name, day in silent.items() if name not in project.closed_sources}
+            longest = LastReport(reply, stored, is_current, open_ones)
+        if is_current:
+            break
+    return longest
 
 
 @use_case("read_report")

@@ -15,7 +15,6 @@ from serving.application.workspace import Workspace
 from serving.experiments.review_dates import due_review, review_dates
 from serving.lists.score_age import old_data
 from serving.lists.score_reader import ScoreReader
-from serving.reports.stored_report import StoredReport
 from serving.state import examination_file
 from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
 from serving.state.ingest_log import IngestRecord, ingests
@@ -94,7 +93,7 @@ def overview(
         *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),
         *_of_jobs(workspace),
         *_of_ingest(last),
-        *_of_sources(workspace, report.stored if report else None),
+        *_of_sources(report),
         *_of_scores(workspace, reader, now),
         *_of_plan(workspace, reader),
         *(
@@ -132,11 +131,11 @@ def _of_ingest(last: IngestRecord | None) -> Iterator[Attention]:
             yield Attention("quarantine", "warn", values)
 
 
-def _of_sources(workspace: Workspace, report: StoredReport | None) -> Iterator[Attention]:
-    closed = workspace.project.closed_sources
-    for one in report.sources if report else ():
-        if one.ended_on is not None and one.source not in closed:
-            yield Attention("source_ended", "warn", {"source": one.source, "day": one.ended_on})
+def _of_sources(report: LastReport | None) -> Iterator[Attention]:
+    """Sources that are silent while others are not; where all are, the age of the data says it."""
+    if report is not None and len(report.silent) < len(report.stored.sources):
+        for source, day in report.silent.items():
+            yield Attention("source_ended", "warn", {"source": source, "day": day})
 
 
 def _of_scores(workspace: Workspace, reader: ScoreReader, now: int) -> Iterator[Attention]:
