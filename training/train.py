@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from features.catalog.defaults import catalog
 from features.catalog.definitions import Indicator, company_kinds
 from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
@@ -24,6 +23,9 @@ from training.bundle.model_card_file import load_model_card, save_model_card
 from training.bundle.promotions import PROMOTIONS
 from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
+from training.data.columns.churn_catalog import churn_catalog
+from training.data.columns.indicator_details import indicator_details
+from training.data.columns.populations import dated_numbers
 from training.data.contact_weights import ContactAssignments
 from training.data.dataset import dataset
 from training.data.extent import DataExtent, data_extent
@@ -202,17 +204,15 @@ def learn(
         store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
     )
     splits = temporal_splits(extent.first, extent.coverage.covered_until, churn, config.timeline)
-    features = catalog(
-        config.indicators,
-        config.features,
-        extent.kinds,
-        horizon_days=churn.horizon.reach,
-        consent=config.consent,
-    )
+    details = indicator_details(store, config.indicators, splits.every[0], until)
+    features = churn_catalog(config.indicators, config.features, extent.kinds, churn, config.consent, details)
 
     report("computing features", 0.05)
     priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
-    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until)
+    dates = (*splits.every, splits.answers)
+    numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until)
+    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
+    priors = replace(priors, numbers=numbers[splits.answers])
     require_both_outcomes(rows, splits, churn, config.timeline)
     cohort, weighting = rows, None
     if config.churn.contacts == "without_contact":

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors, Snapshot, snapshot
 from features.event_store import EventStore
 from features.events.history import History
@@ -100,8 +101,12 @@ def dataset(
     dates: Sequence[int],
     past: DataExtent,
     until: int | None,
+    dated: DatedNumbers | None = None,
 ) -> LabelledRows:
-    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`."""
+    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`.
+
+    `dated` has the numbers of the population as of each date, in place of those of the priors.
+    """
     most = min(MOST_ROWS, MOST_NUMBERS // max(1, len(catalog.columns)))
     share = min(1.0, most / max(1, past.customers * len(dates)))
     after = _part(catalog, index_columns(catalog, churn))
@@ -115,6 +120,7 @@ def dataset(
         dates=dates,
         past=past,
         share=share,
+        dated=dated,
     )
     parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until, retractions=True).parts
     arrays: dict[str, Any] = {
@@ -198,6 +204,7 @@ def _rows(
     dates: Sequence[int],
     past: DataExtent,
     share: float,
+    dated: DatedNumbers | None,
 ) -> LabelledRows:
     known = cohorts(history, churn, dates)
     keys = np.concatenate(known)
@@ -215,7 +222,7 @@ def _rows(
         keys=keys,
         hashes=mine,
         as_of=as_of,
-        matrix=snapshot(history, catalog, timeline, keys, as_of, priors).matrix,
+        matrix=snapshot(history, catalog, timeline, keys, as_of, priors, dated=dated).matrix,
         churned=labels.churned,
         value=labels.value,
         after=snapshot(history, after, timeline, keys, churn.horizon.end(as_of)).matrix,

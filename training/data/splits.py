@@ -142,12 +142,12 @@ def _anniversaries(
 
 
 def _history_days(churn: Churn) -> int:
-    """Days of history before the first date: half of `active_days`, and the horizon, where that is shorter.
+    """Days of history before the first date that teaches: a quarter of `active_days`.
 
-    With less, the cohort is made of the customers who come often: on online_retail_ii slices with under four
-    months of history predicted the season worse than none.
+    With less, the cohort is made of the customers who come often. Half of it instead cost .002 of AUC where a
+    record is young (CDNOW).
     """
-    return max(min(churn.active_days, churn.horizon.reach), churn.active_days // 2)
+    return max(1, churn.active_days // 4)
 
 
 def _whole(dates: tuple[int, ...], whole: int) -> tuple[int, ...]:

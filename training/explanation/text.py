@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from features.catalog.aggregates import AGGREGATES
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.catalog.display_names import in_language, is_japanese
 from training.explanation.project_words import NO_WORDS, ProjectWords
@@ -17,6 +18,7 @@ from training.explanation.quantities import (
     plural,
     with_currency,
 )
+from training.explanation.rhythm_text import rhythm_sentence
 
 Direction = Literal["raises", "lowers"]
 
@@ -123,11 +125,11 @@ class _Sentence:
         feature = self.feature
         while isinstance(feature, Derived):
             feature = self.catalog.feature_of[feature.second]
-        return None if feature.aggregate == "silence" else feature.days
+        return feature.days if AGGREGATES[feature.aggregate].span == "any" else None
 
     def percentage(self, value: float) -> tuple[str, str]:
         """A share or a ratio in whole percent, in English and in Japanese."""
-        return percentage(value, chance=self.aggregate == "silence", share=self.unit == "share")
+        return percentage(value, chance=self.aggregate in {"silence", "alive"}, share=self.unit == "share")
 
     def meaning(self, of: str, language: str) -> str:
         """The words for the feature itself, or for the `first` or the `second` input of a derived one.
@@ -183,6 +185,8 @@ class _English(_Sentence):
         one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
         if self.profile:
             return f"the {self.words.one.replace('_', ' ')} is {shown}"
+        if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "en"):
+            return rhythm
         match self.aggregate:
             case "count":
                 return f"no {one}{window}" if value == 0 else plural(value, one, many) + window
@@ -201,15 +205,6 @@ class _English(_Sentence):
                 return f"the time since the last {one} is {shown} this customer's usual gap"
             case "overdue_smoothed":
                 return f"the time since the last {one} is {shown} the gap to be expected of this customer"
-            case "silence":
-                ahead = f"the next {self.root.days} days"
-                return f"from how often {many} came so far, the chance of none in {ahead} is {shown}"
-            case "gap_mean":
-                return f"{many} come {shown} apart on average"
-            case "gap_std":
-                return f"the time between {many} varies by {shown}"
-            case "gap_max":
-                return f"the longest break between {many} was {shown}"
             case "sum" if self.unit == "amount":
                 return f"{many}{window} came to {shown}"
             case "distinct_detail":
@@ -291,6 +286,8 @@ class _Japanese(_Sentence):
         ja, window, shown = self.words.ja, self.window(), self.amount(value)
         if self.profile:
             return f"{ja}は{shown}"
+        if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "ja"):
+            return rhythm
         match self.aggregate:
             case "count":
                 return f"{window}{self.words.count}は{shown}"
@@ -307,14 +304,6 @@ class _Japanese(_Sentence):
                 return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{shown}"
             case "overdue_smoothed":
                 return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{shown}"
-            case "silence":
-                return f"これまでの頻度から見て、今後{self.root.days}日{ja}がない確率は{shown}"
-            case "gap_mean":
-                return f"{ja}の平均間隔は{shown}"
-            case "gap_std":
-                return f"{ja}の間隔のばらつきは{shown}"
-            case "gap_max":
-                return f"{ja}の最長間隔は{shown}"
             case "distinct_detail":
                 return f"{window}{ja}の{self.words.ja_details}は{shown}"
             case "distinct_channel":

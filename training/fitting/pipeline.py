@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,7 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from features.timeline import DAY
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.tiers import TierScale
 from training.data.customer_hashes import shuffled_by_customer
@@ -44,7 +46,7 @@ class TrainingPipeline:
 
     def fit(self, known: LabelledRows) -> LightGBMModels:
         """The three models of these rows; no value model where nothing was spent."""
-        few = thinned(known)
+        few = thinned(known, self.churn)
         churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
         tiers = len(self.tiers.names)
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight)
@@ -55,7 +57,7 @@ class TrainingPipeline:
 
     def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Callable[[LabelledRows], Floats]:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
-        few = thinned(known)
+        few = thinned(known, self.churn)
         model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
         return lambda held_out: model.predict(held_out.matrix, num_threads=self.settings.threads)
 
@@ -145,15 +147,21 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
     )
 
 
-def thinned(rows: LabelledRows) -> LabelledRows:
-    """The rows of every second or third as-of date, the newest among them, where there are plenty."""
-    step = min(LONGEST_STEP, -(-len(rows) // ENOUGH))
-    return rows if step <= 1 else rows.on(np.unique(rows.as_of)[::-1][::step].tolist())
+def thinned(rows: LabelledRows, churn: Churn) -> LabelledRows:
+    """The rows of every second or third as-of date, the newest among them, where there are plenty.
+
+    Dates that are left lie at most half a horizon apart: those whose horizons do not overlap, as with a
+    horizon of a year, share no label and are all wanted.
+    """
+    dates = np.unique(rows.as_of)
+    gap = float(np.median(np.diff(dates))) / DAY if len(dates) > 1 else math.inf
+    step = min(LONGEST_STEP, -(-len(rows) // ENOUGH), int(churn.horizon.days / 2 / gap))
+    return rows if step <= 1 else rows.on(dates[::-1][::step].tolist())
 
 
 def best_value_power(pipeline: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
     """The Tweedie power whose amounts are nearest to those of the calibration dates, once totals agree."""
-    later, known = middle.where(~middle.churned), thinned(known)
+    later, known = middle.where(~middle.churned), thinned(known, pipeline.churn)
     misses = {}
     # A third of the trees, in steps three times as large, tells the powers apart.
     settings = replace(pipeline.settings, trees=pipeline.settings.trees // 3, rate=3 * pipeline.settings.rate)
