@@ -31,7 +31,8 @@ from serving.actions.customer_profiles import customer_profiles
 from serving.actions.plan_file import StoredPlan, save
 from serving.actions.playbook import read
 from serving.actions.rules.rule_matching import match_rules
-from serving.actions.rules.rule_validation import RuleVocabulary, validate_rules
+from serving.actions.rules.rule_validation import validate_rules
+from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.reports.compute import ReportRequestData, compute_report
 from serving.reports.report import reply
 from serving.state.score_file import ScoreMetadata, Scores, ScoreTable

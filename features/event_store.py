@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
@@ -41,6 +41,7 @@ from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Cust
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import Lake, TableVersion, turn
 from features.storage.history_reader import ReadOptions
+from features.storage.id_filters import IdFilters
 from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
 from features.timeline import Timeline
@@ -68,8 +69,11 @@ class EventStore:
         self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
         self._known: tuple[list[int], Customers] = ([], Customers())
         self._facts = RunFacts(self._events)
+        self._id_filters = IdFilters()
         self._pinned: TableVersion | None = None
         self.is_pinned = False
+        self.last_change: tuple[str, str] = ("", "")
+        """The data version before and after the last write of this object, read while it held the lock."""
         self.buckets = tuple(range(buckets))
 
     @property
@@ -124,7 +128,7 @@ class EventStore:
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""
-        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
             ingest.take(table, source, timeline)
             return ingest.finish(in_turn=True)[0]
 
@@ -133,7 +137,7 @@ class EventStore:
 
         Only the customer's own events are read, where `add` compares ids with those of the whole store.
         """
-        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
             known = pa.array(self.history_of([key], event_ids=True).event_ids, pa.string())
             fresh = table.filter(pc.invert(pc.is_in(table.column("event_id"), value_set=known)))
             if not fresh.num_rows:
@@ -149,7 +153,7 @@ class EventStore:
         written anew.
         """
         bucket = key % len(self.buckets)
-        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+        with self._adding() as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
             files = [
                 file
                 for file in self._snapshot().by_bucket.get(bucket, ())
@@ -298,6 +302,13 @@ class EventStore:
     def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
         return turn(self.folder, self._repair, progress, purpose)
 
+    @contextmanager
+    def _adding(self) -> Iterator[str]:
+        with self._writing(None) as run:
+            before = self.version
+            yield run
+            self.last_change = (before, self.version)
+
     def _repair(self, broken: str) -> None:
         quarantine.apply_pending(self._quarantine, self._events.record())
         shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
@@ -314,7 +325,7 @@ class EventStore:
         settings: IngestSettings = DEFAULTS,
         progress: Progress | None = None,
     ) -> IngestRun:
-        tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine)
+        tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine, self._id_filters)
         return IngestRun(
             tables,
             erased,

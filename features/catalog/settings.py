@@ -14,6 +14,26 @@ LONGEST = 36_500
 """Days of the longest window: a hundred years."""
 
 
+class GivenName(BaseModel):
+    """The name that people read in the place of one in the data: `{ english = "…", japanese = "…" }`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    english: str | None = Field(None, min_length=1, description="the name that people read, in English")
+    japanese: str | None = Field(None, min_length=1, description="the name that people read, in Japanese")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_table(cls, value: object) -> object:
+        if not isinstance(value, dict | GivenName) or not value:
+            raise ValueError('write a name in one or both languages: `{ english = "…", japanese = "…" }`')
+        return value
+
+    def over(self, name: str) -> tuple[str, str]:
+        """The name in English and Japanese, where it is not given the one in the data."""
+        return self.english or name, self.japanese or name
+
+
 class StreamEntry(BaseModel):
     """`features.add[].stream`: which events a feature is made of."""
 

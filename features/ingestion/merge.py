@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from os import cpu_count
 from threading import Lock
 
@@ -24,6 +25,7 @@ from features.ingestion.staging import StagedBatch, StagingArea, tagged
 from features.storage import row_order, sorted_run
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
+from features.storage.id_filters import FEW, IdFilters
 from features.storage.sorted_run import RunRows, joined
 from features.timeline import ALWAYS, Instants
 
@@ -59,7 +61,8 @@ class Ingestion:
     """Merges staged rows into the event table; `plan` writes files, the caller commits them.
 
     Rows that contradict each other are refused, or count `in_turn`: the later corrects the earlier. What
-    `leaving` names is retracted at `now`, or deleted. Ids that are `fresh` are compared with none stored.
+    `leaving` names is retracted at `now`, or deleted. Ids that are `fresh` are compared with none stored;
+    few others are looked for only in the files that may hold them by `id_filters`.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Ingestion:
         in_turn: bool = False,
         leaving: LeavingRows | None = None,
         fresh: bool = False,
+        id_filters: IdFilters | None = None,
     ) -> None:
+        self.id_filters = id_filters or IdFilters()
         self.lake, self.arrivals, self.run, self.in_turn, self.fresh = lake, arrivals, run, in_turn, fresh
         self.leaving, self.now = leaving or LeavingRows(), now
         self.vocabulary, self.scopes = arrivals.vocabulary, arrivals.scopes
@@ -144,9 +149,17 @@ class Ingestion:
         plain = across & ~low
         found = [plain[1:][(plain[1:] == plain[:-1]) & (across[1:] != across[:-1])]]
 
+        given = self.arrivals.given_ids() if len(across) <= FEW else None
+        self.id_filters.keep([file.path for files in self.files.values() for file in files])
+
         def elsewhere(bucket: int) -> Words:
             parts = [np.empty(0, np.uint64)]
             for file in self.files.get(bucket, ()):
+                if given is not None and not self.id_filters.may_hold(
+                    file.path, given, partial(sorted_run.id_prints, self.lake.path(file))
+                ):
+                    self._unknown.add(file.path)
+                    continue
                 _, prints, sources = self._stored(file)
                 here = np.sort(tagged(prints ^ self.scopes.words(sources), 0, bits))
                 at = np.minimum(np.searchsorted(plain, here), len(plain) - 1)

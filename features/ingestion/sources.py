@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from features.catalog.settings import GivenName
 from features.errors import ConfigurationError, DataError
 from features.events.answer_scales import DeclaredScale
 from features.events.consent import ConsentRules
@@ -114,6 +115,9 @@ class Attribute(Query):
 
     english: str | None = Field(default=None, description="the name that people read, in English")
     japanese: str | None = Field(default=None, description="the name that people read, in Japanese")
+    values: dict[str, GivenName] = Field(
+        default_factory=dict, description="by value the name that people read in its place"
+    )
 
 
 class SourceReader:

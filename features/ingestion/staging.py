@@ -17,6 +17,7 @@ from features.events.schema import RARE
 from features.ingestion.identity.scopes import EventIdScopes
 from features.storage.customer_ids import Customers
 from features.storage.hashing import Words, as_ids, numbered, of_texts
+from features.storage.id_filters import FEW
 from features.storage.row_order import Rowset
 from features.storage.sorted_run import NUMERIC, RARE_CODES, RunRows, filled
 from features.storage.string_dictionary import StringDictionary, large
@@ -62,6 +63,7 @@ class StagingArea:
         counted them over all sources."""
         self.count = 0
         self._given: list[tuple[str, Words]] = []
+        self._given_ids: list[Words] = []
         self._late: dict[int, list[pa.RecordBatch]] = {}
         self._left_out: list[str] = []
         self._closed = False
@@ -169,6 +171,10 @@ class StagingArea:
         """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
         return np.sort(np.concatenate([np.empty(0, np.uint64), *(words for _, words in self._given)]))
 
+    def given_ids(self) -> Words | None:
+        """The fingerprints of given event ids without their sources, where they are few."""
+        return np.concatenate(self._given_ids) if len(self._given_ids) == len(self._given) else None
+
     def has(self, source: str) -> bool:
         """Whether rows of a source came with event ids of their own."""
         return any(name == source for name, _ in self._given)
@@ -203,6 +209,8 @@ class StagingArea:
             return
         prints = of_texts(ids)[0] ^ np.uint64(self.scopes.word(source))
         given = ids.is_valid().to_numpy(zero_copy_only=False)
+        if len(given) <= FEW:
+            self._given_ids.append(of_texts(ids)[0][given])
         self._given.append((source, tagged(prints[given], buckets[given], self.bits)))
 
     def _read(self, bucket: int, more: bool) -> pa.Table:

@@ -168,7 +168,7 @@ def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
                 "contradicting_consent",
                 f"`{attribute}` of {customers:,} customers says yes and no at the same instant. They are not "
                 "contacted until it says one thing: give the rows their own times in its query.",
-                f"`{attribute}` が同じ時刻に「はい」と「いいえ」の両方を示す顧客が{customers:,}人います。"
+                f"`{attribute}` が同じ時刻に「はい」と「いいえ」の両方を示す顧客が{customers:,}名います。"
                 "どちらかに定まるまで連絡対象から外します。属性のクエリで時刻を分けてください。",
                 {"attribute": attribute, "customers": customers},
             )
@@ -199,7 +199,7 @@ def consent_findings(consent: ConsentProfile) -> Iterator[CheckFinding]:
             f"opposite: `kizuna plan` refuses it. {consent.flags:,} customers have a plain yes or no there. "
             f"Remove the line, and write into kizuna.toml {block}.",
             f"プレイブックの `do_not_contact` が指す `{name}` は、連絡してよい顧客を表す名前で逆のため、"
-            f"`kizuna plan` は実行できません。{consent.flags:,}人の値が「はい」か「いいえ」です。"
+            f"`kizuna plan` は実行できません。{consent.flags:,}名の値が「はい」か「いいえ」です。"
             f"この行を消し、kizuna.toml に {block} と書いてください。",
             {"attribute": name, "customers": consent.flags},
         )
@@ -222,7 +222,7 @@ def _unread_birthdays(name: str, days: Sequence[tuple[str, int]]) -> CheckFindin
         "unclear_birthdays",
         f"`{name}` of {customers:,} customers is no birthday that can be read: {listed}. Nobody is greeted "
         "by it: write it as in 1990-04-01, 04-01 or 1990年4月1日 in its query, or leave it empty.",
-        f"`{name}` の値を誕生日として読めない顧客が{customers:,}人います：{listed_ja}。誕生日の連絡には使われ"
+        f"`{name}` の値を誕生日として読めない顧客が{customers:,}名います：{listed_ja}。誕生日の連絡には使われ"
         "ません。属性のクエリで 1990-04-01、04-01、1990年4月1日 のように書くか、空にしてください。",
         {"attribute": name, "customers": customers, "values": dict(days)},
     )
@@ -232,7 +232,7 @@ def _listed(words: Sequence[tuple[str, int]]) -> tuple[int, str, str]:
     """How many customers have any of these words, and the first of them in both languages."""
     more = "" if len(words) <= SHOWN else f" … ({len(words) - SHOWN})"
     listed = ", ".join(f"'{value}' ({count:,})" for value, count in words[:SHOWN])
-    listed_ja = "、".join(f"「{value}」（{count:,}人）" for value, count in words[:SHOWN])
+    listed_ja = "、".join(f"「{value}」（{count:,}名）" for value, count in words[:SHOWN])
     return sum(count for _, count in words), listed + more, listed_ja + more
 
 
@@ -243,7 +243,7 @@ def _unclear(name: str, unclear: Sequence[tuple[str, int]]) -> CheckFinding:
         "unclear_consent",
         f"`{name}` of {customers:,} customers is neither a clear yes nor a clear no: {listed}. "
         "They are not contacted until it is: write yes or no in the query of the attribute.",
-        f"`{name}` の値が「はい」とも「いいえ」とも読めない顧客が{customers:,}人います："
+        f"`{name}` の値が「はい」とも「いいえ」とも読めない顧客が{customers:,}名います："
         f"{listed_ja}。"
         "明らかになるまで連絡対象から外します。属性のクエリで yes か no にしてください。",
         {"attribute": name, "customers": customers, "values": dict(unclear)},

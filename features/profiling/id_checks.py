@@ -136,7 +136,7 @@ def _alike(ids: pa.Array) -> Iterator[CheckFinding]:
         f"'{other}': one customer under two ids. Bring them to one spelling around each query, `{query}`, "
         "then run `kizuna ingest --replace SOURCE` for each source.",
         f"{japanese}だけが違う顧客IDが{doubles:,}件（{share:.1%}）あります（例：「{one}」と「{other}」）。同じ顧客が"
-        f"2人に数えられています。各クエリを `{query}` で囲んで表記をそろえ、ソースごとに "
+        f"2名に数えられています。各クエリを `{query}` で囲んで表記をそろえ、ソースごとに "
         "`kizuna ingest --replace SOURCE` を実行してください。",
         {
             "ids": doubles,

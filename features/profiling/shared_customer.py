@@ -15,7 +15,7 @@ def shared_customer(profile: DataProfile) -> CheckFinding | None:
         "shared_customer",
         f"{share:.0%} of all events belong to one customer, '{profile.busiest}': is that a guest or "
         "test account? Leave it out of the query.",
-        f"全イベントの{share:.0%}が1人の顧客「{profile.busiest}」のものです。ゲスト用や試験用の"
+        f"全イベントの{share:.0%}が1名の顧客「{profile.busiest}」のものです。ゲスト用や試験用の"
         "アカウントなら取込クエリで除いてください。",
         {"customer_id": profile.busiest, "events": profile.busiest_events, "share": share},
     )

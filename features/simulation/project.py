@@ -109,14 +109,31 @@ from 'data/contracts.parquet'
 [[attributes]]
 name = "region"
 query = "select customer as customer_id, since as known_at, region as value from 'data/profiles.parquet'"
+english = "region"
+japanese = "地域"
+[attributes.values]
+kanto = { english = "Kanto", japanese = "関東" }
+kansai = { english = "Kansai", japanese = "関西" }
+chubu = { english = "Chubu", japanese = "中部" }
+kyushu = { english = "Kyushu", japanese = "九州" }
+hokkaido_tohoku = { english = "Hokkaido and Tohoku", japanese = "北海道・東北" }
 
 [[attributes]]
 name = "age_band"
 query = "select customer as customer_id, since as known_at, age_band as value from 'data/profiles.parquet'"
+english = "age group"
+japanese = "年代"
+[attributes.values]
+20s = { japanese = "20代" }
+30s = { japanese = "30代" }
+40s = { japanese = "40代" }
+50s = { japanese = "50代" }
+60s_up = { english = "60 and over", japanese = "60代以上" }
 
 [[attributes]]
 name = "birthday"
 query = "select customer as customer_id, since as known_at, birthday as value from 'data/profiles.parquet'"
+japanese = "誕生日"
 
 [[attributes]]
 name = "do_not_contact"
@@ -124,6 +141,9 @@ query = """
 select customer as customer_id, since as known_at, 'yes' as value from 'data/profiles.parquet'
 where do_not_contact
 """
+japanese = "連絡停止の希望"
+[attributes.values]
+yes = { japanese = "あり" }
 
 [features]
 windows = [7, 30, 90, 365]

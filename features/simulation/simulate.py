@@ -22,6 +22,7 @@ from features.simulation.hazards import draw_causes, draw_lifetimes, hazard_path
 from features.simulation.messy import check, dirty, local_end
 from features.simulation.messy_project import settings
 from features.simulation.moments import EventRows, SimulationContext, joined
+from features.simulation.names import NAMES
 from features.simulation.people import SimulatedCustomers, draw_customers, draw_newcomers
 from features.simulation.project import NOW, TEXT
 from features.simulation.world import (
@@ -186,7 +187,7 @@ def simulate(
     check(dirt or ())
     world = _World(customers, seed, (_Period(months),), messy)
     world, _ = _live(folder, world, [], progress)
-    text = TEXT
+    text = f"{TEXT}\n{NAMES}"
     if messy:
         end = end_of_record(world.spans[0])
         mess = dirty(folder, messy, seed, local_end(end), dirt)

@@ -255,6 +255,12 @@ class RunIds:
         return theirs & ~self.retracted if len(self.retracted) else theirs
 
 
+def id_prints(path: Path) -> Words:
+    """The fingerprints of every event id of a run, those of retracted events too."""
+    with reading(path), pq.ParquetFile(path) as file:
+        return of_texts(large(file.read(columns=["event_id"]).column("event_id")))[0]
+
+
 def read_ids(path: Path, vocabulary: StringDictionary) -> RunIds:
     """The event ids of a run, the source of each, and which are retracted."""
     with reading(path), pq.ParquetFile(path, read_dictionary=["source"]) as file:

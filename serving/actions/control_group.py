@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from serving.actions.plan_file import StoredPlan
@@ -24,7 +22,7 @@ def nobody_held(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
 def release_control_group(plan: StoredPlan, held: Held) -> StoredPlan:
     """The plan in which those planned for are so again whose hold has ended since it was made."""
     outcome = plan.table.column("outcome").to_numpy()
-    return _with_outcomes(plan, np.where((outcome == IN_CONTROL) & ~held(plan.keys), PLANNED, outcome))
+    return plan.with_outcomes(np.where((outcome == IN_CONTROL) & ~held(plan.keys), PLANNED, outcome))
 
 
 def hold_control_group(plan: StoredPlan, held: Held) -> StoredPlan:
@@ -33,7 +31,7 @@ def hold_control_group(plan: StoredPlan, held: Held) -> StoredPlan:
     A customer whose rule is marked `service` keeps theirs: answers and duties go on for both arms.
     """
     outcome = plan.table.column("outcome").to_numpy()
-    return _with_outcomes(plan, np.where(held(plan.keys) & ~serviced(plan), IN_CONTROL, outcome))
+    return plan.with_outcomes(np.where(held(plan.keys) & ~serviced(plan), IN_CONTROL, outcome))
 
 
 def serviced(plan: StoredPlan) -> NDArray[np.bool_]:
@@ -41,12 +39,3 @@ def serviced(plan: StoredPlan) -> NDArray[np.bool_]:
     of_rule = np.array([*(rule.service for rule in plan.playbook.rules), False])
     marked: NDArray[np.bool_] = of_rule[plan.table.column("rule").to_numpy()]
     return marked
-
-
-def _with_outcomes(plan: StoredPlan, outcome: NDArray[np.generic]) -> StoredPlan:
-    place = plan.table.schema.get_field_index("outcome")
-    before = plan.table.column(place).to_numpy()
-    if np.array_equal(outcome, before):
-        return plan
-    column = pa.array(outcome.astype(before.dtype))
-    return replace(plan, table=plan.table.set_column(place, "outcome", column))

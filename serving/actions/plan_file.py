@@ -18,6 +18,7 @@ from features.timeline import Timeline
 from serving.actions.playbook import LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
 from serving.schemas.terms import NO_RULE
 from serving.state.atomic_write import in_one_step
+from training.explanation.project_words import NO_WORDS, ProjectWords
 
 if TYPE_CHECKING:
     from serving.actions.customer_profiles import CustomerProfiles
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FOLDER = "plans"
 """Beside the folder of the scores."""
+OUTCOME, MADE_OUTCOME = "outcome", "made_outcome"
+"""The columns with the outcome that holds, and with that of when the plan was made, once they differ."""
 REFUSED_CHANNELS = "refused_channels"
 """The column with the channels that a customer refuses, by name and `;`; older files have none."""
 
@@ -54,6 +57,8 @@ class StoredPlan:
     table: pa.Table
     playbook: Playbook
     origin: PlanOrigin
+    words: ProjectWords = NO_WORDS
+    """The names that its sentences are written with; no part of the file."""
 
     @staticmethod
     def of(
@@ -81,6 +86,24 @@ class StoredPlan:
             playbook.text, as_of, tiers, profiles.reasons, timezone, contacts, attributes, profiles.channels
         )
         return StoredPlan(table.unify_dictionaries().combine_chunks(), playbook.playbook, origin)
+
+    def with_outcomes(self, outcome: NDArray[np.generic]) -> StoredPlan:
+        """The same with the outcomes that hold now; those of when it was made stay beside them."""
+        place = self.table.schema.get_field_index(OUTCOME)
+        before = self.table.column(place)
+        if np.array_equal(outcome, before.to_numpy()):
+            return self
+        table = self.table.set_column(place, OUTCOME, pa.array(outcome.astype(before.to_numpy().dtype)))
+        if MADE_OUTCOME not in table.column_names:
+            table = table.append_column(MADE_OUTCOME, before)
+        return replace(self, table=table)
+
+    @property
+    def made_outcomes(self) -> NDArray[np.int8]:
+        """int8[n]: the outcomes of when the plan was made."""
+        name = MADE_OUTCOME if MADE_OUTCOME in self.table.column_names else OUTCOME
+        outcomes: NDArray[np.int8] = self.table.column(name).to_numpy()
+        return outcomes
 
     @property
     def as_of(self) -> int:

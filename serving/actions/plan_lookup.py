@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,8 @@ class CheckedPlan:
 
 def plan_of(project: Project, scores: str) -> StoredPlan | None:
     """The plan made for a score file, None where `kizuna plan` has not made one."""
-    return find(project.state / FOLDER / scores)
+    plan = find(project.state / FOLDER / scores)
+    return None if plan is None else replace(plan, words=project.words)
 
 
 @dataclass(eq=False)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events.consent import ALL_CHANNELS
@@ -35,10 +32,7 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
         outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = (
             ASKED_NOT_TO
         )
-    place = plan.table.schema.get_field_index("outcome")
-    if np.array_equal(outcome, plan.table.column(place).to_numpy()):
-        return plan
-    return replace(plan, table=plan.table.set_column(place, "outcome", pa.array(outcome)))
+    return plan.with_outcomes(outcome)
 
 
 def allowed_again(plan: StoredPlan, contacts: ContactState) -> NDArray[np.bool_]:

@@ -17,7 +17,6 @@ from serving.schemas.terms import (
     ANSWERED,
     ATTITUDE_WORDS,
     ATTITUDES,
-    CHANNEL_WORDS,
     NO_INQUIRY,
     OPEN,
     OUTCOME_WORDS,
@@ -26,7 +25,9 @@ from serving.schemas.terms import (
     SOON,
     STAGE_WORDS,
     STAGES,
+    channel_words,
 )
+from training.explanation.project_words import NO_WORDS, ProjectWords
 
 
 @dataclass
@@ -63,6 +64,8 @@ class PlanRow:
     loyalty_in_two: bool
 
 
+_CSAT = ("satisfaction (CSAT) answer", "満足度（CSAT）の回答")
+"""What an answer is called where it stands beside the NPS of the same customer."""
 COLUMNS = tuple(field.name for field in fields(PlanRow))
 
 
@@ -84,7 +87,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
     stage, attitude, outcome = STAGES[row.stage], ATTITUDES[row.attitude], OUTCOMES[row.outcome]
     touch = action = channel = owner = deadline = None
     found = hooks(plan, row, language)
-    takes_up = sentences(found, language)
+    takes_up = sentences(found, language, plan.words)
     why: str | None = in_language(language, *OUTCOME_WORDS[outcome])
     if outcome == "held_back" and rule is not None and rule.hold_back is not None:
         why = playbook.hold_back[rule.hold_back].say(language)
@@ -96,8 +99,7 @@ def planned_action(plan: StoredPlan, row: PlanRow, language: str) -> PlannedActi
         touch, action, owner = rule.touch, rule.action, rule.owner
         channel = playbook.channel_of(rule, row.preferred_channel)
         if rule.deadline_days is not None:
-            today = plan.timeline.local(plan.as_of).date()
-            deadline = (today + timedelta(days=rule.deadline_days)).isoformat()
+            deadline = deadline_day(plan.timeline.local(plan.as_of).date(), rule.deadline_days)
     return PlannedAction(
         stage=stage,
         stage_words=in_language(language, *STAGE_WORDS[stage]),
@@ -179,9 +181,13 @@ def _loyalty(plan: StoredPlan, row: PlanRow, language: str, lasts_until: str | N
     )
 
 
-def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
-    """The hooks that matter most, each in one sentence."""
+def sentences(hooks: Hooks, language: str, project: ProjectWords = NO_WORDS, most: int = 3) -> list[str]:
+    """The hooks that matter most, each in one sentence with the names that people read."""
     japanese = is_japanese(language)
+
+    def said(name: str | None) -> str:
+        return project.detail(name, language) if name else ""
+
     lines: list[str] = []
 
     def add(english: str, ja: str) -> None:
@@ -189,7 +195,7 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
 
     inquiry, survey = hooks.last_inquiry, hooks.last_survey
     if inquiry and inquiry.answered is False:
-        about = inquiry.topic or ("内容不明" if japanese else "unknown topic")
+        about = said(inquiry.topic) or ("内容不明" if japanese else "unknown topic")
         add(
             f"Inquiry of {inquiry.on} ({about}) has no answer yet",
             f"{inquiry.on}の問い合わせ（{about}）が未回答",
@@ -201,35 +207,37 @@ def sentences(hooks: Hooks, language: str, most: int = 3) -> list[str]:
         add(f"{years} year{'s' * (years > 1)} a customer on {on}", f"{on}に利用開始{years}周年")
     if hooks.stopped_category:
         add(
-            f"Has not bought {hooks.stopped_category} for 90 days",
-            f"以前購入していた「{hooks.stopped_category}」を直近90日は購入していない",
+            f"Has not bought {said(hooks.stopped_category)} for 90 days",
+            f"以前購入していた「{said(hooks.stopped_category)}」を直近90日は購入していない",
         )
     if hooks.unused_feature:
         add(
-            f"Does not use {hooks.unused_feature}, which similar customers do",
-            f"似た顧客が使う「{hooks.unused_feature}」を未利用",
+            f"Does not use {said(hooks.unused_feature)}, which similar customers do",
+            f"似た顧客が使う「{said(hooks.unused_feature)}」を未利用",
         )
     if survey and survey.score is not None:
         words = kind_words(survey.kind)
-        about = f" ({survey.about})" if survey.about else ""
-        about_ja = f"（{survey.about}）" if survey.about else ""
+        one, ja = _CSAT if survey.kind == "csat" else (words.one, words.ja)
+        about = f" ({said(survey.about)})" if survey.about else ""
+        about_ja = f"（{said(survey.about)}）" if survey.about else ""
         add(
-            f"Last {words.one}{about}: {survey.score:g} on {survey.on}",
-            f"直近の{words.ja}{about_ja}：{survey.score:g}点（{survey.on}）",
+            f"Last {one}{about}: {survey.score:g} on {survey.on}",
+            f"直近の{ja}{about_ja}：{survey.score:g}点（{survey.on}）",
         )
     if hooks.next_category:
-        add(f"Next to suggest: {hooks.next_category}", f"次の提案候補：「{hooks.next_category}」")
+        suggested = said(hooks.next_category)
+        add(f"Next to suggest: {suggested}", f"次の提案候補：「{suggested}」")
     if hooks.favourite_category:
         add(
-            f"Buys {hooks.favourite_category} most",
-            f"よく購入するカテゴリ：「{hooks.favourite_category}」",
+            f"Buys {said(hooks.favourite_category)} most",
+            f"よく購入するカテゴリ：「{said(hooks.favourite_category)}」",
         )
     return lines[:most]
 
 
-def channel_words(channel: str | None, language: str) -> str:
-    """A channel as people call it; names of one's own stay as they are."""
-    return in_language(language, channel or "", CHANNEL_WORDS.get(channel or "", channel or ""))
+def deadline_day(today: date, days: int) -> str:
+    """The day by which an action is due, as answers write it."""
+    return (today + timedelta(days=days)).isoformat()
 
 
 def _soon(day: str | None, today: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
 from serving.actions.rules.conditions import NumberCondition
+from serving.actions.rules.likely_values import likely_word
+from serving.actions.rules.shape_faults import example, explained, toml_of
+from serving.actions.rules.toml_faults import toml_advice, toml_line
 from serving.actions.rules.toml_positions import line_of, places
 from serving.schemas.problems import Problem, problems
 
@@ -31,52 +33,57 @@ class _Part(BaseModel):
 class BilingualText(_Part):
     """What people read, in both languages."""
 
-    en: str = Field(min_length=1)
-    ja: str = Field(min_length=1)
+    en: str = Field(min_length=1, examples=["high touch"])
+    ja: str = Field(min_length=1, examples=["ハイタッチ"])
 
     def say(self, language: str) -> str:
         return in_language(language, self.en, self.ja)
 
 
+_LEVELS = 'levels = [{ name = "silver", en = "Silver", ja = "シルバー", purchases = 3, amount = 10000 }]'
+_MEMBERS = 'members = { attribute = "club", value = "points" }'
+
+
 class TouchModel(BilingualText):
     """A touch model: how many customers it can take, and how long it lets them rest."""
 
-    capacity: int | None = Field(default=None, ge=0)
-    cool_down_days: int = Field(default=0, ge=0, le=3650)
-    kinds: tuple[str, ...] = ()
+    capacity: int | None = Field(default=None, ge=0, examples=[150])
+    cool_down_days: int = Field(default=0, ge=0, le=3650, examples=[30])
+    kinds: tuple[str, ...] = Field(default=(), examples=[("call_made",)])
     """Contacts of these kinds start the cool-down."""
 
 
 class LoyaltyLevel(BilingualText):
     """A level of a loyalty programme, held by purchases and their amount within the window."""
 
-    name: str = Field(min_length=1)
-    purchases: int = Field(ge=0)
-    amount: float = Field(ge=0)
+    name: str = Field(min_length=1, examples=["silver"])
+    purchases: int = Field(ge=0, examples=[3])
+    amount: float = Field(ge=0, examples=[10000])
 
 
 class LoyaltyMembers(_Part):
     """Who is in a loyalty programme: those whose attribute has this value."""
 
-    attribute: str
-    value: str
+    attribute: str = Field(examples=["club"])
+    value: str = Field(examples=["points"])
 
 
 class LoyaltyProgramme(_Part):
     """A loyalty programme."""
 
-    name: str = Field(min_length=1)
-    window_days: int = Field(ge=1, le=3650)
-    levels: tuple[LoyaltyLevel, ...] = Field(min_length=1)
-    members: LoyaltyMembers | None = None
+    name: str = Field(min_length=1, examples=["points"])
+    window_days: int = Field(ge=1, le=3650, examples=[365])
+    levels: tuple[LoyaltyLevel, ...] = Field(min_length=1, examples=[_LEVELS])
+    members: LoyaltyMembers | None = Field(default=None, examples=[_MEMBERS])
 
     @model_validator(mode="after")
     def _ascending(self) -> LoyaltyProgramme:
         for lower, higher in zip(self.levels, self.levels[1:], strict=False):
             if higher.purchases < lower.purchases or higher.amount < lower.amount:
                 raise ValueError(
-                    f"the level '{higher.name}' asks for less than '{lower.name}' before it: "
-                    "write levels from the lowest to the highest"
+                    f"the level '{higher.name}' (purchases {higher.purchases}, amount {higher.amount:g}) "
+                    f"asks for less than '{lower.name}' before it (purchases {lower.purchases}, "
+                    f"amount {lower.amount:g}): write levels from the lowest to the highest"
                 )
         return self
 
@@ -84,9 +91,9 @@ class LoyaltyProgramme(_Part):
 class StageRules(_Part):
     """What makes a nurture stage."""
 
-    returned_days: int = Field(default=90, ge=1, le=3650)
-    considering_leaving: NumberCondition = NumberCondition(rank_high=0.1)
-    onboarding_days: int = Field(default=60, ge=0, le=3650)
+    returned_days: int = Field(default=90, ge=1, le=3650, examples=[90])
+    considering_leaving: NumberCondition = Field(default=NumberCondition(rank_high=0.1), examples=["top 10%"])
+    onboarding_days: int = Field(default=60, ge=0, le=3650, examples=[60])
 
 
 NUMBERS = ("probability", "value", "uplift", "incremental_value")
@@ -96,18 +103,18 @@ NUMBERS = ("probability", "value", "uplift", "incremental_value")
 class RuleConditions(_Part):
     """The conditions of a rule; None asks for nothing."""
 
-    probability: NumberCondition | None = None
-    value: NumberCondition | None = None
-    uplift: NumberCondition | None = None
-    incremental_value: NumberCondition | None = None
-    tier: tuple[str, ...] | None = None
-    movement: tuple[str, ...] | None = None
-    attitude: tuple[str, ...] | None = None
-    stage: tuple[str, ...] | None = None
-    loyalty: tuple[str, ...] | None = None
-    reason: tuple[str, ...] | None = None
-    channel: tuple[str, ...] | None = None
-    inquiry: tuple[str, ...] | None = None
+    probability: NumberCondition | None = Field(default=None, examples=["top 10%"])
+    value: NumberCondition | None = Field(default=None, examples=["top 40%"])
+    uplift: NumberCondition | None = Field(default=None, examples=["> 0.01"])
+    incremental_value: NumberCondition | None = Field(default=None, examples=["> 100"])
+    tier: tuple[str, ...] | None = Field(default=None, examples=[("low", "middle")])
+    movement: tuple[str, ...] | None = Field(default=None, examples=[("falling",)])
+    attitude: tuple[str, ...] | None = Field(default=None, examples=[("detractor",)])
+    stage: tuple[str, ...] | None = Field(default=None, examples=[("growing",)])
+    loyalty: tuple[str, ...] | None = Field(default=None, examples=[("none",)])
+    reason: tuple[str, ...] | None = Field(default=None, examples=[("inquiry",)])
+    channel: tuple[str, ...] | None = Field(default=None, examples=[("email",)])
+    inquiry: tuple[str, ...] | None = Field(default=None, examples=[("open",)])
 
     @model_validator(mode="before")
     @classmethod
@@ -121,18 +128,18 @@ class RuleConditions(_Part):
 class PlaybookRule(_Part):
     """Whom it is for, and what is done, or why nothing is."""
 
-    name: str = Field(min_length=1)
-    en: str | None = Field(default=None, min_length=1)
+    name: str = Field(min_length=1, examples=["newcomer"])
+    en: str | None = Field(default=None, min_length=1, examples=["Newcomer"])
     """What people read instead of the name, in each language."""
-    ja: str | None = Field(default=None, min_length=1)
-    when: RuleConditions = RuleConditions()
-    touch: str | None = None
-    action: str | None = None
-    channel: str | None = None
-    owner: str | None = None
-    deadline_days: int | None = Field(default=None, ge=0, le=3650)
-    hold_back: str | None = None
-    service: bool = False
+    ja: str | None = Field(default=None, min_length=1, examples=["新規のお客様"])
+    when: RuleConditions = Field(default=RuleConditions(), examples=['when.tier = ["low", "middle"]'])
+    touch: str | None = Field(default=None, examples=["high"])
+    action: str | None = Field(default=None, examples=["call_and_listen"])
+    channel: str | None = Field(default=None, examples=["email"])
+    owner: str | None = Field(default=None, examples=["crm"])
+    deadline_days: int | None = Field(default=None, ge=0, le=3650, examples=[7])
+    hold_back: str | None = Field(default=None, examples=["in_peace"])
+    service: bool = Field(default=False, examples=[True])
     """Whether it is no marketing, such as an answer to an inquiry or a duty of a contract: control customers
     of a campaign get it too."""
 
@@ -144,9 +151,14 @@ class PlaybookRule(_Part):
         if self.hold_back is None:
             lacking = [name for name, part in parts.items() if part is None]
             if lacking:
-                raise ValueError(f"it says no {lacking[0]}: add one, or a hold_back")
+                such = example(type(self).model_fields[lacking[0]], lacking[0])
+                raise ValueError(f"it says no {lacking[0]}: add one, such as `{such}`, or a hold_back")
         elif any(part is not None for part in parts.values()):
-            raise ValueError("it both acts and holds back: keep one of the two")
+            said = next(name for name, part in parts.items() if part is not None)
+            raise ValueError(
+                f"it both acts (`{said} = {toml_of(parts[said])}`) and holds back "
+                f"(`hold_back = {toml_of(self.hold_back)}`): keep one of the two"
+            )
         return self
 
     def say(self, language: str) -> str:
@@ -162,19 +174,19 @@ class PlaybookRule(_Part):
 class Playbook(_Part):
     """The whole playbook."""
 
-    do_not_contact: str = "do_not_contact"
+    do_not_contact: str = Field(default="do_not_contact", examples=["do_not_contact"])
     """The attribute whose yes forbids contact; only an explicit empty text lets everybody be contacted."""
-    fallback_channel: str | None = Field(default=None, min_length=1)
+    fallback_channel: str | None = Field(default=None, min_length=1, examples=["email"])
     """The channel of `preferred` for a customer whose own is not known."""
-    open_inquiry_days: int = Field(default=30, ge=1, le=3650)
+    open_inquiry_days: int = Field(default=30, ge=1, le=3650, examples=[30])
     """An inquiry without an answer is open for so many days, then stale: no longer urgent."""
-    stages: StageRules = StageRules()
-    touch: dict[str, TouchModel] = Field(default_factory=dict)
-    actions: dict[str, BilingualText] = Field(default_factory=dict)
-    owners: dict[str, BilingualText] = Field(default_factory=dict)
-    hold_back: dict[str, BilingualText] = Field(default_factory=dict)
-    rules: tuple[PlaybookRule, ...] = Field(min_length=1)
-    loyalty: tuple[LoyaltyProgramme, ...] = ()
+    stages: StageRules = Field(default=StageRules(), examples=["[stages]"])
+    touch: dict[str, TouchModel] = Field(default_factory=dict, examples=["[touch.high]"])
+    actions: dict[str, BilingualText] = Field(default_factory=dict, examples=["[actions.call_and_listen]"])
+    owners: dict[str, BilingualText] = Field(default_factory=dict, examples=["[owners.crm]"])
+    hold_back: dict[str, BilingualText] = Field(default_factory=dict, examples=["[hold_back.in_peace]"])
+    rules: tuple[PlaybookRule, ...] = Field(min_length=1, examples=["[[rules]]"])
+    loyalty: tuple[LoyaltyProgramme, ...] = Field(default=(), examples=["[[loyalty]]"])
 
     def channel_of(self, rule: PlaybookRule, preferred: str | None) -> str | None:
         """The channel of a rule's action for a customer with this preferred channel."""
@@ -262,71 +274,48 @@ def parse_all(text: str, name: str) -> tuple[PlaybookFile | None, list[PlaybookR
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = f"cannot use {name}: it is not valid TOML ({error}). Put that place right."
-        return None, [PlaybookRefusal(name, _toml_line(error, text), _toml_advice(error), message)]
+        advice = toml_advice(error, text, Playbook)
+        return None, [PlaybookRefusal(name, toml_line(error, text), advice, message)]
     try:
         file = PlaybookFile(Playbook.model_validate(values), name, text)
     except ValidationError as error:
         lines = places(text)
         return None, [
-            PlaybookRefusal(name, line_of(lines, one.location), _explained(one)) for one in problems(error)
+            PlaybookRefusal(name, line_of(lines, one.location), explained(one, Playbook))
+            for one in problems(error)
+            if not _is_echo(one)
         ]
     return file, list(_wrong_names(file))
 
 
-_TOML_ADVICE = {
-    "Invalid value": "this is no value. Put text between double quotes, and lists between [ and ].",
-    "Expected '=' after a key": "there is no = after the name. Write `name = value`.",
-    "Illegal character '\\n'": "the text has no closing quote. Write one at its end.",
-    "Unterminated string": "the text has no closing quote. Write one at its end.",
-    "Expected newline or end of document": "something stands after the end. Remove it, or put a # before it.",
-    "Invalid statement": "this is neither `name = value` nor a [heading]. Complete it, or put a # before it.",
-    "Expected ']": "the heading is not closed. Write [name], or [[rules]] for a rule.",
-    "Unclosed array": "the list is not closed. Write a ] at its end.",
-    "Cannot overwrite a value": "this name stands here twice. Keep one of them.",
-    "Cannot declare": "this heading stands here twice. Keep one of them.",
-}
-"""What to do about each fault of TOML, by the beginning of the parser's message."""
-
-
-def _toml_advice(error: tomllib.TOMLDecodeError) -> str:
-    for beginning, advice in _TOML_ADVICE.items():
-        if str(error).startswith(beginning):
-            return advice
-    return f"it is not valid TOML ({error}). Put that place right."
-
-
-def _toml_line(error: tomllib.TOMLDecodeError, text: str) -> int:
-    found = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-    return int(found[1]) if found else max(len(text.splitlines()), 1)
-
-
-def _explained(problem: Problem) -> str:
-    key = ".".join(str(part) for part in problem.location if not isinstance(part, int))
-    if problem.kind == "extra_forbidden":
-        return f"there is no key `{key}` in a playbook. Remove it, or correct its spelling."
-    if problem.kind == "missing":
-        return f"`{key}` is missing. Add it."
-    return f"`{key}` does not fit: {problem.message}."
+def _is_echo(problem: Problem) -> bool:
+    """Whether a list is called too short only because its entries do not fit."""
+    return problem.kind == "too_short" and bool(problem.value)
 
 
 def _wrong_names(file: PlaybookFile) -> Iterator[PlaybookRefusal]:
     """Each touch, action, owner and reason of a rule that is not declared, and each name given twice."""
     playbook = file.playbook
-    known: dict[str, Sequence[str]] = {
-        "touch": tuple(playbook.touch),
-        "action": tuple(playbook.actions),
-        "owner": tuple(playbook.owners),
-        "hold_back": tuple(playbook.hold_back),
+    known: dict[str, Mapping[str, BilingualText]] = {
+        "touch": playbook.touch,
+        "action": playbook.actions,
+        "owner": playbook.owners,
+        "hold_back": playbook.hold_back,
     }
     first: dict[str, int] = {}
     for number, rule in enumerate(playbook.rules):
         for part, names in known.items():
             named = getattr(rule, part)
             if named is not None and named not in names:
+                near = likely_word(named, names, {name: (one.ja, one.en) for name, one in names.items()})
+                advice = (
+                    f"Write one of {', '.join(names) or 'none'}, or declare it."
+                    if near is None
+                    else f"Write `{part} = {toml_of(near)}`, another of {', '.join(names)}, or declare it."
+                )
                 yield file.refusal(
                     ("rules", number, part),
-                    f"the rule '{rule.name}' names the {part} '{named}', which is not declared. "
-                    f"Write one of {', '.join(names) or 'none'}, or declare it.",
+                    f"the rule '{rule.name}' names the {part} '{named}', which is not declared. {advice}",
                 )
         if rule.name in first:
             other = line_of(places(file.text), ("rules", first[rule.name], "name"))

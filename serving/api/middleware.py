@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Awaitable, Collection, Sequence
 
-from deltalake.exceptions import DeltaError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,13 +16,10 @@ from serving.api.live_state import ServiceState
 from serving.api.metrics import ServiceMetrics
 from serving.api.rate_limit import RateLimiter
 from serving.application.permissions import OPEN_SERVICE, Actor
+from serving.application.workspace import UNAVAILABLE
 from serving.project.language import Language, request_language
-from serving.state.database import DATABASE_ERRORS
 
 Header = tuple[bytes, bytes]
-
-UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
-"""What a full disk or an absent database raises."""
 
 PUBLIC = frozenset({"/api", "/docs.json", "/healthz", "/livez", "/readyz"})
 """Paths that need no key: whether the service is well, and the page that takes a key with what it loads."""

@@ -91,6 +91,7 @@ _MEASURE: Json = {
             "cut": "channel",
             "cut_words": "channel",
             "group": "store",
+            "group_words": "store",
             "figure": _FIGURE,
             "by_month": [{"month": "2017-12", **_FIGURE}],
         }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import socket
 import sys
-import tempfile
 
 from starlette.types import ASGIApp
 
@@ -17,6 +15,8 @@ from serving.api.app import Application
 from serving.api.json_logging import configure_logging
 from serving.api.key_ring import is_loopback
 from serving.api.lazy_asgi import LazyApp
+from serving.api.metrics_folder import metrics_folder
+from serving.api.native_memory import return_large_blocks
 from serving.api.startup import OPEN, service_state
 from serving.project.places import PROJECT
 from serving.project.settings import Project
@@ -37,15 +37,12 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
         has_keys, has_accounts = any_key(database), any_account(database)
     check_access(host, is_closed=has_keys or has_accounts, open_to_this_machine=open_to_this_machine)
     listener = listen(host, port)
-    metrics = tempfile.mkdtemp(prefix="kizuna-metrics-")
     os.environ |= {
         PROJECT: str(project.folder),
         OPEN: "loopback" if open_to_this_machine else "",
         "OTEL_SDK_DISABLED": "true",
         "BENTOML_DO_NOT_TRACK": "true",
     }
-    if workers > 1:  # counts of several processes meet in files; one alone counts faster in memory
-        os.environ |= {"PROMETHEUS_MULTIPROC_DIR": metrics}
     address = f"[{host}]" if ":" in host else host
     sys.stderr.write(
         f"Serving {project.folder} on http://{address}:{listener.getsockname()[1]} (stop with Ctrl+C)\n"
@@ -56,12 +53,16 @@ def run(project: Project, host: str, port: int, workers: int, *, open_to_this_ma
         sys.stderr.write("The project has accounts, so people sign in, in spite of --open.\n")
     sys.stderr.flush()
     try:
-        _serve(listener, workers)
+        if workers > 1:  # counts of several processes meet in files; one alone counts faster in memory
+            with metrics_folder() as metrics:
+                os.environ |= {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+                _serve(listener, workers)
+        else:
+            _serve(listener, workers)
     except KeyboardInterrupt:  # how it is stopped; uvicorn has finished the calls that came before
         sys.stderr.write("stopped\n")
     finally:
         listener.close()
-        shutil.rmtree(metrics, ignore_errors=True)
         gc.unfreeze()  # else DuckDB calls what `application` froze a leak
 
 
@@ -97,6 +98,7 @@ def check_access(host: str, *, is_closed: bool, open_to_this_machine: bool) -> N
 def application() -> Application:
     """The service as an ASGI application for uvicorn, with BentoML behind it."""
     configure_logging()
+    return_large_blocks()
     service_state()
     sys.setswitchinterval(SWITCH_INTERVAL)
     # What was made until now stays: looking through it again and again would make single answers slow.

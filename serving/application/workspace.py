@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from deltalake.exceptions import DeltaError
 from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
@@ -16,8 +17,9 @@ from serving.lists.customers.known_customer import KnownCustomer, known_customer
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
-from serving.state.database import Database
+from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.score_index import score_file
+from training.data.coverage import DataCoverage, data_coverage
 
 Clock = Callable[[], int]
 """Now, in microseconds UTC."""
@@ -28,6 +30,8 @@ Progress = Callable[[str, float], None]
 AccessLog = Callable[[str, str, NDArray[np.int64]], None]
 """Called with who asked, what they asked for and the keys of the customers, -1 for one who is not known."""
 
+UNAVAILABLE: tuple[type[Exception], ...] = (OSError, DeltaError, *DATABASE_ERRORS)
+"""What a full disk, an absent database or a store that cannot be read raises: answered as 503."""
 NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 """The keys of a call that names no customer."""
 
@@ -86,6 +90,18 @@ class Workspace:
         Whatever belongs to one answer reads one version: a use case pins before its first read.
         """
         return replace(self, store=self.store.pinned())
+
+    def coverage(self, now: int) -> DataCoverage | None:
+        """Until when the data say what customers did; None without events."""
+        project = self.project
+        return data_coverage(
+            self.store,
+            project.churn,
+            project.indicators,
+            project.timeline,
+            closed=project.closed_sources,
+            now=now,
+        )
 
     def customer(self, customer_id: str) -> KnownCustomer:
         """One customer with everything that is known of them now; raises `UnknownCustomer`."""

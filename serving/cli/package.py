@@ -29,5 +29,6 @@ def package(call: CliContext, output: Path) -> None:
     call.answer(
         {"folder": str(output), "model_version": made.model_version},
         f"Wrote model {made.model_version} to {output}. Start it with `bentoml serve {output}`; it asks for "
-        "the project's keys. The first start in a place compiles for a minute or two before it answers.",
+        "the project's keys, and its people sign in with their passwords. The first start in a place "
+        "compiles for a minute or two before it answers.",
     )

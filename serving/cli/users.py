@@ -120,11 +120,7 @@ def user_password(call: CliContext, name: str, password_stdin: bool) -> None:
 @click.pass_obj
 def disable_user(call: CliContext, name: str) -> None:
     """Let NAME in no more; what they did stays in the audit log."""
-    from serving.application.access.people import disable_person
-
-    with call.workspace() as workspace:
-        changed = disable_person(workspace, call.actor, name)
-    call.answer({"name": changed.name, "disabled": True}, f"Disabled {changed.name}.")
+    _let_in(call, name, is_let_in=False)
 
 
 @users.command("enable")
@@ -132,11 +128,16 @@ def disable_user(call: CliContext, name: str) -> None:
 @click.pass_obj
 def enable_user(call: CliContext, name: str) -> None:
     """Let NAME, who was disabled, in again."""
-    from serving.application.access.people import enable_person
+    _let_in(call, name, is_let_in=True)
+
+
+def _let_in(call: CliContext, name: str, *, is_let_in: bool) -> None:
+    from serving.application.access.people import disable_person, enable_person
 
     with call.workspace() as workspace:
-        changed = enable_person(workspace, call.actor, name)
-    call.answer({"name": changed.name, "disabled": False}, f"Enabled {changed.name}.")
+        changed = (enable_person if is_let_in else disable_person)(workspace, call.actor, name)
+    said = f"Enabled {changed.name}." if is_let_in else f"Disabled {changed.name}."
+    call.answer({"name": changed.name, "disabled": not is_let_in}, said)
 
 
 @users.command("sign-out")

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from features.catalog.display_names import is_japanese
 from features.errors import BodyTooLarge, Forbidden, KizunaError, ModelError
+from serving.application.workspace import UNAVAILABLE
 from serving.console.host import ConsoleHost
 from serving.console.list_visited import forget_list, list_visited, remember_list
 from serving.console.pages.sign_in import show_sign_in
@@ -36,7 +37,6 @@ from serving.console.visit import (
 from serving.console.visitors import VISIT_COOKIE, Visitor, Visitors, session_cookie
 from serving.presentation.messages.catalog import translated
 from serving.project.language import LANGUAGES, Language, request_language
-from serving.state.database import DATABASE_ERRORS
 
 LANGUAGE_COOKIE = "kizuna_language"
 NOTICE_COOKIE = "kizuna_notice"
@@ -57,9 +57,6 @@ NO_FIELDS: Fields = ImmutableMultiDict()
 SIGN_IN = "/sign-in"
 MESSAGE = "message.html"
 """The page that says in a sentence what is the matter."""
-AWAY: tuple[type[Exception], ...] = (OSError, *DATABASE_ERRORS)
-"""What a full disk or an absent database raises."""
-
 log = logging.getLogger("kizuna.console")
 
 
@@ -93,7 +90,7 @@ class Console:
         who, is_away = visitors.nobody(request), False
         try:
             who = await host.short.run(lambda: visitors.visitor(request, is_open=is_open))
-        except AWAY as error:
+        except UNAVAILABLE as error:
             is_away = True
             log.error("who asks for a page cannot be told: %s", type(error).__name__)
         query: Fields = ImmutableMultiDict(list(request.query_params.multi_items()))
@@ -110,7 +107,7 @@ class Console:
             response = await self._response(visit, answer, request)
         except KizunaError as error:
             response = await self._response(visit, error_page(visit, error), request)
-        except AWAY as error:
+        except UNAVAILABLE as error:
             log.error("a page could not be answered: %s", type(error).__name__)
             response = await self._response(visit, _message(visit, "away", 503), request)
         finally:
@@ -160,7 +157,8 @@ class Console:
                 html = await self._host.short.run(lambda: render(visit, answer, shell))
                 response = HTMLResponse(html, answer.status)
                 if visit.is_fragment and answer.address is not None:
-                    response.headers["hx-push-url"] = answer.address
+                    header = "hx-replace-url" if answer.replaces_address else "hx-push-url"
+                    response.headers[header] = answer.address
                 if request.method == "GET":
                     remember_list(response, answer)
                 if shell["notice"]:

@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.console.visit import Page
+from serving.lists.list_address import is_filter
 
 COOKIE = "kizuna_list"
 PATH = "/list"
 LONGEST = 3_000
 """Characters of a kept address; browsers drop cookies of more than 4 kB."""
 MOST_DIGITS = 9
+OWN = ("rows", "saved")
+"""What a list's address has besides its filters."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ def remember_list(response: Response, page: Page) -> None:
     """Keep the address of a list that is shown, until the browser is closed; one too long forgets it."""
     if page.address is None or page.listed is None:
         return
-    query = page.address.partition("?")[2]
+    written = parse_qsl(page.address.partition("?")[2])
+    # What somebody wrote for a campaign goes with them through the list, and is not kept for later.
+    query = urlencode([(name, value) for name, value in written if is_filter(name) or name in OWN])
     value = urlencode({"query": query, "customers": page.listed})
     if len(value) > LONGEST:
         forget_list(response)

@@ -75,6 +75,8 @@ class Page:
     """The block of the template that suffices where htmx asks."""
     address: str | None = None
     """What the browser is to show as the address where htmx asked; as it was asked for where None."""
+    replaces_address: bool = False
+    """Whether that takes the place of the address shown before, so that going back does not stop at it."""
     listed: int | None = None
     """How many customers the list at `address` has; the menu and customers' pages lead back to it."""
 

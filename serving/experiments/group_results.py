@@ -14,11 +14,10 @@ from serving.experiments.campaign_file import TOUCH, Assignment
 from serving.experiments.outcomes import CampaignOutcomes
 from serving.experiments.results import COVARIATES, covariates, outcome_effect
 from serving.schemas.campaign_responses import GroupDifference, GroupEffect, OutcomeEffect
+from serving.schemas.terms import SEGMENT
 from training.causal.effect import Effect
 from training.causal.groups import compare_groups, difference_between_groups
 
-SEGMENT = "segment:"
-"""Before the name of an attribute that makes groups."""
 COMPARED = ("retained", "churned_value", "spend")
 """Outcomes that are compared within groups."""
 

@@ -1,7 +1,8 @@
 """A bento: a folder that starts on its own with `bentoml serve`, wherever BentoML is.
 
-It holds the code, kizuna.toml, the bundle and the hashes of the project's keys; no event, no score and no
-customer. It answers live calls. Compiled code does not travel: a bento's first start in a place makes it.
+It holds the code, kizuna.toml, the bundle, the hashes of the project's keys, and its people with the hashes
+of their passwords; no event, no score and no customer. It answers live calls. Compiled code does not travel:
+a bento's first start in a place makes it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from features.errors import UsageError
 from serving.project.language import FILE
 from serving.project.settings import Project
+from serving.state.accounts.copying import CopiedAccount, copy_accounts
 from serving.state.active_model import ActiveModel
 from serving.state.api_keys import ApiKey, copy_keys
 from serving.state.campaigns.uplift_index import UpliftRecord, load_texts, save_texts, use_uplift
@@ -35,11 +37,14 @@ def build_bento(
     project: Project,
     model: ActiveModel,
     keys: Sequence[ApiKey],
+    people: Sequence[CopiedAccount],
     now: int,
     output: Path,
     uplift: UpliftRecord | None = None,
 ) -> None:
-    """Write a bento of this model that accepts these keys; raises `UsageError` where `output` exists.
+    """Write a bento of this model that accepts these keys and people.
+
+    Raises `UsageError` where `output` exists.
 
     It carries the uplift model in use too, for scores that are made there; live answers have no uplift.
     """
@@ -47,7 +52,7 @@ def build_bento(
         raise UsageError(f"cannot package into {output}: it exists. Remove it, or name another folder.")
     with tempfile.TemporaryDirectory(prefix="kizuna-package-") as place:
         folder = Path(place) / "context"
-        lay_out(project, model, keys, now, folder, uplift)
+        lay_out(project, model, keys, people, now, folder, uplift)
         home = Path(place) / "home"
         environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
         named = ["--output", "tag", "--version", f"model-{model.version}"]
@@ -64,6 +69,7 @@ def lay_out(
     project: Project,
     model: ActiveModel,
     keys: Sequence[ApiKey],
+    people: Sequence[CopiedAccount],
     now: int,
     folder: Path,
     uplift: UpliftRecord | None = None,
@@ -84,6 +90,7 @@ def lay_out(
     with Database(f"sqlite:///{inside / 'state' / 'kizuna.db'}") as database:
         use_champion(database, model.version, model.bundle.fingerprint, now)
         copy_keys(database, keys)
+        copy_accounts(database, people)
         if uplift is not None:
             save_texts(inside / "state", load_texts(project.state, uplift.fingerprint))
             use_uplift(database, uplift)

@@ -18,6 +18,7 @@ from serving.jobs.work import WORK
 from serving.project.clock import project_clock, system_clock
 from serving.project.settings import read
 from serving.state.accounts.people import find_account
+from serving.state.audit_log import record_action
 from serving.state.job_index import (
     DONE,
     FAILED,
@@ -30,6 +31,7 @@ from serving.state.job_index import (
 
 EVERY = 500_000
 """Microseconds between two notes of the progress of one step."""
+AS_AT_THE_START = "without an account: with the role that the proxy named at the start"
 BUG = "cannot finish this: Kizuna met a fault of its own. The log of the job has it."
 
 
@@ -63,8 +65,9 @@ def run_job(folder: str, job_id: str) -> int:
 def requester(workspace: Workspace, job: JobRecord) -> Actor:
     """Who asked for a job, with what they may do now.
 
-    Of a person the role of their account counts, so that who was demoted or disabled meanwhile is refused; of
-    others, and of people whose role a trusted proxy names at each visit, what they might do at the start.
+    Of a person the role of their account counts, so that who was demoted or disabled meanwhile is refused.
+    Where a trusted proxy names roles, the account can only take from what the person might do at the start;
+    for who has no account that holds, as nobody can be asked without a visit, and the audit says so.
     """
     at_start = Actor(
         job.who, cast(Kind, job.who_kind), cast(frozenset[Permission], frozenset(job.permissions))
@@ -74,10 +77,16 @@ def requester(workspace: Workspace, job: JobRecord) -> Actor:
     account = find_account(workspace.database, job.who)
     is_vouched_for = bool(workspace.project.settings.console.role_header)
     if account is None and is_vouched_for:
+        with workspace.database.writing() as connection:
+            now = workspace.clock()
+            record_action(connection, job.who, f"job {job.kind}", now, details=AS_AT_THE_START)
         return at_start
     if account is None or not account.is_enabled:
         return replace(at_start, permissions=frozenset())
-    return at_start if is_vouched_for else person(job.who, account.role)
+    now_allowed = person(job.who, account.role)
+    if not is_vouched_for:
+        return now_allowed
+    return replace(at_start, permissions=at_start.permissions & now_allowed.permissions)
 
 
 def progress_of(workspace: Workspace, job: JobRecord, clock: Callable[[], int]) -> Progress:

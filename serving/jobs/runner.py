@@ -16,7 +16,6 @@ from features.errors import DataError, UnknownJob, UsageError
 from serving.application.permissions import Actor
 from serving.application.workspace import Workspace
 from serving.jobs.kinds import KINDS, JobInput
-from serving.jobs.process_lock import is_locked, locked
 from serving.project.places import PROJECT
 from serving.project.settings import Project
 from serving.state.job_index import (
@@ -30,6 +29,7 @@ from serving.state.job_index import (
     unfinished_job,
     unfinished_jobs,
 )
+from serving.state.process_lock import is_locked, locked
 
 FOLDER = "jobs"
 """Where the logs of jobs lie, below the state."""

@@ -25,6 +25,18 @@ class Cursor:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @staticmethod
+    def of_list(text: str, choice: str) -> Cursor:
+        """The cursor of a list by the fingerprint of its filter; raises `UsageError` for that of another."""
+        position = Cursor.read(text)
+        if position.choice != choice:
+            raise UsageError(
+                "cannot go on from this cursor: it belongs to a list with other filters. "
+                "Send the filters of the page before, or leave the cursor out to start again.",
+                field="cursor",
+            )
+        return position
+
+    @staticmethod
     def read(text: str) -> Cursor:
         """The cursor that this text is; raises `UsageError` for any other text."""
         try:

@@ -16,13 +16,13 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.playbook import PREFERRED
 from serving.lists.filtered_rows import in_one_thread
 from serving.lists.filters import Rows
+from serving.lists.list_address import SEGMENT
 from serving.lists.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.terms import ATTITUDES, HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
 from serving.state.score_file import Scores
 
 ValueCounts = Mapping[str, int]
 """How many customers of the list have each value; values that nobody has are not in it."""
-SEGMENT = "segment."
 """What the name of an attribute's filter begins with, as in the query of an address."""
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
 from serving.lists.ranking import ranking_of
+from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOMES, PLANNED
 from serving.state.score_file import Scores
 
 T = TypeVar("T")
+Outcomes = NDArray[np.int8]
 
 BLOCK = 8_192
 """Places of a ranking that are counted together."""
@@ -51,6 +54,12 @@ class ListTotals:
     value_at_risk: float | None
     """None where the events carry no amounts."""
     expected_value: float | None
+    planned: int = 0
+    """For how many of them the plan has something to do."""
+    refused: int = 0
+    """How many of them must not be contacted."""
+    control: int = 0
+    """How many of them are of a control group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +109,8 @@ class FilterCache:
     scores: Scores
     subjects: Sequence[str]
     plan: StoredPlan | None
+    outcomes: Callable[[], Outcomes] | None = None
+    """Each row's place in `OUTCOMES` now, -1 for none; without it nobody is counted by it."""
     _kept: dict[str, FilteredRows] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -128,7 +139,7 @@ class FilterCache:
         if choice.limit is None or found.totals.customers <= choice.limit:
             return found.totals
         rows = found.ranking[found.places(0, choice.limit)]
-        return _added_up(self.scores, [rows])
+        return self._added_up([rows])
 
     def _filtered(self, choice: ListFilter) -> FilteredRows:
         scores, ranking = self.scores, ranking_of(self.scores, choice.order_by)
@@ -140,16 +151,26 @@ class FilterCache:
         fits: Mask = np.zeros(len(scores.answers), dtype=np.bool_)
         for rows in fitting:
             fits[rows] = True
-        return FilteredRows.of(ranking, fits[ranking], _added_up(scores, fitting))
+        return FilteredRows.of(ranking, fits[ranking], self._added_up(fitting))
 
+    def _added_up(self, parts: Sequence[Rows]) -> ListTotals:
+        """What customers add up to; those of whom a value is not known count for nothing."""
+        answers, customers = self.scores.answers, sum(map(len, parts))
+        counts = [0] * len(OUTCOMES)
+        if self._codes is not None:
+            # Codes begin with 1, so that one of none (-1) is a place too: one pass counts all of them.
+            found = [np.bincount(self._codes[rows] + 1, minlength=len(OUTCOMES) + 1) for rows in parts]
+            counts = np.sum([np.zeros(len(OUTCOMES) + 1, np.int64), *found], axis=0)[1:].tolist()
+        at_risk = expected = None
+        if self.scores.facts.amounts:
+            at_risk, expected = (
+                float(sum(np.nansum(values[rows]) for rows in parts))
+                for values in (answers.value_at_risk, answers.expected_value)
+            )
+        return ListTotals(
+            customers, at_risk, expected, counts[PLANNED], counts[ASKED_NOT_TO], counts[IN_CONTROL]
+        )
 
-def _added_up(scores: Scores, parts: Sequence[Rows]) -> ListTotals:
-    """What customers add up to; those of whom a value is not known count for nothing."""
-    answers, customers = scores.answers, sum(map(len, parts))
-    if not scores.facts.amounts:
-        return ListTotals(customers, None, None)
-    at_risk, expected = (
-        float(sum(np.nansum(values[rows]) for rows in parts))
-        for values in (answers.value_at_risk, answers.expected_value)
-    )
-    return ListTotals(customers, at_risk, expected)
+    @cached_property
+    def _codes(self) -> Outcomes | None:
+        return None if self.outcomes is None else self.outcomes()

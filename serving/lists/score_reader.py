@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from features.catalog.display_names import in_language
 from features.errors import ModelError, UnknownCustomer
 from features.event_store import EventStore
-from features.events.consent import ALL_BY_NAME
 from features.storage.customer_ids import Customers
 from features.timeline import Timeline
 from serving.actions.contact_state import ContactState
@@ -25,6 +24,7 @@ from serving.lists.cursor import Cursor
 from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, finite, numbers, unknown_numbers
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
+from serving.lists.outcomes_now import outcome_codes, outcomes_now, refuse_by_name
 from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
 from serving.lists.uplift_reason import uplift_basis
@@ -43,7 +43,6 @@ from serving.schemas.responses import (
     ScoreReply,
     UpliftBasis,
 )
-from serving.schemas.terms import ASKED_NOT_TO, IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import explained_changes
 from serving.state.active_model import load
 from serving.state.database import Database
@@ -56,7 +55,6 @@ from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT
 
-REFUSED, CONTROL_GROUP = OUTCOMES[ASKED_NOT_TO], OUTCOMES[IN_CONTROL]
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
 
@@ -224,19 +222,8 @@ class ScoreReader:
     def _outcomes(
         self, keys: Ints, plans: Sequence[PlannedAction | None], language: str
     ) -> list[CustomerOutcome]:
-        """By the plan; for a customer without one, whether they are held back or refuse all channels."""
         held = self.held.held(keys).tolist() if self.held.anybody else [False] * len(keys)
-        refused, control = (in_language(language, *OUTCOME_WORDS[one]) for one in (REFUSED, CONTROL_GROUP))
-        return [
-            CustomerOutcome(plan.outcome, plan.left_out_because, channels)
-            if plan is not None
-            else CustomerOutcome(CONTROL_GROUP, control, channels)
-            if is_held
-            else CustomerOutcome(REFUSED, refused, channels)
-            if channels == ALL_BY_NAME
-            else CustomerOutcome(None, None, channels)
-            for plan, is_held, channels in zip(plans, held, self.refused_channels(keys), strict=True)
-        ]
+        return outcomes_now(plans, held, self.refused_channels(keys), language)
 
     def refused_channels(self, keys: Ints) -> list[tuple[str, ...]]:
         """The channels over which each customer must not be contacted now; `all` for all of them."""
@@ -244,10 +231,21 @@ class ScoreReader:
             return self.contacts.refused_channels(keys)
         return (self.plan and self.plan.refused_channels(keys)) or [()] * len(keys)
 
+    def refuse(self, keys: Ints, channel: str) -> NDArray[np.bool_]:
+        """bool[n]: who must not be contacted over a channel now; over any, where none is given."""
+        if self.contacts is not None:
+            return self.contacts.refuse(keys, channel)
+        return refuse_by_name(self.refused_channels(keys), channel)
+
     @cached_property
     def filtered(self) -> FilterCache:
         """Who fits a filter, kept for the last ones asked for."""
-        return FilterCache(self.scores, self.subjects, self.plan)
+
+        def outcomes() -> NDArray[np.int8]:
+            refuse = partial(self.refuse, channel="")
+            return outcome_codes(self.plan, self.scores.answers.key, refuse, self.held.held)
+
+        return FilterCache(self.scores, self.subjects, self.plan, outcomes)
 
     @cached_property
     def subjects(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from serving.state.campaigns.campaign_index import CampaignRecord
 STATES = {
     "draft": ("drafted", "下書き"),
     "running": ("running", "実施中"),
-    "stopped": ("stopped", "終了"),
+    "stopped": ("stopped", "停止済み"),
     "loaded": ("run elsewhere", "外部で実施"),
 }
 LEFT_OUT = {
@@ -29,7 +29,7 @@ LEFT_OUT = {
     ),
     "global_control": ("standing control group", "常設の対照群"),
     "control_elsewhere": ("control group of another campaign", "別の施策の対照群"),
-    "in_another_campaign": ("in another campaign", "別の施策に割付済み"),
+    "in_another_campaign": ("in another campaign", "別の施策に割り付け済み"),
 }
 """Why customers of the list were not drawn."""
 NOT_EXPORTED = LEFT_OUT | {
@@ -43,12 +43,12 @@ CONTACT_ROWS = {
     "before_start": ("before the start: not stored", "開始前（登録しません）"),
     "in_future": ("in the future: not stored", "未来の日時（登録しません）"),
     "other_campaign": ("of another campaign: not stored", "別の施策（登録しません）"),
-    "not_assigned": ("of customers in neither arm", "割付のない顧客"),
+    "not_assigned": ("of customers in neither arm", "割り付けのない顧客"),
 }
 """What became of contacts that were read."""
 COVARIATES = {
     "risk": ("churn probability", "離反確率"),
-    "value": ("expected value", "期待価値"),
+    "value": ("expected value", "期待購買額"),
     "tier": ("engagement tier", "エンゲージメント階層"),
     "tenure": ("tenure (days)", "継続日数"),
 }
@@ -161,7 +161,7 @@ def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
 
     treatment, control = reply.arms["treatment"], reply.arms["control"]
     state = (
-        say("would be drawn like this; nothing was kept", "の割付案（保存していません）")
+        say("would be drawn like this; nothing was kept", "の割り付け案（保存していません）")
         if reply.dry_run
         else say("was started", "を開始しました")
         if reply.state == "running"
@@ -171,7 +171,7 @@ def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
         say(f"Campaign '{reply.campaign}' {state}.", f"施策「{reply.campaign}」{state}。"),
         say(
             f"  treatment {treatment:,} · control group {control:,} ({share_text(reply.control_share)})",
-            f"  施策群 {treatment:,}人 · 対照群 {control:,}人（{share_text(reply.control_share)}）",
+            f"  施策群 {treatment:,}名 · 対照群 {control:,}名（{share_text(reply.control_share)}）",
         ),
     ]
     left_out = [f"{say(*LEFT_OUT[one])} {count:,}" for one, count in reply.left_out.items() if count]
@@ -251,7 +251,7 @@ def _arms(one: CampaignReply, language: str) -> str:
     return in_language(
         language,
         f"treatment {treatment}, control group {control}",
-        f"施策群 {treatment}人、対照群 {control}人",
+        f"施策群 {treatment}名、対照群 {control}名",
     )
 
 
@@ -273,13 +273,13 @@ def export_lines(file: str | None, exported: int, left_out: Mapping[str, int], l
         in_language(
             language,
             f"{exported:,} customers of the treatment arm wait for the webhooks. Run `kizuna notify`.",
-            f"施策群の{exported:,}人をWebhookの送信待ちにしました。`kizuna notify` を実行してください。",
+            f"施策群の{exported:,}名をWebhookの送信待ちにしました。`kizuna notify` を実行してください。",
         )
         if file is None
         else in_language(
             language,
             f"Wrote {exported:,} customers of the treatment arm to {file}.",
-            f"施策群の{exported:,}人を {file} に書き出しました。",
+            f"施策群の{exported:,}名を {file} に書き出しました。",
         )
     ]
     for reason, count in left_out.items():
@@ -289,7 +289,7 @@ def export_lines(file: str | None, exported: int, left_out: Mapping[str, int], l
                 in_language(
                     language,
                     f"  left out, but still in the arm: {why} {count:,}",
-                    f"  除外（群には残ります）：{why} {count:,}人",
+                    f"  除外（群には残ります）：{why} {count:,}名",
                 )
             )
     return lines
@@ -303,7 +303,7 @@ def contact_lines(recorded: Mapping[str, int], language: str) -> list[str]:
             f"Read {recorded['read']:,} contacts and stored {recorded['stored']:,}: "
             f"{recorded['treated_reached']:,} customers of the treatment arm were reached.",
             f"連絡{recorded['read']:,}件を読み、{recorded['stored']:,}件を登録しました。"
-            f"施策群で連絡できた顧客は{recorded['treated_reached']:,}人です。",
+            f"施策群で連絡できた顧客は{recorded['treated_reached']:,}名です。",
         )
     ]
     lines += [
@@ -317,7 +317,7 @@ def contact_lines(recorded: Mapping[str, int], language: str) -> list[str]:
             in_language(
                 language,
                 f"  contamination: {count:,} customers of the control group were contacted all the same",
-                f"  混入：対照群の{count:,}人にも連絡がありました",
+                f"  対照群への接触：対照群の{count:,}名にも連絡がありました",
             )
         )
     return lines

@@ -16,7 +16,7 @@ from serving.lists.uplift_reason import POINTS, UPLIFT, risk_reasons, uplift_fig
 from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import ListedCustomer, PlanEntry, Reason, UpliftBasis
-from serving.schemas.terms import OUTCOME_WORDS, REFUSED_WORDS
+from serving.schemas.terms import OUTCOME_WORDS, channel_words
 
 Cell = str | int | float | None
 
@@ -118,10 +118,8 @@ def _uplift(row: ListRow) -> str:
 
 
 def _refused_channels(row: ListRow) -> str:
-    names = row.customer.refused_channels
-    return in_language(
-        row.language, "; ".join(names), "、".join(REFUSED_WORDS.get(name, name) for name in names)
-    )
+    names = [channel_words(name, row.language) for name in row.customer.refused_channels]
+    return in_language(row.language, "; ", "、").join(names)
 
 
 _COLUMNS = (
@@ -213,7 +211,7 @@ _COLUMNS = (
         ),
     ),
     ListColumn("stage", "ステージ", _of_plan(lambda plan: plan.stage_words)),
-    ListColumn("attitude", "評価", _of_plan(lambda plan: plan.attitude_words)),
+    ListColumn("attitude", "NPS（推奨度）", _of_plan(lambda plan: plan.attitude_words), english="NPS"),
     ListColumn("rule", "適用ルール", _of_plan(lambda plan: plan.rule_words)),
     ListColumn("touch", "タッチモデル", _of_plan(lambda plan: plan.touch_words)),
     ListColumn("action", "アクション", _of_plan(lambda plan: plan.action_words)),

@@ -23,7 +23,7 @@ from serving.actions.contact_notes import NOTED, is_noted
 from serving.lists.customers.timeline_rows import Rows
 from serving.presentation.i18n import money
 from serving.schemas.customer_responses import TimelineEntry
-from serving.schemas.terms import OUTCOME_WORDS, REFUSED_WORDS
+from serving.schemas.terms import OUTCOME_WORDS, channel_words
 from training.explanation.project_words import ProjectWords
 from training.explanation.quantities import length_of_time, number, plural
 
@@ -61,7 +61,11 @@ class EventWords:
             value = None
         else:
             title = self.title(kind, len(members))
-            found = list(dict.fromkeys(filter(None, (self._text("detail", one) for one in members.tolist()))))
+            found = [
+                self.words.detail(detail, self.language)
+                for detail in dict.fromkeys(self._text("detail", one) for one in members.tolist())
+                if detail
+            ]
             details, more = tuple(found[:MOST_DETAILS]), max(len(found) - MOST_DETAILS, 0)
             value = self._value(members, kind)
         event_id = str(history.event_ids[row])
@@ -75,7 +79,7 @@ class EventWords:
             value=value,
             channel=channel,
             channel_words=None if channel is None else self.channel(channel),
-            place=place,
+            place=None if place is None else self.words.place(place, self.language),
             details=details,
             more_details=more,
             taken_back=bool(self._taken_back[row]),
@@ -120,7 +124,7 @@ class EventWords:
 
     def channel(self, channel: str) -> str:
         """A channel as people call it."""
-        return in_language(self.language, channel, REFUSED_WORDS.get(channel, channel))
+        return channel_words(channel, self.language)
 
     def attribute(self, name: str) -> str:
         """An attribute as people call it."""
@@ -131,15 +135,15 @@ class EventWords:
             return in_language(
                 self.language, f"Asked not to be contacted{where}", f"連絡停止の申し出{where_ja}"
             )
-        plain = name.replace("_", " ")
-        return in_language(self.language, plain[:1].upper() + plain[1:], self.words.japanese_name(name))
+        words = self.words.attribute(name, self.language)
+        return words[:1].upper() + words[1:]
 
     def attribute_value(self, name: str, row: int) -> str | None:
         """The value that an event gives an attribute; None where the asker may not see it."""
         if not self.shows_identity and alike(name) in HIDDEN:
             return None
         value = self.history.values[row] if len(self.history.values) else np.nan
-        return attribute_text(self._text("detail", row), float(value))
+        return self.words.value(name, attribute_text(self._text("detail", row), float(value)), self.language)
 
     def _attribute(self, row: int, name: str) -> tuple[str, tuple[str, ...], int]:
         if is_noted_refusal(name):
@@ -178,7 +182,7 @@ class EventWords:
         if not alone:
             return None
         if words.unit == "answer":
-            return in_language(language, f"score {number(total)}", f"評価 {number(total)}")
+            return in_language(language, f"score {number(total)}", f"{number(total)}点")
         if words.unit == "reach":
             return in_language(language, f"reach {number(total)}", f"リーチ {number(total)}")
         return number(total)

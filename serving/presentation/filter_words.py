@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from features.catalog.display_names import INDICATOR_WORDS, in_language, kind_words
-from serving.actions.plan_text import channel_words
 from serving.actions.playbook import Playbook
+from serving.lists.list_address import SEGMENT
 from serving.presentation.i18n import tier_or_empty
-from serving.schemas.terms import ATTITUDE_WORDS, HOOK_WORDS, OUTCOME_WORDS, STAGE_WORDS
+from serving.schemas.terms import ATTITUDE_WORDS, HOOK_WORDS, OUTCOME_WORDS, STAGE_WORDS, channel_words
 from training.explanation.project_words import ProjectWords
 
 GIVEN_WORDS = {
@@ -18,15 +18,19 @@ GIVEN_WORDS = {
 _TERMS = {"stages": STAGE_WORDS, "outcomes": OUTCOME_WORDS, "hooks": HOOK_WORDS, "attitudes": ATTITUDE_WORDS}
 
 
-def value_words(field: str, value: str, language: str, playbook: Playbook | None) -> str:
-    """A value of a filter as people call it; one that nothing has stays as it is written."""
+def value_words(
+    field: str, value: str, language: str, playbook: Playbook | None, project: ProjectWords
+) -> str:
+    """A value of a filter, by its name in an address, as people call it; one that nothing has stays."""
+    if field.startswith(SEGMENT):
+        return project.value(field.removeprefix(SEGMENT), value, language)
     if field in _TERMS and value in _TERMS[field]:
         return in_language(language, *_TERMS[field][value])
     match field:
         case "tiers":
             return tier_or_empty(value, language)
         case "indicators":
-            return _indicator(value, language)
+            return reason_words(value, language)
         case "channels":
             return channel_words(value, language)
         case "touch_models" if playbook is not None and value in playbook.touch:
@@ -36,12 +40,8 @@ def value_words(field: str, value: str, language: str, playbook: Playbook | None
     return value
 
 
-def attribute_words(name: str, language: str, project: ProjectWords) -> str:
-    """An attribute as people call it: the Japanese name that the project gives, or its name in words."""
-    return in_language(language, name.replace("_", " "), project.japanese_name(name))
-
-
-def _indicator(name: str, language: str) -> str:
+def reason_words(name: str, language: str) -> str:
+    """What a reason is about, as people call it."""
     if name in GIVEN_WORDS:
         return in_language(language, *GIVEN_WORDS[name])
     words = INDICATOR_WORDS.get(name) or kind_words(name)

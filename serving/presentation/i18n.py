@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from features.catalog.display_names import in_language, is_japanese
+from features.catalog.display_names import in_language
 from serving.presentation.messages.catalog import translated
-from serving.schemas.terms import REFUSED_WORDS
+from serving.schemas.terms import channel_words
 from training.explanation.quantities import WHOLE, with_currency
 from training.explanation.text import tier_words
 
@@ -63,6 +63,4 @@ def percent(probability: float | None) -> str:
 
 def listed_channels(channels: Sequence[str], language: str) -> str:
     """Channels as people call them, one after the other."""
-    if is_japanese(language):
-        return "、".join(REFUSED_WORDS.get(one, one) for one in channels)
-    return ", ".join(channels)
+    return in_language(language, ", ", "、").join(channel_words(one, language) for one in channels)

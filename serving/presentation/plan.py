@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.display_names import in_language, is_japanese
+from serving.actions.capacity_use import capacity_use
 from serving.actions.contact_state import ContactState
 from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_text import planned_actions
 from serving.lists.score_reader import ScoreReader
 from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.presentation.i18n import money, percent, tier_or_empty
+from serving.presentation.rule_words import capacity_lines
 from serving.presentation.terminal import add_action, add_hooks, add_reasons, escaped, grid_of_two, wrapped
 from serving.schemas.responses import PlanEntry, PlanReply, UnclearConsent
 from serving.schemas.terms import OUTCOME_WORDS, OUTCOMES
@@ -57,6 +59,7 @@ def plan_reply(
                 for attribute, count in sorted(contacts.contradictions.items())
             ),
         ],
+        touch_models=list(capacity_use(plan, language)),
     )
 
 
@@ -71,7 +74,7 @@ def consent_lines(answer: PlanReply, language: str) -> list[str]:
                 language,
                 f"`{one.attribute}` says {word} for {one.customers:,} customers: neither a clear yes nor a "
                 "clear no, so they are not contacted.",
-                f"`{one.attribute}` の値が{word}の顧客が{one.customers:,}人います。"
+                f"`{one.attribute}` の値が{word}の顧客が{one.customers:,}名います。"
                 "可否が読み取れないため連絡しません。",
             )
         )
@@ -96,6 +99,8 @@ def show(answer: PlanReply, language: str) -> None:
     console = Console(highlight=False)
     head, counted = plan_heading(answer, language)
     console.print(wrapped(f"[bold]{head}[/bold]  ·  {counted}"))
+    for line in capacity_lines(answer.touch_models, language):
+        console.print(wrapped(f"[dim]{escaped(line)}[/dim]"))
     for line in consent_lines(answer, language):
         console.print(wrapped(f"[yellow]{escaped(line)}[/yellow]"))
     for customer in answer.customers:

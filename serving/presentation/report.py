@@ -38,7 +38,7 @@ def show(report: ReportReply, language: str) -> None:
             continue
         rows = [(measure.words, measure.figure)] if measure.figure else []
         if measure.name == "tier_share":
-            rows += [(f"{measure.words}: {group.group}", group.figure) for group in measure.groups]
+            rows += [(f"{measure.words}: {group.group_words}", group.figure) for group in measure.groups]
         for words, figure in rows:
             table.add_row(words, *_texts(figure, measure.unit, report.currency, language))
     console = Console(highlight=False)

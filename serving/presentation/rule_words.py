@@ -1,4 +1,4 @@
-"""The conditions of a playbook's rules in words, in both languages."""
+"""The conditions of a playbook's rules, and where the places of touch models went, in both languages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from features.catalog.definitions import Indicator, indicator_words
 from features.catalog.display_names import in_language
 from serving.actions.playbook import Playbook, PlaybookRule
 from serving.actions.rules.conditions import NumberCondition
+from serving.presentation.filter_words import GIVEN_WORDS, reason_words
 from serving.presentation.i18n import money
-from serving.schemas.terms import ATTITUDE_WORDS, CHANNEL_WORDS, NONE, STAGE_WORDS
+from serving.schemas.plan_responses import TouchUse
+from serving.schemas.terms import (
+    ATTITUDE_WORDS,
+    BAND_WORDS,
+    INQUIRY_WORDS,
+    MOVEMENT_WORDS,
+    NONE,
+    STAGE_WORDS,
+    channel_words,
+)
 from training.explanation.text import tier_words
 
 LABELS = {
@@ -21,7 +31,7 @@ LABELS = {
     "incremental_value": ("Gain by contact", "接触による増加額"),
     "tier": ("Engagement tier", "エンゲージメント階層"),
     "movement": ("Expected movement", "今後の変化"),
-    "attitude": ("Attitude", "アンケートの評価"),
+    "attitude": ("NPS", "NPS（推奨度）"),
     "stage": ("Stage", "ステージ"),
     "loyalty": ("Loyalty level", "会員ランク"),
     "reason": ("Main reason", "主な理由"),
@@ -30,29 +40,17 @@ LABELS = {
 }
 """The conditions in the order in which they are said."""
 SHARES = ("probability", "uplift")
-BAND_WORDS = {
-    "low": ("lowest third", "下位の段階"),
-    "middle": ("middle third", "中位の段階"),
-    "high": ("highest third", "上位の段階"),
-}
-MOVEMENT_WORDS = {
-    "rising": ("rising", "上昇"),
-    "steady": ("steady", "横ばい"),
-    "falling": ("falling", "低下"),
-}
-INQUIRY_WORDS = {
-    "none": ("none", "なし"),
-    "answered": ("answered", "回答済み"),
-    "open": ("not answered yet", "未回答"),
-    "stale": ("unanswered for long", "長期間未回答"),
-    "unknown": ("answer not known", "回答状況が不明"),
-}
 NONE_WORDS = {
     "loyalty": ("no level", "ランクなし"),
     "reason": ("none", "なし"),
     "channel": ("not known", "不明"),
 }
-TENURE_WORDS = ("tenure", "利用期間")
+_LEFT_WORDS = {
+    "control_group": ("in the control group of a campaign", "施策の対照群"),
+    "do_not_contact": ("not to be contacted any more", "連絡不可になった顧客"),
+    "cool_down": ("contacted meanwhile", "接触済みになった顧客"),
+}
+"""Why a customer who had a place has lost it since."""
 
 
 @dataclass(frozen=True)
@@ -122,21 +120,58 @@ class RuleWords:
             levels = (level for programme in playbook.loyalty for level in programme.levels)
             return next((level.say(self.language) for level in levels if level.name == word), word)
         if name == "channel":
-            return in_language(self.language, word, CHANNEL_WORDS.get(word, word))
+            return channel_words(word, self.language)
         if name == "reason":
             return self._subject(word)
         return word
 
     def _subject(self, name: str) -> str:
-        if name == "tenure":
-            return in_language(self.language, *TENURE_WORDS)
         if name not in self.indicators:
-            return name
+            return reason_words(name, self.language) if name in GIVEN_WORDS else name
         words = indicator_words(self.indicators[name])
         return in_language(self.language, words.many, words.ja)
 
     def _say(self, english: str, japanese: str) -> str:
         return in_language(self.language, english, japanese)
+
+
+def capacity_lines(uses: Sequence[TouchUse], language: str) -> list[str]:
+    """A line for each touch model that somebody found no place in, or where places are free by now."""
+    lines = (capacity_line(use, language) for use in uses)
+    return [line for line in lines if line is not None]
+
+
+def capacity_line(use: TouchUse, language: str) -> str | None:
+    """Where the places of a touch model went; None without a limit, and where it is not reached."""
+    gone = sum(use.left_since.values())
+    if use.capacity is None or not (use.no_room or (gone and use.given >= use.capacity)):
+        return None
+    why = in_language(language, ", ", "、").join(
+        in_language(language, f"{count:,} {_LEFT_WORDS[name][0]}", f"{_LEFT_WORDS[name][1]}{count:,}名")
+        for name, count in use.left_since.items()
+    )
+    english = [
+        f"{use.touch_words}: room for {use.capacity:,} customers. "
+        + (f"All {use.given:,} places" if use.given == use.capacity else f"{use.given:,} places")
+        + " were given when the plan was made"
+        + (f"; for {use.no_room:,} more there is no room." if use.no_room else ".")
+    ]
+    japanese = [
+        f"{use.touch_words}：上限{use.capacity:,}名。プランの作成時に"
+        + (f"{use.given:,}名分すべて" if use.given == use.capacity else f"{use.given:,}名分")
+        + "を割り当てました"
+        + (f"（ほかに{use.no_room:,}名が枠不足）。" if use.no_room else "。")
+    ]
+    if gone:
+        english.append(f"Since then {gone:,} of them were left out ({why}), so {use.planned:,} are planned.")
+        japanese.append(f"その後{gone:,}名が対象から外れたため（{why}）、実施予定は{use.planned:,}名です。")
+        if use.no_room:
+            english.append("The next plan gives the free places to others.")
+            japanese.append("空いた枠は、次のプランで枠不足の顧客に割り当てられます。")
+    if use.joined_since:
+        english.append(f"{use.joined_since:,} came back from a control group that has ended.")
+        japanese.append(f"対照群の期間を終えた{use.joined_since:,}名が加わっています。")
+    return in_language(language, " ".join(english), "".join(japanese))
 
 
 def _share(share: float) -> str:

@@ -120,7 +120,7 @@ def summary_lines(verdict: TrainingResult, language: str = "en") -> Iterator[str
             f"{found.left_out:,} rows of treatment arms are left out, {found.control_rows:,} rows of "
             f"{found.control_customers:,} control customers stand for them.",
             "接触なしの場合のリスクを学習しました。"
-            f"介入群の{found.left_out:,}行を除き、対照群{found.control_customers:,}人の"
+            f"施策群の{found.left_out:,}行を除き、対照群{found.control_customers:,}名の"
             f"{found.control_rows:,}行を重み付けしています。",
         )
     yield from lines({**verdict.bundle.figures, **verdict.list_figures}, verdict.bundle.evidence, language)

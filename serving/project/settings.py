@@ -35,6 +35,7 @@ from serving.project.campaign_settings import CampaignSettings
 from serving.project.console_settings import ConsoleSettings
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
+from serving.project.names import NamesSettings, project_words
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
 from training.data.columns.churn_catalog import churn_catalog
@@ -118,6 +119,7 @@ class Settings(BaseModel):
     indicators: dict[str, IndicatorSettings] = Field(
         default_factory=dict, description="which kinds of event measure which side of engagement"
     )
+    names: NamesSettings = Field(default_factory=lambda: NamesSettings.model_validate({}))
     features: FeatureSettings = Field(default_factory=lambda: FeatureSettings.model_validate({}))
     churn: ChurnSettings = Field(default_factory=lambda: ChurnSettings.model_validate({}))
     tiers: TierSettings = Field(default_factory=lambda: TierSettings.model_validate({}))
@@ -168,8 +170,7 @@ class Project:
         """What sentences and amounts take from the settings."""
         settings = self.settings
         otherwise = "JPY" if is_japanese(settings.language) else ""
-        names = tuple((one.name, one.japanese) for one in settings.attributes if one.japanese)
-        return ProjectWords(settings.currency or otherwise, names)
+        return project_words(settings.currency or otherwise, settings.attributes, settings.names)
 
     @cached_property
     def churn(self) -> Churn:

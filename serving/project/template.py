@@ -39,6 +39,12 @@ from read_csv('data/orders.csv', all_varchar = true)
 # [[aliases]]
 # query = "select old_id, new_id from read_csv('data/aliases.csv', all_varchar = true)"
 
+# What people read in the place of names in the data. [[attributes]] take english, japanese and values too.
+# [names.places]
+# s01 = { english = "Ginza", japanese = "銀座店" }
+# [names.details]
+# plan_change = { english = "change of plan", japanese = "プラン変更" }
+
 # Which kinds of event measure which side of engagement; the defaults fit the usual names.
 # [indicators.usage]
 # kinds = ["visit", "session", "login", "feature_used"]

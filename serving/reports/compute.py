@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,6 +37,7 @@ from serving.state.database import Database
 from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.data.coverage import DataCoverage, coverage_of
+from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.labels.settings import Churn, ChurnSettings
 
 
@@ -56,12 +57,10 @@ class ReportRequestData:
     """Until when the data say what customers did."""
     newest: int | None = None
     """The newest event of what customers did."""
-    attribute_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """By attribute its name in English and Japanese, where the project declares them."""
     consent: frozenset[str] = frozenset()
     """Attributes that the project names as consent: they are no segments."""
-    currency: str = ""
-    """Of amounts, empty where the project has none."""
+    words: ProjectWords = NO_WORDS
+    """The currency of amounts, and the names that people read."""
     sources: tuple[SourceRhythm, ...] = ()
     """The newest event and the rhythm of each source."""
 
@@ -102,12 +101,8 @@ def report_inputs(
         None if champion is None else champion.version,
         coverage.rest_until,
         coverage=coverage,
-        attribute_words={
-            one.name: (one.english or one.name, one.japanese or one.name)
-            for one in project.settings.attributes
-        },
         consent=consent,
-        currency=project.words.currency,
+        words=project.words,
         sources=source_rhythms(days, project.timeline),
     )
 

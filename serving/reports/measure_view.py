@@ -31,7 +31,7 @@ WORDS = {
     "axes_note": (
         "Customers now; churn rate and spending of those who were in the cell when the period began. "
         "Behaviour and attitude stand side by side and are never blended.",
-        "人数は期末時点。解約率と購買額は期首にその区分にいた顧客の実績です。行動と評価は合成せず並べて示します。",
+        "人数は期末時点。離反率と購買額は期首にその区分にいた顧客の実績です。行動と評価は合成せず並べて示します。",
     ),
     "flow": ("Flow between tiers", "階層間の移動"),
     "flow_note": (
@@ -40,7 +40,7 @@ WORDS = {
     ),
     "missing": ("Missing input", "不足しているデータ"),
     "left_out": ("not counted", "集計対象外"),
-    "churn": ("churn", "解約率"),
+    "churn": ("churn", "離反率"),
     "value": ("per customer", "1人あたり"),
     "empty": ("no data in this period", "この期間のデータはありません"),
 }  # fmt: skip
@@ -120,7 +120,7 @@ def group_charts(
     for (cut, words), groups in cuts.items():
         largest = sorted(groups, key=lambda group: -(group.figure.units or 0))[:MOST_GROUPS]
         rows = [
-            (group.group, group.figure.value, group.figure.low, group.figure.high)
+            (group.group_words, group.figure.value, group.figure.low, group.figure.high)
             for group in largest
             if group.figure.value is not None
         ]

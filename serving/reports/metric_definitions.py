@@ -94,13 +94,13 @@ MEASURES = (
         SAAS, (CUSTOMER,),
     ),
     MetricDefinition(
-        "churn_rate", "Churn rate", "解約率（離反率）", "share", "wilson",
+        "churn_rate", "Churn rate", "離反率（解約率）", "share", "wilson",
         "customers at the start of the period who no longer are at its end ÷ customers at its start",
         "期首の顧客のうち期末までに離反した人数 ÷ 期首の顧客数",
         SAAS, (CUSTOMER,), falling_is_good=True,
     ),
     MetricDefinition(
-        "churned_value_rate", "Churn rate by value", "解約率（金額ベース）", "share", "ratio",
+        "churned_value_rate", "Churn rate by value", "離反率（金額ベース）", "share", "ratio",
         "value of the customers lost in the period ÷ value of the customers at its start; the value is the "
         "recurring amount of the contract, or, without contracts, the purchases of the active days before",
         "期中に離反した顧客の期首時点の金額 ÷ 期首の全顧客の金額"

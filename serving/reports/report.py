@@ -24,6 +24,7 @@ from serving.schemas.report_responses import (
     MonthFigure,
     ReportReply,
 )
+from serving.schemas.terms import SEGMENT, channel_words
 from training.data.coverage_findings import coverage_findings
 from training.explanation.text import tier_words
 
@@ -36,8 +37,6 @@ CUTS = {
 }
 OF_LEAVING = ("retention_rate", "churn_rate", "churned_value_rate")
 """Measures that ask at the end of a span who is still a customer."""
-SEGMENT = "segment:"
-"""Begins the cut by an attribute's value."""
 
 
 def reply(data: ReportData, language: str) -> ReportReply:
@@ -56,7 +55,7 @@ def reply(data: ReportData, language: str) -> ReportReply:
         tier_flow=_flow(data, language),
         axes=cells(data, language),
         notes=[in_language(language, one.english, one.japanese) for one in _ended(data)],
-        currency=data.request.currency or None,
+        currency=data.request.words.currency or None,
     )
 
 
@@ -153,6 +152,7 @@ def _measure(data: ReportData, measure: MetricDefinition, language: str) -> Meas
                 cut=cut,
                 cut_words=cut_words(data, cut, language),
                 group=tier_words(group, language) if cut == "tier" else group,
+                group_words=group_words(data, cut, group, language),
                 figure=_period(data, measure, cut, group),
                 by_month=_months(data, measure, cut, group),
             )
@@ -187,8 +187,23 @@ def cut_words(data: ReportData, cut: str, language: str) -> str:
     """What a cut divides by; an attribute by the words that the project declares, else by its name."""
     if not cut.startswith(SEGMENT):
         return in_language(language, *CUTS[cut])
-    name = cut.removeprefix(SEGMENT)
-    return in_language(language, *data.request.attribute_words.get(name, (name, name)))
+    return data.request.words.attribute(cut.removeprefix(SEGMENT), language)
+
+
+def group_words(data: ReportData, cut: str, group: str, language: str) -> str:
+    """A group as people call it, by what it is cut by."""
+    words = data.request.words
+    if cut.startswith(SEGMENT):
+        return words.value(cut.removeprefix(SEGMENT), group, language)
+    match cut:
+        case "tier":
+            return tier_words(group, language)
+        case "channel":
+            return channel_words(group, language)
+        case "place":
+            return words.place(group, language)
+        case _:
+            return words.detail(group, language)
 
 
 def _period(data: ReportData, measure: MetricDefinition, cut: str, group: str) -> Figure:

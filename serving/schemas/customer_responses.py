@@ -26,6 +26,7 @@ class TimelineEntry:
     channel: str | None
     channel_words: str | None
     place: str | None
+    """As people call it; so are the details."""
     details: tuple[str, ...]
     more_details: int
     """How many further details there are."""

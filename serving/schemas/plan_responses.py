@@ -116,6 +116,31 @@ Plan = Annotated[
 ]
 
 
+@with_config(CONFIG)
+@dataclass(frozen=True)
+class TouchUse:
+    """How the places of a touch model are used."""
+
+    touch: str
+    touch_words: str
+    capacity: Annotated[int | None, Field(description="places for each plan; null without a limit")]
+    given: Annotated[int, Field(description="customers who got a place when the plan was made")]
+    planned: Annotated[int, Field(description="customers who are planned for now")]
+    no_room: Annotated[int, Field(description="customers left out because no place was left")]
+    left_since: Annotated[
+        dict[str, int],
+        Field(description="those given a place who are left out by now, by outcome: their places are free"),
+    ]
+    joined_since: Annotated[
+        int, Field(description="customers planned for now who were held back when the plan was made")
+    ]
+
+    @property
+    def change(self) -> int:
+        """By how many customers fewer (or more) are planned for than when the plan was made."""
+        return self.planned - self.given
+
+
 class CustomerOutcome(NamedTuple):
     """Whether somebody should act on a customer now."""
 

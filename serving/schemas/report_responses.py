@@ -62,7 +62,8 @@ class Group:
 
     cut: Annotated[str, Field(description="what the groups are groups of: channel, place, a segment")]
     cut_words: str
-    group: str
+    group: Annotated[str, Field(description="its name in the data; a tier in the language of the answer")]
+    group_words: Annotated[str, Field(description="its name as people call it, by the project's names")]
     figure: Figure
     by_month: list[MonthFigure]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, with_config
 
-from serving.schemas.plan_responses import Plan, PlannedAction
+from serving.schemas.plan_responses import Plan, PlannedAction, TouchUse
 from serving.schemas.report_responses import CONFIG, ReportReply
 
 Evidence = Literal["normal", "low"]
@@ -312,6 +312,7 @@ class PlanReply(Provenance):
     matching: int
     outcomes: dict[str, int]
     unclear_consent: list[UnclearConsent]
+    touch_models: list[TouchUse]
 
 
 Answer = ScoreReply | AtRiskReply | ExplainReply | PredictReply | ReportReply

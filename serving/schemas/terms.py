@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from features.catalog.display_names import in_language
+
+SEGMENT = "segment:"
+"""Begins the name of what groups by an attribute's value."""
+
 ATTITUDES = ("promoter", "passive", "detractor", "unknown")
 UNKNOWN = ATTITUDES.index("unknown")
 ATTITUDE_WORDS = {
     "promoter": ("promoter", "推奨者"),
     "passive": ("passive", "中立者"),
     "detractor": ("detractor", "批判者"),
-    "unknown": ("no survey answer", "アンケート回答なし"),
+    "unknown": ("no NPS answer", "NPS回答なし"),
 }
 
 STAGES = ("onboarding", "growing", "established", "considering_leaving", "lapsed", "returned")
@@ -28,6 +33,25 @@ MOVEMENTS = {"falling": FALLING, "steady": STEADY, "rising": RISING}
 INQUIRIES = ("none", "answered", "open", "stale", "unknown")
 NO_INQUIRY, ANSWERED, OPEN, STALE, NOT_KNOWN = range(len(INQUIRIES))
 """`stale`: open for longer than a playbook's `open_inquiry_days`; `unknown`: answers are not noted."""
+
+BAND_WORDS = {
+    "low": ("lowest third", "下位の段階"),
+    "middle": ("middle third", "中位の段階"),
+    "high": ("highest third", "上位の段階"),
+}
+MOVEMENT_WORDS = {
+    "rising": ("rising", "上昇"),
+    "steady": ("steady", "横ばい"),
+    "falling": ("falling", "低下"),
+}
+INQUIRY_WORDS = {
+    "none": ("none", "なし"),
+    "answered": ("answered", "回答済み"),
+    "open": ("not answered yet", "未回答"),
+    "stale": ("unanswered for long", "長期間未回答"),
+    "unknown": ("answer not known", "回答状況が不明"),
+}
+"""The words of the conditions of a playbook's rules."""
 
 OUTCOMES = ("planned", "no_rule", "held_back", "do_not_contact", "cool_down", "capacity", "control_group")
 PLANNED, UNMATCHED, HELD_BACK, ASKED_NOT_TO, COOLING_DOWN, NO_ROOM, IN_CONTROL = range(len(OUTCOMES))
@@ -96,3 +120,9 @@ REFUSED_WORDS = {
     "other": "その他",
 }
 """Channels that a customer refuses, as the Japanese list names them."""
+
+
+def channel_words(channel: str | None, language: str) -> str:
+    """A channel as people call it; names of one's own stay as they are."""
+    name = channel or ""
+    return in_language(language, name, REFUSED_WORDS.get(name, name))

@@ -6,7 +6,7 @@ The file is the playbook; a row is its memory. Rows are only added, numbered fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, func, insert, select
@@ -94,6 +94,15 @@ def versions(database: Database, limit: int | None = None) -> list[PlaybookVersi
     rows = select(*columns).order_by(PLAYBOOK_VERSIONS.c.number.desc()).limit(limit)
     with database.reading() as connection:
         return [_version(row) for row in connection.execute(rows).mappings()]
+
+
+def newest_with(database: Database, fingerprints: Sequence[str]) -> int | None:
+    """The number of the newest version whose text has one of these fingerprints, None where none has."""
+    column = PLAYBOOK_VERSIONS.c
+    query = select(func.max(column.number)).where(column.fingerprint.in_(fingerprints))
+    with database.reading() as connection:
+        number = connection.execute(query).scalar_one()
+    return None if number is None else int(number)
 
 
 def text_of_version(database: Database, number: int) -> str | None:

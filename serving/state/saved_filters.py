@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from features.errors import UsageError
@@ -96,8 +97,14 @@ def preference(database: Database, who: str, name: str) -> str | None:
 def set_preference(database: Database, who: str, name: str, value: str) -> None:
     """Keep what a person chose, in the place of what they chose before."""
     with database.writing() as connection:
-        connection.execute(delete(PREFERENCES).where(PREFERENCES.c.who == who, PREFERENCES.c.name == name))
-        connection.execute(insert(PREFERENCES).values(who=who, name=name, value=value))
+        # One statement: of two at once neither finds the other's row in its way.
+        is_postgresql = connection.dialect.name == "postgresql"
+        into = (postgresql.insert if is_postgresql else sqlite.insert)(PREFERENCES)
+        connection.execute(
+            into.values(who=who, name=name, value=value).on_conflict_do_update(
+                index_elements=["who", "name"], set_={"value": value}
+            )
+        )
 
 
 def _record(row: RowMapping) -> SavedFilterRecord:

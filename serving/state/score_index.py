@@ -1,13 +1,17 @@
-"""Which scores and which champion are in use, and every one before: rows of the database."""
+"""Which scores and which champion are in use, every one before, and which data came after: database rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from serving.state.database import Database
-from serving.state.tables import CHAMPIONS, SCORES
+from serving.state.tables import CHAMPIONS, NOTED_VERSIONS, SCORES
+
+NEWEST_NOTES = 20_000
+"""Writes of notes that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,29 @@ def _score_file(row: RowMapping | None) -> ScoreFile | None:
     if row is None:
         return None
     return ScoreFile(**{name: row[name] for name in ScoreFile.__dataclass_fields__})
+
+
+def record_noted_versions(connection: Connection, changes: Iterable[tuple[str, str]], now: int) -> None:
+    """Keep the data versions before and after each write of a note."""
+    rows = [{"before": before, "after": after, "at": now} for before, after in changes if before != after]
+    if rows:
+        connection.execute(insert(NOTED_VERSIONS), rows)
+
+
+def only_noted_since(database: Database, version: str, current: str) -> bool:
+    """Whether notes alone, or nothing, lie between an earlier data version and the current one."""
+    if version == current:
+        return True
+    query = select(NOTED_VERSIONS.c.before, NOTED_VERSIONS.c.after)
+    came_from: dict[str, set[str]] = {}
+    with database.reading() as connection:
+        for row in connection.execute(query.order_by(NOTED_VERSIONS.c.id.desc()).limit(NEWEST_NOTES)):
+            came_from.setdefault(row.after, set()).add(row.before)
+    seen, ahead = {current}, [current]
+    while ahead:  # a note that is taken back can lead to a version that was there before
+        new = came_from.get(ahead.pop(), set()) - seen
+        if version in new:
+            return True
+        seen |= new
+        ahead += new
+    return False

@@ -185,6 +185,15 @@ CAMPAIGN_NOTES = Table(
     Column("at", BigInteger, nullable=False),
 )
 """What a campaign is for, and over which channel, in the words of who made it."""
+NOTED_VERSIONS = Table(
+    "noted_versions",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("before", String(16), nullable=False),
+    Column("after", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""The data version before and after each write of what a person noted."""
 CAMPAIGN_CHANNELS = Table(
     "campaign_channels",
     TABLES,

@@ -52,7 +52,8 @@ from serving.state.campaigns.campaign_index import (
 )
 from serving.state.database import Database
 from serving.state.outbox import Outbox
-from serving.state.tables import CAMPAIGN_SECRET
+from serving.state.saved_filters import preference, set_preference
+from serving.state.tables import CAMPAIGN_SECRET, PREFERENCES
 from tests.serving import campaign_shop
 from tests.serving.application.campaigns.test_load import campaign_table, load
 from tests.serving.application.campaigns.test_start import EVERYONE, KILLED, opened
@@ -275,6 +276,20 @@ def test_of_two_starts_at_once_on_postgresql_the_second_sees_the_first(database:
             "other": "running",
         }
         assert newest_result(records, "spring") is None
+
+
+@pytest.mark.slow
+def test_of_two_choices_at_once_the_later_one_holds_and_neither_fails(database: PostgresServer) -> None:
+    with Database(database.url) as records, ThreadPoolExecutor(1) as pool:
+        with records.writing() as another:
+            another.execute(insert(PREFERENCES).values(who="aki", name="list columns", value="rank"))
+            later = pool.submit(set_preference, records, "aki", "list columns", "rank risk")
+            with pytest.raises(TimeoutError):  # it waits for the other
+                later.result(0.5)
+        later.result(20)
+        assert preference(records, "aki", "list columns") == "rank risk"
+        set_preference(records, "aki", "list columns", "risk")
+        assert preference(records, "aki", "list columns") == "risk"
 
 
 @pytest.mark.slow

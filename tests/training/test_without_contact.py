@@ -157,7 +157,7 @@ def test_the_model_card_says_which_risk_it_is_in_both_languages() -> None:
     english, japanese = without["model_card.en.md"], without["model_card.ja.md"]
     assert "Without contact: the probability is the risk if no campaign contacts the customer." in english
     assert f"{facts['left_out']:,} rows of {facts['campaigns']} campaigns" in english
-    assert f"対照群{facts['control_customers']:,}人の{facts['control_rows']:,}行" in japanese
+    assert f"対照群{facts['control_customers']:,}名の{facts['control_rows']:,}行" in japanese
 
 
 def _some(table: ContactAssignments, chosen: np.ndarray) -> ContactAssignments:
@@ -181,7 +181,7 @@ def test_what_train_prints_says_which_rows_it_learned_from_in_both_languages() -
     )
     assert "Learned without contact, the risk if no campaign contacts anybody: " in english
     assert f"{facts['left_out']:,} rows of treatment arms are left out" in english
-    assert f"対照群{facts['control_customers']:,}人" in japanese
+    assert f"対照群{facts['control_customers']:,}名" in japanese
     assert reply(result(known.without[0])).contacts == "without_contact"
     usual = reply(result(known.usual[0]))
     assert (usual.contacts, usual.without_contact) == ("as_they_were", None)

@@ -31,6 +31,13 @@ class ColumnWeights(NamedTuple):
     """float64[f]: how far from the typical value still counts as usual."""
     as_usual: float
     """The weight of a usual value."""
+    same_above: NDArray[np.float64]
+    same_below: NDArray[np.float64]
+    """float64[f]: a value between the two is written as the typical one is, so that it is no reason."""
+
+
+SAYS_NOTHING = -1.0
+"""The weight of a column whose value is written as the typical one."""
 
 
 class Groups(NamedTuple):
@@ -45,7 +52,8 @@ def choose(contributions, weights, of):  # type: ignore[no-untyped-def]
     """The sum of contributions of each group `of` columns, float64[n, g], and its column, int64[n, g].
 
     A group's column is the one with the largest rounded contribution in the direction of the sum, times its
-    weight. A row alone is summed as in a batch.
+    weight. A row alone is summed as in a batch. A column c is given as -2 - c where no column that pushes
+    that way has something to say.
     """
     starts, members = of
     n, groups = len(contributions), len(starts) - 1
@@ -58,15 +66,22 @@ def choose(contributions, weights, of):  # type: ignore[no-untyped-def]
                 total += contributions[row, members[at]]
             sign = -1.0 if total < 0.0 else 1.0
             best, chosen = -np.inf, members[starts[group]]
+            best_silent, silent = 0.0, -1
             for at in range(starts[group], starts[group + 1]):
                 column = members[at]
                 # Rounded, so that the fast and the exact explanation (equal within 1e-5) choose alike.
                 score = sign * (np.rint(contributions[row, column] * 10_000.0) / 10_000.0)
                 if score > 0.0:
+                    if weights[row, column] < 0.0:
+                        if score > best_silent:
+                            best_silent, silent = score, column
+                        continue
                     score *= weights[row, column]
                 if score > best:
                     best, chosen = score, column
             sums[row, group], columns[row, group] = total, chosen
+            if silent >= 0 and best <= 0.0:
+                columns[row, group] = -2 - silent
     return sums, columns
 
 
@@ -75,7 +90,8 @@ def order(sums, columns, top, raising, material_share, nothing):  # type: ignore
     """The sums and columns of the `top` groups of each row, [n, top]; -1 stands for no further group.
 
     What matters (`material_share` of a row's total) is taken before what does not, then by size; with
-    `raising`, what raises is shown before what lowers. A sum below `nothing` is left out, but never all.
+    `raising`, what raises is shown before what lowers. A sum below `nothing`, and a group that has nothing to
+    say, is left out, but never all.
     """
     n, groups = sums.shape
     best, best_sums = np.full((n, top), -1, dtype=np.int64), np.zeros((n, top))
@@ -85,7 +101,9 @@ def order(sums, columns, top, raising, material_share, nothing):  # type: ignore
         least = material_share * size.sum()
         level = np.zeros(groups, dtype=np.int64)
         for group in range(groups):
-            if size[group] >= least and size[group] > 0.0:
+            if columns[row, group] < 0:
+                level[group] = -1
+            elif size[group] >= least and size[group] > 0.0:
                 level[group] = 1
         count = min(top, groups)
         _first(count, level, size, taken, groups)
@@ -95,12 +113,13 @@ def order(sums, columns, top, raising, material_share, nothing):  # type: ignore
         at = 0
         for place in taken[:count]:
             group = chosen[place]
-            if size[group] >= nothing:
+            if size[group] >= nothing and columns[row, group] >= 0:
                 best[row, at], best_sums[row, at] = columns[row, group], sums[row, group]
                 at += 1
         if at == 0 and count > 0:
             group = chosen[taken[0]]
-            best[row, 0], best_sums[row, 0] = columns[row, group], sums[row, group]
+            column = columns[row, group]
+            best[row, 0], best_sums[row, 0] = column if column >= 0 else -2 - column, sums[row, group]
     return best, best_sums
 
 
@@ -123,23 +142,27 @@ def _first(number, level, size, taken, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def few(sums, top, material_share):  # type: ignore[no-untyped-def]
-    """bool[n]: the rows where fewer than `top` groups have a material share of the contributions."""
+def few(sums, columns, top, material_share):  # type: ignore[no-untyped-def]
+    """bool[n]: the rows where fewer than `top` groups with something to say have a material share of the
+    contributions."""
     n, groups = sums.shape
     rows = np.empty(n, dtype=np.bool_)
     for row in range(n):
         size, count = np.abs(sums[row]), 0
         least = material_share * size.sum()
         for group in range(groups):
-            count += size[group] >= least and size[group] > 0.0
+            count += size[group] >= least and size[group] > 0.0 and columns[row, group] >= 0
         rows[row] = count < top
     return rows
 
 
 @njit(cache=True, nogil=True)
 def weigh(matrix, of):  # type: ignore[no-untyped-def]
-    """float64[n, f]: how good a reason each value makes: plain, present, and unlike the typical one."""
-    plainness, details, missing, typical, near, as_usual = of
+    """float64[n, f]: how good a reason each value makes: plain, present, and unlike the typical one.
+
+    `SAYS_NOTHING` for one that is written as the typical one.
+    """
+    plainness, details, missing, typical, near, as_usual, same_above, same_below = of
     weights = np.empty(matrix.shape)
     for row in range(len(matrix)):
         for column in range(matrix.shape[1]):
@@ -147,6 +170,9 @@ def weigh(matrix, of):  # type: ignore[no-untyped-def]
             factor = 1.0
             if np.isnan(value):
                 factor = missing[column]
+            elif same_above[column] < value < same_below[column]:
+                weights[row, column] = SAYS_NOTHING
+                continue
             elif not details[column] and np.abs(value - typical[column]) <= near[column]:
                 factor = as_usual
             weights[row, column] = plainness[column] * factor
@@ -165,7 +191,7 @@ def reasons(  # type: ignore[no-untyped-def]
     weights = weigh(matrix, column_weights)
     sums, chosen = choose(contributions, weights, things)
     columns, column_sums = order(sums, chosen, top, raising, material_share, nothing)
-    poor = np.flatnonzero(few(sums, top, material_share))
+    poor = np.flatnonzero(few(sums, chosen, top, material_share))
     if len(poor):
         sums, chosen = choose(contributions[poor], weights[poor], sides)
         finer, more = order(sums, chosen, top, raising, material_share, nothing)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 from features.catalog.display_names import in_language
 
 MOST_TIMES = 100.0
@@ -45,6 +48,39 @@ def length_of_time(minutes: float) -> tuple[float, str, str]:
     if abs(minutes) < 48 * 60:
         return minutes / 60, "hour", "時間"
     return minutes / (24 * 60), "day", "日"
+
+
+Quantity = Literal["number", "days", "minutes", "multiple", "percentage"]
+
+
+def written_alike(value: float, quantity: Quantity) -> tuple[float, float]:
+    """The numbers between which all are written as this one is, rounding and caps included."""
+    if quantity == "multiple" and value > MOST_TIMES:
+        return MOST_TIMES, math.inf
+    if quantity == "percentage":
+        return (MOST_SHARE, math.inf) if value > MOST_SHARE else _around(round(value, 2), 0.005)
+    if quantity == "days":  # between none and one is written as less than one
+        if 0 <= value < 1:
+            return (0.0, 1.0) if value else (-1.0, 0.01)
+        low, high = _around(float(round(value)), 0.5)
+        return (max(low, math.nextafter(1.0, 0.0)) if value >= 1 else low), high
+    length = length_of_time(value)[0] if quantity == "minutes" else value
+    scale = value / length if length else 1.0
+    size = abs(length)
+    if size >= 10:
+        low, high = _around(float(round(length)), 0.5)
+    elif abs(length - round(length)) < 0.05:
+        low, high = _around(float(round(length)), 0.05)
+    elif size >= 1:
+        low, high = _around(round(length, 1), 0.05)
+    else:
+        place = math.floor(math.log10(size)) - 1
+        low, high = _around(round(length, -place), 0.5 * 10.0**place)
+    return low * scale, high * scale
+
+
+def _around(value: float, half: float) -> tuple[float, float]:
+    return value - half, value + half
 
 
 CURRENCIES = {

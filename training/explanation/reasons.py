@@ -1,12 +1,14 @@
 """Contributions → reasons: what raises and what lowers the risk of one customer.
 
 Ten windows of one thing are one reason: contributions are summed by indicator, and each indicator speaks
-through the feature that says most. Where fewer than `top` indicators have something to say, an indicator
-speaks through its sides instead: recency, frequency, amount, variety.
+through the feature that says most; a value that is written as the typical one says nothing. Where fewer than
+`top` indicators have something to say, an indicator speaks through its sides instead: recency, frequency,
+amount, variety.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,7 +21,14 @@ from features.catalog.definitions import Catalog, Derived, Feature
 from features.events.attributes import is_reserved_kind
 from training.explanation import kernels
 from training.explanation.kernels import ColumnWeights, Groups
-from training.explanation.text import Direction, FeatureChange, FeatureReason, change_sentence, sentence
+from training.explanation.quantities import Quantity, written_alike
+from training.explanation.text import (
+    Direction,
+    FeatureChange,
+    FeatureReason,
+    change_sentence,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -236,9 +245,21 @@ class _Guide:
         return np.maximum(0.1 * np.abs(self.typical), np.where(whole, 0.5, 0.0))
 
     @cached_property
+    def same(self) -> tuple[Floats, Floats]:
+        """float64[f] each: what is written like the typical value lies between; NaN where there is none."""
+        catalog, bounds = self.bundle.catalog, np.full((2, len(self.columns)), np.nan)
+        for place, (name, typical) in enumerate(zip(self.columns, self.typical.tolist(), strict=True)):
+            if math.isfinite(typical) and not self.details[place]:
+                bounds[:, place] = written_alike(typical, _quantity(catalog, name))
+        return bounds[0], bounds[1]
+
+    @cached_property
     def weights(self) -> ColumnWeights:
         """How good a reason each column makes."""
-        return ColumnWeights(self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL)
+        above, below = self.same
+        return ColumnWeights(
+            self.plainness, self.details, self.silent, self.typical, self.near, _AS_USUAL, above, below
+        )
 
     @staticmethod
     def _grouped(keys: Sequence[str]) -> Groups:
@@ -280,6 +301,14 @@ def _aspect(catalog: Catalog, column: str) -> str:
     if aggregate in _RHYTHM or _side(catalog, column) in ("recency", "frequency"):
         return "rhythm"
     return _side(catalog, column)
+
+
+def _quantity(catalog: Catalog, column: str) -> Quantity:
+    feature, unit = catalog.feature_of[column], catalog.unit(column)
+    if unit == "share" or (isinstance(feature, Derived) and feature.operation in ("trend", "ratio")):
+        return "percentage"
+    quantities: dict[str, Quantity] = {"days": "days", "minutes": "minutes", "ratio": "multiple"}
+    return quantities.get(unit, "number")
 
 
 def _detail(bundle: Bundle, column: str, value: float) -> str:

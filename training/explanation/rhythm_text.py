@@ -5,6 +5,16 @@ from __future__ import annotations
 from features.catalog.display_names import DisplayName, in_language
 
 _SENTENCES = {
+    "days_since_last": ("the last {one} was {shown} ago", "{last}から{shown}"),
+    "days_since_first": ("the first {one} was {shown} ago", "{first}から{shown}"),
+    "overdue": (
+        "the time since the last {one} is {shown} this customer's usual gap",
+        "{last}からの経過日数は普段の間隔の{shown}",
+    ),
+    "overdue_smoothed": (
+        "the time since the last {one} is {shown} the gap to be expected of this customer",
+        "{last}からの経過日数は想定される間隔の{shown}",
+    ),
     "silence": (
         "from how often {many} came so far, the chance of none in the next {days} days is {shown}",
         "これまでの頻度から見て、今後{days}日{ja}がない確率は{shown}",
@@ -42,4 +52,18 @@ def rhythm_sentence(
     if aggregate not in _SENTENCES:
         return None
     sentence = in_language(language, *_SENTENCES[aggregate])
-    return sentence.format(many=words.many, ja=words.ja, count=words.count, days=days, shown=shown)
+    return sentence.format(
+        one=words.one,
+        many=words.many,
+        ja=words.ja,
+        count=words.count,
+        last=_ordinal("最終", "最後", words.ja),
+        first=_ordinal("初回", "最初", words.ja),
+        days=days,
+        shown=shown,
+    )
+
+
+def _ordinal(prefix: str, adjective: str, ja: str) -> str:
+    """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
+    return f"{adjective}の{ja}" if any(part in ja for part in ("の", "に", "「")) else f"{prefix}{ja}"

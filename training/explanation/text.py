@@ -103,6 +103,7 @@ class _Sentence:
 
     def __init__(self, catalog: Catalog, reason: FeatureReason, project: ProjectWords) -> None:
         self.catalog, self.reason, self.currency = catalog, reason, project.currency
+        self.project = project
         self.feature = catalog.feature_of[reason.feature]
         self.unit = catalog.unit(reason.feature)
         root: Feature | Derived = self.feature
@@ -113,7 +114,16 @@ class _Sentence:
         self.taken_back = stream.taken_back
         self.profile = stream.indicator == "profile"
         words = stream.display_words
-        self.words = replace(words, ja=project.japanese_name(words.ja)) if self.profile else words
+        self.attribute = words.one if self.profile else ""
+        self.words = (
+            replace(
+                words,
+                one=project.attribute(self.attribute, "en"),
+                ja=project.attribute(self.attribute, "ja"),
+            )
+            if self.profile
+            else words
+        )
 
     @property
     def aggregate(self) -> str:
@@ -131,6 +141,14 @@ class _Sentence:
         """A share or a ratio in whole percent, in English and in Japanese."""
         return percentage(value, chance=self.aggregate in {"silence", "alive"}, share=self.unit == "share")
 
+    def name_of_value(self, value: float, language: str) -> str:
+        """What people call a value of an attribute, or the detail that a feature has for its value."""
+        text = self.reason.value_text
+        if not self.profile:
+            return self.project.detail(text, language)
+        name = self.project.value(self.attribute, text or f"{value:g}", language)
+        return name if text or name != f"{value:g}" else number(value)
+
     def meaning(self, of: str, language: str) -> str:
         """The words for the feature itself, or for the `first` or the `second` input of a derived one.
 
@@ -146,7 +164,7 @@ class _English(_Sentence):
     def amount(self, value: float) -> str:
         """A value of this feature with its unit."""
         if self.unit == "detail":
-            return f"“{self.reason.value_text}”"
+            return f"“{self.name_of_value(value, 'en')}”"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("en", *self.percentage(value))
         if self.unit == "amount":
@@ -160,10 +178,12 @@ class _English(_Sentence):
             return plural(length, unit, f"{unit}s")
         if self.unit == "ratio":
             return multiple(value)[0]
-        return number(value)
+        return self.name_of_value(value, "en") if self.profile else number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by a verb."""
+        if self.profile:
+            return self.words.one
         if self.aggregate in {"days_since_last", "days_since_first"}:
             return f"time since the {self.aggregate.removeprefix('days_since_')} {self.words.one}"
         return self.meaning("itself", "en").removesuffix(", in days")
@@ -184,7 +204,7 @@ class _English(_Sentence):
     def known(self, value: float) -> str:
         one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
         if self.profile:
-            return f"the {self.words.one.replace('_', ' ')} is {shown}"
+            return f"the {self.words.one} is {shown}"
         if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "en"):
             return rhythm
         match self.aggregate:
@@ -197,14 +217,6 @@ class _English(_Sentence):
                     if value == 0
                     else f"{many} on {shown}{span or ' days'}{' days' if span else ''}"
                 )
-            case "days_since_last":
-                return f"the last {one} was {shown} ago"
-            case "days_since_first":
-                return f"the first {one} was {shown} ago"
-            case "overdue":
-                return f"the time since the last {one} is {shown} this customer's usual gap"
-            case "overdue_smoothed":
-                return f"the time since the last {one} is {shown} the gap to be expected of this customer"
             case "sum" if self.unit == "amount":
                 return f"{many}{window} came to {shown}"
             case "distinct_detail":
@@ -227,7 +239,7 @@ class _English(_Sentence):
 
     def missing(self) -> str:
         if self.profile:
-            return f"the {self.words.one.replace('_', ' ')} is not known"
+            return f"the {self.words.one} is not known"
         if self.unit == "detail":
             return f"no {self.words.detail} is known for the {self.words.many}{self.window()}"
         if self.aggregate.startswith("gap_") or self.aggregate == "overdue":
@@ -243,7 +255,7 @@ class _Japanese(_Sentence):
     def amount(self, value: float) -> str:
         """A value of this feature with its unit."""
         if self.unit == "detail":
-            return f"「{self.reason.value_text}」"
+            return f"「{self.name_of_value(value, 'ja')}」"
         if self.aggregate in {"trend", "ratio"} or self.unit == "share":
             return in_language("ja", *self.percentage(value))
         if self.unit == "amount":
@@ -261,7 +273,7 @@ class _Japanese(_Sentence):
             return f"{number(value)}か所"
         if self.unit == "ratio":
             return multiple(value)[1]
-        return number(value)
+        return self.name_of_value(value, "ja") if self.profile else number(value)
 
     def subject(self) -> str:
         """What the feature measures, to be followed by が."""
@@ -296,14 +308,6 @@ class _Japanese(_Sentence):
                 return f"{among}{ja}があったのは{shown}"
             case "sum" if self.unit == "amount":
                 return f"{window}{self.words.ja_value}は{shown}"
-            case "days_since_last":
-                return f"{self.ordinal('最終', '最後')}から{shown}"
-            case "days_since_first":
-                return f"{self.ordinal('初回', '最初')}から{shown}"
-            case "overdue":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は普段の間隔の{shown}"
-            case "overdue_smoothed":
-                return f"{self.ordinal('最終', '最後')}からの経過日数は想定される間隔の{shown}"
             case "distinct_detail":
                 return f"{window}{ja}の{self.words.ja_details}は{shown}"
             case "distinct_channel":
@@ -318,11 +322,6 @@ class _Japanese(_Sentence):
                 return f"{self.meaning('first', 'ja')}は{self.meaning('second', 'ja')}の{shown}"
             case _:
                 return f"{self.meaning('itself', 'ja')}は{shown}"
-
-    def ordinal(self, prefix: str, adjective: str) -> str:
-        """最終購買, but 最後の施策への反応: a prefix goes with a single word only."""
-        ja = self.words.ja
-        return f"{adjective}の{ja}" if any(part in ja for part in ("の", "に", "「")) else f"{prefix}{ja}"
 
     def missing(self) -> str:
         ja = self.words.ja

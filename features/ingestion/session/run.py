@@ -47,6 +47,7 @@ from features.ingestion.staging import StagingArea
 from features.storage.customer_ids import load, plan_aliases, plan_growth
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import Words, of_texts
+from features.storage.id_filters import IdFilters
 from features.storage.string_dictionary import StringDictionary, large
 from features.timeline import Timeline
 
@@ -64,6 +65,8 @@ class StoreTables:
     customers: Lake
     aliases: Lake
     quarantine: Lake
+    id_filters: IdFilters
+    """Which event ids the files of `events` may hold."""
 
 
 class IngestRun:
@@ -174,7 +177,15 @@ class IngestRun:
         if not in_turn:
             leaving, settled = self._decide(moved.files), self._settle_refused(moved.files)
         merging = Ingestion(
-            events, arrivals, run, moved.files, now=self.now, in_turn=in_turn, leaving=leaving, fresh=fresh
+            events,
+            arrivals,
+            run,
+            moved.files,
+            now=self.now,
+            in_turn=in_turn,
+            leaving=leaving,
+            fresh=fresh,
+            id_filters=self.tables.id_filters,
         )
         change = merging.plan(self._tell).after(moved, events)
         for refused in change.refused:

@@ -15,7 +15,7 @@ from serving.actions.control_group import Held, nobody_held
 from serving.actions.customer_profiles import CustomerProfiles
 from serving.actions.playbook import PREFERRED, Playbook, PlaybookRule
 from serving.actions.rules.conditions import NumberCondition, ranks
-from serving.actions.rules.rule_validation import RuleVocabulary
+from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.schemas.terms import (
     ASKED_NOT_TO,
     ATTITUDES,

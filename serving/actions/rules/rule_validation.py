@@ -7,7 +7,7 @@ every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRefusal, PlaybookRule, StageRules
 from serving.actions.rules.conditions import NumberCondition
 from serving.actions.rules.toml_positions import line_of, places
-from serving.reports.behaviour_attitude import band
+from serving.actions.rules.vocabulary import WORDS, RuleVocabulary, unknown_uplift, unknown_words
 from serving.schemas.terms import (
-    ATTITUDES,
-    CHANNEL_WORDS,
     CONSIDERING,
     ESTABLISHED,
     GROWING,
-    INQUIRIES,
     LAPSED,
     MOVEMENTS,
     NONE,
@@ -31,80 +28,15 @@ from serving.schemas.terms import (
     RETURNED,
     STAGES,
 )
-from serving.state.score_file import UPLIFT_COLUMNS, Scores
 
 Flags = NDArray[np.bool_]
 Piece = str | int | float
 """A word, the number of a tier, or the lower end of a piece of a number."""
 Fits = Callable[[Piece, Piece], bool]
-BANDS = ("low", "middle", "high")
 OTHER = "(other)"
 """A channel that no rule names."""
 MOST_KINDS = 40_000_000
 """Beyond so many kinds of customer, rules are compared two by two only."""
-
-
-@dataclass(frozen=True)
-class RuleVocabulary:
-    """The words that conditions may use in a project."""
-
-    tiers: tuple[str, ...]
-    reasons: tuple[str, ...]
-    """Indicators and `tenure`."""
-    channels: tuple[str, ...]
-    """The usual ones and those of the project's events, whether or not anybody prefers them at present."""
-    programmes: tuple[tuple[str, ...], ...]
-    """The levels of each loyalty programme."""
-    uplift: tuple[str, ...] = ()
-    """Those of `UPLIFT_COLUMNS` that are known of anybody: none without an uplift model in use."""
-
-    @staticmethod
-    def of(
-        written: PlaybookFile,
-        scores: Scores,
-        indicators: Sequence[str],
-        subjects: Sequence[str],
-        channels: Collection[str],
-    ) -> RuleVocabulary:
-        """The words of a project: tiers, indicators, channels, what reasons are about, what has uplift."""
-        return RuleVocabulary(
-            tiers=scores.facts.tiers,
-            uplift=tuple(name for name in UPLIFT_COLUMNS if scores.knows(name))
-            if scores.facts.uplift
-            else (),
-            reasons=tuple(dict.fromkeys((*indicators, *(name for name in subjects if name != NONE)))),
-            channels=tuple(sorted({*CHANNEL_WORDS, *channels})),
-            programmes=tuple(tuple(level.name for level in one.levels) for one in written.playbook.loyalty),
-        )
-
-    @property
-    def loyalty(self) -> tuple[str, ...]:
-        """Every level there is."""
-        return tuple(dict.fromkeys(name for levels in self.programmes for name in levels))
-
-    def words(self, condition: str) -> tuple[str, ...]:
-        """The words of a condition."""
-        return {
-            "tier": (*BANDS, *self.tiers),
-            "movement": tuple(MOVEMENTS),
-            "attitude": ATTITUDES,
-            "stage": STAGES,
-            "loyalty": (*self.loyalty, NONE),
-            "reason": (*self.reasons, NONE),
-            "channel": (*self.channels, NONE),
-            "inquiry": INQUIRIES,
-        }[condition]
-
-    def tier_numbers(self, words: Sequence[str]) -> set[int]:
-        """The tiers that words stand for: names, or a third of all."""
-        return {
-            number
-            for number, name in enumerate(self.tiers)
-            if name in words or BANDS[band(number, len(self.tiers))] in words
-        }
-
-
-WORDS = ("tier", "movement", "attitude", "stage", "loyalty", "reason", "channel", "inquiry")
 
 
 def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
@@ -120,7 +52,7 @@ def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
 def rule_refusals(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
     """All that `validate_rules` refuses; rules are compared only where every word is known."""
     rules = written.playbook.rules
-    unknown = [*_unknown_uplift(written, vocabulary), *_unknown_words(written, vocabulary)]
+    unknown = [*unknown_uplift(written, vocabulary), *unknown_words(written, vocabulary)]
     yield from unknown
     if unknown:
         return
@@ -151,37 +83,6 @@ def rule_refusals(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator
                 f"({', '.join(takers)}). Move it up, or remove it.",
             )
         left &= ~mine
-
-
-def _unknown_uplift(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
-    for number, rule in enumerate(written.playbook.rules):
-        for asked in UPLIFT_COLUMNS:
-            if getattr(rule.when, asked) is not None and asked not in vocabulary.uplift:
-                yield written.refusal(
-                    ("rules", number, "when", asked),
-                    f"`when.{asked}` of the rule '{rule.name}' asks for what nobody has: "
-                    + (
-                        "no uplift model was in use when the scores were made. Run `kizuna campaign learn` "
-                        "after a campaign has reached a review date, then `kizuna score`; or remove the "
-                        "condition."
-                        if not vocabulary.uplift
-                        else "the events carry no amounts, or the uplift model is about another outcome. "
-                        "Write when.uplift instead, or remove the condition."
-                    ),
-                )
-
-
-def _unknown_words(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
-    for number, rule in enumerate(written.playbook.rules):
-        for condition in WORDS:
-            known = vocabulary.words(condition)
-            for word in getattr(rule.when, condition) or ():
-                if word not in known:
-                    yield written.refusal(
-                        ("rules", number, "when", condition),
-                        f"`when.{condition}` of the rule '{rule.name}' names '{word}', which there is not. "
-                        f"Write one of {', '.join(known)}.",
-                    )
 
 
 def _same_conditions(

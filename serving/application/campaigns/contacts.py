@@ -25,6 +25,7 @@ from serving.experiments.contact_log import (
 from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import current_assignment
 from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_contacts
+from serving.state.score_index import record_noted_versions
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def _record(
     ]
     if new:
         store.add(contact_events(rows, new, name), source=SENT, timeline=project.timeline, now=now)
+        with workspace.database.writing() as connection:
+            record_noted_versions(connection, [store.last_change], now)
     result = RecordedContacts(
         len(rows),
         len(new),

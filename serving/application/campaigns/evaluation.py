@@ -37,7 +37,7 @@ from serving.state.campaigns.campaign_index import CampaignRecord
 from serving.state.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.causal.sample_ratio import check_sample_ratio
-from training.data.coverage import DataCoverage, data_coverage
+from training.data.coverage import DataCoverage
 from training.data.coverage_findings import silence_sentence
 
 CONTACTED_CONTROL = 0.01
@@ -76,19 +76,12 @@ class CampaignEvaluation:
         every_contact: bool = False,
     ) -> CampaignEvaluation:
         """An assignment with the coverage of the data and the model of its scores."""
-        project, now = workspace.project, workspace.clock()
+        now = workspace.clock()
         sizes = [
             int((assignment.arm == code).sum()) + assignment.facts.erased.get(arm, 0)
             for code, arm in enumerate(ARMS)
         ]
-        coverage = data_coverage(
-            workspace.store,
-            project.churn,
-            project.indicators,
-            project.timeline,
-            closed=project.closed_sources,
-            now=now,
-        )
+        coverage = workspace.coverage(now)
         current = current_assignment(assignment, workspace.store.customers.aliases)
         model = _model(workspace, record)
         return CampaignEvaluation(

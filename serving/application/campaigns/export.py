@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,17 @@ from serving.experiments.held_back import assignment_file, held_back
 from serving.experiments.merged_customers import current_assignment
 from serving.integrations.crm_columns import column_map, lines
 from serving.integrations.webhooks import TreatedCustomers, enlist_treated
+from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import list_csv
 from serving.schemas.responses import ListedCustomer, Provenance
 from serving.schemas.terms import ASKED_NOT_TO, OUTCOMES
-from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_export
+from serving.state.campaigns.campaign_index import (
+    CampaignRecord,
+    campaign,
+    missing_assignment,
+    record_export,
+)
+from serving.state.database import Database
 from serving.state.outbox import Outbox
 
 CSV = "csv"
@@ -56,6 +63,72 @@ class ExportedCampaign:
         return lines(self.customers, mapped, self.source)
 
 
+@dataclass(frozen=True)
+class ExportPreview:
+    """How many customers of a treatment arm an export would hand out now, and why not the others."""
+
+    customers: int
+    """Of the arm, with those erased since the start."""
+    exported: int
+    left_out: Mapping[str, int]
+
+
+@use_case("contact")
+def preview_export(workspace: Workspace, actor: Actor, name: str) -> ExportPreview:
+    """What `export_campaign` would hand out, from the scores and the consent that a service keeps.
+
+    It reads no event, so that a page can show it. Raises `UsageError` for no campaign, `DataError` for a
+    draft.
+    """
+    reader, now = workspace.scores.current(), workspace.clock()
+    record = _started(workspace.database, name)
+    arm = _arm_now(workspace, reader, record, now, reader.refuse)
+    left_out = sum(arm.left_out.values())
+    return ExportPreview(len(arm.keys) + left_out, len(arm.keys), arm.left_out)
+
+
+@dataclass(frozen=True, eq=False)
+class _ArmNow:
+    """Who of a treatment arm may be contacted now; `left_out` counts the others by reason."""
+
+    keys: NDArray[np.int64]
+    left_out: Mapping[str, int]
+
+
+def _started(database: Database, name: str) -> CampaignRecord:
+    record = campaign(database, name)
+    if not record.file:
+        raise missing_assignment(name, record.state)
+    return record
+
+
+def _arm_now(
+    workspace: Workspace,
+    reader: ScoreReader,
+    record: CampaignRecord,
+    now: int,
+    refuse: Callable[[NDArray[np.int64], str], NDArray[np.bool_]],
+) -> _ArmNow:
+    """Who of the treatment arm may be contacted now and has a score, and why the others are left out."""
+    project, database, aliases = workspace.project, workspace.database, reader.customers.aliases
+    found = load(assignment_file(project, record))
+    keys = current_assignment(found, aliases).assignment.treated
+    refused = np.zeros(len(keys), np.bool_)
+    if reader.plan is not None:
+        outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)
+        refused = outcome[reader.plan.rows(keys)] == ASKED_NOT_TO
+    free = np.ones(len(keys), np.bool_)
+    left_out = {"erased": found.facts.erased.get("treatment", 0)}
+    for reason, gone in (
+        (OUTCOMES[ASKED_NOT_TO], refused | refuse(keys, record.channel)),
+        ("control_group", held_back(database, project, aliases, now).held(keys)),
+        ("without_score", reader.scores.rows(keys) < 0),
+    ):
+        left_out[reason] = int((free & gone).sum())
+        free &= ~gone
+    return _ArmNow(keys[free], left_out)
+
+
 @use_case("contact")
 def export_campaign(
     workspace: Workspace,
@@ -83,29 +156,12 @@ def export_campaign(
             f"cannot send the campaign '{name}': kizuna.toml names no webhook. Add one under [[webhooks]].",
             field="format",
         )
-    record = campaign(database, name)
-    if not record.file:
-        raise missing_assignment(name, record.state)
+    record = _started(database, name)
     reader = workspace.scores.current()
-    found = load(assignment_file(project, record))
-    aliases = reader.customers.aliases
-    keys = current_assignment(found, aliases).assignment.treated
     rules = consent_rules(project, None if reader.plan is None else reader.plan.playbook)
     contacts = ContactRegister(rules, ()).state(workspace.store, now)
-    refused = np.zeros(len(keys), np.bool_)
-    if reader.plan is not None:
-        outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)
-        refused = outcome[reader.plan.rows(keys)] == ASKED_NOT_TO
-    free = np.ones(len(keys), np.bool_)
-    left_out = {"erased": found.facts.erased.get("treatment", 0)}
-    for reason, gone in (
-        (OUTCOMES[ASKED_NOT_TO], refused | contacts.refuse(keys, record.channel)),
-        ("control_group", held_back(database, project, aliases, now).held(keys)),
-        ("without_score", reader.scores.rows(keys) < 0),
-    ):
-        left_out[reason] = int((free & gone).sum())
-        free &= ~gone
-    taken = keys[free]
+    handed_out = _arm_now(workspace, reader, record, now, contacts.refuse)
+    taken = handed_out.keys
     source = reader.provenance
     arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist(), record.channel)
     export_id = str(now) if export_id is None else export_id
@@ -119,6 +175,6 @@ def export_campaign(
         reader.of_keys(taken, workspace.language(language)),
         reader.plan is not None,
         len(taken),
-        left_out,
+        handed_out.left_out,
         taken,
     )

@@ -38,7 +38,6 @@ from training.causal.uplift_evidence import UpliftAssessment, assess_uplift
 from training.causal.uplift_metrics import UpliftDecile, qini_curve, uplift_by_decile
 from training.causal.uplift_models import UpliftParameters, fit_uplift
 from training.causal.uplift_text import StoredUplift, to_texts
-from training.data.coverage import data_coverage
 from training.registry.mlflow_tracking import Run
 from training.registry.uplift_plots import decile_figure, qini_figure
 
@@ -145,14 +144,7 @@ def _reached(
     as-of date of the data.
     """
     project, now = workspace.project, workspace.clock()
-    coverage = data_coverage(
-        workspace.store,
-        project.churn,
-        project.indicators,
-        project.timeline,
-        closed=project.closed_sources,
-        now=now,
-    )
+    coverage = workspace.coverage(now)
     until = now if coverage is None else coverage.as_of(now)
     known = [campaign(workspace.database, name) for name in dict.fromkeys(names)]
     chosen = []

@@ -22,6 +22,7 @@ from serving.lists.customers.noted_events import keep_noted
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 from serving.state.campaigns.campaign_index import campaigns
+from serving.state.score_index import record_noted_versions
 
 
 @use_case("record_contact")
@@ -85,10 +86,11 @@ def record_contact(
         is_control = mine[0].is_control
     note = ContactNote(kind, instant, channel, text, cost, campaign)
     events = contact_events(found.customer_id, note, token, now)
-    changed = keep_noted(workspace.store, found, events, project.timeline, now)
+    changes = keep_noted(workspace.store, found, events, project.timeline, now)
     workspace.record_access(actor.name, "record contact", np.array([found.key], np.int64))
-    if changed:
+    if changes:
         with workspace.database.writing() as connection:
+            record_noted_versions(connection, changes, now)
             details = f"{kind} {campaign}".strip()
             record_action(connection, actor.name, "record contact", now, customer=found.key, details=details)
-    return NotedContact(found.customer_id, changed, is_control)
+    return NotedContact(found.customer_id, bool(changes), is_control)

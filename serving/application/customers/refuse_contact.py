@@ -13,6 +13,7 @@ from serving.lists.customers.noted_events import keep_noted
 from serving.presentation.i18n import listed_channels
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
+from serving.state.score_index import record_noted_versions
 
 
 @use_case("record_contact")
@@ -37,11 +38,12 @@ def refuse_contact(
     named = () if ALL in named else named
     found = workspace.customer(customer_id)
     events = refusal_events(found.customer_id, named, text, token, now)
-    changed = keep_noted(workspace.store, found, events, workspace.project.timeline, now)
+    changes = keep_noted(workspace.store, found, events, workspace.project.timeline, now)
     workspace.record_access(actor.name, "refuse contact", np.array([found.key], np.int64))
-    if changed:
+    if changes:
         with workspace.database.writing() as connection:
+            record_noted_versions(connection, changes, now)
             details = " ".join(named) or ALL
             record_action(connection, actor.name, "refuse contact", now, customer=found.key, details=details)
     words = listed_channels(named, workspace.language(language))
-    return NotedContact(found.customer_id, changed, False, words)
+    return NotedContact(found.customer_id, bool(changes), False, words)

@@ -11,6 +11,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
+from serving.state.score_index import record_noted_versions
 
 
 @use_case("record_contact")
@@ -31,5 +32,6 @@ def take_back_note(workspace: Workspace, actor: Actor, customer_id: str, event_i
     workspace.record_access(actor.name, "take back note", np.array([found.key], np.int64))
     if retracted:
         with workspace.database.writing() as connection:
+            record_noted_versions(connection, [workspace.store.last_change], now)
             record_action(connection, actor.name, "take back note", now, customer=found.key)
     return NotedContact(found.customer_id, retracted > 0, False)

@@ -19,6 +19,7 @@ from serving.state import examination_file
 from serving.state.examination_file import ExaminationFinding, ExaminationText, StoredExamination
 from training.data.attribute_dates import attribute_findings
 from training.data.coverage_findings import coverage_findings
+from training.data.given_names import given_name_findings
 from training.diagnosis.candidates import Diagnosis, diagnose
 from training.diagnosis.contract_findings import contract_findings
 from training.diagnosis.recommendation import ChurnRecommendation, recommend
@@ -80,7 +81,8 @@ def doctor(
             consent=consent_rules(project).names,
             company=company_kinds(project.indicators),
         )
-    findings = (*ended, *dated, *run_checks(profile, timeline, project.survey_scales), *contracts)
+    named = given_name_findings(workspace.store, project.words, until=end)
+    findings = (*ended, *dated, *named, *run_checks(profile, timeline, project.survey_scales), *contracts)
     examination = Examination(profile, findings, diagnosis, recommend(diagnosis, profile))
     if until is None:
         examination_file.save(project.state, _in_words(workspace, examination))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
 from serving.lists.cursor import Cursor
@@ -55,13 +54,7 @@ def at_risk_page(
     """
     choice = _limited(workspace, choice)
     workspace.record_access(actor.name, "at_risk", NOBODY)
-    position = None if cursor is None else Cursor.read(cursor)
-    if position is not None and position.choice != choice.fingerprint:
-        raise UsageError(
-            "cannot go on from this cursor: it belongs to a list with other filters. "
-            "Send the filters of the page before, or leave the cursor out to start again.",
-            field="cursor",
-        )
+    position = None if cursor is None else Cursor.of_list(cursor, choice.fingerprint)
     scores = workspace.scores
     reader = scores.current() if position is None else scores.of_file(position.file)
     return reader.page(choice, workspace.language(language), position)

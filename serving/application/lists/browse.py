@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from features.errors import UsageError
 from serving.actions.playbook import Playbook
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Workspace
@@ -78,13 +77,7 @@ def browse_list(
     `UsageError` for a cursor of a list with other filters, and for a name that nothing has.
     """
     workspace.record_access(actor.name, "at_risk", NOBODY)
-    position = None if cursor is None else Cursor.read(cursor)
-    if position is not None and position.choice != choice.fingerprint:
-        raise UsageError(
-            "cannot go on from this cursor: it belongs to a list with other filters. "
-            "Send the filters of the page before, or leave the cursor out to start again.",
-            field="cursor",
-        )
+    position = None if cursor is None else Cursor.of_list(cursor, choice.fingerprint)
     current = workspace.scores.current()
     is_newest = position is None or position.file == current.file
     reader = current if position is None or is_newest else workspace.scores.of_file(position.file)

@@ -18,7 +18,8 @@ from serving.actions.plan_lookup import contacts_version
 from serving.actions.playbook import PlaybookFile, chosen_playbook, default_kind
 from serving.actions.rules.attribute_validation import validate_attributes, validate_channels
 from serving.actions.rules.rule_matching import match_rules
-from serving.actions.rules.rule_validation import RuleVocabulary, validate_rules
+from serving.actions.rules.rule_validation import validate_rules
+from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.experiments.held_back import held_back
@@ -108,4 +109,4 @@ def _plan(
         attributes=contacts.attributes,
         refused=contacts.refused_channels(np.asarray(profiles.table.column("key"))),
     )
-    return plan, contacts
+    return replace(plan, words=project.words), contacts

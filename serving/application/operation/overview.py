@@ -20,6 +20,7 @@ from serving.state import examination_file
 from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
+from serving.state.score_index import only_noted_since
 
 LAST_JOBS = 30
 """Of so many newest jobs a failed one is named, unless one of its kind was done since."""
@@ -143,7 +144,7 @@ def _of_scores(workspace: Workspace, reader: ScoreReader, now: int) -> Iterator[
     days = (now - facts.as_of) // DAY
     if days > FRESH_DAYS:
         yield Attention("scores_old", "warn", {"days": int(days)})
-    if facts.data_version != workspace.store.version:
+    if not only_noted_since(workspace.database, facts.data_version, workspace.store.version):
         yield Attention("scores_behind", "warn")
     if facts.evidence == "low":
         yield Attention("evidence_low", "info")

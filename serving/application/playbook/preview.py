@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from features.catalog.display_names import in_language
 from features.errors import ModelError
-from serving.actions.playbook import (
-    FILE,
-    Playbook,
-    PlaybookFile,
-    PlaybookRule,
-    parse,
-    parse_all,
-)
+from features.timeline import Timeline
+from serving.actions.plan_changes import FIELDS, CountedChange, FieldChange, PlanChanges, PlanSide
+from serving.actions.playbook import FILE, Playbook, PlaybookFile, parse, parse_all
 from serving.actions.rules.rule_matching import ActionPlan, match_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.playbook.project_check import ProjectCheck
@@ -66,23 +62,14 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Treatment:
-    """What becomes of a customer."""
-
-    rule: str
-    outcome: str
-    """In words."""
-    action: str | None
-    """None where nothing is planned."""
-
-
-@dataclass(frozen=True)
 class ChangedCustomer:
     """A customer for whom something changes."""
 
     customer_id: str
-    before: Treatment
-    after: Treatment
+    is_planned: bool
+    """Whether somebody acts on the customer before or after."""
+    fields: tuple[FieldChange, ...]
+    """All that is decided for them, changed or not, in the order of `FIELDS`."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +78,28 @@ class PlaybookPreview:
 
     customers: int
     changed: int
-    """Customers with another rule, action, channel, owner, deadline or outcome."""
+    """Customers with another rule, action, touch model, channel, owner, deadline or outcome."""
+    changed_planned: int
+    """Those of them who are planned for before or after: for the others nobody does anything either way."""
     planned_before: int
     planned_after: int
     outcomes: tuple[CountChange, ...]
     rules: tuple[RuleChange, ...]
     """In the order of the new playbook, those that are gone last."""
+    counts_change: bool
+    """Whether a rule or an outcome has other numbers of customers."""
     moves: tuple[Move, ...]
     """The largest moves between rules."""
+    changes: tuple[CountedChange, ...]
+    """What changes, field by field, the most frequent first."""
     sample: tuple[ChangedCustomer, ...]
-    """The first changed customers in the order of the list."""
+    """The first changed customers in the order of the list, those planned for in front."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields to show of the sample: what somebody acts on, and whatever else changes in it."""
+        changed = {one.field for customer in self.sample for one in customer.fields if one.is_changed}
+        return tuple(name for name in FIELDS if name in changed or name not in ("rule", "touch"))
 
 
 PREVIEWS: TypeAdapter[dict[Language, PlaybookPreview] | None] = TypeAdapter(
@@ -134,13 +133,14 @@ def preview_playbook(
     edit = _edit(workspace, text, None)
     if edit is None:
         return None
-    order = edit.after.plan.order
-    shown = order[edit.changed[order]][:MOST_SHOWN]
+    changes, order = edit.changes, edit.after.plan.order
+    rows = order[changes.changed[order]]
+    shown = rows[np.argsort(~changes.planned[rows], kind="stable")][:MOST_SHOWN]
     keys = edit.reader.scores.answers.key[shown]
     workspace.record_access(actor.name, "playbook preview", keys)
     names = edit.reader.customers.names(keys).to_pylist()
     sample = tuple(
-        ChangedCustomer(name, edit.before.treatment(row, language), edit.after.treatment(row, language))
+        ChangedCustomer(name, bool(changes.planned[row]), changes.fields(row, language))
         for name, row in zip(names, shown.tolist(), strict=True)
     )
     return replace(_in_words(edit, language), sample=sample)
@@ -162,8 +162,7 @@ class _Edit:
     reader: ScoreReader
     before: _Side
     after: _Side
-    changed: NDArray[np.bool_]
-    """bool[n]: who is treated otherwise."""
+    changes: PlanChanges
 
 
 def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit | None:
@@ -179,19 +178,27 @@ def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit |
     before = _Side.of(workspace, reader, present, progress)
     is_same = file.playbook == present.playbook
     after = before if is_same else _Side.of(workspace, reader, file, progress)
-    return _Edit(reader, before, after, _changed(before, after))
+    own = pc.dictionary_encode(before.own.combine_chunks().cast(pa.string()))
+    today = Timeline(reader.bundle.timezone).local(reader.scores.facts.as_of).date()
+    sides = (PlanSide(side.playbook, side.plan, own, today) for side in (before, after))
+    return _Edit(reader, before, after, PlanChanges(*sides))
 
 
 def _in_words(edit: _Edit, language: str) -> PlaybookPreview:
-    before, after, changed = edit.before, edit.after, edit.changed
+    before, after, changed = edit.before, edit.after, edit.changes.changed
+    outcomes, rules = _outcomes(before, after, language), _rules(before, after, language)
     return PlaybookPreview(
         customers=len(changed),
         changed=int(changed.sum()),
+        changed_planned=int((changed & edit.changes.planned).sum()),
         planned_before=before.planned,
         planned_after=after.planned,
-        outcomes=_outcomes(before, after, language),
-        rules=_rules(before, after, language),
+        outcomes=outcomes,
+        rules=rules,
+        counts_change=any(one.before != one.after for one in outcomes)
+        or any(one.before != one.after for one in rules),
         moves=_moves(before, after, changed, language),
+        changes=edit.changes.counted(language)[:MOST_SHOWN],
         sample=(),
     )
 
@@ -202,6 +209,8 @@ class _Side:
 
     playbook: Playbook
     plan: ActionPlan
+    own: pa.ChunkedArray
+    """Each customer's preferred channel."""
     counts: NDArray[np.int64]
     """int64[rules + 1, outcomes]: customers; the last row is of those without a rule."""
 
@@ -217,7 +226,8 @@ class _Side:
             workspace.clock(),
             reader.held.held,
         )
-        return _Side(playbook, plan, PlanCounts.table(plan.rule, plan.outcome, len(playbook.rules)))
+        own = profiles.table.column("preferred_channel")
+        return _Side(playbook, plan, own, PlanCounts.table(plan.rule, plan.outcome, len(playbook.rules)))
 
     @property
     def planned(self) -> int:
@@ -227,16 +237,6 @@ class _Side:
         if number in (NO_RULE, len(self.playbook.rules)):
             return in_language(language, *OUTCOME_WORDS["no_rule"])
         return self.playbook.rules[number].say(language)
-
-    def treatment(self, row: int, language: str) -> Treatment:
-        number, outcome = int(self.plan.rule[row]), int(self.plan.outcome[row])
-        rule = None if number == NO_RULE else self.playbook.rules[number]
-        action = None if rule is None or outcome != PLANNED else rule.action
-        return Treatment(
-            self.rule_words(number, language),
-            in_language(language, *OUTCOME_WORDS[OUTCOMES[outcome]]),
-            None if action is None else self.playbook.actions[action].say(language),
-        )
 
 
 def _present(workspace: Workspace, reader: ScoreReader) -> PlaybookFile:
@@ -252,21 +252,6 @@ def _present(workspace: Workspace, reader: ScoreReader) -> PlaybookFile:
         if reader.plan is not None:
             return parse(reader.plan.origin.playbook, FILE)
     return parse(store.text_that_holds(StoredText(stored.file, None)), FILE)
-
-
-def _changed(before: _Side, after: _Side) -> NDArray[np.bool_]:
-    """bool[n]: who has another outcome or another rule, or whose rule decides otherwise."""
-    decisions: dict[tuple[object, ...], int] = {}
-
-    def numbers(rules: Sequence[PlaybookRule]) -> NDArray[np.int64]:
-        found = [
-            decisions.setdefault((rule.name, rule.service, *rule.outcome), len(decisions)) for rule in rules
-        ]
-        return np.array([*found, -1], dtype=np.int64)  # the last place is of NO_RULE
-
-    was, becomes = (numbers(side.playbook.rules)[side.plan.rule] for side in (before, after))
-    changed: NDArray[np.bool_] = (was != becomes) | (before.plan.outcome != after.plan.outcome)
-    return changed
 
 
 def _outcomes(before: _Side, after: _Side, language: str) -> tuple[CountChange, ...]:

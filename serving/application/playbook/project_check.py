@@ -10,7 +10,8 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.playbook import FILE, PlaybookFile, PlaybookRefusal
 from serving.actions.rules.attribute_validation import validate_attributes
-from serving.actions.rules.rule_validation import RuleVocabulary, rule_refusals
+from serving.actions.rules.rule_validation import rule_refusals
+from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.application.workspace import Workspace
 from serving.lists.score_reader import ScoreReader
 

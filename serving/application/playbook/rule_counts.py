@@ -9,9 +9,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.actions.capacity_use import capacity_use
 from serving.actions.plan_file import StoredPlan
 from serving.lists.plan_columns import has_hook
-from serving.schemas.terms import HOOKS, LAPSED, NO_ROOM, OUTCOMES, PLANNED
+from serving.schemas.plan_responses import TouchUse
+from serving.schemas.terms import HOOKS, LAPSED, OUTCOMES, PLANNED
 
 _COUNTED: WeakKeyDictionary[StoredPlan, PlanCounts] = WeakKeyDictionary()
 """A plan does not change, and a page is asked for often: each is counted once."""
@@ -40,8 +42,8 @@ class PlanCounts:
     """Customers by outcome, where there are any."""
     rules: Mapping[str, RuleCounts]
     """By the rule's name."""
-    touches: Mapping[str, tuple[int, int]]
-    """By touch model: customers planned for, and those for whom there is no room."""
+    touches: Mapping[str, TouchUse]
+    """By touch model, how its places are used; words in English."""
 
     @staticmethod
     def of(plan: StoredPlan) -> PlanCounts:
@@ -78,17 +80,10 @@ def _counted(plan: StoredPlan) -> PlanCounts:
             tuple((OUTCOMES[place], n) for place, n in enumerate(row) if n and place != PLANNED),
             tuple(sorted(there, key=lambda found: -found[1])),
         )
-    touches = {
-        name: (
-            sum(int(table[n, PLANNED]) for n, one in enumerate(rules) if one.touch == name),
-            sum(int(table[n, NO_ROOM]) for n, one in enumerate(rules) if one.touch == name),
-        )
-        for name in plan.playbook.touch
-    }
     totals = table.sum(axis=0).tolist()
     return PlanCounts(
         len(rule),
         tuple((OUTCOMES[place], n) for place, n in enumerate(totals) if n),
         by_rule,
-        touches,
+        {one.touch: one for one in capacity_use(plan, "en")},
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.catalog.display_names import in_language, kind_words
 from features.errors import ModelError
-from serving.actions.plan_text import channel_words
 from serving.actions.playbook import (
+    DEFAULTS,
     FILE,
     PREFERRED,
     Playbook,
     PlaybookFile,
     PlaybookRule,
+    default_text,
     parse_all,
 )
 from serving.actions.rules.toml_positions import line_of, places
@@ -24,8 +25,11 @@ from serving.application.playbook.stored_file import PlaybookStore
 from serving.application.workspace import Workspace
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.messages.catalog import translated
-from serving.presentation.rule_words import ConditionWords, RuleWords
+from serving.presentation.rule_words import ConditionWords, RuleWords, capacity_line
+from serving.schemas.plan_responses import TouchUse
+from serving.schemas.terms import channel_words
 from serving.state.database import DATABASE_ERRORS
+from serving.state.playbook_versions import fingerprint, newest_with
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,10 @@ class TouchInWords:
     cool_down_days: int
     kinds: tuple[str, ...]
     """What starts the cool-down, in words."""
-    planned: int | None
-    no_room: int | None
-    """Customers who would be planned for if there were room."""
+    use: TouchUse | None
+    """By the plan in use; None where it does not have this touch model."""
+    explanation: str | None
+    """Where the places went, in words, once they are all given or some are free again."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,10 @@ class PlanInUse:
     counts: PlanCounts
     is_of_this_text: bool
     """False where the playbook was changed since: the rules hold from the next plan on."""
+    version: int | None
+    """The version of the playbook that made it; None for the default and for a text that was never kept."""
+    is_of_default: bool
+    """Whether the playbook that comes with Kizuna made it."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class ShownPlaybook:
     touches: tuple[TouchInWords, ...]
     plan: PlanInUse | None
     """None before the first plan."""
+    next_version: int | None
+    """The version that makes the next plan; None while the default holds."""
 
 
 @use_case("read_report")
@@ -103,14 +114,17 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
     """
     language = workspace.language(language)
     store = PlaybookStore(workspace)
-    with suppress(*DATABASE_ERRORS):  # while it is away the playbook can still be read
-        store.remember_outside_change()
-    stored = store.read()
+    stored, made, next_version = store.read(), None, None
     reader = _reader(workspace)
     text = store.text_that_holds(stored)
     file, refusals = parse_all(text, FILE)
     problem = PlaybookProblem(refusals[0].line, translated(refusals[0].wrong, language)) if refusals else None
     plan = None if reader is None or reader.plan is None else reader.plan
+    with suppress(*DATABASE_ERRORS):  # while it is away the playbook can still be read
+        store.remember_outside_change()
+        if stored.content is not None:
+            next_version = newest_with(workspace.database, [stored.fingerprint])
+        made = None if plan is None else _version_of(workspace, plan.origin.playbook)
     counts = None if plan is None else PlanCounts.of(plan)
     usable = None if refusals else file
     return ShownPlaybook(
@@ -122,8 +136,21 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
         () if usable is None else _touches(usable.playbook, counts, language),
         None
         if plan is None or counts is None
-        else PlanInUse(plan.as_of, counts, usable is not None and plan.playbook == usable.playbook),
+        else PlanInUse(
+            plan.as_of,
+            counts,
+            usable is not None and plan.playbook == usable.playbook,
+            made,
+            plan.origin.playbook in (default_text(kind) for kind in DEFAULTS),
+        ),
+        next_version,
     )
+
+
+def _version_of(workspace: Workspace, text: str) -> int | None:
+    """The newest version with a text; a plan keeps it with line ends of its own."""
+    texts = (text, text.replace("\n", "\r\n"))
+    return newest_with(workspace.database, [fingerprint(one.encode()) for one in texts])
 
 
 def _reader(workspace: Workspace) -> ScoreReader | None:
@@ -188,9 +215,11 @@ def _channel(channel: str | None, playbook: Playbook, language: str) -> str | No
 def _touches(playbook: Playbook, counts: PlanCounts | None, language: str) -> tuple[TouchInWords, ...]:
     found = []
     for name, touch in playbook.touch.items():
-        planned, no_room = (None, None) if counts is None else counts.touches.get(name, (None, None))
+        use = None if counts is None else counts.touches.get(name)
+        use = None if use is None else replace(use, touch_words=touch.say(language))
+        explanation = None if use is None else capacity_line(use, language)
         kinds = tuple(in_language(language, kind_words(k).one, kind_words(k).ja) for k in touch.kinds)
         found.append(
-            TouchInWords(touch.say(language), touch.capacity, touch.cool_down_days, kinds, planned, no_room)
+            TouchInWords(touch.say(language), touch.capacity, touch.cool_down_days, kinds, use, explanation)
         )
     return tuple(found)

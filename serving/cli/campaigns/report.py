@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,8 @@ def report(
     from serving.application.campaigns.global_report import global_report
     from serving.application.campaigns.report import campaign_report
     from serving.application.campaigns.stored_results import loaded_result
+    from serving.presentation.campaign_report.csv_rows import report_csv
+    from serving.presentation.campaign_report.page import page
     from serving.presentation.campaign_report.terminal import show
 
     if output is not None and output.suffix.lower() not in ENDINGS:
@@ -75,8 +77,54 @@ def report(
             found = campaign_report(workspace, call.actor, name, by=tuple(by), progress=progress)
         else:
             found = global_report(workspace, call.actor, since or "", by=tuple(by), progress=progress)
+    words = call.project.words
+    _give(
+        call,
+        found,
+        output,
+        language,
+        html=lambda: page(found, language, words),
+        csv=lambda: report_csv(found),
+        show=lambda: show(found, language, words),
+    )
+
+
+def _answer_loaded(call: CliContext, loaded: LoadedCampaignReply, output: Path | None, language: str) -> None:
+    """The stored result of a campaign that was run elsewhere: printed, or written to a file."""
+    from serving.presentation.campaign_load import show
+    from serving.presentation.campaign_report.loaded import loaded_csv, loaded_page
+
+    _give(
+        call,
+        loaded,
+        output,
+        language,
+        html=lambda: loaded_page(loaded, language),
+        csv=lambda: loaded_csv(loaded),
+        show=lambda: show(loaded, language),
+    )
+
+
+def _give(
+    call: CliContext,
+    found: CampaignReport | LoadedCampaignReply,
+    output: Path | None,
+    language: str,
+    *,
+    html: Callable[[], str],
+    csv: Callable[[], Iterable[str]],
+    show: Callable[[], None],
+) -> None:
+    """Print a report, or write it in one step in the format that the file's name ends in."""
+    from serving.schemas.json_text import to_json
+
     if output is not None:
-        _write(found, output, language)
+        written: dict[str, Callable[[], str]] = {
+            ".html": html,
+            ".csv": lambda: "".join(csv()),
+            ".json": lambda: f"{to_json(found)}\n",
+        }
+        _write_text(written[output.suffix.lower()](), output)
         call.answer(
             {"file": str(output), "campaign": found.campaign},
             f"Wrote the report of the campaign {found.campaign} to {output}.",
@@ -85,45 +133,7 @@ def report(
         call.answer(found)
     else:
         call.heading(language)
-        show(found, language)
-
-
-def _answer_loaded(call: CliContext, loaded: LoadedCampaignReply, output: Path | None, language: str) -> None:
-    """The stored result of a campaign that was run elsewhere: printed, or written to a file."""
-    from serving.presentation.campaign_load import show
-    from serving.presentation.campaign_report.loaded import loaded_csv, loaded_page
-    from serving.schemas.json_text import to_json
-
-    if output is not None:
-        ending = output.suffix.lower()
-        if ending == ".html":
-            text = loaded_page(loaded, language)
-        else:
-            text = "".join(loaded_csv(loaded)) if ending == ".csv" else f"{to_json(loaded)}\n"
-        _write_text(text, output)
-        call.answer(
-            {"file": str(output), "campaign": loaded.campaign},
-            f"Wrote the report of the campaign {loaded.campaign} to {output}.",
-        )
-    elif call.json:
-        call.answer(loaded)
-    else:
-        call.heading(language)
-        show(loaded, language)
-
-
-def _write(found: CampaignReport, file: Path, language: str) -> None:
-    """Write the report in one step, in the format that the file's name ends in."""
-    from serving.presentation.campaign_report.csv_rows import report_csv
-    from serving.presentation.campaign_report.page import page
-    from serving.schemas.json_text import to_json
-
-    ending = file.suffix.lower()
-    if ending == ".html":
-        text = page(found, language)
-    else:
-        text = "".join(report_csv(found)) if ending == ".csv" else f"{to_json(found)}\n"
-    _write_text(text, file)
+        show()
 
 
 def _write_text(text: str, file: Path) -> None:

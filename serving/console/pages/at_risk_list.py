@@ -25,6 +25,7 @@ from serving.application.lists.saved_filters import (
     save_filter,
     saved_filters,
 )
+from serving.console.pages.campaign_start import written_fields
 from serving.console.pages.files import file_name
 from serving.console.pages.list_form import FilterForm
 from serving.console.visit import Answer, Download, Page, Redirect, Visit
@@ -34,6 +35,7 @@ from serving.presentation.columns import COLUMNS, SCREEN, SCREEN_AT_FIRST, ListC
 from serving.presentation.csv import list_csv
 from serving.presentation.messages.catalog import translated
 from serving.schemas.responses import ListedCustomer, Reason
+from serving.schemas.terms import OUTCOMES, PLANNED
 from serving.state.database import DATABASE_ERRORS
 
 PATH, FILE = "/list", "/list.csv"
@@ -42,6 +44,7 @@ SIZE = "50"
 FILES = ("csv", "salesforce", "hubspot")
 MOST_DIGITS = 9
 """Of the number of a saved filter: a database keeps no longer ones."""
+PLANNED_ONLY = OUTCOMES[PLANNED]
 LONG = ("action", "left_out_because", "rule", "hooks")
 """Columns of whole sentences, of which two lines are shown."""
 
@@ -53,6 +56,19 @@ class TableCell:
     name: str
     text: str
     is_number: bool
+
+
+@dataclass(frozen=True)
+class DownloadGroup:
+    """The files of one choice of customers."""
+
+    words: str
+    """The text that names one of its files."""
+    query: str
+    is_first: bool
+    """Whether it is what most people should take."""
+    warning: str = ""
+    """Who of it must not be contacted."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,8 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
     form = FilterForm(visit, options, choice)
     saved, columns, is_away = _kept(visit)
     number = visit.query.get("saved", "")
-    kept = [*([("rows", size)] if size != SIZE else []), *([("saved", number)] if number else [])]
+    carried = written_fields(visit)
+    kept = [*([("rows", size)] if size != SIZE else []), *([("saved", number)] if number else []), *carried]
     is_empty = browsed is not None and not browsed.page.totals.customers
     return Page(
         "list.html",
@@ -128,7 +145,9 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
             "size": size,
             "query": filter_query(choice, *kept),
             "filter_query": filter_query(choice),
-            "clear_query": urlencode([one for one in kept if one[0] == "rows"]),
+            "campaign_query": filter_query(choice, *carried),
+            "carried": carried,
+            "clear_query": urlencode([one for one in kept if one[0] != "saved"]),
             "problem": None if problem is None else translated(problem.message, visit.language),
             "browsed": browsed,
             "columns": columns,
@@ -140,6 +159,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
                 (form.label(one.name), filter_query(one.choice, *kept), one.totals)
                 for one in (loosened_filters(place, actor, choice) if is_empty else ())
             ],
+            "downloads": _downloads(visit, choice, browsed),
             "files": [name for name in FILES if visit.may("download" if name == "csv" else "contact")],
             "saved": [
                 (one, _said(one.problem, visit), filter_query(one.choice, ("saved", str(one.id))))
@@ -153,6 +173,28 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
         address=f"{PATH}?{filter_query(choice, *kept)}".rstrip("?"),
         listed=None if browsed is None else browsed.page.totals.customers,
     )
+
+
+def _downloads(visit: Visit, choice: ListFilter, browsed: BrowsedList | None) -> list[DownloadGroup]:
+    """The files: of those planned alone first, then of everybody, with whom not to contact among them."""
+    if browsed is None:
+        return []
+    totals, groups = browsed.page.totals, list[DownloadGroup]()
+    if totals.planned and choice.outcomes != (PLANNED_ONLY,):
+        alone = choice.model_copy(update={"outcomes": (PLANNED_ONLY,)})
+        groups.append(DownloadGroup("files_planned", filter_query(alone), is_first=True))
+    counts = {"refused": totals.refused, "control": totals.control}
+    there = [name for name, count in counts.items() if count]
+    warning = ""
+    if there:
+        words = "both" if len(there) > 1 else there[0]
+        people = {name: visit.formats.people(count) for name, count in counts.items()}
+        warning = visit.text(f"list.files_{words}", **people)
+    only = choice.outcomes == (PLANNED_ONLY,)
+    groups.append(
+        DownloadGroup("files_planned" if only else "files_all", filter_query(choice), only, warning)
+    )
+    return groups
 
 
 def _kept(visit: Visit) -> tuple[list[SavedFilter], list[ListColumn], bool]:
@@ -219,6 +261,7 @@ def _changed(visit: Visit) -> Redirect:
     saved = [("saved", visit.query["saved"])] if visit.query.get("saved") else []
     saved_id = form.get("saved", "")
     number = int(saved_id) if saved_id.isdecimal() and len(saved_id) <= MOST_DIGITS else None
+    rows += written_fields(visit)
     back = f"{PATH}?{filter_query(choice, *rows, *saved)}"
     match form.get("do"):
         case "columns":

@@ -14,7 +14,7 @@ from serving.application.lists.browse import filter_options
 from serving.console.pages.list_form import FilterForm
 from serving.console.visit import Answer, Fields, Page, PageValues, Redirect, Visit
 from serving.lists.campaign_draw import CampaignDeclaration
-from serving.lists.campaign_preview import CampaignPreview, declared
+from serving.lists.campaign_preview import CampaignPreview
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_pairs, filter_query, list_filter
 from serving.presentation.campaigns import COVARIATES, LEFT_OUT
@@ -22,9 +22,11 @@ from serving.presentation.customer_timeline import CONTACT_CHANNELS
 from serving.presentation.i18n import listed_channels
 from serving.presentation.messages.catalog import translated
 
-PREVIEW = "/campaigns/preview"
-SIZES = ("customers", "control", "hold", "review", "channel")
-"""The fields that decide sizes and what could be seen."""
+START, PREVIEW = "/campaigns/start", "/campaigns/preview"
+FIELDS = ("customers", "control", "hold", "review", "channel", "name", "note")
+"""The fields of the form; addresses carry what was written in them from step to step."""
+ONLY = "only"
+"""The button that leaves one planned channel, whose name it sends."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class CampaignForm:
             fields.get("channel", "").strip(),
         )
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each field with what was written."""
+        return [(name, getattr(self, name)) for name in FIELDS]
+
     def declaration(self, choice: ListFilter) -> CampaignDeclaration:
         """What is laid down; raises `UsageError` for a field that cannot be read."""
         months = [_whole("review", part, 1, 60) for part in self.review.replace("、", ",").split(",")]
@@ -74,16 +81,37 @@ def campaign_start(visit: Visit) -> Page:
     return Page("campaign_start.html", _form(visit, CampaignForm.of(visit, visit.query, choice), choice))
 
 
+def written_fields(visit: Visit) -> list[tuple[str, str]]:
+    """What the address carries of the form of a campaign, for pages on the way to it."""
+    return [(name, visit.query[name]) for name in FIELDS if visit.query.get(name)]
+
+
 def campaign_preview(visit: Visit) -> Page:
-    """The form with what would be drawn now."""
+    """The form with what would be drawn now; or the page that asks before a start."""
     choice = list_filter(visit.query.multi_items())
+    if visit.query.get(ONLY):
+        choice = choice.model_copy(update={"channels": (visit.query[ONLY],), "limit": None})
     form = CampaignForm.of(visit, visit.query, choice)
+    if visit.query.get("do") == "confirm":
+        try:
+            return _confirmation(visit, form, choice)
+        except UsageError as error:
+            page = _form(visit, form, choice) | _problem(visit, error)
+            return Page("campaign_start.html", page, error.status)
     values = _form(visit, form, choice)
     try:
         preview = preview_campaign(visit.workspace, visit.actor, form.declaration(choice))
     except KizunaError as error:
-        return Page("campaign_start.html", values | _problem(visit, error), fragment="preview")
-    return Page("campaign_start.html", values | _drawn(visit, preview), fragment="preview")
+        values |= _problem(visit, error)
+    else:
+        values |= _drawn(visit, preview)
+    return Page(
+        "campaign_start.html",
+        values,
+        fragment="preview",
+        address=_form_address(START, form, choice),
+        replaces_address=True,
+    )
 
 
 def submit_campaign(visit: Visit) -> Answer:
@@ -91,11 +119,7 @@ def submit_campaign(visit: Visit) -> Answer:
     choice = list_filter(visit.query.multi_items())
     form = CampaignForm.of(visit, visit.form, choice)
     try:
-        if not form.name:
-            raise UsageError(
-                "cannot start a campaign without a name. Give one, such as 'spring'.", field="name"
-            )
-        declaration = form.declaration(choice)
+        declaration = _named(form, choice)
         if visit.form.get("do") == "draft":
             draft_campaign(visit.workspace, visit.actor, form.name, declaration, note=form.note)
             notice = "campaigns.drafted_notice"
@@ -110,20 +134,38 @@ def submit_campaign(visit: Visit) -> Answer:
             )
             notice = "campaigns.started_notice"
         else:
-            preview = preview_campaign(visit.workspace, visit.actor, declaration, form.name)
-            hidden = [(name, getattr(form, name)) for name in ("name", "note", *SIZES)]
-            return Page("campaign_confirm.html", confirmation(visit, preview, _address(choice), hidden))
+            return _confirmation(visit, form, choice)
     except UsageError as error:
         page = _form(visit, form, choice) | _problem(visit, error)
         return Page("campaign_start.html", page, error.status)
     return Redirect(f"/campaign?{urlencode({'name': form.name})}", notice, {"name": form.name})
 
 
+def _named(form: CampaignForm, choice: ListFilter) -> CampaignDeclaration:
+    if not form.name:
+        raise UsageError("cannot start a campaign without a name. Give one, such as 'spring'.", field="name")
+    return form.declaration(choice)
+
+
+def _confirmation(visit: Visit, form: CampaignForm, choice: ListFilter) -> Page:
+    preview = preview_campaign(visit.workspace, visit.actor, _named(form, choice), form.name)
+    back = _form_address(START, form, choice)
+    action, hidden = f"{PREVIEW}?{filter_query(choice)}", form.pairs
+    return Page("campaign_confirm.html", confirmation(visit, preview, action, hidden, back=back, is_new=True))
+
+
 def confirmation(
-    visit: Visit, preview: CampaignPreview, action: str, hidden: list[tuple[str, str]]
+    visit: Visit,
+    preview: CampaignPreview,
+    action: str,
+    hidden: list[tuple[str, str]],
+    *,
+    back: str,
+    is_new: bool = False,
 ) -> PageValues:
-    """What the page shows that asks before a start."""
-    return {"action": action, "hidden": hidden, "name": preview.record.name} | _drawn(visit, preview)
+    """What the page shows that asks before a start; a new campaign can be kept as a draft instead."""
+    values: PageValues = {"action": action, "hidden": hidden, "name": preview.record.name, "back": back}
+    return values | {"is_new": is_new} | _drawn(visit, preview)
 
 
 def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> PageValues:
@@ -132,9 +174,7 @@ def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> PageValues:
         "form": form,
         "filters": filter_pairs(choice),
         "chips": [one.label for one in FilterForm(visit, options, choice).chips()],
-        "address": _address(choice),
-        "list_address": f"/list?{filter_query(choice)}",
-        "sizes": [(name, getattr(form, name)) for name in SIZES],
+        "list_address": _form_address("/list", form, choice),
         "channels": [(one, listed_channels((one,), visit.language)) for one in CONTACT_CHANNELS],
         "preview": None,
         "problem": None,
@@ -142,8 +182,9 @@ def _form(visit: Visit, form: CampaignForm, choice: ListFilter) -> PageValues:
     }
 
 
-def _address(choice: ListFilter) -> str:
-    return f"{PREVIEW}?{filter_query(choice)}"
+def _form_address(path: str, form: CampaignForm, choice: ListFilter) -> str:
+    """A page with the filters and with what was written."""
+    return f"{path}?{filter_query(choice, *((name, value) for name, value in form.pairs if value))}"
 
 
 def _problem(visit: Visit, error: KizunaError) -> PageValues:
@@ -158,7 +199,10 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
         "too_few": [translated(one, visit.language) for one in preview.too_few],
         "hard_to_reach": [translated(one, visit.language) for one in preview.hard_to_reach],
         "reach": translated(preview.reach, visit.language),
-        "channels": channel_addresses(preview),
+        "planned_channels": [
+            (name, listed_channels((name,), visit.language), count)
+            for name, count in sorted(preview.channels.items(), key=lambda one: -one[1])
+        ],
         "left_out": [
             (in_language(visit.language, *LEFT_OUT[name]), count)
             for name, count in preview.left_out.items()
@@ -168,23 +212,6 @@ def _drawn(visit: Visit, preview: CampaignPreview) -> PageValues:
             (in_language(visit.language, *COVARIATES[one.covariate]), one) for one in preview.balance
         ],
     }
-
-
-def channel_addresses(preview: CampaignPreview) -> list[tuple[str, int, str]]:
-    """The planned channels with their customers, and the form's address with this channel alone."""
-    choice = declared(preview.record).choice
-    sizes = (
-        ("customers", str(preview.record.treatment + preview.record.control)),
-        ("control", f"{preview.record.control_share * 100:g}"),
-        ("hold", str(preview.record.hold_days)),
-        ("review", ", ".join(map(str, preview.record.review_months))),
-    )
-    channels = sorted(preview.channels.items(), key=lambda one: -one[1])
-    alone = [choice.model_copy(update={"channels": (name,), "limit": None}) for name, _ in channels]
-    return [
-        (name, count, f"{PREVIEW}?{filter_query(only, *sizes)}")
-        for (name, count), only in zip(channels, alone, strict=True)
-    ]
 
 
 def _whole(field: str, text: str, least: int, most: int) -> int:

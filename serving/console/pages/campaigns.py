@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from features.catalog.display_names import in_language
-from features.errors import DataError, UsageError
+from features.errors import DataError, ModelError, UsageError
 from serving.application.campaigns.contacts import record_pasted_contacts
-from serving.application.campaigns.export import CSV, WEBHOOK, export_campaign
+from serving.application.campaigns.export import CSV, WEBHOOK, export_campaign, preview_export
 from serving.application.campaigns.note import note_campaign
 from serving.application.campaigns.overview import CampaignOverview, campaign_overview, campaign_overviews
 from serving.application.campaigns.preview import preview_draft
@@ -43,6 +43,7 @@ from serving.presentation.campaign_report.words import (
     sureness,
     translator,
 )
+from serving.presentation.campaigns import NOT_EXPORTED
 from serving.presentation.i18n import listed_channels
 from serving.presentation.messages.catalog import translated
 from serving.state.campaigns.campaign_index import DRAFT, LOADED
@@ -107,18 +108,33 @@ def _campaign_page(visit: Visit, problem: DataError | None = None) -> Page:
         "channel_words": listed_channels([seen.record.channel], language),
         "is_draft": seen.record.state == DRAFT,
     }
+    values |= _hand_out(visit, seen)
     values |= {
         "problem": None if problem is None else translated(problem.message, language),
         "pasted": visit.form.get("contacts", ""),
     }
-    return Page(
-        "campaign.html", values | _effects(seen, language), 200 if problem is None else problem.status
-    )
+    return Page("campaign.html", values | _effects(visit, seen), 200 if problem is None else problem.status)
 
 
-def _effects(seen: CampaignOverview, language: str) -> PageValues:
+def _hand_out(visit: Visit, seen: CampaignOverview) -> PageValues:
+    """Whom an export would hand out now, for those who may export."""
+    if not seen.record.file or not visit.may("contact"):
+        return {"handed_out": None}
+    try:
+        found = preview_export(visit.shared, visit.actor, seen.record.name)
+    except ModelError:  # without scores the export itself says what to do
+        return {"handed_out": None}
+    reasons = [
+        (in_language(visit.language, *NOT_EXPORTED[why]), count)
+        for why, count in found.left_out.items()
+        if count
+    ]
+    return {"handed_out": found, "not_handed_out": reasons}
+
+
+def _effects(visit: Visit, seen: CampaignOverview) -> PageValues:
     """What the last computed report says, in words and charts."""
-    report, newest = seen.report, seen.newest_review
+    report, newest, language = seen.report, seen.newest_review, visit.language
     if report is None:
         return {"report": None}
     return {
@@ -131,7 +147,9 @@ def _effects(seen: CampaignOverview, language: str) -> PageValues:
         "reviews": review_views(report, language)[::-1],
         "groups": []
         if newest is None
-        else [(one, svg(one.svg)) for one in group_charts(report, newest, language)],
+        else [
+            (one, svg(one.svg)) for one in group_charts(report, newest, language, visit.shared.project.words)
+        ],
         "look_names": [outcome_name(one, language) for one in look_outcomes(report)],
         "looks": look_rows(report, language),
         "covariates": ", ".join(covariate_name(one, language) for one in report.covariates),
@@ -186,7 +204,13 @@ def _start_draft(visit: Visit, name: str) -> Answer:
         preview = preview_draft(visit.workspace, visit.actor, name)
         return Page(
             "campaign_confirm.html",
-            confirmation(visit, preview, f"/campaign/do?{urlencode({'name': name})}", [("do", "start")]),
+            confirmation(
+                visit,
+                preview,
+                f"/campaign/do?{urlencode({'name': name})}",
+                [("do", "start")],
+                back=campaign_address(name),
+            ),
         )
     start_campaign(visit.workspace, visit.actor, name, accept_few="accept_few" in visit.form)
     return Redirect(campaign_address(name), "campaigns.started_notice", {"name": name})

@@ -19,6 +19,7 @@ def data(visit: Visit) -> Page:
             "examined": examination,
             "doctor": None if examination is None else examination.texts[visit.language],
             "is_newer": examination is not None and examination.data_version != found.data_version,
+            "attribute": lambda name: visit.shared.project.words.attribute(name, visit.language),
             "said": lambda message: translated(message, visit.language),
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -53,6 +54,8 @@ class MeasureCard:
     words: str
     formula: str
     figure: str | None
+    newest: tuple[str, str] | None
+    """The newest month that has a figure, and that figure."""
     interval: str | None
     customers: int | None
     against: tuple[Against, ...]
@@ -163,6 +166,7 @@ def cards(visit: Visit, report: ReportReply, cut: str) -> list[MeasureCard]:
                 measure.words,
                 measure.formula,
                 None if figure is None or figure.value is None else number(figure.value),
+                _newest(visit, measure, number),
                 f"{number(figure.low)} – {number(figure.high)}" if known else None,  # type: ignore[union-attr,arg-type]
                 None if figure is None else figure.customers,
                 _against(visit, measure, report.currency),
@@ -171,6 +175,14 @@ def cards(visit: Visit, report: ReportReply, cut: str) -> list[MeasureCard]:
             )
         )
     return shown
+
+
+def _newest(visit: Visit, measure: MeasureReply, number: Callable[[float], str]) -> tuple[str, str] | None:
+    known = [(one.month, one.value) for one in measure.by_month if one.value is not None]
+    if not known:
+        return None
+    month, value = known[-1]
+    return visit.formats.month(f"{month}-01"), number(value)
 
 
 def _against(visit: Visit, measure: MeasureReply, currency: str | None) -> tuple[Against, ...]:

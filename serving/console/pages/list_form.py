@@ -14,7 +14,7 @@ from serving.console.texts import texts
 from serving.console.visit import Visit
 from serving.lists.filters import CliOption, ListFilter
 from serving.lists.list_address import SEGMENT, filter_pairs, filter_query, list_filter
-from serving.presentation.filter_words import attribute_words, value_words
+from serving.presentation.filter_words import value_words
 from serving.presentation.messages.catalog import translated
 
 AT_ONCE_VISIBLE = ("min_probability", "min_value_at_risk", "tiers", "indicators", "outcomes")
@@ -132,8 +132,7 @@ class FilterForm:
         """A filter as people call it; one that this page has no words for as the command line explains it."""
         language, key = self.visit.language, f"list.field_{name}"
         if name.startswith(SEGMENT):
-            words = self.visit.shared.project.words
-            return attribute_words(name.removeprefix(SEGMENT), language, words)
+            return self.visit.shared.project.words.attribute(name.removeprefix(SEGMENT), language)
         return self.visit.text(key) if key in texts() else translated(_help(name), language)
 
     def _field(self, name: str) -> Iterator[FilterField]:
@@ -172,7 +171,8 @@ class FilterForm:
             return formats.percent(float(value)).replace(".0%", "%")
         if name in AMOUNTS:
             return formats.money(float(value))
-        return value_words(name, value, self.visit.language, self.options.playbook)
+        words = self.visit.shared.project.words
+        return value_words(name, value, self.visit.language, self.options.playbook, words)
 
 
 def _names(options: FilterOptions) -> list[str]:

@@ -53,6 +53,8 @@ class Headline:
     month: str | None
     figure: str
     deltas: tuple[Delta, ...]
+    whole: str | None
+    """The figure over all months of the report."""
     chart: Markup
     missing: str | None
 
@@ -71,6 +73,7 @@ def today(visit: Visit) -> Page:
             "scored_at": scores.scored_at,
             "summary": scores.summary,
             "report": report,
+            "months": MONTHS,
             "headlines": [] if report is None else headlines(visit, report),
             "list_of_tier": lambda tier: f"/list?{filter_query(ListFilter(tiers=(tier,)))}",
             "closed": visit.host.service.project.closed_sources,
@@ -143,6 +146,7 @@ def headline(visit: Visit, measure: MeasureReply, currency: str | None) -> Headl
         None if newest is None else visit.formats.month(f"{newest.month}-01"),
         NONE if newest is None or newest.value is None else number(newest.value),
         () if newest is None else _deltas(visit, measure, newest, currency),
+        None if measure.figure is None or measure.figure.value is None else number(measure.figure.value),
         svg(month_sparkline(measure)),
         measure.missing_input,
     )

@@ -31,4 +31,6 @@ for (const link of links) {
     goTo(Number(link.dataset.line));
   });
 }
+const asked = location.hash.match(/^#line-(\d+)$/);
 if (links.length) goTo(Number(links[0].dataset.line));
+else if (asked) goTo(Number(asked[1]));

@@ -22,8 +22,8 @@ is that of sending the form."""
 
 def keep_noted(
     store: EventStore, found: KnownCustomer, events: pa.Table, timeline: Timeline, now: int
-) -> bool:
-    """Store the events of a form; says whether anything changed.
+) -> list[tuple[str, str]]:
+    """Store the events of a form; gives the data versions before and after each write, empty for no change.
 
     The same form again changes nothing; one that was corrected and sent again takes the place of the first.
     What both say stays as it is, and what is new is stored before what is outdated goes: a refusal of contact
@@ -36,17 +36,21 @@ def keep_noted(
     after = dict(zip(ids, _contents(events), strict=True))
     outdated = [one for one, content in before.items() if after.get(one) != content]
 
-    def store_events(chosen: list[str]) -> int:
-        if not chosen:
-            return 0
-        fresh = events.filter(pc.is_in(events.column("event_id"), value_set=pa.array(chosen, pa.string())))
-        return store.add_fresh(fresh, found.key, source=SENT, timeline=timeline, now=now)
+    changes = list[tuple[str, str]]()
 
-    stored = store_events([one for one in ids if one not in before])
+    def store_events(chosen: list[str]) -> None:
+        if not chosen:
+            return
+        fresh = events.filter(pc.is_in(events.column("event_id"), value_set=pa.array(chosen, pa.string())))
+        if store.add_fresh(fresh, found.key, source=SENT, timeline=timeline, now=now):
+            changes.append(store.last_change)
+
+    store_events([one for one in ids if one not in before])
     if outdated:
         store.retract(found.key, outdated, source=SENT, now=now)
-    stored += store_events([one for one in outdated if one in after])  # an id is free once its event is gone
-    return bool(outdated) or stored > 0
+        changes.append(store.last_change)
+    store_events([one for one in outdated if one in after])  # an id is free once its event is gone
+    return changes
 
 
 def _contents(events: pa.Table) -> list[Content]:

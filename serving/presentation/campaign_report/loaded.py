@@ -75,6 +75,6 @@ def _uplift(uplift: UpliftReply | None, language: str) -> str:
             f"{uplift.outcome}, {uplift.treated}: Qini {uplift.qini:+.2f} ({uplift.low:+.2f} to "
             f"{uplift.high:+.2f}) per {uplift.per:,} treated customers.",
             f"{uplift.outcome}・{uplift.treated}：Qini係数 {uplift.qini:+.2f}（{uplift.low:+.2f}〜"
-            f"{uplift.high:+.2f}、施策群{uplift.per:,}人当たり）。",
+            f"{uplift.high:+.2f}、施策群{uplift.per:,}人あたり）。",
         )
     return f"<h2>{heading}</h2><p>{escape(figures)} {escape(translated(uplift.reason, language))}</p>"

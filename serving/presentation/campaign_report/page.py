@@ -27,6 +27,7 @@ from serving.presentation.campaign_report.words import (
 )
 from serving.presentation.messages.catalog import translated
 from serving.schemas.campaign_responses import CampaignReport, ReviewResult
+from training.explanation.project_words import ProjectWords
 
 STYLE = (
     ".zero{stroke:#667085;stroke-width:1.4}.whisker{opacity:.45;stroke-width:4}text.good{fill:var(--good)}"
@@ -36,7 +37,7 @@ STYLE = (
 )
 
 
-def page(report: CampaignReport, language: str) -> str:
+def page(report: CampaignReport, language: str, project: ProjectWords) -> str:
     """The whole page."""
     style = files("serving.reports").joinpath("report.css").read_text(encoding="utf-8") + STYLE
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -51,7 +52,7 @@ def page(report: CampaignReport, language: str) -> str:
         *_charts(report, language),
         *(part for review in review_views(report, language) for part in _review(review, language)),
         *_pending(report, language),
-        *(_groups(report, newest, language) if newest else ()),
+        *(_groups(report, newest, language, project) if newest else ()),
         *_sequence(report, language),
         *_arms(report, language),
         f"<h2>{word('method')}</h2><p>{word('method_note')}</p>",
@@ -162,12 +163,12 @@ def _pending(report: CampaignReport, language: str) -> list[str]:
     return [f'<p class="soft">{word("pending")}: {escape(dates)}</p>']
 
 
-def _groups(report: CampaignReport, review: ReviewResult, language: str) -> list[str]:
+def _groups(report: CampaignReport, review: ReviewResult, language: str, project: ProjectWords) -> list[str]:
     """The effects within groups at the newest review date, as charts."""
     word = translator(language)
     cards = [
         f'<div class="card"><h3>{escape(one.name)}</h3><div class="soft">{one.below}</div>{one.svg}</div>'
-        for one in group_charts(report, review, language)
+        for one in group_charts(report, review, language, project)
     ]
     if not review.groups:
         return []

@@ -21,6 +21,7 @@ from serving.presentation.campaign_report.words import (
     money_text,
     outcome_name,
     ratio_text,
+    reached_text,
     return_text,
     review_name,
     sureness,
@@ -29,6 +30,7 @@ from serving.presentation.campaign_report.words import (
 from serving.presentation.i18n import money
 from serving.presentation.messages.catalog import translated
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
+from training.explanation.project_words import ProjectWords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +41,7 @@ WIDE = 118
 STYLES = {"good": "green", "bad": "red", "soft": "dim"}
 
 
-def show(report: CampaignReport, language: str) -> None:
+def show(report: CampaignReport, language: str, project: ProjectWords) -> None:
     """Print the arms, each review date with its effects, the newest groups and the confidence sequence."""
     from rich.console import Console
     from rich.markup import escape
@@ -55,7 +57,7 @@ def show(report: CampaignReport, language: str) -> None:
     for review in report.reviews:
         _review(console, report, review, language)
     if report.reviews:
-        _groups(console, report, report.reviews[-1], language)
+        _groups(console, report, report.reviews[-1], language, project)
     else:
         console.print(word("no_effects"))
     _sequence(console, report, language)
@@ -111,12 +113,7 @@ def _review(console: Console, report: CampaignReport, review: ReviewResult, lang
         )
         console.print(f"{word('cost')}: {cost}{unpriced}{net}{back}")
     for one in review.reached:
-        write = change_text(one.unit, report.currency, language)
-        told = (
-            word("weak")
-            if one.weak or one.difference is None
-            else f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
-        )
+        told = reached_text(one, report.currency, language)
         console.print(f"{word('reached_effect')}, {outcome_name(one.outcome, language)}: {told}", style="dim")
 
 
@@ -136,7 +133,9 @@ def _cells(effect: OutcomeEffect, report: CampaignReport, language: str, *, wide
     ]
 
 
-def _groups(console: Console, report: CampaignReport, review: ReviewResult, language: str) -> None:
+def _groups(
+    console: Console, report: CampaignReport, review: ReviewResult, language: str, project: ProjectWords
+) -> None:
     """The effects on retention and spend within groups at the newest review date."""
     word = translator(language)
     tests = {(one.by, one.outcome): one.p_value for one in review.group_differences}
@@ -145,7 +144,7 @@ def _groups(console: Console, report: CampaignReport, review: ReviewResult, lang
         shown = list(
             dict.fromkeys(e.outcome for g in groups for e in g.effects if e.outcome != "churned_value")
         )
-        title = f"{grouping_name(by, language)} · {review_name(review, language)}"
+        title = f"{grouping_name(by, language, project)} · {review_name(review, language)}"
         table = _table(
             title,
             word("group"),
@@ -157,7 +156,7 @@ def _groups(console: Console, report: CampaignReport, review: ReviewResult, lang
             cells = [_short(by_outcome.get(name), report, language) for name in shown]
             mark = "" if group.declared else f" ({word('exploratory')})"
             size = f"{group.treatment + group.control:,}"
-            table.add_row(group_name(group, language) + mark, size, *cells)
+            table.add_row(group_name(group, language, project) + mark, size, *cells)
         console.print(table)
         known = [name for name in shown if (by, name) in tests]
         if known:

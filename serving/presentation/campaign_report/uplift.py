@@ -127,7 +127,7 @@ def show_uplift(console: Console, reply: UpliftReply, language: str) -> None:
     title = in_language(
         language,
         f"Whom contact helps: Qini coefficients per {reply.per:,} treated customers",
-        f"誰に施策が効くか：施策群{reply.per:,}人当たりのQini係数",
+        f"誰に施策が効くか：施策群{reply.per:,}人あたりのQini係数",
     )
     if reply.qini is not None:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")

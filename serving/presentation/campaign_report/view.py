@@ -21,6 +21,7 @@ from serving.presentation.campaign_report.words import (
     money_text,
     outcome_name,
     ratio_text,
+    reached_text,
     return_text,
     review_name,
     sureness,
@@ -34,6 +35,7 @@ from serving.schemas.campaign_responses import (
     ReviewResult,
     SequenceLook,
 )
+from training.explanation.project_words import ProjectWords
 
 MONTH_DAYS = 30.4
 GROUPED = ("retained", "spend")
@@ -152,18 +154,20 @@ def effect_charts(report: CampaignReport, language: str) -> tuple[EffectChart, .
     return tuple(charts)
 
 
-def group_charts(report: CampaignReport, review: ReviewResult, language: str) -> tuple[EffectChart, ...]:
+def group_charts(
+    report: CampaignReport, review: ReviewResult, language: str, project: ProjectWords
+) -> tuple[EffectChart, ...]:
     """The effects within groups at a review date."""
     word, charts = translator(language), []
     tests = {(one.by, one.outcome): one.p_value for one in review.group_differences}
     for by in dict.fromkeys(group.by for group in review.groups):
         groups = [group for group in review.groups if group.by == by]
         for outcome in GROUPED:
-            rows = [point for group in groups for point in _group_points(group, outcome, language)]
+            rows = [point for group in groups for point in _group_points(group, outcome, language, project)]
             if not rows:
                 continue
             unit = "share" if outcome == "retained" else "amount"
-            name = f"{grouping_name(by, language)}: {outcome_name(outcome, language)}"
+            name = f"{grouping_name(by, language, project)}: {outcome_name(outcome, language)}"
             label = f"{name}. {_said(rows, unit, report, language)}"
             chart = by_group(rows, change_text(unit, report.currency, language), label)
             p_value = tests.get((by, outcome))
@@ -215,15 +219,10 @@ def _review(report: CampaignReport, review: ReviewResult, language: str) -> Revi
             f"{word('reached')}: {word('treatment')} {first.reached_treatment:.1%}, "
             f"{word('control')} {first.reached_control:.1%}"
         )
-    reached = []
-    for one in review.reached:
-        write = change_text(one.unit, report.currency, language)
-        told = (
-            word("weak")
-            if one.weak or one.difference is None
-            else f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
-        )
-        reached.append(ReachedRow(outcome_name(one.outcome, language), told))
+    reached = [
+        ReachedRow(outcome_name(one.outcome, language), reached_text(one, report.currency, language))
+        for one in review.reached
+    ]
     rows = tuple(_row(report, effect, language) for effect in review.effects)
     return ReviewView(review_name(review, language), review.date, rows, tuple(reached), shares)
 
@@ -265,6 +264,8 @@ def _point(effect: OutcomeEffect, at: float, name: str) -> EffectPoint:
     return EffectPoint(name, at, effect.difference, effect.low, effect.high, sureness(effect))
 
 
-def _group_points(group: GroupEffect, outcome: str, language: str) -> Sequence[EffectPoint]:
-    name = group_name(group, language)
+def _group_points(
+    group: GroupEffect, outcome: str, language: str, project: ProjectWords
+) -> Sequence[EffectPoint]:
+    name = group_name(group, language, project)
     return [_point(effect, 0.0, name) for effect in group.effects if effect.outcome == outcome]

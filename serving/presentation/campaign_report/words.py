@@ -12,9 +12,12 @@ from serving.schemas.campaign_responses import (
     CampaignReport,
     GroupEffect,
     OutcomeEffect,
+    ReachedCustomersEffect,
     ReviewResult,
     SequenceLook,
 )
+from serving.schemas.terms import SEGMENT
+from training.explanation.project_words import ProjectWords
 from training.explanation.text import tier_words
 
 OUTCOME_NAMES = {
@@ -52,7 +55,7 @@ METHODS = {
 WORDS = {
     "title": ("Campaign report", "施策の効果レポート"),
     "started": ("started", "開始"),
-    "hold_ends": ("control group held back until", "対照群の除外期限"),
+    "hold_ends": ("control group held back until", "対照群の保留期限"),
     "as_of": ("data until", "データの期限"),
     "computed": ("computed", "算出"),
     "model": ("model version", "モデル版"),
@@ -73,7 +76,7 @@ WORDS = {
     "return": ("Gained per cost", "費用あたりの購買額"),
     "unpriced": ("contacts without a cost", "費用不明の接触"),
     "arms": ("Arms", "群"),
-    "assigned": ("Assigned", "割当"),
+    "assigned": ("Assigned", "割り付け"),
     "erased": ("Erased", "消去"),
     "merged": ("Merged", "統合"),
     "counted": ("Counted", "集計対象"),
@@ -99,14 +102,14 @@ WORDS = {
     "reached_note": (
         "The assignment is the instrument: the difference of the arms divided by the share that was reached "
         "because of it.",
-        "割当を操作変数とした推定：群の差を、割当によって接触した割合で割ったものです。",
+        "割り付けを操作変数とした推定：群の差を、割り付けによって接触した割合で割ったものです。",
     ),
     "weak": ("too few were reached to say", "接触が少なすぎて判断できません"),
     "groups": ("By group", "区分別"),
     "groups_note": (
         "Groups as of the day of assignment; each interval is of its group alone, so of twenty groups "
         "without effect one excludes zero. The p-value asks whether the groups differ at all.",
-        "区分は割当日時点です。区間は区分ごとで、効果のない20区分のうち1つは0を含みません。"
+        "区分は割り付け日時点です。区間は区分ごとで、効果のない20区分のうち1つは0を含みません。"
         "p値は区分間に差があるかどうかの検定です。",
     ),
     "exploratory": ("exploratory", "探索的"),
@@ -116,7 +119,7 @@ WORDS = {
         "Intention to treat: everybody counts in the arm they were assigned to, contacted or not. "
         "Differences are adjusted by what was known on the day of assignment. The intervals at the review "
         "dates hold for all declared dates together. Grey: the interval includes zero.",
-        "割当どおりの群で全員を集計しています（ITT）。差は割当日時点の情報で調整しています。評価日の区間は"
+        "割り付けどおりの群で全員を集計しています（ITT）。差は割り付け日時点の情報で調整しています。評価日の区間は"
         "宣言した全評価日で同時に有効です。灰色は区間が0を含むものです。",
     ),
     "chart_note": (
@@ -129,7 +132,7 @@ WORDS = {
 }  # fmt: skip
 COVARIATE_NAMES = {
     "churn_probability": ("churn probability", "離反確率"),
-    "expected_value": ("expected value", "期待価値"),
+    "expected_value": ("expected value", "期待購買額"),
     "past_spend": ("past spend", "過去の購買額"),
     "tenure_days": ("tenure", "利用期間"),
     "tier": ("tier", "階層"),
@@ -156,15 +159,17 @@ def covariate_name(name: str, language: str) -> str:
     return words if first == name else in_language(language, f"{words} is missing{rest}", f"{words}の欠損")
 
 
-def grouping_name(by: str, language: str) -> str:
+def grouping_name(by: str, language: str, project: ProjectWords) -> str:
     """What a way of grouping is called; a segment by its attribute."""
     if by in GROUPINGS:
         return in_language(language, *GROUPINGS[by])
-    return by.partition(":")[2]
+    return project.attribute(by.removeprefix(SEGMENT), language)
 
 
-def group_name(group: GroupEffect, language: str) -> str:
-    """What a group is called."""
+def group_name(group: GroupEffect, language: str, project: ProjectWords) -> str:
+    """What a group is called; the values of an attribute by the project's names."""
+    if group.by.startswith(SEGMENT):
+        return project.value(group.by.removeprefix(SEGMENT), group.group, language)
     return tier_words(group.group, language) if group.by == "tier" else group.group
 
 
@@ -261,6 +266,14 @@ def proven_text(effect: OutcomeEffect, currency: str | None, language: str) -> s
     return in_language(
         language, f"{write(effect.difference)} ({interval})", f"{write(effect.difference)}（{interval}）"
     )
+
+
+def reached_text(one: ReachedCustomersEffect, currency: str | None, language: str) -> str:
+    """The effect on those who were reached with its interval, or that too few were."""
+    if one.weak or one.difference is None:
+        return in_language(language, *WORDS["weak"])
+    write = change_text(one.unit, currency, language)
+    return f"{write(one.difference)} ({interval_text(one.low, one.high, write)})"
 
 
 def sureness(effect: OutcomeEffect) -> str:

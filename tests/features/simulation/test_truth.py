@@ -15,7 +15,7 @@ from features.simulation.simulate import simulate
 from serving.actions.customer_profiles import customer_profiles
 from serving.actions.playbook import PlaybookRule, read
 from serving.actions.rules.rule_matching import match_rules
-from serving.actions.rules.rule_validation import RuleVocabulary
+from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.cli.context import CliContext
 from serving.integrations.training import training_config
 from serving.scoring.batch import score_customers

@@ -10,8 +10,9 @@ import pytest
 
 from features.errors import ConfigurationError
 from serving.actions.playbook import DEFAULTS, default_kind, default_text, parse, read
-from serving.actions.rules.rule_validation import RuleVocabulary, validate_rules
+from serving.actions.rules.rule_validation import validate_rules
 from serving.actions.rules.toml_positions import line_of, places
+from serving.actions.rules.vocabulary import RuleVocabulary
 
 VOCABULARY = RuleVocabulary(
     tiers=("dormant", "cooling", "casual", "engaged", "devoted"),
@@ -115,7 +116,8 @@ def test_an_unknown_word_is_refused_with_its_line() -> None:
         HEAD + rule("a", 'tier = ["devotedd"]'),
         FIRST + 2,
         "`when.tier` of the rule 'a' names 'devotedd', which there is "
-        "not. Write one of low, middle, high, dormant, cooling, casual, engaged, devoted.",
+        'not. Write "devoted" instead, or another of low, middle, high, dormant, cooling, casual, '
+        "engaged, devoted.",
     )
     refused(
         HEAD + rule("a", 'stage = "gone"'),
@@ -129,7 +131,9 @@ def test_an_unknown_key_is_refused_with_its_line() -> None:
     refused(
         HEAD + rule("a", 'mood = "bad"'),
         FIRST + 2,
-        "there is no key `rules.when.mood` in a playbook. Remove it, or correct its spelling.",
+        'there is no key `rules.when.mood` in a playbook (found: `mood = "bad"`). Remove it, or write one of '
+        "`probability, value, uplift, incremental_value, tier, movement, attitude, stage, loyalty, reason, "
+        'channel, inquiry`, such as `when.probability = "top 10%"`.',
     )
 
 
@@ -137,8 +141,8 @@ def test_a_condition_that_is_none_is_refused_with_its_line() -> None:
     refused(
         HEAD + rule("a", 'probability = "high"'),
         FIRST + 2,
-        "`rules.when.probability` does not fit: 'high' is no "
-        "condition: write it like >= 0.2, 0.1 to 0.3, or top 10%.",
+        '`rules.when.probability` is `"high"`, but it takes a condition such as `>= 0.2`, `0.1 to 0.3` or '
+        '`top 10%`, in double quotes. Write it like `when.probability = "top 10%"`.',
     )
 
 
@@ -155,12 +159,14 @@ def test_a_rule_that_says_nothing_and_one_that_says_too_much_are_refused() -> No
     refused(
         HEAD + '[[rules]]\nname = "a"\ntouch = "high"\n',
         FIRST,
-        "`rules` does not fit: it says no action: add one, or a hold_back.",
+        "the rule 'a' does not fit: it says no action: add one, such as `action = "
+        '"call_and_listen"`, or a hold_back.',
     )
     refused(
         HEAD + rule("a") + 'hold_back = "quiet"\n',
         FIRST,
-        "`rules` does not fit: it both acts and holds back: keep one of the two.",
+        "the rule 'a' does not fit: it both acts (`touch = "
+        '"high"`) and holds back (`hold_back = "quiet"`): keep one of the two.',
     )
 
 
@@ -243,8 +249,8 @@ def test_levels_that_do_not_rise_are_refused() -> None:
     refused(
         text,
         FIRST + 7,
-        "`loyalty` does not fit: the level 'silver' asks for less than "
-        "'gold' before it: write levels from the lowest to the highest.",
+        "`loyalty` does not fit: the level 'silver' (purchases 3, amount 20) asks for less than "
+        "'gold' before it (purchases 5, amount 10): write levels from the lowest to the highest.",
     )
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from features.timeline import DAY
+from serving.application.customers.record_contact import record_contact
+from serving.application.customers.refuse_contact import refuse_contact
+from serving.application.customers.take_back_note import take_back_note
 from serving.application.data.ingest import ingest
 from serving.application.lists.at_risk import list_at_risk, whole_list
 from serving.application.lists.make_plan import make_plan
@@ -21,6 +24,7 @@ from serving.application.operation.overview import overview
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
+from serving.console.texts import text
 from serving.lists.filters import ListFilter
 from serving.state.job_index import DONE, FAILED, INTERRUPTED, JobRecord, add_job, save_outcome
 from serving.state.score_file import load
@@ -130,6 +134,36 @@ def test_a_missing_plan_new_data_and_quarantined_rows_are_named(own_shop: Path) 
     found = {one.subject: one for one in overview(place, COMMAND_LINE).attention}
     assert set(found) == {"quarantine", "scores_behind", "plan_missing"}
     assert found["quarantine"].values["rows"] >= 500
+
+
+def test_what_people_noted_is_no_newer_data_and_what_sources_bring_beside_it_is(
+    planned: Workspace, tmp_path: Path
+) -> None:
+    planned = at(Path(shutil.copytree(planned.project.folder, tmp_path / "shop")))
+    reader = planned.scores.current()
+    names = reader.customers.names(reader.scores.answers.key[:3]).to_pylist()
+    noted = refuse_contact(planned, COMMAND_LINE, names[0], token="a" * 20, text="by phone")
+    assert noted.changed
+    record_contact(
+        planned, COMMAND_LINE, names[1], kind="call_made", at=planned.project.timeline.name(planned.clock()),
+        token="b" * 20, text="will think about it",
+    )  # fmt: skip
+    refuse_contact(planned, COMMAND_LINE, names[2], token="c" * 20)
+    take_back_note(planned, COMMAND_LINE, names[2], f"noted:{'c' * 20}:all")
+    assert planned.store.version != reader.scores.facts.data_version
+    assert "scores_behind" not in subjects(planned)
+    with (planned.project.folder / "data" / "orders.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write("c0001,2025-01-31T10:00:00,purchase,5,s1,toys,late-1\r\n")
+    ingest(planned, COMMAND_LINE)
+    refuse_contact(planned, COMMAND_LINE, names[2], token="d" * 20)
+    assert "scores_behind" in subjects(planned)
+
+
+def test_the_sentence_on_newer_data_says_who_acts_and_how() -> None:
+    sentence = text("today.attention_scores_behind", "ja")
+    assert "アナリストまたは管理者" in sentence
+    assert text("today.do_score", "ja") in sentence
+    assert text("today.do_score", "en") in text("today.attention_scores_behind", "en")
 
 
 def test_a_playbook_that_changed_or_broke_since_the_plan_is_named(planned: Workspace, tmp_path: Path) -> None:

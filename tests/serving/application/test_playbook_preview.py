@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from features.errors import ConfigurationError, Forbidden
+from serving.actions.plan_changes import FIELDS, CountedChange
+from serving.actions.plan_file import StoredPlan
+from serving.actions.plan_text import planned_actions
 from serving.actions.playbook import FILE, default_text
 from serving.application.lists.make_plan import make_plan
 from serving.application.permissions import COMMAND_LINE, person
 from serving.application.playbook.check import PlaybookCheck, check_playbook
-from serving.application.playbook.preview import preview_is_quick, preview_playbook
+from serving.application.playbook.preview import MOST_SHOWN, preview_is_quick, preview_playbook
 from serving.application.playbook.save import save_playbook
 from serving.application.playbook.show import show_playbook
 from serving.application.playbook.stored_file import NO_FILE
 from serving.application.workspace import Workspace
 from serving.cli.context import CliContext
+from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.terms import OUTCOME_WORDS, OUTCOMES, PLANNED
 from tests.serving.actions.test_playbook import HEAD, rule
 
@@ -72,12 +78,13 @@ def test_every_line_that_cannot_be_used_is_named_with_what_to_write(shop: Worksp
     assert [(one.line, one.message) for one in problems] == [
         (
             line_of(text, "cool_down = 30"),
-            "there is no key `touch.high.cool_down` in a playbook. Remove it, or correct its spelling.",
+            "there is no key `touch.high.cool_down` in a playbook (found: `cool_down = 30`). Write "
+            "`cool_down_days` instead, such as `cool_down_days = 30`.",
         ),
         (
             line_of(text, '"much"'),
-            "`rules.when.value` does not fit: 'much' is no condition: write it like >= 0.2, 0.1 to 0.3, "
-            "or top 10%.",
+            '`rules.when.value` is `"much"`, but it takes a condition such as `>= 0.2`, `0.1 to 0.3` or '
+            '`top 10%`, in double quotes. Write it like `when.value = "top 40%"`.',
         ),
     ]
 
@@ -168,8 +175,80 @@ def test_a_preview_is_what_the_next_plan_makes_of_the_text(changing: Workspace, 
     assert found.planned_after == int((np.asarray(after.table.column("outcome")) == PLANNED).sum())
     assert found.changed > 0 or edit in ("which contacts count", "touch models in another order")
     assert len(found.sample) == min(found.changed, 20)
+    for customer in found.sample:
+        assert any(field.is_changed for field in customer.fields)
+    told_by_plans = Counter[tuple[str, str | None, str | None]]()
+    for was, becomes in zip(actions(before), actions(after), strict=True):
+        if was.outcome == becomes.outcome == "planned":
+            sides = [(name, told(was, name), told(becomes, name)) for name in FIELDS[:-1]]
+            told_by_plans.update(side for side in sides if side[1] != side[2])
+    counted = Counter(
+        {(change.field, change.before, change.after): change.planned for change in found.changes}
+    )
+    assert told_by_plans <= counted or len(found.changes) == MOST_SHOWN
+
+
+def actions(plan: StoredPlan) -> list[PlannedAction]:
+    return list(planned_actions(plan, np.arange(len(plan.keys)), "en"))
+
+
+def told(action: PlannedAction, name: str) -> str | None:
+    """What the plan itself says in a field of the preview."""
+    words: dict[str, str | None] = {
+        "rule": action.rule_words,
+        "action": action.action_words,
+        "touch": action.touch_words,
+        "channel": action.action_channel_words,
+        "owner": action.owner,
+        "deadline": action.deadline,
+    }
+    return words[name]
+
+
+def test_a_later_deadline_is_told_for_each_customer_and_counted_apart_for_those_left_out(
+    changing: Workspace,
+) -> None:
+    """Rows that look the same before and after tell a marketer nothing."""
+    text = DEFAULT.replace("capacity = 300", "capacity = 3")
+    save_playbook(changing, ANN, text, NO_FILE)
+    plan = make_plan(changing, COMMAND_LINE).plan
+    rules, outcome = (np.asarray(plan.table.column(name)) for name in ("rule", "outcome"))
+    number = next(
+        number
+        for number, one in enumerate(plan.playbook.rules)
+        if one.touch == "low" and ((rules == number) & (outcome == PLANNED)).any()
+    )
+    rule = plan.playbook.rules[number]
+    days, place = rule.deadline_days or 0, text.index(f'name = "{rule.name}"')
+    later = text[place:].replace(f"deadline_days = {days}", f"deadline_days = {days + 2}", 1)
+    found = preview_playbook(changing, ANN, text[:place] + later, "ja")
+    assert found is not None
+    planned = int(((rules == number) & (outcome == PLANNED)).sum())
+    assert (found.changed, found.changed_planned) == (int((rules == number).sum()), planned)
+    assert found.changed > planned > 0
+    today = plan.timeline.local(plan.as_of).date()
+    dates = [(today + timedelta(days=days + more)).isoformat() for more in (0, 2)]
+    assert found.changes == (CountedChange("deadline", dates[0], dates[1], planned, found.changed - planned),)
+    assert [one.is_planned for one in found.sample[:planned]] == [True] * planned
     for one in found.sample:
-        assert one.before != one.after
+        assert [(field.field, field.before, field.after) for field in one.fields if field.is_changed] == [
+            ("deadline", *dates)
+        ]
+        assert tuple(field.field for field in one.fields) == FIELDS
+
+
+def test_another_channel_where_the_own_one_is_not_known_is_a_change(shop: Workspace) -> None:
+    text = DEFAULT.replace('fallback_channel = "email"', 'fallback_channel = "phone"')
+    found = preview_playbook(shop, ANN, text, "en")
+    assert found is not None
+    assert {(one.field, one.before, one.after) for one in found.changes} >= {("channel", "email", "phone")}
+
+
+def test_a_change_of_the_other_language_alone_is_shown_too(shop: Workspace) -> None:
+    text = DEFAULT.replace('ja = "CRMチーム"', 'ja = "CRM部"')
+    found = preview_playbook(shop, ANN, text, "en")
+    assert found is not None
+    assert {(one.field, one.before, one.after) for one in found.changes} == {("owner", "CRMチーム", "CRM部")}
 
 
 def test_an_edit_of_comments_changes_nobody(shop: Workspace) -> None:

@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
+from features.errors import WrongPassword
+from serving.application.access.sign_in import Whereabouts, sign_in
+from serving.application.permissions import NOBODY_YET
 from serving.cli.context import CliContext
+from serving.integrations.bento import lay_out
+from serving.state.accounts.copying import accounts_to_copy
+from serving.state.accounts.passwords import hash_password
+from serving.state.accounts.people import add_account, disable, list_accounts
+from serving.state.accounts.sessions import begin_session, open_sessions
 from serving.state.api_keys import add_key, revoke_keys
 from tests.serving.running import COMMAND
 
@@ -38,6 +46,31 @@ def ask(port: int, key: str | None, path: str, body: Any, seconds: float = 30) -
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def test_a_package_takes_the_people_along_who_can_sign_in(own_shop: Path, tmp_path: Path) -> None:
+    with CliContext(own_shop).workspace() as place:
+        records = place.database
+        for name, role, password in (
+            ("hanako", "administrator", True),
+            ("taro", "viewer", True),
+            ("jiro", "analyst", False),
+        ):
+            secret = hash_password("a long enough password") if password else ""
+            add_account(records, name, role, 1, who="test", password_hash=secret, display_name=name.title())
+        disable(records, "taro", 2, 2, who="test")
+        begin_session(records, 1, "hanako", 1, 1, 100, address="10.0.0.1", agent="")
+        model = place.scores.active_model()
+        lay_out(place.project, model, [], accounts_to_copy(records), 3, tmp_path / "context")
+    with CliContext(tmp_path / "context" / "project").workspace() as packaged:
+        (known,) = list_accounts(packaged.database)
+        assert (known.name, known.display_name, known.role) == ("hanako", "Hanako", "administrator")
+        assert known.last_sign_in_at is None
+        assert open_sessions(packaged.database, 2, 100) == {}
+        at = Whereabouts("127.0.0.1", "")
+        assert sign_in(packaged, NOBODY_YET, "Hanako", "a long enough password", at).name == "hanako"
+        with pytest.raises(WrongPassword):
+            sign_in(packaged, NOBODY_YET, "taro", "a long enough password", at)
 
 
 @pytest.mark.slow

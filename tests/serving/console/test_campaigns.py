@@ -8,14 +8,25 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page as BrowserPage
 
+from serving.application.campaigns.export import export_campaign
+from serving.application.customers.refuse_contact import refuse_contact
+from serving.application.data.erase import erase
+from serving.application.permissions import COMMAND_LINE, Role
+from serving.console.pages.campaign_start import campaign_preview
+from serving.console.pages.campaigns import one_campaign
+from serving.console.visit import Page
 from serving.experiments.campaign_file import load
 from serving.experiments.held_back import assignment_file
 from serving.state.campaigns.campaign_index import campaign, find_campaign
 from tests.serving.console.browser import visiting
+from tests.serving.console.list_visits import hosting, html
+from tests.serving.console.list_visits import visiting as visiting_as
 from tests.serving.console.people import NAMES, PASSWORD, Client, add_people, project_of
 from tests.serving.running import Server, serving
 
@@ -40,7 +51,7 @@ def client(server: Server, role: str) -> Client:
     return signed_in
 
 
-def sign_in(page: Page, address: str, role: str) -> None:
+def sign_in(page: BrowserPage, address: str, role: str) -> None:
     """Sign in as a person of a role."""
     page.goto(f"{address}/sign-in")
     page.locator("#name").fill(NAMES[role])
@@ -70,7 +81,7 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
         page.locator("#name").fill("夏の施策")
         page.locator("#note").fill("<b>電話</b>")
         page.locator("#channel").select_option("phone")
-        expect(page.locator("#preview input[name=channel]")).to_have_value("phone")
+        expect(page).to_have_url(re.compile("channel=phone"))
         page.get_by_role("button", name="確認して開始").click()
         assert "90日間連絡しません" in page.locator("main").inner_text()
         assert "電話で連絡不可の顧客は含みません" in page.locator("main").inner_text()
@@ -94,6 +105,72 @@ def test_a_marketer_starts_a_campaign_from_the_list_in_four_clicks_and_hands_it_
     assert len(rows) > 1
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_was_written_for_a_campaign_survives_every_step_and_going_back(
+    browser: Browser, server: Server, javascript: bool
+) -> None:
+    written = {
+        "customers": "60",
+        "control": "50",
+        "hold": "30",
+        "review": "1, 6",
+        "name": "春のご案内",
+        "note": "電話で",
+    }
+    with visiting(browser, server.port, "ja", javascript=javascript) as visitor:
+        page = visitor.page
+
+        def is_there() -> None:
+            for name, value in written.items():
+                expect(page.locator(f"#{name}")).to_have_value(value)
+            expect(page.locator("#channel")).to_have_value("phone")
+
+        sign_in(page, visitor.address, "marketer")
+        visitor.open("/campaigns/start?min_probability=0.02&customers=60&hold=30")
+        expect(page.locator("#hold")).to_have_value("30")
+        for name in ("control", "review", "name", "note"):
+            page.locator(f"#{name}").fill(written[name])
+        page.locator("#channel").select_option("phone")
+        if javascript:
+            expect(page).to_have_url(re.compile("channel=phone"))
+        else:
+            page.get_by_role("button", name="計算する").click()
+        is_there()
+        page.get_by_role("button", name="確認して開始").click()
+        assert "春のご案内" in page.get_by_role("heading", level=1).inner_text()
+        page.go_back()
+        is_there()
+        page.get_by_role("button", name="確認して開始").click()
+        page.get_by_role("link", name="戻って変更する").click()
+        is_there()
+        page.get_by_role("link", name="条件を変更する").click()
+        page.get_by_role("link", name="施策を開始").click()
+        is_there()
+        visitor.open("/campaigns")
+        page.get_by_role("navigation").get_by_role("link", name="対応リスト").click()
+        page.get_by_role("link", name="施策を開始").click()
+        expect(page.locator("#name")).to_have_value("")
+        assert (visitor.errors, visitor.elsewhere) == ([], [])
+
+
+def test_one_planned_channel_alone_keeps_what_was_written(planned_shop: Path) -> None:
+    written = "customers=1000&name=spring+call&note=ask&control=50&hold=30&review=1&channel=phone"
+    with hosting(planned_shop) as place:
+        visit = visiting_as(place, f"/campaigns/preview?{written}")
+        page = campaign_preview(visit)
+        planned = cast("list[tuple[str, str, int]]", page.values["planned_channels"])
+        assert all(words for _, words, _ in planned)
+        assert '<option value="phone" selected>' in html(visit, page), "the channel to contact by is a choice"
+        more = Page(page.template, {**page.values, "planned_channels": [*planned, ("fax", "ファクス", 3)]})
+        buttons = re.findall(r'<button class="link" name="only" value="([^"]+)"', html(visit, more))
+        assert buttons == [planned[0][0], "fax"], "buttons of the form, which send all that is written"
+        visit = visiting_as(place, f"/campaigns/preview?{written}&only={buttons[0]}")
+        text = html(visit, campaign_preview(visit))
+        assert f'<input type="hidden" name="channels" value="{buttons[0]}">' in text
+        for name, value in (("name", "spring call"), ("note", "ask"), ("control", "50"), ("hold", "30")):
+            assert re.search(rf'name="{name}" type="\w+" value="{value}"', text), name
+
+
 def test_what_could_be_seen_is_told_without_javascript(browser: Browser, server: Server) -> None:
     with visiting(browser, server.port, javascript=False, width=400) as visitor:
         sign_in(visitor.page, visitor.address, "analyst")
@@ -103,6 +180,11 @@ def test_what_could_be_seen_is_told_without_javascript(browser: Browser, server:
         assert visitor.page.locator("#preview table").first.is_visible()
         assert "fewer than 50" in visitor.page.locator("#preview").inner_text()
         assert visitor.page.get_by_role("button", name="Review and start").count() == 0, "an analyst drafts"
+        visitor.page.locator("#name").fill("winter plan")
+        visitor.page.get_by_role("button", name="Review and save as draft").click()
+        assert visitor.page.get_by_role("button", name="Draw arms").count() == 0
+        visitor.page.get_by_role("button", name="Save as draft").click()
+        assert "saved as a draft" in visitor.page.get_by_role("status").inner_text()
         box = visitor.page.locator("html").bounding_box()
         assert box is not None
         assert box["width"] <= 400
@@ -206,6 +288,37 @@ def test_the_effect_is_computed_by_a_job_and_shown_with_charts_that_say_what_the
         visitor.open("/campaigns")
         assert page.get_by_text("no effect proven").first.is_visible()
         assert visitor.violations() == []
+
+
+def test_the_campaign_says_before_the_export_how_many_it_hands_out_and_why_not_the_others(
+    started_template: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(started_template, tmp_path / "shop"))
+
+    def shown(role: Role = "marketer") -> str:
+        with hosting(folder) as place:
+            visit = visiting_as(place, "/campaign?name=spring", role, "ja")
+            return html(visit, one_campaign(visit))
+
+    with project_of(folder) as workspace:
+        record = campaign(workspace.database, "spring")
+        treated = load(assignment_file(workspace.project, record)).treated
+        refusing, erased = workspace.store.customers.names(treated[:2]).to_pylist()
+    every = len(treated)
+    assert f"{every}名全員を書き出します" in shown()
+    with project_of(folder) as workspace:
+        refuse_contact(workspace, COMMAND_LINE, refusing, token="a" * 20)
+    page = shown()
+    assert f"{every}名中{every - 1}名を書き出します" in page
+    assert "連絡不可（申し出あり、または可否不明） 1名" in page
+    with project_of(folder) as workspace:
+        erase(workspace, COMMAND_LINE, erased)
+    page = shown()
+    assert f"{every}名中{every - 2}名を書き出します" in page
+    assert "消去済み 1名" in page
+    with project_of(folder) as workspace:
+        assert export_campaign(workspace, COMMAND_LINE, "spring", "csv").exported == every - 2
+    assert "名を書き出します" not in shown("viewer"), "who may not export is not told"
 
 
 def test_contacts_are_pasted_and_a_wrong_line_is_named_and_stays(server: Server, folder: Path) -> None:

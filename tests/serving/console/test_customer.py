@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl
@@ -27,8 +27,12 @@ from serving.console.rendering import render
 from serving.console.texts import text as text_of
 from serving.console.visit import Answer, Page, Redirect, Visit
 from serving.console.visitors import Visitor
+from serving.presentation.columns import COLUMNS
+from serving.presentation.rule_words import LABELS
 from serving.project.language import Language
 from serving.project.settings import Project
+from serving.schemas.customer_responses import CustomerOverview
+from serving.schemas.terms import ATTITUDE_WORDS
 from tests.serving.campaign_shop import at
 from tests.serving.console.browser import visiting
 from tests.serving.console.people import PASSWORD
@@ -179,9 +183,36 @@ def test_stopping_contact_shows_at_once_and_leaves_no_action(shop: Workspace) ->
     )
     text = shown(shop, "c0009")
     assert "Do not contact" in text
-    assert "No action" in text
+    assert "No action planned" in text
+    assert "Because: " in text
     assert "the list shows them as “do not contact”" in text_of("customer.done_refuse", "en")
     assert "リストには「連絡不可」と表示されます" in text_of("customer.done_refuse", "ja")
+
+
+def test_the_first_of_the_list_without_an_action_are_told_why_beside_their_rank(shop: Workspace) -> None:
+    def tested(customer_id: str) -> str:
+        """The page by a model whose test says how many of such lists left."""
+        one = visit(shop, {"id": customer_id})
+        page = customer(one)
+        assert isinstance(page, Page)
+        known = cast(CustomerOverview, page.values["customer"])
+        assert known.certainty is not None
+        certainty = replace(known.certainty, list_observed=0.4, list_low=0.3, list_high=0.5)
+        return html(
+            one, Page(page.template, {**page.values, "customer": replace(known, certainty=certainty)})
+        )
+
+    text = tested("c0012")
+    assert "By risk, this customer is among the first of the list" in text
+    assert "Even so" not in text
+    assert isinstance(post(shop, "c0012", *fields(text, "refuse"), ("all", "yes")), Redirect)
+    assert "Even so, no action is planned: not to be contacted" in tested("c0012")
+
+
+def test_an_answer_and_an_attitude_say_of_which_survey_they_are() -> None:
+    assert COLUMNS["attitude"].title("ja") == LABELS["attitude"][1] == text_of("customer.attitude", "ja")
+    assert text_of("list.field_attitudes", "ja") == "NPS（推奨度）"
+    assert ATTITUDE_WORDS["unknown"] == ("no NPS answer", "NPS回答なし")
 
 
 def test_stopping_some_channels_names_just_those(shop: Workspace) -> None:

@@ -126,7 +126,7 @@ def test_a_marketer_goes_from_the_list_to_the_effect_and_who_is_erased_is_gone_f
         page.get_by_label("評価の時期").fill("1, 3")
         page.get_by_label("対照群の割合").fill("40")
         page.get_by_label("施策名").fill(NAME)
-        expect(page.locator("#preview input[name=control]")).to_have_value("40", timeout=PATIENT)
+        expect(page).to_have_url(re.compile("control=40"), timeout=PATIENT)
         expect(page.locator("#preview table").first).to_be_visible(timeout=PATIENT)
         clicks.on(page.get_by_role("button", name="確認して開始"))
         clicks.on(page.get_by_role("button", name="割り付けて開始する"))

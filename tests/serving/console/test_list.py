@@ -15,7 +15,9 @@ import pytest
 
 from features.errors import Forbidden, ModelError
 from serving.application.access.audit import audit
+from serving.application.customers.refuse_contact import refuse_contact
 from serving.application.permissions import COMMAND_LINE, OPEN_CONSOLE
+from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.console.app import error_page
 from serving.console.host import ConsoleHost
@@ -123,6 +125,46 @@ def test_a_file_has_the_bytes_of_the_command_line(
             folder, capsys, "export", columns, "--output", str(file), "--limit", "60", "--language", language
         )
         assert "".join(answer.lines).encode() == file.read_bytes()
+
+
+def test_before_a_download_the_list_says_how_many_must_not_be_contacted_and_offers_those_planned_first(
+    planned_template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(planned_template, tmp_path / "shop"))
+    with hosting(folder) as place:
+        visit = visiting(place, "/list?limit=60", language="ja")
+        panel = html(visit, at_risk_list(visit))
+        listed = json.loads(command_line(folder, capsys, "--json", "at-risk", "--limit", "60"))["customers"]
+        outcomes = [one["outcome"] for one in listed]
+        planned = panel.index("実施のみ：CSV")
+        assert planned < panel.index("全員：CSV"), "those planned come first"
+        assert "outcomes=planned" in panel[planned - 120 : planned]
+        refused = outcomes.count("do_not_contact")
+        warned = re.search(r"連絡不可の顧客が(\d+)名含まれます", panel)
+        assert (int(warned[1]) if warned else 0) == refused
+    to_refuse = next(one["customer_id"] for one in listed if one["outcome"] == "planned")
+    with CliContext(folder).workspace() as workspace:
+        refuse_contact(workspace, COMMAND_LINE, to_refuse, token="a" * 20)
+    with hosting(folder) as place:
+        visit = visiting(place, "/list?limit=60", language="ja")
+        assert f"連絡不可の顧客が{refused + 1}名含まれます" in html(visit, at_risk_list(visit))
+        visit = visiting(place, "/list?limit=60&outcomes=planned", language="ja")
+        panel = html(visit, at_risk_list(visit))
+        assert "実施のみ：CSV" in panel
+        assert "全員：CSV" not in panel
+        assert "含まれます" not in panel
+
+
+def test_without_a_plan_too_a_download_of_everybody_warns_of_whom_not_to_contact(own_shop: Path) -> None:
+    with CliContext(own_shop).workspace() as workspace:
+        reader = workspace.scores.current()
+        (name,) = reader.customers.names(reader.scores.answers.key[reader.scores.cohort[:1]]).to_pylist()
+        refuse_contact(workspace, COMMAND_LINE, name, token="a" * 20)
+    with hosting(own_shop) as place:
+        visit = visiting(place, "/list")
+        panel = html(visit, at_risk_list(visit))
+        assert "includes 1 customer who must not be contacted" in panel
+        assert "Planned only" not in panel
 
 
 def test_a_viewer_sees_no_download_and_gets_none(host: ConsoleHost) -> None:

@@ -151,8 +151,47 @@ def test_a_preview_that_needs_the_events_is_a_job_whose_result_can_be_saved(
     job = taro.post("/playbook/preview", {"csrf": token, "text": text, "opened": ""}).headers["location"]
     service.wait_for(lambda: "See the result" in taro.get(job).text)
     result = taro.get(job.replace("/jobs?id=", "/playbook/preview?job=")).text
-    assert "Treated differently" in result
+    assert "Planned contacts that change" in result
     assert "returned_days = 1" in html.unescape(result)
+
+
+def test_a_later_deadline_is_marked_for_each_customer_and_said_in_words(service: Server, fresh: Path) -> None:
+    taro = signed_in(service, "taro")
+    text = re.sub(r"deadline_days = (\d+)", lambda found: f"deadline_days = {int(found[1]) + 2}", DEFAULT)
+    status, page = submit(taro, "/playbook/edit", text=text, opened="")
+    assert status == 200
+    assert re.search(r'<th[^>]*>Deadline</th><td><span class="nowrap">\d+ \w+ \d{4}</span></td>', page)
+    changed = re.findall(r'<td data-label="(\w+)" class="changed"><del>.*?</ins></td>', page)
+    assert len(changed) == 20
+    assert set(changed) == {"Deadline"}
+    assert "The number of customers by rule and outcome stays the same." in page
+
+
+def test_one_sentence_says_which_version_made_the_plan_and_which_makes_the_next(
+    service: Server, fresh: Path
+) -> None:
+    taro = signed_in(service, "taro")
+    submit(taro, "/playbook/save", text=f"# one\n{DEFAULT}", opened="")
+    page = " ".join(taro.get("/playbook").text.split())
+    number = max(map(int, re.findall(r"Version (\d+)", page)))
+    assert re.search(
+        r"The plan in use \([^)]*\) was made with the default playbook\. "
+        rf"The next plan will be made with version {number}; the numbers below are of the plan in use\.",
+        page,
+    )
+    assert page.count(">next plan</span>") == 1
+    assert ">current<" not in page
+
+
+def test_every_error_of_the_editor_quotes_what_is_in_the_file(service: Server, fresh: Path) -> None:
+    taro = signed_in(service, "taro")
+    text = DEFAULT.replace("deadline_days = 1\n", 'deadline_days = "５日"\n', 1)
+    assert text != DEFAULT
+    status, page = submit(taro, "/playbook/edit", text=text, opened="")
+    assert status == 200
+    assert "<code>deadline_days = 5</code>" in page
+    problems = page[page.index('id="problems"') :]
+    assert "`" not in problems[: problems.index("</ul>")]
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -172,7 +211,9 @@ def test_a_playbook_is_edited_wrongly_then_rightly(
         page.get_by_role("button", name="Check and preview").click()
         line = DEFAULT[: DEFAULT.index('when.tier = ["middle", "high"]')].count("\n") + 1
         assert page.get_by_role("alert").get_by_role("link", name=f"line {line}").is_visible()
-        assert "there is no key `rules.when.tear`" in page.get_by_role("alert").inner_text()
+        said = page.get_by_role("alert").inner_text()
+        assert "there is no key rules.when.tear" in said
+        assert "Write when.tier instead" in said
         if javascript:
             chosen = "(e => e.value.slice(e.selectionStart, e.selectionEnd))(document.activeElement)"
             assert page.evaluate(chosen) == 'when.tear = ["middle"]'
@@ -188,7 +229,7 @@ def test_a_playbook_is_edited_wrongly_then_rightly(
         page.get_by_role("button", name="Save").click()
         assert "Saved as version" in page.get_by_role("status").inner_text()
         assert page.get_by_text("fewer are left alone").first.is_visible()
-        assert page.get_by_text("The rules changed after the current plan was made").is_visible()
+        assert page.get_by_text("The next plan will be made with version").is_visible()
         if javascript:
             assert visitor.violations() == []
         assert 'when.probability = "bottom 10%"' in (fresh / FILE).read_text(encoding="utf-8")

@@ -48,3 +48,28 @@ def test_no_key_is_unused() -> None:
     prefixes = tuple(one or other for one, other in PREFIX.findall(text))
     unused = {key for key in texts() if key not in used and not (prefixes and key.startswith(prefixes))}
     assert unused == set()
+
+
+OTHER_WORDS = {
+    "実施群": "施策群",
+    "施策対象": "施策群",
+    "介入群": "施策群",
+    "期待価値": "期待購買額",
+    "割当": "割り付け",
+    "割付": "割り付け",
+    "解約率（金額": "離反率（金額",
+    "エクスポート": "書き出し",
+    "人当たり": "人あたり",
+}
+"""Words that once stood for something that has another name, with that name."""
+PEOPLE_COUNTED = re.compile(r"[}0-9]人(?!あたり)")
+
+
+def test_one_thing_has_one_japanese_word_on_all_pages_and_in_all_messages() -> None:
+    root = CONSOLE.parents[1]
+    files = [file for room in ("serving", "training", "features") for file in (root / room).rglob("*.*")]
+    for file in (one for one in files if one.suffix in (".py", ".toml", ".html")):
+        text = file.read_text(encoding="utf-8")
+        for other, word in OTHER_WORDS.items():
+            assert other not in text, f"{file}: {other} is called {word}"
+        assert PEOPLE_COUNTED.search(text) is None, f"{file}: customers are counted as 名"

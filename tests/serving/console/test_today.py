@@ -24,6 +24,7 @@ from serving.application.permissions import COMMAND_LINE, person
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.console.formats import Formats
+from serving.console.texts import text
 from serving.reports.measure_view import format_figure
 from tests.serving import campaign_shop, shop
 from tests.serving.console.browser import visiting
@@ -106,6 +107,47 @@ def test_every_figure_of_today_is_that_of_the_report_and_of_the_list(
     assert "spring" in page
     for source in report.stored.sources:
         assert f"{source.source} {f.day(source.newest)}" in page
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_figure_of_one_month_and_that_of_the_whole_report_are_named_on_both_pages(
+    reported: Path, reported_console: Server, language: str
+) -> None:
+    place = opened(reported)
+    report = last_report(place, COMMAND_LINE, 12, language)
+    assert report is not None
+    measure = next(one for one in report.reply.measures if one.name == "retention_rate")
+    assert measure.figure is not None
+    assert measure.figure.value is not None
+    month = [one for one in measure.by_month if one.value is not None][-1]
+    write = format_figure(measure.unit)
+    whole, newest = write(measure.figure.value), write(month.value or 0.0)
+    assert whole != newest
+    name = Formats(language, None, place.project.timeline).month(f"{month.month}-01")
+    today, engagement = (text_of(reported_console, one, language) for one in ("/", "/engagement?months=12"))
+    if language == "ja":
+        assert f"{measure.words} {newest} {name}の1か月間" in today
+        assert f"12か月間では{whole}" in today
+        assert f"{whole} 12か月間" in engagement
+        assert f"{name}の1か月間では{newest}" in engagement
+    else:
+        assert f"{measure.words} {newest} {name}, one month" in today
+        assert f"over 12 months: {whole}" in today
+        assert f"{whole} over 12 months" in engagement
+        assert f"In {name} alone: {newest}" in engagement
+    page = answer(reported_console, "GET", "/", accept_language=language)[2]
+    assert 'href="/engagement?months=12#retention_rate"' in page, "the period that the figure is of"
+
+
+def test_the_list_is_opened_from_beside_the_value_at_risk_and_no_warning_speaks_of_data_alone(
+    reported_console: Server,
+) -> None:
+    page = answer(reported_console, "GET", "/", accept_language="ja")[2]
+    at = page.index('id="risk"')
+    assert '<a class="button primary end" href="/list">対応リストを開く</a>' in page[at : at + 200]
+    sentence = text("today.nothing", "ja")
+    assert "データ・スコア・プランは最新で、警告はありません" in sentence
+    assert "離反リスク" in sentence, "it says where the customers to contact are"
 
 
 def test_each_cell_of_the_matrix_opens_as_many_customers_as_it_says(

@@ -21,10 +21,11 @@ from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.console.texts import texts
 from serving.jobs.kinds import KINDS
-from serving.jobs.process import run_job
+from serving.jobs.process import AS_AT_THE_START, run_job
 from serving.jobs.runner import FOLDER, job, jobs, log_file, start
 from serving.jobs.work import WORK, JobWork
 from serving.state.accounts.people import add_account, disable
+from serving.state.audit_log import audit_entries
 from serving.state.job_index import JobRecord, add_job
 from serving.state.score_index import current_scores
 
@@ -153,7 +154,9 @@ def test_who_may_not_do_it_can_neither_start_it_nor_see_it(workspace: Workspace)
         ("analyst", True, "", "failed"),
         (None, False, "", "failed"),
         (None, False, "X-Groups", "done"),
-        ("viewer", False, "X-Groups", "done"),
+        ("viewer", False, "X-Groups", "failed"),
+        ("analyst", False, "X-Groups", "done"),
+        ("analyst", True, "X-Groups", "failed"),
     ],
 )
 def test_who_may_not_do_it_any_more_is_refused_by_the_process(
@@ -173,6 +176,8 @@ def test_who_may_not_do_it_any_more_is_refused_by_the_process(
     found = job(workspace, COMMAND_LINE, "ab")
     assert found.state == state
     assert state == "done" or "aki" in found.error
+    told = [one.details for one in audit_entries(workspace.database) if one.details == AS_AT_THE_START]
+    assert len(told) == (role is None and bool(header)), "whose role could not be read anew is in the audit"
 
 
 @pytest.mark.parametrize(

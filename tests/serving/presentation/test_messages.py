@@ -21,6 +21,7 @@ from features.errors import (
     UnknownCustomer,
 )
 from features.events.consent import ConsentEntry
+from serving.actions.contact_rules import DEFAULT
 from serving.actions.playbook import chosen_playbook, default_text, parse
 from serving.actions.rules.attribute_validation import validate_attributes, validate_channels
 from serving.cli.main import main
@@ -113,6 +114,19 @@ def raised(classes: Collection[str] = OURS) -> Iterator[tuple[str, str]]:
                                 yield f"{file.relative_to(ROOT)}:{node.lineno}", text
 
 
+def refusals_of_playbooks() -> Iterator[tuple[str, str]]:
+    """What is said of a place of a playbook, with where it is said."""
+    for file in sorted((ROOT / "serving" / "actions").rglob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            names = {"DEFAULT": ast.Constant(DEFAULT), **local_texts(function)}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "refusal":
+                    for text in templates(node.args[1], names):
+                        yield f"{file.relative_to(ROOT)}:{node.lineno}", text
+
+
 def english_left(text: str) -> bool:
     """Whether a message, said in Japanese, still holds English."""
     japanese = translated(text, "ja")
@@ -133,6 +147,12 @@ def test_every_reason_why_a_setting_does_not_fit_is_said_in_japanese() -> None:
     english = [f"{place}: {text}" for place, text in reasons if english_left(whole.format("key", text))]
     assert len(reasons) > 15
     assert not english, "\n".join(english)
+
+
+def test_every_refusal_of_a_rule_is_said_in_japanese() -> None:
+    said = list(refusals_of_playbooks())
+    assert len(said) > 12
+    assert [f"{place}: {text.replace(MARK, '…')}" for place, text in said if english_left(text)] == []
 
 
 def steps() -> Iterator[tuple[str, str]]:

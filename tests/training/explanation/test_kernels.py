@@ -20,7 +20,7 @@ def test_reasons_are_the_largest_groups_what_raises_first(
     contributions = np.array(rows)
     matrix = np.zeros((len(rows), 5))
     far, none = np.ones(5), np.zeros(5)
-    weights = ColumnWeights(np.array(plain), np.zeros(5, np.bool_), none, far, none, 0.3)
+    weights = ColumnWeights(np.array(plain), np.zeros(5, np.bool_), none, far, none, 0.3, far, none)
     groups = Groups(np.array([0, 2, 4, 5]), np.arange(5))
     columns, sums, values = reasons(matrix, contributions, weights, groups, groups, 2, True, 0.05, 0.0)
     for row, mine in enumerate(rows):

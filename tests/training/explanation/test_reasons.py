@@ -14,6 +14,7 @@ from features.catalog.defaults import catalog, indicators
 from features.catalog.settings import FeatureSettings
 from tests.training.trained import KINDS, bundle, columns, like, rows
 from training.explanation.project_words import ProjectWords
+from training.explanation.quantities import Quantity, written_alike
 from training.explanation.reasons import (
     FeatureChange,
     FeatureReason,
@@ -47,7 +48,12 @@ def said(
     )
 
 
-YEN = ProjectWords("JPY", (("rank", "会員ランク"),))
+YEN = ProjectWords(
+    "JPY",
+    attributes=(("rank", ("membership level", "会員ランク")),),
+    values=(("rank", (("gold", ("Gold", "ゴールド")), ("3", ("three stars", "三つ星")))),),
+    details=(("how_to", ("using it", "使い方")),),
+)
 
 
 @pytest.mark.parametrize(
@@ -84,20 +90,38 @@ YEN = ProjectWords("JPY", (("rank", "会員ランク"),))
             "直近30日の購買回数は1回（標準的な顧客は4回）で、離反リスクを高めています。",
         ),
         (
-            said("profile_rank_last_detail", 1.0, text="ゴールド"),
+            said("profile_rank_last_detail", 1.0, text="gold"),
             YEN,
-            "The rank is “ゴールド”, which raises the risk.",
+            "The membership level is “Gold”, which raises the risk.",
             "会員ランクは「ゴールド」で、離反リスクを高めています。",
         ),
         (
             said("profile_rank_last_detail", None),
             YEN,
-            "The rank is not known, which raises the risk.",
+            "The membership level is not known, which raises the risk.",
             "会員ランクが不明で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last_detail", 1.0, text="ブロンズ"),
+            YEN,
+            "The membership level is “ブロンズ”, which raises the risk.",
+            "会員ランクは「ブロンズ」で、離反リスクを高めています。",
+        ),
+        (
+            said("profile_rank_last", 3.0, 4.0),
+            YEN,
+            "The membership level is three stars (typical: 4), which raises the risk.",
+            "会員ランクは三つ星（標準的な顧客は4）で、離反リスクを高めています。",
+        ),
+        (
+            said("inquiry_last_detail", 1.0, text="how_to"),
+            YEN,
+            "The topic of the last inquiry is “using it”, which raises the risk.",
+            "最後の問い合わせの用件は「使い方」で、離反リスクを高めています。",
         ),
     ],
 )
-def test_amounts_have_the_currency_of_the_project_and_attributes_their_japanese_name(
+def test_amounts_have_the_currency_of_the_project_and_names_are_those_that_it_gives(
     given_reason: FeatureReason, project: ProjectWords, english: str, japanese: str
 ) -> None:
     assert sentence(CATALOG, given_reason, "en", project) == english
@@ -427,6 +451,63 @@ def test_a_value_like_everyone_elses_gives_way_to_one_that_stands_out() -> None:
     contributions[0, names.index("purchase_count_90d")] = 0.4
     told = reasons(matrix, contributions)[0]
     assert told[0].feature == "purchase_count_90d"
+
+
+def test_a_value_written_as_the_typical_one_is_no_reason_and_the_next_one_takes_its_place() -> None:
+    names, typical = list(bundle().catalog.columns), bundle().typical
+    contributions = np.zeros((1, len(names) + 1))
+    pushes = (("purchase_count_30d", 0.9), ("usage_count_30d", 0.5), ("inquiry_count_30d", 0.3))
+    known = [(name, push) for name, push in pushes if name in names]
+    for name, push in known:
+        contributions[0, names.index(name)] = push
+    matrix = rows(1)
+    for name, _ in known:
+        matrix[0, names.index(name)] = typical[name] + 7.0
+    assert reasons(matrix, contributions)[0][0].feature == "purchase_count_30d"
+    matrix[0, names.index("purchase_count_30d")] = typical["purchase_count_30d"]
+    told = [one.feature for one in reasons(matrix, contributions)[0]]
+    assert told == [name for name, _ in known[1:]]
+
+
+def test_no_reason_shows_the_same_value_as_the_typical_one() -> None:
+    matrix, contributions = explained(2_000)
+    catalog = bundle().catalog
+    for one in reasons(matrix, contributions, top=3):
+        for told in one if len(one) > 1 else ():
+            if told.value is None or told.typical is None:
+                continue
+            with_value, as_typical = (
+                sentence(catalog, replace(told, value=value, typical=None), "ja")
+                for value in (told.value, told.typical)
+            )
+            assert with_value != as_typical
+
+
+@pytest.mark.parametrize(
+    ("typical", "quantity", "alike", "other"),
+    [
+        (4.0, "number", 4.0, 5.0),
+        (0.0, "number", 0.0, 1.0),
+        (3.5, "number", 3.52, 3.6),
+        (12_345.6, "number", 12_346.3, 12_347.0),
+        (0.234, "number", 0.2341, 0.24),
+        (41.2, "days", 40.7, 42.0),
+        (0.4, "days", 0.9, 1.0),
+        (0.0, "days", 0.0, 0.5),
+        (1.2, "days", 1.4, 0.9),
+        (300.0, "minutes", 301.0, 320.0),
+        (150.0, "multiple", 900.0, 50.0),
+        (0.253, "percentage", 0.25, 0.26),
+        (12.0, "percentage", 20.0, 9.0),
+    ],
+)
+def test_what_is_written_like_the_typical_value_is_taken_for_it(
+    typical: float, quantity: Quantity, alike: float, other: float
+) -> None:
+    low, high = written_alike(typical, quantity)
+    assert low < typical < high
+    assert low < alike < high
+    assert not low < other < high
 
 
 def test_a_detail_is_said_by_its_text_and_an_unknown_one_in_words() -> None:

@@ -55,8 +55,8 @@ def contacts_in_japanese(bundle: Bundle) -> Iterator[str]:
         return
     facts = bundle.settings["without_contact"]
     yield (
-        "接触の扱い：接触なし。確率は、施策で接触しない場合のリスクです。予測期間が施策の期間と重なる介入群の"
-        f"{facts['left_out']:,}行（{facts['campaigns']:,}施策）を除き、対照群{facts['control_customers']:,}人の"
+        "接触の扱い：接触なし。確率は、施策で接触しない場合のリスクです。予測期間が施策の期間と重なる施策群の"
+        f"{facts['left_out']:,}行（{facts['campaigns']:,}施策）を除き、対照群{facts['control_customers']:,}名の"
         f"{facts['control_rows']:,}行を「1÷対照群となる確率」で重み付けしています。"
     )
     yield (

@@ -176,7 +176,7 @@ class Japanese(Writer):
     def listed(self) -> Iterator[str]:
         if "precision_at_capacity" in self.figures:
             yield (
-                f"離反確率の上位{self.bundle.settings.get('contacts', 0):,}人のうち"
+                f"離反確率の上位{self.bundle.settings.get('contacts', 0):,}名のうち"
                 f"{self.share('precision_at_capacity')}が離反。無作為に選ぶ場合の"
                 f"{self.interval('lift_at_capacity', 1)}倍です。"
             )
@@ -196,7 +196,7 @@ class Japanese(Writer):
         if f"{BY_VALUE}/precision_at_capacity" in self.figures:
             yield (
                 f"実際に表示されるリストはリスク金額の順です。その上位"
-                f"{self.bundle.settings.get('contacts', 0):,}人では"
+                f"{self.bundle.settings.get('contacts', 0):,}名では"
                 f"{self.share(f'{BY_VALUE}/precision_at_capacity')}が離反（無作為に選ぶ場合の"
                 f"{self.interval(f'{BY_VALUE}/lift_at_capacity', 1)}倍）。離反した顧客の"
                 f"{self.share(f'{BY_VALUE}/leavers_reached')}が評価日のいずれかで載り、"
@@ -224,7 +224,7 @@ class Japanese(Writer):
             (
                 f"{self.trained}までのイベント"
                 f"（データ版 {bundle.data_version}、コード版 {bundle.code_version}）。",
-                f"顧客{self.counted('customers')}人、イベント{self.counted('events')}件、"
+                f"顧客{self.counted('customers')}名、イベント{self.counted('events')}件、"
                 f"特徴量{len(bundle.catalog.columns)}個。",
                 f"基準日：学習 {self.span('fit')}、確率の補正 {self.span('calibrate')}、"
                 f"評価 {self.span('test')}。",
@@ -234,8 +234,8 @@ class Japanese(Writer):
         yield Section(
             "精度",
             (
-                f"評価対象は{self.number('test_customers')}人・{self.number('test_rows')}行で、"
-                f"うち{self.number('test_churners')}人が離反。括弧内は顧客単位の再抽出による95%区間。",
+                f"評価対象は{self.number('test_customers')}名・{self.number('test_rows')}行で、"
+                f"うち{self.number('test_churners')}名が離反。括弧内は顧客単位の再抽出による95%区間。",
             ),
             self.quality(1, ("", "このモデル")),
             self.contest("このモデル"),

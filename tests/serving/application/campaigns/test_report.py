@@ -35,6 +35,7 @@ from serving.state.campaigns.campaign_index import newest_result, save_result
 from tests.serving import shop
 from tests.serving.application.campaigns.test_start import opened
 from tests.serving.campaign_shop import NOW, START, at
+from training.explanation.project_words import NO_WORDS
 
 
 @pytest.fixture
@@ -277,8 +278,8 @@ def test_before_any_data_of_the_time_after_the_start_there_is_nothing_to_compare
     assert (report.reviews, report.sequence) == ([], [])
     assert len(report.pending) == 4
     assert any("there is nothing to compare yet" in note for note in report.notes)
-    assert "There is nothing" not in page(report, "ja")
-    show(report, "ja")
+    assert "There is nothing" not in page(report, "ja", NO_WORDS)
+    show(report, "ja", NO_WORDS)
 
 
 def test_a_campaign_of_two_customers_has_figures_and_no_intervals(own_shop: Path) -> None:
@@ -291,8 +292,8 @@ def test_a_campaign_of_two_customers_has_figures_and_no_intervals(own_shop: Path
     spend = effect(report.reviews[0], "spend")
     assert (spend.low, spend.high) == (None, None)
     assert spend.difference == spend.unadjusted.difference
-    show(report, "en")
-    assert "<svg" in page(report, "en")
+    show(report, "en", NO_WORDS)
+    assert "<svg" in page(report, "en", NO_WORDS)
     assert "NaN" not in to_json(report)
 
 
@@ -319,9 +320,9 @@ def test_a_missing_assignment_is_said(place: Workspace) -> None:
 def test_every_form_of_the_report_tells_the_same(
     found: CampaignReport, language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(found, language)
+    show(found, language, NO_WORDS)
     shown = capsys.readouterr().out
-    html = page(found, language)
+    html = page(found, language, NO_WORDS)
     words = ("Effect after 1 month", "Effect of contact 3 months earlier")
     if language == "ja":
         words = ("1か月後の効果", "3か月前の接触の効果")

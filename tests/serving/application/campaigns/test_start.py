@@ -88,11 +88,11 @@ def test_too_few_customers_are_said_in_japanese(own_shop: Path, capsys: pytest.C
     change(own_shop, lambda text: f'language = "ja"\n{text}')
     assert kizuna(own_shop, "campaign", "start", "small", "--limit", "30") == 2
     refused = capsys.readouterr().err
-    assert "施策群が27人、対照群が3人で、どちらも50人より少なくなります" in refused
+    assert "施策群が27名、対照群が3名で、どちらも50名より少なくなります" in refused
     assert "customers" not in refused
     assert kizuna(own_shop, "campaign", "start", "small", "--limit", "30", "--yes") == 0
     shown = capsys.readouterr().out
-    assert "人数不足：対照群が3人で、50人より少なくなります" in shown
+    assert "人数不足：対照群が3名で、50名より少なくなります" in shown
     assert "customers" not in shown
 
 

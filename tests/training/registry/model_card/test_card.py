@@ -105,7 +105,7 @@ def test_the_card_tells_the_list_by_value_at_risk_from_that_by_probability() -> 
     )
     assert sentence in files["model_card.en.md"]
     assert sentence in summary(judged(), decision, by_value)
-    assert "実際に表示されるリストはリスク金額の順です。その上位0人では35%が離反" in files["model_card.ja.md"]
+    assert "実際に表示されるリストはリスク金額の順です。その上位0名では35%が離反" in files["model_card.ja.md"]
     assert "value at risk" not in cards(judged(), decision)["model_card.en.md"]
 
 
