@@ -32,7 +32,7 @@ from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
 from training.data.outcome_checks import require_both_outcomes
 from training.data.priors import learn_priors
-from training.data.splits import TemporalSplits, a_year_before, temporal_splits
+from training.data.splits import TemporalSplits, temporal_splits
 from training.data.typical_values import typical_values
 from training.data.uncontacted_rows import uncontacted_rows
 from training.evaluation.evaluate import (
@@ -43,6 +43,7 @@ from training.evaluation.evaluate import (
 )
 from training.evaluation.leaks import find_leaks, leaks_by_date
 from training.evaluation.metrics import METRICS
+from training.fitting.level import level_dates
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
 from training.fitting.tiers import tier_scale
@@ -251,7 +252,7 @@ def learn(
     )
 
     report("fitting on every labelled date", 0.6)
-    models, calibration = calibrate_for_delivery(pipeline, evaluation, rows, splits)
+    models, calibration, level = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(
         timezone=config.timeline.timezone,
         catalog=features,
@@ -260,6 +261,7 @@ def learn(
         tiers=scale,
         models=models,
         calibration=calibration,
+        level=level,
         typical=typical_values(cohort.on(splits.test), features),
         base_rate=evaluation.base_rate,
         value_scale=evaluation.value_scale,
@@ -322,7 +324,7 @@ def _provenance(
 ) -> dict[str, Any]:
     """The settings, dates and data that made this bundle, in plain data."""
     name = config.timeline.name
-    season = a_year_before(splits.answers, splits.every, pipeline.churn) if calibration.season else ()
+    told = level_dates(splits.answers, splits.every, splits.first, pipeline.churn).to_json(name)
     return {
         "churn": config.churn.model_dump(mode="json", exclude={"contacts"}),
         "label": pipeline.churn.definition,
@@ -335,7 +337,7 @@ def _provenance(
         "calendar": {
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },
-        "calibration": {"method": calibration.method, "season": [name(date) for date in season]},
+        "calibration": {"method": calibration.method} | (told if calibration.levelled else {}),
         "customers_until": name(extent.coverage.rest_until),
         "events": extent.events,
         "customers": extent.customers,

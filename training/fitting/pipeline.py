@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog
 from features.timeline import DAY
 from training.bundle.lightgbm_models import LightGBMModels
+from training.bundle.score_regression import ScoreRegression
 from training.bundle.tiers import TierScale
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows
 from training.fitting.baselines import baselines
 from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_tier, fit_value
+from training.fitting.normal_scores import fit_score_regression
 from training.fitting.small_data import Shape, fit_shape_of
 from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
+
+Predictor = Callable[[LabelledRows], Floats]
+"""The churn probabilities of rows, before calibration."""
 
 FOLDS = 5
 ENOUGH = 30_000
@@ -42,24 +47,42 @@ class TrainingPipeline:
     books: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The code book of each column whose numbers stand for a detail."""
     shape: Shape = "trees"
-    """What the churn model is made of."""
+    """What the churn model's LightGBM text is made of."""
+    blended: bool = True
+    """Whether the regression on normal scores is blended with it."""
 
     def fit(self, known: LabelledRows) -> LightGBMModels:
         """The three models of these rows; no value model where nothing was spent."""
         few = thinned(known, self.churn)
-        churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
+        churn, regression = self._fit_churn(few)
         tiers = len(self.tiers.names)
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight)
         value = self.fit_value(few, self.value_power)
         return LightGBMModels(
-            churn.model_to_string(), tier.model_to_string(), value and value.model_to_string()
+            churn.model_to_string(), tier.model_to_string(), value and value.model_to_string(), regression
         )
 
-    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Callable[[LabelledRows], Floats]:
+    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Predictor:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
-        few = thinned(known, self.churn)
-        model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
-        return lambda held_out: model.predict(held_out.matrix, num_threads=self.settings.threads)
+        return self._predictor(*self._fit_churn(thinned(known, self.churn), levels=levels))
+
+    def predictor(self, models: LightGBMModels) -> Predictor:
+        """What a fitted churn model says of rows."""
+        return self._predictor(Booster(model_str=models.churn), models.regression)
+
+    def _fit_churn(self, few: LabelledRows, *, levels: bool = True) -> tuple[Booster, ScoreRegression | None]:
+        trees = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
+        return trees, fit_score_regression(few, levels=levels) if self.blended else None
+
+    def _predictor(self, trees: Booster, regression: ScoreRegression | None) -> Predictor:
+        def probability(rows: LabelledRows) -> Floats:
+            margin = trees.predict(rows.matrix, raw_score=True, num_threads=self.settings.threads)
+            if regression is not None:
+                margin = regression.blend(margin, rows.matrix, self.settings.threads)
+            p: Floats = 1.0 / (1.0 + np.exp(-margin))
+            return p
+
+        return probability
 
     def fit_value(self, known: LabelledRows, power: float) -> Booster | None:
         """The value model of those who stayed; none where they spent nothing."""
@@ -109,7 +132,7 @@ def predict_held_out(
     threads = pipeline.settings.threads
     predictions = {
         name: Booster(model_str=text).predict(held_out.matrix, num_threads=threads)
-        for name, text in (("churn", models.churn), ("tier", models.tier), ("value", models.value))
+        for name, text in (("tier", models.tier), ("value", models.value))
         if text is not None
     }
     moves = np.ones((len(pipeline.tiers.names),) * 2)
@@ -117,7 +140,7 @@ def predict_held_out(
     moves /= moves.sum(axis=1, keepdims=True)
     return HeldOutPredictions(
         rows=held_out,
-        churn=predictions["churn"],
+        churn=pipeline.predictor(models)(held_out),
         tier=predictions["tier"],
         value=predictions.get("value"),
         rivals=baselines(known, held_out, pipeline.catalog, pipeline.churn),

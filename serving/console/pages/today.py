@@ -72,6 +72,7 @@ def today(visit: Visit) -> Page:
             "provenance": scores.provenance,
             "scored_at": scores.scored_at,
             "summary": scores.summary,
+            "expected_leavers": scores.provenance.expected_leavers,
             "report": report,
             "months": MONTHS,
             "headlines": [] if report is None else headlines(visit, report),
