@@ -333,6 +333,7 @@ def _provenance(
         "contacts": config.contacts,
         "models": pipeline.settings.to_json(),
         "shape": pipeline.shape,
+        "blended": pipeline.blended,
         "value_power": pipeline.value_power,
         "calendar": {
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")

@@ -18,6 +18,8 @@ from training.fitting.calibration import (
     choose_method,
     fit_calibration,
     fit_shape,
+    is_better,
+    levelled,
 )
 from training.fitting.level import DatedPredictions, by_date, by_each, earlier_trial
 from training.fitting.pipeline import HeldOutPredictions, TrainingPipeline
@@ -64,6 +66,23 @@ def calibrated_in_time(
     delivered = fit_shape(shape, both.churn, both.rows.churned, both.rows.weight)
     on_controls = len(both.rows) < len(every.rows)
     return CalibratedTest(probability, replace(delivered, levelled=True), losses, on_controls)
+
+
+def regression_helps(later: HeldOutPredictions) -> bool:
+    """Whether the regression keeps its share of the churn model: unless the trees alone were better.
+
+    Better on dates later than those learned from, with the level of each date set right, and beyond chance.
+    Purchases gain by it; where thresholds of many columns decide, as with contracts, it may cost.
+    """
+    methods = {}
+    for name, churn in (("blend", later.churn), ("trees", later.trees)):
+        predictions, methods[name] = DatedPredictions(later.rows, churn), np.empty(len(churn))
+        for date in np.unique(later.rows.as_of).tolist():
+            of_date = predictions.on([date])
+            shape = levelled(Calibration(), of_date.shift(Calibration()))
+            methods[name][later.rows.as_of == date] = shape(of_date.churn)
+    rows = later.rows
+    return not is_better([calibration_trial(methods, rows.churned, rows.keys, rows.weight)], "trees", "blend")
 
 
 def cross_calibrated(held_out: HeldOutPredictions) -> CalibratedTest:

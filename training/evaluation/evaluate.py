@@ -21,7 +21,12 @@ from training.bundle.list_policy import value_at_risk
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, customers_by_outcome
 from training.data.splits import TemporalSplits
-from training.evaluation.calibrated import CalibratedTest, calibrated_in_time, cross_calibrated
+from training.evaluation.calibrated import (
+    CalibratedTest,
+    calibrated_in_time,
+    cross_calibrated,
+    regression_helps,
+)
 from training.evaluation.intervals import (
     population_intervals,
     reliability_intervals,
@@ -121,6 +126,8 @@ def evaluate_models(
     pipeline = replace(pipeline, value_power=best_value_power(pipeline, known, rows.on(splits.calibrate)))
     season = years_before(splits.test, splits, pipeline.churn)
     later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}))
+    if not regression_helps(later.where(np.isin(later.rows.as_of, splits.calibrate))):
+        pipeline, later = replace(pipeline, blended=False), replace(later, churn=later.trees)
     calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
@@ -135,7 +142,8 @@ def calibrate_for_delivery(
     own, churn = pipeline.predictor(models), pipeline.churn
     dates = level_dates(splits.answers, splits.every, splits.first, churn)
     every, known = own, rows.on(splits.every)
-    if not {*splits.every} <= {*splits.labelled}:
+    knows_season = dates.trust in (0.0, 1.0) and {*dates.season} <= {*splits.labelled}
+    if not knows_season or not {*splits.every} <= {*splits.labelled}:
         every = pipeline.fit_churn(known, levels=False)
     of_every = DatedPredictions(known, every(known))
     uncertainty = level_uncertainty(of_every, splits, churn, Calibration())
@@ -144,13 +152,14 @@ def calibrate_for_delivery(
     newest = rows.on(dates.latest)
     mine = DatedPredictions(newest, own(newest))
     latest = season = mine.shift(shape)
-    if {*dates.season} <= {*splits.labelled}:
+    if knows_season:
         before = rows.on(dates.season)
         season = DatedPredictions(before, own(before)).shift(shape) if dates.season else latest
     else:
-        # To a model that knows whole histories only, everybody with a short one is a new customer. One of all
-        # dates, which may tell them apart, gives how far the season lies off, and on the newest dates what
-        # that means for the delivered one: what a short history does to everybody is not the season.
+        # To a model that knows whole histories only, everybody with a short one is a new customer, and one
+        # that begins from the level of each date cannot tell dates apart. One of all dates without levels
+        # gives how far the season lies off, and on the newest dates what that means for the delivered one:
+        # what a short history does to everybody is not the season.
         of_season = levelled(Calibration(), of_every.on(dates.season).shift(Calibration()))
         season = shift_to_level_of(shape, mine.churn, of_season(every(newest)), newest.weight)
     return models, levelled(shape, dates.mixed(latest, season)), uncertainty

@@ -138,7 +138,7 @@ def choose(trials: Sequence[CalibrationTrial]) -> tuple[Shape, dict[str, float]]
     """
     shape: Shape = "identity"
     for method in SHAPES[1:]:
-        if _better(trials, method, shape):
+        if is_better(trials, method, shape):
             shape = method
     means: dict[str, float] = {}
     for name in dict.fromkeys(name for one in trials for name in one.losses):
@@ -147,7 +147,7 @@ def choose(trials: Sequence[CalibrationTrial]) -> tuple[Shape, dict[str, float]]
     return shape, means
 
 
-def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
+def is_better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
     """Whether a method had a lower log loss in every trial of both, and over all beyond chance."""
     gains, error = [], 0.0
     for one in trials:

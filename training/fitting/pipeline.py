@@ -105,6 +105,8 @@ class HeldOutPredictions:
 
     rows: LabelledRows
     churn: Floats
+    trees: Floats
+    """float64[n]: the churn probabilities without the regression."""
     tier: Floats
     """float64[n, tiers]."""
     value: Floats | None
@@ -117,6 +119,7 @@ class HeldOutPredictions:
         return HeldOutPredictions(
             self.rows.where(chosen),
             self.churn[chosen],
+            self.trees[chosen],
             self.tier[chosen],
             None if self.value is None else self.value[chosen],
             {name: p[chosen] for name, p in self.rivals.items()},
@@ -141,6 +144,7 @@ def predict_held_out(
     return HeldOutPredictions(
         rows=held_out,
         churn=pipeline.predictor(models)(held_out),
+        trees=pipeline.predictor(replace(models, regression=None))(held_out),
         tier=predictions["tier"],
         value=predictions.get("value"),
         rivals=baselines(known, held_out, pipeline.catalog, pipeline.churn),
@@ -159,6 +163,7 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
     return HeldOutPredictions(
         rows=rows,
         churn=np.concatenate([part.churn for part in parts])[back],
+        trees=np.concatenate([part.trees for part in parts])[back],
         tier=np.concatenate([part.tier for part in parts])[back],
         value=None
         if any(value is None for value in values)
