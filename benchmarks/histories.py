@@ -1,7 +1,8 @@
 """Public histories of customers, each as a `kizuna.toml`: its sources, and what leaving means.
 
-online_retail_ii (UCI, CC BY 4.0), the Open University's learning analytics (CC BY 4.0) and Dunnhumby's
-Complete Journey. What makes each one treacherous stands beside its query.
+online_retail_ii (UCI, CC BY 4.0), the Open University's learning analytics (CC BY 4.0), Dunnhumby's
+Complete Journey, a course's eleven years of purchases (ESSEC) and CDNOW. What makes each one treacherous
+stands beside its query.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _toml(value: Any) -> str:
 # purchase, a cancellation (C…) takes back; an invoice that is worth nothing is a correction of the stock.
 ONLINE_RETAIL_II = Past(
     churn={"type": "inactivity", "indicators": ["purchase"], "active_days": 365, "horizon_days": 90},
-    dates=("2011-09-09",),
+    dates=tuple(f"2011-{month:02}-09" for month in range(1, 10)),
     sources={
         "invoices": """
 with lines as (
@@ -170,6 +171,43 @@ join '{data}/oulad_no_vle/vle_pre_course_clicks.parquet' using (code_module, cod
 )
 
 
+# Stamped by day: what was bought on 31 December was known on 1 January, and so are a tenth of all purchases.
+# Several purchases of a day are purchases; nothing tells a row twice from a second basket.
+ESSEC = Past(
+    churn={"type": "inactivity", "indicators": ["purchase"], "active_days": 730, "horizon_days": 365},
+    dates=("2013-01-01", "2014-01-01", "2015-01-01"),
+    sources={
+        "purchases": """
+select customer_id::varchar as customer_id, date::timestamp as occurred_at, 'purchase' as kind,
+       amount::double as value
+from '{data}/essec/purchases.parquet'
+""",
+    },
+    attributes={},
+)
+
+
+def _cdnow(horizon_days: int, date: str) -> Past:
+    """CDNOW, one wave of customers: all bought first in the first quarter of 1997, nobody joined later."""
+    return Past(
+        churn={
+            "type": "inactivity",
+            "indicators": ["purchase"],
+            "active_days": 365,
+            "horizon_days": horizon_days,
+        },
+        dates=(date,),
+        sources={
+            "purchases": """
+select customer_id::varchar as customer_id, date::timestamp as occurred_at, 'purchase' as kind,
+       amount::double as value
+from '{data}/cdnow/purchases.parquet'
+""",
+        },
+        attributes={},
+    )
+
+
 def _complete_journey() -> Past:
     """The demonstration's own sources and churn."""
     words = tomllib.loads((DEMONSTRATION / "kizuna.toml").read_text(encoding="utf-8"))
@@ -187,4 +225,7 @@ HISTORIES: Mapping[str, Past] = {
     "online_retail_ii": ONLINE_RETAIL_II,
     "oulad_no_vle": OULAD,
     "complete_journey": _complete_journey(),
+    "essec": ESSEC,
+    "cdnow_180": _cdnow(180, "1998-01-01"),
+    "cdnow_90": _cdnow(90, "1998-02-01"),
 }

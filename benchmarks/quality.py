@@ -3,64 +3,70 @@
 Each history becomes a project of its own (a `kizuna.toml` in a scratch folder), is ingested, and is looked
 back upon by the code behind `kizuna backtest`; then the future that the data holds judges what was said.
 Nothing differs between the projects but their sources and `[churn]`.
+
+`--project FOLDER --as-of DATE …` does the same with a project of one's own. Its sources are read into a
+scratch folder; the project's folder is not written to. `--predictions FOLDER` keeps what was said of each
+customer, and `python -m benchmarks.paired BEFORE AFTER` compares two such folders.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.histories import HISTORIES, Past
+from benchmarks.backtests import Answer, answer, ingested, made
+from benchmarks.histories import HISTORIES
 from benchmarks.machine import machine
-from features.engine.snapshot import snapshot
+from features.errors import KizunaError
 from features.event_store import EventStore
-from serving.project.settings import Project, read
-from training.backtest import BacktestResult, backtest_with_bundle
-from training.data.dataset import LabelledRows, dataset
-from training.data.extent import data_extent
-from training.data.splits import temporal_splits
+from serving.project.settings import Project
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
-from training.fitting.baselines import baselines
-from training.labels.labelling import label
-from training.train import TrainingConfig
-from training.tuning import Tuning
-
-Floats = NDArray[np.float64]
 
 HEADLINES = ("auc", "average_precision", "log_loss", "brier", "expected_calibration_error")
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What was said on one date, by the model and by its rivals, and what happened."""
-
-    rows: LabelledRows
-    said: Floats
-    before_calibration: Floats
-    rivals: Mapping[str, Floats]
-    seconds: float
-    facts: Mapping[str, Any]
-
-
-def quality(names: Sequence[str], data: Path, scratch: Path, tune: int | None = None) -> dict[str, Any]:
+def quality(
+    names: Sequence[str], data: Path, scratch: Path, tune: int | None = None, keep: Path | None = None
+) -> dict[str, Any]:
     """The figures of each history, over all its dates together; `tune` is a number of trials."""
-    sets = {name: figures(HISTORIES[name], data, scratch / name, tune) for name in names}
+    sets = {}
+    for name in names:
+        past = HISTORIES[name]
+        project, store, seconds = made(past, data, scratch / name)
+        kept = None if keep is None else keep / name
+        sets[name] = figures(project, store, past.dates, seconds, tune, kept)
     return {"sets": sets, "tuned": tune or 0, "machine": machine()}
 
 
-def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> dict[str, Any]:
-    """One history: every metric with its interval, customers resampled, for the model and each baseline."""
-    project, store, seconds = made(past, data, folder)
-    answers = [answer(project, store, date, tune) for date in past.dates]
+def figures(
+    project: Project,
+    store: EventStore,
+    dates: Sequence[str],
+    ingest_seconds: float,
+    tune: int | None = None,
+    keep: Path | None = None,
+) -> dict[str, Any]:
+    """One history: every metric with its interval, customers resampled, for the model and each baseline.
+
+    `keep` is a folder for what was said on each date.
+    """
+    answers = []
+    for date in dates:
+        answers.append(answer(project, store, date, tune))
+        if keep is not None:
+            answers[-1].write(keep / f"{date}.parquet", store)
+        print(f"{date}: {answers[-1].seconds:.1f} s", file=sys.stderr, flush=True)
+    by_date = {
+        date: dict(one.facts) | _metrics(one, project.settings.capacity.contacts)
+        for date, one in zip(dates, answers, strict=True)
+    }
     churned = np.concatenate([one.rows.churned for one in answers])
     keys = np.concatenate([one.rows.keys for one in answers])
     outcomes = HeldOutOutcomes(
@@ -80,7 +86,7 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
         np.concatenate([one.before_calibration for one in answers]), {}, outcomes, resamples=1
     )
     return {
-        "dates": list(past.dates),
+        "dates": list(dates),
         "rows": len(churned),
         "customers": len(np.unique(keys)),
         "base_rate": float(churned.mean()),
@@ -95,114 +101,18 @@ def figures(past: Past, data: Path, folder: Path, tune: int | None = None) -> di
             }
             for name in rivals
         },
-        "by_date": {
-            date: dict(one.facts)
-            | dict(
-                zip(
-                    METRICS,
-                    [
-                        churn_metrics(one.said, {}, _alone(one, outcomes.contacts), resamples=1)[m]
-                        for m in METRICS
-                    ],
-                    strict=True,
-                )
-            )
-            for date, one in zip(past.dates, answers, strict=True)
-        },
-        "seconds": {"ingest": seconds, "backtest": [round(one.seconds, 1) for one in answers]},
+        "by_date": by_date,
+        "mean": {metric: float(np.mean([one[metric] for one in by_date.values()])) for metric in METRICS},
+        "seconds": {"ingest": ingest_seconds, "backtest": [round(one.seconds, 1) for one in answers]},
     }
 
 
-def made(past: Past, data: Path, folder: Path) -> tuple[Project, EventStore, float]:
-    """The project of a history, ingested; and the seconds that took."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "kizuna.toml").write_text(past.configuration(data.resolve()), encoding="utf-8")
-    project, began = read(folder), time.perf_counter()
-    store = EventStore(project.state)
-    store.ingest(
-        project.settings.sources,
-        project.settings.attributes,
-        folder=project.folder,
-        timeline=project.timeline,
-        now=time.time_ns() // 1_000,
-    )
-    return project, EventStore(project.state), round(time.perf_counter() - began, 1)
-
-
-def answer(project: Project, store: EventStore, date: str, tune: int | None = None) -> Answer:
-    """Look back to a date, and let what happened afterwards judge it."""
-    as_of, settings = project.timeline.instant(date), project.settings
-    plan = TrainingConfig(
-        project.timeline,
-        project.indicators,
-        settings.features,
-        settings.churn,
-        settings.tiers,
-        settings.capacity.contacts,
-    )
-    began = time.perf_counter()
-    tuning = None if tune is None else Tuning(tune, project.state / f"tuning-{date}.db")
-    looked = backtest_with_bundle(store, plan, as_of, tuning=tuning)
-    seconds = time.perf_counter() - began
-    asked, said, raw = _judged(looked, store, project, as_of)
-    return Answer(
-        rows=asked,
-        said=said,
-        before_calibration=raw,
-        rivals=baselines(
-            _known(looked, store, plan, as_of), asked, looked.bundle.catalog, looked.bundle.churn
-        ),
-        seconds=seconds,
-        facts={
-            "base_rate": float(asked.churned.mean()),
-            "mean_probability": float(said.mean()),
-            "evidence": looked.bundle.evidence,
-            "calibration": looked.bundle.calibration.to_json(),
-        },
-    )
-
-
-def _judged(
-    looked: BacktestResult, store: EventStore, project: Project, as_of: int
-) -> tuple[LabelledRows, Floats, Floats]:
-    """The rows that were scored, with the labels that only the whole record has, and what was said."""
-    bundle = looked.bundle
-    newest = store.newest()
-    assert newest is not None
-    churned = np.zeros(len(looked.keys), dtype=np.bool_)
-    matrix = np.empty((len(looked.keys), len(bundle.catalog.columns)))
-    for whole, past in zip(store.histories(), store.histories(until=as_of), strict=True):
-        mine = np.isin(looked.keys, past.keys)
-        keys = looked.keys[mine]
-        churned[mine] = label(whole, bundle.churn, keys, as_of, newest, project.timeline).churned
-        dates = np.full(len(keys), as_of, dtype=np.int64)
-        matrix[mine] = snapshot(past, bundle.catalog, project.timeline, keys, dates, bundle.priors).matrix
-    nothing = np.zeros(len(looked.keys))
-    rows = LabelledRows(
-        looked.keys,
-        np.zeros(len(looked.keys), dtype=np.uint64),
-        np.full(len(looked.keys), as_of, dtype=np.int64),
-        matrix,
-        churned,
-        nothing,
-        np.zeros((len(looked.keys), 0)),
-        bundle.catalog.columns,
-        (),
-    )
-    said = bundle.predict(matrix)
-    return rows, said.churn_probability, 1.0 / (1.0 + np.exp(-said.margin))
-
-
-def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_of: int) -> LabelledRows:
-    """Every labelled row that was known on the date: what the baselines learn from."""
-    bundle = looked.bundle
-    past = data_extent(store, as_of, bundle.churn, plan.timeline, plan.indicators)
-    dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, plan.timeline).labelled
-    return dataset(store, bundle.catalog, bundle.churn, plan.timeline, bundle.priors, dates, past, as_of)
-
-
-def _alone(one: Answer, contacts: int) -> HeldOutOutcomes:
-    return HeldOutOutcomes(one.rows.churned, np.arange(len(one.rows)), one.rows.as_of, contacts)
+def _metrics(one: Answer, contacts: int) -> dict[str, float]:
+    """The metrics of one date."""
+    rows = one.rows
+    outcomes = HeldOutOutcomes(rows.churned, np.arange(len(rows)), rows.as_of, contacts)
+    found = churn_metrics(one.said, {}, outcomes, resamples=1)
+    return {metric: found[metric] for metric in METRICS}
 
 
 def _with_intervals(found: Mapping[str, float], prefix: str) -> Iterator[tuple[str, list[float]]]:
@@ -224,23 +134,52 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
         cells = (f"{one['before_calibration'][metric]:.4f}" for metric in HEADLINES)
         yield f"  {'before calibration':22}" + "".join(f"{cell:>26}" for cell in cells)
         yield f"  calibration error by chance alone: {one['expected_calibration_error_noise']:.4f}"
+        yield from _by_date(one)
+
+
+def _by_date(one: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each date, and one for their mean."""
+    shown = ("auc", "log_loss", "brier", "expected_calibration_error")
+    yield f"  {'as of':22}" + "".join(f"{metric:>28}" for metric in shown)
+    for date, metrics in {**one["by_date"], "mean": one["mean"]}.items():
+        yield f"  {date:22}" + "".join(f"{metrics[metric]:>28.4f}" for metric in shown)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the public histories")
+    parser.add_argument("--data", type=Path, help="the folder of the public histories")
     parser.add_argument("--sets", default=",".join(HISTORIES), help="some of them")
+    parser.add_argument("--project", type=Path, help="a project's folder, instead of the public histories")
+    parser.add_argument("--as-of", nargs="+", metavar="DATE", default=[], help="the dates to look back to")
     parser.add_argument(
         "--tune", metavar="TRIALS", type=int, help="search for tree settings before each date"
     )
+    parser.add_argument("--predictions", type=Path, help="a folder for what was said of each customer")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args()
+    if (options.project is None) == (options.data is None):
+        parser.error("name either --data, for the public histories, or --project and --as-of.")
+    if (options.project is None) == bool(options.as_of):
+        parser.error("--project needs --as-of DATE …, and nothing else does.")
     names = tuple(options.sets.split(","))
     if unknown := set(names) - set(HISTORIES):
         parser.error(f"no such history: {', '.join(sorted(unknown))}. There are {', '.join(HISTORIES)}.")
     with tempfile.TemporaryDirectory(prefix="kizuna-quality-") as scratch:
-        found = quality(names, options.data, Path(scratch), options.tune)
+        if options.project is None:
+            found = quality(names, options.data, Path(scratch), options.tune, options.predictions)
+        else:
+            try:
+                found = _of_project(options, Path(scratch))
+            except KizunaError as error:
+                parser.error(str(error))
     print(json.dumps(found) if options.json else "\n".join(table(found)))
+
+
+def _of_project(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """The figures of one project, by the name of its folder."""
+    project, store, seconds = ingested(options.project, scratch / "state")
+    one = figures(project, store, sorted(set(options.as_of)), seconds, options.tune, options.predictions)
+    return {"sets": {project.folder.name: one}, "tuned": options.tune or 0, "machine": machine()}
 
 
 if __name__ == "__main__":

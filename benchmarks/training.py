@@ -21,13 +21,15 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from benchmarks.backtests import made
 from benchmarks.histories import HISTORIES
 from benchmarks.machine import machine
-from benchmarks.quality import made
-from features.catalog.defaults import catalog
 from features.event_store import EventStore
 from serving.project.settings import Project
 from training.bundle.lightgbm_models import column_slots
+from training.data.columns.churn_catalog import churn_catalog
+from training.data.columns.indicator_details import indicator_details
+from training.data.columns.populations import dated_numbers
 from training.data.dataset import LabelledRows, dataset
 from training.data.extent import data_extent
 from training.data.priors import learn_priors
@@ -51,7 +53,7 @@ def training(name: str, data: Path, folder: Path) -> dict[str, Any]:
     product, bare = [], []
     for _ in range(REPEAT):
         product.append(_seconds(lambda: recipe.fit(rows)))
-        bare.append(_seconds(lambda: _bare(recipe, thinned(rows))))
+        bare.append(_seconds(lambda: _bare(recipe, thinned(rows, recipe.churn))))
     return {
         "set": name,
         "rows": len(rows),
@@ -104,9 +106,11 @@ def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline
     churn, timeline = Churn.of(plan.churn, plan.indicators, plan.timeline.timezone), plan.timeline
     past = data_extent(store, None, churn, timeline, plan.indicators)
     dates = temporal_splits(past.first, past.coverage.covered_until, churn, timeline)
-    features = catalog(plan.indicators, plan.features, past.kinds, horizon_days=churn.horizon.reach)
+    details = indicator_details(store, plan.indicators, dates.every[0], None)
+    features = churn_catalog(plan.indicators, plan.features, past.kinds, churn, details=details)
     priors = learn_priors(store, features, timeline, dates.every[0])
-    rows = dataset(store, features, churn, timeline, priors, dates.every, past, None)
+    dated = dated_numbers(store, features, timeline, dates.every, priors, past.customers, None)
+    rows = dataset(store, features, churn, timeline, priors, dates.every, past, None, dated=dated)
     scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
     return TrainingPipeline(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(
         dates.labelled

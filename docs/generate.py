@@ -21,16 +21,28 @@ PAGES = Path(__file__).parent
 def features_page() -> str:
     """Every default feature, with what it says without events, its unit and its words."""
     from features.catalog.aggregates import AGGREGATES
-    from features.catalog.defaults import INDICATORS, catalog, indicators
+    from features.catalog.defaults import INDICATORS, Deciding, catalog, indicators
     from features.catalog.settings import FeatureSettings
 
     kinds = [kind for indicator in INDICATORS for kind in indicator.kinds]
-    declared = catalog(indicators({}), FeatureSettings.model_validate({}), kinds)
+    declared = catalog(
+        indicators({}),
+        FeatureSettings.model_validate({}),
+        kinds,
+        horizon_days=90,
+        deciding=Deciding(("purchase",), 365, 90),
+    )
     lines = [
         "# Features",
         "",
-        "The default catalogue on a history that holds every kind of event. A project has the part that",
-        "fits the kinds it has. A window of *n* days is `[as-of date - n × 86,400 s, as-of date)`; *without",
+        "The default catalogue on a history that holds every kind of event, where purchases decide churn",
+        "within 90 days after 365 (`[churn]`). A project has the part that fits the kinds it has. An",
+        "indicator that decides churn has windows of churn's own days where no other is near, counts that",
+        "fade over an eighth, a third, one and three horizons, and more of its rhythm; its chances of",
+        "silence and of being alive are those of the population as of each date. Where an indicator's events",
+        "had two to eight details before the first as-of date, each is a stream of its own with counts and",
+        "days since the last, such as `usage_of_search_count_30d`. A window of *n* days is",
+        "`[as-of date - n × 86,400 s, as-of date)`; *without",
         "events* is what the feature says then (– nothing at all).",
         "",
         "## Aggregates",

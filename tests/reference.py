@@ -57,7 +57,8 @@ def row(
             said[record.name] = derived(record, said[record.first], said[record.second], catalog)
         else:
             stream = catalog.stream_of[record.stream]
-            days = None if record.aggregate == "silence" else record.days  # that looks ahead
+            # The one looks ahead, with the other events fade.
+            days = None if record.aggregate in {"silence", "decayed_count"} else record.days
             in_window = [e for e in known if days is None or e.at >= as_of - days * DAY]
             taken = [e for e in in_window if takes(stream, e)]
             said[record.name] = plain(record, taken, stream, as_of, timezone, numbers or {})
@@ -145,6 +146,26 @@ def plain(
             four = [numbers.get(f"{name}.{stream.name}", NOTHING) for name in names]
             assert record.days
             return silence(events, as_of, timezone, record.days, *four) if events else NOTHING
+        case "alive":
+            names = ("mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
+            four = [numbers.get(f"{name}.{stream.name}", NOTHING) for name in names]
+            return alive(events, as_of, timezone, *four) if events else NOTHING
+        case "decayed_count":
+            assert record.days
+            return math.fsum(math.exp(-((as_of - e.at) / DAY) / record.days) for e in events)
+        case "gap_first":
+            return gaps[0] if gaps else NOTHING
+        case "gap_last":
+            return gaps[-1] if gaps else NOTHING
+        case "gap_min":
+            return min(gaps, default=NOTHING)
+        case "gap_geometric":
+            return math.prod(1 + gap for gap in gaps) ** (1 / len(gaps)) - 1 if gaps else NOTHING
+        case "active_day_rate":
+            days_active = len({local_day(e.at, timezone) for e in events})
+            return days_active / ((as_of - events[0].at) / DAY + 30) if events else NOTHING
+        case "share_younger_half":
+            return share([as_of - e.at <= e.at - events[0].at for e in events])
         case "share_night" | "share_morning" | "share_afternoon" | "share_evening" as when:
             part = ("share_night", "share_morning", "share_afternoon", "share_evening").index(when)
             return share([clock(e.at, timezone).hour // 6 == part for e in events])
@@ -179,6 +200,15 @@ def silence(
     since_first, between = (as_of - events[0].at) / DAY, (events[-1].at - events[0].at) / DAY
     alive = 1 / (1 + a / (b + again) * ((alpha + since_first) / (alpha + between)) ** (r + again))
     return 1 - alive * (1 - ((alpha + since_first) / (alpha + since_first + days)) ** (r + again))
+
+
+def alive(
+    events: list[Event], as_of: int, timezone: str, r: float, alpha: float, a: float, b: float
+) -> float:
+    """MBG/NBD: the chance not to have stopped on the last day."""
+    again = len({local_day(e.at, timezone) for e in events}) - 1
+    since_first, between = (as_of - events[0].at) / DAY, (events[-1].at - events[0].at) / DAY
+    return 1 / (1 + a / (b + again) * ((alpha + since_first) / (alpha + between)) ** (r + again))
 
 
 def share(those: list[bool]) -> float:

@@ -59,7 +59,13 @@ def whole_vocabulary(windows: Sequence[int] = (1, 7, 30)) -> Catalog:
     rows: list[Feature | Derived] = []
     for stream in streams:
         for aggregate in AGGREGATES.values():
-            over = {"any": (*windows, None), "history": (None,), "ahead": windows[-2:], "date": ()}
+            over = {
+                "any": (*windows, None),
+                "history": (None,),
+                "ahead": windows[-2:],
+                "fading": windows,
+                "date": (),
+            }
             rows += family(stream, aggregate.name, over=over[aggregate.span])
     usage, purchase = streams[0], streams[1]
     rows += [trend(usage, "count", 7, 30), trend(purchase, "sum", 1, 30)]

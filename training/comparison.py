@@ -102,7 +102,7 @@ def compare_bundles(
         ]
         books = first.priors.code_book
         return _compared("as_delivered", later, probabilities[0], probabilities[1], books, timeline)
-    roles = role_rows(rows, splits)
+    roles = role_rows(rows, splits, extent.customers)
     refitted = [_refitted(bundle, store, roles, timeline) for bundle in (first, second)]
     tested = rows.on(splits.test)
     return _compared("refitted", tested, refitted[0], refitted[1], first.priors.code_book, timeline)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from features.catalog.defaults import catalog
 from features.catalog.definitions import Indicator, company_kinds
 from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
@@ -24,13 +23,16 @@ from training.bundle.model_card_file import load_model_card, save_model_card
 from training.bundle.promotions import PROMOTIONS
 from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
+from training.data.columns.churn_catalog import churn_catalog
+from training.data.columns.indicator_details import indicator_details
+from training.data.columns.populations import dated_numbers
 from training.data.contact_weights import ContactAssignments
 from training.data.dataset import dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
 from training.data.outcome_checks import require_both_outcomes
 from training.data.priors import learn_priors
-from training.data.splits import TemporalSplits, a_year_before, temporal_splits
+from training.data.splits import TemporalSplits, temporal_splits
 from training.data.typical_values import typical_values
 from training.data.uncontacted_rows import uncontacted_rows
 from training.evaluation.evaluate import (
@@ -42,6 +44,7 @@ from training.evaluation.evaluate import (
 from training.evaluation.leaks import find_leaks, leaks_by_date
 from training.evaluation.metrics import METRICS
 from training.evaluation.role_rows import role_rows
+from training.fitting.level import level_dates
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
 from training.fitting.tiers import tier_scale
@@ -206,17 +209,15 @@ def learn(
         store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
     )
     splits = temporal_splits(extent.first, extent.coverage.covered_until, churn, config.timeline)
-    features = catalog(
-        config.indicators,
-        config.features,
-        extent.kinds,
-        horizon_days=churn.horizon.reach,
-        consent=config.consent,
-    )
+    details = indicator_details(store, config.indicators, splits.every[0], until)
+    features = churn_catalog(config.indicators, config.features, extent.kinds, churn, config.consent, details)
 
     report("computing features", 0.05)
     priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
-    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until)
+    dates = (*splits.every, splits.answers)
+    numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until)
+    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
+    priors = replace(priors, numbers=numbers[splits.answers])
     require_both_outcomes(rows, splits, churn, config.timeline)
     cohort, weighting = rows, None
     if config.churn.contacts == "without_contact":
@@ -252,11 +253,11 @@ def learn(
         evaluation,
         leaks=(*by_date, *(leak for leak in found if not known & set(leak.columns))),
         notes=tuple(finding for finding in dated if finding.name != OF_TOTALS),
-        roles=role_rows(rows, splits),
+        roles=role_rows(rows, splits, extent.customers),
     )
 
     report("fitting on every labelled date", 0.6)
-    models, calibration = calibrate_for_delivery(pipeline, evaluation, rows, splits)
+    models, calibration, level = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(
         timezone=config.timeline.timezone,
         catalog=features,
@@ -265,6 +266,7 @@ def learn(
         tiers=scale,
         models=models,
         calibration=calibration,
+        level=level,
         typical=typical_values(cohort.on(splits.test), features),
         base_rate=evaluation.base_rate,
         value_scale=evaluation.value_scale,
@@ -329,7 +331,7 @@ def _provenance(
 ) -> dict[str, Any]:
     """The settings, dates and data that made this bundle, in plain data."""
     name = config.timeline.name
-    season = a_year_before(splits.answers, splits.every, pipeline.churn) if calibration.season else ()
+    told = level_dates(splits.answers, splits.every, splits.first, pipeline.churn).to_json(name)
     return {
         "churn": config.churn.model_dump(mode="json", exclude={"contacts"}),
         "label": pipeline.churn.definition,
@@ -338,11 +340,12 @@ def _provenance(
         "contacts": config.contacts,
         "models": pipeline.settings.to_json(),
         "shape": pipeline.shape,
+        "blended": pipeline.blended,
         "value_power": pipeline.value_power,
         "calendar": {
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },
-        "calibration": {"method": calibration.method, "season": [name(date) for date in season]},
+        "calibration": {"method": calibration.method} | (told if calibration.levelled else {}),
         "customers_until": name(extent.coverage.rest_until),
         "events": extent.events,
         "customers": extent.customers,

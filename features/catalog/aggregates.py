@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Span = Literal["any", "history", "ahead", "date"]
+Span = Literal["any", "history", "ahead", "fading", "date"]
 """What a feature's days are: a window of the past or none (`any`), always none (`history`), the days that
-follow the as-of date (`ahead`), none because only the date itself counts (`date`)."""
+follow the as-of date (`ahead`), those in which an event of whole history fades to 1/e (`fading`), none
+because only the date itself counts (`date`)."""
 
 CALENDAR = "calendar"
 """The stream and indicator of features that read the as-of date and no events."""
@@ -144,6 +145,71 @@ _OF_RHYTHM = (
         "これまでの頻度から見た、今後{days}日{ja}がない確率",
         "ahead",
         learned=("mbg_r", "mbg_alpha", "mbg_a", "mbg_b"),
+    ),
+    Aggregate(
+        "alive",
+        "share",
+        _NONE,
+        "chance that more {many} will come at all, from how often they came so far",
+        "これまでの頻度から見た、今後も{ja}がある確率",
+        "history",
+        learned=("mbg_r", "mbg_alpha", "mbg_a", "mbg_b"),
+    ),
+    Aggregate(
+        "decayed_count",
+        "number",
+        0.0,
+        "number of {many}, older ones counted less (over {days} days)",
+        "最近ほど重く数えた{count}（{days}日で減衰）",
+        "fading",
+    ),
+    Aggregate(
+        "gap_first",
+        "days",
+        _NONE,
+        "days between the first two {many}",
+        "最初の2回の{ja}の間隔（日）",
+        "history",
+    ),
+    Aggregate(
+        "gap_last",
+        "days",
+        _NONE,
+        "days between the latest two {many}",
+        "直近2回の{ja}の間隔（日）",
+        "history",
+    ),
+    Aggregate(
+        "gap_min",
+        "days",
+        _NONE,
+        "shortest time between {many}, in days",
+        "{ja}の最短間隔（日）",
+        "history",
+    ),
+    Aggregate(
+        "gap_geometric",
+        "days",
+        _NONE,
+        "usual days between {many} (geometric mean)",
+        "{ja}の標準的な間隔（日、幾何平均）",
+        "history",
+    ),
+    Aggregate(
+        "active_day_rate",
+        "share",
+        _NONE,
+        "share of days with {many} since the first (30 days added)",
+        "初回からの日数（30日を加える）に占める{ja}があった日の割合",
+        "history",
+    ),
+    Aggregate(
+        "share_younger_half",
+        "share",
+        _NONE,
+        "share of {many} in the younger half of the time since the first",
+        "初回から現在までの後半に{ja}が占める割合",
+        "history",
     ),
 )
 _OF_DETAILS = (

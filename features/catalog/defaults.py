@@ -7,9 +7,11 @@ here; a project drops and adds features in its file (`features/catalog/custom.py
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +29,7 @@ from features.catalog.definitions import (
     indicator_words,
     trend,
 )
-from features.catalog.display_names import DisplayName, kind_words
+from features.catalog.display_names import DisplayName, kind_words, narrowed
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.attributes import is_reserved
@@ -87,29 +89,45 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
     return tuple(known.values())
 
 
+APART = 1.5
+"""How many times as long a window must be as another to say something else."""
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """The indicators that decide churn, and the days by which they do."""
+
+    indicators: tuple[str, ...]
+    active_days: int
+    horizon_days: int
+
+
 def catalog(
     declared: Sequence[Indicator],
     settings: FeatureSettings,
     kinds: Collection[str],
     horizon_days: int | None = None,
     consent: Collection[str] = (),
+    deciding: Deciding | None = None,
+    details: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Catalog:
     """The features of a project for the kinds of event that a history holds.
 
     By default every indicator has count and active days over all windows and days since last; behaviour has
     its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
     their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones and
-    those that the project names as `consent` say their latest value. The settings then drop, replace and add
-    entries.
+    those that the project names as `consent` say their latest value. What decides churn (`deciding`) has more
+    of its rhythm, and windows of churn's own days; each of the `details` of an indicator is a stream of its
+    own. The settings then drop, replace and add entries.
     """
     ahead = horizon_days or _three(settings.windows)[1]
     kinds = [
         kind for kind in kinds if not (kind.startswith(ATTRIBUTE) and kind.removeprefix(ATTRIBUTE) in consent)
     ]
-    streams, features = _defaults(declared, settings, kinds, ahead)
+    streams, features = _defaults(declared, settings, kinds, ahead, deciding, details)
     if settings.drop:
         every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)
-        _, possible = _defaults(declared, settings, every, ahead)
+        _, possible = _defaults(declared, settings, every, ahead, deciding, details)
         features = _without(features, settings.drop, [feature.name for feature in possible])
     for place, entry in enumerate(settings.add, start=1):
         known = {feature.name: feature for feature in features}
@@ -123,7 +141,12 @@ def catalog(
 
 
 def _defaults(
-    declared: Sequence[Indicator], settings: FeatureSettings, kinds: Collection[str], ahead: int
+    declared: Sequence[Indicator],
+    settings: FeatureSettings,
+    kinds: Collection[str],
+    ahead: int,
+    deciding: Deciding | None,
+    details: Mapping[str, Sequence[str]],
 ) -> tuple[list[Stream], list[Feature | Derived]]:
     """The streams and features of the default families, for the kinds of event given."""
     streams: list[Stream] = []
@@ -138,6 +161,8 @@ def _defaults(
         whole = Stream(indicator.name, indicator.name, taken, amounts=indicator.amounts, words=words)
         streams.append(whole)
         features += _indicator_family(indicator, whole, settings.windows, ahead)
+        if deciding is not None and indicator.name in deciding.indicators:
+            features += _deciding_family(indicator, whole, settings.windows, deciding)
         for kind in (*(forward if len(forward) > 1 else ()), *(k for k in present if k == REFUND)):
             part = Stream(
                 f"{indicator.name}_{kind}",
@@ -148,6 +173,10 @@ def _defaults(
             )
             streams.append(part)
             features += _kind_family(indicator, part, settings.windows)
+        for part in _detail_streams(whole, forward, details.get(indicator.name, ()), streams):
+            streams.append(part)
+            windows = tuple(dict.fromkeys(_three(settings.windows)))
+            features += family(part, "count", over=windows) + family(part, "days_since_last")
     for name in sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE)):
         if is_reserved(name):  # whether and how to contact somebody: nothing to learn from, no reason to give
             continue
@@ -166,7 +195,8 @@ def _without(
 ) -> list[Feature | Derived]:
     """The features that no pattern names."""
     for place, pattern in enumerate(drop, start=1):
-        if not pattern.startswith("profile_") and not any(fnmatchcase(name, pattern) for name in possible):
+        later = pattern.startswith("profile_") or "_of_" in pattern  # attributes, and details
+        if not later and not any(fnmatchcase(name, pattern) for name in possible):
             raise ConfigurationError(
                 f'`features.drop[{place}]` is "{pattern}", but no default feature has such a name. '
                 "docs/features.md lists them.",
@@ -208,6 +238,47 @@ def _indicator_family(
         if indicator.amounts:
             rows += [trend(stream, "sum", s, m) for s, m in pairs]
     return list({row.name: row for row in rows}.values())
+
+
+def _deciding_family(
+    indicator: Indicator, stream: Stream, windows: Sequence[int], churn: Deciding
+) -> list[Feature | Derived]:
+    """What else there is of an indicator that decides churn: windows of churn's own days where none is near,
+    counts that fade over parts and multiples of the horizon, and more of the rhythm."""
+    own: list[int] = []
+    for days in (churn.active_days, *_of_horizon(churn, 1, 1 / 2, 2, 1 / 4, 3)):
+        if all(max(days, near) >= APART * min(days, near) for near in (*windows, *own)):
+            own.append(days)
+    rows = family(stream, "count", "active_days", over=sorted(own))
+    if indicator.amounts:
+        rows += family(stream, "sum", over=sorted(own))
+    rows += family(stream, "decayed_count", over=sorted(_of_horizon(churn, 1 / 8, 1 / 3, 1, 3)))
+    rows += family(stream, "active_day_rate", "share_younger_half")
+    if indicator.origin == "customer" and not indicator.attitude:
+        rows += family(stream, "gap_first", "gap_last", "gap_min", "gap_geometric", "alive")
+    last, first = (f"{stream.name}_days_since_{which}" for which in ("last", "first"))
+    return [*rows, Derived(f"{stream.name}_recency_share", "ratio", last, first)]
+
+
+def _of_horizon(churn: Deciding, *shares: float) -> list[int]:
+    """Parts and multiples of the horizon in whole days, each once."""
+    return list(dict.fromkeys(max(1, round(churn.horizon_days * share)) for share in shares))
+
+
+def _detail_streams(
+    whole: Stream, kinds: tuple[str, ...], details: Sequence[str], known: Sequence[Stream]
+) -> list[Stream]:
+    """A stream for each of these details of an indicator, named after it."""
+    taken, parts = {stream.name for stream in known}, []
+    for detail in details:
+        base = name = f"{whole.name}_of_{re.sub(r'[^0-9a-z]+', '_', detail.lower()).strip('_') or 'detail'}"
+        number = 2
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name)
+        words = narrowed(whole.words, (detail,))
+        parts.append(replace(whole, name=name, kinds=kinds, details=(detail,), words=words))
+    return parts
 
 
 def _kind_family(indicator: Indicator, stream: Stream, windows: Sequence[int]) -> list[Feature | Derived]:

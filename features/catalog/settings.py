@@ -105,6 +105,8 @@ class FeatureEntry(BaseModel):
             raise ValueError(f"{self.aggregate} is always of whole history: leave out days")
         elif span == "ahead" and not self.days:
             raise ValueError(f"{self.aggregate} looks ahead: write how many days")
+        elif span == "fading" and not self.days:
+            raise ValueError(f"{self.aggregate} lets events fade: write over how many days")
 
 
 class FeatureSettings(BaseModel):

@@ -64,7 +64,7 @@ class CompiledCatalog:
         for feature in plain:
             if span[feature.name] != "date":
                 family, operation = OPERATIONS[feature.aggregate]
-                ahead = (feature.days or 0) if span[feature.name] == "ahead" else 0
+                ahead = (feature.days or 0) if span[feature.name] in ("ahead", "fading") else 0
                 window = tile[past.get(feature.name)]
                 rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
         rows.sort(key=lambda row: (*row[:2], row[3] if row[0] in (TILES, DIFFERENT) else row[2], *row[2:]))
@@ -105,11 +105,12 @@ class CompiledCatalog:
             _event_columns(catalog, plain),
         )
 
-    def numbers(self, known: Mapping[str, float]) -> Matrix:
-        """float64[s, numbers]: what the population teaches about each stream, NaN where it does not."""
-        table = np.full((len(self.arrays.amounts), len(NUMBERS)), np.nan)
+    def numbers(self, *populations: Mapping[str, float]) -> Matrix:
+        """float64[populations, s, numbers]: what each teaches about each stream, NaN where it does not."""
+        table = np.full((len(populations), len(self.arrays.amounts), len(NUMBERS)), np.nan)
         for stream, number, name in self.learned:
-            table[stream, number] = known.get(name, np.nan)
+            for place, known in enumerate(populations):
+                table[place, stream, number] = known.get(name, np.nan)
         return table
 
 

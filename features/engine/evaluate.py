@@ -18,6 +18,8 @@ from features.engine.kernel import EventArrays, LocalDays, Rows, walk
 from features.events.history import History
 from features.timeline import Timeline
 
+DatedNumbers = Mapping[int, Mapping[str, float]]
+"""What the population teaches (`Priors.numbers`) as of each of several dates."""
 WORTH_A_THREAD = 30_000
 """Events and numbers of a part that pay for a thread of its own."""
 
@@ -31,17 +33,24 @@ def compute(
     as_of: Ints,
     numbers: Mapping[str, float] | None = None,
     *,
+    dated: DatedNumbers | None = None,
     threads: int = 0,
 ) -> Matrix:
     """The features of the customers `keys` at the instants `as_of`: float64[n, f], a row for each pair.
 
     Detail features hold the history's own detail codes, NaN where there is none. `numbers` are what the
-    population teaches (`Priors.numbers`). Rows sorted by customer are fastest. `threads` 0 takes every core;
-    the numbers do not depend on it.
+    population teaches (`Priors.numbers`); `dated`, where given, has those of each as-of date instead. Rows
+    sorted by customer are fastest. `threads` 0 takes every core; the numbers do not depend on it.
     """
     matrix = array_pool.empty((len(keys), len(program.arrays.empty)))
-    rows = Rows(_positions(history.keys, keys), np.ascontiguousarray(as_of, dtype=np.int64))
-    days, learned = LocalDays(timeline.midnights, timeline.turns), program.numbers(numbers or {})
+    as_of = np.ascontiguousarray(as_of, dtype=np.int64)
+    if dated is None:
+        populations, learned = np.zeros(len(keys), dtype=np.int64), program.numbers(numbers or {})
+    else:
+        dates, populations = np.unique(as_of, return_inverse=True)
+        learned = program.numbers(*(dated[date] for date in dates.tolist()))
+    rows = Rows(_positions(history.keys, keys), as_of, populations)
+    days = LocalDays(timeline.midnights, timeline.turns)
     events = _events(history)
 
     def fill(begin: int, end: int) -> None:

@@ -2,7 +2,7 @@
 
 Inputs, as NamedTuples of arrays: `Rows` (which customer at which date), `EventArrays` (a `History`),
 `Selection` (which streams take which events), `CatalogArrays` (which columns to compute), `LocalDays` (the
-midnights of the time zone) and `numbers`, float64[streams, 6], what the population teaches.
+midnights of the time zone) and `numbers`, float64[populations, streams, 6], what each population teaches.
 Output: `matrix`, float64[rows, columns], filled from row `begin` to row `end`.
 Invariant: the numbers of a row depend neither on the other rows nor on where blocks begin, so one customer
 online and a hundred million events in batch get the same bits.
@@ -68,6 +68,10 @@ _FAMILIES = {
         "share_wednesday", "share_thursday", "share_friday", "share_saturday", "share_sunday",
         "share_weekend",
     ),
+    "lifetime": (
+        "decayed_count", "gap_first", "gap_last", "gap_min", "gap_geometric", "active_day_rate",
+        "share_younger_half", "alive",
+    ),
 }  # fmt: skip
 OPERATIONS = {
     name: (family, operation)
@@ -80,11 +84,15 @@ NUMBERS = ("gap_mean", "gap_weight", "mbg_r", "mbg_alpha", "mbg_a", "mbg_b")
 """What a population teaches about a stream: the columns of `numbers`."""
 DERIVED = ("ratio", "difference", "trend", "share")
 
-TILES, DIFFERENT, _POSITIONS, _FREQUENCIES, _CLOCK = range(FAMILIES)
+TILES, DIFFERENT, _POSITIONS, _FREQUENCIES, _CLOCK, _LIFETIME = range(FAMILIES)
 _COUNT, _ACTIVE_DAYS, _SINCE_LAST, _SINCE_FIRST, _SUM, _MEAN, _MIN, _MAX = range(ON_TILES)
 (
     _GAP_MEAN, _GAP_STD, _GAP_MAX, _OVERDUE, _OVERDUE_SMOOTHED, _SILENCE, _STD, _LAST, _LAST_DETAIL,
 ) = range(len(_FAMILIES["positions"]))  # fmt: skip
+(
+    _DECAYED_COUNT, _GAP_FIRST, _GAP_LAST, _GAP_MIN, _GAP_GEOMETRIC, _ACTIVE_DAY_RATE, _SHARE_YOUNGER_HALF,
+    _ALIVE,
+) = range(len(_FAMILIES["lifetime"]))  # fmt: skip
 ALONE = (_SINCE_LAST, _SINCE_FIRST)
 """Operations on tiles that are not computed for four windows at a time."""
 _TOP_DETAIL_SHARE = _FAMILIES["frequencies"].index("top_detail_share")
@@ -96,6 +104,8 @@ _COUNTS, _DAYS, _SUMS, _MEANS, _MINS, _MAXS, _ANY = (
     np.uintp(LANES * operation) for operation in (_COUNT, _ACTIVE_DAYS, _SUM, _MEAN, _MIN, _MAX, ON_TILES)
 )
 _DIFFERENCE = DERIVED.index("difference")
+_NEWCOMER_DAYS = 30.0
+"""Days that `active_day_rate` adds to the time since the first event, so that one day is no high rate."""
 
 # Columns of `_Layout.shows`: the customer, up to which instant, whether something was late or retracted, the
 # rows (from, to) and the events (from, to).
@@ -126,6 +136,8 @@ class Rows(NamedTuple):
     """int64[n]: the customer's place in the history, −1 for one without events."""
     moments: NDArray[np.int64]
     """int64[n]: as-of dates, microseconds UTC."""
+    populations: NDArray[np.int64]
+    """int64[n]: whose numbers the row reads, a place in `numbers`."""
 
 
 class EventArrays(NamedTuple):
@@ -177,8 +189,9 @@ class CatalogArrays(NamedTuple):
     none; then the column of each, or −1. Behind the operations: −2 where none has any; then the first window.
     """
     columns: NDArray[np.int64]
-    """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead. Those on
-    tiles and of distinct codes are sorted by operation, others from the nearest window to the farthest."""
+    """int64[c, 4]: matrix column, operation, window (after the last: whole history), days ahead or
+    of fading. Those on tiles and of distinct codes are sorted by operation, others from the nearest window to
+    the farthest."""
     derived: NDArray[np.int64]
     """int64[d, 4]: matrix column, operation, first column, second column."""
     factors: NDArray[np.float64]
@@ -331,12 +344,17 @@ def _walk(begin, end, arrays, numbers, matrix):  # type: ignore[no-untyped-def]
     )  # fmt: skip
     room = 0
     at, src, sums, extremes, flagged, newest = _allocate(room)
+    lifetimes, running = (
+        (catalog.starts[_LIFETIME, :, 0] < catalog.starts[_LIFETIME, :, 1]).any(),
+        np.empty(0),
+    )
     while begin < end:
         stop, shown, n_events = _take_block(begin, end, rows, events, layouts)
         if most * n_events + n_streams * shown > room:
             room = most * n_events + n_streams * shown + min(most * n_events, 1 << 20)
             at, src, sums, extremes, flagged, newest = _allocate(room)
             stream_of_event = np.empty(room, np.uint8)
+            running = np.empty(room if lifetimes else 0)
         layout = _Layout(layouts[:shown], bounds, src, at, sums, extremes, edges, exact)
         _find_events(layout, events)
         if sift and not layout.shows[:, _LATE].any():
@@ -357,6 +375,8 @@ def _walk(begin, end, arrays, numbers, matrix):  # type: ignore[no-untyped-def]
         _write_positions(begin, stop, rows, layout, events, catalog, numbers, matrix)
         stamp = _write_frequencies(begin, stop, layout, events, catalog, counts, stamp, matrix)
         _write_clock_shares(begin, stop, layout, days, catalog, matrix)
+        if lifetimes:
+            _write_lifetimes(begin, rows, layout, catalog, numbers, running, matrix)
         _write_derived(begin, stop, catalog, matrix)
         begin = stop
 
@@ -405,7 +425,7 @@ def _take_block(begin, end, rows, events, layouts):  # type: ignore[no-untyped-d
     Rows of one customer that follow each other share a layout up to their latest date, unless an event was
     recorded after it occurred or was retracted: what was known then depends on the date.
     """
-    customers, moments = rows
+    customers, moments = rows.customers, rows.moments
     offsets, instants = events.offsets, events.instants
     recorded, retracted = events.recorded, events.retracted
     shown, n_events, row, until_here = 0, 0, begin, (begin, 0, 0)
@@ -1063,6 +1083,7 @@ def _flags(_, word):  # type: ignore[no-untyped-def]
 def _write_positions(begin, end, rows, layout, events, catalog, numbers, matrix):  # type: ignore[no-untyped-def]
     """Writes what follows from where a window begins and ends: gaps, overdue ratios, spread, last value."""
     moments, edges, at, sums, src = rows.moments, layout.edges, layout.at, layout.sums, layout.src
+    populations = rows.populations
     values, details, starts, columns = events.values, events.details, catalog.starts, catalog.columns
     S, K = starts.shape[1], edges.shape[2] - 2
     for s in range(S):
@@ -1096,18 +1117,19 @@ def _write_positions(begin, end, rows, layout, events, catalog, numbers, matrix)
                         matrix[row, column] = longest / DAY
                 elif operation in (_OVERDUE, _OVERDUE_SMOOTHED):
                     spent = (at[last] - at[first]) / DAY
-                    typical, weight = numbers[s, 0], numbers[s, 1]
+                    typical, weight = numbers[populations[row], s, 0], numbers[populations[row], s, 1]
                     if operation == _OVERDUE_SMOOTHED and typical * weight >= 0:
                         spent, gaps = spent + typical * weight, gaps + weight
                     if spent > 0:
                         matrix[row, column] = (as_of - at[last]) / DAY / (spent / gaps)
                 elif operation == _SILENCE:
+                    learned = numbers[populations[row], s]
                     matrix[row, column] = _silence(
                         sums[4 * last + 1] - sums[4 * first + 1] + 1.0,
                         (as_of - at[first]) / DAY,
                         (as_of - at[last]) / DAY,
                         np.float64(columns[c, 3]),
-                        numbers[s, 2], numbers[s, 3], numbers[s, 4], numbers[s, 5],
+                        learned[2], learned[3], learned[4], learned[5],
                     )  # fmt: skip
                 elif operation == _STD:
                     matrix[row, column] = _spread(values, src, window, stop)
@@ -1210,6 +1232,93 @@ def _write_clock_shares(begin, end, layout, days, catalog, matrix):  # type: ign
 
 
 @_compiled
+def _write_lifetimes(begin, rows, layout, catalog, numbers, running, matrix):  # type: ignore[no-untyped-def]
+    """Writes what is of whole history: fading counts, gaps, the share of younger events, being alive.
+
+    What grows from event to event does not depend on the date: `running`, float64[e], holds it as of each
+    event, once for all dates of a customer.
+    """
+    layouts, bounds, at, sums, edges = layout.shows, layout.bounds, layout.at, layout.sums, layout.edges
+    moments, populations, starts, columns = rows.moments, rows.populations, catalog.starts, catalog.columns
+    S, K = starts.shape[1], edges.shape[2] - 2
+    for s in range(S):
+        for c in range(starts[_LIFETIME, s, 0], starts[_LIFETIME, s, 1]):
+            column, operation, days = _U(columns[c, 0]), columns[c, 1], np.float64(columns[c, 3])
+            for lay in range(_U(len(layouts))):
+                first, ends = bounds[lay, s, 0], bounds[lay, s, 1]
+                if first == ends:
+                    continue
+                _cumulate_lifetime(operation, days, at, _U(first), _U(ends), running)
+                for row in range(_U(layouts[lay, _FROM_ROW]), _U(layouts[lay, _TO_ROW])):
+                    stop = np.int64(edges[row - _U(begin), s, K + 1])
+                    if stop == first:
+                        continue
+                    as_of, last, gaps = moments[row], stop - 1, stop - 1 - first
+                    tenure = (as_of - at[first]) / DAY
+                    if operation == _DECAYED_COUNT:
+                        faded = math.exp(-((as_of - at[last]) / DAY) / days)
+                        matrix[row, column] = running[_U(last)] * faded
+                    elif operation == _GAP_FIRST:
+                        if gaps:
+                            matrix[row, column] = (at[first + 1] - at[first]) / DAY
+                    elif operation == _GAP_LAST:
+                        if gaps:
+                            matrix[row, column] = (at[last] - at[last - 1]) / DAY
+                    elif operation == _GAP_MIN:
+                        if gaps:
+                            matrix[row, column] = running[_U(last)]
+                    elif operation == _GAP_GEOMETRIC:
+                        if gaps:
+                            matrix[row, column] = math.expm1(running[_U(last)] / gaps)
+                    elif operation == _ACTIVE_DAY_RATE:
+                        active_days = sums[4 * last + 1] - sums[4 * first + 1] + 1.0
+                        matrix[row, column] = active_days / (tenure + _NEWCOMER_DAYS)
+                    elif operation == _SHARE_YOUNGER_HALF:
+                        older, younger = first, stop
+                        while older < younger:  # the first event of the younger half
+                            middle = (older + younger) >> 1
+                            if 2 * (at[middle] - at[first]) < as_of - at[first]:
+                                older = middle + 1
+                            else:
+                                younger = middle
+                        matrix[row, column] = (stop - older) / (stop - first)
+                    elif operation == _ALIVE:
+                        learned = numbers[populations[row], s]
+                        matrix[row, column] = _alive(
+                            sums[4 * last + 1] - sums[4 * first + 1],
+                            tenure,
+                            (as_of - at[last]) / DAY,
+                            learned[2], learned[3], learned[4], learned[5],
+                        )  # fmt: skip
+
+
+@_compiled
+def _cumulate_lifetime(operation, days, at, first, stop, running):  # type: ignore[no-untyped-def]
+    """Of a stream's events from the first on, as of each: the fading count, the shortest gap in days, or the
+    sum of the logarithms of 1 + the gaps in days.
+    """
+    if operation == _DECAYED_COUNT:
+        total = 0.0
+        for p in range(first, stop):
+            if p > first:
+                total *= math.exp(-((at[p] - at[p - _U(1)]) / DAY) / days)
+            total += 1.0
+            running[p] = total
+    elif operation == _GAP_MIN:
+        shortest = math.inf
+        for p in range(first, stop):
+            if p > first:
+                shortest = min(shortest, (at[p] - at[p - _U(1)]) / DAY)
+            running[p] = shortest
+    elif operation == _GAP_GEOMETRIC:
+        total = 0.0
+        for p in range(first, stop):
+            if p > first:
+                total += math.log1p((at[p] - at[p - _U(1)]) / DAY)
+            running[p] = total
+
+
+@_compiled
 def _write_derived(begin, end, catalog, matrix):  # type: ignore[no-untyped-def]
     """Writes the columns that are made of two others."""
     derived, factors = catalog.derived, catalog.factors
@@ -1224,6 +1333,13 @@ def _write_derived(begin, end, catalog, matrix):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _alive(again, since_first, since_last, r, alpha, a, b):  # type: ignore[no-untyped-def]
+    """The probability that a customer who came on `again` more days than one has not stopped for good."""
+    grown = ((alpha + since_first) / (alpha + (since_first - since_last))) ** (r + again)
+    return 1.0 / (1.0 + a / (b + again) * grown)
+
+
+@_compiled
 def _silence(active_days, since_first, since_last, days, r, alpha, a, b):  # type: ignore[no-untyped-def]
     """The probability of no event in the next days, by MBG/NBD (Batislam, Denizel and Filiztekin 2007).
 
@@ -1231,8 +1347,7 @@ def _silence(active_days, since_first, since_last, days, r, alpha, a, b):  # typ
     the first included, they stop for good with a chance of their own, drawn from Beta(a, b).
     """
     again, until = active_days - 1.0, alpha + since_first
-    grown = (until / (alpha + (since_first - since_last))) ** (r + again)
-    alive = 1.0 / (1.0 + a / (b + again) * grown)
+    alive = _alive(again, since_first, since_last, r, alpha, a, b)
     return 1.0 - alive * (1.0 - (until / (until + days)) ** (r + again))
 
 

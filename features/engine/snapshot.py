@@ -12,7 +12,7 @@ import numpy as np
 
 from features.catalog.definitions import Catalog
 from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
-from features.engine.evaluate import compute
+from features.engine.evaluate import DatedNumbers, compute
 from features.events.history import History
 from features.timeline import Timeline
 
@@ -60,15 +60,19 @@ def snapshot(
     as_of: Ints,
     priors: Priors | None = None,
     *,
+    dated: DatedNumbers | None = None,
     threads: int = 0,
 ) -> Snapshot:
     """One row for each pair of customer and as-of date, in their order.
 
-    A customer without events before the date gets the row of one without events.
+    A customer without events before the date gets the row of one without events. `dated` has the numbers of
+    the population as of each of the dates, in place of those of the priors.
     """
     known = priors or Priors()
     program, selection = _program(catalog), StreamSelection.of(catalog, history)
-    matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers, threads=threads)
+    matrix = compute(
+        history, program, selection, timeline, keys, as_of, known.numbers, dated=dated, threads=threads
+    )
     for place, column in program.details:
         book = known.code_book.get(column, ())
         if len(matrix) > 1:

@@ -133,6 +133,7 @@ _SOURCE: Json = {
     "currency": "USD",
     "contacts": "as_they_were",
     "uplift": None,
+    "expected_leavers": {"expected": 271.4, "low": 228.9, "high": 319.7},
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 _CAMPAIGN: Json = {
@@ -173,9 +174,11 @@ ANSWERS: dict[str, Json] = {
         "measures": [_MEASURE],
         "tier_flow": [{"from": "engaged", "to": "casual", "customers": 41}],
         "axes": [_CELL],
+        "expected_leavers": {"expected": 271.4, "low": 228.9, "high": 319.7},
     },
     "/v1/predict": _SOURCE
     | {
+        "expected_leavers": None,
         "customers": [_SCORED],
         "ignored_kinds": {"purchse": 2},
         "did_you_mean": {"purchse": "purchase"},

@@ -172,6 +172,7 @@ def predict_reply(
         currency=project.currency or None,
         contacts=bundle.contacts,
         uplift=None,  # what is sent live has no uplift: its features are those of a stored as-of date
+        expected_leavers=None,  # nor is it a cohort
         customers=[
             PredictedCustomer(
                 name,

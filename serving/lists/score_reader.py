@@ -347,4 +347,5 @@ class ScoreReader:
             currency=self.words.currency or None,
             contacts=facts.contacts,
             uplift=self.uplift_basis,
+            expected_leavers=facts.expected_leavers,
         )

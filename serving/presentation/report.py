@@ -6,6 +6,7 @@ from typing import Literal
 
 from features.catalog.display_names import is_japanese
 from serving.reports.measure_view import format_change, format_figure
+from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.report_responses import Figure, ReportReply
 
 HEADERS = (
@@ -44,6 +45,8 @@ def show(report: ReportReply, language: str) -> None:
     console = Console(highlight=False)
     for note in report.notes:
         console.print(f"[yellow]![/yellow] {escape(note)}")
+    if report.expected_leavers is not None:
+        console.print(expected_leavers_words(report.expected_leavers, language))
     console.print(table)
     for line in lacking:
         console.print(line, style="dim", markup=False)

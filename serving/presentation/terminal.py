@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from features.catalog.display_names import in_language, kind_words
 from serving.presentation.columns import COLUMNS, NARROW_TERMINAL, TERMINAL, ListRow, TerminalStyle
 from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
+from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import (
     Change,
@@ -248,7 +249,9 @@ def _since(answer: ExplainReply, language: str) -> str:
 def _title(answer: ListReply, language: str) -> str:
     count = len(answer.customers)
     head = in_language(language, f"{count:,} customers to approach", f"優先的に対応すべき顧客 {count:,}名")
-    return f"{head}  ·  {_source(answer, language)}"
+    title = f"{head}  ·  {_source(answer, language)}"
+    leavers = answer.expected_leavers
+    return title if leavers is None else f"{title}\n{expected_leavers_words(leavers, language)}"
 
 
 def _source(answer: Provenance, language: str) -> str:

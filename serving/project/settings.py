@@ -19,7 +19,7 @@ from typing import TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.catalog.defaults import IndicatorSettings, catalog, indicators
+from features.catalog.defaults import IndicatorSettings, indicators
 from features.catalog.definitions import Indicator
 from features.catalog.display_names import is_japanese
 from features.catalog.settings import FeatureSettings
@@ -38,6 +38,7 @@ from serving.project.language import FILE, Language
 from serving.project.names import NamesSettings, project_words
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.tiers import TierSettings
+from training.data.columns.churn_catalog import churn_catalog
 from training.explanation.project_words import ProjectWords
 from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
 
@@ -245,7 +246,7 @@ def read(folder: Path) -> Project:
         project.timeline, project.churn, project.survey_scales  # noqa: B018
         kinds = [kind for indicator in project.indicators for kind in indicator.kinds]
         kinds += [ATTRIBUTE + attribute.name for attribute in project.settings.attributes]
-        catalog(project.indicators, project.settings.features, kinds)
+        churn_catalog(project.indicators, project.settings.features, kinds, project.churn)
     except ConfigurationError as error:
         raise ConfigurationError(f"cannot use {file}: {error.message}") from None
     return project

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from features.catalog.definitions import Indicator
-from features.errors import DataError
+from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
@@ -34,7 +34,9 @@ from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
 from serving.state.active_model import in_use
 from serving.state.database import Database
-from serving.state.score_index import current_champion
+from serving.state.score_file import load as load_scores
+from serving.state.score_index import current_champion, current_scores
+from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.model_bundle import Bundle
 from training.data.coverage import DataCoverage, coverage_of
 from training.explanation.project_words import NO_WORDS, ProjectWords
@@ -63,6 +65,8 @@ class ReportRequestData:
     """The currency of amounts, and the names that people read."""
     sources: tuple[SourceRhythm, ...] = ()
     """The newest event and the rhythm of each source."""
+    expected_leavers: ExpectedLeavers | None = None
+    """How many the scores in use expect to leave."""
 
     @property
     def contract(self) -> Churn:
@@ -104,7 +108,19 @@ def report_inputs(
         consent=consent,
         words=project.words,
         sources=source_rhythms(days, project.timeline),
+        expected_leavers=_expected_leavers(records, project),
     )
+
+
+def _expected_leavers(records: Database, project: Project) -> ExpectedLeavers | None:
+    """How many the scores in use expect to leave; None without scores that can be read."""
+    scores = current_scores(records)
+    if scores is None:
+        return None
+    try:
+        return load_scores(project.scores / scores.file).facts.expected_leavers
+    except ModelError:
+        return None
 
 
 @dataclass

@@ -60,6 +60,7 @@ def reply(data: ReportData, language: str) -> ReportReply:
         axes=cells(data, language),
         notes=[in_language(language, one.english, one.japanese) for one in _ended(data)],
         currency=data.request.words.currency or None,
+        expected_leavers=data.request.expected_leavers,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from training.bundle.level_uncertainty import ExpectedLeavers
+
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -145,4 +147,11 @@ class ReportReply:
     ] = field(default_factory=list)
     currency: Annotated[
         str | None, Field(description="the currency of amounts, where the project has one")
+    ] = None
+    expected_leavers: Annotated[
+        ExpectedLeavers | None,
+        Field(
+            description="how many of all customers in the scores in use are expected to leave, with an 80 % "
+            "interval; null without such scores"
+        ),
     ] = None

@@ -14,6 +14,7 @@ from pydantic import Field, with_config
 
 from serving.schemas.plan_responses import Plan, PlannedAction, TouchUse
 from serving.schemas.report_responses import CONFIG, ReportReply
+from training.bundle.level_uncertainty import ExpectedLeavers
 
 Evidence = Literal["normal", "low"]
 KnownStatus = Literal["cohort", "lapsed", "new"]
@@ -53,6 +54,13 @@ class Provenance:
     uplift: Annotated[
         UpliftBasis | None,
         Field(description="what `uplift` is about; null where no uplift model was in use"),
+    ]
+    expected_leavers: Annotated[
+        ExpectedLeavers | None,
+        Field(
+            description="how many of all customers scored are expected to leave, with an 80 % interval "
+            "from how far past levels missed; null for a live answer and for scores from before it was kept"
+        ),
     ]
 
 

@@ -143,6 +143,9 @@ def score(
         tiers=bundle.tiers.names,
         scored_at=now,
         attributes=values,
+        expected_leavers=bundle.level.expected_leavers(
+            answers.churn_probability[answers.status == IN_COHORT]
+        ),
     )
     return answers, facts
 

@@ -24,6 +24,7 @@ from features.errors import ModelError
 from features.events.schema import ATTRIBUTE
 from serving.schemas.responses import Contacts, Evidence
 from serving.state.atomic_write import in_one_step
+from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
 
@@ -173,6 +174,8 @@ class ScoreMetadata:
     """The values that each attribute has."""
     uplift: UpliftSource | None = field(default=None, kw_only=True)
     """None where no uplift model was in use."""
+    expected_leavers: ExpectedLeavers | None = field(default=None, kw_only=True)
+    """How many of the cohort are expected to leave; files from before it was kept have none."""
 
     @property
     def data_until(self) -> int | None:
@@ -280,6 +283,8 @@ def load(file: Path) -> Scores:
         attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
         if learned is not None:
             facts["uplift"] = UpliftSource(**learned | {"campaigns": tuple(learned["campaigns"])})
+        if (leavers := facts.get("expected_leavers")) is not None:
+            facts["expected_leavers"] = ExpectedLeavers(**leavers)
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."

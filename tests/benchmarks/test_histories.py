@@ -18,7 +18,15 @@ def test_a_history_is_a_project_with_no_setting_of_its_own(name: str) -> None:
     words = tomllib.loads(HISTORIES[name].configuration(Path("/data")))
     assert set(words) <= {"sources", "attributes", "churn"}
     settings = Settings.model_validate(words)
-    assert settings.churn.horizon_days == {"online_retail_ii": 90, "oulad_no_vle": 28}.get(name, 30)
+    horizons = {
+        "online_retail_ii": 90,
+        "oulad_no_vle": 28,
+        "complete_journey": 30,
+        "essec": 365,
+        "cdnow_180": 180,
+        "cdnow_90": 90,
+    }
+    assert settings.churn.horizon_days == horizons[name]
     assert "{" not in "".join(source["query"] for source in words["sources"])
 
 

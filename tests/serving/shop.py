@@ -17,6 +17,7 @@ from serving.state.active_model import import_bundle
 from serving.state.score_file import save
 from serving.state.score_index import ScoreFile, use_scores
 from training.bundle.calibration import Calibration
+from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle
 from training.data.priors import learn_priors
@@ -132,6 +133,7 @@ def learned(folder: Path) -> Bundle:
             fit_value(grown, 1.5, matrix, spend, names).model_to_string(),
         ),
         calibration=Calibration("logistic", 0.9, 0.9, -0.1),
+        level=LevelUncertainty(0.2, 5.0, 2),
         typical=dict(zip(names, np.median(np.nan_to_num(matrix), axis=0).tolist(), strict=True)),
         base_rate=float(churned.mean()),
         value_scale=1.0,

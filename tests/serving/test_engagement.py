@@ -43,6 +43,14 @@ def said(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> dict[
     return dict(json.loads(capsys.readouterr().out))
 
 
+def test_a_report_expects_as_many_to_leave_as_the_scores_in_use(scored_shop: Path) -> None:
+    call = CliContext(scored_shop)
+    with call.records() as records:
+        inputs = report_inputs(call.project, call.store, records, 3, call.now)
+        scores = ScoreReader.current(records, call.project, call.store).scores
+    assert inputs.expected_leavers == scores.facts.expected_leavers is not None
+
+
 def test_tier_shares_and_flow_are_those_that_scoring_gives_on_the_same_dates(scored_shop: Path) -> None:
     call = CliContext(scored_shop)
     with call.records() as records:

@@ -14,10 +14,13 @@ from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle.calibration import Calibration
+from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
+from training.data.dataset import LabelledRows
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.fitting.normal_scores import fit_score_regression
 from training.fitting.tiers import tier_scale
 from training.labels.settings import Churn
 
@@ -91,6 +94,7 @@ def bundle(*, amounts: bool = True) -> Bundle:
         fit_churn(grown, matrix, churned, names).model_to_string(),
         fit_tier(grown, matrix, scale.tier(index), len(scale.names), names).model_to_string(),
         fit_value(grown, 1.5, matrix, spend, names).model_to_string() if amounts else None,
+        fit_score_regression(labelled(matrix, churned)),
     )
     return Bundle(
         timezone="UTC",
@@ -100,6 +104,7 @@ def bundle(*, amounts: bool = True) -> Bundle:
         tiers=scale,
         models=models,
         calibration=Calibration("beta", 0.9, 1.1, -0.05),
+        level=LevelUncertainty(0.2, 5.0, 2),
         typical=dict(zip(names, np.nanmedian(matrix, axis=0).tolist(), strict=True)),
         base_rate=float(churned.mean()),
         value_scale=1.03,
@@ -114,6 +119,23 @@ def bundle(*, amounts: bool = True) -> Bundle:
             "customers_until": "2017-12-31",
         },
         figures={"auc": 0.81, "log_loss": 0.41, "nothing": float("nan")},
+    )
+
+
+def labelled(matrix: Floats, churned: NDArray[np.bool_]) -> LabelledRows:
+    """These rows as labelled rows of one date, a customer each."""
+    n = len(matrix)
+    keys, zeros = np.arange(n), np.zeros(n)
+    return LabelledRows(
+        keys,
+        keys.astype(np.uint64),
+        zeros.astype(np.int64),
+        matrix,
+        churned,
+        zeros,
+        np.zeros((n, 0)),
+        columns().columns,
+        (),
     )
 
 

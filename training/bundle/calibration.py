@@ -28,8 +28,8 @@ class Calibration:
     a: float = 1.0
     b: float = 1.0
     c: float = 0.0
-    season: bool = False
-    """Whether `c` holds the level of the year before."""
+    levelled: bool = False
+    """Whether `c` holds the level of recent dates and of the season; see `training.fitting.level`."""
 
     def __call__(self, probability: Floats) -> Floats:
         """float64[n]: calibrated probabilities, strictly between 0 and 1, in the order of the input."""

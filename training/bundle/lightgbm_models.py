@@ -1,10 +1,12 @@
-"""The LightGBM model texts of a bundle, and the names that they give to feature columns."""
+"""The fitted models of a bundle, and the names that LightGBM's texts give to feature columns."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from training.bundle.score_regression import ScoreRegression
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,8 @@ class LightGBMModels:
     churn: str
     tier: str
     value: str | None
+    regression: ScoreRegression | None = None
+    """What is blended with the churn trees, by log-odds; None where they stand alone."""
 
 
 def column_slots(columns: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The model bundle: everything needed to score, frozen at training time and stored as text.
 
-A bundle is a folder: `bundle.json`, one LightGBM text for each model, and `checksums.txt` in the manner of
-sha256sum. The same content gives the same bytes on every machine; a changed byte is found on loading.
+A bundle is a folder: `bundle.json`, which holds the regression that is blended with the churn trees, one
+LightGBM text for each model, and `checksums.txt` in the manner of sha256sum. The same content gives the same
+bytes on every machine; a changed byte is found on loading.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors
 from features.errors import ModelError
 from training.bundle.calibration import Calibration
+from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.light_imports import without_pandas_and_sklearn
 from training.bundle.lightgbm_models import LightGBMModels, column_slots
+from training.bundle.score_regression import ScoreRegression
 from training.bundle.shap_values import Explainer
 from training.bundle.single_row import Kind, SingleRowPredictor
 from training.bundle.tiers import TierScale
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FORMAT = 2
+FORMAT = 3
 FACTS = "bundle.json"
 CHECKSUMS = "checksums.txt"
 TRAIN_AGAIN = "Train again with `kizuna train`."
@@ -75,6 +78,7 @@ class Bundle:
     tiers: TierScale
     models: LightGBMModels
     calibration: Calibration
+    level: LevelUncertainty
     typical: Mapping[str, float]
     base_rate: float
     value_scale: float
@@ -89,7 +93,7 @@ class Bundle:
     def __post_init__(self) -> None:
         keep = self.models
         tidy = LightGBMModels(
-            canonical(keep.churn), canonical(keep.tier), keep.value and canonical(keep.value)
+            canonical(keep.churn), canonical(keep.tier), keep.value and canonical(keep.value), keep.regression
         )
         object.__setattr__(self, "models", tidy)
         for name in ("typical", "figures"):
@@ -110,7 +114,8 @@ class Bundle:
         if len(rows) == 1:
             return self._one(rows[0])
         threads = 1 if len(rows) < FEW_ROWS else threads
-        margin = self._boosters["churn"].predict(rows, raw_score=True, num_threads=threads)
+        trees = self._boosters["churn"].predict(rows, raw_score=True, num_threads=threads)
+        margin = self._margin(trees, rows, threads)
         value = self._boosters.get("value")
         return Predictions(
             churn_probability=self.calibration(_logistic(margin)),
@@ -122,13 +127,19 @@ class Bundle:
         )
 
     def _one(self, row: Floats) -> Predictions:
-        margin, tiers, *value = self._single(row)
+        trees, tiers, *value = self._single(row)
+        margin = self._margin(trees, row[None, :], 1)
         return Predictions(
             churn_probability=self.calibration(_logistic(margin)),
             tier_probabilities=tiers[None, :],
             expected_value=value[0] * self.value_scale if value else None,
             margin=margin,
         )
+
+    def _margin(self, trees: Floats, rows: Floats, threads: int) -> Floats:
+        """float64[n]: the log-odds of the churn model, from those of its trees."""
+        regression = self.models.regression
+        return trees if regression is None else regression.blend(trees, rows, threads)
 
     @cached_property
     def _single(self) -> Callable[[Floats], list[Floats]]:
@@ -149,12 +160,14 @@ class Bundle:
     def used(self) -> NDArray[np.bool_]:
         """bool[f]: which columns the churn model reads."""
         read: NDArray[np.bool_] = self._boosters["churn"].feature_importance("split") > 0
+        if self.models.regression is not None:
+            read[self.models.regression.places] = True
         return read
 
     @cached_property
     def explainer(self) -> Explainer:
         """The exact SHAP values of the churn model."""
-        return Explainer(self._boosters["churn"])
+        return Explainer(self._boosters["churn"], self.models.regression)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Bundle) and self.fingerprint == other.fingerprint
@@ -178,7 +191,9 @@ class Bundle:
             "priors": self.priors.to_json(),
             "churn": self.churn.to_json(),
             "tiers": self.tiers.to_json(),
+            "regression": self.models.regression and self.models.regression.to_json(),
             "calibration": self.calibration.to_json(),
+            "level": self.level.to_json(),
             "typical": self.typical,
             "base_rate": self.base_rate,
             "value_scale": self.value_scale,
@@ -238,11 +253,19 @@ class Bundle:
             "churn": Churn.from_json,
             "tiers": TierScale.from_json,
             "calibration": Calibration.from_json,
+            "level": LevelUncertainty.from_json,
         }
         content = {key: read[key](value) if key in read else value for key, value in facts.items()}
         del content["format"], content["models"]
+        regression = content.pop("regression")
         bundle = Bundle(
-            models=LightGBMModels(files["churn.txt"], files["tier.txt"], files.get("value.txt")), **content
+            models=LightGBMModels(
+                files["churn.txt"],
+                files["tier.txt"],
+                files.get("value.txt"),
+                regression and ScoreRegression.from_json(regression),
+            ),
+            **content,
         )
         for name, text in bundle._texts.items():
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")

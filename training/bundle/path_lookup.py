@@ -13,9 +13,7 @@ Read on only to change the speed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from training.bundle.row_threads import in_row_threads
 from training.bundle.tree_inference import ZERO
 
 if TYPE_CHECKING:
@@ -34,9 +33,6 @@ Ints = NDArray[np.int64]
 
 MOST_SPLITS = 8
 """A tree with more splits has too many paths: 256 and more, times the trees."""
-
-WORTH_A_THREAD = 4_000
-"""Rows that pay for a thread of their own."""
 
 
 class _Split(NamedTuple):
@@ -78,14 +74,9 @@ class PathTable:
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         contributions = np.zeros((len(rows), rows.shape[1] + 1))
         contributions[:, -1] = self.base
-        cores = min(threads or os.cpu_count() or 1, len(rows) // WORTH_A_THREAD)
-        if cores < 2:
-            _look_up(rows, self.arrays, contributions)
-        else:
-            cuts = np.linspace(0, len(rows), cores + 1).astype(np.int64).tolist()
-            with ThreadPoolExecutor(cores) as pool:
-                parts = [slice(*cut) for cut in pairwise(cuts)]
-                list(pool.map(lambda part: _look_up(rows[part], self.arrays, contributions[part]), parts))
+        in_row_threads(
+            lambda part: _look_up(rows[part], self.arrays, contributions[part]), len(rows), threads
+        )
         return contributions
 
     @staticmethod

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bundle.path_lookup import PathTable
+from training.bundle.score_regression import ScoreRegression
 from training.bundle.single_row import SingleRowPredictor
 from training.bundle.tree_inference import sample_rows
 
@@ -42,18 +43,27 @@ SAMPLE = 256
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains one booster; the parsed model is cached for the next batch."""
+    """Explains one booster, and the regression it is blended with; the parsed model is cached."""
 
     booster: Booster
+    regression: ScoreRegression | None = None
     large: int = field(default=LARGE, kw_only=True)
 
     def __call__(self, matrix: Floats, *, threads: int = 0) -> Floats:
         """float64[n, f + 1]: one contribution for each feature, then the base value, in log-odds."""
+        return self._blended(self._of_trees(matrix, threads), matrix, threads)
+
+    def _blended(self, trees: Floats, matrix: Floats, threads: int = 0) -> Floats:
+        if self.regression is None:
+            return trees
+        return self.regression.blend_contributions(np.ascontiguousarray(trees), matrix, threads)
+
+    def _of_trees(self, matrix: Floats, threads: int) -> Floats:
         if len(matrix) < self.large:
             return self._exact(matrix, threads) if self._table is None else self._table(matrix, threads)
         values = self._fast(matrix)
         sample = np.unique(np.linspace(0, len(matrix) - 1, SAMPLE).astype(np.int64))
-        gap = self.largest_difference(matrix[sample], values[sample])
+        gap = self._tree_difference(matrix[sample], values[sample])
         if gap <= TOLERANCE:
             return values
         log.warning(
@@ -67,16 +77,22 @@ class Explainer:
     def gap(self, matrix: Floats, values: Floats) -> float:
         """The largest distance between the sum of a row's contributions and the model's log-odds."""
         margin = self.booster.predict(matrix, raw_score=True, num_threads=1)
+        if self.regression is not None:
+            margin = self.regression.blend(margin, matrix, 1)
         return float(np.max(np.abs(values.sum(axis=1) - margin), initial=0.0))
 
     def largest_difference(self, matrix: Floats, values: Floats) -> float:
-        """The largest distance of any contribution from `pred_contrib`, or of a row's sum from the model."""
-        exact = self._exact(matrix, 1)
+        """The largest distance of any contribution from the exact one, or of a row's sum from the model."""
+        exact = self._blended(self._exact(matrix, 1), matrix, 1)
         return max(float(np.max(np.abs(values - exact), initial=0.0)), self.gap(matrix, values))
 
     def fast_gap(self, matrix: Floats) -> float:
         """How far the explanation of large batches lies from that of small ones on these rows."""
-        return self.largest_difference(matrix, self._fast(matrix))
+        return self.largest_difference(matrix, self._blended(self._fast(matrix), matrix))
+
+    def _tree_difference(self, matrix: Floats, values: Floats) -> float:
+        """The same of the trees alone, against `pred_contrib`."""
+        return Explainer(self.booster).largest_difference(matrix, values)
 
     def _exact(self, matrix: Floats, threads: int) -> Floats:
         if len(matrix) == 1:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors, Snapshot, snapshot
 from features.event_store import EventStore
 from features.events.history import History
@@ -62,7 +63,9 @@ class LabelledRows:
         return len(self.keys)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledRows:
-        """The chosen rows."""
+        """The chosen rows; these same ones, uncopied, where all are."""
+        if chosen.dtype == np.bool_ and chosen.all():
+            return self
         arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ARRAYS}
         return replace(self, weight=None if self.weight is None else self.weight[chosen], **arrays)
 
@@ -74,6 +77,12 @@ class LabelledRows:
     def on(self, dates: Collection[int]) -> LabelledRows:
         """The rows of these as-of dates."""
         return self.where(np.isin(self.as_of, list(dates)))
+
+    @property
+    def bare(self) -> LabelledRows:
+        """The rows without features: a small part of their memory."""
+        nothing = np.zeros((len(self), 0))
+        return replace(self, matrix=nothing, after=nothing, columns=(), after_columns=())
 
     @property
     def now(self) -> Snapshot:
@@ -105,8 +114,12 @@ def dataset(
     dates: Sequence[int],
     past: DataExtent,
     until: int | None,
+    dated: DatedNumbers | None = None,
 ) -> LabelledRows:
-    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`."""
+    """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`.
+
+    `dated` has the numbers of the population as of each date, in place of those of the priors.
+    """
     share = min(1.0, most_rows(len(catalog.columns)) / max(1, past.customers * len(dates)))
     after = _part(catalog, index_columns(catalog, churn))
     rows = partial(
@@ -119,6 +132,7 @@ def dataset(
         dates=dates,
         past=past,
         share=share,
+        dated=dated,
     )
     parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until, retractions=True).parts
     arrays: dict[str, Any] = {
@@ -140,9 +154,13 @@ def matrix_of(
     priors: Priors,
     rows: LabelledRows,
     until: int | None,
+    dated: DatedNumbers | None = None,
 ) -> Floats:
-    """float64[n, f]: the features of another catalogue for the same customers and dates."""
-    part = partial(_MatrixAccumulator, catalog, timeline, priors, rows)
+    """float64[n, f]: the features of another catalogue for the same customers and dates.
+
+    `dated` is that of `dataset`.
+    """
+    part = partial(_MatrixAccumulator, catalog, timeline, priors, rows, dated)
     whole = map_partitions(store, part, until=until, retractions=True)
     return whole.matrix
 
@@ -171,6 +189,7 @@ class _MatrixAccumulator:
     timeline: Timeline
     priors: Priors
     rows: LabelledRows
+    dated: DatedNumbers | None
     parts: list[tuple[NDArray[np.bool_], Floats]] = field(default_factory=list)
 
     @cached_property
@@ -181,8 +200,9 @@ class _MatrixAccumulator:
     def add(self, history: History) -> None:
         mine, rows = np.isin(self.rows.keys, history.keys), self.rows
         if mine.any():
+            keys, as_of = rows.keys[mine], rows.as_of[mine]
             features = snapshot(
-                history, self.catalog, self.timeline, rows.keys[mine], rows.as_of[mine], self.priors
+                history, self.catalog, self.timeline, keys, as_of, self.priors, dated=self.dated
             )
             self.parts.append((mine, features.matrix))
 
@@ -202,6 +222,7 @@ def _rows(
     dates: Sequence[int],
     past: DataExtent,
     share: float,
+    dated: DatedNumbers | None,
 ) -> LabelledRows:
     known = cohorts(history, churn, dates)
     keys = np.concatenate(known)
@@ -219,7 +240,7 @@ def _rows(
         keys=keys,
         hashes=mine,
         as_of=as_of,
-        matrix=snapshot(history, catalog, timeline, keys, as_of, priors).matrix,
+        matrix=snapshot(history, catalog, timeline, keys, as_of, priors, dated=dated).matrix,
         churned=labels.churned,
         value=labels.value,
         after=snapshot(history, after, timeline, keys, churn.horizon.end(as_of)).matrix,

@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from features.catalog.defaults import catalog
 from features.catalog.definitions import Catalog, Indicator
 from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, snapshot, texts
@@ -23,6 +22,8 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
+from training.data.columns.churn_catalog import churn_catalog
+from training.data.columns.indicator_details import indicator_details
 from training.data.priors import learn_priors
 from training.labels.cohort import cohort
 from training.labels.settings import Churn
@@ -49,7 +50,14 @@ def cohort_feature_table(
     """
     store = store.pinned()
     kinds = map_partitions(store, _KindNames, until=as_of, columns=frozenset()).kinds
-    present = catalog(indicators, settings, kinds, horizon_days=churn.horizon.reach, consent=consent)
+    present = churn_catalog(
+        indicators,
+        settings,
+        kinds,
+        churn,
+        consent,
+        indicator_details(store, indicators, as_of, as_of),
+    )
     parts: list[_Part] = []
     if champion is not None and _fits(champion, present, settings, churn, timeline):
         parts.append((champion.catalog, champion.priors, champion.catalog.columns))

@@ -54,6 +54,8 @@ class TemporalSplits:
     """Every date with a label; those that are not in `labelled` have less than `active_days` of history."""
     answers: int
     """The local midnight where the data ends: the date that the delivered model predicts from."""
+    first: int = 0
+    """Where the history begins: the first event that puts a customer in the cohort."""
 
 
 def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Timeline) -> TemporalSplits:
@@ -81,9 +83,9 @@ def temporal_splits(first: int, covered_until: int, churn: Churn, timeline: Time
         )
     labelled = _whole(dates, whole)
     if roles is None:
-        return TemporalSplits(labelled, labelled, labelled, labelled, True, dates, answers)
+        return TemporalSplits(labelled, labelled, labelled, labelled, True, dates, answers, first)
     fit, calibrate, test = roles
-    return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, False, dates, answers)
+    return TemporalSplits(_whole(fit, whole), calibrate, test, labelled, False, dates, answers, first)
 
 
 def a_year_before(target: int, dates: Sequence[int] | NDArray[np.int64], churn: Churn) -> tuple[int, ...]:
@@ -142,12 +144,12 @@ def _anniversaries(
 
 
 def _history_days(churn: Churn) -> int:
-    """Days of history before the first date: half of `active_days`, and the horizon, where that is shorter.
+    """Days of history before the first date that teaches: a quarter of `active_days`.
 
-    With less, the cohort is made of the customers who come often: on online_retail_ii slices with under four
-    months of history predicted the season worse than none.
+    With less, the cohort is made of the customers who come often. Half of it instead cost .002 of AUC where a
+    record is young (CDNOW).
     """
-    return max(min(churn.active_days, churn.horizon.reach), churn.active_days // 2)
+    return max(1, churn.active_days // 4)
 
 
 def _whole(dates: tuple[int, ...], whole: int) -> tuple[int, ...]:

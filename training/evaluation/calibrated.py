@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from training.bundle.calibration import Calibration, Shape
 from training.data.contact_weights import calibrates
 from training.data.dataset import LabelledRows
-from training.data.splits import TemporalSplits, a_year_before
+from training.data.splits import TemporalSplits
 from training.fitting.calibration import (
-    SEASON,
     calibration_trial,
     choose,
     choose_method,
     fit_calibration,
     fit_shape,
+    is_better,
+    levelled,
 )
+from training.fitting.level import DatedPredictions, by_date, by_each, earlier_trial
 from training.fitting.pipeline import HeldOutPredictions, TrainingPipeline
-from training.fitting.seasonal_calibration import DatedPredictions, by_each, by_the_season, earlier_trial
 
 Floats = NDArray[np.float64]
 
@@ -47,28 +48,40 @@ def calibrated_in_time(
 ) -> CalibratedTest:
     """Choose how to calibrate: for the test from what came before it, for delivery from the test too.
 
-    The season's own level waits for the delivered model: it is by how much that one lies off.
+    The level waits for the delivered model: it is by how much that one lies off.
     """
     churn = pipeline.churn
     earlier = earlier_trial(rows, splits, churn, pipeline.fit_churn)
     trials = [] if earlier is None else [earlier]
-    by_method = by_each(later, splits.calibrate, splits.test, churn)
-    shape, season, _ = choose(trials, season=SEASON in by_method)
+    shape, _ = choose(trials)
     middle, judged = later.on(splits.calibrate).calibrating, later.on(splits.test)
     shaped = fit_shape(shape, middle.churn, middle.rows.churned, middle.rows.weight)
-    probability = shaped(judged.churn)
-    if season:
-        levelled = by_the_season(later, splits.test, churn, shaped)
-        probability = np.where(np.isnan(levelled), probability, levelled)
+    probability = by_date(later, splits.calibrate, splits.test, splits, churn, shaped)
+    by_method = by_each(later, splits.calibrate, splits.test, splits, churn)
     trials.append(calibration_trial(by_method, judged.rows.churned, judged.rows.keys, judged.rows.weight))
-    before = a_year_before(splits.answers, splits.every, churn)
-    shape, season, losses = choose(trials, season=bool(before))
+    shape, losses = choose(trials)
     # The delivered model has seen every labelled date; only these dates show how such a model errs later.
     every = later.on((*splits.calibrate, *splits.test))
     both = every.calibrating
     delivered = fit_shape(shape, both.churn, both.rows.churned, both.rows.weight)
     on_controls = len(both.rows) < len(every.rows)
-    return CalibratedTest(probability, replace(delivered, season=season), losses, on_controls)
+    return CalibratedTest(probability, replace(delivered, levelled=True), losses, on_controls)
+
+
+def regression_helps(rows: LabelledRows, blend: Floats, trees: Floats) -> bool:
+    """Whether the regression keeps its share of the churn model: unless the trees alone were better.
+
+    Better on dates later than those learned from, with the level of each date set right, and beyond chance.
+    Purchases gain by it; where thresholds of many columns decide, as with contracts, it may cost.
+    """
+    methods = {}
+    for name, churn in (("blend", blend), ("trees", trees)):
+        predictions, methods[name] = DatedPredictions.of(rows, churn), np.empty(len(churn))
+        for date in np.unique(rows.as_of).tolist():
+            of_date = predictions.on([date])
+            shape = levelled(Calibration(), of_date.shift(Calibration()))
+            methods[name][rows.as_of == date] = shape(of_date.churn)
+    return not is_better([calibration_trial(methods, rows.churned, rows.keys, rows.weight)], "trees", "blend")
 
 
 def cross_calibrated(held_out: HeldOutPredictions | DatedPredictions) -> CalibratedTest:

@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 
 from features.profiling.finding import CheckFinding
 from training.bundle.calibration import Calibration
+from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.list_policy import value_at_risk
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, customers_by_outcome
-from training.data.splits import TemporalSplits, a_year_before
-from training.evaluation.calibrated import CalibratedTest, calibrated_in_time, cross_calibrated
+from training.data.splits import TemporalSplits
+from training.evaluation.calibrated import (
+    CalibratedTest,
+    calibrated_in_time,
+    cross_calibrated,
+    regression_helps,
+)
 from training.evaluation.intervals import (
     population_intervals,
     reliability_intervals,
@@ -40,21 +46,14 @@ from training.evaluation.secondary_metrics import (
     tier_figures,
     value_figures,
 )
-from training.fitting.calibration import (
-    fit_level,
-)
+from training.fitting.calibration import levelled, shift_to_level_of
+from training.fitting.level import DatedPredictions, level_dates, level_uncertainty, years_before
 from training.fitting.pipeline import (
     HeldOutPredictions,
     TrainingPipeline,
     best_value_power,
     cross_fit_predictions,
     predict_held_out,
-)
-from training.fitting.seasonal_calibration import (
-    DatedPredictions,
-    dated_predictions,
-    season_at,
-    years_before,
 )
 from training.fitting.small_data import CHOSEN_BELOW, choose_shape
 
@@ -72,7 +71,7 @@ SAMPLE = 2_000
 def cross_fitted_where_few(splits: TemporalSplits, rows: LabelledRows) -> TemporalSplits:
     """The splits, cross-fitted by customer instead where a role has too few who left or who stayed."""
     for role in (splits.fit, splits.calibrate, splits.test):
-        if min(customers_by_outcome(rows.on(role))) < FEWEST_OUTCOMES:
+        if min(customers_by_outcome(rows.bare.on(role))) < FEWEST_OUTCOMES:
             every = splits.labelled
             return replace(splits, fit=every, calibrate=every, test=every, cross_fitted=True)
     return splits
@@ -122,7 +121,7 @@ def evaluate_models(
     """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
     known = rows.on(splits.fit)
     level = evidence_level(splits, known)
-    pipeline, shapes = with_shape(pipeline, known)
+    pipeline, shapes = with_shape(pipeline, rows.on(splits.labelled))
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
         calibrated = cross_calibrated(held_out)
@@ -130,19 +129,44 @@ def evaluate_models(
     pipeline = replace(pipeline, value_power=best_value_power(pipeline, known, rows.on(splits.calibrate)))
     season = years_before(splits.test, splits, pipeline.churn)
     later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}))
-    calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions(later.rows, later.churn))
+    middle = later.where(np.isin(later.rows.as_of, splits.calibrate))
+    if not regression_helps(middle.rows, middle.churn, middle.trees):
+        pipeline, later = replace(pipeline, blended=False), replace(later, churn=later.trees)
+    calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions.of(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
 
 
 def calibrate_for_delivery(
     pipeline: TrainingPipeline, evaluation: Evaluation, rows: LabelledRows, splits: TemporalSplits
-) -> tuple[LightGBMModels, Calibration]:
-    """The models of every labelled date, and the calibration of their predictions for dates to come."""
-    models = pipeline.fit(rows.on(splits.labelled))
-    if evaluation.calibration.season:
-        return models, _season(pipeline, models.churn, evaluation.calibration, rows, splits)
-    return models, evaluation.calibration
+) -> tuple[LightGBMModels, Calibration, LevelUncertainty]:
+    """The models of every labelled date, the calibration of their predictions for dates to come, and how far
+    its level may lie off."""
+    models, shape = pipeline.fit(rows.on(splits.labelled)), evaluation.calibration
+    own, churn = pipeline.predictor(models), pipeline.churn
+    dates = level_dates(splits.answers, splits.every, splits.first, churn)
+    every, known = own, rows.on(splits.every)
+    knows_season = dates.trust in (0.0, 1.0) and {*dates.season} <= {*splits.labelled}
+    if not knows_season or not {*splits.every} <= {*splits.labelled}:
+        every = pipeline.fit_churn(known, levels=False)
+    of_every = DatedPredictions.of(known, every(known))
+    uncertainty = level_uncertainty(of_every, splits, churn, Calibration())
+    if not shape.levelled:
+        return models, shape, uncertainty
+    newest = rows.on(dates.latest)
+    mine = DatedPredictions.of(newest, own(newest))
+    latest = season = mine.shift(shape)
+    if knows_season:
+        before = rows.on(dates.season)
+        season = DatedPredictions.of(before, own(before)).shift(shape) if dates.season else latest
+    else:
+        # To a model that knows whole histories only, everybody with a short one is a new customer, and one
+        # that begins from the level of each date cannot tell dates apart. One of all dates without levels
+        # gives how far the season lies off, and on the newest dates what that means for the delivered one:
+        # what a short history does to everybody is not the season.
+        of_season = levelled(Calibration(), of_every.on(dates.season).shift(Calibration()))
+        season = shift_to_level_of(shape, mine.churn, of_season(every(newest)), newest.weight)
+    return models, levelled(shape, dates.mixed(latest, season)), uncertainty
 
 
 def with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:
@@ -151,28 +175,6 @@ def with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[Trainin
         return pipeline, {}
     shape, losses = choose_shape(pipeline.settings, known, pipeline.catalog, pipeline.churn)
     return replace(pipeline, shape=shape), losses
-
-
-def _season(
-    pipeline: TrainingPipeline, model: str, shape: Calibration, rows: LabelledRows, splits: TemporalSplits
-) -> Calibration:
-    """The delivered model at the level of one year before the target date.
-
-    Where the year before has less history than the model's own dates, a model of all dates gives how far
-    that lies off, and on the newest dates what it means for the delivered one: to a model that knows only
-    whole histories, everybody with a short one is a new customer. That model may tell dates apart: what a
-    short history does to everybody is not to be taken for the season.
-    """
-    threads, churn = pipeline.settings.threads, pipeline.churn
-    before = rows.on(a_year_before(splits.answers, splits.every, churn))
-    if splits.labelled == splits.every:
-        own = dated_predictions(model, before, threads)
-        return season_at(own, splits.answers, churn, shape) or shape
-    every = pipeline.fit_churn(rows, levels=False)
-    of_season = season_at(DatedPredictions(before, every(before)), splits.answers, churn, shape) or shape
-    newest = rows.on(splits.test)
-    predicted = dated_predictions(model, newest, threads).churn
-    return fit_level(shape, predicted, of_season(every(newest)), newest.weight)
 
 
 def _evaluation(

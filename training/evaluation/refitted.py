@@ -15,16 +15,17 @@ from features.catalog.definitions import Catalog
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.tiers import TierScale
+from training.data.columns.populations import dated_numbers
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, matrix_of
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits
-from training.evaluation.calibrated import calibrated_in_time, cross_calibrated
+from training.evaluation.calibrated import calibrated_in_time, cross_calibrated, regression_helps
 from training.evaluation.evaluate import with_shape
 from training.evaluation.role_rows import RoleRows
+from training.fitting.level import DatedPredictions, years_before
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import FOLDS, TrainingPipeline
-from training.fitting.seasonal_calibration import DatedPredictions, years_before
 from training.labels.settings import Churn
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def refitted_probability(
     """
     catalog, splits = settings.catalog, roles.splits
     priors = learn_priors(store, catalog, timeline, splits.every[0], until=until)
-    matrix = matrix_of(store, catalog, timeline, priors, roles.rows, until)
+    dated = dated_numbers(store, catalog, timeline, splits.every, priors, roles.customers, until)
+    matrix = matrix_of(store, catalog, timeline, priors, roles.rows, until, dated)
     rows = replace(roles.rows, matrix=matrix, columns=catalog.columns)
     pipeline = TrainingPipeline(
         settings.trees, catalog, settings.churn, settings.tiers, books=priors.code_book
@@ -77,18 +79,21 @@ def refitted_probability(
 def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits) -> Floats:
     """float64[n]: the calibrated churn probabilities of the test rows, as `evaluate_models` gives them."""
     known = rows.on(splits.fit)
-    pipeline, _ = with_shape(pipeline, known)
+    pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
     if splits.cross_fitted:
         fold = shuffled_by_customer(known.hashes) % np.uint64(FOLDS)
         predicted = np.empty(len(known))
         for one in range(FOLDS):
             held_out = fold == one
             predicted[held_out] = pipeline.fit_churn(known.where(~held_out))(known.where(held_out))
-        return cross_calibrated(DatedPredictions(known, predicted)).probability
+        return cross_calibrated(DatedPredictions.of(known, predicted)).probability
     season = years_before(splits.test, splits, pipeline.churn)
     later = rows.on({*season, *splits.calibrate, *splits.test})
-    predictions = DatedPredictions(later, pipeline.fit_churn(known)(later))
-    return calibrated_in_time(pipeline, rows, splits, predictions).probability
+    blend, trees = pipeline.held_out_churn(known, later)
+    middle = np.isin(later.as_of, splits.calibrate)
+    if not regression_helps(later.bare.where(middle), blend[middle], trees[middle]):
+        pipeline, blend = replace(pipeline, blended=False), trees
+    return calibrated_in_time(pipeline, rows, splits, DatedPredictions.of(later, blend)).probability
 
 
 def _trees(recorded: Mapping[str, Any]) -> TreeParameters:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from training.data.dataset import LabelledRows
 from training.data.splits import TemporalSplits
@@ -17,9 +15,10 @@ class RoleRows:
     rows: LabelledRows
     """Every labelled row; its matrix has no column."""
     splits: TemporalSplits
+    customers: int
+    """How many there are in the store, of whom these rows are those of the cohorts."""
 
 
-def role_rows(rows: LabelledRows, splits: TemporalSplits) -> RoleRows:
-    """The rows without features: a small part of their memory."""
-    nothing = np.zeros((len(rows), 0))
-    return RoleRows(replace(rows, matrix=nothing, after=nothing, columns=(), after_columns=()), splits)
+def role_rows(rows: LabelledRows, splits: TemporalSplits, customers: int) -> RoleRows:
+    """The rows without features, and their roles."""
+    return RoleRows(rows.bare, splits, customers)

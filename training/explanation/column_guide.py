@@ -24,10 +24,23 @@ Integers = NDArray[np.int64]
 
 _SIDES = {
     "recency": ("days_since_last", "overdue"),
-    "frequency": ("count", "active_days", "gap_mean", "gap_std", "gap_max"),
+    "frequency": (
+        "count",
+        "active_days",
+        "gap_mean",
+        "gap_std",
+        "gap_max",
+        "decayed_count",
+        "active_day_rate",
+        "share_younger_half",
+        "gap_first",
+        "gap_last",
+        "gap_min",
+        "gap_geometric",
+    ),
     "variety": ("distinct_detail", "distinct_channel", "distinct_place", "last_detail", "top_detail"),
 }
-_RHYTHM = ("silence", "overdue_smoothed", "days_since_first")
+_RHYTHM = ("silence", "alive", "overdue_smoothed", "days_since_first")
 """Aggregates of the rhythm that the sides, by which contributions are summed, count as amounts."""
 _SIDE_OF = {aggregate: side for side, aggregates in _SIDES.items() for aggregate in aggregates}
 
@@ -42,6 +55,9 @@ _PLAIN = {
     "gap_mean": 0.8,
     "std": 0.3,
     "gap_std": 0.3,
+    "gap_geometric": 0.3,
+    "decayed_count": 0.3,
+    "active_day_rate": 0.3,
 }
 """How readily people understand an aggregate; the rest has 0.6. A reason's feature is chosen with it."""
 

@@ -19,6 +19,26 @@ _SENTENCES = {
         "from how often {many} came so far, the chance of none in the next {days} days is {shown}",
         "これまでの頻度から見て、今後{days}日{ja}がない確率は{shown}",
     ),
+    "alive": (
+        "from how often {many} came so far, the chance of any more is {shown}",
+        "これまでの頻度から見て、今後も{ja}がある確率は{shown}",
+    ),
+    "decayed_count": (
+        "{many}, older ones counted less (over {days} days), come to {shown}",
+        "最近ほど重く数えた{count}（{days}日で減衰）は{shown}",
+    ),
+    "active_day_rate": (
+        "{many} came on {shown} of the days since the first, 30 days added",
+        "初回からの日数（30日を加える）のうち{ja}があった日の割合は{shown}",
+    ),
+    "share_younger_half": (
+        "{shown} of the {many} came in the younger half of the time since the first",
+        "初回から現在までの後半に{ja}が占める割合は{shown}",
+    ),
+    "gap_first": ("the first two {many} were {shown} apart", "最初の2回の{ja}の間隔は{shown}"),
+    "gap_last": ("the latest two {many} were {shown} apart", "直近2回の{ja}の間隔は{shown}"),
+    "gap_min": ("the shortest time between {many} was {shown}", "{ja}の最短間隔は{shown}"),
+    "gap_geometric": ("{many} usually come {shown} apart", "{ja}の標準的な間隔は{shown}"),
     "gap_mean": ("{many} come {shown} apart on average", "{ja}の平均間隔は{shown}"),
     "gap_std": ("the time between {many} varies by {shown}", "{ja}の間隔のばらつきは{shown}"),
     "gap_max": ("the longest break between {many} was {shown}", "{ja}の最長間隔は{shown}"),

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from features.catalog.aggregates import AGGREGATES
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.catalog.display_names import in_language, is_japanese
 from training.explanation.project_words import NO_WORDS, ProjectWords
@@ -135,11 +136,11 @@ class _Sentence:
         feature = self.feature
         while isinstance(feature, Derived):
             feature = self.catalog.feature_of[feature.second]
-        return None if feature.aggregate == "silence" else feature.days
+        return feature.days if AGGREGATES[feature.aggregate].span == "any" else None
 
     def percentage(self, value: float) -> tuple[str, str]:
         """A share or a ratio in whole percent, in English and in Japanese."""
-        return percentage(value, chance=self.aggregate == "silence", share=self.unit == "share")
+        return percentage(value, chance=self.aggregate in {"silence", "alive"}, share=self.unit == "share")
 
     def name_of_value(self, value: float, language: str) -> str:
         """What people call a value of an attribute, or the detail that a feature has for its value."""

@@ -63,6 +63,25 @@ def rfm_margin(rows: LabelledRows, catalog: Catalog, churn: Churn) -> tuple[Floa
     return np.log(p) - np.log1p(-p), [rows.columns.index(column) for column in columns]
 
 
+def silence_margin(rows: LabelledRows, catalog: Catalog, churn: Churn) -> tuple[Floats, list[int]] | None:
+    """The log-odds of leaving by buy till you die alone, and the columns read.
+
+    A logistic regression on the log-odds of silence in each deciding indicator; None without such a column,
+    or with all outcomes alike.
+    """
+    columns = [
+        column
+        for name in churn.indicators
+        for column in catalog.columns
+        if column.startswith(f"{name}_silence_") and (rows.matrix[:, rows.columns.index(column)] >= 0).any()
+    ]
+    if not columns or rows.churned.all() or not rows.churned.any():
+        return None
+    silent = np.hstack([_silent(rows, [column]) for column in columns])
+    p = _logistic(silent, rows, silent)
+    return np.log(p) - np.log1p(-p), [rows.columns.index(column) for column in columns]
+
+
 def _deciding(catalog: Catalog, churn: Churn) -> tuple[str, ...]:
     """The indicators that decide churn; under a contract, all behaviour."""
     return churn.indicators or tuple(

@@ -1,9 +1,8 @@
 """Fitting and choosing the calibration of churn probabilities.
 
 Logistic and beta maps are fitted on as-of dates later than those the model learned from, and keep its level.
-The season moves the constant alone, by as much as the dates one year before the target date lay above or
-below the predictions for them: the same features tell who leaves in spring and who leaves before Christmas,
-but not how many.
+How many leave is a question of its own, and moves the constant alone (`training.fitting.level`): the same
+features tell who leaves in spring and who leaves before Christmas, but not how many.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ Flags = NDArray[np.bool_]
 
 SHAPES: tuple[Shape, ...] = ("identity", "logistic", "beta")
 """Simplest first: a later one must earn its place."""
-SEASON = "season"
 SURE = 2.0
 """Standard errors: with one, Complete Journey took a shape on three dates of three and lost by it."""
 PULL = 5.0
@@ -76,22 +74,23 @@ def fit_shape(
     return replace(fitted, c=_shift(margin, probability, weight))
 
 
-def fit_season(
+def level_shift(
     shape: Calibration, probability: Floats, churned: Flags, weight: Floats | None = None
-) -> Calibration:
-    """The shape with the level at which as many leave as did on these rows, held lightly."""
-    return _levelled(shape, _shift(shape.margin(probability), churned, weight, PULL))
+) -> float:
+    """What to add to the calibrated log-odds for as many to leave as did on these rows, held lightly at 0."""
+    return _shift(shape.margin(probability), churned, weight, PULL)
 
 
-def fit_level(
+def shift_to_level_of(
     shape: Calibration, probability: Floats, other: Floats, weight: Floats | None = None
-) -> Calibration:
-    """The shape with the level of another model of these rows, whose predictions are `other`."""
-    return _levelled(shape, _shift(shape.margin(probability), other, weight))
+) -> float:
+    """What to add for the level of another model of these rows, whose predictions are `other`."""
+    return _shift(shape.margin(probability), other, weight)
 
 
-def _levelled(shape: Calibration, shift: float) -> Calibration:
-    return replace(shape, season=True, c=shape.c + shift)
+def levelled(shape: Calibration, shift: float) -> Calibration:
+    """The shape, its log-odds moved by `shift`."""
+    return replace(shape, levelled=True, c=shape.c + shift)
 
 
 def _shift(margin: Floats, level: Floats | Flags, weight: Floats | None, pull: float = 0.0) -> float:
@@ -131,29 +130,24 @@ def calibration_trial(
     )
 
 
-def choose(trials: Sequence[CalibrationTrial], *, season: bool) -> tuple[Shape, bool, dict[str, float]]:
-    """The shape for dates to come, whether their level is the season's, and each one's mean log loss.
+def choose(trials: Sequence[CalibrationTrial]) -> tuple[Shape, dict[str, float]]:
+    """The shape for dates to come, and the mean log loss of every method tried.
 
-    Where there is a year before (`season`), it is taken unless leaving it out was better; a shape must be
-    better than a simpler one. Better is: in every trial, and over all by more than `SURE` standard errors,
-    customers counted once: a trial is one span of dates, and the next differs by more than chance. On
-    online_retail_ii the level of the latest dates made seven of nine others worse, and the season's took the
-    Brier score of the one with a full year before from .210 to .193; on the Open University's students it
-    lowered the log loss on three dates of three.
+    A shape must be better than a simpler one: in every trial, and over all by more than `SURE` standard
+    errors, customers counted once: a trial is one span of dates, and the next differs by more than chance.
     """
     shape: Shape = "identity"
     for method in SHAPES[1:]:
-        if _better(trials, method, shape):
+        if is_better(trials, method, shape):
             shape = method
     means: dict[str, float] = {}
-    for name in (*SHAPES, SEASON):
+    for name in dict.fromkeys(name for one in trials for name in one.losses):
         losses = [one.losses[name] for one in trials if name in one.losses]
-        if losses:
-            means[name] = float(np.nanmean(np.concatenate(losses)))
-    return shape, season and not _better(trials, "identity", SEASON), means
+        means[name] = float(np.nanmean(np.concatenate(losses)))
+    return shape, means
 
 
-def _better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
+def is_better(trials: Sequence[CalibrationTrial], method: str, than: str) -> bool:
     """Whether a method had a lower log loss in every trial of both, and over all beyond chance."""
     gains, error = [], 0.0
     for one in trials:

@@ -81,6 +81,15 @@ def value_settings(settings: TreeParameters) -> TreeParameters:
     return replace(settings, trees=max(1, settings.trees * 2 // 3))
 
 
+class Bins:
+    """The columns of rows cut into bins, kept for further models of the same rows and settings.
+
+    Cutting takes a fifth of a model's time.
+    """
+
+    data: lightgbm.Dataset | None = None
+
+
 def fit_churn(
     settings: TreeParameters,
     matrix: Floats,
@@ -88,6 +97,7 @@ def fit_churn(
     columns: Sequence[str],
     as_of: NDArray[np.int64] | None = None,
     weight: Floats | None = None,
+    bins: Bins | None = None,
 ) -> lightgbm.Booster:
     """The probability of leaving, by log loss.
 
@@ -97,9 +107,11 @@ def fit_churn(
     """
     left = churned.astype(np.float64)
     if as_of is None:
-        return _grow(settings, {"objective": "binary"}, matrix, left, columns, weight=weight)
+        return _grow(settings, {"objective": "binary"}, matrix, left, columns, weight=weight, bins=bins)
     levels, level = date_levels(churned, as_of, weight)
-    model = _grow(settings, {"objective": "binary"}, matrix, left, columns, levels=levels, weight=weight)
+    model = _grow(
+        settings, {"objective": "binary"}, matrix, left, columns, levels=levels, weight=weight, bins=bins
+    )
     for leaf in range(model.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
         model.set_leaf_output(0, leaf, model.get_leaf_output(0, leaf) + level)
     return model
@@ -143,10 +155,12 @@ def fit_tier(
     tiers: int,
     columns: Sequence[str],
     weight: Floats | None = None,
+    bins: Bins | None = None,
 ) -> lightgbm.Booster:
     """The probability of each tier in the next period."""
     objective = {"objective": "multiclass", "num_class": tiers}
-    return _grow(tier_settings(settings), objective, matrix, tier.astype(np.float64), columns, weight=weight)
+    target = tier.astype(np.float64)
+    return _grow(tier_settings(settings), objective, matrix, target, columns, weight=weight, bins=bins)
 
 
 def fit_value(
@@ -156,10 +170,12 @@ def fit_value(
     value: Floats,
     columns: Sequence[str],
     weight: Floats | None = None,
+    bins: Bins | None = None,
 ) -> lightgbm.Booster:
     """Spend over the horizon: heavy-tailed, often zero; a net refund counts as none."""
     objective = {"objective": "tweedie", "tweedie_variance_power": power}
-    return _grow(value_settings(settings), objective, matrix, np.maximum(value, 0.0), columns, weight=weight)
+    target = np.maximum(value, 0.0)
+    return _grow(value_settings(settings), objective, matrix, target, columns, weight=weight, bins=bins)
 
 
 def _grow(
@@ -170,13 +186,17 @@ def _grow(
     columns: Sequence[str],
     levels: Floats | None = None,
     weight: Floats | None = None,
+    bins: Bins | None = None,
 ) -> lightgbm.Booster:
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
-    names = list(column_slots(columns))
-    own = None if weight is None else effective_weights(weight)
-    data = lightgbm.Dataset(
-        matrix, target, weight=own, init_score=levels, feature_name=names, params=parameters
-    )
-    return lightgbm.train(parameters, data, num_boost_round=settings.trees)
+    bins = bins or Bins()
+    if bins.data is None:
+        names = list(column_slots(columns))
+        bins.data = lightgbm.Dataset(matrix, target, feature_name=names, params=parameters).construct()
+    own = None if weight is None else effective_weights(weight).astype(np.float32)
+    fields = (("label", target.astype(np.float32)), ("weight", own), ("init_score", levels))
+    for field, values in fields:
+        bins.data.set_field(field, values)
+    return lightgbm.train(parameters, bins.data, num_boost_round=settings.trees)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,16 +11,22 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from features.timeline import DAY
 from training.bundle.lightgbm_models import LightGBMModels
+from training.bundle.score_regression import ScoreRegression
 from training.bundle.tiers import TierScale
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows
 from training.fitting.baselines import baselines
-from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_tier, fit_value
+from training.fitting.lightgbm import VALUE_POWERS, Bins, TreeParameters, fit_tier, fit_value
+from training.fitting.normal_scores import fit_score_regression
 from training.fitting.small_data import Shape, fit_shape_of
 from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
+
+Predictor = Callable[[LabelledRows], Floats]
+"""The churn probabilities of rows, before calibration."""
 
 FOLDS = 5
 ENOUGH = 30_000
@@ -40,31 +47,70 @@ class TrainingPipeline:
     books: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The code book of each column whose numbers stand for a detail."""
     shape: Shape = "trees"
-    """What the churn model is made of."""
+    """What the churn model's LightGBM text is made of."""
+    blended: bool = True
+    """Whether the regression on normal scores is blended with it."""
 
     def fit(self, known: LabelledRows) -> LightGBMModels:
         """The three models of these rows; no value model where nothing was spent."""
-        few = thinned(known)
-        churn = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn)
+        few, bins = thinned(known, self.churn), Bins()
+        churn, regression = self._fit_churn(few, bins=bins)
         tiers = len(self.tiers.names)
-        tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight)
+        tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight, bins)
         value = self.fit_value(few, self.value_power)
         return LightGBMModels(
-            churn.model_to_string(), tier.model_to_string(), value and value.model_to_string()
+            churn.model_to_string(), tier.model_to_string(), value and value.model_to_string(), regression
         )
 
-    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Callable[[LabelledRows], Floats]:
+    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Predictor:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
-        few = thinned(known)
-        model = fit_shape_of(self.shape, self.settings, few, self.catalog, self.churn, levels=levels)
-        return lambda held_out: model.predict(held_out.matrix, num_threads=self.settings.threads)
+        return self._predictor(*self._fit_churn(thinned(known, self.churn), levels=levels))
+
+    def held_out_churn(self, known: LabelledRows, held_out: LabelledRows) -> tuple[Floats, Floats]:
+        """What a churn model of the known rows says of the others, with the regression and without."""
+        return self._with_and_without(*self._fit_churn(thinned(known, self.churn)), held_out)
+
+    def predictor(self, models: LightGBMModels) -> Predictor:
+        """What a fitted churn model says of rows."""
+        return self._predictor(Booster(model_str=models.churn), models.regression)
+
+    def with_and_without(self, models: LightGBMModels, rows: LabelledRows) -> tuple[Floats, Floats]:
+        """What a fitted churn model says of rows, with the regression and without."""
+        return self._with_and_without(Booster(model_str=models.churn), models.regression, rows)
+
+    def _fit_churn(
+        self, few: LabelledRows, *, levels: bool = True, bins: Bins | None = None
+    ) -> tuple[Booster, ScoreRegression | None]:
+        trees = fit_shape_of(
+            self.shape, self.settings, few, self.catalog, self.churn, levels=levels, bins=bins
+        )
+        return trees, fit_score_regression(few, levels=levels) if self.blended else None
+
+    def _predictor(self, trees: Booster, regression: ScoreRegression | None) -> Predictor:
+        return lambda rows: self._with_and_without(trees, regression, rows)[0]
+
+    def _with_and_without(
+        self, trees: Booster, regression: ScoreRegression | None, rows: LabelledRows
+    ) -> tuple[Floats, Floats]:
+        """The churn probabilities of rows, and those of the trees alone."""
+        alone = trees.predict(rows.matrix, raw_score=True, num_threads=self.settings.threads)
+        margin = alone if regression is None else regression.blend(alone, rows.matrix, self.settings.threads)
+        p, of_trees = (1.0 / (1.0 + np.exp(-each)) for each in (margin, alone))
+        return p, of_trees
 
     def fit_value(self, known: LabelledRows, power: float) -> Booster | None:
         """The value model of those who stayed; none where they spent nothing."""
-        stayed = known.where(~known.churned)
+        return self.fit_value_of_stayed(known.where(~known.churned), power)
+
+    def fit_value_of_stayed(
+        self, stayed: LabelledRows, power: float, bins: Bins | None = None
+    ) -> Booster | None:
+        """The same from the rows of those who stayed."""
         if not (stayed.value > 0).any():
             return None
-        return fit_value(self.settings, power, stayed.matrix, stayed.value, stayed.columns, stayed.weight)
+        return fit_value(
+            self.settings, power, stayed.matrix, stayed.value, stayed.columns, stayed.weight, bins
+        )
 
     def tier_now(self, rows: LabelledRows) -> NDArray[np.int8]:
         return self.tiers.tier(self.tiers.index(rows.now))
@@ -80,6 +126,8 @@ class HeldOutPredictions:
 
     rows: LabelledRows
     churn: Floats
+    trees: Floats
+    """float64[n]: the churn probabilities without the regression."""
     tier: Floats
     """float64[n, tiers]."""
     value: Floats | None
@@ -92,6 +140,7 @@ class HeldOutPredictions:
         return HeldOutPredictions(
             self.rows.where(chosen),
             self.churn[chosen],
+            self.trees[chosen],
             self.tier[chosen],
             None if self.value is None else self.value[chosen],
             {name: p[chosen] for name, p in self.rivals.items()},
@@ -107,15 +156,17 @@ def predict_held_out(
     threads = pipeline.settings.threads
     predictions = {
         name: Booster(model_str=text).predict(held_out.matrix, num_threads=threads)
-        for name, text in (("churn", models.churn), ("tier", models.tier), ("value", models.value))
+        for name, text in (("tier", models.tier), ("value", models.value))
         if text is not None
     }
     moves = np.ones((len(pipeline.tiers.names),) * 2)
     np.add.at(moves, (pipeline.tier_now(known), pipeline.tier_next(known)), known.weight_or_ones)
     moves /= moves.sum(axis=1, keepdims=True)
+    blend, trees = pipeline.with_and_without(models, held_out)
     return HeldOutPredictions(
         rows=held_out,
-        churn=predictions["churn"],
+        churn=blend,
+        trees=trees,
         tier=predictions["tier"],
         value=predictions.get("value"),
         rivals=baselines(known, held_out, pipeline.catalog, pipeline.churn),
@@ -134,6 +185,7 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
     return HeldOutPredictions(
         rows=rows,
         churn=np.concatenate([part.churn for part in parts])[back],
+        trees=np.concatenate([part.trees for part in parts])[back],
         tier=np.concatenate([part.tier for part in parts])[back],
         value=None
         if any(value is None for value in values)
@@ -145,21 +197,27 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
     )
 
 
-def thinned(rows: LabelledRows) -> LabelledRows:
-    """The rows of every second or third as-of date, the newest among them, where there are plenty."""
-    step = min(LONGEST_STEP, -(-len(rows) // ENOUGH))
-    return rows if step <= 1 else rows.on(np.unique(rows.as_of)[::-1][::step].tolist())
+def thinned(rows: LabelledRows, churn: Churn) -> LabelledRows:
+    """The rows of every second or third as-of date, the newest among them, where there are plenty.
+
+    Dates that are left lie at most half a horizon apart: those whose horizons do not overlap, as with a
+    horizon of a year, share no label and are all wanted.
+    """
+    dates = np.unique(rows.as_of)
+    gap = float(np.median(np.diff(dates))) / DAY if len(dates) > 1 else math.inf
+    step = min(LONGEST_STEP, -(-len(rows) // ENOUGH), int(churn.horizon.days / 2 / gap))
+    return rows if step <= 1 else rows.on(dates[::-1][::step].tolist())
 
 
 def best_value_power(pipeline: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
     """The Tweedie power whose amounts are nearest to those of the calibration dates, once totals agree."""
-    later, known = middle.where(~middle.churned), thinned(known)
+    later, known = middle.where(~middle.churned), thinned(known, pipeline.churn)
     misses = {}
     # A third of the trees, in steps three times as large, tells the powers apart.
     settings = replace(pipeline.settings, trees=pipeline.settings.trees // 3, rate=3 * pipeline.settings.rate)
-    quick = replace(pipeline, settings=settings)
+    quick, stayed, bins = replace(pipeline, settings=settings), known.where(~known.churned), Bins()
     for power in VALUE_POWERS:
-        model = quick.fit_value(known, power)
+        model = quick.fit_value_of_stayed(stayed, power, bins)
         if model is None or not (later.value > 0).any():
             return pipeline.value_power
         predictions = model.predict(later.matrix, num_threads=pipeline.settings.threads)

@@ -56,7 +56,7 @@ def upload_run_artifacts(
             "data_version": bundle.data_version,
             "code_version": bundle.code_version,
             "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
-            "calibration": bundle.calibration.method + (", season" if bundle.calibration.season else ""),
+            "calibration": bundle.calibration.method + (", level" if bundle.calibration.levelled else ""),
             "promoted": str(decision.promoted).lower(),
         }
         | tags

@@ -74,6 +74,7 @@ def today(visit: Visit) -> Page:
             "provenance": scores.provenance,
             "scored_at": scores.scored_at,
             "summary": scores.summary,
+            "expected_leavers": scores.provenance.expected_leavers,
             "report": report,
             "months": MONTHS if report is None else report.stored.months,
             "churn": visit.host.service.project.settings.churn,

@@ -17,6 +17,7 @@ from serving.reports.measure_view import (
     month_chart,
     tone,
 )
+from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.report_responses import Cell, Comparison, MeasureReply, ReportReply
 
 Translate = Callable[[str], str]
@@ -37,6 +38,11 @@ def page(report: ReportReply, language: str) -> str:
         f"<title>{word('title')} {report.period}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}</h1><p class="soft">{report.period} · {_compared(report, word)}</p>',
         *(f"<p><strong>{escape(note)}</strong></p>" for note in report.notes),
+        *(
+            ()
+            if report.expected_leavers is None
+            else (f"<p>{escape(expected_leavers_words(report.expected_leavers, language))}</p>",)
+        ),
         f'<p class="soft">{word("legend")}</p>',
         f'<h2>{word("glance")}</h2><div class="cards">',
         *(_card(measures[name], word, report.currency, language) for name in GLANCE if name in measures),

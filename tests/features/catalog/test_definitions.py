@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from features.catalog.defaults import catalog, indicators
+from features.catalog.defaults import Deciding, catalog, indicators
 from features.catalog.definitions import Catalog, Feature
 from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import snapshot
@@ -214,3 +214,37 @@ def test_an_entry_that_makes_no_sense_says_what_to_write(entry: dict[str, Any], 
 def test_two_entries_of_one_name_are_refused() -> None:
     with pytest.raises(ValidationError, match='two entries have the name "web_share": give each a name'):
         FeatureSettings.model_validate({"add": [WEB, WEB]})
+
+
+def test_what_decides_churn_has_more_of_its_rhythm_and_windows_that_no_other_is_near() -> None:
+    def columns(active_days: int, horizon_days: int) -> set[str]:
+        deciding = Deciding(("purchase",), active_days, horizon_days)
+        found = catalog(indicators({}), FeatureSettings(), ["purchase", "visit"], deciding=deciding)
+        return set(found.columns)
+
+    plain = set(catalog(indicators({}), FeatureSettings(), ["purchase", "visit"]).columns)
+    quarter = columns(365, 90) - plain
+    assert all(name.startswith("purchase_") for name in quarter)
+    assert {f"purchase_decayed_count_{days}d" for days in (11, 30, 90, 270)} <= quarter
+    assert {"purchase_gap_last", "purchase_alive", "purchase_recency_share"} <= quarter
+    assert not any(name.startswith("purchase_count_") for name in quarter)
+    year = columns(730, 365) - plain
+    assert {name for name in year if name.startswith("purchase_count_")} == {
+        "purchase_count_730d",
+        "purchase_count_1095d",
+    }
+
+
+def test_each_detail_is_a_stream_whose_name_can_be_read() -> None:
+    details = {"usage": ("Search", "検索", "日本", "a, b")}
+    found = catalog(indicators({}), FeatureSettings(), ["visit", "purchase"], details=details)
+    assert found.stream_of["usage_of_search"].details == ("Search",)
+    streams = [stream.name for stream in found.streams if stream.details]
+    assert streams == ["usage_of_search", "usage_of_detail", "usage_of_detail_2", "usage_of_a_b"]
+    assert found.meaning("usage_of_search_count_30d", "en") == (
+        "number of uses of site or app (Search) in the last 30 days"
+    )
+    assert (
+        found.meaning("usage_of_detail_days_since_last", "ja") == "最終サイト・アプリ利用（検索）からの日数"
+    )
+    assert Catalog.from_json(found.to_json()).streams == found.streams

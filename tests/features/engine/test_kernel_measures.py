@@ -97,6 +97,59 @@ def test_the_chance_of_silence_grows_with_silence_and_is_unknown_without_a_popul
     assert math.isnan(said(WEEKLY, "silence", as_of="2024-05-01", days=30, numbers=MBG)[0])
 
 
+def test_gaps_of_whole_history_are_the_first_the_last_the_shortest_and_the_usual() -> None:
+    found = said(WEEKLY, "gap_first", "gap_last", "gap_min", "gap_geometric")
+    assert found == pytest.approx(
+        [7.2708, 12.4993, 7.1875, (8.2708 * 8.1875 * 13.4993) ** (1 / 3) - 1], abs=1e-3
+    )
+    once = "customer when kind\nann 2024-05-06 visit"
+    assert all(map(math.isnan, said(once, "gap_first", "gap_last", "gap_min", "gap_geometric")))
+
+
+def test_events_fade_and_half_of_the_time_since_the_first_is_young() -> None:
+    table = """
+        customer  when        kind
+        ann       2024-05-01  visit
+        ann       2024-05-11  visit
+        ann       2024-05-21  visit
+    """
+    (faded,) = said(table, "decayed_count", as_of="2024-05-21 00:00:01", days=10)
+    assert faded == pytest.approx(1 + math.exp(-1) + math.exp(-2), abs=1e-4)
+    assert said(table, "decayed_count", as_of="2024-05-01", days=10) == [0.0]
+    # Twenty days and a second: the younger half begins half a second after the second visit.
+    assert said(table, "share_younger_half", as_of="2024-05-21 00:00:01") == [1 / 3]
+    assert said(table, "share_younger_half", as_of="2024-05-21") == [1 / 2]
+    assert said(table, "active_day_rate", as_of="2024-05-31") == [3 / 60]
+
+
+def test_the_chance_of_being_alive_falls_with_silence_and_is_what_silence_for_ever_leaves() -> None:
+    first, later = (
+        said(WEEKLY, "alive", as_of=date, numbers=MBG)[0] for date in ("2024-06-02", "2024-07-10")
+    )
+    assert 0.0 < later < first < 1.0
+    (silent,) = said(WEEKLY, "silence", as_of="2024-07-10", days=36_500, numbers=MBG)
+    assert 1.0 - silent == pytest.approx(later, abs=0.01)
+    assert math.isnan(said(WEEKLY, "alive")[0])
+
+
+def test_numbers_of_each_date_give_the_bits_of_one_date_alone() -> None:
+    past, timeline = history(world(WEEKLY)), Timeline("UTC")
+    declared = Catalog(
+        indicators({}),
+        (USAGE,),
+        tuple(family(USAGE, "alive", "overdue_smoothed")) + tuple(family(USAGE, "silence", over=(30,))),
+    )
+    dates = [timeline.instant(date) for date in ("2024-05-21", "2024-06-10", "2024-08-01")]
+    gaps = {"gap_mean.usage": 9.0, "gap_weight.usage": 2.0}
+    dated = {date: {**gaps, **MBG, "mbg_alpha.usage": 5.0 + n} for n, date in enumerate(dates)}
+    keys = np.repeat(past.keys, len(dates))
+    together = snapshot(past, declared, timeline, keys, np.array(dates), dated=dated).matrix
+    for row, date in zip(together, dates, strict=True):
+        alone = snapshot(past, declared, timeline, past.keys, np.array([date]), Priors(numbers=dated[date]))
+        assert alone.matrix.tobytes() == row.tobytes()
+    assert len({*together[:, 0].tolist()}) == 3
+
+
 def test_the_chance_of_silence_over_nothing_is_certain_and_of_ever_more_days_falls() -> None:
     chances = silence(4.0, 60.0, 10.0, np.array([0.0, 1.0, 30.0, 1e6]), 0.7, 12.0, 0.8, 2.5)
     assert chances[0] == 1.0

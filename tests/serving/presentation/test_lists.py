@@ -214,3 +214,20 @@ def test_a_narrow_terminal_is_told_what_each_place_means(
     assert [line.strip() for line in lines if line.startswith("#")] == [
         "#  Customer  Risk  At stake  Engagement → Next"
     ]
+
+
+def test_the_list_says_how_many_are_expected_to_leave_and_how_sure_that_is(
+    replies: ScoreReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leavers = replies.scores.facts.expected_leavers
+    assert leavers is not None
+    cohort = replies.scores.answers.churn_probability[replies.scores.cohort]
+    assert leavers.expected == pytest.approx(cohort.sum())
+    assert leavers.low < leavers.expected < leavers.high
+    listed = replies.at_risk(ListFilter(limit=3), "en")
+    assert json.loads(to_json(listed))["expected_leavers"] == vars(leavers)
+    ends = (round(leavers.expected), round(leavers.low), round(leavers.high))
+    english = "About {} of all customers scored are expected to leave (80% interval: {} to {})."
+    japanese = "離反が見込まれる顧客は全体で約{}名です（80%区間：{}〜{}名）。"
+    for language, words in (("en", english), ("ja", japanese)):
+        assert words.format(*ends) in shown(listed, language, 200, monkeypatch, capsys)

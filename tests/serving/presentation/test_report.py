@@ -11,6 +11,7 @@ from serving.reports.rendering.html import page
 from serving.reports.report import reply
 from serving.schemas.report_responses import ReportReply
 from tests.serving.reports.small import report_data, store
+from training.bundle.level_uncertainty import ExpectedLeavers
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,19 @@ def test_names_of_measures_are_whole_on_a_narrow_terminal(
     monkeypatch.setenv("COLUMNS", "80")
     show(report, "ja")
     assert "…" not in capsys.readouterr().out
+
+
+def test_the_report_says_how_many_are_expected_to_leave(
+    report: ReportReply, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert report.expected_leavers is None
+    told = replace(report, expected_leavers=ExpectedLeavers(1_312.4, 900.0, 1_800.6))
+    words = {
+        "en": "About 1,312 of all customers scored are expected to leave (80% interval: 900 to 1,801).",
+        "ja": "離反が見込まれる顧客は全体で約1,312名です（80%区間：900〜1,801名）。",
+    }
+    for language, sentence in words.items():
+        assert sentence in page(told, language)
+        show(told, language)
+        assert sentence in capsys.readouterr().out

@@ -25,6 +25,7 @@ from serving.state.score_file import (
     save,
     without_customer,
 )
+from training.bundle.level_uncertainty import ExpectedLeavers
 
 FACTS = ScoreMetadata(
     as_of=1_738_368_000_000_000,
@@ -196,3 +197,11 @@ def test_uplift_is_kept_with_where_it_came_from_and_scores_without_it_have_no_co
     plain = load(tmp_path / save(tmp_path, some, FACTS))
     assert (plain.answers.uplift, plain.answers.incremental_value, plain.facts.uplift) == (None, None, None)
     assert plain.answers.table().column_names == SCHEMA.names
+
+
+def test_the_expected_leavers_are_kept_and_files_from_before_have_none(tmp_path: Path) -> None:
+    facts = replace(FACTS, expected_leavers=ExpectedLeavers(31.5, 20.0, 44.25))
+    assert load(tmp_path / save(tmp_path, answers(40), facts)).facts == facts
+    older = vars(FACTS) | {}
+    del older["expected_leavers"]
+    assert ScoreMetadata(**older).expected_leavers is None

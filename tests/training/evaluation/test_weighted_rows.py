@@ -29,7 +29,7 @@ from training.evaluation.secondary_metrics import (
     value_figures,
 )
 from training.fitting.baselines import baselines
-from training.fitting.calibration import fit_calibration, fit_level, fit_season, fit_shape
+from training.fitting.calibration import fit_calibration, fit_shape, level_shift, levelled, shift_to_level_of
 from training.fitting.lightgbm import TreeParameters, date_levels, fit_churn, fit_value
 
 N = 600
@@ -111,9 +111,10 @@ def test_calibration_keeps_the_level_of_the_weighted_rows() -> None:
             fit_calibration(method, P[TWICE], REPEATED.churned),
         )
         assert own(P) == pytest.approx(other(P), abs=0.01)
-    level = fit_level(fit_shape("identity", P, ROWS.churned), P, P**2, WEIGHT)
+    shape = fit_shape("identity", P, ROWS.churned)
+    level = levelled(shape, shift_to_level_of(shape, P, P**2, WEIGHT))
     assert np.average(level(P), weights=WEIGHT) == pytest.approx(np.average(P**2, weights=WEIGHT), abs=1e-6)
-    season = fit_season(fit_shape("identity", P, ROWS.churned), P, ROWS.churned, WEIGHT)
+    season = levelled(shape, level_shift(shape, P, ROWS.churned, WEIGHT))
     rate = np.average(ROWS.churned, weights=WEIGHT)
     assert np.average(season(P), weights=WEIGHT) == pytest.approx(rate, abs=0.01)
 

@@ -15,9 +15,10 @@ from training.fitting.calibration import (
     choose,
     choose_method,
     fit_calibration,
-    fit_level,
-    fit_season,
     fit_shape,
+    level_shift,
+    levelled,
+    shift_to_level_of,
 )
 
 DRAW = np.random.default_rng(4)
@@ -98,12 +99,13 @@ def test_a_calibration_survives_json() -> None:
     assert Calibration.from_json(map_.to_json()) == map_
 
 
-def test_the_season_makes_as_many_leave_as_did() -> None:
-    shift = fit_season(Calibration(), distorted(TRUE, 1.0, 0.8), HAPPENED)
-    assert shift.season
+def test_a_level_makes_as_many_leave_as_did() -> None:
+    bent = distorted(TRUE, 1.0, 0.8)
+    shift = levelled(Calibration(), level_shift(Calibration(), bent, HAPPENED))
+    assert shift.levelled
     assert (shift.a, shift.b) == (1.0, 1.0)
-    assert abs(shift(distorted(TRUE, 1.0, 0.8)).mean() - HAPPENED.mean()) < 0.001
-    assert abs(fit_season(Calibration(), np.array([0.5]), np.array([True])).c) < 0.2
+    assert abs(shift(bent).mean() - HAPPENED.mean()) < 0.001
+    assert abs(level_shift(Calibration(), np.array([0.5]), np.array([True]))) < 0.2
 
 
 def test_a_shape_leaves_the_level_to_the_model() -> None:
@@ -115,7 +117,8 @@ def test_a_shape_leaves_the_level_to_the_model() -> None:
 
 def test_the_level_of_another_model_is_taken_over() -> None:
     mine, other = distorted(TRUE, 1.0, 0.5), distorted(TRUE, 1.0, -0.4)
-    assert abs(fit_level(Calibration(), mine, other)(mine).mean() - other.mean()) < 1e-6
+    shift = shift_to_level_of(Calibration(), mine, other)
+    assert abs(levelled(Calibration(), shift)(mine).mean() - other.mean()) < 1e-6
 
 
 def trials(**said: np.ndarray) -> list[CalibrationTrial]:
@@ -125,24 +128,18 @@ def trials(**said: np.ndarray) -> list[CalibrationTrial]:
     return [calibration_trial(methods, HAPPENED, customers)]
 
 
-def test_the_season_is_taken_unless_leaving_it_out_was_better() -> None:
-    assert choose([], season=True) == ("identity", True, {})
-    assert choose([], season=False) == ("identity", False, {})
-    little, much = distorted(TRUE, 1.0, 0.01), distorted(TRUE, 1.0, 1.0)
-    assert choose(trials(season=little), season=True)[1]
-    assert not choose(trials(season=much), season=True)[1]
-    assert not choose(trials(season=little), season=False)[1]
+def test_without_a_trial_the_simplest_shape_is_taken() -> None:
+    assert choose([]) == ("identity", {})
 
 
 def test_a_method_must_be_better_in_every_trial() -> None:
     worse, better = distorted(TRUE, 1.0, 0.6), TRUE
     once = trials(identity=worse, logistic=better)
-    assert choose(once, season=False)[0] == "logistic"
-    assert choose([*once, *trials(identity=better, logistic=worse)], season=False)[0] == "identity"
+    assert choose(once)[0] == "logistic"
+    assert choose([*once, *trials(identity=better, logistic=worse)])[0] == "identity"
 
 
 def test_rows_that_a_method_says_nothing_of_do_not_count() -> None:
     partly = np.where(np.arange(len(TRUE)) < 100, TRUE, np.nan)
-    _, season, losses = choose(trials(season=partly), season=True)
-    assert season
-    assert np.isfinite(losses["season"])
+    _, losses = choose(trials(level=partly))
+    assert np.isfinite(losses["level"])

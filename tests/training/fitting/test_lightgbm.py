@@ -11,6 +11,7 @@ from training.fitting.lightgbm import (
     HELD,
     LARGEST_LEAF,
     SMALLEST_LEAF,
+    Bins,
     TreeParameters,
     date_levels,
     fit_churn,
@@ -114,3 +115,20 @@ def test_leaves_grow_with_the_rows_within_bounds() -> None:
 
 def trees(booster: Booster) -> str:
     return str(booster.model_to_string()).partition("\nparameters:\n")[0]
+
+
+def test_models_that_share_their_bins_are_those_that_do_not() -> None:
+    dates, tier = np.arange(len(MATRIX)) % 3, (np.arange(len(MATRIX)) % 4).astype(np.int8)
+    weight = np.where(np.arange(len(MATRIX)) % 2, 1.0, 2.0)
+    bins = Bins()
+    shared = (
+        fit_churn(SETTINGS, MATRIX, CHURNED, COLUMNS, dates, weight, bins),
+        fit_tier(SETTINGS, MATRIX, tier, 4, COLUMNS, None, bins),
+        fit_value(SETTINGS, 1.5, MATRIX, SPENT, COLUMNS, weight, bins),
+    )
+    alone = (
+        fit_churn(SETTINGS, MATRIX, CHURNED, COLUMNS, dates, weight),
+        fit_tier(SETTINGS, MATRIX, tier, 4, COLUMNS),
+        fit_value(SETTINGS, 1.5, MATRIX, SPENT, COLUMNS, weight),
+    )
+    assert [trees(one) for one in shared] == [trees(one) for one in alone]

@@ -16,9 +16,9 @@ from tests.training.worlds import INACTIVITY
 from training.bundle.shap_values import TOLERANCE, Explainer
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, customers_by_outcome
-from training.fitting.baselines import rfm_margin
+from training.fitting.baselines import rfm_margin, silence_margin
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
-from training.fitting.small_data import SHAPES, Shape, choose_shape, fit_shape_of
+from training.fitting.small_data import PARTS, SHAPES, choose_shape, fit_part, fit_shape_of
 from training.train import learn
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase",), horizon_days=30)
@@ -53,14 +53,29 @@ def test_trees_of_one_split_repeat_the_regression() -> None:
     assert set(np.flatnonzero(splits)) <= set(read)
 
 
-def test_a_blend_lies_half_way_between_the_trees_and_the_regression() -> None:
+def test_a_shape_is_the_mean_of_its_parts() -> None:
     few, asked = rows(400, 9), rows(100, 10)
-    shapes: tuple[Shape, ...] = ("trees", "regression", "blend")
-    trees, regression, blend = (
-        fit_shape_of(shape, SETTINGS, few, SHOP, CHURN).predict(asked.matrix, raw_score=True, num_threads=1)
-        for shape in shapes
-    )
-    assert np.allclose(blend, (trees + regression) / 2, rtol=0, atol=1e-12)
+    for shape, parts in PARTS.items():
+        margins = [
+            model.predict(asked.matrix, raw_score=True, num_threads=1)
+            for part in parts
+            if (model := fit_part(part, SETTINGS, few, SHOP, CHURN)) is not None
+        ]
+        whole = fit_shape_of(shape, SETTINGS, few, SHOP, CHURN)
+        said = whole.predict(asked.matrix, raw_score=True, num_threads=1)
+        assert np.allclose(said, np.mean(margins, axis=0), rtol=0, atol=1e-12)
+
+
+def test_buy_till_you_die_is_a_part_where_customers_have_a_chance_of_silence() -> None:
+    few = rows(300, 12)
+    silence = [at for at, column in enumerate(SHOP.columns) if "_silence_" in column]
+    few.matrix[:, silence] = np.random.default_rng(1).random((300, len(silence)))
+    margin, read = silence_margin(few, SHOP, CHURN) or (None, [])
+    assert read == silence
+    assert margin is not None
+    few.matrix[:, silence] = np.nan
+    assert silence_margin(few, SHOP, CHURN) is None
+    assert fit_part("silence", SETTINGS, few, SHOP, CHURN) is None
 
 
 def test_asked_without_levels_of_dates_trees_tell_the_dates_apart() -> None:
@@ -88,15 +103,15 @@ def test_where_recency_decides_a_simple_shape_is_taken_and_is_better_than_trees(
     few, asked = rows(200, 4), rows(4_000, 5)
     shape, losses = choose_shape(SETTINGS, few, SHOP, CHURN)
     assert set(losses) == set(SHAPES)
-    assert shape in ("regression", "blend")
+    assert shape != "trees"
     assert log_loss(shape, few, asked) < log_loss("trees", few, asked) - 0.02
 
 
 def test_where_columns_act_together_trees_are_taken() -> None:
     few, asked = rows(900, 6, crossed=True), rows(4_000, 7, crossed=True)
     shape, _ = choose_shape(SETTINGS, few, SHOP, CHURN)
-    assert shape != "regression"
-    assert log_loss(shape, few, asked) < log_loss("regression", few, asked) - 0.05
+    assert shape == "trees"
+    assert log_loss(shape, few, asked) < log_loss("held", few, asked) - 0.05
 
 
 def test_the_fewer_outcome_counts_each_customer_once() -> None:

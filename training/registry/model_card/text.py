@@ -10,6 +10,7 @@ from training.bundle.list_policy import list_metric
 from training.registry.model_card.contacts import contacts_in_english, contacts_in_japanese
 from training.registry.model_card.figures import Writer
 from training.registry.model_card.html import Section
+from training.registry.model_card.level import level_in_english, level_in_japanese
 
 BY_VALUE = list_metric("value_at_risk")
 """Where the metrics of the list by value at risk begin; the plain names are those by probability."""
@@ -123,6 +124,7 @@ class English(Writer):
                 f"{figures.get('mean_probability', 0.0):.1%} were expected to leave and "
                 f"{bundle.base_rate:.1%} did.",
                 f"A perfectly calibrated model would show a calibration error of {noise} at this size.",
+                *level_in_english(bundle),
             ),
             table,
             charts,
@@ -253,6 +255,7 @@ class Japanese(Writer):
                 f"予測では平均{figures.get('mean_probability', 0.0):.1%}、"
                 f"実際の離反率は{bundle.base_rate:.1%}。",
                 f"この件数では、完全に正しいモデルでもキャリブレーション誤差は{noise}程度になります。",
+                *level_in_japanese(bundle),
             ),
             table,
             charts,
