@@ -175,8 +175,8 @@ def _defaults(
             features += _kind_family(indicator, part, settings.windows)
         for part in _detail_streams(whole, forward, details.get(indicator.name, ()), streams):
             streams.append(part)
-            windows = tuple(dict.fromkeys(_three(settings.windows)))
-            features += family(part, "count", over=windows) + family(part, "days_since_last")
+            longer = tuple(dict.fromkeys(_three(settings.windows)[1:]))
+            features += family(part, "count", over=longer) + family(part, "days_since_last")
     for name in sorted(kind.removeprefix(ATTRIBUTE) for kind in kinds if kind.startswith(ATTRIBUTE)):
         if is_reserved(name):  # whether and how to contact somebody: nothing to learn from, no reason to give
             continue

@@ -135,16 +135,34 @@ def dataset(
         dated=dated,
     )
     parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until, retractions=True).parts
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
-    }
-    every = LabelledRows(columns=catalog.columns, after_columns=after.columns, **arrays)
-    names = store.customers.names(every.keys)
+    keys, as_of = (np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "as_of"))
     order = pc.sort_indices(
-        pa.table({"name": names, "as_of": every.as_of}),
+        pa.table({"name": store.customers.names(keys), "as_of": as_of}),
         sort_keys=[("name", "ascending"), ("as_of", "ascending")],
     )
-    return every.where(order.to_numpy().astype(np.int64))
+    return _in_order(parts, order.to_numpy().astype(np.int64))
+
+
+def _in_order(parts: list[LabelledRows], order: NDArray[np.int64]) -> LabelledRows:
+    """The rows of all parts, end to end, in this order; takes the parts out of their list.
+
+    The features are there twice at most: each part goes to its place and is let go.
+    """
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    arrays: dict[str, Any] = {
+        name: np.empty((len(order), *array.shape[1:]), array.dtype)
+        for name, array in ((name, getattr(parts[0], name)) for name in ARRAYS)
+    }
+    whole = replace(parts[0], **arrays)
+    end = len(order)
+    while parts:
+        part = parts.pop()
+        mine = places[end - len(part) : end]
+        for name in ARRAYS:
+            getattr(whole, name)[mine] = getattr(part, name)
+        end -= len(part)
+    return whole
 
 
 def matrix_of(

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
 
@@ -87,10 +88,16 @@ def fit_mbg_nbd(
         start = np.log(np.array(astuple(near)) / np.array([1.0, unit, 1.0, 1.0]))
         start = np.clip(start, begin - WIDEST, begin + WIDEST)
     # On four numbers BLAS threads only wait for each other: they took ten times as long as all else.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _threads().limit(limits=1, user_api="blas"):
         found = minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"ftol": ENOUGH})
     r, alpha, a, b = (float(value) for value in np.exp(found.x))
     return MbgNbdParameters(r, alpha * unit, a, b)
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """Kept, for finding the libraries takes as long as a search."""
+    return ThreadpoolController()
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -51,7 +51,7 @@ def calibrated_in_time(
     The level waits for the delivered model: it is by how much that one lies off.
     """
     churn = pipeline.churn
-    earlier = earlier_trial(rows, splits, churn, pipeline.fit_churn)
+    earlier = earlier_trial(rows, splits, churn, pipeline.quick.fit_churn)
     trials = [] if earlier is None else [earlier]
     shape, _ = choose(trials)
     middle, judged = later.on(splits.calibrate).calibrating, later.on(splits.test)

@@ -132,6 +132,7 @@ def evaluate_models(
     middle = later.where(np.isin(later.rows.as_of, splits.calibrate))
     if not regression_helps(middle.rows, middle.churn, middle.trees):
         pipeline, later = replace(pipeline, blended=False), replace(later, churn=later.trees)
+    del known  # a copy of most features
     calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions.of(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
@@ -142,13 +143,13 @@ def calibrate_for_delivery(
 ) -> tuple[LightGBMModels, Calibration, LevelUncertainty]:
     """The models of every labelled date, the calibration of their predictions for dates to come, and how far
     its level may lie off."""
-    models, shape = pipeline.fit(rows.on(splits.labelled)), evaluation.calibration
+    models, shape = pipeline.fit(rows, splits.labelled), evaluation.calibration
     own, churn = pipeline.predictor(models), pipeline.churn
     dates = level_dates(splits.answers, splits.every, splits.first, churn)
     every, known = own, rows.on(splits.every)
     knows_season = dates.trust in (0.0, 1.0) and {*dates.season} <= {*splits.labelled}
     if not knows_season or not {*splits.every} <= {*splits.labelled}:
-        every = pipeline.fit_churn(known, levels=False)
+        every = pipeline.quick.fit_churn(known, levels=False)
     of_every = DatedPredictions.of(known, every(known))
     uncertainty = level_uncertainty(of_every, splits, churn, Calibration())
     if not shape.levelled:

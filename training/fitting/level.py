@@ -13,7 +13,7 @@ Measured over 31 dates of six histories (mean distance of the mean probability f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,8 +38,8 @@ from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
 
-Fit = Callable[[LabelledRows], Callable[[LabelledRows], Floats]]
-"""Fits a churn model; returns its predictions for other rows."""
+Fit = Callable[[LabelledRows, Collection[int]], Callable[[LabelledRows], Floats]]
+"""Fits a churn model on the rows of some dates; returns its predictions for other rows."""
 
 LEVEL = "level"
 LATEST = 6
@@ -175,11 +175,11 @@ def earlier_trial(
     taught = tuple(date for date in dates.fit if latest and end(date) <= latest[0])
     if len(taught) < FEWEST_DATES:
         return None
-    known = rows.on(taught)
-    if known.churned.all() or not known.churned.any():
+    left = rows.churned[np.isin(rows.as_of, taught)]
+    if left.all() or not left.any():
         return None
     target = rows.on({*latest, *dates.calibrate, *years_before(dates.calibrate, dates, churn)})
-    predictions = DatedPredictions.of(target, fit(known)(target))
+    predictions = DatedPredictions.of(target, fit(rows, taught)(target))
     judged = predictions.on(dates.calibrate).rows
     methods = by_each(predictions, latest, dates.calibrate, dates, churn)
     return calibration_trial(methods, judged.churned, judged.keys, judged.weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -51,9 +51,15 @@ class TrainingPipeline:
     blended: bool = True
     """Whether the regression on normal scores is blended with it."""
 
-    def fit(self, known: LabelledRows) -> LightGBMModels:
-        """The three models of these rows; no value model where nothing was spent."""
-        few, bins = thinned(known, self.churn), Bins()
+    @property
+    def quick(self) -> TrainingPipeline:
+        """A third of the trees in steps three times as large: enough to tell levels and powers apart."""
+        trees, rate = self.settings.trees // 3, 3 * self.settings.rate
+        return replace(self, settings=replace(self.settings, trees=max(1, trees), rate=rate))
+
+    def fit(self, rows: LabelledRows, dates: Collection[int] | None = None) -> LightGBMModels:
+        """The three models of the rows on these dates, or of all; no value model where nothing was spent."""
+        few, bins = thinned(rows, self.churn, dates), Bins()
         churn, regression = self._fit_churn(few, bins=bins)
         tiers = len(self.tiers.names)
         tier = fit_tier(self.settings, few.matrix, self.tier_next(few), tiers, few.columns, few.weight, bins)
@@ -62,9 +68,11 @@ class TrainingPipeline:
             churn.model_to_string(), tier.model_to_string(), value and value.model_to_string(), regression
         )
 
-    def fit_churn(self, known: LabelledRows, *, levels: bool = True) -> Predictor:
+    def fit_churn(
+        self, rows: LabelledRows, dates: Collection[int] | None = None, *, levels: bool = True
+    ) -> Predictor:
         """What a churn model of these rows alone says of others; see `fit_shape_of` for `levels`."""
-        return self._predictor(*self._fit_churn(thinned(known, self.churn), levels=levels))
+        return self._predictor(*self._fit_churn(thinned(rows, self.churn, dates), levels=levels))
 
     def held_out_churn(self, known: LabelledRows, held_out: LabelledRows) -> tuple[Floats, Floats]:
         """What a churn model of the known rows says of the others, with the regression and without."""
@@ -197,25 +205,24 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
     )
 
 
-def thinned(rows: LabelledRows, churn: Churn) -> LabelledRows:
-    """The rows of every second or third as-of date, the newest among them, where there are plenty.
+def thinned(rows: LabelledRows, churn: Churn, dates: Collection[int] | None = None) -> LabelledRows:
+    """The rows of every second or third of the as-of dates, the newest among them, where there are plenty.
 
     Dates that are left lie at most half a horizon apart: those whose horizons do not overlap, as with a
     horizon of a year, share no label and are all wanted.
     """
-    dates = np.unique(rows.as_of)
-    gap = float(np.median(np.diff(dates))) / DAY if len(dates) > 1 else math.inf
-    step = min(LONGEST_STEP, -(-len(rows) // ENOUGH), int(churn.horizon.days / 2 / gap))
-    return rows if step <= 1 else rows.on(dates[::-1][::step].tolist())
+    as_of = rows.as_of if dates is None else rows.as_of[np.isin(rows.as_of, list(dates))]
+    each = np.unique(as_of)
+    gap = float(np.median(np.diff(each))) / DAY if len(each) > 1 else math.inf
+    step = min(LONGEST_STEP, -(-len(as_of) // ENOUGH), int(churn.horizon.days / 2 / gap))
+    return rows.on(each[::-1][:: max(1, step)].tolist())
 
 
 def best_value_power(pipeline: TrainingPipeline, known: LabelledRows, middle: LabelledRows) -> float:
     """The Tweedie power whose amounts are nearest to those of the calibration dates, once totals agree."""
     later, known = middle.where(~middle.churned), thinned(known, pipeline.churn)
     misses = {}
-    # A third of the trees, in steps three times as large, tells the powers apart.
-    settings = replace(pipeline.settings, trees=pipeline.settings.trees // 3, rate=3 * pipeline.settings.rate)
-    quick, stayed, bins = replace(pipeline, settings=settings), known.where(~known.churned), Bins()
+    quick, stayed, bins = pipeline.quick, known.where(~known.churned), Bins()
     for power in VALUE_POWERS:
         model = quick.fit_value_of_stayed(stayed, power, bins)
         if model is None or not (later.value > 0).any():

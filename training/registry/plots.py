@@ -60,7 +60,7 @@ def reliability(probability: Floats, churned: Flags, customers: NDArray[np.int64
     bins = reliability_bins(probability, churned, customers)
     predicted, happened, low, high = bins.predicted, bins.happened, bins.low, bins.high
 
-    figure = Figure(figsize=(7.2, 7.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 7.2), layout="tight")
     top, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     reach = min(1.0, 1.1 * float(max(predicted.max(), np.nanmax(high), 0.02)))
     top.plot([0, reach], [0, reach], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="exactly right", zorder=1)
@@ -99,7 +99,7 @@ def reliability(probability: Floats, churned: Flags, customers: NDArray[np.int64
 
 def gains(probability: Floats, churned: Flags, rivals: Mapping[str, Floats]) -> Figure:
     """How many of those who leave are reached by approaching the likeliest first; and the lift of that."""
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="tight")
     left, right = figure.subplots(1, 2)
     depth = np.linspace(0, 1, POINTS)
     left.plot([0, 1], [0, 1], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="at random")
@@ -133,7 +133,7 @@ def gains(probability: Floats, churned: Flags, rivals: Mapping[str, Floats]) -> 
 
 def precision_recall(probability: Floats, churned: Flags, rivals: Mapping[str, Floats]) -> Figure:
     """How many on the list really leave, against how many of the leavers are on it."""
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.4), layout="tight")
     axes = figure.subplots()
     rate = float(churned.mean())
     axes.axhline(rate, color=QUIET, lw=1.2, ls=(0, (4, 3)), label=f"at random ({rate:.1%})")
@@ -171,7 +171,7 @@ def beeswarm(contributions: Floats, matrix: Floats, catalog: Catalog, *, top: in
         feature_names=names,
     )
     shown = min(top, len(names))
-    figure = Figure(figsize=(11, 1.6 + 0.5 * shown), layout="constrained")
+    figure = Figure(figsize=(11, 1.6 + 0.5 * shown), layout="tight")
     axes = figure.subplots()
     with warnings.catch_warnings():
         # A feature that says nothing of any row shown has no colour: shap takes percentiles of its values.
@@ -200,7 +200,7 @@ def dependence(contributions: Floats, matrix: Floats, bundle: Bundle, *, top: in
     catalog = bundle.catalog
     strongest = np.argsort(-np.abs(contributions[:, :-1]).mean(axis=0), kind="stable")[:top].tolist()
     columns = min(3, len(strongest))
-    figure = Figure(figsize=(4.2 * columns, 3.5 * -(-len(strongest) // columns) + 0.6), layout="constrained")
+    figure = Figure(figsize=(4.2 * columns, 3.5 * -(-len(strongest) // columns) + 0.6), layout="tight")
     grid = figure.subplots(-(-len(strongest) // columns), columns, squeeze=False, sharey=True)
     figure.suptitle(
         "Along each feature, how much does it move the risk?",
@@ -238,7 +238,7 @@ def tier_confusion(actual: NDArray[np.int8], predicted: NDArray[np.int8], names:
     counts = np.zeros((size, size))
     np.add.at(counts, (actual, predicted), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(1.9 + 1.05 * size, 1.9 + 0.85 * size), layout="constrained")
+    figure = Figure(figsize=(1.9 + 1.05 * size, 1.9 + 0.85 * size), layout="tight")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row in range(size):

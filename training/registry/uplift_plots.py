@@ -14,7 +14,7 @@ from training.registry.plots import MODEL, QUIET, RIVALS
 
 def qini_figure(uplift: QiniCurve, response: QiniCurve) -> Figure:
     """Incremental outcomes by the share contacted, of the uplift model, the response model and at random."""
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.2), layout="tight")
     axes = figure.subplots()
     axes.plot([0, 1], [0, uplift.gain[-1]], color=QUIET, lw=1.2, ls=(0, (4, 3)), label="at random")
     axes.plot(response.share, response.gain, color=RIVALS[0], lw=1.4, label="response model")
@@ -32,7 +32,7 @@ def qini_figure(uplift: QiniCurve, response: QiniCurve) -> Figure:
 
 def decile_figure(deciles: Sequence[UpliftDecile]) -> Figure:
     """The measured uplift of each tenth with its 95 % interval, and what was predicted."""
-    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.2), layout="tight")
     axes = figure.subplots()
     axes.axhline(0, color=QUIET, lw=1.0)
     measured = [(one, one.effect) for one in deciles if one.effect is not None]
