@@ -85,8 +85,8 @@ def upload_tuning_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
         }
     )
     for trial in tuning.trials:
-        when = {"started": trial.started // 1_000, "ended": trial.ended // 1_000}
-        with tracking.run(f"trial {trial.number}", parent=run, **when) as one:
+        started, ended = trial.started // 1_000, trial.ended // 1_000
+        with tracking.run(f"trial {trial.number}", parent=run, started=started, ended=ended) as one:
             one.log_parameters({"models": trial.settings.to_json()})
             one.tag({"state": trial.state})
             for step, loss in enumerate(trial.losses):

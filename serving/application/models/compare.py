@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
+from serving.integrations.comparison_log import log_comparison
 from serving.integrations.training import tracking, training_config
-from serving.schemas.json_text import to_json
 from training.bundle.model_bundle import Bundle
 from training.comparison import PairedComparison, compare_bundles
 from training.registry.mlflow_tracking import Tracking
@@ -26,17 +24,7 @@ def compare_runs(workspace: Workspace, actor: Actor, first: str, second: str) ->
     store = workspace.store.pinned()
     config = training_config(workspace.project, workspace.database, store.customers.aliases)
     found = compare_bundles(store, config, bundles[0], bundles[1], now=workspace.clock())
-    with registry.run(f"version {versions[1]} against {versions[0]}") as run:
-        run.tag({"compared": f"{versions[0]}, {versions[1]}", "basis": found.basis})
-        run.log_metrics(
-            {
-                f"difference/{one.metric}{end}": value
-                for one in found.all_rows.differences
-                for end, value in (("", one.difference), ("_low", one.low), ("_high", one.high))
-                if value is not None
-            }
-        )
-        run.log_texts({"comparison.json": to_json(asdict(found))})
+    log_comparison(registry, (f"version {versions[0]}", f"version {versions[1]}"), found, found)
     return found
 
 
