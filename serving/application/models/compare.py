@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
@@ -9,7 +11,7 @@ from serving.integrations.comparison_log import log_comparison
 from serving.integrations.training import tracking, training_config
 from training.bundle.model_bundle import Bundle
 from training.comparison import PairedComparison, compare_bundles
-from training.registry.mlflow_tracking import Tracking
+from training.registry.registered_models import RegisteredModel
 
 
 @use_case("analyse")
@@ -19,7 +21,8 @@ def compare_runs(workspace: Workspace, actor: Actor, first: str, second: str) ->
     Raises `UsageError` for a run that registered no model, and for two that answer different questions.
     """
     registry = tracking(workspace.project)
-    versions = [_version(registry, one) for one in (first, second)]
+    registered = registry.registered()
+    versions = [_version(registered, one) for one in (first, second)]
     bundles = [Bundle.load(registry.bundle_of(version)) for version in versions]
     store = workspace.store.pinned()
     config = training_config(workspace.project, workspace.database, store.customers.aliases)
@@ -28,9 +31,8 @@ def compare_runs(workspace: Workspace, actor: Actor, first: str, second: str) ->
     return found
 
 
-def _version(registry: Tracking, given: str) -> str:
+def _version(registered: Sequence[RegisteredModel], given: str) -> str:
     """The version that was given, or that a run registered."""
-    registered = registry.registered()
     for model in registered:
         if given in (model.version, model.run_id):
             return model.version
