@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from features.catalog.display_names import in_language, kind_words
 from features.errors import ModelError
@@ -219,8 +219,8 @@ def _channel(channel: str | None, playbook: Playbook, language: str) -> str | No
 def _touches(playbook: Playbook, counts: PlanCounts | None, language: str) -> tuple[TouchInWords, ...]:
     found = []
     for name, touch in playbook.touch.items():
-        use = None if counts is None else counts.touches.get(name)
-        use = None if use is None else replace(use, touch_words=touch.say(language))
+        places = None if counts is None else counts.touches.get(name)
+        use = None if places is None else places.in_words(touch.say(language))
         explanation = None if use is None else capacity_line(use, language)
         kinds = tuple(in_language(language, kind_words(k).one, kind_words(k).ja) for k in touch.kinds)
         found.append(
