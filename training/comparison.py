@@ -16,12 +16,13 @@ from features.timeline import Timeline
 from training.data.dataset import LabelledRows, customers_by_outcome, dataset, matrix_of
 from training.data.extent import data_extent
 from training.data.splits import temporal_splits
+from training.evaluation.champion_comparison import COMPARED
 from training.evaluation.evaluate import FEWEST_OUTCOMES, cross_fitted_where_few
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
 from training.evaluation.refitted import ModelSettings, refitted_probability
 from training.evaluation.role_rows import RoleRows, role_rows
 from training.evaluation.secondary_metrics import segments
-from training.statistics import bootstrap_intervals
+from training.statistics import bootstrap_intervals, finite
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-DIFFERENCES = ("auc", "log_loss", "expected_calibration_error")
 HIGHER_IS_BETTER = ("auc",)
 DECIDING = ("auc", "log_loss")
 """What the verdict on all rows goes by: the interval of a calibration error is biased upwards."""
@@ -162,7 +162,7 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
     outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, len(rows), rows.weight)
     metrics = [WeightedMetrics(probability, outcomes) for probability in (first, second)]
-    chosen = [METRICS.index(metric) for metric in DIFFERENCES]
+    chosen = [METRICS.index(metric) for metric in COMPARED]
 
     def measure(weight: Floats) -> dict[str, float]:
         of_rows = weight[customers] * outcomes.weight_or_ones
@@ -170,7 +170,7 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
         return {
             f"{metric}{end}": float(value)
             for end, values in (("", other - one), ("/first", one), ("/second", other))
-            for metric, value in zip(DIFFERENCES, values, strict=True)
+            for metric, value in zip(COMPARED, values, strict=True)
         }
 
     found = measure(np.ones(outcomes.people))
@@ -182,14 +182,14 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
         tuple(
             PairedDifference(
                 metric,
-                _finite(found[f"{metric}/first"]),
-                _finite(found[f"{metric}/second"]),
-                _finite(found[metric]),
-                _finite(ends[f"{metric}_low"]),
-                _finite(ends[f"{metric}_high"]),
+                finite(found[f"{metric}/first"]),
+                finite(found[f"{metric}/second"]),
+                finite(found[metric]),
+                finite(ends[f"{metric}_low"]),
+                finite(ends[f"{metric}_high"]),
                 _verdict(metric, ends[f"{metric}_low"], ends[f"{metric}_high"]),
             )
-            for metric in DIFFERENCES
+            for metric in COMPARED
         ),
     )
 
@@ -200,7 +200,3 @@ def _verdict(metric: str, low: float, high: float) -> Verdict:
     if low <= 0.0 <= high:
         return "no_difference"
     return "better" if (low > 0.0) == (metric in HIGHER_IS_BETTER) else "worse"
-
-
-def _finite(figure: float) -> float | None:
-    return float(figure) if math.isfinite(figure) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from features.catalog.display_names import in_language, is_japanese
 from serving.schemas.responses import Contacts, Evidence
 from training.bundle.list_policy import list_metric
+from training.statistics import finite
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -204,7 +204,7 @@ def _cells(text: str, width: int, *, right: bool = False) -> str:
 
 def plain(figures: Mapping[str, float]) -> dict[str, float | None]:
     """The figures as JSON can say them: null where a figure is undefined."""
-    return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+    return {name: finite(figure) for name, figure in figures.items()}
 
 
 def _interval(figures: Mapping[str, float], key: str, sign: str = "") -> str:
