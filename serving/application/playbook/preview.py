@@ -86,14 +86,18 @@ class PlaybookPreview:
     outcomes: tuple[CountChange, ...]
     rules: tuple[RuleChange, ...]
     """In the order of the new playbook, those that are gone last."""
-    counts_change: bool
-    """Whether a rule or an outcome has other numbers of customers."""
     moves: tuple[Move, ...]
     """The largest moves between rules."""
     changes: tuple[CountedChange, ...]
     """What changes, field by field, the most frequent first."""
     sample: tuple[ChangedCustomer, ...]
     """The first changed customers in the order of the list, those planned for in front."""
+
+    @property
+    def counts_change(self) -> bool:
+        """Whether a rule or an outcome has other numbers of customers."""
+        both: tuple[CountChange | RuleChange, ...] = (*self.outcomes, *self.rules)
+        return any(one.before != one.after for one in both)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -186,17 +190,14 @@ def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit |
 
 def _in_words(edit: _Edit, language: str) -> PlaybookPreview:
     before, after, changed = edit.before, edit.after, edit.changes.changed
-    outcomes, rules = _outcomes(before, after, language), _rules(before, after, language)
     return PlaybookPreview(
         customers=len(changed),
         changed=int(changed.sum()),
         changed_planned=int((changed & edit.changes.planned).sum()),
         planned_before=before.planned,
         planned_after=after.planned,
-        outcomes=outcomes,
-        rules=rules,
-        counts_change=any(one.before != one.after for one in outcomes)
-        or any(one.before != one.after for one in rules),
+        outcomes=_outcomes(before, after, language),
+        rules=_rules(before, after, language),
         moves=_moves(before, after, changed, language),
         changes=edit.changes.counted(language)[:MOST_SHOWN],
         sample=(),
