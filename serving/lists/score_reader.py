@@ -149,8 +149,7 @@ class ScoreReader:
                 "Run `kizuna score` again."
             )
         self.keys([""])
-        ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
-        for ranking in ranked:
+        for ranking in (self.scores.by_value_at_risk, self.scores.by_churn_probability):
             list(self.in_words(ranking[:1], "en"))
 
     def at_risk(self, choice: ListFilter, language: str) -> ListReply:
@@ -242,7 +241,6 @@ class ScoreReader:
     @cached_property
     def filtered(self) -> FilterCache:
         """Who fits a filter, kept for the last ones asked for."""
-
         keys, refuse = self.scores.answers.key, partial(self.refuse, channel="")
         return FilterCache(
             self.scores,
