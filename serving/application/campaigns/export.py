@@ -14,9 +14,7 @@ from serving.actions.contact_state import ContactRegister
 from serving.actions.control_group import Held
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.experiments.campaign_file import load
-from serving.experiments.held_back import assignment_file, held_back
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.held_back import assignment_today, held_back
 from serving.integrations.crm_columns import column_map, lines
 from serving.integrations.webhooks import TreatedCustomers, enlist_treated
 from serving.lists.score_reader import ScoreReader
@@ -115,14 +113,14 @@ def _arm_now(
     refuse: Callable[[NDArray[np.int64], str], NDArray[np.bool_]],
 ) -> _ArmNow:
     """Who of the treatment arm may be contacted now and has a score, and why the others are left out."""
-    found = load(assignment_file(project, record))
-    keys = current_assignment(found, reader.customers.aliases).assignment.treated
+    assignment = assignment_today(project, record, reader.customers.aliases).assignment
+    keys = assignment.treated
     outcome = np.full(len(keys), -1)
     if reader.plan is not None:
         outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)[reader.plan.rows(keys)]
     refused = outcome == ASKED_NOT_TO
     free = np.ones(len(keys), np.bool_)
-    left_out = {"erased": found.facts.erased.get("treatment", 0)}
+    left_out = {"erased": assignment.facts.erased.get("treatment", 0)}
     for reason, gone in (
         (OUTCOMES[ASKED_NOT_TO], refused | refuse(keys, record.channel)),
         ("control_group", held(keys)),

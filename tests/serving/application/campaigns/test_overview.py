@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.application.campaigns import export, overview
+from serving.application.campaigns import overview
 from serving.application.campaigns.export import preview_export
 from serving.application.campaigns.overview import campaign_overview
 from serving.application.data.erase import erase
@@ -45,7 +45,7 @@ def test_a_shown_campaign_reads_its_assignment_once_and_asks_the_kept_holds(
         reader = place.scores.current()
         kept = ScoresOfService(place.project, place.store, place.database, place.clock, reader)
         place = replace(place, scores=kept)
-        for module in (overview, export, held_back):
+        for module in (overview, held_back):
             monkeypatch.setattr(module, "load", counted)
         first = campaign_overview(place, COMMAND_LINE, "spring")
         assert first.effects
