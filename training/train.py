@@ -296,7 +296,7 @@ def _existing(
     """The result where the bundle is a version that exists already: the champion, or one refused again."""
     run = tracking.run_of(version)
     card = load_model_card(state, version)
-    if card is None or not card.list_figures:  # registered before cards, or these figures, were kept
+    if card is None or card.list_figures is None:  # registered before cards, or these figures, were kept
         experiment = "" if run is None else tracking.experiment_of(run)
         save_model_card(
             state, stored_card(version, run or "", bundle, refused, evaluation, experiment=experiment)
