@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from features.catalog.display_names import in_language
-from features.errors import ModelError
 from features.timeline import Timeline
 from serving.actions.plan_changes import FIELDS, CountedChange, FieldChange, PlanChanges, PlanSide
 from serving.actions.playbook import FILE, Playbook, PlaybookFile, parse, parse_all
@@ -116,9 +115,8 @@ PREVIEWS: TypeAdapter[dict[Language, PlaybookPreview] | None] = TypeAdapter(
 def preview_is_quick(workspace: Workspace, actor: Actor, text: str) -> bool:
     """Whether `preview_playbook` finds all it needs beside the plan in use, and reads no events."""
     file, _ = parse_all(text, FILE)
-    try:
-        reader = workspace.scores.current()
-    except ModelError:
+    reader = workspace.scores_or_none()
+    if reader is None:
         return True
     present = _present(workspace, reader)
     source = ProfileSource(workspace, reader)
@@ -170,13 +168,13 @@ class _Edit:
 
 
 def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit | None:
+    workspace = workspace.with_scores_read_once()
     file = parse(text, FILE)
     refusals, _ = ProjectCheck(workspace).refusals(file)
     if refusals:
         raise refusals[0]
-    try:
-        reader = workspace.scores.current()
-    except ModelError:
+    reader = workspace.scores_or_none()
+    if reader is None:
         return None
     present = _present(workspace, reader)
     before = _Side.of(workspace, reader, present, progress)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.errors import ChangedMeanwhile, ConfigurationError, ModelError
+from features.errors import ChangedMeanwhile, ConfigurationError
 from serving.actions.playbook import FILE, default_kind, default_text
 from serving.application.workspace import Workspace
 from serving.state.atomic_write import in_one_step
@@ -76,9 +76,8 @@ class PlaybookStore:
         """The text of the file, or the default one that `kizuna plan` chooses where there is none."""
         if stored.content is not None:
             return stored.text
-        try:
-            reader = self.workspace.scores.current()
-        except ModelError:
+        reader = self.workspace.scores_or_none()
+        if reader is None:
             return default_text(default_kind(self.workspace.project.churn.type, amounts=True))
         return default_text(default_kind(reader.bundle.churn.type, amounts=reader.scores.facts.amounts))
 
