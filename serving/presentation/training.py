@@ -156,14 +156,14 @@ def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> 
         f"学習より後の日付で検証：顧客{customers:,.0f}名の{rows:,.0f}行、うち{churners:,.0f}名が離反。"
         f"根拠の強さ：{EVIDENCE_WORDS.get(evidence, evidence)}。",
     )
-    headings = (_cells(in_language(language, *title), FIGURES, right=True) for title, _ in COLUMNS)
+    headings = (padded(in_language(language, *title), FIGURES, right=True) for title, _ in COLUMNS)
     yield f"  {'':{NAMES}}" + "".join(headings)
     mine = ("this model", "このモデル")
     for name, title in {"": mine, **BASELINES}.items():
         prefix = f"baseline/{name}/" if name else ""
         if prefix + "auc" in figures:
             row = "".join(f"{_interval(figures, prefix + key):>{FIGURES}}" for _, key in COLUMNS)
-            yield f"  {_cells(in_language(language, *title), NAMES)}{row}"
+            yield f"  {padded(in_language(language, *title), NAMES)}{row}"
     for name, title in BASELINES.items():
         key = f"difference/{name}"
         if name != "base_rate" and f"{key}/auc" in figures:
@@ -194,7 +194,7 @@ def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> 
         )
 
 
-def _cells(text: str, width: int, *, right: bool = False) -> str:
+def padded(text: str, width: int, *, right: bool = False) -> str:
     """A text filled up to so many cells of a terminal, where a Japanese character takes two."""
     from rich.cells import cell_len
 

@@ -52,6 +52,28 @@ from read_csv('data/orders.csv', all_varchar = true)
 # [features]
 # windows = [7, 14, 30, 60, 90, 180, 365]
 
+# Features of your own, as many as needed; `kizuna compare kizuna.toml other.toml` tells whether they help.
+# Made of events (docs/features.md lists the aggregates):
+# [[features.add]]
+# name = "complaints_60d"
+# stream = { indicator = "inquiry", kinds = ["complaint"] }
+# aggregate = "count"
+# days = 60
+# english = "complaints in the last 60 days"
+# japanese = "直近60日のクレーム件数"
+# The share of them, here of purchases on the web:
+# [[features.add]]
+# name = "web_share_90d"
+# stream = { indicator = "purchase", channels = ["web"] }
+# aggregate = "share"
+# days = 90
+# Made of two other features; the operations are ratio, difference, trend and share:
+# [[features.add]]
+# name = "basket_90d"
+# operation = "ratio"
+# first = "purchase_sum_90d"
+# second = "purchase_count_90d"
+
 # When a customer counts as gone: no such event in the horizon, among those who had one in the active days.
 [churn]
 type = "inactivity"              # or "contract", with started_by, ended_by and completed_by

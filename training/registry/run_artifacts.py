@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.timeline import Timeline
+from training.registry.baseline_gate import against_rfm
 from training.registry.metric_names import metric_names
 from training.registry.model_card.card import cards, summary
 from training.registry.plots import drawn
+from training.registry.run_source import NO_SOURCE, RunSource
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -41,7 +43,12 @@ GATES = ("strongest_feature_auc", "additivity_gap", "fast_explanation_gap")
 
 
 def upload_run_artifacts(
-    run: Run, bundle: Bundle, evidence: Evaluation, decision: GateDecision, **tags: str
+    run: Run,
+    bundle: Bundle,
+    evidence: Evaluation,
+    decision: GateDecision,
+    source: RunSource = NO_SOURCE,
+    **tags: str,
 ) -> None:
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
@@ -58,7 +65,9 @@ def upload_run_artifacts(
             "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
             "calibration": bundle.calibration.method + (", season" if bundle.calibration.season else ""),
             "promoted": str(decision.promoted).lower(),
+            "against_rfm": against_rfm(bundle.figures),
         }
+        | dict(source.tags)
         | tags
     )
     run.describe(summary(bundle, decision, evidence.list_figures))
@@ -71,6 +80,7 @@ def upload_run_artifacts(
             "environment.txt": environment(),
             "features.csv": feature_table(bundle, evidence),
         }
+        | dict(source.texts)
     )
 
 

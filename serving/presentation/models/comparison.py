@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
-from serving.presentation.training import COLUMNS
+from serving.presentation.training import COLUMNS, NAMES, padded
 
 if TYPE_CHECKING:
     from serving.project.changed_settings import ChangedSetting
-    from training.comparison import ComparedRows, PairedComparison, PairedDifference
+    from training.comparison import PairedComparison, PairedDifference
     from training.configuration_comparison import ConfigurationComparison
 
+SHOWN = ("auc", "log_loss")
+"""The metrics of dates and segments."""
+COUNTS, WIDE = 10, 29
+"""Cells of a count and of a difference with its interval."""
 MOST_NAMES = 8
 """Features that are named; of more the others are counted."""
 
@@ -64,7 +68,7 @@ def verdict_line(found: PairedComparison, first: str, second: str, language: str
     phrases = [
         _phrase(one, language)
         for one in found.all_rows.differences
-        if one.metric != "expected_calibration_error" and one.verdict != "unknown"
+        if one.metric in SHOWN and one.verdict != "unknown"
     ]
     metrics = in_language(
         language, ", ".join(phrases) + " (95% intervals)", "、".join(phrases) + "（95%信頼区間）"
@@ -104,9 +108,9 @@ def files_lines(
             "evidence: low (the history is short, or few customers left or stayed; see docs/glossary.md)",
             "根拠の強さ：限定的（履歴が短いか、離反または継続した顧客が少ないため）",
         )
-    default = in_language(language, "default", "既定値")
     for one in changed:
-        yield f"  {one.name}: {one.first or default} → {one.second or default}"
+        absent = "–" if one.name.startswith("features.add.") else in_language(language, "default", "既定値")
+        yield f"  {one.name}: {one.first or absent} → {one.second or absent}"
     yield from _features(first, found.only_first, language)
     added = [
         in_language(
@@ -145,24 +149,47 @@ def comparison_lines(found: PairedComparison, first: str, second: str, language:
         f"差は{second}−{first}で、[ ]内は95%信頼区間です（顧客単位のブートストラップ）。"
         "AUCは大きいほど、対数損失と確率のずれは小さいほど良い値です。",
     )
-    every = in_language(language, "all", "全体")
-    yield from _rows(found.all_rows, every, language)
-    for part in (*found.dates, *found.segments):
-        yield from _rows(part, part.name.removeprefix("segment_"), language)
-
-
-def _rows(part: ComparedRows, name: str, language: str) -> Iterator[str]:
+    whole = found.all_rows
     yield in_language(
         language,
-        f"{name}: {part.rows:,} rows, {part.churners:,} left",
-        f"{name}：{part.rows:,}行、うち離反{part.churners:,}行",
+        f"{whole.rows:,} rows of customers and dates, {whole.churners:,} left",
+        f"顧客×基準日{whole.rows:,}行、うち離反{whole.churners:,}行",
     )
-    for one in part.differences:
+    for one in whole.differences:
         yield f"  {in_language(language, *TITLES[one.metric])}: {_difference(one)}"
+    for heading, parts in (
+        (("by as-of date", "基準日ごと"), found.dates),
+        (("by segment", "セグメントごと"), found.segments),
+    ):
+        if parts:
+            yield _row(
+                in_language(language, *heading),
+                in_language(language, "rows", "行"),
+                in_language(language, "left", "離反"),
+                *(in_language(language, *TITLES[one]) for one in SHOWN),
+            )
+        for part in parts:
+            yield _row(
+                part.name.removeprefix("segment_"),
+                f"{part.rows:,}",
+                f"{part.churners:,}",
+                *(_with_interval(one) for one in part.differences if one.metric in SHOWN),
+            )
+
+
+def _row(name: str, rows: str, left: str, *figures: str) -> str:
+    cells = (padded(rows, COUNTS, right=True), padded(left, COUNTS, right=True))
+    return "  " + padded(name, NAMES) + "".join((*cells, *(padded(one, WIDE, right=True) for one in figures)))
 
 
 def _difference(one: PairedDifference) -> str:
-    if one.difference is None or one.first is None or one.second is None:
+    if one.first is None or one.second is None:
+        return "–"
+    return f"{one.first:.4f} → {one.second:.4f}  {_with_interval(one)}"
+
+
+def _with_interval(one: PairedDifference) -> str:
+    if one.difference is None:
         return "–"
     interval = "" if one.low is None or one.high is None else f" [{one.low:+.4f}, {one.high:+.4f}]"
-    return f"{one.first:.4f} → {one.second:.4f}  {one.difference:+.4f}{interval}"
+    return f"{one.difference:+.4f}{interval}"
