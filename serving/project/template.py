@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from features.catalog.display_names import is_japanese
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, UsageError
 
 TEMPLATE = '''\
 # This file describes one project. The folder that holds it is the project folder; relative paths start here.
@@ -100,6 +101,26 @@ def template(language: str) -> str:
     if not is_japanese(language):
         return TEMPLATE
     return files(__package__).joinpath(JAPANESE).read_text(encoding="utf-8")
+
+
+def with_currency(text: str, currency: str | None) -> str:
+    """The settings with the currency of amounts; as they are without one. Raises `UsageError` for no code."""
+    if currency is None:
+        return text
+    code = currency.strip().upper()
+    if not re.fullmatch(r"[A-Z]{3}", code):
+        raise UsageError(
+            f"cannot write a project with the currency '{currency}': a currency has three letters. Give one "
+            "such as EUR, JPY or USD.",
+            field="currency",
+        )
+    line = f'currency = "{code}"'
+    told = re.sub(r"(?m)^(?:# )?currency = \"[A-Z]{3}\"", line, text, count=1)
+    if told != text or line in text:
+        return told
+    comments = re.match(r"(?:#[^\n]*\n|\n)*", text)  # keys stand before the first table
+    end = 0 if comments is None else comments.end()
+    return f"{text[:end]}{line}\n{text[end:]}"
 
 
 def write(folder: Path, name: str, text: str) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 
 from features.timeline import Timeline
 from training.registry.baseline_gate import against_rfm
+from training.registry.left_out import left_out
 from training.registry.metric_names import metric_names
 from training.registry.model_card.card import cards, summary
 from training.registry.plots import drawn
@@ -53,7 +54,8 @@ def upload_run_artifacts(
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
     figures = {**bundle.figures, **evidence.list_figures, **gate_figures(decision)}
-    run.log_metrics(metric_names(figures))
+    without = None if evidence.roles is None else left_out(bundle, evidence.roles)
+    run.log_metrics(metric_names(figures | ({} if without is None else without.figures)))
     _datasets(run, bundle, evidence)
     run.tag(
         {
@@ -75,13 +77,18 @@ def upload_run_artifacts(
     run.log_texts(
         cards(bundle, decision, evidence.list_figures)
         | {
-            "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1, sort_keys=True),
-            "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),
+            "configuration.json": _json(bundle.settings),
+            "decision.json": _json(asdict(decision)),
             "environment.txt": environment(),
             "features.csv": feature_table(bundle, evidence),
         }
+        | ({} if without is None else {"left_out.json": _json(asdict(without))})
         | dict(source.texts)
     )
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True)
 
 
 def upload_tuning_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:

@@ -44,6 +44,18 @@ def test_a_project_drops_features_by_pattern() -> None:
     assert set(columns) < set(declared().columns)
 
 
+def test_a_catalogue_says_which_features_were_dropped_and_writes_nothing_of_it_down() -> None:
+    drop = ["usage_*", "purchase_sum_*", "*_top_detail_365d"]
+    less, whole = (
+        declared(("purchase", "refund", "visit"), drop=drop),
+        declared(("purchase", "refund", "visit")),
+    )
+    assert sorted(less.dropped) == sorted(set(whole.columns) - set(less.columns))
+    assert whole.dropped == ()
+    assert declared(drop=drop).dropped == tuple(n for n in less.dropped if n.startswith("purchase"))
+    assert Catalog.from_json(less.to_json()) == less
+
+
 def test_an_entry_with_the_name_of_another_takes_its_place() -> None:
     entry = {
         "name": "purchase_gap_mean", "stream": {"indicator": "purchase"}, "aggregate": "gap_mean", "days": 90,

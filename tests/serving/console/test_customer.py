@@ -125,6 +125,14 @@ def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Wor
     assert 'class="timeline"' in text
 
 
+def test_scores_over_time_are_a_table_only_where_there_are_several(shop: Workspace) -> None:
+    title = text_of("customer.as_table", "en")
+    assert title in shown(shop, "c0009")
+    alone = next(page for page in (shown(shop, one) for one in ids(shop)) if "<polyline" not in page)
+    assert text_of("customer.history_short", "en") in alone
+    assert title not in alone
+
+
 def test_the_timeline_is_narrowed_and_goes_on_where_it_ended(shop: Workspace) -> None:
     text = shown(shop, "c0009", kind="refund", since="2024-01-01", until="2025-12-31")
     assert "No events match" in text or "refunded" in text
