@@ -49,6 +49,8 @@ class AddedFeature:
     rank: int
     """1 for the feature that moves it most."""
     of: int
+    constant: bool
+    """Whether it says the same of every test row, as one does whose stream selects no event."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,14 @@ def _added(bundle: Bundle, tested: Evaluation, known: tuple[str, ...]) -> tuple[
     moved = np.abs(bundle.contributions(tested.sample)[:, :-1]).mean(axis=0)
     order = np.argsort(-moved, kind="stable").tolist()
     return tuple(
-        AddedFeature(columns[at], float(moved[at]), rank, len(columns))
+        AddedFeature(
+            columns[at], float(moved[at]), rank, len(columns), _is_constant(tested.rows.matrix[:, at])
+        )
         for rank, at in enumerate(order, start=1)
         if columns[at] not in known
     )
+
+
+def _is_constant(values: NDArray[np.float64]) -> bool:
+    known = values[~np.isnan(values)]
+    return not len(known) or (len(known) == len(values) and bool((known == known[0]).all()))

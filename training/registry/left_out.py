@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class TrainingLeftOut:
     """What is not in the model, and what it did not learn from."""
 
     dropped_features: tuple[str, ...]
@@ -51,7 +51,7 @@ class LeftOut:
         }
 
 
-def left_out(bundle: Bundle, roles: RoleRows) -> LeftOut:
+def left_out(bundle: Bundle, roles: RoleRows) -> TrainingLeftOut:
     """What a training left out of the labelled rows `roles` and of the features that there could be."""
     splits, columns = roles.splits, bundle.catalog.columns
     name = Timeline(bundle.timezone).name
@@ -59,7 +59,7 @@ def left_out(bundle: Bundle, roles: RoleRows) -> LeftOut:
     idle = [date for date in splits.every if date not in with_role]
     contacts: Mapping[str, int] = bundle.settings.get("without_contact", {})
     cohort = max(1, int(bundle.settings.get("customers", 0)) * len(splits.every))
-    return LeftOut(
+    return TrainingLeftOut(
         bundle.catalog.dropped,
         tuple(column for column, read in zip(columns, bundle.used, strict=True) if not read),
         tuple(name(date) for date in idle),

@@ -11,7 +11,7 @@ from serving.presentation.training import COLUMNS, NAMES, padded
 if TYPE_CHECKING:
     from serving.project.changed_settings import ChangedSetting
     from training.comparison import PairedComparison, PairedDifference
-    from training.configuration_comparison import ConfigurationComparison
+    from training.configuration_comparison import AddedFeature, ConfigurationComparison
 
 SHOWN = ("auc", "log_loss")
 """The metrics of dates and segments."""
@@ -112,17 +112,25 @@ def files_lines(
         absent = "–" if one.name.startswith("features.add.") else in_language(language, "default", "既定値")
         yield f"  {one.name}: {one.first or absent} → {one.second or absent}"
     yield from _features(first, found.only_first, language)
-    added = [
-        in_language(
-            language,
-            f"{one.name} (effect on the risk: {one.rank} of {one.of})",
-            f"{one.name}（リスクへの影響の大きさ：{one.of}個中{one.rank}位）",
-        )
-        for one in found.only_second
-    ]
+    added = [_added(one, language) for one in found.only_second]
     yield from _features(second, added, language)
     yield ""
     yield from comparison_lines(found.differences, first, second, language)
+
+
+def _added(one: AddedFeature, language: str) -> str:
+    """An added feature and how much it moves the risk, or that it says nothing."""
+    if one.constant:
+        return in_language(
+            language,
+            f"{one.name} (the same for every customer: does its stream select any event?)",
+            f"{one.name}（全員同じ値：streamに当てはまるイベントがあるか確認してください）",
+        )
+    return in_language(
+        language,
+        f"{one.name} (effect on the risk: {one.rank} of {one.of})",
+        f"{one.name}（リスクへの影響の大きさ：{one.of}個中{one.rank}位）",
+    )
 
 
 def _features(name: str, features: Sequence[str], language: str) -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_a_catalogue_says_which_features_were_dropped_and_writes_nothing_of_it_d
     assert sorted(less.dropped) == sorted(set(whole.columns) - set(less.columns))
     assert whole.dropped == ()
     assert declared(drop=drop).dropped == tuple(n for n in less.dropped if n.startswith("purchase"))
-    assert Catalog.from_json(less.to_json()) == less
+    assert "dropped" not in less.to_json()
 
 
 def test_an_entry_with_the_name_of_another_takes_its_place() -> None:

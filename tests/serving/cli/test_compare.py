@@ -60,6 +60,12 @@ name = "toys_count_60d"
 stream = {{ indicator = "purchase", details = ["toys"] }}
 aggregate = "count"
 days = 60
+
+[[features.add]]
+name = "mistyped_60d"
+stream = {{ indicator = "purchase", details = ["tyos"] }}
+aggregate = "count"
+days = 60
 """
 
 
@@ -86,7 +92,10 @@ def test_two_configuration_files_are_trained_on_the_same_past_and_nothing_is_reg
     assert auc["low"] <= auc["difference"] <= auc["high"]
     assert sum(part["rows"] for part in found["dates"]) == found["all_rows"]["rows"]
     assert found["segments"][0]["name"].startswith("segment_plan.")
-    assert [one["name"] for one in found["only_second"]] == ["toys_count_60d"]
+    assert {one["name"]: one["constant"] for one in found["only_second"]} == {
+        "toys_count_60d": False,
+        "mistyped_60d": True,
+    }
     assert found["only_first"]
     assert all(name.startswith("purchase_sum_") for name in found["only_first"])
     changed = {one["name"]: (one["first"], one["second"]) for one in found["changed"]}
@@ -102,7 +111,7 @@ def test_two_configuration_files_are_trained_on_the_same_past_and_nothing_is_reg
         capsys, own_shop, "compare", "kizuna.toml", "trials/toys.toml", "--until", "2025-01-01"
     )
     assert code == 0
-    assert "  only in toys.toml, 1 feature: toys_count_60d (effect on the risk: " in out
+    assert "  only in toys.toml, 2 features: toys_count_60d (effect on the risk: " in out
 
 
 def test_files_that_answer_other_questions_or_differ_in_nothing_are_not_compared(

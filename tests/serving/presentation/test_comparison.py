@@ -71,7 +71,7 @@ def test_two_files_are_told_by_what_differs_between_them_and_by_date() -> None:
         _found("better", (0.004, 0.012, "better"), NOTHING),
         "low",
         tuple(f"usage_{n}" for n in range(10)),
-        (AddedFeature("web_share", 0.2, 5, 130),),
+        (AddedFeature("web_share", 0.2, 5, 130, False), AddedFeature("wev_share", 0.0, 130, 130, True)),
     )
     changed = (
         ChangedSetting("features.windows", None, "[7, 30]"),
@@ -84,7 +84,8 @@ def test_two_files_are_told_by_what_differs_between_them_and_by_date() -> None:
         "  features.add.web_share: – → days = 90",
         "  only in a.toml, 10 features: usage_0, usage_1, usage_2, usage_3, usage_4, usage_5, usage_6, "
         "usage_7 and 2 more",
-        "  only in b.toml, 1 feature: web_share (effect on the risk: 5 of 130)",
+        "  only in b.toml, 2 features: web_share (effect on the risk: 5 of 130), wev_share (the same for "
+        "every customer: does its stream select any event?)",
     ]
     assert "  AUC: 0.7000 → 0.7100  +0.0100 [+0.0040, +0.0120]" in lines
     assert lines[-1].split() == [

@@ -127,7 +127,9 @@ def test_a_measure_without_its_inputs_says_which_events_it_needs(tmp_path: Path)
     assert measure(found, "nps", "ja").missing_input == (
         "nps のイベントがまだありません。取り込むと表示されます"
     )
-    assert measure(found, "order_value", "ja").missing_input == "purchase に value（金額）が必要です"
+    assert measure(found, "order_value", "ja").missing_input == (
+        "purchase に value（金額）がまだありません。取り込むと表示されます"
+    )
     assert measure(found, "tier_share").missing_input == (
         "needs a champion model: run `kizuna train`, then `kizuna score`"
     )
