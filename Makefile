@@ -79,9 +79,7 @@ serve: $(INSTALLED) ## the console and the prediction service on http://127.0.0.
 	@$(BIN)/kizuna serve --open --port $(PORT)
 
 mlflow: $(INSTALLED) ## MLflow's screens on http://127.0.0.1:5000
-	@$(BIN)/python -m training.registry.artifact_locations
-	@echo "the training runs: $$($(BIN)/kizuna models address)"
-	@$(BIN)/mlflow server --workers 1 --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port 5000
+	@$(BIN)/kizuna mlflow
 
 clean: ## forget what was ingested, trained and scored
 	rm -rf state data mlruns/*

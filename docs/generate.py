@@ -13,6 +13,7 @@ import click
 from pydantic import BaseModel
 
 from docs.measures import measures_page
+from docs.picture_texts import stale_pictures
 from docs.recipes import recipes_page
 
 PAGES = Path(__file__).parent
@@ -275,10 +276,15 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
             if "--check" not in arguments:
                 file.write_text(text, encoding="utf-8")
-    if "--check" in arguments and stale:
+    if "--check" not in arguments:
+        return 0
+    if stale:
         sys.stderr.write(f"stale pages in docs/: {', '.join(stale)}; run `make docs`\n")
-        return 1
-    return 0
+    pictures = stale_pictures()
+    if pictures:
+        said = "; ".join(pictures)
+        sys.stderr.write(f"{said}; run `make demo`, then `.venv/bin/python -m docs.pictures`\n")
+    return 1 if stale or pictures else 0
 
 
 if __name__ == "__main__":

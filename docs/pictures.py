@@ -22,6 +22,8 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
+from docs.picture_texts import RECORD, Record, shown_texts
+
 PICTURES = Path(__file__).parent / "pictures"
 ROOT = Path(__file__).parent.parent
 KIZUNA = str(Path(sys.executable).parent / "kizuna")
@@ -76,15 +78,33 @@ def wait_for(address: str, seconds: float = 60.0) -> None:
             time.sleep(0.2)
 
 
-def photograph(pages: dict[str, str]) -> None:
-    """Saves pages of the console as PNG, each under its name."""
+VISIBLE = """() => {
+    const found = [], nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (nodes.nextNode()) {
+        const around = document.createRange();
+        around.selectNode(nodes.currentNode);
+        const box = around.getBoundingClientRect(), parent = nodes.currentNode.parentElement;
+        const isInside = box.width > 1 && box.right > 0 && box.bottom > 0 && box.top < innerHeight;
+        if (isInside && parent.checkVisibility()) found.push(nodes.currentNode.textContent);
+    }
+    return found;
+}"""
+"""The texts within the window."""
+
+
+def photograph(pages: dict[str, str]) -> Record:
+    """Saves pages of the console as PNG, each under its name; returns the texts that each shows."""
+    shown = {}
     with console() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport=PAGE, locale="en-GB")  # type: ignore[arg-type]
         for name, path in pages.items():
             page.goto(f"{address}{path}", wait_until="networkidle")
             page.screenshot(path=PICTURES / name)
+            texts = name.removeprefix("console-").removesuffix(".png")
+            shown[name] = shown_texts(texts, page.evaluate(VISIBLE))
         browser.close()
+    return shown
 
 
 def main() -> None:
@@ -93,13 +113,14 @@ def main() -> None:
     listed = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     first = listed["customers"][0]["customer_id"]
     draw("at-risk.svg", "kizuna at-risk --limit 8", "at-risk", "--limit", "8")
-    photograph(
+    shown = photograph(
         {
             "console-today.png": "/",
             "console-list.png": "/list",
             "console-customer.png": f"/customer?{urlencode({'id': first})}",
         }
     )
+    RECORD.write_text(json.dumps(shown, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

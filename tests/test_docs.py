@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from docs.generate import settings_page
+from docs.picture_texts import RECORD, shown_texts, stale_pictures
 
 ROOT = Path(__file__).parent.parent
 KIZUNA = str(Path(sys.executable).parent / "kizuna")
@@ -47,3 +50,19 @@ def test_help_answers_without_loading_anything_heavy() -> None:
         "sklearn",
     }
     assert loaded & heavy == set()
+
+
+def test_a_picture_of_the_readme_is_stale_once_a_text_in_it_reads_otherwise() -> None:
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert {f"docs/pictures/{name}" for name in record} == set(
+        re.findall(r"docs/pictures/console-\w+\.png", (ROOT / "README.md").read_text(encoding="utf-8"))
+    )
+    assert record["console-today.png"]["today.figures"] == "Key figures"
+    earlier = {name: dict(shown) for name, shown in record.items()}
+    earlier["console-today.png"]["today.figures"] = "Main figures"
+    assert stale_pictures(earlier) == ["docs/pictures/console-today.png shows earlier words of today.figures"]
+
+
+def test_texts_with_values_are_found_among_those_that_can_be_seen() -> None:
+    visible = ["Scores as of 2 Jan 2018 · ", "model 1", "somebody's figures"]
+    assert set(shown_texts("today", visible)) == {"today.as_of", "today.model"}

@@ -5,7 +5,6 @@ Where the data covers the horizon of that date, the outcomes judge the scores: A
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.labels.cohort import cohort
 from training.labels.labelling import label
 from training.labels.settings import Churn
+from training.statistics import finite
 from training.train import Progress, TrainingConfig, learn, silent
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ class JudgedMetric:
 class JudgedBacktest:
     """The scores of a past date beside what became of the customers, as far as that is known."""
 
-    bundle: Bundle
     table: pa.Table
     """`SCHEMA` and `churned`, which is null for everybody where the horizon is not over."""
     decided: int
@@ -108,7 +107,7 @@ def judged_backtest(
     mean = float(probability.mean())
     if decided > covered:
         unknown = table.append_column(CHURNED, pa.nulls(len(table), CHURNED.type))
-        return JudgedBacktest(looked.bundle, unknown, decided, covered, None, mean, (), None)
+        return JudgedBacktest(unknown, decided, covered, None, mean, (), None)
     part = partial(_LeaverParts, churn, config.timeline, as_of, covered, looked.keys)
     whole = map_partitions(store, part, until=None, retractions=True)
     churned = np.zeros(len(looked.keys), dtype=np.bool_)
@@ -122,23 +121,18 @@ def judged_backtest(
     )
     found = churn_metrics(probability, {}, outcomes, seed=config.seed)
     metrics = tuple(
-        JudgedMetric(name, *(_finite(found[f"{name}{end}"]) for end in ("", "_low", "_high")))
+        JudgedMetric(name, *(finite(found[f"{name}{end}"]) for end in ("", "_low", "_high")))
         for name in METRICS
     )
     return JudgedBacktest(
-        looked.bundle,
         table.append_column(CHURNED, pa.array(churned)),
         decided,
         covered,
         int(churned.sum()),
         mean,
         metrics,
-        _finite(found["expected_calibration_error_noise"]),
+        finite(found["expected_calibration_error_noise"]),
     )
-
-
-def _finite(figure: float) -> float | None:
-    return float(figure) if math.isfinite(figure) else None
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,12 +16,13 @@ from features.timeline import Timeline
 from training.data.dataset import LabelledRows, customers_by_outcome, dataset, matrix_of
 from training.data.extent import data_extent
 from training.data.splits import temporal_splits
+from training.evaluation.champion_comparison import COMPARED
 from training.evaluation.evaluate import FEWEST_OUTCOMES, cross_fitted_where_few
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
 from training.evaluation.refitted import ModelSettings, refitted_probability
 from training.evaluation.role_rows import RoleRows, role_rows
 from training.evaluation.secondary_metrics import segments
-from training.statistics import bootstrap_intervals
+from training.statistics import bootstrap_intervals, finite
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-DIFFERENCES = ("auc", "log_loss", "expected_calibration_error")
+HIGHER_IS_BETTER = ("auc",)
+DECIDING = ("auc", "log_loss")
+"""What the verdict on all rows goes by: the interval of a calibration error is biased upwards."""
+
+Basis = Literal["refitted", "as_delivered"]
+"""Both fitted on the same role, or both as delivered on dates after everything they learned from."""
+Verdict = Literal["better", "worse", "no_difference", "unknown"]
+"""Of the second: whether the interval of the difference leaves out 0; `unknown` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class PairedDifference:
     difference: float | None
     low: float | None
     high: float | None
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,11 @@ class ComparedRows:
 class PairedComparison:
     """What two models say of the same customers and dates."""
 
-    basis: Literal["refitted", "as_delivered"]
-    """Both refitted on the same role, or both as delivered on dates after everything they learned from."""
+    basis: Basis
+    verdict: Verdict | Literal["mixed"]
+    """Of the second on all rows, by AUC and log loss; `mixed` where one is better and the other worse."""
+    identical: bool
+    """Whether both give every row the same probability."""
     all_rows: ComparedRows
     dates: tuple[ComparedRows, ...]
     segments: tuple[ComparedRows, ...]
@@ -100,32 +112,49 @@ def compare_bundles(
             ).churn_probability
             for bundle in (first, second)
         ]
-        books = first.priors.code_book
-        return _compared("as_delivered", later, probabilities[0], probabilities[1], books, timeline)
+        parts = segments(later, first.priors.code_book)
+        return compared("as_delivered", later, probabilities[0], probabilities[1], parts, timeline)
     roles = role_rows(rows, splits, extent.customers)
     refitted = [_refitted(bundle, store, roles, timeline) for bundle in (first, second)]
     tested = rows.on(splits.test)
-    return _compared("refitted", tested, refitted[0], refitted[1], first.priors.code_book, timeline)
+    parts = segments(tested, first.priors.code_book)
+    return compared("refitted", tested, refitted[0], refitted[1], parts, timeline)
 
 
 def _refitted(bundle: Bundle, store: EventStore, roles: RoleRows, timeline: Timeline) -> Floats:
     return refitted_probability(ModelSettings.of(bundle), store, roles, timeline, None)
 
 
-def _compared(
-    basis: Literal["refitted", "as_delivered"],
+def compared(
+    basis: Basis,
     rows: LabelledRows,
     first: Floats,
     second: Floats,
-    books: Mapping[str, tuple[str, ...]],
+    parts: Iterable[tuple[str, Flags]],
     timeline: Timeline,
 ) -> PairedComparison:
+    """The paired differences of two probabilities of the same rows: on all, by date, and on each segment."""
+
     def of(name: str, mine: Flags) -> ComparedRows:
         return compared_rows(name, rows.where(mine), first[mine], second[mine])
 
-    dates = tuple(of(timeline.name(int(date)), rows.as_of == date) for date in np.unique(rows.as_of))
-    parts = tuple(of(name, mine) for name, mine in segments(rows, books))
-    return PairedComparison(basis, of("all", np.ones(len(rows), np.bool_)), dates, parts)
+    whole = of("all", np.ones(len(rows), np.bool_))
+    return PairedComparison(
+        basis,
+        _verdict_on_all(whole),
+        bool(np.array_equal(first, second)),
+        whole,
+        tuple(of(timeline.name(int(date)), rows.as_of == date) for date in np.unique(rows.as_of)),
+        tuple(of(name, mine) for name, mine in parts),
+    )
+
+
+def _verdict_on_all(whole: ComparedRows) -> Verdict | Literal["mixed"]:
+    verdicts = {one.verdict for one in whole.differences if one.metric in DECIDING}
+    if {"better", "worse"} <= verdicts:
+        return "mixed"
+    ranked: tuple[Verdict, ...] = ("better", "worse", "no_difference")
+    return next((one for one in ranked if one in verdicts), "unknown")
 
 
 def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) -> ComparedRows:
@@ -133,7 +162,7 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
     customers = np.unique(rows.keys, return_inverse=True)[1].astype(np.int64)
     outcomes = HeldOutOutcomes(rows.churned, customers, rows.as_of, len(rows), rows.weight)
     metrics = [WeightedMetrics(probability, outcomes) for probability in (first, second)]
-    chosen = [METRICS.index(metric) for metric in DIFFERENCES]
+    chosen = [METRICS.index(metric) for metric in COMPARED]
 
     def measure(weight: Floats) -> dict[str, float]:
         of_rows = weight[customers] * outcomes.weight_or_ones
@@ -141,7 +170,7 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
         return {
             f"{metric}{end}": float(value)
             for end, values in (("", other - one), ("/first", one), ("/second", other))
-            for metric, value in zip(DIFFERENCES, values, strict=True)
+            for metric, value in zip(COMPARED, values, strict=True)
         }
 
     found = measure(np.ones(outcomes.people))
@@ -153,16 +182,21 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
         tuple(
             PairedDifference(
                 metric,
-                _finite(found[f"{metric}/first"]),
-                _finite(found[f"{metric}/second"]),
-                _finite(found[metric]),
-                _finite(ends[f"{metric}_low"]),
-                _finite(ends[f"{metric}_high"]),
+                finite(found[f"{metric}/first"]),
+                finite(found[f"{metric}/second"]),
+                finite(found[metric]),
+                finite(ends[f"{metric}_low"]),
+                finite(ends[f"{metric}_high"]),
+                _verdict(metric, ends[f"{metric}_low"], ends[f"{metric}_high"]),
             )
-            for metric in DIFFERENCES
+            for metric in COMPARED
         ),
     )
 
 
-def _finite(figure: float) -> float | None:
-    return float(figure) if math.isfinite(figure) else None
+def _verdict(metric: str, low: float, high: float) -> Verdict:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "unknown"
+    if low <= 0.0 <= high:
+        return "no_difference"
+    return "better" if (low > 0.0) == (metric in HIGHER_IS_BETTER) else "worse"

@@ -50,6 +50,11 @@ def ratio(n: float, y: float, x: float, yy: float, xy: float, xx: float) -> tupl
     return value - half, value + half
 
 
+def finite(figure: float) -> float | None:
+    """The figure, None where it is undefined (NaN, infinite): JSON has neither."""
+    return float(figure) if math.isfinite(figure) else None
+
+
 def cluster_resamples(clusters: int, *, seed: int = 0, count: int = RESAMPLES) -> Iterator[Floats]:
     """float64[clusters] per resample of the cluster bootstrap: how often each cluster (customer) is drawn."""
     generator = np.random.default_rng(seed)

@@ -54,6 +54,7 @@ from training.registry.gates import GateDecision, decide_promotion
 from training.registry.model_card.card import summary
 from training.registry.promotion_log import log_promotion
 from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
+from training.registry.run_source import NO_SOURCE, RunSource
 from training.registry.stored_card import stored_card
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ class TrainingResult:
     list_figures: Mapping[str, float]
     """The metrics of the at-risk list in each order; see `training.evaluation.list_metrics`."""
     unchanged: bool = False
-    """Whether this version existed already, byte for byte: the champion, which stays, or a refused one.
-    Then nothing was registered."""
+    """Whether the version existed already, byte for byte (champion or refused): nothing was registered."""
     japanese: tuple[str, ...] = ()
     """The refusals, then the warnings, in Japanese."""
     compared: tuple[str, str] = ("", "")
@@ -116,14 +116,15 @@ def train(
     until: int | None = None,
     tuning: Tuning | None = None,
     accept_leak: str = "",
+    source: RunSource = NO_SOURCE,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train on what was known before `until`, register the run, and promote the bundle if the gates pass.
 
-    `accept_leak` is the reason for which a suspected leak is taken for none; the promotion log and the model
-    card keep it. `now` is the moment that the promotion log names. The log is written first: the alias never
-    moves without a line that says why. Data and settings that give the champion again, byte for byte, leave
-    everything as it is.
+    `source` is what the run keeps of the project's files. `accept_leak` is the reason for which a suspected
+    leak is taken for none; the promotion log and the model card keep it. `now` is the moment that the
+    promotion log names. The log is written first: the alias never moves without a line that says why. Data
+    and settings that give the champion again, byte for byte, leave everything as it is.
     """
     report = progress or silent
     store = store.pinned()  # all reads and the version that the run is tagged with are of one moment
@@ -150,7 +151,7 @@ def train(
     report("keeping the run", 0.8)
     until_day = config.timeline.local(bundle.trained_until).date()
     with tracking.run(f"until {until_day}{'' if tuning is None else ', tuned'}") as run:
-        upload_run_artifacts(run, bundle, evaluation, decision, store_version=store.version)
+        upload_run_artifacts(run, bundle, evaluation, decision, source, store_version=store.version)
         if tuning is not None:
             upload_tuning_trials(tracking, run, tuning)
         number = tracking.register(
@@ -197,9 +198,8 @@ def learn(
 
     The data counts as covered until the newest event before `until` of what labels hang on, not until
     `until` itself: deleting the future and hiding it give the same bundle. A last day that is `now` is not
-    over. The delivered models are refitted on every labelled date
-    with the settings that were evaluated; their calibration comes from the predictions of models fitted on
-    earlier dates for later ones, because predictions for a model's own dates are too good.
+    over. The delivered models are refitted on every labelled date with the settings that were evaluated;
+    their calibration is of models fitted on earlier dates, as predictions for own dates are too good.
     """
     report = progress or silent
     report("looking through the events", 0.0)
@@ -298,7 +298,7 @@ def _existing(
     """The result where the bundle is a version that exists already: the champion, or one refused again."""
     run = tracking.run_of(version)
     card = load_model_card(state, version)
-    if card is None or not card.list_figures:  # registered before cards, or these figures, were kept
+    if card is None or card.list_figures is None:  # registered before cards, or these figures, were kept
         experiment = "" if run is None else tracking.experiment_of(run)
         save_model_card(
             state, stored_card(version, run or "", bundle, refused, evaluation, experiment=experiment)

@@ -61,16 +61,21 @@ def added_features(
         return [Feature(entry.name, _stream(CALENDAR_STREAM, streams).name, entry.aggregate, None, *words)]
     indicator = next((one for one in declared if one.name == entry.stream.indicator), None)
     if indicator is None:
+        names = [one.name for one in declared]
+        near = difflib.get_close_matches(entry.stream.indicator, names, n=1)
+        hint = f' Write "{near[0]}".' if near else ""
         raise ConfigurationError(
             f'`{key}.stream.indicator` is "{entry.stream.indicator}", which is no indicator. '
-            f"There are {', '.join(one.name for one in declared)}.",
+            f"There are {', '.join(names)}.{hint}",
             field=f"{key}.stream.indicator",
         )
     unknown = [kind for kind in entry.stream.kinds if kind not in indicator.kinds]
     if unknown:
+        near = difflib.get_close_matches(unknown[0], indicator.kinds, n=1)
+        instead = f' Write "{near[0]}".' if near else ""
         raise ConfigurationError(
             f'`{key}.stream.kinds` has "{unknown[0]}", which is no kind of {indicator.name}. '
-            f"There are {', '.join(indicator.kinds)}.",
+            f"There are {', '.join(indicator.kinds)}.{instead}",
             field=f"{key}.stream.kinds",
         )
     chosen = _stream(_chosen(entry, indicator, kinds), streams)

@@ -30,6 +30,7 @@ from features.catalog.definitions import (
     trend,
 )
 from features.catalog.display_names import DisplayName, kind_words, narrowed
+from features.catalog.dropped import dropped_names
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.attributes import is_reserved
@@ -136,7 +137,10 @@ def catalog(
         features = list((known | {feature.name: feature for feature in added}).values())
     used = {feature.stream for feature in features if isinstance(feature, Feature)}
     return Catalog(
-        tuple(declared), tuple(stream for stream in streams if stream.name in used), tuple(features)
+        tuple(declared),
+        tuple(stream for stream in streams if stream.name in used),
+        tuple(features),
+        dropped_names(possible, settings.drop, streams) if settings.drop else (),
     )
 
 

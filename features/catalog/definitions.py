@@ -118,6 +118,8 @@ class Catalog:
     indicators: tuple[Indicator, ...]
     streams: tuple[Stream, ...]
     features: tuple[Feature | Derived, ...]
+    dropped: tuple[str, ...] = field(default=(), compare=False)
+    """Features that settings left out: for those who look at a training, no part of what is written down."""
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.catalog.aggregates import AGGREGATES
 
 Operation = Literal["ratio", "difference", "trend", "share"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 LONGEST = 36_500
 """Days of the longest window: a hundred years."""
+
+
+_PLAIN = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _nearest(given: object, known: Iterable[str]) -> str:
+    """The word that was probably meant; empty where nothing is near."""
+    return next(iter(difflib.get_close_matches(str(given), list(known), n=1)), "")
 
 
 class GivenName(BaseModel):
@@ -69,9 +80,28 @@ class FeatureEntry(BaseModel):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise ValueError(f'"{name}" is no name of a column: write small letters, digits and _ only')
+        if not _PLAIN.fullmatch(name):
+            plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+            hint = f', as in "{plain}"' if _PLAIN.fullmatch(plain) else ""
+            raise ValueError(
+                f'"{name}" is no name of a column: write small letters, digits and _ without blanks, a '
+                f"letter first{hint}. What people read goes into `english` and `japanese`"
+            )
         return name
+
+    @field_validator("operation", mode="before")
+    @classmethod
+    def _is_operation(cls, operation: object) -> object:
+        if operation is None or operation in OPERATIONS:
+            return operation
+        if operation in AGGREGATES:
+            raise ValueError(
+                f'"{operation}" makes a number of events: write `aggregate = "{operation}"` with a stream. '
+                f"The operations make one of two other features; there are {', '.join(OPERATIONS)}"
+            )
+        near = _nearest(operation, OPERATIONS)
+        hint = f', did you mean "{near}"?' if near else "."
+        raise ValueError(f'there is no operation "{operation}"{hint} There are {", ".join(OPERATIONS)}')
 
     @model_validator(mode="after")
     def _one_way(self) -> FeatureEntry:
@@ -91,10 +121,16 @@ class FeatureEntry(BaseModel):
             raise ValueError('two features need an operation: write operation = "ratio"')
         if not self.aggregate:
             raise ValueError("it says no aggregate: write one of docs/features.md, or an operation")
-        if self.aggregate != "share" and self.aggregate not in AGGREGATES:
+        if self.aggregate in OPERATIONS and self.aggregate != "share":
             raise ValueError(
-                f'there is no aggregate "{self.aggregate}". There are {", ".join([*AGGREGATES, "share"])}'
+                f'"{self.aggregate}" makes a number of two other features: write `operation = '
+                f'"{self.aggregate}"`, first and second'
             )
+        if self.aggregate not in (*AGGREGATES, "share"):
+            known = [*AGGREGATES, "share"]
+            near = _nearest(self.aggregate, known)
+            hint = f', did you mean "{near}"?' if near else "."
+            raise ValueError(f'there is no aggregate "{self.aggregate}"{hint} There are {", ".join(known)}')
         span = "any" if self.aggregate == "share" else AGGREGATES[self.aggregate].span
         if span == "date":
             if self.days or self.stream.model_fields_set:

@@ -207,11 +207,12 @@ class StagingArea:
     def _note_given(self, ids: pa.Array, source: str, buckets: NDArray[np.uint16]) -> None:
         if ids.null_count == len(ids):
             return
-        prints = of_texts(ids)[0] ^ np.uint64(self.scopes.word(source))
         given = ids.is_valid().to_numpy(zero_copy_only=False)
+        prints = of_texts(ids)[0][given]
         if len(given) <= FEW:
-            self._given_ids.append(of_texts(ids)[0][given])
-        self._given.append((source, tagged(prints[given], buckets[given], self.bits)))
+            self._given_ids.append(prints)
+        scoped = prints ^ np.uint64(self.scopes.word(source))
+        self._given.append((source, tagged(scoped, buckets[given], self.bits)))
 
     def _read(self, bucket: int, more: bool) -> pa.Table:
         with pa.OSFile(str(self._path(bucket, more)), "rb") as stream:

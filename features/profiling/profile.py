@@ -24,6 +24,7 @@ from features.execution.local import map_partitions
 from features.profiling.bucket_events import MINUTES, BucketEvents, Ints
 from features.profiling.consent import ConsentProfile, profile_consent
 from features.profiling.customer_patterns import CustomerPatterns, turnover_window
+from features.profiling.names_in_use import NamesInUse
 from features.profiling.rows.quarantine_reasons import QuarantineReason, refused
 from features.profiling.rows.row_patterns import RowPatterns
 from features.storage.customer_ids import Customers
@@ -102,6 +103,8 @@ class DataProfile:
     """Who is behind a key, also those without events."""
     consent: ConsentProfile | None = None
     """The consent of customers to be contacted, where it was profiled."""
+    names: NamesInUse = field(default_factory=NamesInUse)
+    """The names that events have; none where they were not asked for."""
     several_rows: dict[str, int] = field(default_factory=dict)
     """How many event ids of a source came in several rows of its newest ingest."""
 
@@ -135,12 +138,13 @@ def profile_events(
     until: int | None = None,
     consent: str | None = None,
     consent_entries: Sequence[ConsentEntry] = (),
+    names: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> DataProfile:
     """Profiles the events of the store; events at or after `until` do not exist.
 
     `consent` is the attribute by which customers ask not to be contacted, `consent_entries` those of
-    `[[consent]]`.
+    `[[consent]]`. `names`: whether places, details and values of attributes are gathered.
 
     Raises `DataError` when nothing was ingested, or nothing that happened before `until`.
     """
@@ -152,7 +156,7 @@ def profile_events(
     first_day, last_day = (int(np.searchsorted(midnights, at, side="right")) - 1 for at in (oldest, newest))
     counts = map_partitions(
         store,
-        partial(_Counts, timeline, first_day, last_day - first_day + 1, tuple(indicators), newest),
+        partial(_Counts, timeline, range(first_day, last_day + 1), tuple(indicators), newest, names),
         "looking through the events",
         until=until,
         columns=ALL_COLUMNS | {"source"},
@@ -191,22 +195,25 @@ class _Counts:
     """Counts of a bucket's events, or of all."""
 
     def __init__(
-        self, timeline: Timeline, first_day: int, days: int, indicators: tuple[Indicator, ...], newest: int
+        self, timeline: Timeline, days: range, indicators: tuple[Indicator, ...], newest: int, names: bool
     ) -> None:
-        self.timeline, self.first_day, self.indicators = timeline, first_day, indicators
-        self.days = np.zeros(days, dtype=np.int64)
+        self.timeline, self.first_day, self.indicators = timeline, days.start, indicators
+        self.days = np.zeros(len(days), dtype=np.int64)
         self.tallies: dict[str, _Tally] = {}
         self.kinds: dict[str, Ints] = {}
         self.customers = self.once = self.attributes = 0
         self.busiest, self.busiest_events = -1, 0
-        self.by_customer = CustomerPatterns(turnover_window(days), newest, days)
-        self.by_row = RowPatterns(days)
+        self.by_customer = CustomerPatterns(turnover_window(len(days)), newest, len(days))
+        self.by_row = RowPatterns(len(days))
+        self.gathers_names, self.names = names, NamesInUse()
 
     def add(self, history: History) -> None:
         """Count one bucket's events; attributes are counted apart from all others."""
         if not history.events:
             return
         self._count_kinds(history)
+        if self.gathers_names:
+            self.names.add(history)
         bucket = BucketEvents(history, self.timeline, self.first_day, len(self.days), self.indicators)
         self.by_row.add(bucket)
         who, instants, kinds = bucket.who, bucket.instants, bucket.kinds
@@ -267,6 +274,7 @@ class _Counts:
         """Add the counts of later buckets."""
         self.by_customer.merge(other.by_customer)
         self.by_row.merge(other.by_row)
+        self.names.merge(other.names)
         self.days += other.days
         for name, tally in other.tallies.items():
             self.tallies.setdefault(name, _Tally(np.zeros_like(self.days))).merge(tally)
@@ -304,6 +312,7 @@ class _Counts:
             by_customer=self.by_customer,
             by_row=self.by_row,
             customers_table=store.customers,
+            names=self.names,
         )
 
     def _kind(self, name: str, row: Ints) -> KindProfile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from serving.actions.plan_file import StoredPlan
@@ -9,7 +11,30 @@ from serving.schemas.plan_responses import TouchUse
 from serving.schemas.terms import NO_ROOM, OUTCOMES, PLANNED
 
 
+@dataclass(frozen=True)
+class PlaceCounts:
+    """How the places of a touch model are used: a `TouchUse` in no language."""
+
+    touch: str
+    capacity: int | None
+    given: int
+    planned: int
+    no_room: int
+    left_since: dict[str, int]
+    joined_since: int
+
+    def in_words(self, words: str) -> TouchUse:
+        """With the words of the touch model."""
+        return TouchUse(touch_words=words, **vars(self))
+
+
 def capacity_use(plan: StoredPlan, language: str) -> tuple[TouchUse, ...]:
+    """The use of each touch model in words, in the order of the playbook."""
+    touches = plan.playbook.touch
+    return tuple(one.in_words(touches[one.touch].say(language)) for one in place_counts(plan))
+
+
+def place_counts(plan: StoredPlan) -> tuple[PlaceCounts, ...]:
     """The use of each touch model, in the order of the playbook.
 
     Places are given once, when a plan is made. Who may not be contacted any more leaves a place that stays
@@ -26,9 +51,8 @@ def capacity_use(plan: StoredPlan, language: str) -> tuple[TouchUse, ...]:
         was, is_now = made[mine], now[mine]
         left = np.bincount(is_now[(was == PLANNED) & (is_now != PLANNED)], minlength=len(OUTCOMES))
         found.append(
-            TouchUse(
+            PlaceCounts(
                 touch=name,
-                touch_words=model.say(language),
                 capacity=model.capacity,
                 given=int((was == PLANNED).sum()),
                 planned=int((is_now == PLANNED).sum()),

@@ -18,20 +18,15 @@ def recheck_plan(plan: StoredPlan, contacts: ContactState) -> StoredPlan:
     Nobody else's outcome changes: whoever is left out stays so until the next `kizuna plan`.
     """
     outcome = plan.table.column("outcome").to_numpy().copy()
-    rule = plan.table.column("rule").to_numpy()
-    masks = contacts.masks(plan.keys)
+    rule, planned = plan.table.column("rule").to_numpy(), outcome == PLANNED
     touches = list(plan.playbook.touch)
     for number, one in enumerate(plan.playbook.rules):
-        mine = (rule == number) & (outcome == PLANNED)
-        if one.touch is None or not mine.any():
+        days = 0 if one.touch is None else plan.playbook.touch[one.touch].cool_down_days
+        if one.touch is None or not days:
             continue
-        days = plan.playbook.touch[one.touch].cool_down_days
-        if days:
-            nearest = contacts.nearest_contacts(plan.keys, touches.index(one.touch))
-            outcome[mine & cooling_down(nearest, days, contacts.now)] = COOLING_DOWN
-        outcome[mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)] = (
-            ASKED_NOT_TO
-        )
+        nearest = contacts.nearest_contacts(plan.keys, touches.index(one.touch))
+        outcome[(rule == number) & planned & cooling_down(nearest, days, contacts.now)] = COOLING_DOWN
+    outcome[planned & refused_rows(plan, contacts)] = ASKED_NOT_TO
     return plan.with_outcomes(outcome)
 
 
@@ -40,12 +35,17 @@ def allowed_again(plan: StoredPlan, contacts: ContactState) -> NDArray[np.bool_]
 
     They may be contacted over the channel of their rule; the next plan says whether anybody should.
     """
-    outcome, rule = plan.table.column("outcome").to_numpy(), plan.table.column("rule").to_numpy()
-    masks = contacts.masks(plan.keys)
-    refused = masks == ALL_CHANNELS
+    refused = refused_rows(plan, contacts) | (contacts.masks(plan.keys) == ALL_CHANNELS)
+    allowed: NDArray[np.bool_] = (plan.table.column("outcome").to_numpy() == ASKED_NOT_TO) & ~refused
+    return allowed
+
+
+def refused_rows(plan: StoredPlan, contacts: ContactState) -> NDArray[np.bool_]:
+    """bool[n]: who refuses the channel of their rule now; False for one whom no rule fits."""
+    rule, masks = plan.table.column("rule").to_numpy(), contacts.masks(plan.keys)
+    refused = np.zeros(len(masks), np.bool_)
     for number, one in enumerate(plan.playbook.rules):
         mine = rule == number
         if mine.any():
             refused |= mine & ((masks & channel_bits(plan.playbook, one, contacts.bits, plan.table)) != 0)
-    allowed: NDArray[np.bool_] = (outcome == ASKED_NOT_TO) & ~refused
-    return allowed
+    return refused

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.catalog.display_names import in_language
 from features.errors import ConfigurationError
-from serving.actions.rules.conditions import NumberCondition
+from serving.actions.rules.conditions import SHARE, NumberCondition
 from serving.actions.rules.likely_values import likely_word
 from serving.actions.rules.shape_faults import example, explained, toml_of
 from serving.actions.rules.toml_faults import toml_advice, toml_line
@@ -92,7 +93,9 @@ class StageRules(_Part):
     """What makes a nurture stage."""
 
     returned_days: int = Field(default=90, ge=1, le=3650, examples=[90])
-    considering_leaving: NumberCondition = Field(default=NumberCondition(rank_high=0.1), examples=["top 10%"])
+    considering_leaving: Annotated[NumberCondition, SHARE] = Field(
+        default=NumberCondition(rank_high=0.1), examples=["top 10%"]
+    )
     onboarding_days: int = Field(default=60, ge=0, le=3650, examples=[60])
 
 
@@ -103,9 +106,9 @@ NUMBERS = ("probability", "value", "uplift", "incremental_value")
 class RuleConditions(_Part):
     """The conditions of a rule; None asks for nothing."""
 
-    probability: NumberCondition | None = Field(default=None, examples=["top 10%"])
+    probability: Annotated[NumberCondition | None, SHARE] = Field(default=None, examples=["top 10%"])
     value: NumberCondition | None = Field(default=None, examples=["top 40%"])
-    uplift: NumberCondition | None = Field(default=None, examples=["> 0.01"])
+    uplift: Annotated[NumberCondition | None, SHARE] = Field(default=None, examples=["> 0.01"])
     incremental_value: NumberCondition | None = Field(default=None, examples=["> 100"])
     tier: tuple[str, ...] | None = Field(default=None, examples=[("low", "middle")])
     movement: tuple[str, ...] | None = Field(default=None, examples=[("falling",)])

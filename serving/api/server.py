@@ -18,6 +18,7 @@ from serving.api.process.json_logging import configure_logging
 from serving.api.process.metrics_folder import metrics_folder, remove_left_behind
 from serving.api.process.native_memory import return_large_blocks
 from serving.api.startup import OPEN, service_state
+from serving.integrations.listener import listen
 from serving.project.places import PROJECT
 from serving.project.settings import Project
 from serving.state.accounts.people import any_account
@@ -114,27 +115,6 @@ def _bentoml() -> ASGIApp:
     app: ASGIApp = SERVICE.to_asgi()
     gc.freeze()
     return app
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}. "
-            "Give another --port or --host.",
-            field="port",
-        ) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _serve(listener: socket.socket, workers: int) -> None:

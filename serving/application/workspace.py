@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -85,11 +86,19 @@ class Workspace:
         return requested or self.project.settings.language
 
     def pinned(self) -> Workspace:
-        """The same project with its store held at the version of this moment.
+        """The same project with its store held at the version of this moment, and its scores read once.
 
         Whatever belongs to one answer reads one version: a use case pins before its first read.
         """
-        return replace(self, store=self.store.pinned())
+        return replace(self.with_scores_read_once(), store=self.store.pinned())
+
+    def with_scores_read_once(self) -> Workspace:
+        """The same project whose scores in use are those of the first look at them."""
+        return (
+            self
+            if isinstance(self.scores, ScoresReadOnce)
+            else replace(self, scores=ScoresReadOnce(self.scores))
+        )
 
     def coverage(self, now: int) -> DataCoverage | None:
         """Until when the data say what customers did; None without events."""
@@ -103,13 +112,17 @@ class Workspace:
             now=now,
         )
 
+    def scores_or_none(self) -> ScoreReader | None:
+        """The scores in use; None before anything was scored."""
+        try:
+            return self.scores.current()
+        except ModelError:
+            return None
+
     def customer(self, customer_id: str) -> KnownCustomer:
         """One customer with everything that is known of them now; raises `UnknownCustomer`."""
-        try:
-            loaded = self.scores.current().customers
-        except ModelError:
-            loaded = None
-        return known_customer(self.store, customer_id, loaded)
+        reader = self.scores_or_none()
+        return known_customer(self.store, customer_id, None if reader is None else reader.customers)
 
     def instant(self, date: str) -> int:
         """The instant of a date as a person writes it; one that has not come yet is refused."""
@@ -145,6 +158,26 @@ class ScoresOnDisk:
 
     def active_model(self) -> ActiveModel:
         return in_use(self.database, self.project.state)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoresReadOnce:
+    """The scores of another source, the ones in use as they were at the first look."""
+
+    source: ScoreSource
+
+    @cached_property
+    def _reader(self) -> ScoreReader:
+        return self.source.current()
+
+    def current(self) -> ScoreReader:
+        return self._reader
+
+    def of_file(self, file: str) -> ScoreReader:
+        return self.source.of_file(file)
+
+    def active_model(self) -> ActiveModel:
+        return self.source.active_model()
 
 
 def open_workspace(project: Project, clock: Clock, real_clock: Clock | None = None) -> Workspace:

@@ -35,6 +35,9 @@ def serve(call: CliContext, host: str, port: int, workers: int, open_to_this_mac
       kizuna serve --open --port 3000
       curl -H 'Content-Type: application/json' -d '{"customer_ids": ["1"]}' localhost:3000/v1/score
     """
+    from serving.integrations.listener import require_free
+
+    require_free(host, port)  # the service takes seconds to load
     from serving.api.server import run
 
     run(call.project, host, port, workers, open_to_this_machine=open_to_this_machine)

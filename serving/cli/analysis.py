@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from features.errors import UsageError
 from serving.cli.context import LANGUAGES, OUTPUT, CliContext, parquet
 
 if TYPE_CHECKING:
@@ -104,23 +106,74 @@ def backtest(call: CliContext, as_of: str, output: Path) -> None:
 @click.command()
 @click.argument("first")
 @click.argument("second")
+@click.option("--until", metavar="DATE", help="Of two files: events at or after this day do not exist.")
 @click.pass_obj
-def compare(call: CliContext, first: str, second: str) -> None:
-    """Is the model of run SECOND better than that of FIRST? Versions, or MLflow's run ids.
+def compare(call: CliContext, first: str, second: str, until: str | None) -> None:
+    """Is SECOND better than FIRST? Two configuration files, or two models by version or MLflow's run id.
 
-    Both are judged on the same customers: as delivered on dates after both, or with their settings refitted
-    on the same dates. MLflow keeps the differences as a run of its own.
+    Two files are both trained on the same past and judged on the same later dates; nothing is registered. A
+    file beside a kizuna.toml belongs to the project of its folder, another one to this project. Two models
+    are judged as delivered on dates after both, or with their settings refitted on the same dates. MLflow
+    keeps the differences as a run of its own.
 
     \b
-    Example:
+    Examples:
+      kizuna compare kizuna.toml with-my-feature.toml
       kizuna compare 3 4
     """
+    from features.catalog.display_names import in_language
     from serving.application.models.compare import compare_runs
-    from serving.presentation.models.comparison import comparison_lines
+    from serving.application.models.compare_files import compare_files
+    from serving.presentation.models.comparison import comparison_lines, files_lines, verdict_line
 
+    language = call.project.settings.language
+    files = _configuration(call, first), _configuration(call, second)
+    if files[0] is not None and files[1] is not None:
+        with call.workspace() as workspace, call.progress() as progress:
+            answer = compare_files(workspace, call.actor, files[0], files[1], until=until, progress=progress)
+        found = answer.found
+        reply = asdict(found.differences) | {
+            "evidence": found.evidence,
+            "changed": answer.changed,
+            "only_first": found.only_first,
+            "only_second": found.only_second,
+            "run_id": answer.run_id,
+        }
+        call.answer(reply, *files_lines(found, answer.changed, *answer.names, language))
+        return
+    if files != (None, None):
+        raise UsageError(
+            f"cannot compare {first} with {second}: one is a configuration file, the other a registered "
+            "model. Give two files, or two versions."
+        )
+    if until is not None:
+        raise UsageError(
+            f"cannot compare {first} with {second} until {until}: registered models have learned already. "
+            "Leave --until out, or give two configuration files.",
+            field="until",
+        )
     with call.workspace() as workspace:
-        found = compare_runs(workspace, call.actor, first, second)
-    call.answer(found, *comparison_lines(found, first, second, call.project.settings.language))
+        found_runs = compare_runs(workspace, call.actor, first, second)
+    one, other = (in_language(language, f"model {given}", f"モデル{given}") for given in (first, second))
+    call.answer(
+        found_runs,
+        verdict_line(found_runs, one, other, language),
+        *comparison_lines(found_runs, one, other, language),
+    )
+
+
+def _configuration(call: CliContext, given: str) -> Path | None:
+    """The configuration file that is meant, in the project folder or from here; None for a version or run."""
+    for folder in (call.folder, Path()):
+        file = folder / given
+        if file.is_file() or (file / "kizuna.toml").is_file():
+            return file if file.is_file() else file / "kizuna.toml"
+    if given.endswith(".toml") or "/" in given:
+        raise UsageError(
+            f"cannot compare {given}: there is no such file in {call.folder.resolve()}. Give the path of a "
+            "configuration file, such as kizuna.toml."
+        )
+    return None
 
 
 def _write(table: pa.Table, file: Path) -> None:

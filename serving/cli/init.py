@@ -21,6 +21,11 @@ from serving.cli.context import LANGUAGES, CliContext
     help="Propose sources for these files, as in 'exports/*.csv'; may be given again [FOLDER/data].",
 )  # fmt: skip
 @click.option("--language", type=LANGUAGES, help="The language of its comments and of the project [locale].")
+@click.option(
+    "--currency",
+    metavar="CODE",
+    help="The currency of amounts, such as EUR [JPY in a Japanese project, else none].",
+)
 @click.argument("paths", nargs=-1, metavar="[PATH] [FOLDER]", type=click.Path(path_type=Path))
 @click.pass_obj
 def init(
@@ -28,6 +33,7 @@ def init(
     recipe: str | None,
     data: tuple[str, ...],
     language: str | None,
+    currency: str | None,
     paths: tuple[Path, ...],
 ) -> None:
     """Write a commented kizuna.toml into FOLDER (or the project folder).
@@ -38,7 +44,7 @@ def init(
     \b
     Examples:
       kizuna init my-project
-      kizuna init my-project --data 'exports/*.csv'
+      kizuna init my-project --data 'exports/*.csv' --currency EUR
       kizuna init --from
       kizuna init --from shopify exports/shopify my-shop
     """
@@ -52,7 +58,9 @@ def init(
             raise UsageError(
                 f"cannot write a project into {len(paths)} folders: name one, as in `kizuna init {paths[0]}`."
             )
-        created = create_project(call.new_project(*paths), call.actor, language=call.language, data=data)
+        created = create_project(
+            call.new_project(*paths), call.actor, language=call.language, data=data, currency=currency
+        )
         file = created.file
         if created.proposed:
             call.say(
@@ -81,7 +89,9 @@ def init(
             f"if you like the project's own folder, as in `kizuna init --from {recipe} exports my-project`."
         )
     place = call.new_project(*paths[1:])
-    file = create_from_export(place, call.actor, recipe=recipe, export=paths[0], language=call.language).file
+    file = create_from_export(
+        place, call.actor, recipe=recipe, export=paths[0], language=call.language, currency=currency
+    ).file
     folder = f" -C {place.folder}" if paths[1:] else ""
     call.say(
         {"file": str(file), "recipe": recipe},

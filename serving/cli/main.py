@@ -23,7 +23,7 @@ from serving.cli.delivery import export, notify
 from serving.cli.engagement import plan, playbook, report
 from serving.cli.filter_options import FilteredCommand
 from serving.cli.init import init
-from serving.cli.models import models
+from serving.cli.models import mlflow, models
 from serving.cli.package import package
 from serving.cli.simulate import simulate
 from serving.cli.users import users
@@ -281,6 +281,7 @@ for command in (
     keys,
     users,
     models,
+    mlflow,
     plan,
     playbook,
     report,

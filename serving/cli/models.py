@@ -1,4 +1,4 @@
-"""The command `kizuna models`: the trained versions, and putting one in the champion's place by hand."""
+"""The commands `kizuna models` and `kizuna mlflow`: trained versions, the champion by hand, runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from serving.application.models.registry import NewChampion, TrainedModel
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.pass_obj
+def mlflow(call: CliContext, host: str, port: int) -> None:
+    """Show the project's training runs and comparisons in MLflow's own screens, until stopped.
+
+    Whoever reaches the address can read and change the runs: MLflow's server asks nobody who they are.
+
+    \b
+    Example:
+      kizuna mlflow --port 5001
+    """
+    from serving.integrations.listener import require_free
+    from serving.integrations.mlflow_screens import serve_screens, server_address
+
+    elsewhere = server_address(call.project)
+    if elsewhere is not None:
+        call.say({"url": elsewhere}, f"The runs of this project are on a server already: {elsewhere}")
+        return
+    require_free(host, port)  # MLflow takes seconds to load
+    from serving.application.models.registry import experiment_address
+
+    with call.workspace() as workspace:
+        server = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        url = experiment_address(workspace, call.actor, server).url
+    call.say({"url": url}, f"MLflow starts on {url} (stop with Ctrl+C)")
+    serve_screens(call.project, host, port)
 
 
 @click.group()
@@ -52,7 +82,7 @@ def list_models(call: CliContext) -> None:
 @click.option("--server", default="http://127.0.0.1:5000", show_default=True, help="Where MLflow answers.")
 @click.pass_obj
 def address(call: CliContext, server: str) -> None:
-    """Where MLflow's screens show the training runs of this project; `make mlflow` starts them."""
+    """Where MLflow's screens show the training runs of this project; `kizuna mlflow` starts them."""
     from serving.application.models.registry import experiment_address
 
     with call.workspace() as workspace:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.storage.customer_ids import CustomerAliases
 from serving.experiments.assignment import in_share
 from serving.experiments.campaign_file import FOLDER, load
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.merged_customers import CurrentAssignment, current_assignment
 from serving.project.settings import Project
 from serving.state.campaigns.campaign_index import CampaignRecord, global_control_seed, holding_back
 from serving.state.database import Database
@@ -65,8 +65,7 @@ def held_back(database: Database, project: Project, aliases: CustomerAliases, no
     that a customer may be contacted.
     """
     running = holding_back(database, now)
-    assignments = [load(assignment_file(project, one)) for one in running]
-    parts = [current_assignment(one, aliases).assignment.control for one in assignments]
+    parts = [assignment_today(project, one, aliases).assignment.control for one in running]
     return replace(
         global_control_group(database, project),
         campaigns=tuple(one.name for one in running),
@@ -79,6 +78,11 @@ def global_control_group(database: Database, project: Project) -> HeldBackCustom
     share = project.settings.campaigns.global_control
     seed = global_control_seed(database) if share > 0 else 0
     return HeldBackCustomers(global_control=share, seed=seed)
+
+
+def assignment_today(project: Project, record: CampaignRecord, aliases: CustomerAliases) -> CurrentAssignment:
+    """The assignment of a started campaign under the keys that are in use today, read from its file."""
+    return current_assignment(load(assignment_file(project, record)), aliases)
 
 
 def assignment_file(project: Project, record: CampaignRecord) -> Path:

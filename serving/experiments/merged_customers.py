@@ -9,7 +9,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.storage.customer_ids import CustomerAliases
-from serving.experiments.assignment import ARMS
 from serving.experiments.campaign_file import Assignment
 
 
@@ -22,12 +21,6 @@ class CurrentAssignment:
     """Rows that were left out because the person has another."""
     contaminated: NDArray[np.int64]
     """int64[c], ascending: the keys of persons who were in both arms; each keeps one."""
-
-    @property
-    def contaminated_by_arm(self) -> dict[str, int]:
-        """How many persons of each arm were in the other too."""
-        arms = self.assignment.arms_of(self.contaminated)
-        return {arm: int((arms == code).sum()) for code, arm in enumerate(ARMS)}
 
 
 def current_assignment(assignment: Assignment, aliases: CustomerAliases) -> CurrentAssignment:

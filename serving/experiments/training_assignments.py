@@ -6,9 +6,7 @@ import numpy as np
 
 from features.storage.customer_ids import CustomerAliases
 from serving.experiments.assignment import TREATMENT
-from serving.experiments.campaign_file import load
-from serving.experiments.held_back import assignment_file
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.held_back import assignment_today
 from serving.project.settings import Project
 from serving.state.campaigns.campaign_index import CampaignRecord, campaigns
 from serving.state.database import Database
@@ -34,7 +32,7 @@ def training_assignments(
 def _of_campaign(
     number: int, record: CampaignRecord, project: Project, aliases: CustomerAliases
 ) -> ContactAssignments:
-    assignment = current_assignment(load(assignment_file(project, record)), aliases).assignment
+    assignment = assignment_today(project, record, aliases).assignment
     ends = [one for one in (record.hold_until, record.stopped_at) if one is not None]
     size = len(assignment)
     return ContactAssignments(

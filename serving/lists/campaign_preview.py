@@ -16,9 +16,8 @@ from features.timeline import DAY
 from serving.actions.contact_notes import checked_channel
 from serving.actions.contact_rules import consent_rules
 from serving.experiments.balance import CovariateBalance, covariate_balance
-from serving.experiments.campaign_file import Assignment, load
-from serving.experiments.held_back import assignment_file, global_control_group
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.campaign_file import Assignment
+from serving.experiments.held_back import assignment_today, global_control_group
 from serving.experiments.review_dates import review_dates
 from serving.experiments.visible_effects import VisibleEffect, reach_text, too_few, visible_effects
 from serving.lists.campaign_draw import (
@@ -180,10 +179,7 @@ class CampaignDrawing:
         plan = self.reader.plan
         rules = consent_rules(self.project, None if plan is None else plan.playbook)
         aliases = self.reader.customers.aliases
-        assignments = [
-            current_assignment(load(assignment_file(self.project, one)), aliases).assignment
-            for one in running
-        ]
+        assignments = [assignment_today(self.project, one, aliases).assignment for one in running]
         none = np.empty(0, np.int64)
         return Exclusions(
             self.memory.contacts(rules, self.store, self.now),

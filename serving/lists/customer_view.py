@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -30,6 +29,7 @@ from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import change_sentence, reason_of, sentence
 from training.labels.cohort import STATUSES, UNKNOWN
+from training.statistics import finite
 
 CONTROL_GROUP = OUTCOMES[IN_CONTROL]
 MOST_CACHED = 20_000
@@ -224,8 +224,3 @@ def change_entry(
             for event in behind.shown
         ],
     )
-
-
-def finite(value: float) -> float | None:
-    """The number, None where there is none: JSON has no NaN."""
-    return value if math.isfinite(value) else None

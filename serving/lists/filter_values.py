@@ -23,7 +23,6 @@ from serving.state.score_file import Scores
 
 ValueCounts = Mapping[str, int]
 """How many customers of the list have each value; values that nobody has are not in it."""
-"""What the name of an attribute's filter begins with, as in the query of an address."""
 
 
 def filter_values(scores: Scores, subjects: Sequence[str], plan: StoredPlan | None) -> dict[str, ValueCounts]:

@@ -21,7 +21,7 @@ from serving.actions.plan_file import StoredPlan
 from serving.actions.plan_lookup import CheckedPlan, PlanLookup, planned_actions
 from serving.experiments.held_back import NOBODY_HELD_BACK, HeldBackCustomers, held_back
 from serving.lists.cursor import Cursor
-from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, finite, numbers, unknown_numbers
+from serving.lists.customer_view import STATUS_NAMES, Numbers, change_entry, numbers, unknown_numbers
 from serving.lists.filtered_rows import FilterCache
 from serving.lists.filters import ListFilter, Rows
 from serving.lists.planned.outcomes_now import outcome_codes, outcomes_now
@@ -54,6 +54,7 @@ from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT
+from training.statistics import finite
 
 AT_ONCE = 1_000
 """Customers of a list put into words at a time."""
@@ -148,8 +149,7 @@ class ScoreReader:
                 "Run `kizuna score` again."
             )
         self.keys([""])
-        ranked = (self.scores.by_value_at_risk, self.scores.by_churn_probability)
-        for ranking in ranked:
+        for ranking in (self.scores.by_value_at_risk, self.scores.by_churn_probability):
             list(self.in_words(ranking[:1], "en"))
 
     def at_risk(self, choice: ListFilter, language: str) -> ListReply:
@@ -241,7 +241,6 @@ class ScoreReader:
     @cached_property
     def filtered(self) -> FilterCache:
         """Who fits a filter, kept for the last ones asked for."""
-
         keys, refuse = self.scores.answers.key, partial(self.refuse, channel="")
         return FilterCache(
             self.scores,
@@ -315,7 +314,7 @@ class ScoreReader:
                 as_of=self.timeline.name(earlier),
                 model_version=before.facts.model_version,
                 status=STATUS_NAMES[before.answers.status[place]],
-                churn_probability=finite(float(before.answers.churn_probability[place])),
+                churn_probability=finite(before.answers.churn_probability[place]),
                 tier=before.facts.tiers[before.answers.tier[place]],
             )
             if before.answers.status[place] == self.scores.answers.status[row] == IN_COHORT:

@@ -159,7 +159,7 @@ def _horizons(horizons: Sequence[FeasibleHorizon | InfeasibleHorizon], language:
             f"{one.cohort:,}",
             percent(one.base_rate) + (spread if wide else ""),
             "–" if one.came_back is None else f"{one.came_back:.0%}",
-            "→".join(f"{ahead.recency_auc:.2f}" for ahead in one.foresight) or "–",
+            "/".join(f"{ahead.recency_auc:.2f}" for ahead in one.foresight) or "–",
             f"{dates} ({first}–)" if wide else str(dates),
             roles if one.evidence == "normal" else in_language(language, "low evidence", "根拠は限定的"),
         )
@@ -179,8 +179,8 @@ def _horizons(horizons: Sequence[FeasibleHorizon | InfeasibleHorizon], language:
         notes.append(
             in_language(
                 language,
-                "AUC: of plain recency, 0, half and whole horizons ahead",
-                "AUC：最後の行動からの日数だけによる順位付け（当日 → 期間の半分前 → 期間分前）",
+                "AUC: of recency alone, asked just before the horizon/half a horizon/a whole one earlier",
+                "AUC：最後の行動からの日数だけによる順位付け（期間の直前/半期間前/1期間前に予測した場合）",
             )
         )
     table.caption = _plain("\n".join(notes)) or None

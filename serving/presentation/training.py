@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from features.catalog.display_names import in_language, is_japanese
 from serving.schemas.responses import Contacts, Evidence
 from training.bundle.list_policy import list_metric
+from training.statistics import finite
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -156,14 +156,14 @@ def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> 
         f"学習より後の日付で検証：顧客{customers:,.0f}名の{rows:,.0f}行、うち{churners:,.0f}名が離反。"
         f"根拠の強さ：{EVIDENCE_WORDS.get(evidence, evidence)}。",
     )
-    headings = (_cells(in_language(language, *title), FIGURES, right=True) for title, _ in COLUMNS)
+    headings = (padded(in_language(language, *title), FIGURES, right=True) for title, _ in COLUMNS)
     yield f"  {'':{NAMES}}" + "".join(headings)
     mine = ("this model", "このモデル")
     for name, title in {"": mine, **BASELINES}.items():
         prefix = f"baseline/{name}/" if name else ""
         if prefix + "auc" in figures:
             row = "".join(f"{_interval(figures, prefix + key):>{FIGURES}}" for _, key in COLUMNS)
-            yield f"  {_cells(in_language(language, *title), NAMES)}{row}"
+            yield f"  {padded(in_language(language, *title), NAMES)}{row}"
     for name, title in BASELINES.items():
         key = f"difference/{name}"
         if name != "base_rate" and f"{key}/auc" in figures:
@@ -194,7 +194,7 @@ def lines(figures: Mapping[str, float], evidence: str, language: str = "en") -> 
         )
 
 
-def _cells(text: str, width: int, *, right: bool = False) -> str:
+def padded(text: str, width: int, *, right: bool = False) -> str:
     """A text filled up to so many cells of a terminal, where a Japanese character takes two."""
     from rich.cells import cell_len
 
@@ -204,7 +204,7 @@ def _cells(text: str, width: int, *, right: bool = False) -> str:
 
 def plain(figures: Mapping[str, float]) -> dict[str, float | None]:
     """The figures as JSON can say them: null where a figure is undefined."""
-    return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+    return {name: finite(figure) for name, figure in figures.items()}
 
 
 def _interval(figures: Mapping[str, float], key: str, sign: str = "") -> str:

@@ -217,10 +217,10 @@ class Project:
         return self.settings.records or f"sqlite:///{self.state / 'kizuna.db'}"
 
 
-def read(folder: Path) -> Project:
-    """The project of this folder, with `${NAME}` filled in from the environment."""
+def read(folder: Path, name: str = FILE) -> Project:
+    """The project of this folder by the settings of a file, with `${NAME}` filled in from the environment."""
     folder = folder.resolve()
-    file = folder / FILE
+    file = folder / name
     if not file.is_file():
         raise ConfigurationError(
             f"cannot open a project in {folder}: there is no {FILE} there. "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from features.catalog.display_names import is_japanese
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, UsageError
 
 TEMPLATE = '''\
 # This file describes one project. The folder that holds it is the project folder; relative paths start here.
@@ -52,6 +53,28 @@ from read_csv('data/orders.csv', all_varchar = true)
 # [features]
 # windows = [7, 14, 30, 60, 90, 180, 365]
 
+# Features of your own, as many as needed; `kizuna compare kizuna.toml other.toml` tells whether they help.
+# Made of events (docs/features.md lists the aggregates):
+# [[features.add]]
+# name = "complaints_60d"
+# stream = { indicator = "inquiry", kinds = ["complaint"] }
+# aggregate = "count"
+# days = 60
+# english = "complaints in the last 60 days"
+# japanese = "直近60日のクレーム件数"
+# The share of them, here of purchases on the web:
+# [[features.add]]
+# name = "web_share_90d"
+# stream = { indicator = "purchase", channels = ["web"] }
+# aggregate = "share"
+# days = 90
+# Made of two other features; the operations are ratio, difference, trend and share:
+# [[features.add]]
+# name = "basket_90d"
+# operation = "ratio"
+# first = "purchase_sum_90d"
+# second = "purchase_count_90d"
+
 # When a customer counts as gone: no such event in the horizon, among those who had one in the active days.
 [churn]
 type = "inactivity"              # or "contract", with started_by, ended_by and completed_by
@@ -78,6 +101,26 @@ def template(language: str) -> str:
     if not is_japanese(language):
         return TEMPLATE
     return files(__package__).joinpath(JAPANESE).read_text(encoding="utf-8")
+
+
+def with_currency(text: str, currency: str | None) -> str:
+    """The settings with the currency of amounts; as they are without one. Raises `UsageError` for no code."""
+    if currency is None:
+        return text
+    code = currency.strip().upper()
+    if not re.fullmatch(r"[A-Z]{3}", code):
+        raise UsageError(
+            f"cannot write a project with the currency '{currency}': a currency has three letters. Give one "
+            "such as EUR, JPY or USD.",
+            field="currency",
+        )
+    line = f'currency = "{code}"'
+    told = re.sub(r"(?m)^(?:# )?currency = \"[A-Z]{3}\"", line, text, count=1)
+    if told != text or line in text:
+        return told
+    comments = re.match(r"(?:#[^\n]*\n|\n)*", text)  # keys stand before the first table
+    end = 0 if comments is None else comments.end()
+    return f"{text[:end]}{line}\n{text[end:]}"
 
 
 def write(folder: Path, name: str, text: str) -> Path:

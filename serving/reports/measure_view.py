@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from serving.reports.metric_definitions import OF_LEAVING
 from serving.reports.rendering.svg_charts import dots, line, sparkline
-from serving.schemas.report_responses import Comparison, Group, MeasureReply
+from serving.schemas.report_responses import Comparison, Group, MeasureReply, MonthFigure
 from training.explanation.quantities import WHOLE, with_currency
 
 GLANCE = (
@@ -55,6 +55,11 @@ def lacks_start(measure: MeasureReply) -> bool:
     """Whether a measure of those present at the start has figures of months and none of the whole."""
     known = measure.figure is not None and measure.figure.value is not None
     return measure.name in OF_LEAVING and not known and any(one.value is not None for one in measure.by_month)
+
+
+def newest_month(measure: MeasureReply) -> MonthFigure | None:
+    """The newest month that has a figure, None where none has."""
+    return next((month for month in reversed(measure.by_month) if month.value is not None), None)
 
 
 def format_figure(unit: str, currency: str | None = None, language: str = "en") -> Callable[[float], str]:

@@ -77,18 +77,26 @@ def missing(data: ReportData, measure: MetricDefinition, language: str) -> str |
         events, with_value, with_detail = data.inputs.of(kinds)
         named = ", ".join(kinds)
         if not events:
-            return in_language(language, f"needs events of {named}", f"{named} のイベントが必要です")
+            return in_language(
+                language,
+                f"there are no events of {named} yet: the figure shows once a source gives them",
+                f"{named} のイベントがまだありません。取り込むと表示されます",
+            )
         if need.value and not with_value:
             return in_language(
                 language,
-                f"needs {named} with a value: {need.value}",
-                f"{named} に value（{_VALUES.get(need.value, need.value)}）が必要です",
+                f"the events of {named} have no value yet ({need.value}): the figure shows once a source "
+                "gives it",
+                f"{named} に value（{_VALUES.get(need.value, need.value)}）がまだありません。"
+                "取り込むと表示されます",
             )
         if need.detail and not with_detail:
             return in_language(
                 language,
-                f"needs {named} with a detail: {need.detail}",
-                f"{named} に detail（{_VALUES.get(need.detail, need.detail)}）が必要です",
+                f"the events of {named} have no detail yet ({need.detail}): the figure shows once a source "
+                "gives it",
+                f"{named} に detail（{_VALUES.get(need.detail, need.detail)}）がまだありません。"
+                "取り込むと表示されます",
             )
     if measure.name == "tier_share" and data.request.bundle is None:
         return in_language(

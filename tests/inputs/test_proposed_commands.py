@@ -20,7 +20,9 @@ QUOTED = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"^kizuna\b(?!\.)")
 ARGUMENT = re.compile(r"(?<!\{)\{\w+\}(?!\})")
 OPTION = re.compile(r"(?<![\w=-])(?<!var\()--[a-z][a-z-]+")
-OTHER_TOOLS = {"--data-urlencode", "--config", "--index-url"}
+OTHER_TOOLS = {"--data-urlencode", "--config", "--index-url"} | {
+    "--no-optional-locks", "--verify", "--porcelain", "--untracked-files",
+}  # fmt: skip
 
 
 def texts_of(tree: ast.Module) -> Iterator[tuple[int, str]]:

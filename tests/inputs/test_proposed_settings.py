@@ -39,6 +39,15 @@ SETTINGS = {
     "[[sources]]": ("project", '[[sources]]\nname = "orders"\nquery = "select 1"'),
     "kinds = …": ("project", '[indicators.club]\nkinds = ["joined"]'),
     "X = …": ("project", "[churn]\nhorizon_days = 30"),
+    'aggregate = "X"': (
+        "project",
+        '[[features.add]]\nname = "x"\naggregate = "count"\nstream = { indicator = "purchase" }',
+    ),
+    'operation = "X"': (
+        "project",
+        '[[features.add]]\nname = "x"\noperation = "ratio"\nfirst = "purchase_sum_90d"\n'
+        'second = "purchase_count_90d"',
+    ),
     "name = value": ("project", "[churn]\nhorizon_days = 30"),
 }
 """Each setting that a message proposes, and how it is written: under a source, or on its own."""

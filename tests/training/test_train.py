@@ -22,7 +22,7 @@ from tests.experiments import experiments
 from tests.training.simulated import HORIZON, NOW, UTC, Shop, plan, shop
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.model_bundle import Bundle
-from training.bundle.model_card_file import load_model_card
+from training.bundle.model_card_file import load_model_card, save_model_card
 from training.data.dataset import dataset
 from training.data.extent import data_extent
 from training.data.splits import temporal_splits
@@ -253,7 +253,14 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     assert reply(again).unchanged is True
     assert (tmp_path / "state" / "promotions.jsonl").read_bytes() == log
     other = replace(plan(), features=FeatureSettings(windows=(7,)))
-    second, third = (train(store, other, tracking, now=NOW) for _ in range(2))
+    second = train(store, other, tracking, now=NOW)
+    refused = load_model_card(tmp_path / "state", "2")
+    assert refused is not None
+    save_model_card(tmp_path / "state", replace(refused, rows=1, list_figures={}))
+    third = train(store, other, tracking, now=NOW)
+    kept = load_model_card(tmp_path / "state", "2")
+    assert kept is not None
+    assert kept.rows == 1, "a card of a list whose figures are all undefined is a whole card"
     assert (second.promoted, third.promoted) == (False, False)
     assert (second.unchanged, third.unchanged) == (False, True)
     assert third.version == second.version == "2"

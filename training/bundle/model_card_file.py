@@ -1,13 +1,14 @@
 """The model card with its curves as a file of the state, for pages that do without MLflow.
 
-Written when a version is registered, once and whole; the file of a version never changes.
+Written whole when a version is registered. A card that is gone, or was kept before the figures of the list
+were, is written anew when the same model is trained again; else the file of a version does not change.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,9 +55,9 @@ class StoredModelCard:
     """For the model and its rivals the share of leavers reached, at depths evenly from 0 to 1."""
     experiment: str = ""
     """MLflow's identifier of the experiment that the run is in; empty in cards of earlier versions."""
-    list_figures: dict[str, float] = field(default_factory=dict)
-    """The metrics of the list in each order by the names of `list_metric`, those that are defined; empty in
-    cards of earlier versions."""
+    list_figures: dict[str, float] | None = None
+    """The metrics of the list in each order by the names of `list_metric`, those that are defined; None in
+    cards that were kept before these figures were."""
 
 
 def save_model_card(state: Path, card: StoredModelCard) -> None:

@@ -1,7 +1,5 @@
 """Artifact locations of a project that was moved, copied or restored; MLflow stores absolute addresses.
 
-    python -m training.registry.artifact_locations    in the project folder, before MLflow's screens open it
-
 MLflow 3.17 has no call that changes the address of an experiment, a run or a model, so the database is
 updated directly. It reads no MLflow: opening a project costs one query more.
 """
@@ -142,12 +140,3 @@ def absolute_uri(uri: str, folder: Path) -> str:
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite address, None for any other."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-
-
-def main() -> None:
-    folder = Path.cwd().resolve()
-    relocate_artifacts(folder / DATABASE, folder)
-
-
-if __name__ == "__main__":
-    main()

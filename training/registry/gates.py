@@ -23,6 +23,7 @@ from training.data.coverage_findings import coverage_findings
 from training.data.dataset import most_rows
 from training.data.splits import ALL_DATES
 from training.evaluation.leaks import TOO_GOOD, strongest_alone
+from training.registry.baseline_gate import no_better_than_rfm
 from training.registry.bilingual_message import BilingualMessage
 from training.registry.champion_gate import beats_champion, how_compared, missing_features
 
@@ -93,7 +94,8 @@ def decide_promotion(
     refused, accepted = ([], _accepted(leaks, accept_leak)) if accept_leak else (_with_way_out(leaks), [])
     refusals = (*trivial, *refused, *(() if first else rest))
     noted = (*accepted, *(rest if first else ()), *_covered(bundle), *_dated(evidence))
-    warnings = (*noted, *_slow(fast), *_concerns(evidence, champion), *_capacity(bundle, evidence))
+    concerns = (*_concerns(evidence, champion), *no_better_than_rfm(evidence.figures))
+    warnings = (*noted, *_slow(fast), *concerns, *_capacity(bundle, evidence))
     return GateDecision(
         not refusals,
         tuple(message.english for message in refusals),

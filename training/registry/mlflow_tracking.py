@@ -159,14 +159,20 @@ class Tracking:
 
     @contextmanager
     def run(
-        self, name: str, *, parent: Run | None = None, started: int | None = None, ended: int | None = None
+        self,
+        name: str,
+        *,
+        source: str = "kizuna train",
+        parent: Run | None = None,
+        started: int | None = None,
+        ended: int | None = None,
     ) -> Iterator[Run]:
-        """A run with this name; marked failed when the work inside it fails.
+        """A run with this name, of the command `source`; marked failed when the work inside it fails.
 
         `started` and `ended` (milliseconds) are given where the work was done earlier.
         """
         experiment = self._experiment()
-        tags = {"mlflow.source.name": "kizuna train", "mlflow.source.type": "LOCAL"}
+        tags = {"mlflow.source.name": source, "mlflow.source.type": "LOCAL"}
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.id
         info = self._client.create_run(experiment, started, tags=tags, run_name=name).info

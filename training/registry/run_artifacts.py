@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.timeline import Timeline
+from training.registry.baseline_gate import against_rfm
+from training.registry.left_out import left_out
 from training.registry.metric_names import metric_names
 from training.registry.model_card.card import cards, summary
 from training.registry.plots import drawn
+from training.registry.run_source import NO_SOURCE, RunSource
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -41,12 +44,18 @@ GATES = ("strongest_feature_auc", "additivity_gap", "fast_explanation_gap")
 
 
 def upload_run_artifacts(
-    run: Run, bundle: Bundle, evidence: Evaluation, decision: GateDecision, **tags: str
+    run: Run,
+    bundle: Bundle,
+    evidence: Evaluation,
+    decision: GateDecision,
+    source: RunSource = NO_SOURCE,
+    **tags: str,
 ) -> None:
     """Log everything about a run by the names that make runs comparable."""
     run.log_parameters(bundle.settings)
     figures = {**bundle.figures, **evidence.list_figures, **gate_figures(decision)}
-    run.log_metrics(metric_names(figures))
+    without = None if evidence.roles is None else left_out(bundle, evidence.roles)
+    run.log_metrics(metric_names(figures | ({} if without is None else without.figures)))
     _datasets(run, bundle, evidence)
     run.tag(
         {
@@ -58,7 +67,9 @@ def upload_run_artifacts(
             "trained_until": Timeline(bundle.timezone).name(bundle.trained_until),
             "calibration": bundle.calibration.method + (", level" if bundle.calibration.levelled else ""),
             "promoted": str(decision.promoted).lower(),
+            "against_rfm": against_rfm(bundle.figures),
         }
+        | dict(source.tags)
         | tags
     )
     run.describe(summary(bundle, decision, evidence.list_figures))
@@ -66,12 +77,18 @@ def upload_run_artifacts(
     run.log_texts(
         cards(bundle, decision, evidence.list_figures)
         | {
-            "configuration.json": json.dumps(bundle.settings, ensure_ascii=False, indent=1, sort_keys=True),
-            "decision.json": json.dumps(asdict(decision), ensure_ascii=False, indent=1, sort_keys=True),
+            "configuration.json": _json(bundle.settings),
+            "decision.json": _json(asdict(decision)),
             "environment.txt": environment(),
             "features.csv": feature_table(bundle, evidence),
         }
+        | ({} if without is None else {"left_out.json": _json(asdict(without))})
+        | dict(source.texts)
     )
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True)
 
 
 def upload_tuning_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
@@ -85,8 +102,8 @@ def upload_tuning_trials(tracking: Tracking, run: Run, tuning: Tuning) -> None:
         }
     )
     for trial in tuning.trials:
-        when = {"started": trial.started // 1_000, "ended": trial.ended // 1_000}
-        with tracking.run(f"trial {trial.number}", parent=run, **when) as one:
+        started, ended = trial.started // 1_000, trial.ended // 1_000
+        with tracking.run(f"trial {trial.number}", parent=run, started=started, ended=ended) as one:
             one.log_parameters({"models": trial.settings.to_json()})
             one.tag({"state": trial.state})
             for step, loss in enumerate(trial.losses):

@@ -119,7 +119,8 @@ class IngestRun:
 
         def tell(rows: int) -> None:
             if self.progress:
-                self.progress(f"reading {name}: {rows:,} rows", 0.5 * share)
+                read = f": {rows:,} rows" if rows else ""  # nothing is known of the first batch yet
+                self.progress(f"reading {name}{read}", 0.5 * share)
 
         batches = checked_batches(
             feed,

@@ -15,6 +15,8 @@ _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _COMPARED = re.compile(rf"^(>=|>|<=|<)\s*{_NUMBER}$")
 _BETWEEN = re.compile(rf"^{_NUMBER}\s+to\s+{_NUMBER}$")
 _RANKED = re.compile(rf"^(top|bottom)\s+{_NUMBER}\s*%$")
+SHARE = "a share from 0 to 1"
+"""Annotates the field of a condition on a probability, where `90` is meant as 90 %."""
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,11 @@ def likely_switch(value: object) -> bool | None:
     return True if word in YES else False if word in NO else None
 
 
-def likely_condition(value: object) -> str | None:
-    """The condition on a number that a text in other words states; None for what states none."""
+def likely_condition(value: object, *, of_share: bool = False) -> str | None:
+    """The condition on a number that a text in other words states; None for what states none.
+
+    Of a share, which lies between 0 and 1, a number above 1 is read as percent; above 100 it states none.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = re.sub(r"\s", "", unicodedata.normalize("NFKC", str(value)[:LONGEST]))
@@ -55,7 +58,12 @@ def likely_condition(value: object) -> str | None:
         if found := re.fullmatch(pattern, text, re.IGNORECASE):
             words = template.format(*(one.replace(",", "") for one in found.groups()))
             if not words.startswith(("top", "bottom")):
-                words = re.sub(r"([\d.]+)%", lambda share: f"{round(float(share[1]) / 100, 9):g}", words)
+                largest = max(float(number) for number in re.findall(r"\d[\d.]*", words))
+                in_percent = of_share and "%" not in words and largest > 1
+                if in_percent and largest > 100:
+                    return None
+                written = r"(\d[\d.]*)" if in_percent else r"([\d.]+)%"
+                words = re.sub(written, lambda share: f"{round(float(share[1]) / 100, 9):g}", words)
             return words if _is_condition(words) else None
     return None
 

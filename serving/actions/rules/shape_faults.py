@@ -16,28 +16,12 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from serving.actions.rules.conditions import NumberCondition
+from serving.actions.rules.conditions import SHARE, NumberCondition
 from serving.actions.rules.likely_values import likely_condition, likely_integer, likely_switch, likely_word
 from serving.schemas.problems import Problem
 
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
-SENTENCES = {
-    "extra_forbidden": "there is no key of this name",
-    "missing": "a key is needed",
-    "too_short": "a list has no entry",
-    "string_too_short": "a text is empty",
-    "value_error": "what a validator of ours says",
-    **dict.fromkeys(
-        (
-            *("int_type", "int_parsing", "int_parsing_size", "int_from_float"),
-            *("float_type", "float_parsing", "finite_number", "greater_than_equal", "less_than_equal"),
-            *("bool_type", "bool_parsing", "string_type", "tuple_type", "dict_type", "model_type"),
-        ),
-        "a value is not what is expected",
-    ),
-}
-"""The kinds of fault that pydantic can find in a playbook, and which of the sentences below tells of each."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +174,7 @@ def _expected(field: FieldInfo | None, shape: object) -> str:
 def _likely(value: object, field: FieldInfo | None, shape: object) -> object | None:
     """The right value that a wrong one was probably meant to be."""
     if is_condition(shape):
-        return likely_condition(value)
+        return likely_condition(value, of_share=field is not None and SHARE in field.metadata)
     if shape is bool:
         return likely_switch(value)
     if shape is int and isinstance(value, str):

@@ -13,7 +13,6 @@ from features.ingestion.identity.scopes import SENT
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.assignment import CONTROL, TREATMENT
-from serving.experiments.campaign_file import load
 from serving.experiments.contact_log import (
     PASTED,
     ContactRows,
@@ -22,8 +21,7 @@ from serving.experiments.contact_log import (
     read_contact_rows,
     read_pasted_contacts,
 )
-from serving.experiments.held_back import assignment_file
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.held_back import assignment_today
 from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_contacts
 from serving.state.score_index import record_noted_versions
 
@@ -84,7 +82,7 @@ def _record(
         raise missing_assignment(name, record.state)
     kinds = {kind for one in project.indicators if one.origin == "company" for kind in one.kinds}
     rows = read(name, kinds, project.timeline.instant)
-    assignment = current_assignment(load(assignment_file(project, record)), store.customers.aliases)
+    assignment = assignment_today(project, record, store.customers.aliases)
     keys = store.customers.keys(rows.customer_ids)
     free = np.ones(len(rows), np.bool_)
     left_out = {}

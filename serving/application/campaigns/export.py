@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
+from serving.actions.control_group import Held
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.experiments.campaign_file import load
-from serving.experiments.held_back import assignment_file, held_back
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.held_back import assignment_today, held_back
 from serving.integrations.crm_columns import column_map, lines
 from serving.integrations.webhooks import TreatedCustomers, enlist_treated
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import list_csv
+from serving.project.settings import Project
 from serving.schemas.responses import ListedCustomer, Provenance
 from serving.schemas.terms import ASKED_NOT_TO, COOLING_DOWN, OUTCOMES
 from serving.state.campaigns.campaign_index import (
@@ -77,14 +77,14 @@ class ExportPreview:
 
 @use_case("contact")
 def preview_export(workspace: Workspace, actor: Actor, name: str) -> ExportPreview:
-    """What `export_campaign` would hand out, from the scores and the consent that a service keeps.
+    """What `export_campaign` would hand out, from the scores, the consent and the holds that a service keeps.
 
     It reads no event, so that a page can show it. Raises `UsageError` for no campaign, `DataError` for a
     draft.
     """
-    reader, now = workspace.scores.current(), workspace.clock()
+    reader = workspace.scores.current()
     record = _started(workspace.database, name)
-    arm = _arm_now(workspace, reader, record, now, reader.refuse)
+    arm = _arm_now(workspace.project, reader, record, reader.held.held, reader.refuse)
     left_out = sum(arm.left_out.values())
     return ExportPreview(len(arm.keys) + left_out, len(arm.keys), arm.left_out)
 
@@ -106,25 +106,24 @@ def _started(database: Database, name: str) -> CampaignRecord:
 
 
 def _arm_now(
-    workspace: Workspace,
+    project: Project,
     reader: ScoreReader,
     record: CampaignRecord,
-    now: int,
+    held: Held,
     refuse: Callable[[NDArray[np.int64], str], NDArray[np.bool_]],
 ) -> _ArmNow:
     """Who of the treatment arm may be contacted now and has a score, and why the others are left out."""
-    project, database, aliases = workspace.project, workspace.database, reader.customers.aliases
-    found = load(assignment_file(project, record))
-    keys = current_assignment(found, aliases).assignment.treated
+    assignment = assignment_today(project, record, reader.customers.aliases).assignment
+    keys = assignment.treated
     outcome = np.full(len(keys), -1)
     if reader.plan is not None:
         outcome = np.append(reader.plan.table.column("outcome").to_numpy(), -1)[reader.plan.rows(keys)]
     refused = outcome == ASKED_NOT_TO
     free = np.ones(len(keys), np.bool_)
-    left_out = {"erased": found.facts.erased.get("treatment", 0)}
+    left_out = {"erased": assignment.facts.erased.get("treatment", 0)}
     for reason, gone in (
         (OUTCOMES[ASKED_NOT_TO], refused | refuse(keys, record.channel)),
-        ("control_group", held_back(database, project, aliases, now).held(keys)),
+        ("control_group", held(keys)),
         ("without_score", reader.scores.rows(keys) < 0),
     ):
         left_out[reason] = int((free & gone).sum())
@@ -163,7 +162,8 @@ def export_campaign(
     reader = workspace.scores.current()
     rules = consent_rules(project, None if reader.plan is None else reader.plan.playbook)
     contacts = ContactRegister(rules, ()).state(workspace.store, now)
-    handed_out = _arm_now(workspace, reader, record, now, contacts.refuse)
+    held = held_back(database, project, reader.customers.aliases, now).held
+    handed_out = _arm_now(project, reader, record, held, contacts.refuse)
     taken = handed_out.keys
     source = reader.provenance
     arm = TreatedCustomers(name, source.as_of, source.model_version, taken.tolist(), record.channel)

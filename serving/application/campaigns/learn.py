@@ -11,9 +11,7 @@ import numpy as np
 from features.errors import DataError, UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
-from serving.experiments.campaign_file import load
-from serving.experiments.held_back import assignment_file
-from serving.experiments.merged_customers import current_assignment
+from serving.experiments.held_back import assignment_today
 from serving.experiments.outcomes import OUTCOMES, OutcomeRules, campaign_outcomes
 from serving.experiments.review_dates import review_dates
 from serving.experiments.uplift_rows import (
@@ -182,9 +180,7 @@ def _reached(
 
 def _customers(workspace: Workspace, record: CampaignRecord, outcome: str, date: int) -> CampaignCustomers:
     project, store = workspace.project, workspace.store
-    assignment = current_assignment(
-        load(assignment_file(project, record)), store.customers.aliases
-    ).assignment
+    assignment = assignment_today(project, record, store.customers.aliases).assignment
     rules = OutcomeRules(
         record.name, record.started_at or 0, project.churn, project.indicators, project.timeline
     )

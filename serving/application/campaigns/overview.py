@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from serving.experiments.visible_effects import VisibleEffect, visible_effects
 from serving.schemas.campaign_responses import CampaignReport, OutcomeEffect, ReviewResult
 from serving.state.campaigns.campaign_index import LOADED, CampaignRecord, campaign, campaigns, newest_result
 from serving.state.campaigns.campaign_notes import campaign_notes
+from training.labels.settings import Churn
 
 RETAINED = "retained"
 
@@ -99,16 +101,32 @@ def _effects(workspace: Workspace, seen: CampaignOverview) -> tuple[VisibleEffec
     record, started_at = seen.record, seen.record.started_at
     if started_at is None or not record.file or not seen.dates:
         return ()
-    assignment = load(assignment_file(workspace.project, record))
+    file = assignment_file(workspace.project, record)
+    changed = file.stat().st_mtime_ns if file.is_file() else 0  # 0: `load` says what is wrong with it
+    dates = tuple((one.months, one.date) for one in seen.dates)
+    return _effects_of_file(file, changed, workspace.project.churn, started_at, dates, seen.hold_ends)
+
+
+@lru_cache(maxsize=64)
+def _effects_of_file(
+    file: Path,
+    _changed: int,
+    churn: Churn,
+    started_at: int,
+    dates: tuple[tuple[int, int], ...],
+    hold_ends: int | None,
+) -> tuple[VisibleEffect, ...]:
+    """The same for every visitor: an assignment file changes only when customers are erased."""
+    assignment = load(file)
     spend = assignment.floats("past_spend")
     return visible_effects(
         (len(assignment.treated), len(assignment.control)),
         assignment.floats("churn_probability"),
         spend if np.nan_to_num(spend).any() else None,
-        workspace.project.churn,
+        churn,
         started_at,
-        {one.months: one.date for one in seen.dates},
-        seen.hold_ends,
+        dict(dates),
+        hold_ends,
     )
 
 

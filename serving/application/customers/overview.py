@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from features.catalog.definitions import company_kinds
-from features.errors import ModelError, UnknownCustomer
+from features.errors import UnknownCustomer
 from features.events.attributes import CONTACT_NOTE, is_noted_refusal
 from features.events.consent import ALL_BY_NAME
 from features.events.history import events_of_kinds
@@ -47,7 +47,7 @@ def customer_overview(
     found, words = workspace.customer(customer_id), workspace.language(language)
     workspace.record_access(actor.name, "customer", np.array([found.key], np.int64))
     project, history, now = workspace.project, found.history, workspace.clock()
-    reader = _reader(workspace)
+    reader = workspace.scores_or_none()  # without scores what is known is shown without a risk
     scored = _explained(workspace, reader, found, words)
     plan, outcome, again = _outcome(workspace, reader, found, words, now)
     company = company_kinds(project.indicators)
@@ -108,13 +108,6 @@ def customer_overview(
 def _ordered(kinds: Collection[str]) -> list[str]:
     """The kinds of contact, a call first: it is what people note most."""
     return sorted(kinds, key=lambda kind: (kind != DEFAULT_KIND, kind))
-
-
-def _reader(workspace: Workspace) -> ScoreReader | None:
-    try:
-        return workspace.scores.current()
-    except ModelError:  # nothing was scored yet: what is known is shown without a risk
-        return None
 
 
 def _explained(

@@ -19,7 +19,7 @@ from serving.state import examination_file
 from serving.state.examination_file import ExaminationFinding, ExaminationText, StoredExamination
 from training.data.attribute_dates import attribute_findings
 from training.data.coverage_findings import coverage_findings
-from training.data.given_names import given_name_findings
+from training.data.given_names import given_name_findings, gives_names
 from training.diagnosis.candidates import Diagnosis, diagnose
 from training.diagnosis.contract_findings import contract_findings
 from training.diagnosis.recommendation import ChurnRecommendation, recommend
@@ -53,6 +53,7 @@ def doctor(
         until=end,
         consent=chosen_playbook(project.folder).playbook.do_not_contact,
         consent_entries=project.settings.consent,
+        names=gives_names(project.words),
         progress=progress,
     )
     diagnosis = diagnose(
@@ -81,7 +82,7 @@ def doctor(
             consent=consent_rules(project).names,
             company=company_kinds(project.indicators),
         )
-    named = given_name_findings(workspace.store, project.words, until=end)
+    named = given_name_findings(project.words, profile.names)
     findings = (*ended, *dated, *named, *run_checks(profile, timeline, project.survey_scales), *contracts)
     advice = recommend(diagnosis, profile, project.settings.capacity.contacts)
     examination = Examination(profile, findings, diagnosis, advice)

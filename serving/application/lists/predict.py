@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from features.errors import ModelError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.customer_view import predict_reply
@@ -36,11 +35,8 @@ def predict(workspace: Workspace, actor: Actor, request: PredictRequest) -> Pred
 
 def _held(workspace: Workspace, request: PredictRequest) -> list[bool] | None:
     """Who of the request's customers is held back as a control customer now; None where nobody can be."""
-    try:
-        reader = workspace.scores.current()
-    except ModelError:  # a model without scores: a package
-        return None
-    if not reader.held.anybody:
+    reader = workspace.scores_or_none()  # a package is a model without scores
+    if reader is None or not reader.held.anybody:
         return None
     keys = reader.keys([customer.customer_id for customer in request.customers])
     held: list[bool] = (reader.held.held(keys) & (keys >= 0)).tolist()

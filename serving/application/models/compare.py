@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
 
 from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
+from serving.integrations.comparison_log import log_comparison
 from serving.integrations.training import tracking, training_config
-from serving.schemas.json_text import to_json
 from training.bundle.model_bundle import Bundle
 from training.comparison import PairedComparison, compare_bundles
-from training.registry.mlflow_tracking import Tracking
+from training.registry.registered_models import RegisteredModel
 
 
 @use_case("analyse")
@@ -21,28 +21,18 @@ def compare_runs(workspace: Workspace, actor: Actor, first: str, second: str) ->
     Raises `UsageError` for a run that registered no model, and for two that answer different questions.
     """
     registry = tracking(workspace.project)
-    versions = [_version(registry, one) for one in (first, second)]
+    registered = registry.registered()
+    versions = [_version(registered, one) for one in (first, second)]
     bundles = [Bundle.load(registry.bundle_of(version)) for version in versions]
     store = workspace.store.pinned()
     config = training_config(workspace.project, workspace.database, store.customers.aliases)
     found = compare_bundles(store, config, bundles[0], bundles[1], now=workspace.clock())
-    with registry.run(f"version {versions[1]} against {versions[0]}") as run:
-        run.tag({"compared": f"{versions[0]}, {versions[1]}", "basis": found.basis})
-        run.log_metrics(
-            {
-                f"difference/{one.metric}{end}": value
-                for one in found.all_rows.differences
-                for end, value in (("", one.difference), ("_low", one.low), ("_high", one.high))
-                if value is not None
-            }
-        )
-        run.log_texts({"comparison.json": to_json(asdict(found))})
+    log_comparison(registry, (f"version {versions[0]}", f"version {versions[1]}"), found, found)
     return found
 
 
-def _version(registry: Tracking, given: str) -> str:
+def _version(registered: Sequence[RegisteredModel], given: str) -> str:
     """The version that was given, or that a run registered."""
-    registered = registry.registered()
     for model in registered:
         if given in (model.version, model.run_id):
             return model.version

@@ -6,6 +6,7 @@ from features.errors import UsageError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.integrations.training import tracking, training_config
+from serving.project.run_source import run_source
 from serving.state.audit_log import record_action
 from training.train import TrainingResult
 from training.train import train as fit_and_judge
@@ -44,6 +45,7 @@ def train(
         until=None if until is None else workspace.instant(until),
         tuning=None if trials is None else Tuning(trials, project.state / "tuning.db"),
         accept_leak=accept_leak or "",
+        source=run_source(project),
         progress=progress,
     )
     if accept_leak is not None:

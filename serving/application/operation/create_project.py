@@ -18,7 +18,7 @@ from serving.project.proposal.proposed_source import ProposedSource
 from serving.project.recipes.catalogue import RECIPES
 from serving.project.recipes.export_files import looked_for
 from serving.project.recipes.project_file import project_text
-from serving.project.template import refuse_existing, template, write
+from serving.project.template import refuse_existing, template, with_currency, write
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,12 @@ class ListedRecipe:
 
 @use_case("operate")
 def create_project(
-    place: ProjectFolder, actor: Actor, *, language: str = "en", data: Sequence[str] = ()
+    place: ProjectFolder,
+    actor: Actor,
+    *,
+    language: str = "en",
+    data: Sequence[str] = (),
+    currency: str | None = None,
 ) -> CreatedProject:
     """Write a kizuna.toml, commented in a language, with sources for the files of the patterns `data`.
 
@@ -51,14 +56,20 @@ def create_project(
     refuse_existing(place.folder, FILE)
     patterns = list(data) or files_in(place.folder)
     if not patterns:
-        return CreatedProject(write(place.folder, FILE, template(language)))
+        return CreatedProject(write(place.folder, FILE, with_currency(template(language), currency)))
     text, sources = proposed_project(patterns, place.folder, language, place.clock())
-    return CreatedProject(write(place.folder, FILE, text), sources)
+    return CreatedProject(write(place.folder, FILE, with_currency(text, currency)), sources)
 
 
 @use_case("operate")
 def create_from_export(
-    place: ProjectFolder, actor: Actor, *, recipe: str, export: Path, language: str = "en"
+    place: ProjectFolder,
+    actor: Actor,
+    *,
+    recipe: str,
+    export: Path,
+    language: str = "en",
+    currency: str | None = None,
 ) -> CreatedProject:
     """Write a kizuna.toml that reads the export of another tool.
 
@@ -66,7 +77,8 @@ def create_from_export(
     there or does not look like one, and where there is a kizuna.toml already; nothing is written then.
     """
     refuse_existing(place.folder, FILE)
-    return CreatedProject(write(place.folder, FILE, project_text(recipe, export, place.folder, language)))
+    text = project_text(recipe, export, place.folder, language)
+    return CreatedProject(write(place.folder, FILE, with_currency(text, currency)))
 
 
 @use_case("operate")

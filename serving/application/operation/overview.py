@@ -85,6 +85,7 @@ def overview(
     It reads stored results alone: the last ingest, report and examination, the scores and the plan in use.
     Raises `ModelError` before anything was scored.
     """
+    workspace = workspace.pinned()
     reader, now = workspace.scores.current(), workspace.clock()
     running = _open_campaigns(workspace, now)
     report = last_report(workspace, actor, language=language)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from features.catalog.display_names import in_language
-from features.errors import ModelError
 from features.timeline import Timeline
 from serving.actions.plan_changes import FIELDS, CountedChange, FieldChange, PlanChanges, PlanSide
 from serving.actions.playbook import FILE, Playbook, PlaybookFile, parse, parse_all
@@ -86,14 +85,18 @@ class PlaybookPreview:
     outcomes: tuple[CountChange, ...]
     rules: tuple[RuleChange, ...]
     """In the order of the new playbook, those that are gone last."""
-    counts_change: bool
-    """Whether a rule or an outcome has other numbers of customers."""
     moves: tuple[Move, ...]
     """The largest moves between rules."""
     changes: tuple[CountedChange, ...]
     """What changes, field by field, the most frequent first."""
     sample: tuple[ChangedCustomer, ...]
     """The first changed customers in the order of the list, those planned for in front."""
+
+    @property
+    def counts_change(self) -> bool:
+        """Whether a rule or an outcome has other numbers of customers."""
+        both: tuple[CountChange | RuleChange, ...] = (*self.outcomes, *self.rules)
+        return any(one.before != one.after for one in both)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -112,9 +115,8 @@ PREVIEWS: TypeAdapter[dict[Language, PlaybookPreview] | None] = TypeAdapter(
 def preview_is_quick(workspace: Workspace, actor: Actor, text: str) -> bool:
     """Whether `preview_playbook` finds all it needs beside the plan in use, and reads no events."""
     file, _ = parse_all(text, FILE)
-    try:
-        reader = workspace.scores.current()
-    except ModelError:
+    reader = workspace.scores_or_none()
+    if reader is None:
         return True
     present = _present(workspace, reader)
     source = ProfileSource(workspace, reader)
@@ -166,13 +168,13 @@ class _Edit:
 
 
 def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit | None:
+    workspace = workspace.with_scores_read_once()
     file = parse(text, FILE)
     refusals, _ = ProjectCheck(workspace).refusals(file)
     if refusals:
         raise refusals[0]
-    try:
-        reader = workspace.scores.current()
-    except ModelError:
+    reader = workspace.scores_or_none()
+    if reader is None:
         return None
     present = _present(workspace, reader)
     before = _Side.of(workspace, reader, present, progress)
@@ -186,17 +188,14 @@ def _edit(workspace: Workspace, text: str, progress: Progress | None) -> _Edit |
 
 def _in_words(edit: _Edit, language: str) -> PlaybookPreview:
     before, after, changed = edit.before, edit.after, edit.changes.changed
-    outcomes, rules = _outcomes(before, after, language), _rules(before, after, language)
     return PlaybookPreview(
         customers=len(changed),
         changed=int(changed.sum()),
         changed_planned=int((changed & edit.changes.planned).sum()),
         planned_before=before.planned,
         planned_after=after.planned,
-        outcomes=outcomes,
-        rules=rules,
-        counts_change=any(one.before != one.after for one in outcomes)
-        or any(one.before != one.after for one in rules),
+        outcomes=_outcomes(before, after, language),
+        rules=_rules(before, after, language),
         moves=_moves(before, after, changed, language),
         changes=edit.changes.counted(language)[:MOST_SHOWN],
         sample=(),

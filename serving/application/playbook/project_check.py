@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from features.errors import ModelError
 from serving.actions.contact_rules import consent_rules
 from serving.actions.contact_state import ContactRegister
 from serving.actions.playbook import FILE, PlaybookFile, PlaybookRefusal
@@ -28,9 +27,8 @@ class ProjectCheck:
 
     def refusals(self, file: PlaybookFile) -> tuple[list[PlaybookRefusal], bool]:
         """What is refused, and whether all could be checked: before the first plan it cannot."""
-        try:
-            reader = self.workspace.scores.current()
-        except ModelError:
+        reader = self.workspace.scores_or_none()
+        if reader is None:
             return [], False
         plan = reader.plan
         found = [PlaybookRefusal(FILE, *one) for one in _wrong_rules(file, self.vocabulary(reader, file))]

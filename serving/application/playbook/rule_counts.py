@@ -9,10 +9,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.actions.capacity_use import capacity_use
+from serving.actions.capacity_use import PlaceCounts, place_counts
 from serving.actions.plan_file import StoredPlan
 from serving.lists.planned.plan_columns import has_hook
-from serving.schemas.plan_responses import TouchUse
 from serving.schemas.terms import HOOKS, LAPSED, OUTCOMES, PLANNED
 
 _COUNTED: WeakKeyDictionary[StoredPlan, PlanCounts] = WeakKeyDictionary()
@@ -42,8 +41,8 @@ class PlanCounts:
     """Customers by outcome, where there are any."""
     rules: Mapping[str, RuleCounts]
     """By the rule's name."""
-    touches: Mapping[str, TouchUse]
-    """By touch model, how its places are used; words in English."""
+    touches: Mapping[str, PlaceCounts]
+    """By touch model, how its places are used."""
 
     @staticmethod
     def of(plan: StoredPlan) -> PlanCounts:
@@ -85,5 +84,5 @@ def _counted(plan: StoredPlan) -> PlanCounts:
         len(rule),
         tuple((OUTCOMES[place], n) for place, n in enumerate(totals) if n),
         by_rule,
-        {one.touch: one for one in capacity_use(plan, "en")},
+        {one.touch: one for one in place_counts(plan)},
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from features.catalog.display_names import in_language, kind_words
-from features.errors import ModelError
 from serving.actions.playbook import (
     DEFAULTS,
     FILE,
@@ -23,7 +22,6 @@ from serving.application.playbook.check import PlaybookProblem
 from serving.application.playbook.rule_counts import PlanCounts, RuleCounts
 from serving.application.playbook.stored_file import PlaybookStore
 from serving.application.workspace import Workspace
-from serving.lists.score_reader import ScoreReader
 from serving.presentation.messages.catalog import translated
 from serving.presentation.rule_words import ConditionWords, RuleWords, capacity_line
 from serving.schemas.plan_responses import TouchUse
@@ -114,10 +112,10 @@ def show_playbook(workspace: Workspace, actor: Actor, language: str | None = Non
 
     A text that somebody wrote into the file by hand becomes a version at this look.
     """
-    language = workspace.language(language)
+    workspace, language = workspace.with_scores_read_once(), workspace.language(language)
     store = PlaybookStore(workspace)
     stored, made, next_version, versions_known = store.read(), None, None, False
-    reader = _reader(workspace)
+    reader = workspace.scores_or_none()
     text = store.text_that_holds(stored)
     file, refusals = parse_all(text, FILE)
     problem = PlaybookProblem(refusals[0].line, translated(refusals[0].wrong, language)) if refusals else None
@@ -155,13 +153,6 @@ def _version_of(workspace: Workspace, text: str) -> int | None:
     """The newest version with a text; a plan keeps it with line ends of its own."""
     texts = (text, text.replace("\n", "\r\n"))
     return newest_with(workspace.database, [fingerprint(one.encode()) for one in texts])
-
-
-def _reader(workspace: Workspace) -> ScoreReader | None:
-    try:
-        return workspace.scores.current()
-    except ModelError:
-        return None
 
 
 def _rules(
@@ -219,8 +210,8 @@ def _channel(channel: str | None, playbook: Playbook, language: str) -> str | No
 def _touches(playbook: Playbook, counts: PlanCounts | None, language: str) -> tuple[TouchInWords, ...]:
     found = []
     for name, touch in playbook.touch.items():
-        use = None if counts is None else counts.touches.get(name)
-        use = None if use is None else replace(use, touch_words=touch.say(language))
+        places = None if counts is None else counts.touches.get(name)
+        use = None if places is None else places.in_words(touch.say(language))
         explanation = None if use is None else capacity_line(use, language)
         kinds = tuple(in_language(language, kind_words(k).one, kind_words(k).ja) for k in touch.kinds)
         found.append(

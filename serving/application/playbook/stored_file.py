@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.errors import ChangedMeanwhile, ConfigurationError, ModelError
+from features.errors import ChangedMeanwhile, ConfigurationError
 from serving.actions.playbook import FILE, default_kind, default_text
 from serving.application.workspace import Workspace
 from serving.state.atomic_write import in_one_step
@@ -76,23 +76,26 @@ class PlaybookStore:
         """The text of the file, or the default one that `kizuna plan` chooses where there is none."""
         if stored.content is not None:
             return stored.text
-        try:
-            reader = self.workspace.scores.current()
-        except ModelError:
+        reader = self.workspace.scores_or_none()
+        if reader is None:
             return default_text(default_kind(self.workspace.project.churn.type, amounts=True))
         return default_text(default_kind(reader.bundle.churn.type, amounts=reader.scores.facts.amounts))
 
-    def remember_outside_change(self) -> None:
-        """Make the text in the file a version, where it is not the newest one: somebody edited it by hand."""
+    def remember_outside_change(self) -> StoredText:
+        """Make the text in the file a version, where it is not the newest one: somebody edited it by hand.
+
+        Returns what is in the file.
+        """
         database = self.workspace.database
         for _ in range(_ATTEMPTS):
             stored = self.read()
             newest = versions(database, 1)
             if stored.content is None or (newest and newest[0].fingerprint == stored.fingerprint):
-                return
+                break
             if add_version(database, NewVersion(stored.text, self.workspace.clock(), "", OUTSIDE)):
-                return
+                break
             # Somebody else added a version meanwhile: look again whether it is this one.
+        return stored
 
     def put_in_force(self, new: NewVersion, opened: str) -> PlaybookVersion:
         """Write a text into the file as its newest version; the order is at the head of this module.

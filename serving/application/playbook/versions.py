@@ -39,10 +39,8 @@ def playbook_versions(workspace: Workspace, actor: Actor, limit: int | None = No
 
     A text that somebody wrote into the file by hand becomes a version at this look.
     """
-    store = PlaybookStore(workspace)
-    store.remember_outside_change()
-    found = versions(workspace.database, limit)
-    return PlaybookVersions(tuple(found), store.read().fingerprint)
+    stored = PlaybookStore(workspace).remember_outside_change()
+    return PlaybookVersions(tuple(versions(workspace.database, limit)), stored.fingerprint)
 
 
 @use_case("read_report")

@@ -26,6 +26,7 @@ from serving.reports.measure_view import (
     is_unsure,
     lacks_start,
     month_chart,
+    newest_month,
     tone,
 )
 from serving.reports.stored_report import PERIODS
@@ -176,20 +177,17 @@ def cards(visit: Visit, report: ReportReply, cut: str) -> list[MeasureCard]:
                 _against(visit, measure, report.currency),
                 svg(chart),
                 tuple((one.words, one.count) for one in measure.left_out),
-                visit.formats.month(f"{report.period.partition(' ')[0]}-01")
-                if lacks_start(measure)
-                else None,
+                visit.formats.month(f"{measure.by_month[0].month}-01") if lacks_start(measure) else None,
             )
         )
     return shown
 
 
 def _newest(visit: Visit, measure: MeasureReply, number: Callable[[float], str]) -> tuple[str, str] | None:
-    known = [(one.month, one.value) for one in measure.by_month if one.value is not None]
-    if not known:
+    newest = newest_month(measure)
+    if newest is None or newest.value is None:
         return None
-    month, value = known[-1]
-    return visit.formats.month(f"{month}-01"), number(value)
+    return visit.formats.month(f"{newest.month}-01"), number(newest.value)
 
 
 def _against(visit: Visit, measure: MeasureReply, currency: str | None) -> tuple[Against, ...]:

@@ -17,7 +17,14 @@ from serving.console.visit import Page, Visit
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_query
 from serving.presentation.messages.catalog import translated
-from serving.reports.measure_view import format_change, format_figure, is_unsure, month_sparkline, tone
+from serving.reports.measure_view import (
+    format_change,
+    format_figure,
+    is_unsure,
+    month_sparkline,
+    newest_month,
+    tone,
+)
 from serving.schemas.report_responses import Comparison, MeasureReply, MonthFigure
 
 MONTHS = 12
@@ -143,8 +150,7 @@ def headlines(visit: Visit, report: LastReport) -> list[Headline]:
 def headline(visit: Visit, measure: MeasureReply, currency: str | None) -> Headline:
     """A figure of the newest month that has it."""
     number = format_figure(measure.unit, currency, visit.language)
-    months = [month for month in measure.by_month if month.value is not None]
-    newest = months[-1] if months else None
+    newest = newest_month(measure)
     return Headline(
         measure.name,
         measure.words,

@@ -23,7 +23,7 @@ def certainty(
     tier, figures = int(scores.answers.tier[row]), bundle.figures
     lists, precision = figures, "precision_at_capacity"  # by probability
     if order != "churn_probability":
-        lists = {} if card is None else card.list_figures
+        lists = {} if card is None or card.list_figures is None else card.list_figures
         precision = list_metric(order, precision)
     of_tier = f"reliability/tier_{tier}"
     error = figures.get("expected_calibration_error")

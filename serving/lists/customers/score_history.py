@@ -7,10 +7,11 @@ from pathlib import Path
 
 from features.errors import ModelError
 from features.timeline import Timeline
-from serving.lists.customer_view import STATUS_NAMES, finite
+from serving.lists.customer_view import STATUS_NAMES
 from serving.schemas.customer_responses import ScorePoint
 from serving.state.score_file import Scores, load
 from serving.state.score_index import ScoreFile
+from training.statistics import finite
 
 NEWEST = 24
 """Score files that are all asked; of older ones the last of each month."""
@@ -53,10 +54,10 @@ def _point(scores: Scores, row: int, file: ScoreFile, model_before: str | None) 
         model_version=file.model_version,
         other_model=model_before is not None and model_before != file.model_version,
         status=STATUS_NAMES[answers.status[row]],
-        churn_probability=finite(float(answers.churn_probability[row])),
+        churn_probability=finite(answers.churn_probability[row]),
         tier=tiers[tier],
         tier_place=tier,
         tiers=len(tiers),
-        expected_value=finite(float(answers.expected_value[row])),
-        value_at_risk=finite(float(answers.value_at_risk[row])),
+        expected_value=finite(answers.expected_value[row]),
+        value_at_risk=finite(answers.value_at_risk[row]),
     )

@@ -44,6 +44,18 @@ def test_a_project_drops_features_by_pattern() -> None:
     assert set(columns) < set(declared().columns)
 
 
+def test_a_catalogue_says_which_features_were_dropped_and_writes_nothing_of_it_down() -> None:
+    drop = ["usage_*", "purchase_sum_*", "*_top_detail_365d"]
+    less, whole = (
+        declared(("purchase", "refund", "visit"), drop=drop),
+        declared(("purchase", "refund", "visit")),
+    )
+    assert sorted(less.dropped) == sorted(set(whole.columns) - set(less.columns))
+    assert whole.dropped == ()
+    assert declared(drop=drop).dropped == tuple(n for n in less.dropped if n.startswith("purchase"))
+    assert "dropped" not in less.to_json()
+
+
 def test_an_entry_with_the_name_of_another_takes_its_place() -> None:
     entry = {
         "name": "purchase_gap_mean", "stream": {"indicator": "purchase"}, "aggregate": "gap_mean", "days": 90,
@@ -135,7 +147,14 @@ def test_added_features_survive_being_written_down() -> None:
                     {"name": "x", "stream": {"indicator": "survey", "kinds": ["nsp"]}, "aggregate": "count"}
                 ]
             },
-            '`features.add[1].stream.kinds` has "nsp", which is no kind of survey. There are nps, csat.',
+            '`features.add[1].stream.kinds` has "nsp", which is no kind of survey. There are nps, csat. '
+            'Write "nps".',
+        ),
+        (
+            {"add": [{"name": "x", "stream": {"indicator": "purchases"}, "aggregate": "count"}]},
+            '`features.add[1].stream.indicator` is "purchases", which is no indicator. There are purchase, '
+            "usage, content, inquiry, survey, social, community, referral, response, campaign, contract. "
+            'Write "purchase".',
         ),
         (
             {
@@ -178,7 +197,7 @@ def test_what_does_not_fit_is_refused_with_its_key(says: dict[str, Any], sentenc
     [
         (
             {"stream": {"indicator": "usage"}, "aggregate": "median"},
-            'there is no aggregate "median". There are count, ',
+            'there is no aggregate "median", did you mean "mean"? There are count, ',
         ),
         ({"aggregate": "count"}, 'it says no events: write stream = { indicator = "purchase" }'),
         ({"stream": {"indicator": "usage"}}, "it says no aggregate: write one of docs/features.md, or an "),
@@ -201,7 +220,7 @@ def test_what_does_not_fit_is_refused_with_its_key(says: dict[str, Any], sentenc
             {"stream": {"indicator": "usage"}, "aggregate": "month"},
             "month reads the as-of date alone: leave out stream and days",
         ),
-        ({"name": "Web Share"}, '"Web Share" is no name of a column: write small letters, digits and _ only'),
+        ({"name": "Web Share"}, '"Web Share" is no name of a column: write small letters, digits and _ '),
         ({"windos": 3}, "Extra inputs are not permitted"),
     ],
 )  # fmt: skip
@@ -248,3 +267,51 @@ def test_each_detail_is_a_stream_whose_name_can_be_read() -> None:
         found.meaning("usage_of_detail_days_since_last", "ja") == "最終サイト・アプリ利用（検索）からの日数"
     )
     assert Catalog.from_json(found.to_json()).streams == found.streams
+
+
+STREAM = {"indicator": "purchase"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        (
+            {"name": "Web share", "stream": STREAM, "aggregate": "count"},
+            '"Web share" is no name of a column: write small letters, digits and _ without blanks, a letter '
+            'first, as in "web_share". What people read goes into `english` and `japanese`',
+        ),
+        (
+            {"name": "購買回数", "stream": STREAM, "aggregate": "count"},
+            '"購買回数" is no name of a column: write small letters, digits and _ without blanks, a letter '
+            "first. What people read goes into `english` and `japanese`",
+        ),
+        (
+            {"name": "x", "operation": "ration", "first": "a", "second": "b"},
+            'there is no operation "ration", did you mean "ratio"? There are ratio, difference, trend, share',
+        ),
+        (
+            {"name": "x", "operation": "mean", "first": "a", "second": "b"},
+            '"mean" makes a number of events: write `aggregate = "mean"` with a stream. The operations make '
+            "one of two other features; there are ratio, difference, trend, share",
+        ),
+        (
+            {"name": "x", "stream": STREAM, "aggregate": "ratio"},
+            '"ratio" makes a number of two other features: write `operation = "ratio"`, first and second',
+        ),
+    ],
+)
+def test_an_added_feature_that_does_not_fit_names_the_operations_or_the_nearest_word(
+    entry: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        declared(add=[entry])
+    assert refusal.value.errors()[0]["msg"].removeprefix("Value error, ") == sentence
+
+
+def test_a_misspelt_aggregate_is_met_with_the_nearest_one() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        declared(add=[{"name": "x", "stream": STREAM, "aggregate": "cuont"}])
+    said = refusal.value.errors()[0]["msg"].removeprefix("Value error, ")
+    assert said.startswith(
+        'there is no aggregate "cuont", did you mean "count"? There are count, active_days,'
+    )

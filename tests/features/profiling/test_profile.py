@@ -284,3 +284,20 @@ def test_every_finding_speaks_both_languages(tmp_path: Path) -> None:
     for one in found(tmp_path, rows).values():
         assert one.english.endswith((".", "?"))
         assert one.japanese.endswith("。")
+
+
+def test_the_names_that_events_have_are_gathered_in_the_same_pass_where_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        event("ann", "2024-05-01 09:00", place="ginza", detail="toys"),
+        event("bob", "2024-05-02 09:00", place="umeda"),
+        event("ann", "2024-05-01 08:00", "attribute.plan", detail="gold"),
+        event("bob", "2024-05-01 08:00", "attribute.plan", value=2.0),
+        event("bob", "2024-05-01 08:00", "attribute.shop", detail="ginza"),
+    ]
+    store = stored(tmp_path, rows)
+    names = profile_events(store, indicators({}), UTC, names=True).names
+    assert (names.places, names.details) == ({"ginza", "umeda"}, {"toys"})
+    assert names.values == {"plan": {"gold", "2"}, "shop": {"ginza"}}
+    assert profile_events(store, indicators({}), UTC).names.places == set()

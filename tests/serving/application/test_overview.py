@@ -17,9 +17,11 @@ from serving.application.customers.refuse_contact import refuse_contact
 from serving.application.customers.take_back_note import take_back_note
 from serving.application.data.ingest import ingest
 from serving.application.lists.at_risk import list_at_risk, whole_list
+from serving.application.lists.last_report import LastReport, last_report
 from serving.application.lists.make_plan import make_plan
 from serving.application.lists.report import refresh_report
 from serving.application.lists.score_overview import behaviour_by_attitude, score_overview
+from serving.application.operation import overview as operation_overview
 from serving.application.operation.overview import overview
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace, open_workspace
@@ -137,6 +139,24 @@ def test_a_missing_plan_new_data_and_quarantined_rows_are_named(own_shop: Path) 
     found = {one.subject: one for one in overview(place, COMMAND_LINE).attention}
     assert set(found) == {"quarantine", "scores_behind", "plan_missing"}
     assert found["quarantine"].values["rows"] >= 500
+
+
+def test_an_overview_is_of_one_state_of_the_store_while_an_ingest_goes_on(
+    planned: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = at(Path(shutil.copytree(planned.project.folder, tmp_path / "shop")))
+
+    def report_then_ingest(workspace: Workspace, *args: Any, **options: Any) -> LastReport | None:
+        found = last_report(workspace, *args, **options)
+        with (place.project.folder / "data" / "orders.csv").open("a", encoding="utf-8", newline="") as file:
+            file.write("c0001,2025-01-31T10:00:00,purchase,5,s1,toys,late-1\r\n")
+        ingest(at(place.project.folder), COMMAND_LINE)
+        return found
+
+    monkeypatch.setattr(operation_overview, "last_report", report_then_ingest)
+    assert "scores_behind" not in subjects(place)
+    monkeypatch.undo()
+    assert "scores_behind" in subjects(place)
 
 
 def test_what_people_noted_is_no_newer_data_and_what_sources_bring_beside_it_is(

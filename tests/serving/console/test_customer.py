@@ -31,7 +31,7 @@ from serving.presentation.columns import COLUMNS
 from serving.presentation.rule_words import LABELS
 from serving.project.language import Language
 from serving.project.settings import Project
-from serving.schemas.customer_responses import CustomerOverview
+from serving.schemas.customer_responses import CustomerOverview, ScoreHistory
 from serving.schemas.terms import ATTITUDE_WORDS
 from tests.serving.campaign_shop import at
 from tests.serving.console.browser import visiting
@@ -123,6 +123,19 @@ def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Wor
         assert words in text
     assert "<polyline" in text
     assert 'class="timeline"' in text
+
+
+def test_scores_over_time_are_a_table_only_where_there_are_several(shop: Workspace) -> None:
+    one = visit(shop, {"id": "c0009"})
+    page = customer(one)
+    assert isinstance(page, Page)
+    title = text_of("customer.as_table", "en")
+    assert title in html(one, page)
+    history = cast(ScoreHistory, page.values["history"])
+    first = {"history": replace(history, points=history.points[:1]), "chart": ""}
+    after_one_scoring = html(one, replace(page, values={**page.values, **first}))
+    assert text_of("customer.history_short", "en") in after_one_scoring
+    assert title not in after_one_scoring
 
 
 def test_the_timeline_is_narrowed_and_goes_on_where_it_ended(shop: Workspace) -> None:

@@ -107,6 +107,8 @@ def test_every_figure_of_today_is_that_of_the_report_and_of_the_list(
     silent, horizon = project.settings.churn.active_days, project.settings.churn.horizon_days
     meaning = text("today.churn_meaning", language, days=silent, horizon=horizon)
     assert meaning in page, "what churn of the report is, and what the list asks"
+    folded = f"<details><summary>{text('today.churn_title', language)}</summary>"
+    assert folded in answer(reported_console, "GET", "/", accept_language=language)[2]
     assert "spring" in page
     for source in report.stored.sources:
         assert f"{source.source} {f.day(source.newest)}" in page

@@ -75,5 +75,4 @@ def test_two_customers_who_are_one_keep_the_earlier_arm_and_count_as_contaminati
     assert found.assignment.arm.tolist() == [CONTROL, CONTROL, TREATMENT]
     assert found.merged == 1
     assert found.contaminated.tolist() == [6]
-    assert found.contaminated_by_arm == {"treatment": 0, "control": 1}
     assert current_assignment(drawn, CustomerAliases()).assignment is drawn

@@ -30,6 +30,29 @@ def test_an_empty_file_is_a_project_with_the_defaults(tmp_path: Path) -> None:
     assert found.state == tmp_path / "state"
 
 
+EXAMPLES = ["complaints_60d", "web_share_90d", "basket_90d"]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_examples_of_own_features_in_the_template_can_be_used_as_they_are(
+    tmp_path: Path, language: str
+) -> None:
+    lines = template(language).splitlines()
+    begin = lines.index("# [[features.add]]")
+    end = next(at for at in range(begin, len(lines)) if not lines[at])
+    own = [line.removeprefix("# ") for line in lines[begin:end] if line.isascii() or "japanese" in line]
+    text = "\n".join(line for line in own if not line.endswith(":"))
+    found = read(project(tmp_path, text))
+    assert [entry.name for entry in found.settings.features.add] == EXAMPLES
+
+
+def test_the_page_on_own_features_shows_entries_that_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "own-features.md").read_text(encoding="utf-8")
+    block = page.split("```toml\n")[1].split("```")[0]
+    found = read(project(tmp_path, block))
+    assert [entry.name for entry in found.settings.features.add] == EXAMPLES
+
+
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_file_that_init_writes_can_be_read(tmp_path: Path, language: str) -> None:
     write(tmp_path / "new", "kizuna.toml", template(language))

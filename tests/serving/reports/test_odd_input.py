@@ -110,17 +110,26 @@ def test_a_refund_takes_back_value_but_is_no_order_and_makes_nobody_active(tmp_p
 
 def test_a_measure_without_its_inputs_says_which_events_it_needs(tmp_path: Path) -> None:
     found = report_data(store(tmp_path, "ann 2024-08-01T09:00:00 purchase\nann 2024-10-01T09:00:00 purchase"))
-    assert measure(found, "nps").missing_input == "needs events of nps"
-    assert measure(found, "order_value").missing_input == "needs purchase with a value: the amount"
+    assert measure(found, "nps").missing_input == (
+        "there are no events of nps yet: the figure shows once a source gives them"
+    )
+    assert measure(found, "order_value").missing_input == (
+        "the events of purchase have no value yet (the amount): the figure shows once a source gives it"
+    )
     assert (
         measure(found, "categories_per_customer").missing_input
-        == "needs purchase with a detail: the category"
+        == "the events of purchase have no detail yet (the category): the figure shows once a source gives it"
     )
     assert measure(found, "self_service_rate").missing_input == (
-        "needs events of ticket_opened, chat, call, complaint"
+        "there are no events of ticket_opened, chat, call, complaint yet: the figure shows once a source "
+        "gives them"
     )
-    assert measure(found, "nps", "ja").missing_input == "nps のイベントが必要です"
-    assert measure(found, "order_value", "ja").missing_input == "purchase に value（金額）が必要です"
+    assert measure(found, "nps", "ja").missing_input == (
+        "nps のイベントがまだありません。取り込むと表示されます"
+    )
+    assert measure(found, "order_value", "ja").missing_input == (
+        "purchase に value（金額）がまだありません。取り込むと表示されます"
+    )
     assert measure(found, "tier_share").missing_input == (
         "needs a champion model: run `kizuna train`, then `kizuna score`"
     )

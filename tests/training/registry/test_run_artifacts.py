@@ -64,6 +64,7 @@ def test_metrics_settings_tags_and_data_are_named_the_same_in_every_run(kept) ->
     assert run.data.params["churn.horizon_days"] == "30"
     tags = {name: text for name, text in run.data.tags.items() if not name.startswith("mlflow.")}
     assert sorted(tags) == [
+        "against_rfm",
         "calibration",
         "code_version",
         "contacts",

@@ -1,0 +1,109 @@
+"""What a training run keeps of the project's files: SQL as written, without secrets, and the git commit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serving.project.git_state import git_state
+from serving.project.run_source import run_source, without_secrets
+from serving.project.settings import read
+
+TOML = """
+[[sources]]
+name = "orders & returns"
+connection = "postgresql://reader:hunter2@db/shop"
+query = "select * from orders where region = '${REGION}'"
+
+[[attributes]]
+name = "plan"
+query = "select customer as customer_id, since as known_at, plan as value from read_csv('plans.csv')"
+
+[[aliases]]
+query = "select old_id, new_id from read_csv('aliases.csv')"
+"""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REGION", "north")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "kizuna.toml").write_text(TOML, encoding="utf-8")
+    return project
+
+
+def test_queries_are_kept_as_they_are_written_and_connections_are_not(folder: Path) -> None:
+    found = run_source(read(folder))
+    assert sorted(found.texts) == ["aliases/1.sql", "attributes/plan.sql", "sources/orders_returns.sql"]
+    assert found.texts["sources/orders_returns.sql"] == "select * from orders where region = '${REGION}'\n"
+    assert "hunter2" not in str(found.texts)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        (
+            "attach 'host=db password=hunter2 dbname=x' as shop (type postgres)",
+            "attach 'host=db password=*** dbname=x' as shop (type postgres)",
+        ),
+        (
+            "create secret (type s3, key_id 'AKIA', secret 'abc')",
+            "create secret (type s3, key_id '***', secret '***')",
+        ),
+        ("read_csv('https://me:pw@host/a.csv')", "read_csv('https://me:***@host/a.csv')"),
+        ("attach 'password=${PASSWORD}'", "attach 'password=${PASSWORD}'"),
+        ("select token, secret as value from t", "select token, secret as value from t"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(query: str, kept: str) -> None:
+    assert without_secrets(query) == kept
+
+
+def test_the_commit_and_uncommitted_changes_of_the_project_folder_are_tags(folder: Path) -> None:
+    repository = folder.parent
+    _git(repository, "init", "-q")
+    assert git_state(folder) is None  # no commit yet
+    (repository / "other.txt").write_text("1", encoding="utf-8")
+    _git(repository, "add", "other.txt")
+    _git(repository, "commit", "-qm", "one")
+    untracked = git_state(folder)
+    assert untracked is not None
+    assert untracked.uncommitted_changes  # kizuna.toml is in no commit
+    _git(repository, "add", "project/kizuna.toml")
+    _git(repository, "commit", "-qm", "two")
+    hook = repository / ".git" / "hooks" / "post-index-change"
+    hook.write_text("#!/bin/sh\ntouch hooked\n", encoding="utf-8")
+    hook.chmod(0o755)
+    (repository / "other.txt").write_text("2", encoding="utf-8")  # outside the project folder
+    (folder / "state").mkdir()
+    (folder / "state" / "new").write_text("x", encoding="utf-8")
+    commit = _git(repository, "rev-parse", "HEAD")
+    tags = run_source(read(folder)).tags
+    assert tags == {
+        "mlflow.source.git.commit": commit,
+        "git_commit": commit,
+        "git_uncommitted_changes": "false",
+    }
+    (folder / "kizuna.toml").write_text(TOML + "\n", encoding="utf-8")
+    assert run_source(read(folder)).tags["git_uncommitted_changes"] == "true"
+    assert not [*repository.rglob("hooked")]
+
+
+def test_without_a_repository_or_without_git_nothing_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_source(read(folder)).tags == {}
+    shutil.rmtree(folder.parent / ".git", ignore_errors=True)
+    monkeypatch.setenv("PATH", str(folder))
+    assert git_state(folder) is None
