@@ -42,7 +42,7 @@ def features_page() -> str:
         "fade over an eighth, a third, one and three horizons, and more of its rhythm; its chances of",
         "silence and of being alive are those of the population as of each date. Where an indicator's events",
         "had two to eight details before the first as-of date, each is a stream of its own with counts and",
-        "days since the last, such as `usage_of_search_count_30d`. A window of *n* days is",
+        "days since the last, such as `usage_of_search_count_90d`. A window of *n* days is",
         "`[as-of date - n × 86,400 s, as-of date)`; *without",
         "events* is what the feature says then (– nothing at all).",
         "",

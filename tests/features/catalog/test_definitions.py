@@ -260,8 +260,8 @@ def test_each_detail_is_a_stream_whose_name_can_be_read() -> None:
     assert found.stream_of["usage_of_search"].details == ("Search",)
     streams = [stream.name for stream in found.streams if stream.details]
     assert streams == ["usage_of_search", "usage_of_detail", "usage_of_detail_2", "usage_of_a_b"]
-    assert found.meaning("usage_of_search_count_30d", "en") == (
-        "number of uses of site or app (Search) in the last 30 days"
+    assert found.meaning("usage_of_search_count_90d", "en") == (
+        "number of uses of site or app (Search) in the last 90 days"
     )
     assert (
         found.meaning("usage_of_detail_days_since_last", "ja") == "最終サイト・アプリ利用（検索）からの日数"
