@@ -40,6 +40,7 @@ def _experiments(port: int) -> list[str]:
             time.sleep(0.2)
 
 
+@pytest.mark.slow  # MLflow is loaded three times
 def test_the_screens_show_the_runs_of_the_project_and_end_with_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
