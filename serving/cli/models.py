@@ -28,7 +28,7 @@ def mlflow(call: CliContext, host: str, port: int) -> None:
       kizuna mlflow --port 5001
     """
     from serving.integrations.listener import require_free
-    from serving.integrations.mlflow_screens import serve_screens, server_address
+    from serving.integrations.mlflow_screens import exposure, serve_screens, server_address
 
     elsewhere = server_address(call.project)
     if elsewhere is not None:
@@ -41,6 +41,8 @@ def mlflow(call: CliContext, host: str, port: int) -> None:
         server = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         url = experiment_address(workspace, call.actor, server).url
     call.say({"url": url}, f"MLflow starts on {url} (stop with Ctrl+C)")
+    for warning in exposure(host):
+        click.echo(call.translated(warning), err=True)
     serve_screens(call.project, host, port)
 
 

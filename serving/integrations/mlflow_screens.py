@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 from serving.project.settings import Project
@@ -14,6 +15,14 @@ def server_address(project: Project) -> str | None:
     """The address of the MLflow server that keeps the project's runs; None where a database keeps them."""
     uri = project.settings.tracking_uri
     return uri if uri.startswith(("http://", "https://")) else None
+
+
+def exposure(host: str) -> Iterator[str]:
+    """A warning where others than this machine can reach the address."""
+    if host.lower() != "localhost" and not host.startswith("127.") and host != "::1":
+        yield (
+            f"Whoever reaches {host} can read and change the runs: MLflow's server asks nobody who they are."
+        )
 
 
 def serve_screens(project: Project, host: str, port: int) -> NoReturn:

@@ -223,7 +223,7 @@ def read(folder: Path, name: str = FILE) -> Project:
     file = folder / name
     if not file.is_file():
         raise ConfigurationError(
-            f"cannot open a project in {folder}: there is no {FILE} there. "
+            f"cannot open a project in {folder}: there is no {name} there. "
             "Run `kizuna init` to write one, or name the folder that holds it with `kizuna -C FOLDER`."
         )
     try:
@@ -240,7 +240,7 @@ def read(folder: Path, name: str = FILE) -> Project:
         raise ConfigurationError(
             f"cannot use {file}: {explain(first)}", field=dotted(first.location)
         ) from None
-    _refuse_repeated_names(project)
+    _refuse_repeated_names(project, file)
     try:
         # Made once here, so that a bad zone, indicator or scale is met.
         project.timeline, project.churn, project.survey_scales  # noqa: B018
@@ -332,7 +332,7 @@ def shown(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _refuse_repeated_names(project: Project) -> None:
+def _refuse_repeated_names(project: Project, file: Path) -> None:
     for part, names in (
         ("sources", [source.name for source in project.settings.sources]),
         ("attributes", [attribute.name for attribute in project.settings.attributes]),
@@ -341,7 +341,7 @@ def _refuse_repeated_names(project: Project) -> None:
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise ConfigurationError(
-                    f'cannot use {project.folder / FILE}: `{part}[{place + 1}].name` is "{name}", which an '
+                    f'cannot use {file}: `{part}[{place + 1}].name` is "{name}", which an '
                     "earlier one has already. Give it a name of its own.",
                     field=f"{part}[{place + 1}].name",
                 )

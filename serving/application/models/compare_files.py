@@ -48,7 +48,7 @@ def compare_files(
     A file beside a kizuna.toml belongs to the project of that folder, another one to the open project.
     Raises `UsageError` where the two differ in nothing that a training depends on.
     """
-    files = first, second
+    workspace, files = workspace.pinned(), (first, second)
     projects = [_project(workspace, file) for file in files]
     changed = changed_settings(*(project.settings for project in projects))
     names = _names(files)

@@ -82,7 +82,8 @@ def test_two_configuration_files_are_trained_on_the_same_past_and_nothing_is_reg
     prepare(own_shop)
     registry = tracking(CliContext(own_shop).project)
     _other(own_shop, "trials/toys.toml", WINDOWS, ADDED)
-    code, out, error = run(capsys, own_shop, "--json", "compare", "kizuna.toml", "trials/toys.toml")
+    files = ("kizuna.toml", "trials/toys.toml")
+    code, out, error = run(capsys, own_shop, "--json", "compare", *files, "--until", "2025-01-01")
     assert code == 0
     assert "training kizuna.toml" in error
     found = json.loads(out)
@@ -106,12 +107,7 @@ def test_two_configuration_files_are_trained_on_the_same_past_and_nothing_is_reg
     assert logged.metrics["difference/auc"] == pytest.approx(auc["difference"])
     assert logged.tags["compared"] == "kizuna.toml, toys.toml"
     assert logged.params["second.features.drop"] == "['purchase_sum_*']"
-
-    code, out, _ = run(
-        capsys, own_shop, "compare", "kizuna.toml", "trials/toys.toml", "--until", "2025-01-01"
-    )
-    assert code == 0
-    assert "  only in toys.toml, 2 features: toys_count_60d (effect on the risk: " in out
+    assert max(part["name"] for part in found["dates"]) <= "2024-12-02", "their horizons end before --until"
 
 
 def test_files_that_answer_other_questions_or_differ_in_nothing_are_not_compared(
@@ -157,11 +153,9 @@ def test_two_project_folders_are_compared_customer_by_customer(
     heading, *rows = orders.read_text(encoding="utf-8").splitlines(keepends=True)
     orders.write_text(heading + "".join(reversed(rows)), encoding="utf-8")
     shop.ingest(other)
-    code, out, _ = run(capsys, own_shop, "--json", "compare", "kizuna.toml", str(settings))
-    assert code == 0
-    assert json.loads(out)["identical"] is True
     code, out, _ = run(capsys, own_shop, "compare", "kizuna.toml", str(other))
-    assert "shop/kizuna.toml and other/kizuna.toml give every customer the same probability" in out
+    assert code == 0
+    assert out.startswith("shop/kizuna.toml and other/kizuna.toml give every customer the same probability")
 
 
 def test_a_backtest_says_how_right_it_was_or_until_when_it_is_open(

@@ -14,6 +14,7 @@ from urllib.error import URLError
 
 import pytest
 
+from serving.integrations.mlflow_screens import exposure
 from tests.experiments import experiments
 from tests.serving.cli.command import run
 from tests.serving.running import COMMAND, free_port
@@ -39,6 +40,7 @@ def _experiments(port: int) -> list[str]:
             time.sleep(0.2)
 
 
+@pytest.mark.slow  # MLflow is loaded three times
 def test_the_screens_show_the_runs_of_the_project_and_end_with_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
@@ -87,3 +89,9 @@ def test_a_project_whose_runs_are_on_a_server_says_where(
     (tmp_path / "kizuna.toml").write_text('tracking_uri = "http://127.0.0.1:9"\n', encoding="utf-8")
     code, out, _ = run(capsys, tmp_path, "mlflow")
     assert (code, out) == (0, "The runs of this project are on a server already: http://127.0.0.1:9\n")
+
+
+def test_an_address_that_others_reach_is_warned_of() -> None:
+    assert not [*exposure("127.0.0.1"), *exposure("localhost"), *exposure("::1")]
+    (warning,) = exposure("0.0.0.0")
+    assert warning.startswith("Whoever reaches 0.0.0.0 can read and change the runs")

@@ -10,9 +10,11 @@ import pytest
 
 from features.catalog.settings import FeatureSettings
 from tests.experiments import experiments
-from tests.training.simulated import NOW, plan, shop
+from tests.training.simulated import plan, shop
+from training.registry.gates import decide_promotion
 from training.registry.left_out import left_out
-from training.train import learn, train
+from training.registry.run_artifacts import upload_run_artifacts
+from training.train import learn
 
 
 def test_a_run_keeps_which_features_dates_and_rows_were_left_out(tmp_path: Path) -> None:
@@ -34,10 +36,9 @@ def test_a_run_keeps_which_features_dates_and_rows_were_left_out(tmp_path: Path)
     )
     assert found.share_of_rows == 1.0
 
-    tracking = experiments(tmp_path)
-    run = train(store, config, tracking, now=NOW).run_id
-    client = tracking._client
-    kept = Path(client.download_artifacts(run, "left_out.json")).read_text(encoding="utf-8")
+    with experiments(tmp_path).run("one") as run:
+        upload_run_artifacts(run, bundle, evaluation, decide_promotion(bundle, evaluation, None))
+    kept = Path(run.client.download_artifacts(run.id, "left_out.json")).read_text(encoding="utf-8")
     assert json.loads(kept)["dropped_features"] == list(found.dropped_features)
-    metrics = client.get_run(run).data.metrics
+    metrics = run.client.get_run(run.id).data.metrics
     assert metrics["left_out/dropped_features"] == pytest.approx(len(found.dropped_features))
