@@ -219,9 +219,8 @@ def learn(
     rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
     priors = replace(priors, numbers=numbers[splits.answers])
     require_both_outcomes(rows, splits, churn, config.timeline)
-    cohort, weighting = rows, None
+    cohort, weighting, company = rows, None, company_kinds(config.indicators)
     if config.churn.contacts == "without_contact":
-        company = company_kinds(config.indicators)
         rows, weighting = uncontacted_rows(store, cohort, config.assignments, churn, company, until)
     splits = cross_fitted_where_few(splits, rows)
     # Tiers and typical values describe the whole cohort as it was; no label is in them.
@@ -237,15 +236,8 @@ def learn(
 
     covered = extent.coverage.covered_until
     leads = lead_labels(store, rows, churn, covered, config.timeline, until)
-    dated = attribute_findings(
-        store,
-        churn,
-        config.timeline,
-        extent.coverage.day_after,
-        until,
-        config.consent,
-        company_kinds(config.indicators),
-    )
+    day_after = extent.coverage.day_after
+    dated = attribute_findings(store, churn, config.timeline, day_after, until, config.consent, company)
     by_date = leaks_by_date(dated)
     found = find_leaks(evaluation.rows, features, leads)
     known = {column for leak in by_date for column in leak.columns}
