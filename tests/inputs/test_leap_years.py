@@ -130,7 +130,7 @@ def test_the_base_rate_over_29_february_counts_only_who_stays_away(tmp_path: Pat
         assert pq.read_table(tmp_path / "f.parquet").num_rows == customers, as_of
     mine = next(one for one in shop.run("doctor")["horizons"] if one["configured"])
     rates = [mine[f"base_rate{which}"] for which in ("", "_lowest", "_highest")]
-    assert rates == [pytest.approx(10 / 140), 0.0, 0.2]  # cohorts of 50, 50 and 40 on 31 December
+    assert rates == [pytest.approx(10 / 190), 0.0, 0.2]  # cohorts of 50, 50, 50 and 40 on 31 December
 
 
 def test_a_year_ends_on_the_same_local_date_and_29_february_on_1_march() -> None:

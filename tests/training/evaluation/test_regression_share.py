@@ -8,13 +8,11 @@ import numpy as np
 
 from tests.training.trained import labelled, rows
 from training.evaluation.calibrated import regression_helps
-from training.fitting.pipeline import HeldOutPredictions
 
 
-def later(trees: np.ndarray, blend: np.ndarray, churned: np.ndarray) -> HeldOutPredictions:
-    known = replace(labelled(rows(len(churned)), churned), as_of=np.arange(len(churned)) % 3)
-    none = np.zeros((len(churned), 0))
-    return HeldOutPredictions(known, blend, trees, none, None, {}, none)
+def helps(trees: np.ndarray, blend: np.ndarray, churned: np.ndarray) -> bool:
+    later = replace(labelled(rows(len(churned)), churned), as_of=np.arange(len(churned)) % 3)
+    return regression_helps(later, blend, trees)
 
 
 def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -26,16 +24,16 @@ def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_a_regression_that_adds_noise_loses_its_share() -> None:
     true, noisy, churned = drawn()
-    assert not regression_helps(later(trees=true, blend=noisy, churned=churned))
+    assert not helps(trees=true, blend=noisy, churned=churned)
 
 
 def test_one_that_helps_or_does_not_matter_keeps_it() -> None:
     true, noisy, churned = drawn()
-    assert regression_helps(later(trees=noisy, blend=true, churned=churned))
-    assert regression_helps(later(trees=true, blend=true * 0.999, churned=churned))
+    assert helps(trees=noisy, blend=true, churned=churned)
+    assert helps(trees=true, blend=true * 0.999, churned=churned)
 
 
 def test_a_level_that_lies_off_is_no_fault_of_the_regression() -> None:
     true, _, churned = drawn()
     off = 1 / (1 + np.exp(-(np.log(true) - np.log1p(-true) + 1.5)))
-    assert regression_helps(later(trees=true, blend=off, churned=churned))
+    assert helps(trees=true, blend=off, churned=churned)
