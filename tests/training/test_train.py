@@ -227,6 +227,13 @@ def test_a_run_is_tagged_with_the_data_version_that_it_learned_from(tmp_path: Pa
     assert model.tags["store_version"] == learned_from
 
 
+RHYTHM = tuple(
+    f"*_{part}*"
+    for part in ("days_since", "gap", "overdue", "silence", "alive", "decayed", "share", "day_rate")
+)
+"""Features without which a model of this shop ranks worse."""
+
+
 @pytest.mark.slow
 def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_registered_twice(
     tmp_path: Path,
@@ -252,7 +259,7 @@ def test_the_same_model_again_keeps_its_place_or_is_refused_again_and_is_not_reg
     )
     assert reply(again).unchanged is True
     assert (tmp_path / "state" / "promotions.jsonl").read_bytes() == log
-    other = replace(plan(), features=FeatureSettings(windows=(7,)))
+    other = replace(plan(), features=FeatureSettings(windows=(7,), drop=RHYTHM))
     second = train(store, other, tracking, now=NOW)
     refused = load_model_card(tmp_path / "state", "2")
     assert refused is not None
