@@ -33,21 +33,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was said on one date, by the model and by its rivals, and what happened."""
+    """The churn probabilities of one date, by the model and by its rivals, and what happened."""
 
     rows: LabelledRows
-    said: Floats
+    probability: Floats
     before_calibration: Floats
     rivals: Mapping[str, Floats]
     seconds: float
     facts: Mapping[str, Any]
 
     def write(self, file: Path, store: EventStore) -> None:
-        """Keep the answer as Parquet: customer, whether they left, and the probability that was said."""
+        """Keep the answer as Parquet: customer, whether they left, and their churn probability."""
         columns = {
             "customer_id": store.customers.names(self.rows.keys),
             "churned": self.rows.churned,
-            "probability": self.said,
+            "probability": self.probability,
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), file)
@@ -84,18 +84,18 @@ def answer(project: Project, store: EventStore, date: str, tune: int | None = No
     tuning = None if tune is None else Tuning(tune, store.folder / f"tuning-{date}.db")
     looked = backtest_with_bundle(store, plan, as_of, tuning=tuning)
     seconds = time.perf_counter() - began
-    asked, said, raw = _judged(looked, store, project, as_of)
+    rows, probability, uncalibrated = _judged(looked, store, project, as_of)
     return Answer(
-        rows=asked,
-        said=said,
-        before_calibration=raw,
+        rows=rows,
+        probability=probability,
+        before_calibration=uncalibrated,
         rivals=baselines(
-            _known(looked, store, plan, as_of), asked, looked.bundle.catalog, looked.bundle.churn
+            _known(looked, store, plan, as_of), rows, looked.bundle.catalog, looked.bundle.churn
         ),
         seconds=seconds,
         facts={
-            "base_rate": float(asked.churned.mean()),
-            "mean_probability": float(said.mean()),
+            "base_rate": float(rows.churned.mean()),
+            "mean_probability": float(probability.mean()),
             "evidence": looked.bundle.evidence,
             "calibration": looked.bundle.calibration.to_json(),
             "columns": len(looked.bundle.catalog.columns),
@@ -106,7 +106,8 @@ def answer(project: Project, store: EventStore, date: str, tune: int | None = No
 def _judged(
     looked: BacktestResult, store: EventStore, project: Project, as_of: int
 ) -> tuple[LabelledRows, Floats, Floats]:
-    """The rows that were scored, with the labels that only the whole record has, and what was said."""
+    """The rows that were scored with the labels that only the whole record has, their probabilities, and the
+    same before calibration."""
     bundle = looked.bundle
     newest = store.newest()
     assert newest is not None
@@ -132,8 +133,8 @@ def _judged(
         bundle.catalog.columns,
         (),
     )
-    said = bundle.predict(matrix)
-    return rows, said.churn_probability, 1.0 / (1.0 + np.exp(-said.margin))
+    predictions = bundle.predict(matrix)
+    return rows, predictions.churn_probability, 1.0 / (1.0 + np.exp(-predictions.margin))
 
 
 def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_of: int) -> LabelledRows:

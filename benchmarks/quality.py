@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,38 @@ from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 HEADLINES = ("auc", "average_precision", "log_loss", "brier", "expected_calibration_error")
 
 
+@dataclass(frozen=True)
+class HistoryFigures:
+    """The figures of one history; metrics with an interval are `[figure, low, high]`, customers resampled."""
+
+    dates: Sequence[str]
+    rows: int
+    customers: int
+    base_rate: float
+    model: Mapping[str, list[float]]
+    expected_calibration_error_noise: float
+    before_calibration: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, list[float]]]
+    differences: Mapping[str, Mapping[str, list[float]]]
+    """The model's metric less that of each baseline."""
+    by_date: Mapping[str, Mapping[str, Any]]
+    mean: Mapping[str, float]
+    """Of the dates."""
+    seconds: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class QualityFigures:
+    """The figures of several histories, as they are printed."""
+
+    sets: Mapping[str, HistoryFigures]
+    tuned: int
+    machine: str
+
+
 def quality(
     names: Sequence[str], data: Path, scratch: Path, tune: int | None = None, keep: Path | None = None
-) -> dict[str, Any]:
+) -> QualityFigures:
     """The figures of each history, over all its dates together; `tune` is a number of trials."""
     sets = {}
     for name in names:
@@ -42,7 +72,7 @@ def quality(
         project, store, seconds = made(past, data, scratch / name)
         kept = None if keep is None else keep / name
         sets[name] = figures(project, store, past.dates, seconds, tune, kept)
-    return {"sets": sets, "tuned": tune or 0, "machine": machine()}
+    return QualityFigures(sets, tune or 0, machine())
 
 
 def figures(
@@ -52,10 +82,10 @@ def figures(
     ingest_seconds: float,
     tune: int | None = None,
     keep: Path | None = None,
-) -> dict[str, Any]:
-    """One history: every metric with its interval, customers resampled, for the model and each baseline.
+) -> HistoryFigures:
+    """One history: every metric with its interval, for the model and each baseline.
 
-    `keep` is a folder for what was said on each date.
+    `keep` is a folder for the probabilities of each date.
     """
     answers = []
     for date in dates:
@@ -81,37 +111,37 @@ def figures(
         for name in answers[0].rivals
         if name in shared
     }
-    found = churn_metrics(np.concatenate([one.said for one in answers]), rivals, outcomes)
+    found = churn_metrics(np.concatenate([one.probability for one in answers]), rivals, outcomes)
     raw = churn_metrics(
         np.concatenate([one.before_calibration for one in answers]), {}, outcomes, resamples=1
     )
-    return {
-        "dates": list(dates),
-        "rows": len(churned),
-        "customers": len(np.unique(keys)),
-        "base_rate": float(churned.mean()),
-        "model": dict(_with_intervals(found, "")),
-        "expected_calibration_error_noise": found["expected_calibration_error_noise"],
-        "before_calibration": {metric: raw[metric] for metric in HEADLINES},
-        "baselines": {name: dict(_with_intervals(found, f"baseline/{name}/")) for name in rivals},
-        "differences": {
+    return HistoryFigures(
+        dates=list(dates),
+        rows=len(churned),
+        customers=len(np.unique(keys)),
+        base_rate=float(churned.mean()),
+        model=dict(_with_intervals(found, "")),
+        expected_calibration_error_noise=found["expected_calibration_error_noise"],
+        before_calibration={metric: raw[metric] for metric in HEADLINES},
+        baselines={name: dict(_with_intervals(found, f"baseline/{name}/")) for name in rivals},
+        differences={
             name: {
                 metric: [found[f"difference/{name}/{metric}{end}"] for end in ("", "_low", "_high")]
                 for metric in ("auc", "log_loss")
             }
             for name in rivals
         },
-        "by_date": by_date,
-        "mean": {metric: float(np.mean([one[metric] for one in by_date.values()])) for metric in METRICS},
-        "seconds": {"ingest": ingest_seconds, "backtest": [round(one.seconds, 1) for one in answers]},
-    }
+        by_date=by_date,
+        mean={metric: float(np.mean([one[metric] for one in by_date.values()])) for metric in METRICS},
+        seconds={"ingest": ingest_seconds, "backtest": [round(one.seconds, 1) for one in answers]},
+    )
 
 
 def _metrics(one: Answer, contacts: int) -> dict[str, float]:
     """The metrics of one date."""
     rows = one.rows
     outcomes = HeldOutOutcomes(rows.churned, np.arange(len(rows)), rows.as_of, contacts)
-    found = churn_metrics(one.said, {}, outcomes, resamples=1)
+    found = churn_metrics(one.probability, {}, outcomes, resamples=1)
     return {metric: found[metric] for metric in METRICS}
 
 
@@ -120,32 +150,32 @@ def _with_intervals(found: Mapping[str, float], prefix: str) -> Iterator[tuple[s
         yield metric, [found[f"{prefix}{metric}{end}"] for end in ("", "_low", "_high")]
 
 
-def table(found: Mapping[str, Any]) -> Iterator[str]:
+def table(found: QualityFigures) -> Iterator[str]:
     """The same figures as lines."""
-    for name, one in found["sets"].items():
+    for name, one in found.sets.items():
         yield (
-            f"{name}: {one['rows']:,} rows of {one['customers']:,} customers on {', '.join(one['dates'])}; "
-            f"{one['base_rate']:.1%} left; {one['seconds']}"
+            f"{name}: {one.rows:,} rows of {one.customers:,} customers on {', '.join(one.dates)}; "
+            f"{one.base_rate:.1%} left; {one.seconds}"
         )
         yield f"  {'':22}" + "".join(f"{metric[:24]:>26}" for metric in HEADLINES)
-        for who, metrics in {"this model": one["model"], **one["baselines"]}.items():
+        for who, metrics in {"this model": one.model, **one.baselines}.items():
             cells = (f"{p:.4f} [{low:.3f}, {high:.3f}]" for p, low, high in metrics.values())
             yield f"  {who:22}" + "".join(f"{cell:>26}" for cell in cells)
-        cells = (f"{one['before_calibration'][metric]:.4f}" for metric in HEADLINES)
+        cells = (f"{one.before_calibration[metric]:.4f}" for metric in HEADLINES)
         yield f"  {'before calibration':22}" + "".join(f"{cell:>26}" for cell in cells)
-        yield f"  calibration error by chance alone: {one['expected_calibration_error_noise']:.4f}"
+        yield f"  calibration error by chance alone: {one.expected_calibration_error_noise:.4f}"
         yield from _by_date(one)
 
 
-def _by_date(one: Mapping[str, Any]) -> Iterator[str]:
+def _by_date(one: HistoryFigures) -> Iterator[str]:
     """A line for each date, and one for their mean."""
     shown = ("auc", "log_loss", "brier", "expected_calibration_error")
     yield f"  {'as of':22}" + "".join(f"{metric:>28}" for metric in shown)
-    for date, metrics in {**one["by_date"], "mean": one["mean"]}.items():
+    for date, metrics in {**one.by_date, "mean": one.mean}.items():
         yield f"  {date:22}" + "".join(f"{metrics[metric]:>28.4f}" for metric in shown)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder of the public histories")
     parser.add_argument("--sets", default=",".join(HISTORIES), help="some of them")
@@ -156,7 +186,7 @@ def main() -> None:
     )
     parser.add_argument("--predictions", type=Path, help="a folder for what was said of each customer")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if (options.project is None) == (options.data is None):
         parser.error("name either --data, for the public histories, or --project and --as-of.")
     if (options.project is None) == bool(options.as_of):
@@ -172,14 +202,14 @@ def main() -> None:
                 found = _of_project(options, Path(scratch))
             except KizunaError as error:
                 parser.error(str(error))
-    print(json.dumps(found) if options.json else "\n".join(table(found)))
+    print(json.dumps(asdict(found)) if options.json else "\n".join(table(found)))
 
 
-def _of_project(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def _of_project(options: argparse.Namespace, scratch: Path) -> QualityFigures:
     """The figures of one project, by the name of its folder."""
     project, store, seconds = ingested(options.project, scratch / "state")
     one = figures(project, store, sorted(set(options.as_of)), seconds, options.tune, options.predictions)
-    return {"sets": {project.folder.name: one}, "tuned": options.tune or 0, "machine": machine()}
+    return QualityFigures({project.folder.name: one}, options.tune or 0, machine())
 
 
 if __name__ == "__main__":

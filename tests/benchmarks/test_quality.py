@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -41,13 +40,11 @@ query = "select customer_id, day as occurred_at, 'purchase' as kind, amount as v
 
 
 def test_a_project_is_judged_up_to_the_end_of_its_last_day_and_left_as_it_is(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*")}
     kept = tmp_path / "kept"
-    arguments = ["--project", str(folder), "--as-of", "2024-12-02", "--json", "--predictions", str(kept)]
-    monkeypatch.setattr(sys, "argv", ["quality", *arguments])
-    quality.main()
+    quality.main(["--project", str(folder), "--as-of", "2024-12-02", "--json", "--predictions", str(kept)])
     found = json.loads(capsys.readouterr().out)["sets"][folder.name]
     assert found["by_date"]["2024-12-02"]["auc"] == found["mean"]["auc"] > 0.6
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*")} == before
@@ -64,13 +61,8 @@ def test_a_project_is_judged_up_to_the_end_of_its_last_day_and_left_as_it_is(
     ],
 )
 def test_what_cannot_be_judged_is_refused_in_one_line(
-    folder: Path,
-    arguments: list[str],
-    says: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["quality", *(one.format(folder=folder) for one in arguments)])
     with pytest.raises(SystemExit):
-        quality.main()
+        quality.main([one.format(folder=folder) for one in arguments])
     assert says in capsys.readouterr().err

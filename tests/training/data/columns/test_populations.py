@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from features.catalog.defaults import Deciding, catalog, indicators
 from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from tests.training.simulated import UTC, shop
 from tests.training.worlds import day
-from training.data.columns import populations
-from training.data.columns.populations import dated_numbers
+from training.data.columns.populations import MOST_CUSTOMERS, dated_numbers
 
 CUSTOMERS = 300
 SHOP = catalog(
@@ -27,9 +24,11 @@ SHOP = catalog(
 DATES = (day(100), day(150), day(200))
 
 
-def learned(store: EventStore, dates: tuple[int, ...] = DATES) -> Mapping[int, Mapping[str, float]]:
+def learned(
+    store: EventStore, dates: tuple[int, ...] = DATES, customers: int = CUSTOMERS
+) -> Mapping[int, Mapping[str, float]]:
     frozen = Priors(numbers={"gap_mean.purchase": 9.0, "mbg_r.purchase": 7.0})
-    return dated_numbers(store, SHOP, UTC, dates, frozen, CUSTOMERS, None)
+    return dated_numbers(store, SHOP, UTC, dates, frozen, customers, None)
 
 
 def test_each_date_has_a_population_of_its_own_which_nothing_later_changes(tmp_path: Path) -> None:
@@ -48,11 +47,10 @@ def test_a_date_with_too_few_customers_has_the_frozen_numbers(tmp_path: Path) ->
 
 
 def test_of_many_customers_a_sample_is_taken_that_does_not_depend_on_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    there = shop(CUSTOMERS, 300)
+    there, many = shop(CUSTOMERS, 300), 2 * MOST_CUSTOMERS
     whole = learned(there.store(tmp_path / "whole"))
-    monkeypatch.setattr(populations, "MOST_CUSTOMERS", CUSTOMERS // 2)
-    some = learned(there.store(tmp_path / "whole"))
+    some = learned(there.store(tmp_path / "whole"), customers=many)
     assert some != whole
-    assert learned(there.store(tmp_path / "mixed", shuffled=3)) == some
+    assert learned(there.store(tmp_path / "mixed", shuffled=3), customers=many) == some
