@@ -55,6 +55,14 @@ class LevelUncertainty:
         below, above = math.hypot(expected - low, chance), math.hypot(high - expected, chance)
         return ExpectedLeavers(expected, max(0.0, expected - below), min(float(len(p)), expected + above))
 
+    def share_interval(self, share: float) -> tuple[float, float]:
+        """The 80 % interval of the share that leaves where this share is expected, of so many that chance
+        plays no part. Raises `ValueError` for a share of 0 or 1."""
+        odds = math.log(share) - math.log1p(-share)
+        reach = quantile_of_t(0.5 + COVERAGE / 2, self.freedom) * self.spread
+        low, high = (1.0 / (1.0 + math.exp(-(odds + sign * reach))) for sign in (-1, 1))
+        return low, high
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -45,3 +45,9 @@ def test_fewer_misses_and_larger_ones_widen_it() -> None:
 def test_nobody_is_expected_to_leave_of_nobody() -> None:
     found = LevelUncertainty(0.2, 5.0, 2).expected_leavers(np.empty(0))
     assert (found.expected, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_the_interval_of_a_share_is_that_of_very_many_customers() -> None:
+    level = LevelUncertainty(0.2, 5.0, 2)
+    many = level.expected_leavers(np.full(1_000_000, 0.3))
+    assert level.share_interval(0.3) == pytest.approx((many.low / 1_000_000, many.high / 1_000_000), abs=1e-4)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-import numpy as np
-
-from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.model_bundle import Bundle
-
-
-def _share(level: LevelUncertainty, base_rate: float) -> tuple[str, str]:
-    """The ends of the interval of the share that leaves, at the base rate of the test and without chance."""
-    odds = math.log(base_rate) - math.log1p(-base_rate)
-    many = np.full(1_000_000, 1.0 / (1.0 + math.exp(-odds)))
-    found = level.expected_leavers(many)
-    return f"{found.low / len(many):.1%}", f"{found.high / len(many):.1%}"
 
 
 def level_in_english(bundle: Bundle) -> Iterator[str]:
     """How far past levels missed, and what that means for the next."""
     if not 0.0 < bundle.base_rate < 1.0:
         return
-    low, high = _share(bundle.level, bundle.base_rate)
+    low, high = (f"{end:.1%}" for end in bundle.level.share_interval(bundle.base_rate))
     known = (
         f"from how far past levels missed ({bundle.level.misses} horizons)"
         if bundle.level.misses
@@ -39,7 +27,7 @@ def level_in_japanese(bundle: Bundle) -> Iterator[str]:
     """The same in Japanese."""
     if not 0.0 < bundle.base_rate < 1.0:
         return
-    low, high = _share(bundle.level, bundle.base_rate)
+    low, high = (f"{end:.1%}" for end in bundle.level.share_interval(bundle.base_rate))
     known = (
         f"過去{bundle.level.misses}期間の予測と実績の差から算出"
         if bundle.level.misses
