@@ -282,8 +282,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"stale pages in docs/: {', '.join(stale)}; run `make docs`\n")
     pictures = stale_pictures()
     if pictures:
-        said = "; ".join(pictures)
-        sys.stderr.write(f"{said}; run `make demo`, then `.venv/bin/python -m docs.pictures`\n")
+        sys.stderr.write(
+            f"{'; '.join(pictures)}; run `make demo`, then `.venv/bin/python -m docs.pictures`\n"
+        )
     return 1 if stale or pictures else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -22,7 +21,7 @@ from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetric
 from training.evaluation.refitted import ModelSettings, refitted_probability
 from training.evaluation.role_rows import RoleRows, role_rows
 from training.evaluation.secondary_metrics import segments
-from training.statistics import bootstrap_intervals, finite
+from training.statistics import Verdict, bootstrap_intervals, finite, verdict
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -37,8 +36,6 @@ DECIDING = ("auc", "log_loss")
 
 Basis = Literal["refitted", "as_delivered"]
 """Both fitted on the same role, or both as delivered on dates after everything they learned from."""
-Verdict = Literal["better", "worse", "no_difference", "unknown"]
-"""Of the second: whether the interval of the difference leaves out 0; `unknown` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +135,7 @@ def compared(
     def of(name: str, mine: Flags) -> ComparedRows:
         return compared_rows(name, rows.where(mine), first[mine], second[mine])
 
+    rows = rows.bare
     whole = of("all", np.ones(len(rows), np.bool_))
     return PairedComparison(
         basis,
@@ -187,16 +185,8 @@ def compared_rows(name: str, rows: LabelledRows, first: Floats, second: Floats) 
                 finite(found[metric]),
                 finite(ends[f"{metric}_low"]),
                 finite(ends[f"{metric}_high"]),
-                _verdict(metric, ends[f"{metric}_low"], ends[f"{metric}_high"]),
+                verdict(ends[f"{metric}_low"], ends[f"{metric}_high"], metric in HIGHER_IS_BETTER),
             )
             for metric in COMPARED
         ),
     )
-
-
-def _verdict(metric: str, low: float, high: float) -> Verdict:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return "unknown"
-    if low <= 0.0 <= high:
-        return "no_difference"
-    return "better" if (low > 0.0) == (metric in HIGHER_IS_BETTER) else "worse"

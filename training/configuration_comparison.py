@@ -97,7 +97,7 @@ def compare_configurations(
     report("comparing", 0.96)
     _require_same_roles(first, second, one_bundle, other_bundle)
     mine, theirs = _common(first, second, one_tested.rows, other_tested.rows)
-    rows = one_tested.rows.where(mine)
+    rows = one_tested.rows.bare.where(mine)
     if not len(rows) or (rows.churned != other_tested.rows.churned[theirs]).any():
         raise UsageError(
             f"cannot compare {first.name} with {second.name}: their events tell of different customers, or "

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 Z = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
 RESAMPLES = 200
+Verdict = Literal["better", "worse", "no_difference", "unknown"]
+"""Of the second of two: whether the interval of the difference leaves out 0; `unknown` without one."""
 
 
 def wilson(share: float, n: float, factor: float = Z) -> tuple[float, float]:
@@ -53,6 +56,15 @@ def ratio(n: float, y: float, x: float, yy: float, xy: float, xx: float) -> tupl
 def finite(figure: float) -> float | None:
     """The figure, None where it is undefined (NaN, infinite): JSON has neither."""
     return float(figure) if math.isfinite(figure) else None
+
+
+def verdict(low: float, high: float, higher_is_better: bool = True) -> Verdict:
+    """What the 95 % interval of a difference says; `unknown` where an end is undefined."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "unknown"
+    if low <= 0.0 <= high:
+        return "no_difference"
+    return "better" if (low > 0.0) == higher_is_better else "worse"
 
 
 def cluster_resamples(clusters: int, *, seed: int = 0, count: int = RESAMPLES) -> Iterator[Floats]:

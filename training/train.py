@@ -249,16 +249,17 @@ def learn(
     )
 
     report("fitting on every labelled date", 0.6)
-    models, calibration, level = calibrate_for_delivery(pipeline, evaluation, rows, splits)
+    with threadpool_limits(limits=1, user_api="blas"):
+        delivered = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(
         timezone=config.timeline.timezone,
         catalog=features,
         priors=priors,
         churn=churn,
         tiers=scale,
-        models=models,
-        calibration=calibration,
-        level=level,
+        models=delivered.models,
+        calibration=delivered.calibration,
+        level=delivered.level,
         typical=typical_values(cohort.on(splits.test), features),
         base_rate=evaluation.base_rate,
         value_scale=evaluation.value_scale,
@@ -267,7 +268,7 @@ def learn(
         labelled_until=splits.labelled[-1],
         data_version=extent.digest,
         code_version=version("kizuna"),
-        settings=_provenance(config, pipeline, splits, extent, calibration)
+        settings=_provenance(config, delivered.pipeline, splits, extent, delivered.calibration)
         | ({} if weighting is None else weighting.to_json(on_controls=evaluation.calibrated_on_controls)),
         figures=evaluation.figures,
     )

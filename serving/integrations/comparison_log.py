@@ -23,10 +23,9 @@ def log_comparison(
     changed: Sequence[ChangedSetting] = (),
 ) -> str:
     """Log the differences in MLflow as a run of their own, `comparison.json` with everything; its run id."""
-    with registry.run(f"{names[1]} against {names[0]}") as run:
+    with registry.run(f"{names[1]} against {names[0]}", source="kizuna compare") as run:
         run.tag(
             {
-                "mlflow.source.name": "kizuna compare",
                 "compared": ", ".join(names),
                 "basis": differences.basis,
                 "verdict": differences.verdict,

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from serving.project.settings import Project
-from training.registry.artifact_locations import absolute_uri, relocate_artifacts, sqlite_file
+from training.registry.artifact_locations import absolute_uri, sqlite_file
+
+_STORES = (
+    "MLFLOW_REGISTRY_STORE_URI",
+    "MLFLOW_ARTIFACTS_DESTINATION",
+    "MLFLOW_SERVE_ARTIFACTS",
+    "MLFLOW_REGISTRY_URI",
+    "MLFLOW_TRACKING_URI",
+)
+"""Variables of another server's stores, which would show its models beside this project's runs."""
 
 
 def server_address(project: Project) -> str | None:
@@ -34,8 +43,8 @@ def serve_screens(project: Project, host: str, port: int) -> NoReturn:
     database = sqlite_file(uri)
     if database is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
-        relocate_artifacts(database, project.folder)
-    environment = os.environ | {
+    others = {name: value for name, value in os.environ.items() if name not in _STORES}
+    environment = others | {
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": (project.folder / "mlruns" / "artifacts").as_uri(),
         "MLFLOW_DISABLE_TELEMETRY": "true",

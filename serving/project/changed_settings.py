@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving.project.settings import Settings
+from serving.project.settings import Project
 from training.registry.parameter_texts import parameter_texts
 
 TRAINED_BY = frozenset(("timezone", "indicators", "features", "churn", "tiers", "capacity", "consent"))
@@ -22,9 +22,9 @@ class ChangedSetting:
     second: str | None
 
 
-def changed_settings(first: Settings, second: Settings) -> tuple[ChangedSetting, ...]:
+def changed_settings(first: Project, second: Project) -> tuple[ChangedSetting, ...]:
     """The settings that a training depends on and the two give differently; entries with names by these."""
-    one, other = (dict(_texts(settings)) for settings in (first, second))
+    one, other = (dict(_texts(project)) for project in (first, second))
     return tuple(
         ChangedSetting(name, one.get(name), other.get(name))
         for name in dict.fromkeys([*one, *other])
@@ -32,8 +32,12 @@ def changed_settings(first: Settings, second: Settings) -> tuple[ChangedSetting,
     )
 
 
-def _texts(settings: Settings) -> Iterator[tuple[str, str]]:
-    parts: dict[str, Any] = settings.model_dump(mode="json", include=set(TRAINED_BY), exclude_defaults=True)
+def _texts(project: Project) -> Iterator[tuple[str, str]]:
+    parts: dict[str, Any] = project.settings.model_dump(
+        mode="json", include=set(TRAINED_BY), exclude_defaults=True
+    )
+    if project.closed_sources:  # what has ended for good decides until when the record is known
+        parts["sources.closed"] = ", ".join(project.closed_sources)
     added = parts.get("features", {}).pop("add", ())
     return parameter_texts(parts | {"features.add": {entry["name"]: _entry(entry) for entry in added}})
 

@@ -12,7 +12,8 @@ from serving.project.language import FILE
 SECONDS = 10.0
 """The most that git may take; then nothing is known."""
 _GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-"""Reads only: no lock is taken, and nothing that the repository configures is run."""
+"""Reads only: no lock is taken, and neither hooks nor a file system monitor are run. A clean filter that the
+repository configures for a changed file (Git LFS) is, as always when git compares."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class GitState:
 
 
 def git_state(folder: Path) -> GitState | None:
-    """The state of the repository that holds the folder; None without git, repository or commit."""
+    """The state of the repository that holds the folder; None without git, repository or commit, and where
+    git does not answer in time."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
     tracked = _git(folder, "ls-files", "--", FILE)
+    if changed is None or tracked is None:
+        return None
     return GitState(commit.strip(), not tracked or bool(changed))
 
 
@@ -40,7 +44,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
             [*_GIT, "-C", str(folder), *arguments],
-            env=ours | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            env=ours | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,

@@ -30,6 +30,7 @@ class Shown:
     list_figures: Mapping[str, float] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
     notes: tuple[CheckFinding, ...] = ()
+    roles: None = None
 
 
 def shown(

@@ -98,6 +98,26 @@ def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Pat
     assert again.files() == bundle.files()
 
 
+def test_what_became_of_the_test_rows_does_not_choose_the_model_that_they_judge() -> None:
+    _, store, bundle, _ = learned()
+    past = data_extent(store, None, bundle.churn, UTC)
+    dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, UTC)
+    assert not dates.cross_fitted
+    rows = dataset(store, bundle.catalog, bundle.churn, UTC, bundle.priors, dates.labelled, past, None)
+    recipe = TrainingPipeline(plan().models, bundle.catalog, bundle.churn, bundle.tiers)
+    tested = np.isin(rows.as_of, dates.test)
+    other = replace(
+        rows, churned=np.where(tested, np.random.default_rng(1).permutation(rows.churned), rows.churned)
+    )
+    (one, judged), (same, judged_by_chance) = (
+        evaluate_models(recipe, each, dates, 30) for each in (rows, other)
+    )
+    assert one.shape == same.shape
+    shapes = [name for name in judged.figures if name.startswith("shape/")]
+    assert shapes
+    assert [judged.figures[name] for name in shapes] == [judged_by_chance.figures[name] for name in shapes]
+
+
 def test_shuffled_outcomes_cannot_be_learned() -> None:
     _, store, bundle, _ = learned()
     past = data_extent(store, None, bundle.churn, UTC)

@@ -105,6 +105,11 @@ def most_rows(columns: int) -> int:
     return min(MOST_ROWS, MOST_NUMBERS // max(1, columns))
 
 
+def share_of_rows(columns: int, customers: int, dates: int) -> float:
+    """The share of the rows of so many customers and dates that is learned from; the rest is thinned out."""
+    return min(1.0, most_rows(columns) / max(1, customers * dates))
+
+
 def dataset(
     store: EventStore,
     catalog: Catalog,
@@ -120,7 +125,7 @@ def dataset(
 
     `dated` has the numbers of the population as of each date, in place of those of the priors.
     """
-    share = min(1.0, most_rows(len(catalog.columns)) / max(1, past.customers * len(dates)))
+    share = share_of_rows(len(catalog.columns), past.customers, len(dates))
     after = _part(catalog, index_columns(catalog, churn))
     rows = partial(
         _rows,

@@ -54,7 +54,7 @@ class TemporalSplits:
     """Every date with a label; those that are not in `labelled` have less than `active_days` of history."""
     answers: int
     """The local midnight where the data ends: the date that the delivered model predicts from."""
-    first: int = 0
+    first: int
     """Where the history begins: the first event that puts a customer in the cohort."""
 
 

@@ -121,7 +121,7 @@ def evaluate_models(
     """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
     known = rows.on(splits.fit)
     level = evidence_level(splits, known)
-    pipeline, shapes = with_shape(pipeline, rows.on(splits.labelled))
+    pipeline, shapes = with_shape(pipeline, known)
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
         calibrated = cross_calibrated(held_out)
@@ -138,11 +138,29 @@ def evaluate_models(
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
 
 
+@dataclass(frozen=True, eq=False)
+class DeliveredModels:
+    """The models of every labelled date, and what makes their predictions those of dates to come."""
+
+    pipeline: TrainingPipeline
+    """With the model shape that all labelled rows chose."""
+    models: LightGBMModels
+    calibration: Calibration
+    level: LevelUncertainty
+    """How far the level may lie off."""
+
+
 def calibrate_for_delivery(
     pipeline: TrainingPipeline, evaluation: Evaluation, rows: LabelledRows, splits: TemporalSplits
-) -> tuple[LightGBMModels, Calibration, LevelUncertainty]:
-    """The models of every labelled date, the calibration of their predictions for dates to come, and how far
-    its level may lie off."""
+) -> DeliveredModels:
+    """Fit on every labelled date with the settings that were judged.
+
+    The model shape that little data calls for is chosen anew on all labelled rows: what is judged must not
+    know the outcomes of the test, what is delivered may.
+    """
+    pipeline = replace(pipeline, shape="trees")
+    if min(customers_by_outcome(rows.bare.on(splits.labelled))) < CHOSEN_BELOW:
+        pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
     models, shape = pipeline.fit(rows, splits.labelled), evaluation.calibration
     own, churn = pipeline.predictor(models), pipeline.churn
     dates = level_dates(splits.answers, splits.every, splits.first, churn)
@@ -153,7 +171,7 @@ def calibrate_for_delivery(
     of_every = DatedPredictions.of(known, every(known))
     uncertainty = level_uncertainty(of_every, splits, churn, Calibration())
     if not shape.levelled:
-        return models, shape, uncertainty
+        return DeliveredModels(pipeline, models, shape, uncertainty)
     newest = rows.on(dates.latest)
     mine = DatedPredictions.of(newest, own(newest))
     latest = season = mine.shift(shape)
@@ -167,7 +185,8 @@ def calibrate_for_delivery(
         # what a short history does to everybody is not the season.
         of_season = levelled(Calibration(), of_every.on(dates.season).shift(Calibration()))
         season = shift_to_level_of(shape, mine.churn, of_season(every(newest)), newest.weight)
-    return models, levelled(shape, dates.mixed(latest, season)), uncertainty
+    calibration = levelled(shape, dates.mixed(latest, season))
+    return DeliveredModels(pipeline, models, calibration, uncertainty)
 
 
 def with_shape(pipeline: TrainingPipeline, known: LabelledRows) -> tuple[TrainingPipeline, dict[str, float]]:

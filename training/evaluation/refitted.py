@@ -79,7 +79,7 @@ def refitted_probability(
 def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits) -> Floats:
     """float64[n]: the calibrated churn probabilities of the test rows, as `evaluate_models` gives them."""
     known = rows.on(splits.fit)
-    pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
+    pipeline, _ = with_shape(pipeline, known)
     if splits.cross_fitted:
         fold = shuffled_by_customer(known.hashes) % np.uint64(FOLDS)
         predicted = np.empty(len(known))
@@ -90,6 +90,7 @@ def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: T
     season = years_before(splits.test, splits, pipeline.churn)
     later = rows.on({*season, *splits.calibrate, *splits.test})
     blend, trees = pipeline.held_out_churn(known, later)
+    del known  # a copy of most features
     middle = np.isin(later.as_of, splits.calibrate)
     if not regression_helps(later.bare.where(middle), blend[middle], trees[middle]):
         pipeline, blend = replace(pipeline, blended=False), trees

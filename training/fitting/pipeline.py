@@ -208,8 +208,8 @@ def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> Hel
 def thinned(rows: LabelledRows, churn: Churn, dates: Collection[int] | None = None) -> LabelledRows:
     """The rows of every second or third of the as-of dates, the newest among them, where there are plenty.
 
-    Dates that are left lie at most half a horizon apart: those whose horizons do not overlap, as with a
-    horizon of a year, share no label and are all wanted.
+    By the usual gap between dates no more than half a horizon is skipped: dates whose horizons do not
+    overlap, as with a horizon of a year, share no label and are all wanted.
     """
     as_of = rows.as_of if dates is None else rows.as_of[np.isin(rows.as_of, list(dates))]
     each = np.unique(as_of)

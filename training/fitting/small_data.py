@@ -133,8 +133,9 @@ def choose_shape(
         if known.churned.all() or not known.churned.any():
             continue
         margins: dict[Part, Floats] = {}
+        bins = Bins()
         for part in PARTS_TRIED:
-            model = fit_part(part, settings, known, catalog, churn)
+            model = fit_part(part, settings, known, catalog, churn, bins=bins)
             if model is not None:
                 margins[part] = model.predict(held_out.matrix, raw_score=True, num_threads=settings.threads)
         regression = fit_score_regression(known)

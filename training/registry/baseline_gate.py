@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from training.registry.bilingual_message import BilingualMessage
+from training.statistics import Verdict, verdict
 
-AgainstRfm = Literal["better", "no_difference", "worse", "unknown"]
 
-
-def against_rfm(figures: Mapping[str, float]) -> AgainstRfm:
+def against_rfm(figures: Mapping[str, float]) -> Verdict:
     """What the 95 % interval of the difference in AUC, model − regression, says of the model."""
     low, high = (figures.get(f"difference/rfm/auc_{end}", math.nan) for end in ("low", "high"))
-    if math.isnan(low) or math.isnan(high):
-        return "unknown"
-    return "better" if low > 0.0 else "worse" if high < 0.0 else "no_difference"
+    return verdict(low, high)
 
 
 def no_better_than_rfm(figures: Mapping[str, float]) -> Iterator[BilingualMessage]:
     """A warning where the interval holds 0 or lies below it."""
-    verdict = against_rfm(figures)
-    if verdict not in ("no_difference", "worse"):
+    found = against_rfm(figures)
+    if found not in ("no_difference", "worse"):
         return
     auc, low, high = (figures[f"difference/rfm/auc{end}"] for end in ("", "_low", "_high"))
     interval = f"AUC {auc:+.3f}, 95% interval {low:+.3f} to {high:+.3f}"
     interval_ja = f"AUCの差{auc:+.3f}、95%信頼区間{low:+.3f}〜{high:+.3f}"
-    if verdict == "worse":
+    if found == "worse":
         yield BilingualMessage(
             "rfm: a logistic regression on recency, frequency and amounts alone ranks the customers of the "
             f"test dates better than the model ({interval}): what else it reads misled it there. Look for "

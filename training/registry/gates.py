@@ -20,7 +20,7 @@ from training.bundle.list_policy import large_list_warning
 from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
-from training.data.dataset import most_rows
+from training.data.dataset import share_of_rows
 from training.data.splits import ALL_DATES
 from training.evaluation.leaks import TOO_GOOD, strongest_alone
 from training.registry.baseline_gate import no_better_than_rfm
@@ -239,8 +239,9 @@ def _covered(bundle: Bundle) -> Iterator[BilingualMessage]:
 def _capacity(bundle: Bundle, evidence: Evaluation) -> Iterator[BilingualMessage]:
     """A list that holds a large share of the customers of a test date, where its rows are all of them."""
     contacts, dates = bundle.settings.get("contacts"), len(np.unique(evidence.rows.as_of))
-    customers, most = bundle.settings.get("customers", 0), most_rows(len(bundle.catalog.columns))
-    sampled = "without_contact" in bundle.settings or customers * ALL_DATES > most
+    every = ALL_DATES if evidence.roles is None else len(evidence.roles.splits.every)
+    share = share_of_rows(len(bundle.catalog.columns), bundle.settings.get("customers", 0), every)
+    sampled = "without_contact" in bundle.settings or share < 1.0
     cohort = len(evidence.rows.as_of) / max(dates, 1)
     found = None if sampled or not contacts else large_list_warning(contacts, cohort)
     if found:

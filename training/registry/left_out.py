@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.timeline import Timeline
-from training.data.dataset import most_rows
+from training.data.dataset import share_of_rows
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
@@ -23,7 +23,7 @@ class TrainingLeftOut:
     dropped_features: tuple[str, ...]
     """By `[features] drop`."""
     features_not_read: tuple[str, ...]
-    """Offered to the churn model, and in none of its trees."""
+    """Offered to the churn model, and read by none of its trees nor by its regression."""
     dates_without_role: tuple[str, ...]
     """Labelled dates that neither fit, calibrate nor test: their horizons reach into another role, or they
     have too little history."""
@@ -58,7 +58,7 @@ def left_out(bundle: Bundle, roles: RoleRows) -> TrainingLeftOut:
     with_role = {*splits.fit, *splits.calibrate, *splits.test}
     idle = [date for date in splits.every if date not in with_role]
     contacts: Mapping[str, int] = bundle.settings.get("without_contact", {})
-    cohort = max(1, int(bundle.settings.get("customers", 0)) * len(splits.every))
+    customers = int(bundle.settings.get("customers", 0))
     return TrainingLeftOut(
         bundle.catalog.dropped,
         tuple(column for column, read in zip(columns, bundle.used, strict=True) if not read),
@@ -66,5 +66,5 @@ def left_out(bundle: Bundle, roles: RoleRows) -> TrainingLeftOut:
         tuple(name(date) for date in splits.every if date not in set(splits.labelled)),
         int(np.isin(roles.rows.as_of, idle).sum()),
         int(contacts.get("left_out", 0)),
-        min(1.0, most_rows(len(columns)) / cohort),
+        share_of_rows(len(columns), customers, len(splits.every)),
     )

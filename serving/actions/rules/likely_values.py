@@ -14,7 +14,7 @@ LONGEST = 100
 YES = ("true", "yes", "on", "1", "はい", "する", "あり")
 NO = ("false", "no", "off", "0", "いいえ", "しない", "なし")
 _SHARE = r"(\d+(?:\.\d+)?)%"
-_NUMBER = r"(-?[\d,]+(?:\.\d+)?)"
+_NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
 _CONDITIONS: tuple[tuple[str, str], ...] = (
     (rf"(?:上位|top){_SHARE}", "top {0}%"),
     (rf"(?:下位|bottom){_SHARE}", "bottom {0}%"),
@@ -49,7 +49,8 @@ def likely_switch(value: object) -> bool | None:
 def likely_condition(value: object, *, of_share: bool = False) -> str | None:
     """The condition on a number that a text in other words states; None for what states none.
 
-    Of a share, which lies between 0 and 1, a number above 1 is read as percent; above 100 it states none.
+    Of a share, which lies between 0 and 1, numbers above 1 are read as percent; above 100, or beside smaller
+    ones, they state none.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -58,9 +59,9 @@ def likely_condition(value: object, *, of_share: bool = False) -> str | None:
         if found := re.fullmatch(pattern, text, re.IGNORECASE):
             words = template.format(*(one.replace(",", "") for one in found.groups()))
             if not words.startswith(("top", "bottom")):
-                largest = max(float(number) for number in re.findall(r"\d[\d.]*", words))
-                in_percent = of_share and "%" not in words and largest > 1
-                if in_percent and largest > 100:
+                numbers = [float(number) for number in re.findall(r"\d[\d.]*", words)]
+                in_percent = of_share and "%" not in words and max(numbers) > 1
+                if in_percent and (max(numbers) > 100 or any(0 < number < 2 for number in numbers)):
                     return None
                 written = r"(\d[\d.]*)" if in_percent else r"([\d.]+)%"
                 words = re.sub(written, lambda share: f"{round(float(share[1]) / 100, 9):g}", words)

@@ -102,7 +102,11 @@ def _effects(workspace: Workspace, seen: CampaignOverview) -> tuple[VisibleEffec
     if started_at is None or not record.file or not seen.dates:
         return ()
     file = assignment_file(workspace.project, record)
-    changed = file.stat().st_mtime_ns if file.is_file() else 0  # 0: `load` says what is wrong with it
+    try:
+        state = file.stat()
+        changed = state.st_mtime_ns, state.st_size
+    except OSError:
+        changed = 0, 0  # `load` says what is wrong with it
     dates = tuple((one.months, one.date) for one in seen.dates)
     return _effects_of_file(file, changed, workspace.project.churn, started_at, dates, seen.hold_ends)
 
@@ -110,7 +114,7 @@ def _effects(workspace: Workspace, seen: CampaignOverview) -> tuple[VisibleEffec
 @lru_cache(maxsize=64)
 def _effects_of_file(
     file: Path,
-    _changed: int,
+    _changed: tuple[int, int],
     churn: Churn,
     started_at: int,
     dates: tuple[tuple[int, int], ...],

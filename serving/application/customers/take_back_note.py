@@ -29,10 +29,10 @@ def take_back_note(workspace: Workspace, actor: Actor, customer_id: str, event_i
     found = workspace.customer(customer_id)
     ids = noted_together(event_id, [str(one) for one in found.history.event_ids])
     change = workspace.store.retract(found.key, ids, source=SENT, now=now) if ids else None
-    retracted = change is not None and change.events > 0
+    retracted = change if change is not None and change.events else None
     workspace.record_access(actor.name, "take back note", np.array([found.key], np.int64))
-    if change is not None and retracted:
+    if retracted is not None:
         with workspace.database.writing() as connection:
-            record_noted_versions(connection, [change], now)
+            record_noted_versions(connection, [retracted], now)
             record_action(connection, actor.name, "take back note", now, customer=found.key)
-    return NotedContact(found.customer_id, retracted, False)
+    return NotedContact(found.customer_id, retracted is not None, False)

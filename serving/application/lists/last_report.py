@@ -26,6 +26,8 @@ class LastReport:
     silent: Mapping[str, str]
     """The sources that sent nothing until now for longer than usual, and have not ended for good: each with
     the local day of its last events."""
+    all_silent: bool
+    """Whether every source that has not ended for good is silent: then the data are old as a whole."""
 
 
 @use_case("read_report")
@@ -42,20 +44,29 @@ def last_report(
     project, version = workspace.project, workspace.store.version
     champion = current_champion(workspace.database)
     versions = version, None if champion is None else champion[0]
-    longest: LastReport | None = None
+    found: tuple[StoredReport, ReportReply, bool] | None = None
     for count in periods:
         stored = stored_report.newest(project.state, count)
         if stored is None:
             continue
         reply = stored.replies[workspace.language(language)]
         is_current = (stored.data_version, reply.model_version) == versions
-        if is_current or longest is None:
-            silent = silent_sources(stored, workspace.database, version, workspace.clock(), project.timeline)
-            open_ones = {name: day for name, day in silent.items() if name not in project.closed_sources}
-            longest = LastReport(reply, stored, is_current, open_ones)
+        if is_current or found is None:
+            found = stored, reply, is_current
         if is_current:
             break
-    return longest
+    if found is None:
+        return None
+    report, reply, is_current = found
+    silent = silent_sources(report, workspace.database, version, workspace.clock(), project.timeline)
+    open_ones = [one.source for one in report.sources if one.source not in project.closed_sources]
+    return LastReport(
+        reply,
+        report,
+        is_current,
+        {source: silent[source] for source in open_ones if source in silent},
+        all_silent=bool(open_ones) and all(source in silent for source in open_ones),
+    )
 
 
 @use_case("read_report")

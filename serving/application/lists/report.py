@@ -14,11 +14,12 @@ from serving.reports.compute import ReportData, compute_report, report_inputs
 from serving.reports.rendering.csv import as_csv
 from serving.reports.report import reply
 from serving.reports.stored_report import StoredReport
-from serving.state.score_index import current_champion
+from serving.state.score_index import current_champion, current_scores
 
 
 class ReportCache:
-    """The last report of each period, for a service: counted again when the data or the model is another.
+    """The last report of each period, for a service: counted again when the data, the model or the
+    scores are others.
 
     One report is counted at a time.
     """
@@ -53,7 +54,12 @@ def engagement_report(
         return _count(workspace.pinned(), months, progress)
     with cache.lock:
         workspace = workspace.pinned()
-        version = workspace.store.version, current_champion(workspace.database)
+        scores = current_scores(workspace.database)  # how many are expected to leave is theirs
+        version = (
+            workspace.store.version,
+            current_champion(workspace.database),
+            None if scores is None else scores.file,
+        )
         report = cache.get(months, version)
         if report is None:
             report = _count(workspace, months, progress)

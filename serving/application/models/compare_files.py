@@ -50,7 +50,7 @@ def compare_files(
     """
     workspace, files = workspace.pinned(), (first, second)
     projects = [_project(workspace, file) for file in files]
-    changed = changed_settings(*(project.settings for project in projects))
+    changed = changed_settings(*projects)
     names = _names(files)
     if not changed and projects[0].state == projects[1].state:
         raise UsageError(

@@ -134,7 +134,7 @@ def _of_ingest(last: IngestRecord | None) -> Iterator[Attention]:
 
 def _of_sources(report: LastReport | None) -> Iterator[Attention]:
     """Sources that are silent while others are not; where all are, the age of the data says it."""
-    if report is not None and len(report.silent) < len(report.stored.sources):
+    if report is not None and not report.all_silent:
         for source, day in report.silent.items():
             yield Attention("source_ended", "warn", {"source": source, "day": day})
 

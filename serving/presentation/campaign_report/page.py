@@ -49,7 +49,7 @@ def page(report: CampaignReport, language: str, project: ProjectWords) -> str:
         f'<!doctype html><html lang="{language}"><head>{head}',
         f"<title>{word('title')}: {escape(report.campaign)}</title><style>{style}</style></head><body><main>",
         f'<h1>{word("title")}: {escape(report.campaign)}</h1><p class="soft">{_dates(report, word)}</p>',
-        *(f'<p class="note"><strong>{escape(said)}</strong></p>' for said in [opening] if said),
+        *([f'<p class="note"><strong>{escape(opening)}</strong></p>'] if opening else []),
         *(f'<p class="note">{escape(translated(n, language))}</p>' for n in report.notes),
         *(_cards(report, newest, language) if newest else [f"<p>{word('no_effects')}</p>"]),
         *_charts(report, language),

@@ -275,7 +275,10 @@ def test_what_was_probably_meant_is_proposed(wrong: str, right: str) -> None:
 def test_a_word_that_people_read_on_the_page_leads_to_the_word_of_the_file() -> None:
     for text, near in (("下位20%", "bottom 20%"), ("0.1〜0.3", "0.1 to 0.3"), ("1,000円以上", ">= 1000")):
         assert likely_condition(text) == near
-    assert likely_condition("とても高い") is None
+    for text in ("とても高い", ",", ",以上", "1,2,~,"):
+        assert likely_condition(text) is None
+    for text in ("0.5~90", "0~1.5", "1.5以上"):
+        assert likely_condition(text, of_share=True) is None, "a slip, or percent: nobody can tell"
 
 
 def test_whatever_the_reader_of_toml_says_has_its_sentence_in_both_languages() -> None:

@@ -208,6 +208,12 @@ def test_a_source_that_ended_is_named_with_its_day(planned: Workspace, tmp_path:
     closed = settings.replace('name = "surveys"', 'name = "surveys"\nclosed = true')
     (folder / "kizuna.toml").write_text(closed, encoding="utf-8")
     assert subjects(at(folder)) == []
+    late = at(folder, "2026-01-01")
+    found = last_report(late, COMMAND_LINE)
+    assert found is not None
+    assert found.all_silent
+    assert "surveys" not in found.silent
+    assert "source_ended" not in subjects(late), "the age of the data says it"
 
 
 def test_a_review_date_is_due_until_its_effect_was_computed(started_template: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.integrations.training import tracking
+from serving.project.changed_settings import ChangedSetting, changed_settings
+from serving.project.settings import read
 from tests.experiments import prepare
 from tests.serving import shop
 from tests.serving.cli.command import run
@@ -123,6 +125,9 @@ def test_files_that_answer_other_questions_or_differ_in_nothing_are_not_compared
             "folder, ingest there, and compare the two kizuna.toml."
         ],
     )
+    _other(own_shop, "closed.toml", 'name = "orders"', 'name = "orders"\nclosed = true')
+    first, second = (read(own_shop, name) for name in ("kizuna.toml", "closed.toml"))
+    assert changed_settings(first, second) == (ChangedSetting("sources.closed", None, "orders"),)
     _other(own_shop, "longer.toml", "horizon_days = 30", "horizon_days = 45")
     code, _, error = run(capsys, own_shop, "compare", "kizuna.toml", "longer.toml")
     assert code == 2

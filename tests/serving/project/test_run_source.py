@@ -64,10 +64,44 @@ def test_queries_are_kept_as_they_are_written_and_connections_are_not(folder: Pa
         ("read_csv('https://me:pw@host/a.csv')", "read_csv('https://me:***@host/a.csv')"),
         ("attach 'password=${PASSWORD}'", "attach 'password=${PASSWORD}'"),
         ("select token, secret as value from t", "select token, secret as value from t"),
+        ("set s3_secret_access_key='abc'", "set s3_secret_access_key='***'"),
+        ("set s3_session_token to 'abc'", "set s3_session_token to '***'"),
+        ("set s3_access_key_id = $$abc$$", "set s3_access_key_id = $$***$$"),
+        ("(type azure, connection_string 'AccountKey=abc==')", "(type azure, connection_string '***')"),
+        ("read_csv('az://c/a.csv?sv=1&sig=abc%3D')", "read_csv('az://c/a.csv?sv=1&sig=***')"),
+        (
+            "'https://h/a?X-Amz-Credential=a/b&X-Amz-Signature=abc'",
+            "'https://h/a?X-Amz-Credential=***&X-Amz-Signature=***'",
+        ),
+        ("map {'Authorization': 'Bearer abc.def'}", "map {'Authorization': '***'}"),
+        ("'header=Bearer abc.def'", "'header=Bearer ***'"),
+        ("secret 'it''s hidden', x", "secret '***', x"),
+        ("""{"password": "p p"}""", """{"password": "***"}"""),
+        ("map {'password': 'p p'}", "map {'password': '***'}"),
+        ("attach 'host=db password=''p p'' dbname=x'", "attach 'host=db password=''***'' dbname=x'"),
+        ("'https://h/a?access_token=abc&page=1'", "'https://h/a?access_token=***&page=1'"),
+        ("'postgres://me:p/w@host/db'", "'postgres://me:***@host/db'"),
+        ("password 'a${PASSWORD}'", "password '***'"),
+        (
+            "select secretary, tokens from t where kind = 'x'",
+            "select secretary, tokens from t where kind = 'x'",
+        ),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(query: str, kept: str) -> None:
     assert without_secrets(query) == kept
+
+
+def test_queries_whose_names_differ_in_signs_alone_are_both_kept(folder: Path) -> None:
+    more = TOML.replace(
+        "[[attributes]]", TOML.split("[[attributes]]")[0].replace("& returns", "returns") + "[[attributes]]"
+    )
+    (folder / "kizuna.toml").write_text(more.replace("region = ", "area = ", 1), encoding="utf-8")
+    found = run_source(read(folder)).texts
+    assert [name for name in sorted(found) if name.startswith("sources/")] == [
+        "sources/orders_returns.sql",
+        "sources/orders_returns_2.sql",
+    ]
 
 
 def test_the_commit_and_uncommitted_changes_of_the_project_folder_are_tags(folder: Path) -> None:

@@ -271,7 +271,7 @@ def candidate(
     return ChurnCandidate(
         churn=replace(churn, horizon=Horizon(days), active_days=2 * days),
         configured=False,
-        calendar=TemporalSplits(dates, dates, dates, dates, cross_fitted, dates, day(102)),
+        calendar=TemporalSplits(dates, dates, dates, dates, cross_fitted, dates, day(102), day(0)),
         measured=dates,
         cohort=cohort,
         churned=cohort * base_rate,
