@@ -8,6 +8,7 @@ receives edges from here.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -123,6 +124,24 @@ class Timeline:
     def as_of_after(self, newest: int, now: int) -> int:
         """The as-of date when none is given: the first local midnight after the newest event, or now."""
         return min(self.midnight_after(newest + 1), now)
+
+    def months_after(self, instant: int, months: int) -> int:
+        """The same local date and time so many months later, or before where `months` is negative; the last
+        day of a month that is too short."""
+        local = self.local(instant)
+        years, month = divmod(local.month - 1 + months, 12)
+        year, month = local.year + years, month + 1
+        return self.instant(
+            local.replace(year=year, month=month, day=min(local.day, monthrange(year, month)[1]))
+        )
+
+    def local_months(self, instants: Instants) -> Instants:
+        """int64[n]: the local month of each instant, counted from January 1970."""
+        if len(instants) == 1:  # one customer online: a seventh of the time
+            local = self.local(int(instants[0]))
+            return np.array([12 * (local.year - 1970) + local.month - 1])
+        days = np.searchsorted(self.midnights, instants, side="right") - 2  # the first midnight is of 1969
+        return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
     @property
     def midnights(self) -> Instants:

@@ -18,6 +18,7 @@ from features.catalog.settings import FeatureSettings
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.calibration import Calibration
+from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.model_bundle import Bundle
 from training.bundle.model_card_file import load_model_card, save_model_card
 from training.bundle.promotions import PROMOTIONS
@@ -30,6 +31,7 @@ from training.data.contact_weights import ContactAssignments
 from training.data.dataset import dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
+from training.data.lifetime.purchase_history import purchase_history
 from training.data.outcome_checks import require_both_outcomes
 from training.data.priors import learn_priors
 from training.data.splits import TemporalSplits, temporal_splits
@@ -42,7 +44,8 @@ from training.evaluation.evaluate import (
     evaluate_models,
 )
 from training.evaluation.leaks import find_leaks, leaks_by_date
-from training.evaluation.metrics import METRICS
+from training.evaluation.lifetime_value_metrics import judged_lifetime_value
+from training.evaluation.metrics import headline
 from training.evaluation.role_rows import role_rows
 from training.fitting.level import level_dates
 from training.fitting.lightgbm import TreeParameters
@@ -81,6 +84,7 @@ class TrainingConfig:
     models: TreeParameters = field(default_factory=TreeParameters)
     consent: frozenset[str] = frozenset()
     """Attributes that the project names as consent: nothing is learned from them."""
+    value: ValueSettings = field(default_factory=lambda: ValueSettings.model_validate({}))
     assignments: ContactAssignments | None = None
     """Who was in which arm of the campaigns, for `without_contact`."""
 
@@ -177,7 +181,7 @@ def train(
         run_id=run.id,
         refusals=decision.refusals,
         warnings=decision.warnings,
-        figures=_headline(bundle),
+        figures=headline(bundle.figures),
         bundle=bundle,
         list_figures=evaluation.list_figures,
         japanese=decision.japanese,
@@ -248,6 +252,10 @@ def learn(
         roles=role_rows(rows, splits, extent.customers),
     )
 
+    line, months = config.timeline, config.value.months
+    past = purchase_history(store, features, churn, line, priors, extent, splits.answers, months, until)
+    lifetime, figures = judged_lifetime_value(past, parameters)
+    evaluation = replace(evaluation, figures={**evaluation.figures, **figures})
     report("fitting on every labelled date", 0.6)
     with threadpool_limits(limits=1, user_api="blas"):
         delivered = calibrate_for_delivery(pipeline, evaluation, rows, splits)
@@ -271,6 +279,7 @@ def learn(
         settings=_provenance(config, delivered.pipeline, splits, extent, delivered.calibration)
         | ({} if weighting is None else weighting.to_json(on_controls=evaluation.calibrated_on_controls)),
         figures=evaluation.figures,
+        lifetime=lifetime,
     )
     report("learned", 1.0)
     return bundle, evaluation
@@ -302,17 +311,13 @@ def _existing(
         run_id=run,
         refusals=() if refused is None else refused.refusals,
         warnings=() if refused is None else refused.warnings,
-        figures=_headline(bundle),
+        figures=headline(bundle.figures),
         bundle=bundle,
         list_figures=evaluation.list_figures,
         unchanged=True,
         japanese=() if refused is None else refused.japanese,
         compared=("", "") if refused is None else refused.compared,
     )
-
-
-def _headline(bundle: Bundle) -> dict[str, float]:
-    return {name: bundle.figures[name] for name in METRICS if name in bundle.figures}
 
 
 def _provenance(

@@ -99,7 +99,7 @@ class StageRules(_Part):
     onboarding_days: int = Field(default=60, ge=0, le=3650, examples=[60])
 
 
-NUMBERS = ("probability", "value", "uplift", "incremental_value")
+NUMBERS = ("probability", "value", "lifetime_value", "uplift", "incremental_value")
 """The conditions on a number."""
 
 
@@ -108,6 +108,7 @@ class RuleConditions(_Part):
 
     probability: Annotated[NumberCondition | None, SHARE] = Field(default=None, examples=["top 10%"])
     value: NumberCondition | None = Field(default=None, examples=["top 40%"])
+    lifetime_value: NumberCondition | None = Field(default=None, examples=["top 20%"])
     uplift: Annotated[NumberCondition | None, SHARE] = Field(default=None, examples=["> 0.01"])
     incremental_value: NumberCondition | None = Field(default=None, examples=["> 100"])
     tier: tuple[str, ...] | None = Field(default=None, examples=[("low", "middle")])

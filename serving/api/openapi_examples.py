@@ -122,6 +122,10 @@ _CUSTOMER: Json = {
     "value_at_risk": 130.5,
     "uplift": None,
     "incremental_value": None,
+    "lifetime_value": [
+        {"months": 12, "value": 1240.0, "low": 310.0, "high": 1980.0, "evidence": "normal"},
+        {"months": 24, "value": 2170.0, "low": 390.0, "high": 3620.0, "evidence": "low"},
+    ],
     "reasons": [_REASON],
 }
 _SOURCE: Json = {
@@ -134,6 +138,7 @@ _SOURCE: Json = {
     "contacts": "as_they_were",
     "uplift": None,
     "expected_leavers": {"expected": 271.4, "low": 228.9, "high": 319.7},
+    "lifetime_months": [12, 24],
 }
 _SCORED: Json = {"customer_id": "1031", "status": "cohort", **_CUSTOMER}
 _CAMPAIGN: Json = {

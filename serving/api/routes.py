@@ -90,7 +90,13 @@ def list_file(state: ServiceState, actor: Actor, request: WholeListRequest) -> I
         return export_list(workspace, actor, request.columns, choice, request.language).lines
     language = workspace.language(request.language)
     rows = whole_list(workspace, actor, choice, language)
-    return list_csv(rows.customers, language, with_plan=rows.planned, with_uplift=rows.uplifted)
+    return list_csv(
+        rows.customers,
+        language,
+        with_plan=rows.planned,
+        with_uplift=rows.uplifted,
+        lifetime_months=rows.source.lifetime_months,
+    )
 
 
 def campaigns(state: ServiceState, actor: Actor) -> CampaignsReply:

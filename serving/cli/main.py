@@ -224,6 +224,7 @@ def at_risk(
             language,
             with_plan=found.planned,
             with_uplift=found.uplifted,
+            lifetime_months=found.source.lifetime_months,
             spreadsheet=True,
         )
         text = "".join(rows).encode("utf-8")

@@ -31,6 +31,7 @@ def training_config(
         tiers=settings.tiers,
         contacts=settings.capacity.contacts,
         closed=project.closed_sources,
+        value=settings.value,
         consent=consent_rules(project).names,
         assignments=None
         if database is None or settings.churn.contacts == "as_they_were"

@@ -15,6 +15,7 @@ from serving.schemas.responses import (
     ChangeEvent,
     CustomerStatus,
     KnownStatus,
+    LifetimeValue,
     ListedCustomer,
     PredictedCustomer,
     PredictReply,
@@ -25,6 +26,7 @@ from serving.schemas.terms import IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import ExplainedChange
 from serving.scoring.live import LiveScores
 from serving.state.score_file import Ints, ScoreTable
+from training.bundle.lifetime.lifetime_values import LifetimeHorizons
 from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.reasons import change_sentence, reason_of, sentence
@@ -46,11 +48,12 @@ Numbers = tuple[
     float | None,
     float | None,
     float | None,
+    list[LifetimeValue] | None,
     list[Reason],
 ]
 """The fields of a `ScoredCustomer` after the name: status, churn_probability, tier, predicted_tier,
-expected_value, value_at_risk, uplift, incremental_value, reasons. A list row needs them with other fields
-around, and copying a dataclass costs more than making it from these."""
+expected_value, value_at_risk, uplift, incremental_value, lifetime_value, reasons. A list row needs them with
+other fields around, and copying a dataclass costs more than making it from these."""
 
 
 class _ReasonCache:
@@ -99,15 +102,16 @@ def numbers(
     tiers = bundle.tiers.names
     caches = _CACHES.setdefault(bundle, {})
     cache = caches.setdefault((language, project), _ReasonCache(language, project))
+    horizons = None if table.lifetime is None else table.lifetime.horizons
     for row in table.iter_rows(rows):
-        status, probability, tier, predicted, expected, at_risk, features, values, contributions = row[:9]
-        uplift, incremental = row[9:]
+        status, probability, tier, predicted, expected, at_risk, features, known, contributions = row[:9]
+        uplift, incremental, values, lows, highs = row[9:]
         if status == UNKNOWN:
             yield unknown_numbers()
             continue
         reasons = [
             cache.get(bundle, column, value, contribution)
-            for column, value, contribution in zip(features, values, contributions, strict=True)
+            for column, value, contribution in zip(features, known, contributions, strict=True)
             if column >= 0
         ]
         if (
@@ -124,6 +128,7 @@ def numbers(
             finite(at_risk),
             finite(uplift),
             finite(incremental),
+            None if horizons is None else lifetime_values(horizons, values, lows, highs),
             reasons,
         )
 
@@ -146,7 +151,21 @@ def planned_first(customers: Iterable[ListedCustomer]) -> list[ListedCustomer]:
 
 def unknown_numbers() -> Numbers:
     """The numbers of a customer of whom nothing is known."""
-    return "unknown", None, None, None, None, None, None, None, []
+    return "unknown", None, None, None, None, None, None, None, None, []
+
+
+def lifetime_values(
+    horizons: LifetimeHorizons, values: Sequence[float], lows: Sequence[float], highs: Sequence[float]
+) -> list[LifetimeValue] | None:
+    """A customer's lifetime value over each horizon; None for who never bought."""
+    if values[0] != values[0]:
+        return None
+    return [
+        LifetimeValue(months, value, finite(low), finite(high), evidence)
+        for months, value, low, high, evidence in zip(
+            horizons.months, values, lows, highs, horizons.evidence, strict=True
+        )
+    ]
 
 
 def predict_reply(
@@ -173,6 +192,7 @@ def predict_reply(
         contacts=bundle.contacts,
         uplift=None,  # what is sent live has no uplift: its features are those of a stored as-of date
         expected_leavers=None,  # nor is it a cohort
+        lifetime_months=() if bundle.lifetime is None else bundle.lifetime.months,
         customers=[
             PredictedCustomer(
                 name,

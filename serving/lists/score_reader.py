@@ -197,18 +197,10 @@ class ScoreReader:
             outcomes = self._outcomes(chosen.key, plans, language)
             places = ranks[start : start + AT_ONCE].tolist()
             for place, name, row, plan, now in zip(places, names, scored, plans, outcomes, strict=True):
-                _, probability, tier, predicted, expected, value_at_risk, uplift, incremental, reasons = row
                 yield ListedCustomer(
                     place,
                     name,
-                    probability,
-                    tier,
-                    predicted,
-                    expected,
-                    value_at_risk,
-                    uplift,
-                    incremental,
-                    reasons,
+                    *row[1:],
                     plan,
                     now.outcome,
                     now.left_out_because,
@@ -347,4 +339,5 @@ class ScoreReader:
             contacts=facts.contacts,
             uplift=self.uplift_basis,
             expected_leavers=facts.expected_leavers,
+            lifetime_months=() if facts.lifetime is None else facts.lifetime.months,
         )

@@ -15,7 +15,7 @@ from serving.lists.customer_view import one_per_aspect
 from serving.lists.uplift_reason import POINTS, UPLIFT, risk_reasons, uplift_figure
 from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import ListedCustomer, PlanEntry, Reason, UpliftBasis
+from serving.schemas.responses import LifetimeValue, ListedCustomer, PlanEntry, Reason, UpliftBasis
 from serving.schemas.terms import OUTCOME_WORDS, channel_words
 
 Cell = str | int | float | None
@@ -51,6 +51,11 @@ class ListRow:
         """The sentence of the hook at this place, empty where there are fewer."""
         hooks = () if self.plan is None else self.plan.hook_sentences
         return hooks[place] if place < len(hooks) else ""
+
+    def lifetime(self, months: int | None = None) -> LifetimeValue | None:
+        """The lifetime value over so many months, or over the fewest; None where there is none."""
+        values = self.customer.lifetime_value or ()
+        return next((one for one in values if months in (None, one.months)), None)
 
     def tier(self, name: str | None) -> str:
         return tier_or_empty(name, self.language)
@@ -115,6 +120,10 @@ def _uplift(row: ListRow) -> str:
     figure = uplift_figure(abs(uplift), row.uplift.outcome, row.language, row.currency or "")
     unit = " pt" if row.uplift.outcome in POINTS else ""
     return f"{'−' if uplift < 0 else '+'}{figure}{unit}"
+
+
+def _amount(row: ListRow, value: float) -> str:
+    return money(value, row.currency, row.language)
 
 
 def _refused_channels(row: ListRow) -> str:
@@ -196,6 +205,20 @@ _COLUMNS = (
         lambda row: rounded_amount(row.customer.incremental_value),
         kind="amount",
     ),
+    ListColumn(
+        "lifetime_value",
+        "顧客生涯価値（LTV）",
+        lambda row: None if (found := row.lifetime()) is None else rounded_amount(found.value),
+        TerminalStyle(
+            ("LTV", "LTV"),
+            lambda row: "–" if (found := row.lifetime()) is None else _amount(row, found.value),
+            justify="right",
+            wraps=False,
+            optional=True,
+        ),
+        "Lifetime value",
+        "amount",
+    ),
     ListColumn("uplift_reason", "施策の効果の根拠", lambda row: row.uplift_sentence),
     ListColumn("reason_1", "理由1", lambda row: row.reason(0)),
     ListColumn("reason_2", "理由2", lambda row: row.reason(1)),
@@ -243,8 +266,24 @@ _COLUMNS = (
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
-TERMINAL = ("rank", "customer_id", "churn_probability", "tier", "value_at_risk", "uplift")
-NARROW_TERMINAL = ("rank", "customer_id", "churn_probability", "value_at_risk", "uplift", "tier")
+TERMINAL = (
+    "rank",
+    "customer_id",
+    "churn_probability",
+    "tier",
+    "value_at_risk",
+    "lifetime_value",
+    "uplift",
+)
+NARROW_TERMINAL = (
+    "rank",
+    "customer_id",
+    "churn_probability",
+    "value_at_risk",
+    "lifetime_value",
+    "uplift",
+    "tier",
+)
 LIST_CSV = (
     "rank",
     "customer_id",

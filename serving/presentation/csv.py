@@ -15,8 +15,10 @@ from serving.presentation.columns import (
     PLAN_PART_OF_LIST_CSV,
     UPLIFT_PART_OF_LIST_CSV,
     Cell,
+    ListColumn,
     ListRow,
 )
+from serving.presentation.lifetime_columns import lifetime_columns
 from serving.schemas.responses import ListedCustomer, PlanReply
 
 BOM = "\ufeff"
@@ -33,29 +35,37 @@ def list_csv(
     *,
     with_plan: bool,
     with_uplift: bool = False,
+    lifetime_months: Sequence[int] = (),
     spreadsheet: bool = False,
 ) -> Iterator[str]:
-    """A heading and one line per customer; with the columns of the plan and of uplift where there are any.
+    """A heading and one line per customer; with the columns of the plan and of uplift where there are any,
+    and those of lifetime value over these months.
 
     `spreadsheet`: identifiers that a spreadsheet would change are written so that it does not.
     """
     names = LIST_CSV + (UPLIFT_PART_OF_LIST_CSV if with_uplift else ())
-    names += PLAN_PART_OF_LIST_CSV if with_plan else LEFT_OUT_PART_OF_LIST_CSV
+    last = PLAN_PART_OF_LIST_CSV if with_plan else LEFT_OUT_PART_OF_LIST_CSV
     rows = (ListRow(one, one.plan, language) for one in customers)
-    return _lines(names, rows, language, spreadsheet=spreadsheet)
+    columns = [*_named(names), *lifetime_columns(lifetime_months), *_named(last)]
+    return _lines(columns, rows, language, spreadsheet=spreadsheet)
 
 
 def plan_csv(answer: PlanReply, language: str) -> Iterator[str]:
     """A heading and one line per customer of `kizuna plan`."""
     rows = (ListRow(one, one, language) for one in answer.customers)
     names = PLAN_CSV + (() if answer.uplift is None else UPLIFT_PART_OF_LIST_CSV)
-    return _lines(names, rows, language, spreadsheet=True)
+    columns = [*_named(names), *lifetime_columns(answer.lifetime_months)]
+    return _lines(columns, rows, language, spreadsheet=True)
+
+
+def _named(names: Sequence[str]) -> list[ListColumn]:
+    return [COLUMNS[name] for name in names]
 
 
 def _lines(
-    names: Sequence[str], rows: Iterable[ListRow], language: str, *, spreadsheet: bool
+    columns: Sequence[ListColumn], rows: Iterable[ListRow], language: str, *, spreadsheet: bool
 ) -> Iterator[str]:
-    columns, identifier = [COLUMNS[name] for name in names], names.index("customer_id")
+    identifier = [column.name for column in columns].index("customer_id")
     yield BOM + _line([column.heading(language) for column in columns])
     for row in rows:
         cells = [_harmless(column.cell(row)) for column in columns]

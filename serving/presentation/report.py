@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from features.catalog.display_names import is_japanese
+from features.catalog.display_names import in_language, is_japanese
 from serving.reports.measure_view import format_change, format_figure
+from serving.reports.rendering.lifetime_table import lifetime_note
 from serving.schemas.expected_leavers import expected_leavers_words
-from serving.schemas.report_responses import Figure, ReportReply
+from serving.schemas.lifetime_words import months_words
+from serving.schemas.report_responses import Figure, LifetimeGroup, ReportReply
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 HEADERS = (
     ("Measure", "指標"),
@@ -47,9 +52,39 @@ def show(report: ReportReply, language: str) -> None:
         console.print(f"[yellow]![/yellow] {escape(note)}")
     if report.expected_leavers is not None:
         console.print(expected_leavers_words(report.expected_leavers, language))
+    if report.lifetime:
+        console.print(_lifetime_table(report, language))
+        console.print(lifetime_note(report.lifetime, language), style="dim", markup=False)
     console.print(table)
     for line in lacking:
         console.print(line, style="dim", markup=False)
+
+
+def _lifetime_table(report: ReportReply, language: str) -> Table:
+    """Lifetime value a customer by tier and segment; months of joining are in the files."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=in_language(language, "Lifetime value", "顧客生涯価値（LTV）"),
+        title_justify="left",
+    )
+    months = sorted({one.months for one in report.lifetime})
+    heads = [months_words(one, language) for one in months]
+    for place, name in enumerate(["", in_language(language, "Customers", "顧客数"), *heads]):
+        table.add_column(name, justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
+    amount = format_figure("amount", report.currency, language)
+    rows: dict[tuple[str, str], list[LifetimeGroup]] = {}
+    for one in report.lifetime:
+        if one.cut != "joined":
+            rows.setdefault((one.cut, one.group), []).append(one)
+    for mine in rows.values():
+        head = mine[0]
+        name = head.group_words if head.cut == "all" else f"{head.cut_words}: {head.group_words}"
+        table.add_row(escape(name), f"{head.customers:,}", *(amount(one.per_customer) for one in mine))
+    return table
 
 
 def _texts(figure: Figure, unit: str, currency: str | None, language: str) -> list[str]:

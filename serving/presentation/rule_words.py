@@ -27,6 +27,7 @@ from training.explanation.text import tier_words
 LABELS = {
     "probability": ("Churn probability", "離反確率"),
     "value": ("Expected spend", "期待購買額"),
+    "lifetime_value": ("Lifetime value", "顧客生涯価値（LTV）"),
     "uplift": ("Effect of contact", "接触の効果"),
     "incremental_value": ("Gain by contact", "接触による増加額"),
     "tier": ("Engagement tier", "エンゲージメント階層"),

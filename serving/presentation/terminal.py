@@ -9,6 +9,7 @@ from features.catalog.display_names import in_language, kind_words
 from serving.presentation.columns import COLUMNS, NARROW_TERMINAL, TERMINAL, ListRow, TerminalStyle
 from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
 from serving.schemas.expected_leavers import expected_leavers_words
+from serving.schemas.lifetime_words import lifetime_words
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import (
     Change,
@@ -211,6 +212,7 @@ def _figures(customer: PlannedCustomer, currency: str | None, language: str) -> 
     engagement = in_language(language, "Engagement", "エンゲージメント")
     if customer.churn_probability is None:
         yield engagement, tier_or_empty(customer.tier, language)
+        yield from _lifetime_figures(customer, currency, language)
         return
     yield in_language(language, "Risk of leaving", "離反確率"), percent(customer.churn_probability)
     tiers = (tier_or_empty(tier, language) for tier in (customer.tier, customer.predicted_tier))
@@ -220,6 +222,21 @@ def _figures(customer: PlannedCustomer, currency: str | None, language: str) -> 
         yield spend, money(customer.expected_value, currency, language)
         at_risk = money(customer.value_at_risk, currency, language)
         yield in_language(language, "Value at risk", "リスク金額"), at_risk
+    yield from _lifetime_figures(customer, currency, language)
+
+
+def _lifetime_figures(
+    customer: PlannedCustomer, currency: str | None, language: str
+) -> Iterable[tuple[str, str]]:
+    """The lifetime value over each number of months, with its interval and whether its level is known."""
+    for one in customer.lifetime_value or ():
+        value, low, high = (money(amount, currency, language) for amount in (one.value, one.low, one.high))
+        text = value
+        if one.low is not None:
+            text += in_language(language, f" (80% interval: {low} to {high})", f"（80%区間：{low}〜{high}）")
+        if one.evidence == "low":
+            text += in_language(language, ", low evidence", "、根拠は限定的")
+        yield lifetime_words(one.months, "", language), text
 
 
 def _since(answer: ExplainReply, language: str) -> str:

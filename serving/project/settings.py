@@ -37,6 +37,7 @@ from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.project.names import NamesSettings, project_words
 from serving.schemas.problems import Problem, first_problem
+from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.tiers import TierSettings
 from training.data.columns.churn_catalog import churn_catalog
 from training.explanation.project_words import ProjectWords
@@ -123,6 +124,7 @@ class Settings(BaseModel):
     features: FeatureSettings = Field(default_factory=lambda: FeatureSettings.model_validate({}))
     churn: ChurnSettings = Field(default_factory=lambda: ChurnSettings.model_validate({}))
     tiers: TierSettings = Field(default_factory=lambda: TierSettings.model_validate({}))
+    value: ValueSettings = Field(default_factory=lambda: ValueSettings.model_validate({}))
     capacity: CapacitySettings = Field(default_factory=lambda: CapacitySettings.model_validate({}))
     campaigns: CampaignSettings = Field(default_factory=lambda: CampaignSettings.model_validate({}))
     records: str = Field(

@@ -30,10 +30,12 @@ from serving.reports.customer_metrics import (
 )
 from serving.reports.event_index import EventIndex
 from serving.reports.event_metrics import add_event_metrics
+from serving.reports.lifetime_groups import LifetimeTotal, lifetime_totals
 from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
 from serving.state.active_model import in_use
 from serving.state.database import Database
+from serving.state.score_file import Scores
 from serving.state.score_file import load as load_scores
 from serving.state.score_index import current_champion, current_scores
 from training.bundle.level_uncertainty import ExpectedLeavers
@@ -67,6 +69,8 @@ class ReportRequestData:
     """The newest event and the rhythm of each source."""
     expected_leavers: ExpectedLeavers | None = None
     """How many the scores in use expect to leave."""
+    lifetime: tuple[LifetimeTotal, ...] = ()
+    """The lifetime value of groups of customers, by the scores in use."""
 
     @property
     def contract(self) -> Churn:
@@ -94,6 +98,7 @@ def report_inputs(
     )
     if coverage is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
+    scores = _scores_in_use(records, project)
     champion = in_use(records, project.state) if current_champion(records) is not None else None
     return ReportRequestData(
         project.indicators,
@@ -108,17 +113,18 @@ def report_inputs(
         consent=consent,
         words=project.words,
         sources=source_rhythms(days, project.timeline),
-        expected_leavers=_expected_leavers(records, project),
+        expected_leavers=None if scores is None else scores.facts.expected_leavers,
+        lifetime=() if scores is None else lifetime_totals(scores),
     )
 
 
-def _expected_leavers(records: Database, project: Project) -> ExpectedLeavers | None:
-    """How many the scores in use expect to leave; None without scores that can be read."""
+def _scores_in_use(records: Database, project: Project) -> Scores | None:
+    """The scores in use; None without any that can be read."""
     scores = current_scores(records)
     if scores is None:
         return None
     try:
-        return load_scores(project.scores / scores.file).facts.expected_leavers
+        return load_scores(project.scores / scores.file)
     except ModelError:
         return None
 

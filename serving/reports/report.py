@@ -12,6 +12,7 @@ from serving.reports.aggregates import Estimate
 from serving.reports.behaviour_attitude import cells
 from serving.reports.compute import ReportData
 from serving.reports.customer_metrics import OUTSIDE
+from serving.reports.lifetime_groups import EARLIER, LifetimeTotal
 from serving.reports.metric_definitions import (
     MEASURES,
     OF_LEAVING,
@@ -26,6 +27,7 @@ from serving.schemas.report_responses import (
     Flow,
     Group,
     LeftOut,
+    LifetimeGroup,
     MeasureReply,
     MonthFigure,
     ReportReply,
@@ -40,6 +42,7 @@ CUTS = {
     "place": ("place", "店舗・担当"),
     "detail": ("subject", "対象・用件"),
     "tier": ("tier", "エンゲージメント階層"),
+    "joined": ("month of the first purchase", "初回購入月"),
 }
 
 
@@ -61,6 +64,24 @@ def reply(data: ReportData, language: str) -> ReportReply:
         notes=[in_language(language, one.english, one.japanese) for one in _ended(data)],
         currency=data.request.words.currency or None,
         expected_leavers=data.request.expected_leavers,
+        lifetime=[_lifetime(data, one, language) for one in data.request.lifetime],
+    )
+
+
+def _lifetime(data: ReportData, one: LifetimeTotal, language: str) -> LifetimeGroup:
+    """A group's lifetime value in words."""
+    return LifetimeGroup(
+        cut=one.cut,
+        cut_words=cut_words(data, one.cut, language),
+        group=one.group,
+        group_words=group_words(data, one.cut, one.group, language),
+        months=one.months,
+        customers=one.customers,
+        total=one.total,
+        low=one.low,
+        high=one.high,
+        per_customer=one.total / one.customers if one.customers else 0.0,
+        evidence=one.evidence,
     )
 
 
@@ -209,6 +230,10 @@ def group_words(data: ReportData, cut: str, group: str, language: str) -> str:
     if cut.startswith(SEGMENT):
         return words.value(cut.removeprefix(SEGMENT), group, language)
     match cut:
+        case "all":
+            return in_language(language, "all customers", "全顧客")
+        case "joined":
+            return in_language(language, "earlier", "それ以前") if group == EARLIER else group
         case "tier":
             return tier_words(group, language)
         case "channel":

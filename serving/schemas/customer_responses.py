@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import Change, CustomerStatus, Evidence, Previous, Provenance, Reason
+from serving.schemas.responses import (
+    Change,
+    CustomerStatus,
+    Evidence,
+    LifetimeValue,
+    Previous,
+    Provenance,
+    Reason,
+)
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,8 @@ class CustomerOverview:
     predicted_tier: str | None
     expected_value: float | None
     value_at_risk: float | None
+    lifetime_value: tuple[LifetimeValue, ...]
+    """Over each number of months, shortest first; empty where there is none."""
     reasons: tuple[Reason, ...]
     previous: Previous | None
     changes: tuple[Change, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -128,6 +128,29 @@ class Cell:
 
 @with_config(CONFIG)
 @dataclass(frozen=True)
+class LifetimeGroup:
+    """What a group of customers is expected to spend within so many months of the scores' as-of date."""
+
+    cut: Annotated[str, Field(description="all, tier, joined (month of the first purchase) or a segment")]
+    cut_words: str
+    group: str
+    group_words: str
+    months: int
+    customers: int
+    total: float
+    low: Annotated[
+        float, Field(description="80 % interval of the total, from how far such totals lay off before")
+    ]
+    high: float
+    per_customer: float
+    evidence: Annotated[
+        Literal["normal", "low"],
+        Field(description="low: no earlier customers' spend over so many months is known yet"),
+    ]
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class ReportReply:
     """How customers are engaged."""
 
@@ -155,3 +178,10 @@ class ReportReply:
             "interval; null without such scores"
         ),
     ] = None
+    lifetime: Annotated[
+        list[LifetimeGroup],
+        Field(
+            description="lifetime value (LTV) of the customers in the scores in use, by engagement tier, "
+            "segment and month of the first purchase; empty without it"
+        ),
+    ] = field(default_factory=list)

@@ -62,6 +62,10 @@ class Provenance:
             "from how far past levels missed; null for a live answer and for scores from before it was kept"
         ),
     ]
+    lifetime_months: Annotated[
+        tuple[int, ...],
+        Field(description="over how many months `lifetime_value` is told, shortest first; empty without it"),
+    ]
 
 
 @with_config(CONFIG)
@@ -117,6 +121,38 @@ IncrementalValue = Annotated[
 
 @with_config(CONFIG)
 @dataclass
+class LifetimeValue:
+    """What a customer is expected to spend within so many months of the as-of date."""
+
+    months: int
+    value: Annotated[float, Field(description="expected spend, refunds taken off")]
+    low: Annotated[
+        float | None,
+        Field(
+            description="where an 80 % interval begins; null outside the cohort, where only a value is told"
+        ),
+    ]
+    high: float | None
+    evidence: Annotated[
+        Evidence,
+        Field(
+            description="low: no earlier customers' spend over so many months is known yet, so the level of "
+            "all values may lie off by more"
+        ),
+    ]
+
+
+LifetimeValueList = Annotated[
+    list[LifetimeValue] | None,
+    Field(
+        description="lifetime value (LTV) over each number of months of `[value] months`; null without "
+        "amounts and for who never bought"
+    ),
+]
+
+
+@with_config(CONFIG)
+@dataclass
 class ScoredCustomer:
     """One customer and what they are at the as-of date; numbers are null outside the cohort."""
 
@@ -129,6 +165,7 @@ class ScoredCustomer:
     value_at_risk: float | None
     uplift: Uplift
     incremental_value: IncrementalValue
+    lifetime_value: LifetimeValueList
     reasons: list[Reason]
 
 
@@ -146,6 +183,7 @@ class ListedCustomer:
     value_at_risk: float | None
     uplift: Uplift
     incremental_value: IncrementalValue
+    lifetime_value: LifetimeValueList
     reasons: list[Reason]
     plan: Plan
     outcome: CurrentOutcome = None

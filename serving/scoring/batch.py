@@ -74,6 +74,9 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
         reason_features=of_all(ranked.columns.astype(np.int16), -1),
         reason_values=of_all(ranked.values, np.nan),
         reason_contributions=of_all(ranked.contributions, 0.0),
+        lifetime=None
+        if bundle.lifetime is None
+        else bundle.lifetime.of_customers(history, rows.matrix, as_of, timeline, inside, threads=threads),
     )
 
 
@@ -146,6 +149,7 @@ def score(
         expected_leavers=bundle.level.expected_leavers(
             answers.churn_probability[answers.status == IN_COHORT]
         ),
+        lifetime=None if answers.lifetime is None else answers.lifetime.horizons,
     )
     return answers, facts
 

@@ -25,6 +25,7 @@ from features.events.schema import ATTRIBUTE
 from serving.schemas.responses import Contacts, Evidence
 from serving.state.atomic_write import in_one_step
 from training.bundle.level_uncertainty import ExpectedLeavers
+from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
 from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
 
@@ -57,8 +58,28 @@ UPLIFT_COLUMNS: tuple[UpliftColumn, ...] = ("uplift", "incremental_value")
 UPLIFT_SCHEMA = pa.schema([(name, pa.float64()) for name in UPLIFT_COLUMNS])
 """The columns that follow in a file whose scores were made with an uplift model in use; others lack them."""
 
-ScoreRow = tuple[int, float, int, int, float, float, list[int], list[float], list[float], float, float]
-"""The columns of `SCHEMA` from `status` on, of one customer, then those of `UPLIFT_SCHEMA`, NaN without."""
+LIFETIME, JOINED = "lifetime_", "joined_month"
+LIFETIME_COLUMNS = ("value", "low", "high")
+"""The columns of lifetime value, a number for each horizon; in a file `lifetime_` stands before them."""
+
+ScoreRow = tuple[
+    int,
+    float,
+    int,
+    int,
+    float,
+    float,
+    list[int],
+    list[float],
+    list[float],
+    float,
+    float,
+    list[float],
+    list[float],
+    list[float],
+]
+"""The columns of `SCHEMA` from `status` on, of one customer, then those of `UPLIFT_SCHEMA`, NaN without, then
+`LIFETIME_COLUMNS`, empty without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +108,8 @@ class ScoreTable:
     outside the cohort, None where no uplift model was in use."""
     incremental_value: Floats | None = None
     """The money that contact is expected to gain; None and NaN as `uplift`, NaN too where not known."""
+    lifetime: LifetimeValues | None = None
+    """None where the bundle tells no lifetime value."""
 
     def __len__(self) -> int:
         return len(self.key)
@@ -94,7 +117,8 @@ class ScoreTable:
     def take(self, rows: Ints) -> ScoreTable:
         attributes = {name: codes[rows] for name, codes in self.attributes.items()}
         columns = {name: getattr(self, name)[rows] for name in self._columns}
-        return ScoreTable(**columns, attributes=attributes)
+        lifetime = None if self.lifetime is None else self.lifetime.take(rows)
+        return ScoreTable(**columns, attributes=attributes, lifetime=lifetime)
 
     @property
     def _columns(self) -> tuple[str, ...]:
@@ -106,10 +130,22 @@ class ScoreTable:
         whole = self if rows is None or len(rows) <= FEW else self.take(rows)
         columns = [getattr(whole, name) for name in whole._columns[1:]]
         missing = () if self.uplift is not None else (math.nan,) * len(UPLIFT_COLUMNS)
+        spend = [getattr(whole.lifetime, name) for name in LIFETIME_COLUMNS] if whole.lifetime else []
+        none: tuple[list[float], ...] = () if spend else ([],) * len(LIFETIME_COLUMNS)
         if whole is not self or rows is None:
             unknown = (repeat(nothing, len(whole)) for nothing in missing)
-            return zip(*(column.tolist() for column in columns), *unknown, strict=True)
-        each = ([*(column[row].tolist() for column in columns), *missing] for row in rows.tolist())
+            last = (repeat(nothing, len(whole)) for nothing in none)
+            numbers, lists = ([column.tolist() for column in part] for part in (columns, spend))
+            return cast("Iterator[ScoreRow]", zip(*numbers, *unknown, *lists, *last, strict=True))
+        each = (
+            [
+                *(column[row].tolist() for column in columns),
+                *missing,
+                *(column[row].tolist() for column in spend),
+                *none,
+            ]
+            for row in rows.tolist()
+        )
         return cast("Iterator[ScoreRow]", each)
 
     def table(self) -> pa.Table:
@@ -118,6 +154,12 @@ class ScoreTable:
         """
         schema = SCHEMA if self.uplift is None else pa.schema([*SCHEMA, *UPLIFT_SCHEMA])
         table = pa.table([_column(getattr(self, one.name), one.type) for one in schema], schema=schema)
+        if self.lifetime is not None:
+            kind = pa.list_(pa.float64(), len(self.lifetime.horizons.months))
+            for name in LIFETIME_COLUMNS:
+                column = _column(np.ascontiguousarray(getattr(self.lifetime, name)), kind)
+                table = table.append_column(LIFETIME + name, column)
+            table = table.append_column(JOINED, pa.array(self.lifetime.joined_month))
         for name, codes in self.attributes.items():
             table = table.append_column(ATTRIBUTE + name, pa.array(codes))
         return table
@@ -132,7 +174,10 @@ class ScoreTable:
             for name in names
         }
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
-        whole = ScoreTable(**columns, attributes=attributes)
+        spend = [part.lifetime for part in parts if part.lifetime is not None]
+        whole = ScoreTable(
+            **columns, attributes=attributes, lifetime=LifetimeValues.joined(spend) if spend else None
+        )
         return whole.take(np.argsort(whole.key, kind="stable"))
 
 
@@ -176,6 +221,8 @@ class ScoreMetadata:
     """None where no uplift model was in use."""
     expected_leavers: ExpectedLeavers | None = field(default=None, kw_only=True)
     """How many of the cohort are expected to leave; files from before it was kept have none."""
+    lifetime: LifetimeHorizons | None = field(default=None, kw_only=True)
+    """The horizons of lifetime value; files from before it was told have none."""
 
     @property
     def data_until(self) -> int | None:
@@ -245,6 +292,12 @@ class Scores:
         ranked: Ints = getattr(self, f"by_{order}")
         return ranked
 
+    @cached_property
+    def lifetime_value(self) -> Floats:
+        """float64[n]: lifetime value over the fewest months, NaN where there is none."""
+        lifetime = self.answers.lifetime
+        return np.full(len(self.answers), np.nan) if lifetime is None else lifetime.value[:, 0]
+
     def uplift_column(self, name: UpliftColumn) -> Floats:
         """float64[n]: a column that only scores with an uplift model have; NaN for everybody without one."""
         column: Floats | None = getattr(self.answers, name)
@@ -285,13 +338,20 @@ def load(file: Path) -> Scores:
             facts["uplift"] = UpliftSource(**learned | {"campaigns": tuple(learned["campaigns"])})
         if (leavers := facts.get("expected_leavers")) is not None:
             facts["expected_leavers"] = ExpectedLeavers(**leavers)
+        lifetime = None
+        if (horizons := facts.get("lifetime")) is not None:
+            facts["lifetime"] = LifetimeHorizons(**{name: tuple(one) for name, one in horizons.items()})
+            spend = (
+                _array(table.column(name)) for name in (*map(LIFETIME.__add__, LIFETIME_COLUMNS), JOINED)
+            )
+            lifetime = LifetimeValues(facts["lifetime"], *spend)  # type: ignore[arg-type] # they are numbers
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."
         ) from None
     values = {name: tuple(known) for name, known in facts.get("attributes", {}).items()}
     facts |= {"tiers": tuple(facts.get("tiers", ())), "attributes": values}
-    scores = ScoreTable(**columns, attributes=attributes)  # type: ignore[arg-type] # SCHEMA has the types
+    scores = ScoreTable(**columns, attributes=attributes, lifetime=lifetime)  # type: ignore[arg-type] # SCHEMA has the types
     return Scores(scores, ScoreMetadata(**facts))
 
 
@@ -340,4 +400,4 @@ def _array(column: pa.ChunkedArray) -> NDArray[np.generic]:
         flat: NDArray[np.generic] = values.to_numpy(zero_copy_only=True)
         return flat
     numbers: NDArray[np.generic] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
-    return numbers.reshape(-1, REASONS)
+    return numbers.reshape(-1, values.type.list_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from serving.scoring.batch import score
 from serving.state.active_model import import_bundle
 from serving.state.score_file import save
 from serving.state.score_index import ScoreFile, use_scores
+from tests.training import trained
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
+from training.bundle.lifetime.lifetime_model import EXPECTED, spending_catalog
 from training.bundle.lightgbm_models import LightGBMModels
-from training.bundle.model_bundle import Bundle
+from training.bundle.model_bundle import Bundle, canonical
 from training.data.priors import learn_priors
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
 from training.fitting.tiers import tier_scale
@@ -144,6 +147,15 @@ def learned(folder: Path) -> Bundle:
         code_version="0.1.0",
         settings={"features": project.settings.features.model_dump(mode="json")},
         figures={},
+        lifetime=replace(
+            trained.lifetime(),
+            catalog=spending_catalog(features, churn),
+            learned=canonical(
+                fit_value(
+                    grown, 1.5, np.column_stack([matrix, spend]), spend, (*names, EXPECTED)
+                ).model_to_string()
+            ),
+        ),
     )
 
 

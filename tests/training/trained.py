@@ -15,8 +15,12 @@ from features.engine.snapshot import Priors, Snapshot
 from features.timeline import Horizon
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
+from training.bundle.lifetime.intervals import SpendIntervals
+from training.bundle.lifetime.lifetime_model import EXPECTED, LifetimeModel, spending_catalog
+from training.bundle.lifetime.lifetime_values import LifetimeHorizons
+from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdParameters
 from training.bundle.lightgbm_models import LightGBMModels
-from training.bundle.model_bundle import Bundle
+from training.bundle.model_bundle import Bundle, canonical
 from training.bundle.tiers import TierSettings
 from training.data.dataset import LabelledRows
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
@@ -119,6 +123,32 @@ def bundle(*, amounts: bool = True) -> Bundle:
             "customers_until": "2017-12-31",
         },
         figures={"auc": 0.81, "log_loss": 0.41, "nothing": float("nan")},
+        lifetime=lifetime() if amounts else None,
+    )
+
+
+def lifetime() -> LifetimeModel:
+    """What lifetime value is told from, for shops with such rows: over 12 and 24 months."""
+    matrix = rows(800, seed=5)
+    draw = np.random.default_rng(6)
+    plain = draw.gamma(2.0, 0.5, len(matrix))
+    spend = plain * draw.lognormal(0.0, 0.5, len(matrix))
+    grown = TreeParameters(trees=15, rate=0.1, threads=1)
+    names = (*columns().columns, EXPECTED)
+    learned = fit_value(grown, 1.5, np.column_stack([matrix, plain]), spend, names)
+    return LifetimeModel(
+        horizons=LifetimeHorizons((12, 24), ("normal", "low"), (0.12, 0.25)),
+        catalog=spending_catalog(columns(), CHURN),
+        population=MbgNbdParameters(0.9, 20.0, 0.4, 3.0),
+        spend=GammaGammaParameters(4.0, 3.0, 20.0),
+        levels=(1.1, 0.9),
+        intervals=(
+            SpendIntervals((-2.0, 0.0, 2.0), (0.0, 0.2, 0.5), (3.0, 2.0, 1.5)),
+            SpendIntervals((-2.0, 2.0), (0.0, 0.4), (3.5, 1.8)),
+        ),
+        unit=300.0,
+        scale=1.1,
+        learned=canonical(learned.model_to_string()),
     )
 
 

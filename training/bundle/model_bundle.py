@@ -27,6 +27,7 @@ from features.engine.snapshot import Priors
 from features.errors import ModelError
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
+from training.bundle.lifetime.lifetime_model import EXPECTED, LifetimeModel
 from training.bundle.light_imports import without_pandas_and_sklearn
 from training.bundle.lightgbm_models import LightGBMModels, column_slots
 from training.bundle.score_regression import ScoreRegression
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FORMAT = 3
+FORMAT = 4
 FACTS = "bundle.json"
 CHECKSUMS = "checksums.txt"
+LIFETIME = "lifetime.txt"
 TRAIN_AGAIN = "Train again with `kizuna train`."
 FEW_ROWS = 500
 """Below this, starting LightGBM's threads costs more than they save."""
@@ -89,6 +91,8 @@ class Bundle:
     code_version: str
     settings: Mapping[str, Any]
     figures: Mapping[str, float]
+    lifetime: LifetimeModel | None = None
+    """None without amounts, or where too few customers came back."""
 
     def __post_init__(self) -> None:
         keep = self.models
@@ -183,6 +187,8 @@ class Bundle:
     def files(self) -> dict[str, str]:
         """The bundle as text: file name → content, without the checksums."""
         models = {f"{name}.txt": text for name, text in self._texts.items()}
+        if self.lifetime is not None and self.lifetime.learned is not None:
+            models[LIFETIME] = self.lifetime.learned
         facts = {
             "format": FORMAT,
             "models": sorted(models),
@@ -204,6 +210,7 @@ class Bundle:
             "code_version": self.code_version,
             "settings": self.settings,
             "figures": self.figures,
+            "lifetime": self.lifetime and self.lifetime.to_json(),
         }
         text = json.dumps(facts, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return {FACTS: text} | models
@@ -257,7 +264,7 @@ class Bundle:
         }
         content = {key: read[key](value) if key in read else value for key, value in facts.items()}
         del content["format"], content["models"]
-        regression = content.pop("regression")
+        regression, lifetime = content.pop("regression"), content.pop("lifetime")
         bundle = Bundle(
             models=LightGBMModels(
                 files["churn.txt"],
@@ -265,11 +272,15 @@ class Bundle:
                 files.get("value.txt"),
                 regression and ScoreRegression.from_json(regression),
             ),
+            lifetime=lifetime and LifetimeModel.from_json(lifetime, files.get(LIFETIME)),
             **content,
         )
-        for name, text in bundle._texts.items():
+        columns = bundle.catalog.columns
+        expected = [(name, text, columns) for name, text in bundle._texts.items()]
+        expected += [("lifetime", files[one], (*columns, EXPECTED)) for one in files if one == LIFETIME]
+        for name, text, known in expected:
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
-            if tuple(listed.partition("=")[2].split()) != column_slots(bundle.catalog.columns):
+            if tuple(listed.partition("=")[2].split()) != column_slots(known):
                 raise _Damage(f"the features of {name}.txt are not those of its catalogue, in order")
         return bundle
 

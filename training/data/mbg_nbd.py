@@ -9,13 +9,15 @@ Days of several visits count once.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from functools import lru_cache
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
+
+from training.bundle.lifetime.parameters import MbgNbdParameters
 
 Floats = NDArray[np.float64]
 
@@ -27,16 +29,6 @@ ENOUGH = 1e-7
 """The share of the log-likelihood below which a step is the last."""
 PULL = 1.0
 """How hard the parameters are held there, in customers: without drop-outs there is no unique answer."""
-
-
-@dataclass(frozen=True)
-class MbgNbdParameters:
-    """The four numbers of a population; time in days."""
-
-    r: float
-    alpha: float
-    a: float
-    b: float
 
 
 def fit_mbg_nbd(

@@ -28,6 +28,11 @@ BINS = 10
 """Equally full bins of predicted probability for the calibration error."""
 
 
+def headline(figures: Mapping[str, float]) -> dict[str, float]:
+    """Those of `METRICS` that there are."""
+    return {name: figures[name] for name in METRICS if name in figures}
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOutOutcomes:
     """The outcomes of the test rows, and how many customers one list can hold."""

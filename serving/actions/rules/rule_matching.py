@@ -135,6 +135,9 @@ def matches(
         fits &= when.probability.hold(answers.churn_probability, rank)
     if when.value is not None:
         fits &= when.value.hold(answers.expected_value, table.column("value_rank").to_numpy())
+    if when.lifetime_value is not None:
+        lifetime = scores.lifetime_value
+        fits &= when.lifetime_value.hold(lifetime, ranks(lifetime))
     for name in UPLIFT_COLUMNS:
         condition: NumberCondition | None = getattr(when, name)
         if condition is not None:

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from serving.actions.playbook import NUMBERS, PlaybookFile, PlaybookRefusal, PlaybookRule, StageRules
 from serving.actions.rules.conditions import NumberCondition
 from serving.actions.rules.toml_positions import line_of, places
-from serving.actions.rules.vocabulary import WORDS, RuleVocabulary, unknown_uplift, unknown_words
+from serving.actions.rules.vocabulary import (
+    WORDS,
+    RuleVocabulary,
+    unknown_lifetime,
+    unknown_uplift,
+    unknown_words,
+)
 from serving.schemas.terms import (
     CONSIDERING,
     ESTABLISHED,
@@ -52,7 +58,11 @@ def validate_rules(written: PlaybookFile, vocabulary: RuleVocabulary) -> None:
 def rule_refusals(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
     """All that `validate_rules` refuses; rules are compared only where every word is known."""
     rules = written.playbook.rules
-    unknown = [*unknown_uplift(written, vocabulary), *unknown_words(written, vocabulary)]
+    unknown = [
+        *unknown_uplift(written, vocabulary),
+        *unknown_lifetime(written, vocabulary),
+        *unknown_words(written, vocabulary),
+    ]
     yield from unknown
     if unknown:
         return

@@ -49,6 +49,8 @@ class RuleVocabulary:
     """The levels of each loyalty programme."""
     uplift: tuple[str, ...] = ()
     """Those of `UPLIFT_COLUMNS` that are known of anybody: none without an uplift model in use."""
+    lifetime_value: bool = True
+    """Whether anybody has a lifetime value."""
 
     @staticmethod
     def of(
@@ -64,6 +66,7 @@ class RuleVocabulary:
             uplift=tuple(name for name in UPLIFT_COLUMNS if scores.knows(name))
             if scores.facts.uplift
             else (),
+            lifetime_value=scores.answers.lifetime is not None,
             reasons=tuple(dict.fromkeys((*indicators, *(name for name in subjects if name != NONE)))),
             channels=tuple(sorted({*CHANNEL_WORDS, *channels})),
             programmes=tuple(tuple(level.name for level in one.levels) for one in written.playbook.loyalty),
@@ -113,6 +116,19 @@ def unknown_uplift(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterato
                         "Write when.uplift instead, or remove the condition."
                     ),
                 )
+
+
+def unknown_lifetime(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:
+    """Each condition on lifetime value where nobody has one."""
+    for number, rule in enumerate(written.playbook.rules):
+        if rule.when.lifetime_value is not None and not vocabulary.lifetime_value:
+            yield written.refusal(
+                ("rules", number, "when", "lifetime_value"),
+                f"`when.lifetime_value` of the rule '{rule.name}' asks for what nobody has: the scores tell "
+                "no lifetime value, because the events carry no amounts, too few customers came back, or the "
+                "model is from before it was told. Run `kizuna train` and `kizuna score`, or remove the "
+                "condition.",
+            )
 
 
 def unknown_words(written: PlaybookFile, vocabulary: RuleVocabulary) -> Iterator[PlaybookRefusal]:

@@ -21,7 +21,7 @@ from serving.experiments.held_back import assignment_file
 from serving.experiments.merged_customers import CurrentAssignment, current_assignment
 from serving.experiments.outcomes import CampaignOutcomes, OutcomeRules, campaign_outcomes
 from serving.experiments.results import CampaignComparison, campaign_gain, compare_campaign, needed_customers
-from serving.experiments.review_dates import months_after, review_dates
+from serving.experiments.review_dates import review_dates
 from serving.schemas.campaign_responses import (
     ArmSummary,
     CampaignReport,
@@ -168,7 +168,7 @@ class CampaignEvaluation:
         """Every whole month after the start that the data reach, and the newest day that they do."""
         timeline, looks = self.workspace.project.timeline, dict[int, int | None]()
         months = 1
-        while (date := months_after(self.started_at, months, timeline)) <= self.until:
+        while (date := timeline.months_after(self.started_at, months)) <= self.until:
             looks[date] = months
             months += 1
         if self.until > self.started_at and self.until not in looks:

@@ -59,7 +59,12 @@ class ExportedCampaign:
         uplifted = self.source.uplift is not None
         if columns == CSV:
             return list_csv(
-                self.customers, language, with_plan=self.planned, with_uplift=uplifted, spreadsheet=True
+                self.customers,
+                language,
+                with_plan=self.planned,
+                with_uplift=uplifted,
+                lifetime_months=self.source.lifetime_months,
+                spreadsheet=True,
             )
         mapped = column_map(columns, workspace.project.settings.crm, with_uplift=uplifted)
         return lines(self.customers, mapped, self.source)

@@ -107,7 +107,12 @@ def list_file(visit: Visit) -> Answer:
         return Download(exported.lines, file_name(visit, _list_name(visit), columns))
     rows = whole_list(visit.shared, visit.actor, choice, visit.language, planned_first=True)
     lines = list_csv(
-        rows.customers, visit.language, with_plan=rows.planned, with_uplift=rows.uplifted, spreadsheet=True
+        rows.customers,
+        visit.language,
+        with_plan=rows.planned,
+        with_uplift=rows.uplifted,
+        lifetime_months=rows.source.lifetime_months,
+        spreadsheet=True,
     )
     return Download(lines, file_name(visit, _list_name(visit), columns))
 

@@ -17,6 +17,7 @@ from serving.reports.measure_view import (
     month_chart,
     tone,
 )
+from serving.reports.rendering.lifetime_table import lifetime_section
 from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.report_responses import Cell, Comparison, MeasureReply, ReportReply
 
@@ -49,6 +50,7 @@ def page(report: ReportReply, language: str) -> str:
         "</div>",
         *_axes(report.axes, word, format_figure("amount", report.currency, language)),
         *_flow(report, word),
+        *lifetime_section(report, language),
         f'<h2>{word("measures")}</h2><div class="grid2">',
         *(_section(measure, word) for measure in measures.values()),
         "</div>",

@@ -132,8 +132,8 @@ def test_an_unknown_key_is_refused_with_its_line() -> None:
         HEAD + rule("a", 'mood = "bad"'),
         FIRST + 2,
         'there is no key `rules.when.mood` in a playbook (found: `mood = "bad"`). Remove it, or write one of '
-        "`probability, value, uplift, incremental_value, tier, movement, attitude, stage, loyalty, reason, "
-        'channel, inquiry`, such as `when.probability = "top 10%"`.',
+        "`probability, value, lifetime_value, uplift, incremental_value, tier, movement, attitude, stage, "
+        'loyalty, reason, channel, inquiry`, such as `when.probability = "top 10%"`.',
     )
 
 

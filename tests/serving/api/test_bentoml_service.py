@@ -142,11 +142,16 @@ def test_the_list_can_be_narrowed_and_ordered(server: Server) -> None:
 
 def test_the_whole_list_comes_as_a_file(server: Server, batch: ScoreReader) -> None:
     status, content = server.send("GET", "/v1/at_risk.csv?language=ja")
-    everyone = "".join(list_csv(batch.listed(ListFilter(), "ja"), "ja", with_plan=False))
+    everyone = "".join(
+        list_csv(batch.listed(ListFilter(), "ja"), "ja", with_plan=False, lifetime_months=(12, 24))
+    )
     assert (status, content.decode("utf-8")) == (200, everyone)
     status, content = server.send("GET", "/v1/at_risk.csv?limit=3&tiers=casual&tiers=cooling")
     chosen = batch.listed(ListFilter(limit=3, tiers=("casual", "cooling")), "en")
-    assert (status, content.decode("utf-8")) == (200, "".join(list_csv(chosen, "en", with_plan=False)))
+    assert (status, content.decode("utf-8")) == (
+        200,
+        "".join(list_csv(chosen, "en", with_plan=False, lifetime_months=(12, 24))),
+    )
     for query, field in (("limit=0", "limit"), ("tiers=zork", "tiers"), ("zork=1", "zork")):
         status, content = server.send("GET", f"/v1/at_risk.csv?{query}")
         assert (status, json.loads(content)["error"]["field"]) == (422, field)

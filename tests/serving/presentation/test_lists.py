@@ -212,7 +212,7 @@ def test_a_narrow_terminal_is_told_what_each_place_means(
 ) -> None:
     lines = shown(replies.at_risk(ListFilter(limit=3), "en"), "en", 79, monkeypatch, capsys).splitlines()
     assert [line.strip() for line in lines if line.startswith("#")] == [
-        "#  Customer  Risk  At stake  Engagement → Next"
+        "#  Customer  Risk  At stake  LTV  Engagement → Next"
     ]
 
 

@@ -124,7 +124,7 @@ TOML = "cannot use FOLDER/kizuna.toml: "
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, "
             "tracking_uri, sources, attributes, aliases, consent, surveys, indicators, names, features, "
-            "churn, tiers, capacity, campaigns, records, crm, webhooks, simulated, service, console.",
+            "churn, tiers, value, capacity, campaigns, records, crm, webhooks, simulated, service, console.",
         ),
         (
             '[[sources]]\nname = "a"',

@@ -12,7 +12,7 @@ from features.errors import DataError, ModelError
 from serving.cli.context import CliContext
 from serving.scoring.batch import score, score_customers
 from serving.state.active_model import ActiveModel, import_bundle, in_use
-from serving.state.score_file import load
+from serving.state.score_file import LIFETIME_COLUMNS, load
 from tests.serving import shop
 from training.bundle.model_bundle import Bundle
 from training.labels.cohort import IN_COHORT
@@ -29,6 +29,9 @@ def test_a_customer_alone_gets_the_row_of_the_batch_bit_for_bit(scored_shop: Pat
         alone = score_customers(bundle, call.store.history_of([int(whole.key[row])]), as_of, threads=1)
         for name in NUMBERS:
             assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes(), name
+        for name in LIFETIME_COLUMNS:
+            mine, theirs = (getattr(one.lifetime, name) for one in (alone, whole))
+            assert mine[0].tobytes() == theirs[row].tobytes(), name
 
 
 def test_scoring_twice_gives_the_same_answers(scored_shop: Path) -> None:

@@ -25,7 +25,7 @@ from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import score_customers
 from serving.scoring.live import _checked, beside_stored, history_of, predict
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import SCHEMA
+from serving.state.score_file import LIFETIME_COLUMNS, SCHEMA
 from training.bundle.model_bundle import Bundle
 
 UTC = Timeline()
@@ -125,6 +125,8 @@ def test_whatever_is_sent_gets_the_row_of_the_same_events_in_the_store(
         mine = score_customers(bundle, live, AS_OF, threads=1)
         for name in SCHEMA.names:
             assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), name
+        for name in LIFETIME_COLUMNS:
+            assert getattr(mine.lifetime, name).tobytes() == getattr(theirs.lifetime, name).tobytes(), name
 
 
 @pytest.mark.parametrize(

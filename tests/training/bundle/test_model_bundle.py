@@ -25,7 +25,7 @@ from training.bundle.shap_values import Explainer
 from training.bundle.tree_inference import sample_rows
 from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
 
-FILES = ("bundle.json", "churn.txt", "tier.txt", "value.txt")
+FILES = ("bundle.json", "churn.txt", "lifetime.txt", "tier.txt", "value.txt")
 REMEDY = "Train again with `kizuna train`."
 
 
@@ -183,7 +183,7 @@ def test_names_with_spaces_colons_and_other_scripts_are_kept(tmp_path: Path) -> 
         fit_tier(grown, matrix, tier, len(names), wide.columns).model_to_string(),
         fit_value(grown, 1.5, matrix, matrix[:, 2], wide.columns).model_to_string(),
     )
-    given = like(bundle(), catalog=wide, models=models)
+    given = like(bundle(), catalog=wide, models=models, lifetime=None)
     given.save(tmp_path / "1")
     loaded = Bundle.load(tmp_path / "1")
     assert {name for name in wide.columns if " " in name or ":" in name}

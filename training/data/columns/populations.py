@@ -15,8 +15,9 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
+from training.bundle.lifetime.parameters import MbgNbdParameters
 from training.data.customer_hashes import customer_hashes, shuffled_by_customer
-from training.data.mbg_nbd import MbgNbdParameters, fit_mbg_nbd
+from training.data.mbg_nbd import fit_mbg_nbd
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,22 @@
+"""Lifetime value (顧客生涯価値, LTV) in words."""
+
+from __future__ import annotations
+
+from features.catalog.display_names import in_language
+
+_ENDS = {"": ("", ""), "_low": (", low", "下限"), "_high": (", high", "上限")}
+
+
+def lifetime_words(months: int, end: str, language: str) -> str:
+    """What the lifetime value over so many months is called; `end` is that of its interval, or empty."""
+    english, japanese = _ENDS[end]
+    return in_language(
+        language,
+        f"Lifetime value, {months} months{english}",
+        f"顧客生涯価値（{months_words(months, language)}）{japanese}",
+    )
+
+
+def months_words(months: int, language: str) -> str:
+    """So many months: 12 months, 12か月."""
+    return in_language(language, f"{months} month{'' if months == 1 else 's'}", f"{months}か月")

@@ -1,0 +1,160 @@
+"""Lifetime value where people meet it: score files, lists, answers, the report and the playbook."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import ConfigurationError
+from serving.actions.rules.rule_validation import validate_rules
+from serving.cli.context import CliContext
+from serving.lists.filters import ListFilter
+from serving.lists.score_reader import ScoreReader
+from serving.presentation.csv import list_csv
+from serving.presentation.terminal import show_explanation
+from serving.reports.lifetime_groups import EARLIER, lifetime_totals
+from serving.reports.rendering.html import page
+from serving.reports.rendering.lifetime_table import lifetime_note
+from serving.reports.report import reply
+from serving.schemas.json_text import to_json
+from serving.state.score_file import SCHEMA, Scores, load, save, without_customer
+from tests.serving.actions.test_rule_matching import HEAD, VOCABULARY, made, parse, rule, rules_of, scores
+from tests.serving.reports.small import report_data, store
+from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
+from training.labels.cohort import IN_COHORT
+
+HORIZONS = LifetimeHorizons((12, 24), ("normal", "low"), (0.12, 0.25))
+
+
+@pytest.fixture(scope="module")
+def reader(scored_shop: Path) -> ScoreReader:
+    call = CliContext(scored_shop)
+    with call.records() as records:
+        return ScoreReader.current(records, call.project, call.store)
+
+
+def valued(first: list[float], joined: list[int] | None = None) -> Scores:
+    """Scored customers with these values over 12 months, and twice as much over 24."""
+    plain = scores([0.5] * len(first))
+    value = np.column_stack([first, np.array(first) * 2])
+    months = np.full(len(first), 600) if joined is None else np.array(joined)
+    lifetime = LifetimeValues(HORIZONS, value, value / 2, value * 1.5, months)
+    facts = replace(plain.facts, lifetime=HORIZONS)
+    return Scores(replace(plain.answers, lifetime=lifetime), facts)
+
+
+def test_a_score_file_keeps_it_and_one_from_before_has_none(tmp_path: Path) -> None:
+    some = valued([10.0, np.nan, 30.0], [600, -1, 612])
+    file = tmp_path / save(tmp_path, some.answers, some.facts)
+    found = load(file)
+    assert found.facts == some.facts
+    assert found.answers.lifetime is not None
+    assert found.answers.lifetime.joined_month.tolist() == [600, -1, 612]
+    assert np.array_equal(found.lifetime_value, [10.0, np.nan, 30.0], equal_nan=True)
+    assert without_customer(file, 0)
+    assert load(file).answers.lifetime.value.tolist()[-1] == [30.0, 60.0]  # type: ignore[union-attr]
+    plain = scores([0.5, 0.4])
+    older = load(tmp_path / save(tmp_path, plain.answers, plain.facts))
+    assert (older.answers.lifetime, older.facts.lifetime) == (None, None)
+    assert older.answers.table().column_names == SCHEMA.names
+
+
+def test_every_door_tells_the_same_values(reader: ScoreReader) -> None:
+    listed = reader.at_risk(ListFilter(limit=5), "en")
+    told = json.loads(to_json(listed))
+    assert told["lifetime_months"] == [12, 24]
+    lines = "".join(list_csv(listed.customers, "en", with_plan=False, lifetime_months=listed.lifetime_months))
+    for row, one in zip(
+        csv.DictReader(io.StringIO(lines.removeprefix("\ufeff"))), told["customers"], strict=True
+    ):
+        first, second = one["lifetime_value"]
+        assert first["low"] <= first["value"] <= first["high"]
+        assert first["value"] <= second["value"]
+        assert (first["evidence"], second["evidence"]) == ("normal", "low")
+        for horizon, name in ((first, "lifetime_value_12_months"), (second, "lifetime_value_24_months")):
+            for part, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+                assert float(row[name + end]) == pytest.approx(horizon[part], abs=0.6)
+    customer = told["customers"][0]
+    stored = json.loads(to_json(reader.of([customer["customer_id"]], "en")))["customers"][0]
+    assert stored["lifetime_value"] == customer["lifetime_value"]
+
+
+def test_headings_of_files_are_japanese_where_people_read_japanese(reader: ScoreReader) -> None:
+    head = next(
+        list_csv(reader.listed(ListFilter(limit=1), "ja"), "ja", with_plan=False, lifetime_months=(12,))
+    )
+    assert "顧客生涯価値（12か月）,顧客生涯価値（12か月）下限,顧客生涯価値（12か月）上限" in head
+
+
+def test_a_lapsed_customer_has_a_value_and_no_interval(reader: ScoreReader) -> None:
+    answers = reader.scores.answers
+    lifetime = answers.lifetime
+    assert lifetime is not None
+    lapsed = (answers.status != IN_COHORT) & (lifetime.joined_month >= 0)
+    assert lapsed.any()
+    assert (lifetime.value[lapsed] >= 0).all()
+    assert np.isnan(lifetime.low[lapsed]).all()
+    names = reader.customers.names(answers.key[lapsed][:1]).to_pylist()
+    (one,) = json.loads(to_json(reader.of(names, "en")))["customers"]
+    assert [horizon["low"] for horizon in one["lifetime_value"]] == [None, None]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "80% interval"), ("ja", "根拠は限定的")])
+def test_an_explanation_says_value_interval_and_evidence(
+    reader: ScoreReader, scored_shop: Path, language: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = next(reader.listed(ListFilter(limit=1), language)).customer_id
+    show_explanation(reader.explain(name, language, CliContext(scored_shop).store), language)
+    said = capsys.readouterr().out
+    assert words in said
+    assert ("Lifetime value, 12 months" if language == "en" else "顧客生涯価値（24か月）") in said
+
+
+def test_totals_are_told_by_tier_and_month_of_joining_and_add_up() -> None:
+    joined = [600 + place for place in range(40)]
+    totals = lifetime_totals(valued([float(n) for n in range(40)], joined))
+    whole = {one.months: one for one in totals if one.cut == "all"}
+    assert whole[12].total == sum(range(40))
+    assert whole[12].low < whole[12].total < whole[12].high
+    assert whole[24].high / whole[24].total > whole[12].high / whole[12].total, "less is known of its level"
+    by_month = [one for one in totals if one.cut == "joined" and one.months == 12]
+    assert sum(one.total for one in by_month) == pytest.approx(whole[12].total)
+    assert by_month[0].group == EARLIER
+    assert by_month[0].customers == 4
+    assert by_month[-1].group == "2023-04"
+    assert lifetime_totals(scores([0.5])) == ()
+
+
+def test_the_report_has_a_table_of_it(tmp_path: Path) -> None:
+    rows = [f"c{n} 2024-{month:02}-1{n}T10:00 purchase 1500" for n in range(9) for month in (10, 11)]
+    data = report_data(store(tmp_path, "\n".join(rows)), active_days=60, horizon_days=30)
+    totals = lifetime_totals(valued([100.0, 50.0, 10.0], [600, 601, 602]))
+    told = reply(replace(data, request=replace(data.request, lifetime=totals)), "ja")
+    assert [one.total for one in told.lifetime if one.cut == "all"] == [160.0, 320.0]
+    text = page(told, "ja")
+    assert "顧客生涯価値（LTV）" in text
+    assert "2020-02" in text
+    assert "24か月の根拠は限定的です" in lifetime_note(told.lifetime, "ja")
+    assert "顧客生涯価値" not in page(replace(told, lifetime=[]), "ja")
+
+
+def test_a_rule_takes_the_customers_who_will_be_worth_most() -> None:
+    best, rest = rule("best", 'lifetime_value = "top 25%"'), rule("rest", 'lifetime_value = "> 0"')
+    playbook, planned = made(HEAD + best + rest, valued([10.0, 90.0, 30.0, 20.0, np.nan]))
+    assert rules_of(playbook, planned) == ["rest", "best", "rest", "rest", None]
+
+
+def test_a_rule_about_it_is_refused_where_nobody_has_one() -> None:
+    with pytest.raises(
+        ConfigurationError, match="asks for what nobody has: the scores tell no lifetime value"
+    ):
+        validate_rules(
+            parse(HEAD + rule("best", 'lifetime_value = "> 10"'), "playbook.toml"),
+            replace(VOCABULARY, lifetime_value=False),
+        )

@@ -1,0 +1,92 @@
+"""Lifetime values: they grow with the months, lie in their intervals, and are read as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.timeline import Timeline
+from tests.training import trained
+from tests.worlds import at_least
+from training.bundle.lifetime.lifetime_model import LifetimeModel, ahead
+from training.bundle.model_bundle import Bundle
+
+DAYS = np.array([365.0, 730.0])
+
+customers = st.lists(
+    st.tuples(
+        st.integers(0, 200), st.floats(0.0, 3_000.0), st.floats(0.0, 1.0), st.floats(-1e5, 1e6)
+    ),
+    min_size=1,
+    max_size=30,
+)  # fmt: skip
+
+
+def facts(told: list[tuple[int, float, float, float]]) -> np.ndarray:
+    """What is known of purchases; of no days all else is missing, as of who never bought."""
+    found = np.array([[n, whole, whole * share, total] for n, whole, share, total in told], dtype=np.float64)
+    found[found[:, 0] == 0, 1:3] = np.nan
+    return found
+
+
+@at_least(60)
+@given(told=customers, seed=st.integers(0, 1_000))
+def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
+    told: list[tuple[int, float, float, float]], seed: int
+) -> None:
+    known, matrix = facts(told), trained.rows(len(told), seed)
+    found = trained.lifetime().values(known, matrix, DAYS)
+    bought = known[:, 0] > 0
+    assert np.isnan(found.value[~bought]).all()
+    for part in (found.value, found.low, found.high):
+        assert (part[bought] >= 0).all()
+        assert (np.diff(part[bought], axis=1) >= 0).all()
+    assert (found.low[bought] <= found.value[bought]).all()
+    assert (found.value[bought] <= found.high[bought]).all()
+
+
+@at_least(40)
+@given(told=customers, seed=st.integers(0, 1_000))
+def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
+    told: list[tuple[int, float, float, float]], seed: int
+) -> None:
+    known, matrix, model = facts(told), trained.rows(len(told), seed), trained.lifetime()
+    whole = model.values(known, matrix, DAYS)
+    for row in range(len(told)):
+        alone = model.values(known[row : row + 1], matrix[row : row + 1], DAYS)
+        for name in ("value", "low", "high"):
+            assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes()
+
+
+def test_months_end_on_the_same_day_of_a_later_month() -> None:
+    tokyo = Timeline("Asia/Tokyo")
+    start = tokyo.instant("2024-01-31")
+    assert tokyo.name(tokyo.months_after(start, 1)) == "2024-02-29"
+    assert tokyo.name(tokyo.months_after(start, -2)) == "2023-11-30"
+    assert ahead(start, (1, 12), tokyo).tolist() == [29.0, 366.0]
+
+
+def test_the_month_of_joining_is_the_local_one_for_one_customer_and_for_many() -> None:
+    tokyo = Timeline("Asia/Tokyo")
+    instants = np.array([tokyo.instant(one) for one in ("1970-01-01", "2024-02-29", "2024-03-01")])
+    assert tokyo.local_months(instants).tolist() == [0, 649, 650]
+    assert [int(tokyo.local_months(instants[at : at + 1])[0]) for at in range(3)] == [0, 649, 650]
+    assert tokyo.local_months(instants - 1).tolist() == [-1, 649, 649]
+
+
+def test_a_bundle_keeps_it_as_text_and_reads_it_again(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    bundle = trained.bundle()
+    bundle.save(tmp_path / "bundle")
+    assert "lifetime.txt" in {path.name for path in (tmp_path / "bundle").iterdir()}
+    found = Bundle.load(tmp_path / "bundle")
+    assert found == bundle
+    assert found.lifetime is not None
+    assert found.lifetime.horizons == trained.lifetime().horizons
+    plain = trained.like(bundle, lifetime=replace(trained.lifetime(), learned=None))
+    plain.save(tmp_path / "plain")
+    assert "lifetime.txt" not in {path.name for path in (tmp_path / "plain").iterdir()}
+    assert isinstance(Bundle.load(tmp_path / "plain").lifetime, LifetimeModel)
+    assert trained.bundle(amounts=False).lifetime is None

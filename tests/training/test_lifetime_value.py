@@ -1,0 +1,109 @@
+"""Lifetime value as training learns it: at the known level, from the past alone, and judged in time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.event_store import EventStore
+from serving.scoring.batch import score_customers
+from tests.training.simulated import UTC, Shop, plan, shop
+from tests.training.worlds import day
+from training.bundle.lifetime.settings import ValueSettings
+from training.bundle.model_bundle import Bundle
+from training.data.extent import data_extent
+from training.data.lifetime.purchase_history import purchase_history
+from training.evaluation.lifetime_value_metrics import normalised_gini, total_error
+from training.train import TrainingConfig, learn
+
+MONTHS = (1, 2, 24)
+END = day(540)
+
+
+def monthly(**settings: object) -> TrainingConfig:
+    return replace(plan(**settings), value=ValueSettings(months=MONTHS))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def there() -> Shop:
+    return shop(250, 540, seed=4)
+
+
+@pytest.fixture(scope="module")
+def folder(there: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return there.store(tmp_path_factory.mktemp("lifetime") / "state").folder
+
+
+@pytest.fixture(scope="module")
+def learned(folder: Path) -> Bundle:
+    return learn(EventStore(folder), monthly(), until=None)[0]
+
+
+def test_the_total_is_near_that_of_the_known_rates(there: Shop, folder: Path, learned: Bundle) -> None:
+    """Customers buy for ever at rates of their own: what a month brings is known but for chance."""
+    store = EventStore(folder)
+    assert learned.lifetime is not None
+    assert learned.lifetime.horizons.evidence == ("normal", "normal", "low")
+    assert learned.lifetime.learned is not None
+    amounts = there.events.column("value").to_numpy()
+    expected, known, inside = 0.0, 0.0, []
+    for history in store.histories(until=END):
+        found = score_customers(learned, history, END).lifetime
+        assert found is not None
+        numbers = [int(name[1:]) for name in store.customers.names(history.keys).to_pylist()]
+        expected += float(found.value[:, 1].sum())
+        known += float(there.rates[numbers].sum()) * 61 * float(amounts.mean())
+        inside += [~np.isnan(found.low[:, 0])]
+        assert (found.value[:, 2] > found.value[:, 1]).all()
+    assert abs(expected / known - 1) < 0.15
+    assert np.concatenate(inside).mean() > 0.5
+
+
+def test_each_horizon_that_has_matured_is_judged_by_total_ranking_and_coverage(learned: Bundle) -> None:
+    for months in (1, 2):
+        name = f"lifetime/{months}_months"
+        assert abs(learned.figures[f"{name}/total_error"]) < 0.25
+        assert 0.4 < learned.figures[f"{name}/normalised_gini"] <= 1
+        assert 0.7 < learned.figures[f"{name}/coverage"] < 0.95
+        assert learned.figures[f"{name}/customers"] > 200
+    assert not any("24_months" in name for name in learned.figures)
+
+
+def test_what_lies_after_the_date_changes_no_byte(there: Shop, folder: Path, tmp_path: Path) -> None:
+    until = day(480)
+    whole, _ = learn(EventStore(folder), monthly(), until=until)
+    cut, _ = learn(there.store(tmp_path / "cut", before=until, shuffled=2), monthly(), until=None)
+    assert whole.lifetime is not None
+    assert whole.files()["lifetime.txt"] == cut.files()["lifetime.txt"]
+    assert cut.lifetime is not None
+    assert whole.lifetime.to_json() == cut.lifetime.to_json()
+
+
+def test_no_months_or_no_amounts_ask_for_none(folder: Path, learned: Bundle) -> None:
+    store, config = EventStore(folder), monthly()
+    extent = data_extent(store, None, learned.churn, UTC, config.indicators)
+    asked = partial(purchase_history, store, learned.catalog, learned.churn, UTC, learned.priors, extent, END)
+    assert asked((), None) is None
+    nothing = replace(learned.churn, amounts=())
+    assert (
+        purchase_history(store, learned.catalog, nothing, UTC, learned.priors, extent, END, MONTHS, None)
+        is None
+    )
+
+
+@pytest.mark.parametrize("months", [(24, 12), (12, 12), (0,), (121,)])
+def test_months_that_make_no_sense_are_refused(months: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="months"):
+        ValueSettings(months=months)
+
+
+def test_metrics_say_what_they_are_called() -> None:
+    spent = np.array([0.0, 10.0, 90.0, -5.0])
+    assert total_error(np.array([10.0, 20.0, 70.0, 14.0]), spent) == pytest.approx(114 / 95 - 1)
+    assert normalised_gini(spent, spent) == 1.0
+    assert normalised_gini(-spent, spent) < 0
+    assert np.isnan(total_error(spent, np.zeros(4)))

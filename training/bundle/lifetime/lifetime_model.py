@@ -1,0 +1,207 @@
+"""Lifetime value (顧客生涯価値): what a customer is expected to spend over the months to come.
+
+Purchases to come by MBG/NBD times the spend of each by Gamma-Gamma, at the level that the last cohort whose
+months have passed turned out to have. Where such cohorts exist, the first horizon is the mean of that and
+of what LightGBM learned from them: the two err differently. `LifetimeModel` is frozen in the bundle; batch,
+live and cluster all ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog.definitions import Catalog, Stream, family
+from features.engine.snapshot import snapshot
+from features.events.history import History
+from features.timeline import DAY, Timeline
+from training.bundle.lifetime.intervals import SpendIntervals
+from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
+from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdParameters
+from training.bundle.light_imports import without_pandas_and_sklearn
+from training.bundle.single_row import SingleRowPredictor
+from training.bundle.tree_inference import TreeEnsemble
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+    from training.labels.settings import Churn
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+STREAM = "spending"
+READ = ("active_days", "days_since_first", "days_since_last", "sum")
+"""What is known of a customer's purchases, in the order of `purchase_facts`."""
+EXPECTED = "lifetime_expected"
+"""What the learned model calls its column of the value without it."""
+
+
+@dataclass(frozen=True, eq=False)
+class LifetimeModel:
+    """Everything that lifetime value is told from, frozen."""
+
+    horizons: LifetimeHorizons
+    catalog: Catalog
+    """The columns `READ` of all that customers spend on."""
+    population: MbgNbdParameters
+    spend: GammaGammaParameters
+    levels: tuple[float, ...]
+    """What the expected spend of each stretch, from one horizon to the next, is multiplied by."""
+    intervals: tuple[SpendIntervals, ...]
+    unit: float
+    """The mean spend that the learned model counts in."""
+    scale: float
+    """What its values are multiplied by, for their total to be at the level of all others."""
+    learned: str | None
+    """LightGBM text, over the bundle's columns and one more; None where no cohort has matured."""
+
+    @property
+    def months(self) -> tuple[int, ...]:
+        return self.horizons.months
+
+    def purchase_facts(
+        self, history: History, timeline: Timeline, keys: Ints, as_of: Ints, *, threads: int = 0
+    ) -> Floats:
+        """float64[n, 4]: the columns `READ` of customers at as-of dates."""
+        return snapshot(history, self.catalog, timeline, keys, as_of, threads=threads).matrix
+
+    def of_customers(
+        self,
+        history: History,
+        matrix: Floats,
+        as_of: int,
+        timeline: Timeline,
+        in_cohort: NDArray[np.bool_],
+        *,
+        threads: int = 0,
+    ) -> LifetimeValues:
+        """The lifetime values of every customer of a history; `matrix` has the bundle's features of each."""
+        dates = np.full(history.customers, as_of, dtype=np.int64)
+        facts = self.purchase_facts(history, timeline, history.keys, dates, threads=threads)
+        found = self.values(facts, matrix, ahead(as_of, self.months, timeline), threads=threads)
+        outside = ~in_cohort
+        found.low[outside] = np.nan
+        found.high[outside] = np.nan
+        bought = facts[:, 0] > 0
+        first = as_of - np.round(facts[bought, 1] * DAY).astype(np.int64)
+        found.joined_month[bought] = timeline.local_months(first)
+        return found
+
+    def values(self, facts: Floats, matrix: Floats, days: Floats, *, threads: int = 0) -> LifetimeValues:
+        """The values from `purchase_facts` and the bundle's features; `days` to the end of each horizon."""
+        bought = facts[:, 0] > 0
+        months = np.full(len(facts), -1, dtype=np.int64)
+        if bought.all():
+            return LifetimeValues(self.horizons, *self._told(facts, matrix, days, threads), months)
+        value, low, high = (np.full((len(facts), len(self.months)), np.nan) for _ in range(3))
+        if bought.any():
+            value[bought], low[bought], high[bought] = self._told(
+                facts[bought], matrix[bought], days, threads
+            )
+        return LifetimeValues(self.horizons, value, low, high, months)
+
+    def _told(
+        self, facts: Floats, matrix: Floats, days: Floats, threads: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Value, low and high of customers who bought, float64[n, h] each."""
+        from training.bundle.lifetime.value_kernel import values_and_intervals  # compiled
+
+        expected = self.expected(facts, days)
+        plain = self.plain(facts, expected)
+        learned = np.empty(0)
+        if self.learned is not None:
+            learned = self.learned_values(matrix, plain[:, 0], threads=threads) * self.scale
+        value, low, high = values_and_intervals(plain, expected, learned, *self._tables)
+        return value, low, high
+
+    @cached_property
+    def _tables(self) -> tuple[Floats, Floats, Floats, Floats, Ints]:
+        """The levels and the interval tables as arrays, for `values_and_intervals`."""
+        sizes = [len(one.expected) for one in self.intervals]
+        tables = np.zeros((3, len(sizes), max(sizes)))
+        for at, one in enumerate(self.intervals):
+            tables[:, at, : sizes[at]] = one.expected, one.low, one.high
+        return np.array(self.levels), tables[0], tables[1], tables[2], np.array(sizes)
+
+    def expected(self, facts: Floats, days: Floats) -> Floats:
+        """float64[n, h]: expected days with a purchase within these days."""
+        from training.bundle.lifetime.purchase_process import expected_purchase_days  # compiled
+
+        return expected_purchase_days(self.population, facts, days)
+
+    def plain(self, facts: Floats, expected: Floats) -> Floats:
+        """float64[n, h]: what these days with a purchase bring, at the level of the population."""
+        return expected * self.spend.expected_spend(facts[:, 0], facts[:, 3])[:, None]
+
+    def learned_values(self, matrix: Floats, plain: Floats, *, threads: int = 0) -> Floats:
+        """float64[n]: what the learned model says of the first horizon, before `scale`.
+
+        Its columns are the features and the plain value of that horizon, in units.
+        """
+        if len(matrix) == 1:
+            return self._single(np.append(matrix[0], plain[0] / self.unit)) * self.unit
+        rows = np.column_stack([matrix, plain / self.unit])
+        return np.asarray(self._booster.predict(rows, num_threads=threads)) * self.unit
+
+    @cached_property
+    def _booster(self) -> Booster:
+        with without_pandas_and_sklearn():
+            from lightgbm import Booster
+
+        return Booster(model_str=self.learned)
+
+    @cached_property
+    def _single(self) -> Callable[[Floats], Floats]:
+        """What the learned model says of one row."""
+        forest = TreeEnsemble.of([(self._booster, "normal")])
+        if forest is None:
+            return SingleRowPredictor(self._booster, "normal")
+        return lambda row: forest(row)[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the text of the learned model."""
+        return {
+            "horizons": asdict(self.horizons),
+            "catalog": self.catalog.to_json(),
+            "population": asdict(self.population),
+            "spend": asdict(self.spend),
+            "levels": [*self.levels],
+            "intervals": [one.to_json() for one in self.intervals],
+            "unit": self.unit,
+            "scale": self.scale,
+        }
+
+    @staticmethod
+    def from_json(d: Mapping[str, Any], learned: str | None) -> LifetimeModel:
+        return LifetimeModel(
+            horizons=LifetimeHorizons(**{name: tuple(known) for name, known in d["horizons"].items()}),
+            catalog=Catalog.from_json(d["catalog"]),
+            population=MbgNbdParameters(**d["population"]),
+            spend=GammaGammaParameters(**d["spend"]),
+            levels=tuple(d["levels"]),
+            intervals=tuple(SpendIntervals.from_json(one) for one in d["intervals"]),
+            unit=d["unit"],
+            scale=d["scale"],
+            learned=learned,
+        )
+
+
+def spending_catalog(catalog: Catalog, churn: Churn) -> Catalog:
+    """The columns `READ` of what the project's customers spend on."""
+    owner = next(
+        (one.name for one in catalog.indicators if {*churn.amounts} & {*one.kinds}),
+        catalog.indicators[0].name,
+    )
+    stream = Stream(STREAM, owner, churn.amounts, amounts=True)
+    return Catalog(catalog.indicators, (stream,), tuple(family(stream, *READ)))
+
+
+def ahead(as_of: int, months: tuple[int, ...], timeline: Timeline) -> Floats:
+    """float64[h]: days from an as-of date to the same local date so many months later."""
+    return np.array([(timeline.months_after(as_of, one) - as_of) / DAY for one in months])

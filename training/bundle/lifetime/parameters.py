@@ -1,0 +1,39 @@
+"""The populations behind lifetime value: how often customers buy, when they stop, and what they spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MbgNbdParameters:
+    """The four numbers of an MBG/NBD population; time in days."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class GammaGammaParameters:
+    """Gamma-Gamma (Fader and Hardie 2013): the spend of a day is Gamma(p, ν), and ν differs between customers
+    as Gamma(q, scale)."""
+
+    p: float
+    q: float
+    """Above 1."""
+    scale: float
+
+    def expected_spend(self, active_days: Floats, total: Floats) -> Floats:
+        """float64[n]: what a day to come brings, from the days so far and what they brought together.
+
+        The fewer the days, the nearer to the mean of all customers. A total below zero, of refunds, is none.
+        """
+        p, q = self.p, self.q
+        return np.asarray(p * (self.scale + np.maximum(total, 0.0)) / (p * active_days + q - 1.0))

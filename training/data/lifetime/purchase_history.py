@@ -1,0 +1,113 @@
+"""Everything that lifetime value is learned and judged from: the rows of each date that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog.definitions import Catalog
+from features.engine.snapshot import Priors
+from features.event_store import EventStore
+from features.timeline import Timeline
+from training.bundle.lifetime.lifetime_model import spending_catalog
+from training.data.columns.populations import dated_numbers
+from training.data.lifetime.matured_dates import MaturedDates, matured_dates
+from training.data.lifetime.purchase_rows import PurchaseRows, RowRequest, purchase_rows
+from training.labels.settings import Churn
+
+if TYPE_CHECKING:
+    from training.data.extent import DataExtent
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PurchaseHistory:
+    """Rows by date, with what customers spent until each of the ends that were asked for."""
+
+    at: int
+    """The date that the delivered model predicts from."""
+    first: int
+    """Where the history begins."""
+    months: tuple[int, ...]
+    timeline: Timeline
+    spending: Catalog
+    features: Catalog
+    rows: Mapping[int, PurchaseRows]
+    ends: Mapping[int, tuple[int, ...]]
+
+    def spent(self, date: int, end: int) -> Floats:
+        """float64[n]: what the customers of a date spent until this end."""
+        spent: Floats = self.rows[date].spent[:, self.ends[date].index(end)]
+        return spent
+
+    def matured(self, at: int, months: tuple[int, ...] | None = None) -> MaturedDates:
+        """The dates that a model of this date can learn from."""
+        return matured_dates(at, self.first, months or self.months, self.timeline)
+
+    def judged(self) -> dict[int, tuple[int, ...]]:
+        """The dates on which a model of that time is judged, and the horizons of which their spend is known.
+
+        The first horizon is judged on the last date that has matured over it, and so is each longer one.
+        """
+        found: dict[int, tuple[int, ...]] = {}
+        for date in self.matured(self.at).level:
+            if date is not None:
+                known = tuple(one for one in self.months if self.timeline.months_after(date, one) <= self.at)
+                found[date] = known
+        return found
+
+
+def purchase_history(
+    store: EventStore,
+    features: Catalog,
+    churn: Churn,
+    timeline: Timeline,
+    priors: Priors,
+    past: DataExtent,
+    at: int,
+    months: tuple[int, ...],
+    until: int | None,
+) -> PurchaseHistory | None:
+    """Read the rows of every date that a model of the date `at`, and its judgement, need.
+
+    None where events carry no amounts, or where no horizon is wanted.
+    """
+    if not months or not churn.amounts or not {*churn.amounts} & {*past.kinds}:
+        return None
+    spending = spending_catalog(features, churn)
+    empty = PurchaseHistory(at, past.first, months, timeline, spending, features, {}, {})
+    ends: dict[int, set[int]] = {at: set()}
+    featured: set[int] = set()
+    for date in (at, *empty.judged()):
+        known = empty.judged().get(date, months)
+        dates = empty.matured(date, known)
+        for one, wanted in dates.ends(date, known, timeline).items():
+            ends.setdefault(one, set()).update(wanted)
+        if date != at:
+            ends.setdefault(date, set()).update(timeline.months_after(date, one) for one in known)
+        if date == at or date == next(iter(empty.judged())):
+            featured |= {*dates.learned, date} if dates.learned else set()
+    requests = {
+        date: RowRequest(tuple(sorted(wanted)), date in featured, timeline.months_after(date, -months[0]))
+        for date, wanted in sorted(ends.items())
+    }
+    dated = tuple(sorted(featured))
+    numbers = dated_numbers(store, features, timeline, dated, priors, past.customers, until) if dated else {}
+    rows = purchase_rows(
+        store, spending, features, churn, timeline, priors, numbers, requests, past.customers, until
+    )
+    return PurchaseHistory(
+        at,
+        past.first,
+        months,
+        timeline,
+        spending,
+        features,
+        rows,
+        {date: one.ends for date, one in requests.items()},
+    )
