@@ -17,7 +17,6 @@ from typing import Literal, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.errors import ModelError
@@ -26,6 +25,13 @@ from serving.schemas.responses import Contacts, Evidence
 from serving.state.atomic_write import in_one_step
 from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
+from training.bundle.lifetime.score_columns import (
+    LIFETIME_COLUMNS,
+    column_of,
+    lifetime_of,
+    numbers_of,
+    with_lifetime,
+)
 from training.bundle.list_policy import ListOrder, ranking
 from training.labels.cohort import IN_COHORT
 
@@ -58,26 +64,9 @@ UPLIFT_COLUMNS: tuple[UpliftColumn, ...] = ("uplift", "incremental_value")
 UPLIFT_SCHEMA = pa.schema([(name, pa.float64()) for name in UPLIFT_COLUMNS])
 """The columns that follow in a file whose scores were made with an uplift model in use; others lack them."""
 
-LIFETIME, JOINED = "lifetime_", "joined_month"
-LIFETIME_COLUMNS = ("value", "low", "high")
-"""The columns of lifetime value, a number for each horizon; in a file `lifetime_` stands before them."""
-
-ScoreRow = tuple[
-    int,
-    float,
-    int,
-    int,
-    float,
-    float,
-    list[int],
-    list[float],
-    list[float],
-    float,
-    float,
-    list[float],
-    list[float],
-    list[float],
-]
+Numbers = list[float]
+_Spend = tuple[Numbers, Numbers, Numbers]
+ScoreRow = tuple[int, float, int, int, float, float, list[int], Numbers, Numbers, float, float, *_Spend]
 """The columns of `SCHEMA` from `status` on, of one customer, then those of `UPLIFT_SCHEMA`, NaN without, then
 `LIFETIME_COLUMNS`, empty without."""
 
@@ -153,13 +142,9 @@ class ScoreTable:
         one for each attribute.
         """
         schema = SCHEMA if self.uplift is None else pa.schema([*SCHEMA, *UPLIFT_SCHEMA])
-        table = pa.table([_column(getattr(self, one.name), one.type) for one in schema], schema=schema)
+        table = pa.table([column_of(getattr(self, one.name), one.type) for one in schema], schema=schema)
         if self.lifetime is not None:
-            kind = pa.list_(pa.float64(), len(self.lifetime.horizons.months))
-            for name in LIFETIME_COLUMNS:
-                column = _column(np.ascontiguousarray(getattr(self.lifetime, name)), kind)
-                table = table.append_column(LIFETIME + name, column)
-            table = table.append_column(JOINED, pa.array(self.lifetime.joined_month))
+            table = with_lifetime(table, self.lifetime)
         for name, codes in self.attributes.items():
             table = table.append_column(ATTRIBUTE + name, pa.array(codes))
         return table
@@ -332,8 +317,10 @@ def load(file: Path) -> Scores:
         facts = json.loads(table.schema.metadata[b"facts"])
         learned = facts.get("uplift")
         names = SCHEMA.names + ([] if learned is None else [*UPLIFT_COLUMNS])
-        columns = {name: _array(table.column(name)) for name in names}
-        attributes = {name: _array(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})}
+        columns = {name: numbers_of(table.column(name)) for name in names}
+        attributes = {
+            name: numbers_of(table.column(ATTRIBUTE + name)) for name in facts.get("attributes", {})
+        }
         if learned is not None:
             facts["uplift"] = UpliftSource(**learned | {"campaigns": tuple(learned["campaigns"])})
         if (leavers := facts.get("expected_leavers")) is not None:
@@ -341,10 +328,7 @@ def load(file: Path) -> Scores:
         lifetime = None
         if (horizons := facts.get("lifetime")) is not None:
             facts["lifetime"] = LifetimeHorizons(**{name: tuple(one) for name, one in horizons.items()})
-            spend = (
-                _array(table.column(name)) for name in (*map(LIFETIME.__add__, LIFETIME_COLUMNS), JOINED)
-            )
-            lifetime = LifetimeValues(facts["lifetime"], *spend)  # type: ignore[arg-type] # they are numbers
+            lifetime = lifetime_of(table, facts["lifetime"])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise ModelError(
             f"cannot read the scores in {file}: the file is missing or damaged. Run `kizuna score` again."
@@ -385,19 +369,3 @@ def drop_unused_values(
         codes[name] = renumbered[answers.attributes[name]]
         used_values[name] = tuple(value for value, one in zip(known, used, strict=False) if one)
     return replace(answers, attributes=codes), used_values
-
-
-def _column(values: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
-    if values.ndim == 1:
-        return pa.array(values, kind)
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind.value_type), type=kind)
-
-
-def _array(column: pa.ChunkedArray) -> NDArray[np.generic]:
-    """The numbers of a column without a copy."""
-    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if not pa.types.is_fixed_size_list(values.type):
-        flat: NDArray[np.generic] = values.to_numpy(zero_copy_only=True)
-        return flat
-    numbers: NDArray[np.generic] = pc.list_flatten(values).to_numpy(zero_copy_only=True)
-    return numbers.reshape(-1, values.type.list_size)

@@ -12,8 +12,9 @@ from features.errors import DataError, ModelError
 from serving.cli.context import CliContext
 from serving.scoring.batch import score, score_customers
 from serving.state.active_model import ActiveModel, import_bundle, in_use
-from serving.state.score_file import LIFETIME_COLUMNS, load
+from serving.state.score_file import load
 from tests.serving import shop
+from training.bundle.lifetime.score_columns import LIFETIME_COLUMNS
 from training.bundle.model_bundle import Bundle
 from training.labels.cohort import IN_COHORT
 
