@@ -31,7 +31,7 @@ from serving.cli.context import CliContext
 from serving.experiments.assignment import TREATMENT, assign_arms
 from serving.integrations.training import training_config
 from serving.scoring.batch import score_customers
-from serving.state.score_file import ScoreTable
+from serving.state.scores.score_table import ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.data.contact_weights import ContactAssignments
 from training.labels.cohort import IN_COHORT

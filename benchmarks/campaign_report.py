@@ -37,9 +37,10 @@ from serving.experiments.campaign_file import Assignment, AssignmentFacts
 from serving.experiments.held_back import assignment_file
 from serving.project.settings import read
 from serving.schemas.campaign_responses import CampaignReport
-from serving.state import score_file
 from serving.state.active_model import import_bundle
 from serving.state.campaigns.campaign_index import CampaignRecord, save_start
+from serving.state.scores import score_file
+from serving.state.scores.score_table import ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
 from training.fitting.lightgbm import TreeParameters
@@ -89,7 +90,7 @@ def project(folder: Path, store: Path) -> Workspace:
     return workspace
 
 
-def start(workspace: Workspace, answers: score_file.ScoreTable, file: str) -> None:
+def start(workspace: Workspace, answers: ScoreTable, file: str) -> None:
     """Assign everybody, a tenth to the control group."""
     draw, count = np.random.default_rng(1), len(answers)
     decile = risk_deciles(answers.churn_probability)

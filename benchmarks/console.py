@@ -45,8 +45,8 @@ from serving.actions.contact_rules import consent_rules
 from serving.actions.plan_lookup import contacts_version
 from serving.cli.context import CliContext
 from serving.schemas.terms import HOOKS, OUTCOMES, STAGES
-from serving.state.score_file import load
-from serving.state.score_index import current_scores
+from serving.state.scores.score_file import load
+from serving.state.scores.score_index import current_scores
 
 RATE = 20.0
 """Pages a second."""

@@ -35,7 +35,9 @@ from serving.actions.rules.rule_validation import validate_rules
 from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.reports.compute import ReportRequestData, compute_report
 from serving.reports.report import reply
-from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_metadata import ScoreMetadata
+from serving.state.scores.score_table import ScoreTable
 from training.labels.settings import Churn, ChurnSettings
 
 TIERS = ("dormant", "cooling", "casual", "engaged", "devoted")

@@ -12,8 +12,8 @@ import pyarrow as pa
 from features.storage.customer_ids import CUSTOMERS_SCHEMA, Customers, plan_growth
 from features.storage.delta_table import Lake
 from serving.cli.context import CliContext
-from serving.state.score_file import load, save
-from serving.state.score_index import ScoreFile, current_scores, use_scores
+from serving.state.scores.score_file import load, save
+from serving.state.scores.score_index import ScoreFile, current_scores, use_scores
 
 MANY = 1_000_000
 SEED = 0

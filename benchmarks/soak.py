@@ -25,8 +25,8 @@ from serving.lists.score_reader import ScoreReader
 from serving.schemas.json_text import to_json
 from serving.scoring.batch import score
 from serving.state.active_model import import_bundle, in_use
-from serving.state.score_file import save
-from serving.state.score_index import ScoreFile, use_scores
+from serving.state.scores.score_file import save
+from serving.state.scores.score_index import ScoreFile, use_scores
 
 VISITORS = 4
 ASKED = 60

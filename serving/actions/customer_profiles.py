@@ -28,7 +28,7 @@ from serving.reports.answer_times import AnswerTimes, answer_times
 from serving.reports.customer_metrics import attitude
 from serving.reports.event_index import EventIndex
 from serving.schemas.terms import NO_INQUIRY, NONE, UNKNOWN
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 from training.labels.settings import Churn

@@ -36,8 +36,9 @@ from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
 from serving.state.campaigns.campaign_index import holding_back
 from serving.state.database import DATABASE_ERRORS, Database
-from serving.state.score_file import Ints, Scores
-from serving.state.score_index import rows_in_use, score_file
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_index import rows_in_use, score_file
+from serving.state.scores.score_table import Ints
 
 if TYPE_CHECKING:
     from serving.application.lists.report import ReportCache

@@ -19,7 +19,7 @@ from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
 from serving.state.database import DATABASE_ERRORS, Database
-from serving.state.score_index import score_file
+from serving.state.scores.score_index import score_file
 from training.data.coverage import DataCoverage, data_coverage
 
 Clock = Callable[[], int]

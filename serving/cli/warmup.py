@@ -29,7 +29,7 @@ from serving.schemas.requests import PredictRequest
 from serving.scoring.batch import score
 from serving.scoring.live import beside_stored, predict
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import load, save
+from serving.state.scores.score_file import load, save
 from training.bundle.tiers import TierSettings
 from training.causal.uplift_metrics import paired_qini
 from training.fitting.lightgbm import TreeParameters

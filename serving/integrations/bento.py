@@ -24,7 +24,7 @@ from serving.state.active_model import ActiveModel
 from serving.state.api_keys import ApiKey, copy_keys
 from serving.state.campaigns.uplift_index import UpliftRecord, load_texts, save_texts, use_uplift
 from serving.state.database import Database
-from serving.state.score_index import use_champion
+from serving.state.scores.score_index import use_champion
 
 ROOMS = ("features", "training", "serving")
 NOT_NEEDED = ("mlflow", "shap", "matplotlib", "woodelf-explainer", "rich")

@@ -19,7 +19,9 @@ from features.timeline import Timeline
 from serving.experiments.baseline import baseline_covariates
 from serving.experiments.uplift_rows import NUMBERS, TIER, uplift_features
 from serving.state.campaigns.uplift_index import UpliftRecord, load_texts
-from serving.state.score_file import Scores, ScoreTable, UpliftSource
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_metadata import UpliftSource
+from serving.state.scores.score_table import ScoreTable
 from training.causal.uplift_text import StoredUplift, of_texts
 from training.labels.settings import Churn
 

@@ -25,7 +25,7 @@ from serving.schemas.responses import (
 from serving.schemas.terms import IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import ExplainedChange
 from serving.scoring.live import LiveScores
-from serving.state.score_file import Ints, ScoreTable
+from serving.state.scores.score_table import Ints, ScoreTable
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons
 from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords

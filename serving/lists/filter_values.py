@@ -19,7 +19,7 @@ from serving.lists.filters import Rows
 from serving.lists.list_address import SEGMENT
 from serving.lists.planned.plan_columns import has_hook, plan_column, preferred_channels
 from serving.schemas.terms import ATTITUDES, HOOKS, NO_RULE, OUTCOMES, PLANNED, STAGES
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 
 ValueCounts = Mapping[str, int]
 """How many customers of the list have each value; values that nobody has are not in it."""

@@ -21,7 +21,7 @@ from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
 from serving.lists.ranking import ranking_of
 from serving.schemas.terms import IN_CONTROL, OUTCOMES, PLANNED
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 
 T = TypeVar("T")
 Outcomes = NDArray[np.int8]

@@ -21,7 +21,8 @@ from serving.actions.plan_file import StoredPlan
 from serving.lists.planned.plan_conditions import PLAN_CONDITIONS
 from serving.schemas.requests import Shape, Text
 from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, STAGES
-from serving.state.score_file import Scores, UpliftColumn
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_table import UpliftColumn
 from training.bundle.list_policy import ListOrder
 
 Rows = NDArray[np.int64]

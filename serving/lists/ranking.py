@@ -10,7 +10,7 @@ from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
 from serving.schemas.terms import PLANNED
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from training.bundle.list_policy import ListOrder, default_order
 
 AT_ONCE = 50_000

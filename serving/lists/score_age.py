@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.timeline import DAY, Timeline
-from serving.state.score_file import ScoreMetadata
+from serving.state.scores.score_metadata import ScoreMetadata
 
 FRESH_DAYS = 7
 """Scores of a later day are expected after so many days."""

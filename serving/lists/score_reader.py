@@ -46,9 +46,10 @@ from serving.schemas.responses import (
 from serving.scoring.explained_changes import explained_changes
 from serving.state.active_model import load
 from serving.state.database import Database
-from serving.state.score_file import Ints, Scores
-from serving.state.score_file import load as load_scores
-from serving.state.score_index import ScoreFile, current_scores, scores_before
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_file import load as load_scores
+from serving.state.scores.score_index import ScoreFile, current_scores, scores_before
+from serving.state.scores.score_table import Ints
 from training.bundle.list_policy import default_order
 from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords

@@ -18,8 +18,8 @@ from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
 from serving.lists.score_reader import ScoreReader
 from serving.schemas.terms import ATTITUDES
-from serving.state.score_file import Scores
-from serving.state.score_file import load as load_scores
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_file import load as load_scores
 from training.labels.cohort import IN_COHORT
 
 

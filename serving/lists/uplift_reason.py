@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from features.catalog.display_names import in_language
 from features.timeline import Timeline
 from serving.schemas.responses import Reason, UpliftBasis
-from serving.state.score_file import ScoreMetadata
+from serving.state.scores.score_metadata import ScoreMetadata
 from training.explanation.quantities import WHOLE, with_currency
 
 UPLIFT = "uplift"

@@ -35,9 +35,9 @@ from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
 from serving.state.active_model import in_use
 from serving.state.database import Database
-from serving.state.score_file import Scores
-from serving.state.score_file import load as load_scores
-from serving.state.score_index import current_champion, current_scores
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_file import load as load_scores
+from serving.state.scores.score_index import current_champion, current_scores
 from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.model_bundle import Bundle
 from training.data.coverage import DataCoverage, coverage_of

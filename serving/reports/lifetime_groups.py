@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from training.bundle.level_uncertainty import COVERAGE, quantile_of_t
 from training.bundle.lifetime.lifetime_values import LifetimeEvidence, LifetimeValues
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.timeline import Timeline
 from serving.reports.stored_report import StoredReport
 from serving.state.database import Database
-from serving.state.score_index import only_noted_since
+from serving.state.scores.score_index import only_noted_since
 
 
 def silent_sources(

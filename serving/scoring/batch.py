@@ -23,7 +23,8 @@ from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import REASONS, ScoreMetadata, ScoreTable, drop_unused_values
+from serving.state.scores.score_metadata import ScoreMetadata
+from serving.state.scores.score_table import REASONS, ScoreTable, drop_unused_values
 from training.bundle.list_policy import value_at_risk
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import RankedReasons, rank_reasons

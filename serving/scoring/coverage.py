@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.timeline import DAY, Timeline
-from serving.state.score_file import ScoreMetadata
+from serving.state.scores.score_metadata import ScoreMetadata
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import silence_sentence
 from training.labels.settings import Churn

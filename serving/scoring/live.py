@@ -30,7 +30,7 @@ from features.timeline import EARLIEST, Timeline
 from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import newest, score_customers
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import ScoreTable
+from serving.state.scores.score_table import ScoreTable
 
 Sent = tuple[LiveCustomer, str, EventRow]
 """A row that was sent: whose, where in the request, and what it says."""

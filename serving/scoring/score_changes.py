@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 
 
 @dataclass(frozen=True)

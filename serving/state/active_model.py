@@ -7,7 +7,7 @@ from pathlib import Path
 
 from features.errors import ModelError
 from serving.state.database import Database
-from serving.state.score_index import current_champion
+from serving.state.scores.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 
 REMEDY = (

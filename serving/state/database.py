@@ -1,6 +1,6 @@
 """The database of a project: what people and the service did. SQLite by default, any SQLAlchemy URL.
 
-`tables.py` has the tables; `api_keys.py`, `score_index.py`, `audit_log.py`, `outbox.py`, `backups.py`,
+`tables.py` has the tables; `api_keys.py`, `scores/score_index.py`, `audit_log.py`, `outbox.py`, `backups.py`,
 `campaign_index.py`, `uplift_index.py`, `playbook_versions.py` and others read and write them.
 Tables are append-only where history matters: the newest row of `scores` and of `champions` is the one in
 use, so a swap is one insert and every earlier answer can be shown again.

@@ -41,7 +41,7 @@ from serving.presentation.csv import list_csv, plan_csv
 from serving.presentation.plan import plan_reply
 from serving.schemas.json_text import to_json
 from serving.schemas.requests import PredictRequest
-from serving.state.score_index import current_scores
+from serving.state.scores.score_index import current_scores
 from tests.inputs.services import TO_CARRY, copied, csv_rows, kizuna, simulated
 from tests.serving.application.campaigns.test_start import opened
 

@@ -13,7 +13,7 @@ import pytest
 from serving.api.live_state import ServiceState
 from serving.cli.context import CliContext
 from serving.state.api_keys import add_key
-from serving.state.score_index import current_scores, scores_before
+from serving.state.scores.score_index import current_scores, scores_before
 from tests.inputs.services import answer, change, copied, csv_rows, kizuna, plan_of, simulated
 from tests.serving.running import serving
 

@@ -15,8 +15,8 @@ from features.timeline import DAY
 from serving.cli.context import CliContext
 from serving.scoring.batch import score
 from serving.state.active_model import import_bundle
-from serving.state.score_file import save
-from serving.state.score_index import ScoreFile, use_scores
+from serving.state.scores.score_file import save
+from serving.state.scores.score_index import ScoreFile, use_scores
 from tests.training import trained
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty

@@ -21,7 +21,7 @@ from serving.scoring.live import append, beside_stored
 from serving.state.active_model import ActiveModel
 from serving.state.api_keys import add_key
 from serving.state.audit_log import newest_accesses
-from serving.state.score_file import SCHEMA
+from serving.state.scores.score_table import SCHEMA
 from tests.serving.running import serving
 from tests.serving.shapes import as_json
 from training.bundle.model_bundle import Bundle

@@ -23,7 +23,8 @@ from serving.reports.rendering.html import page
 from serving.reports.rendering.lifetime_table import lifetime_note
 from serving.reports.report import reply
 from serving.schemas.json_text import to_json
-from serving.state.score_file import SCHEMA, Scores, load, save, without_customer
+from serving.state.scores.score_file import Scores, load, save, without_customer
+from serving.state.scores.score_table import SCHEMA
 from tests.serving.actions.test_rule_matching import HEAD, VOCABULARY, made, parse, rule, rules_of, scores
 from tests.serving.reports.small import report_data, store
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues

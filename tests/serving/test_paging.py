@@ -13,7 +13,7 @@ from features.errors import UsageError
 from serving.lists.cursor import Cursor
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk, page
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from tests.serving.running import serving
 from tests.serving.shop import score_all
 from tests.serving.state.test_score_file import FACTS, answers

@@ -17,7 +17,7 @@ import pytest
 
 from serving.cli.context import CliContext
 from serving.lists.score_reader import ScoreReader
-from serving.state.score_index import current_champion, current_scores, use_champion, use_scores
+from serving.state.scores.score_index import current_champion, current_scores, use_champion, use_scores
 from tests.serving.running import COMMAND, Server, serving
 from tests.serving.shapes import as_json
 from tests.serving.shop import DATES, score_all

@@ -31,7 +31,8 @@ from serving.schemas.terms import (
     STAGES,
     UNMATCHED,
 )
-from serving.state.score_file import UPLIFT_COLUMNS, Scores
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_table import UPLIFT_COLUMNS
 from training.bundle.list_policy import default_order
 
 Flags = NDArray[np.bool_]

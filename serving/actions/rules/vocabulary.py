@@ -21,7 +21,8 @@ from serving.schemas.terms import (
     STAGE_WORDS,
     STAGES,
 )
-from serving.state.score_file import UPLIFT_COLUMNS, Scores
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_table import UPLIFT_COLUMNS
 
 BANDS = ("low", "middle", "high")
 WORDS = ("tier", "movement", "attitude", "stage", "loyalty", "reason", "channel", "inquiry")

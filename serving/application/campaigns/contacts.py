@@ -23,7 +23,7 @@ from serving.experiments.contact_log import (
 )
 from serving.experiments.held_back import assignment_today
 from serving.state.campaigns.campaign_index import campaign, missing_assignment, record_contacts
-from serving.state.score_index import record_noted_versions
+from serving.state.scores.score_index import record_noted_versions
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from serving.schemas.campaign_responses import (
     SampleRatioResult,
     SequenceLook,
 )
-from serving.state import score_file
 from serving.state.active_model import in_use
 from serving.state.active_model import load as load_model
 from serving.state.campaigns.campaign_index import CampaignRecord
-from serving.state.score_index import current_champion
+from serving.state.scores import score_file
+from serving.state.scores.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.causal.sample_ratio import check_sample_ratio
 from training.data.coverage import DataCoverage

@@ -19,9 +19,9 @@ from serving.experiments.held_back import HeldBackCustomers, global_control_grou
 from serving.schemas.campaign_responses import CampaignReport
 from serving.schemas.json_text import to_json
 from serving.state.campaigns.campaign_index import EVERYTHING, CampaignRecord, save_result
-from serving.state.score_file import Scores
-from serving.state.score_file import load as load_scores
-from serving.state.score_index import scores_before
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_file import load as load_scores
+from serving.state.scores.score_index import scores_before
 
 NAME = "standing control group"
 """What its report is called; no campaign is, as the name is no detail of a contact."""

@@ -12,13 +12,13 @@ from serving.application.workspace import Workspace
 from serving.experiments.assignment import assign_arms, risk_deciles, strata
 from serving.experiments.campaign_file import Assignment, load
 from serving.experiments.held_back import assignment_file
-from serving.state import score_file
 from serving.state.campaigns.campaign_index import (
     CampaignRecord,
     campaign,
     campaigns,
     missing_assignment,
 )
+from serving.state.scores import score_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from serving.lists.customers.noted_events import keep_noted
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
 from serving.state.campaigns.campaign_index import campaigns
-from serving.state.score_index import record_noted_versions
+from serving.state.scores.score_index import record_noted_versions
 
 
 @use_case("record_contact")

@@ -13,7 +13,7 @@ from serving.lists.customers.noted_events import keep_noted
 from serving.presentation.i18n import listed_channels
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
-from serving.state.score_index import record_noted_versions
+from serving.state.scores.score_index import record_noted_versions
 
 
 @use_case("record_contact")

@@ -8,7 +8,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.lists.customers.score_history import chosen_files, score_points
 from serving.schemas.customer_responses import ScoreHistory
-from serving.state.score_index import scores_by_date
+from serving.state.scores.score_index import scores_by_date
 
 
 @use_case("read_customer")

@@ -11,7 +11,7 @@ from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.schemas.customer_responses import NotedContact
 from serving.state.audit_log import record_action
-from serving.state.score_index import record_noted_versions
+from serving.state.scores.score_index import record_noted_versions
 
 
 @use_case("record_contact")

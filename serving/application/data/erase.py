@@ -33,7 +33,7 @@ from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, known_backups
 from serving.state.examination_file import FILE as EXAMINATION
 from serving.state.ingest_log import FOLDER as INGESTS
-from serving.state.score_file import Scores, load, without_customer
+from serving.state.scores.score_file import Scores, load, without_customer
 from serving.state.trace_search import TraceSearch, files_below
 
 SQLITE_LOGS = ("-wal", "-shm")

@@ -9,7 +9,7 @@ import pyarrow as pa
 from serving.actions.contact_rules import consent_rules
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
-from serving.state.score_index import current_champion
+from serving.state.scores.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 from training.data.feature_table import cohort_feature_table
 

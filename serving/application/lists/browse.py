@@ -15,7 +15,7 @@ from serving.lists.filtered_rows import ListTotals
 from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.list_page import ListPage, list_page
 from serving.state.saved_filters import preference, set_preference
-from serving.state.score_file import UPLIFT_COLUMNS, UpliftColumn
+from serving.state.scores.score_table import UPLIFT_COLUMNS, UpliftColumn
 from training.bundle.list_policy import ListOrder, default_order
 
 COLUMNS = "list columns"

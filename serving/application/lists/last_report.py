@@ -12,7 +12,7 @@ from serving.reports import stored_report
 from serving.reports.silent_sources import silent_sources
 from serving.reports.stored_report import StoredReport
 from serving.schemas.report_responses import ReportReply
-from serving.state.score_index import current_champion
+from serving.state.scores.score_index import current_champion
 
 
 @dataclass(frozen=True)

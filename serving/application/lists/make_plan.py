@@ -26,7 +26,7 @@ from serving.experiments.held_back import held_back
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import plan_rows
 from serving.lists.score_reader import ScoreReader
-from serving.state.score_index import current_scores
+from serving.state.scores.score_index import current_scores
 
 
 @dataclass(frozen=True, eq=False)

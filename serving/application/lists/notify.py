@@ -15,8 +15,8 @@ from serving.scoring.coverage import scored_beyond_data
 from serving.scoring.score_changes import changes
 from serving.state.active_model import load as load_model
 from serving.state.outbox import Delivery, Outbox
-from serving.state.score_file import Scores, load
-from serving.state.score_index import ScoreFile, current_scores, scores_before
+from serving.state.scores.score_file import Scores, load
+from serving.state.scores.score_index import ScoreFile, current_scores, scores_before
 
 PAUSE = 0.2
 """Seconds between two looks at what is due."""

@@ -14,7 +14,7 @@ from serving.reports.compute import ReportData, compute_report, report_inputs
 from serving.reports.rendering.csv import as_csv
 from serving.reports.report import reply
 from serving.reports.stored_report import StoredReport
-from serving.state.score_index import current_champion, current_scores
+from serving.state.scores.score_index import current_champion, current_scores
 
 
 class ReportCache:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.state.score_index import rows_in_use
+from serving.state.scores.score_index import rows_in_use
 from training.bundle.model_card_file import StoredModelCard, load_model_card
 from training.bundle.promotions import PROMOTIONS, PromotionLine, champion_before, promotion_log
 

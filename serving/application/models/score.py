@@ -13,8 +13,8 @@ from serving.scoring.batch import score as score_customers
 from serving.scoring.coverage import coverage_warnings
 from serving.state.active_model import import_bundle, no_champion
 from serving.state.campaigns.uplift_index import uplift_in_use
-from serving.state.score_file import Scores, save
-from serving.state.score_index import ScoreFile, use_scores
+from serving.state.scores.score_file import Scores, save
+from serving.state.scores.score_index import ScoreFile, use_scores
 from training.data.coverage import data_coverage
 from training.labels.cohort import IN_COHORT
 

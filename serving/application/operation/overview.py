@@ -19,7 +19,7 @@ from serving.state import examination_file
 from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
-from serving.state.score_index import only_noted_since
+from serving.state.scores.score_index import only_noted_since
 
 LAST_JOBS = 30
 """Of so many newest jobs a failed one is named, unless one of its kind was done since."""

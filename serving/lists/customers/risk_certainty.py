@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.schemas.customer_responses import Certainty
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from training.bundle.list_policy import default_order, list_metric
 from training.bundle.model_bundle import Bundle
 from training.bundle.model_card_file import StoredModelCard

@@ -9,8 +9,8 @@ from features.errors import ModelError
 from features.timeline import Timeline
 from serving.lists.customer_view import STATUS_NAMES
 from serving.schemas.customer_responses import ScorePoint
-from serving.state.score_file import Scores, load
-from serving.state.score_index import ScoreFile
+from serving.state.scores.score_file import Scores, load
+from serving.state.scores.score_index import ScoreFile
 from training.statistics import finite
 
 NEWEST = 24

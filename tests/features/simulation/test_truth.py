@@ -19,7 +19,9 @@ from serving.actions.rules.vocabulary import RuleVocabulary
 from serving.cli.context import CliContext
 from serving.integrations.training import training_config
 from serving.scoring.batch import score_customers
-from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_metadata import ScoreMetadata
+from serving.state.scores.score_table import ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.explanation.reasons import reason_of
 from training.labels.cohort import IN_COHORT

@@ -15,7 +15,9 @@ from serving.actions.playbook import Playbook, StageRules, default_text, parse
 from serving.actions.rules.conditions import NumberCondition, ranks
 from serving.actions.rules.rule_matching import ActionPlan, match_rules
 from serving.schemas.terms import OUTCOMES, STAGES
-from serving.state.score_file import ScoreMetadata, Scores, ScoreTable
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_metadata import ScoreMetadata
+from serving.state.scores.score_table import ScoreTable
 from tests.serving.actions.test_playbook import HEAD, VOCABULARY, rule
 from training.labels.cohort import IN_COHORT
 

@@ -29,7 +29,7 @@ from serving.cli.context import CliContext
 from serving.console.texts import text
 from serving.lists.filters import ListFilter
 from serving.state.job_index import DONE, FAILED, INTERRUPTED, JobRecord, add_job, save_outcome
-from serving.state.score_file import load
+from serving.state.scores.score_file import load
 from tests.serving import campaign_shop, shop
 
 

@@ -10,7 +10,7 @@ import pytest
 from serving.cli.context import CliContext
 from serving.cli.main import main
 from serving.integrations.training import tracking
-from serving.state.score_index import current_champion, current_scores
+from serving.state.scores.score_index import current_champion, current_scores
 from tests.experiments import prepare
 from tests.training.trained import like
 from training.bundle.model_bundle import Bundle

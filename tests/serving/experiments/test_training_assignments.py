@@ -17,7 +17,7 @@ from serving.experiments.held_back import assignment_file
 from serving.experiments.training_assignments import training_assignments
 from serving.integrations.training import training_config
 from serving.state.campaigns.campaign_index import campaign
-from serving.state.score_file import ScoreMetadata
+from serving.state.scores.score_metadata import ScoreMetadata
 from tests.inputs.services import answer, change, refusal
 from tests.serving.application.campaigns.test_start import EVERYONE, opened
 from training.data.contact_weights import ContactAssignments

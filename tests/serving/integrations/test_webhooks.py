@@ -36,8 +36,8 @@ from serving.project.integration_settings import Webhook
 from serving.project.settings import read
 from serving.scoring.score_changes import changes
 from serving.state.outbox import Outbox
-from serving.state.score_file import Scores
-from serving.state.score_index import current_scores, scores_before
+from serving.state.scores.score_file import Scores
+from serving.state.scores.score_index import current_scores, scores_before
 from tests.serving.running import COMMAND
 from tests.serving.state.test_score_file import FACTS, answers
 
@@ -123,7 +123,7 @@ def delivered(
 
 
 def found(own_shop: Path) -> list[Any]:
-    from serving.state.score_file import load
+    from serving.state.scores.score_file import load
 
     call = CliContext(own_shop)
     with call.records() as records:

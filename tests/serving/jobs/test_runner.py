@@ -27,7 +27,7 @@ from serving.jobs.work import WORK, JobWork
 from serving.state.accounts.people import add_account, disable
 from serving.state.audit_log import audit_entries
 from serving.state.job_index import JobRecord, add_job
-from serving.state.score_index import current_scores
+from serving.state.scores.score_index import current_scores
 
 ANALYST, MARKETER = person("aki", "analyst"), person("mei", "marketer")
 

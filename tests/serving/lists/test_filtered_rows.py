@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from serving.lists.filtered_rows import BLOCK, MOST_KEPT, FilterCache, FilteredRows, ListTotals
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
-from serving.state.score_file import Scores
+from serving.state.scores.score_file import Scores
 from tests.serving.state.test_score_file import FACTS, answers
 
 SUBJECTS = ("purchase",) * 4 + ("inquiry",) * 3 + ("tenure",) * 2

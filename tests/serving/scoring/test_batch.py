@@ -12,7 +12,7 @@ from features.errors import DataError, ModelError
 from serving.cli.context import CliContext
 from serving.scoring.batch import score, score_customers
 from serving.state.active_model import ActiveModel, import_bundle, in_use
-from serving.state.score_file import load
+from serving.state.scores.score_file import load
 from tests.serving import shop
 from training.bundle.lifetime.score_columns import LIFETIME_COLUMNS
 from training.bundle.model_bundle import Bundle

@@ -25,7 +25,7 @@ from serving.schemas.requests import LiveCustomer, PredictRequest
 from serving.scoring.batch import score_customers
 from serving.scoring.live import _checked, beside_stored, history_of, predict
 from serving.state.active_model import ActiveModel
-from serving.state.score_file import SCHEMA
+from serving.state.scores.score_table import SCHEMA
 from training.bundle.lifetime.score_columns import LIFETIME_COLUMNS
 from training.bundle.model_bundle import Bundle
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from features.errors import DataError
 from serving.state.database import Database
-from serving.state.score_index import (
+from serving.state.scores.score_index import (
     ScoreFile,
     current_champion,
     current_scores,

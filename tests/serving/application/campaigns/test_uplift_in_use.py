@@ -35,8 +35,8 @@ from serving.state.campaigns.uplift_index import (
     use_uplift,
 )
 from serving.state.database import Database
-from serving.state.score_file import Scores, load
-from serving.state.score_index import current_scores
+from serving.state.scores.score_file import Scores, load
+from serving.state.scores.score_index import current_scores
 from tests.inputs.services import answer, kizuna
 from tests.serving.application.campaigns.test_learn import live_on, start
 from tests.serving.application.campaigns.test_start import opened

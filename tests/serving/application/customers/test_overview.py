@@ -17,7 +17,7 @@ from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.lists.customers.score_history import NEWEST, chosen_files
-from serving.state.score_index import ScoreFile, scores_by_date
+from serving.state.scores.score_index import ScoreFile, scores_by_date
 from tests.serving import shop as shops
 
 

@@ -15,16 +15,9 @@ from hypothesis import strategies as st
 from features.errors import ModelError, UsageError
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
-from serving.state.score_file import (
-    SCHEMA,
-    ScoreMetadata,
-    Scores,
-    ScoreTable,
-    UpliftSource,
-    load,
-    save,
-    without_customer,
-)
+from serving.state.scores.score_file import Scores, load, save, without_customer
+from serving.state.scores.score_metadata import ScoreMetadata, UpliftSource
+from serving.state.scores.score_table import SCHEMA, ScoreTable
 from training.bundle.level_uncertainty import ExpectedLeavers
 
 FACTS = ScoreMetadata(
@@ -164,7 +157,8 @@ def test_a_disk_that_fills_up_while_saving_leaves_the_file_that_was_there(tmp_pa
     """A limit on the size of files stands in for a full disk: the same write fails in the same place."""
     file = tmp_path / save(tmp_path, answers(2_000), FACTS)
     code = (
-        "import resource, sys; from pathlib import Path; from serving.state.score_file import load, save\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from serving.state.scores.score_file import load, save\n"
         "scores = load(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n    save(Path(sys.argv[1]).parent, scores.answers, scores.facts)\n"
