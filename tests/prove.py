@@ -2,7 +2,8 @@
 
 `make prove` runs every unit (a proof and a seed) that has not passed on the present code, one after another,
 and notes each in `build/proofs.jsonl`, so that a stopped run goes on where it was. `docs/proofs.md` is the
-table of what passed. In the background: `nohup make prove > build/prove.log 2>&1 &`.
+table of what passed. In the background: `nohup make prove > build/prove.log 2>&1 &`. One proof alone, by its
+name: `python -m tests.prove "messy exports"`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -189,11 +190,20 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Run what has not passed yet; 1 where a unit failed."""
+def named(names: Sequence[str]) -> tuple[Proof, ...]:
+    """The proofs of these names, all where none is given; raises `SystemExit` for a name there is not."""
+    known = [proof.name for proof in PROOFS]
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no proof is called '{unknown[0]}'; the proofs are: {', '.join(known)}.")
+    return tuple(proof for proof in PROOFS if not names or proof.name in names)
+
+
+def main(names: Sequence[str] = ()) -> int:
+    """Run what has not passed yet, of these proofs or of all; 1 where a unit failed."""
+    proofs = named(names)
     LOG.parent.mkdir(exist_ok=True)
     failed = 0
-    for proof in PROOFS:
+    for proof in proofs:
         code = digest(proof.code)
         passed = {
             unit.seed for unit in units() if (unit.proof, unit.code, unit.passed) == (proof.name, code, True)
@@ -220,4 +230,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -43,7 +43,9 @@ UNKNOWN = -1
 
 def statuses(history: History, churn: Churn, as_of: int) -> NDArray[np.int8]:
     """Each customer's position in `STATUSES` by what was known at the as-of date, or `UNKNOWN`."""
-    if churn.type == "contract" and _rules(churn) not in _contracts.get(history, {}):
+    if churn.type == "contract":
+        if contracts_were_read(history, churn):
+            return contract_history(history, churn).statuses(as_of)
         from training.labels.contracts import current_statuses  # compiled: as below
 
         return current_statuses(history, churn, kind_roles(churn, tuple(history.kind_names))[0], as_of)
@@ -57,12 +59,14 @@ def cohort(history: History, churn: Churn, as_of: int) -> NDArray[np.int64]:
 
 def cohorts(history: History, churn: Churn, dates: Sequence[int]) -> list[NDArray[np.int64]]:
     """The cohort at each of these as-of dates."""
+    if len(dates) == 1:
+        return [history.keys[statuses(history, churn, dates[0]) == IN_COHORT]]
+    if churn.type == "contract":
+        contracts = contract_history(history, churn)
+        return [history.keys[contracts.statuses(date) == IN_COHORT] for date in dates]
     roles = event_roles(history, churn)
     if not (roles & ~np.uint8(AMOUNT)).any():
         return [history.keys[:0] for _ in dates]
-    if churn.type == "contract":
-        contracts = contract_history(history, churn, roles)
-        return [history.keys[contracts.statuses(date) == IN_COHORT] for date in dates]
     return [history.keys[_statuses(history, churn, roles, date) == IN_COHORT] for date in dates]
 
 
@@ -72,26 +76,26 @@ def customers_at(history: History, churn: Churn, dates: Sequence[int]) -> list[N
     Looks back: whose contract had ended, and by what is known today began again within the hours of a change
     of plan, was a customer in between. A cohort cannot know that.
     """
-    roles = event_roles(history, churn)
     if churn.type == "inactivity":
+        roles = event_roles(history, churn)
         return [_statuses(history, churn, roles, date) == IN_COHORT for date in dates]
-    contracts = contract_history(history, churn, roles)
+    contracts = contract_history(history, churn)
     return [(contracts.statuses(date) == IN_COHORT) | contracts.between_plans(date) for date in dates]
 
 
-def contract_history(
-    history: History, churn: Churn, roles: NDArray[np.uint8] | None = None
-) -> ContractHistory:
-    """The contracts of every customer, read once for as long as the history is used.
-
-    `roles`, where they are known already, are those of `event_roles`.
-    """
+def contract_history(history: History, churn: Churn) -> ContractHistory:
+    """The contracts of every customer, read once for as long as the history is used."""
     from training.labels.contracts import contracts_of  # compiled: not needed to read what a score says
 
     known, key = _contracts.setdefault(history, {}), _rules(churn)
     if key not in known:
-        known[key] = contracts_of(history, churn, event_roles(history, churn) if roles is None else roles)
+        known[key] = contracts_of(history, churn, kind_roles(churn, tuple(history.kind_names))[0])
     return known[key]
+
+
+def contracts_were_read(history: History, churn: Churn) -> bool:
+    """Whether `contract_history` has the contracts at hand; reading them takes longer than a single date."""
+    return _rules(churn) in _contracts.get(history, {})
 
 
 _contracts: WeakKeyDictionary[History, dict[Hashable, ContractHistory]] = WeakKeyDictionary()
@@ -107,8 +111,6 @@ def _rules(churn: Churn) -> Hashable:
 def _statuses(history: History, churn: Churn, roles: NDArray[np.uint8], as_of: int) -> NDArray[np.int8]:
     from training.labels.kernels import standings  # compiled: not needed to read what a score says
 
-    if churn.type == "contract":
-        return contract_history(history, churn, roles).statuses(as_of)
     codes: NDArray[np.int8] = standings(
         history.offsets,
         history.instants,

@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from training.labels.plain_contract_kernels import UNDECIDED
+
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
@@ -283,17 +285,19 @@ def _standings(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def current_standings(  # type: ignore[no-untyped-def]
     offsets, instants, recorded, kinds, of_kind, details, plan_of, contracts, id_of, is_plan,
-    change, term, trials, days, term_ends, as_of,
+    change, term, trials, days, term_ends, as_of, codes,
 ):  # fmt: skip
     """As `standings`, for one as-of date: reads no more than the rows known by then.
 
-    `of_kind` are the roles of kinds; `plan_of` and `id_of` are the plan and the contract of each detail and
-    contract code, the last for none.
+    `codes` are those of `plain_standings`; customers who are `UNDECIDED` in them are read. `of_kind` are the
+    roles of kinds; `plan_of` and `id_of` are the plan and the contract of each detail and contract code, the
+    last for none.
     """
     terms = ContractTerms(change, term, trials, days, term_ends)
     customers, late, size = len(offsets) - 1, len(recorded) > 0, 0
     for c in range(customers):
-        size = max(size, offsets[c + 1] - offsets[c])
+        if codes[c] == UNDECIDED:
+            size = max(size, offsets[c + 1] - offsets[c])
     plan_count, id_count = np.int32(-1), np.int32(-1)
     for i in range(len(plan_of)):
         plan_count = max(plan_count, plan_of[i])
@@ -303,8 +307,11 @@ def current_standings(  # type: ignore[no-untyped-def]
     n, stay_begins, stay_ends = book.n, book.stay_begins, book.stay_ends
     ats, roles = np.empty(size, np.int64), np.empty(size, np.uint8)
     ids, plans, of_row = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int64)
-    out = np.full(customers, -1, dtype=np.int8)
+    out = codes.copy()
     for c in range(customers):
+        if codes[c] != UNDECIDED:
+            continue
+        out[c] = -1
         known, count = False, 0
         for i in range(offsets[c], offsets[c + 1]):
             if instants[i] >= as_of:
@@ -344,23 +351,6 @@ def current_standings(  # type: ignore[no-untyped-def]
             if n[_STAYS] and stay_begins[n[_STAYS] - 1] < as_of <= stay_ends[n[_STAYS] - 1]:
                 out[c] = 0
     return out
-
-
-@njit(cache=True, nogil=True)
-def contract_places(roles, offsets):  # type: ignore[no-untyped-def]
-    """int64[k]: the places of the rows about contracts, and int64[c + 1]: where those of a customer begin."""
-    count = 0
-    for i in range(len(roles)):
-        count += (roles[i] & _CONTRACT_BITS) != 0
-    places, begins = np.empty(count, np.int64), np.zeros(len(offsets), np.int64)
-    count = 0
-    for c in range(len(offsets) - 1):
-        for i in range(offsets[c], offsets[c + 1]):
-            if roles[i] & _CONTRACT_BITS:
-                places[count] = i
-                count += 1
-        begins[c + 1] = count
-    return places, begins
 
 
 @njit(cache=True, nogil=True)

@@ -22,12 +22,18 @@ from training.labels.contract_kernels import (
     ContractRows,
     ContractTerms,
     Stays,
-    contract_places,
     current_standings,
     outcomes,
     standings,
     stays,
     used_codes,
+)
+from training.labels.kernels import Futures
+from training.labels.plain_contract_kernels import (
+    UNDECIDED,
+    contract_places,
+    plain_outcomes,
+    plain_standings,
 )
 from training.labels.settings import Churn, ContractRules
 
@@ -129,9 +135,9 @@ class ContractHistory:
         return np.append([0], self.stays.ends[:-1])[: len(self._customers)].astype(np.int64)
 
 
-def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> ContractHistory:
-    """The contracts of a history; `roles` is what each event means (`cohort.event_roles`)."""
-    places, offsets = contract_places(roles, history.offsets)
+def contracts_of(history: History, churn: Churn, of_kind: NDArray[np.uint8]) -> ContractHistory:
+    """The contracts of a history; `of_kind` is what each kind of event means (`cohort.kind_roles`)."""
+    places, offsets = contract_places(history.kinds, of_kind, history.offsets)
     rules = churn.contracts
     told_apart = rules.contracts_by == "auto"
     plans, plan_names = _coded(history.details if told_apart else (), history.detail_names, places, fold=True)
@@ -140,7 +146,7 @@ def contracts_of(history: History, churn: Churn, roles: NDArray[np.uint8]) -> Co
         offsets=offsets,
         instants=history.instants[places],
         recorded=history.recorded[places] if len(history.recorded) else history.recorded,
-        roles=roles[places],
+        roles=of_kind[history.kinds[places]],
         ids=ids,
         plans=plans,
         is_plan=_is_plan(plan_names, rules),
@@ -161,13 +167,23 @@ def current_statuses(
     details, contracts = history.details, history.contracts
     if rules.contracts_by != "auto":
         details = contracts = no_codes()
+    recorded = known_from(history.recorded, history.retracted, as_of)
+    if rules.term_days is None:
+        codes: NDArray[np.int8]
+        codes, undecided = plain_standings(
+            history.offsets, history.instants, recorded, history.kinds, of_kind, details, contracts, as_of
+        )
+        if not undecided:
+            return codes
+    else:
+        codes = np.full(history.customers, UNDECIDED, dtype=np.int8)
     plan_of, plans = _codes_of_contracts(history, details, history.detail_names, of_kind, fold=True)
     id_of, _ = _codes_of_contracts(history, contracts, history.contract_names, of_kind, fold=False)
     terms = _terms(rules, churn.horizon.calendar)
-    codes: NDArray[np.int8] = current_standings(
+    codes = current_standings(
         history.offsets,
         history.instants,
-        known_from(history.recorded, history.retracted, as_of),
+        recorded,
         history.kinds,
         of_kind,
         details,
@@ -181,6 +197,28 @@ def current_statuses(
         terms.days,
         terms.term_ends,
         as_of,
+        codes,
+    )
+    return codes
+
+
+def plain_outcomes_of(
+    history: History, churn: Churn, of_kind: NDArray[np.uint8], futures: Futures
+) -> NDArray[np.int8]:
+    """int8[p]: 1 who left in their horizon as `ContractHistory.left`, 0 who did not, and `UNDECIDED` of whom
+    all contracts have to be read; `of_kind` as of `current_statuses`.
+    """
+    rules = churn.contracts
+    by_plan = rules.contracts_by == "auto"
+    codes: NDArray[np.int8] = plain_outcomes(
+        history.offsets,
+        history.instants,
+        history.kinds,
+        history.details if by_plan else no_codes(),
+        history.contracts if by_plan else no_codes(),
+        of_kind,
+        round(rules.same_change_hours * HOUR),
+        futures,
     )
     return codes
 

@@ -79,3 +79,40 @@ def outcomes(offsets, instants, values, roles, futures):  # type: ignore[no-unty
                     value[p] += values[i]
                 i += 1
     return silent, value
+
+
+@njit(cache=True, nogil=True)
+def amounts_between(offsets, instants, kinds, values, of_kind, futures):  # type: ignore[no-untyped-def]
+    """float64[p]: the sum of the amounts in each customer's horizon, where kinds alone decide over roles."""
+    rows, starts, ends = futures
+    value = np.zeros(len(rows), dtype=np.float64)
+    for p in range(len(rows)):
+        if rows[p] >= 0:
+            low, high = offsets[rows[p]], offsets[rows[p] + 1]
+            i = low + np.searchsorted(instants[low:high], starts[p])
+            while i < high and instants[i] < ends[p]:
+                if of_kind[kinds[i]] & 8 and not np.isnan(values[i]):
+                    value[p] += values[i]
+                i += 1
+    return value
+
+
+@njit(cache=True, nogil=True)
+def rows_of_keys(keys, wanted):  # type: ignore[no-untyped-def]
+    """int64[p]: the place of each wanted key among ascending keys, −1 for one that is not there.
+
+    Looks at the next keys first: mostly the wanted ones ascend too.
+    """
+    n, row = len(keys), 0
+    rows = np.full(len(wanted), -1, dtype=np.int64)
+    for p in range(len(wanted)):
+        key, ahead = wanted[p], row + 4
+        if row >= n or keys[row] > key:
+            row = ahead = 0
+        while row < min(ahead, n) and keys[row] < key:
+            row += 1
+        if row == ahead and row < n and keys[row] < key:
+            row += np.searchsorted(keys[row:], key)
+        if row < n and keys[row] == key:
+            rows[p] = row
+    return rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 from features.errors import HorizonNotCovered
 from features.events.history import History, without_retracted
 from features.timeline import DAY, Horizon, Instants, Timeline
-from training.labels.cohort import contract_history, event_roles
+from training.labels.cohort import AMOUNT, contract_history, contracts_were_read, event_roles, kind_roles
 from training.labels.settings import Churn
+
+if TYPE_CHECKING:
+    from training.labels.kernels import Futures
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,18 +49,37 @@ def label(
     dates = np.broadcast_to(np.asarray(as_of, dtype=np.int64), keys.shape)
     if len(dates):
         require_covered(int(dates.max()), churn.horizon, covered_until, timeline)
-    rows = np.searchsorted(history.keys, keys)
-    has_events = rows < history.customers
-    has_events[has_events] = history.keys[rows[has_events]] == keys[has_events]
-    rows[~has_events] = -1
-    from training.labels.kernels import Futures, outcomes  # compiled: not needed to read what a score says
+    from training.labels.kernels import Futures, outcomes, rows_of_keys  # compiled: not needed to read scores
 
-    roles = event_roles(history, churn)
+    rows = rows_of_keys(history.keys, keys)
     futures = Futures(rows, churn.horizon.start(dates), churn.horizon.end(dates))
-    silent, value = outcomes(history.offsets, history.instants, history.values, roles, futures)
     if churn.type == "contract":
-        return Labels(contract_history(history, churn, roles).left(*futures), value)
-    return Labels(silent, value)
+        return _labels_of_contracts(history, churn, futures)
+    roles = event_roles(history, churn)
+    return Labels(*outcomes(history.offsets, history.instants, history.values, roles, futures))
+
+
+def _labels_of_contracts(history: History, churn: Churn, futures: Futures) -> Labels:
+    from training.labels.contracts import plain_outcomes_of  # compiled: as above
+    from training.labels.kernels import amounts_between
+    from training.labels.plain_contract_kernels import UNDECIDED
+
+    of_kind, _ = kind_roles(churn, tuple(history.kind_names))
+    value = np.zeros(len(futures.rows))
+    if len(history.values) and (of_kind & AMOUNT).any():
+        value = amounts_between(
+            history.offsets, history.instants, history.kinds, history.values, of_kind, futures
+        )
+    # For one date it is shorter to look for those who had one contract at a time than to read all contracts.
+    one_date = len(futures.rows) <= history.customers and churn.contracts.term_days is None
+    if not one_date or contracts_were_read(history, churn):
+        return Labels(contract_history(history, churn).left(*futures), value)
+    codes = plain_outcomes_of(history, churn, of_kind, futures)
+    churned, undecided = codes == 1, np.flatnonzero(codes == UNDECIDED)
+    if len(undecided):
+        others = (column[undecided] for column in futures)
+        churned[undecided] = contract_history(history, churn).left(*others)
+    return Labels(churned, value)
 
 
 def latest_labelled(covered_until: int, horizon: Horizon, timeline: Timeline) -> int:
