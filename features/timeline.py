@@ -129,11 +129,7 @@ class Timeline:
         """The same local date and time so many months later, or before where `months` is negative; the last
         day of a month that is too short."""
         local = self.local(instant)
-        years, month = divmod(local.month - 1 + months, 12)
-        year, month = local.year + years, month + 1
-        return self.instant(
-            local.replace(year=year, month=month, day=min(local.day, monthrange(year, month)[1]))
-        )
+        return self.instant(datetime.combine(months_later(local.date(), months), local.timetz()))
 
     def local_months(self, instants: Instants) -> Instants:
         """int64[n]: the local month of each instant, counted from January 1970."""
@@ -157,6 +153,14 @@ class Timeline:
     def local(self, as_of: int) -> datetime:
         """The local clock at an instant."""
         return from_instant(as_of).astimezone(zone(self.timezone))
+
+
+def months_later(day: date, months: int) -> date:
+    """The same date so many months later, or before where `months` is negative; the last day of a month that
+    is too short."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def edges(as_of: int, windows: Sequence[int]) -> Instants:

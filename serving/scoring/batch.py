@@ -42,9 +42,13 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
     status = statuses(history, bundle.churn, as_of)
     dates = np.full(history.customers, as_of, dtype=np.int64)
     timeline = Timeline(bundle.timezone)
-    rows = snapshot(history, bundle.catalog, timeline, history.keys, dates, bundle.priors, threads=threads)
+    rows = snapshot(
+        history, bundle.scored_catalog, timeline, history.keys, dates, bundle.priors, threads=threads
+    )
     inside = status == IN_COHORT
-    matrix = rows.matrix if (whole := inside.all()) else rows.matrix[inside]
+    width = len(bundle.catalog.columns)
+    features, facts = rows.matrix[:, :width], rows.matrix[:, width:]
+    matrix = np.ascontiguousarray(features if (whole := inside.all()) else features[inside])
     probability, tiers, expected = np.empty(0), np.empty(0, np.int8), None
     nobody = np.empty((0, REASONS))
     ranked = RankedReasons(nobody.astype(np.int64), nobody, nobody)
@@ -77,7 +81,7 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
         reason_contributions=of_all(ranked.contributions, 0.0),
         lifetime=None
         if bundle.lifetime is None
-        else bundle.lifetime.of_customers(history, rows.matrix, as_of, timeline, inside, threads=threads),
+        else bundle.lifetime.of_customers(facts, features, as_of, timeline, inside, threads=threads),
     )
 
 

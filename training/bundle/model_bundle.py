@@ -104,6 +104,11 @@ class Bundle:
             finite = {key: float(x) for key, x in sorted(getattr(self, name).items()) if math.isfinite(x)}
             object.__setattr__(self, name, finite)
 
+    @cached_property
+    def scored_catalog(self) -> Catalog:
+        """The columns of the models, and those of lifetime value at the end."""
+        return self.catalog if self.lifetime is None else self.lifetime.beside(self.catalog)
+
     @property
     def contacts(self) -> Literal["as_they_were", "without_contact"]:
         """What was learned: the risk with the contacts that were made, or if no campaign contacts anybody."""

@@ -3,7 +3,7 @@
 A customer online is one row, and with one row LightGBM spends its time fetching its trees from memory. Here
 the splits of all models lie together, sixteen bytes each.
 
-The compiled part, `_predict`. Inputs: `row`, float64[f]; `TreeArrays`. Output: the predictions of all
+The compiled part, `predict_row`. Inputs: `row`, float64[f]; `TreeArrays`. Output: the predictions of all
 boosters, float64. Invariant: LightGBM's own bits: the same comparisons, and leaves added in the same order;
 generated rows are compared before the first use (`is_lightgbm`). Plain version: `booster.predict`; tests
 compare them.
@@ -69,7 +69,7 @@ class TreeEnsemble:
 
     def __call__(self, row: Floats) -> list[Floats]:
         """The prediction of each booster, float64[k], for a row float64[f]."""
-        outputs = _predict(row, self.arrays)
+        outputs = predict_row(row, self.arrays)
         ends = self.arrays.boosters[:, 0].tolist()
         return [outputs[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
@@ -105,6 +105,8 @@ class TreeEnsemble:
 
     def is_lightgbm(self, boosters: Sequence[tuple[Booster, Kind]]) -> bool:
         """Whether generated rows get the bits of LightGBM's own predictions."""
+        if not boosters:
+            return True
         width = boosters[0][0].num_feature()
         rows = sample_rows(self.arrays.splits["feature"], self.arrays.splits["threshold"], EXAMPLES, width)
         outputs = np.array([np.concatenate(self(row)) for row in rows])
@@ -163,7 +165,8 @@ def _tree(text: str) -> tuple[NDArray[np.void], Floats]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _predict(row, arrays):  # type: ignore[no-untyped-def]
+def predict_row(row, arrays):  # type: ignore[no-untyped-def]
+    """The predictions of all boosters for a row; compiled kernels call it too."""
     trees, splits, leaves, boosters = arrays
     values = np.empty(len(row))
     for at in range(len(row)):

@@ -8,23 +8,20 @@ live and cluster all ask it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Stream, family
-from features.engine.snapshot import snapshot
-from features.events.history import History
-from features.timeline import DAY, Timeline
+from features.timeline import DAY, SECOND, Timeline, months_later
 from training.bundle.lifetime.intervals import SpendIntervals
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
 from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdParameters
 from training.bundle.light_imports import without_pandas_and_sklearn
-from training.bundle.single_row import SingleRowPredictor
 from training.bundle.tree_inference import TreeEnsemble
 
 if TYPE_CHECKING:
@@ -35,11 +32,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-STREAM = "spending"
+STREAM = "lifetime value"
+"""No project can name a stream so: names have no blanks."""
 READ = ("active_days", "days_since_first", "days_since_last", "sum")
 """What is known of a customer's purchases, in the order of `purchase_facts`."""
 EXPECTED = "lifetime_expected"
 """What the learned model calls its column of the value without it."""
+
+HALF_MINUTE = 30 * SECOND
+"""No local day since 1970 begins in the midst of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +66,17 @@ class LifetimeModel:
     def months(self) -> tuple[int, ...]:
         return self.horizons.months
 
-    def purchase_facts(
-        self, history: History, timeline: Timeline, keys: Ints, as_of: Ints, *, threads: int = 0
-    ) -> Floats:
-        """float64[n, 4]: the columns `READ` of customers at as-of dates."""
-        return snapshot(history, self.catalog, timeline, keys, as_of, threads=threads).matrix
+    def beside(self, catalog: Catalog) -> Catalog:
+        """The catalogue with the columns `READ` at its end: both are computed in one pass over the events."""
+        return Catalog(
+            catalog.indicators,
+            (*catalog.streams, *self.catalog.streams),
+            (*catalog.features, *self.catalog.features),
+        )
 
     def of_customers(
         self,
-        history: History,
+        facts: Floats,
         matrix: Floats,
         as_of: int,
         timeline: Timeline,
@@ -81,22 +84,30 @@ class LifetimeModel:
         *,
         threads: int = 0,
     ) -> LifetimeValues:
-        """The lifetime values of every customer of a history; `matrix` has the bundle's features of each."""
-        dates = np.full(history.customers, as_of, dtype=np.int64)
-        facts = self.purchase_facts(history, timeline, history.keys, dates, threads=threads)
-        found = self.values(facts, matrix, ahead(as_of, self.months, timeline), threads=threads)
+        """The lifetime values of customers: `facts` has the columns `READ` of each, `matrix` the bundle's
+        features."""
+        days = ahead(as_of, self.months, timeline)
+        if len(facts) == 1 and self._alone is not None:
+            from training.bundle.lifetime.value_kernel import of_one  # compiled
+
+            told = of_one(facts, matrix, days, as_of, in_cohort, timeline.midnights, *self._alone)
+            return LifetimeValues(self.horizons, *told)
+        found = self.values(facts, matrix, days, threads=threads)
         outside = ~in_cohort
         found.low[outside] = np.nan
         found.high[outside] = np.nan
         bought = facts[:, 0] > 0
-        first = as_of - np.round(facts[bought, 1] * DAY).astype(np.int64)
-        found.joined_month[bought] = timeline.local_months(first)
+        joined = as_of - np.round(facts[bought, 1] * DAY).astype(np.int64)
+        found.joined_month[bought] = timeline.local_months(joined)
         return found
 
     def values(self, facts: Floats, matrix: Floats, days: Floats, *, threads: int = 0) -> LifetimeValues:
-        """The values from `purchase_facts` and the bundle's features; `days` to the end of each horizon."""
+        """The values from purchase facts (`READ`) and the bundle's features; `days` to each horizon's end.
+
+        Intervals are told of all customers who bought.
+        """
+        months = np.full(len(facts), -1)
         bought = facts[:, 0] > 0
-        months = np.full(len(facts), -1, dtype=np.int64)
         if bought.all():
             return LifetimeValues(self.horizons, *self._told(facts, matrix, days, threads), months)
         value, low, high = (np.full((len(facts), len(self.months)), np.nan) for _ in range(3))
@@ -117,7 +128,7 @@ class LifetimeModel:
         learned = np.empty(0)
         if self.learned is not None:
             learned = self.learned_values(matrix, plain[:, 0], threads=threads) * self.scale
-        value, low, high = values_and_intervals(plain, expected, learned, *self._tables)
+        value, low, high = values_and_intervals(plain, expected, learned, self._tables)
         return value, low, high
 
     @cached_property
@@ -128,6 +139,15 @@ class LifetimeModel:
         for at, one in enumerate(self.intervals):
             tables[:, at, : sizes[at]] = one.expected, one.low, one.high
         return np.array(self.levels), tables[0], tables[1], tables[2], np.array(sizes)
+
+    @cached_property
+    def _alone(self) -> tuple[Any, ...] | None:
+        """What `of_one` takes besides a customer; None where the learned model has trees of another kind."""
+        trees = TreeEnsemble.of([] if self.learned is None else [(self._booster, "normal")])
+        if trees is None:
+            return None
+        units = (self.unit, self.scale)
+        return astuple(self.population), astuple(self.spend), tuple(trees.arrays), units, self._tables
 
     def expected(self, facts: Floats, days: Floats) -> Floats:
         """float64[n, h]: expected days with a purchase within these days."""
@@ -144,8 +164,6 @@ class LifetimeModel:
 
         Its columns are the features and the plain value of that horizon, in units.
         """
-        if len(matrix) == 1:
-            return self._single(np.append(matrix[0], plain[0] / self.unit)) * self.unit
         rows = np.column_stack([matrix, plain / self.unit])
         return np.asarray(self._booster.predict(rows, num_threads=threads)) * self.unit
 
@@ -155,14 +173,6 @@ class LifetimeModel:
             from lightgbm import Booster
 
         return Booster(model_str=self.learned)
-
-    @cached_property
-    def _single(self) -> Callable[[Floats], Floats]:
-        """What the learned model says of one row."""
-        forest = TreeEnsemble.of([(self._booster, "normal")])
-        if forest is None:
-            return SingleRowPredictor(self._booster, "normal")
-        return lambda row: forest(row)[0]
 
     def to_json(self) -> dict[str, Any]:
         """All but the text of the learned model."""
@@ -204,4 +214,10 @@ def spending_catalog(catalog: Catalog, churn: Churn) -> Catalog:
 
 def ahead(as_of: int, months: tuple[int, ...], timeline: Timeline) -> Floats:
     """float64[h]: days from an as-of date to the same local date so many months later."""
-    return np.array([(timeline.months_after(as_of, one) - as_of) / DAY for one in months])
+    return np.array(_days_ahead(as_of // HALF_MINUTE, months, timeline))
+
+
+@lru_cache(maxsize=1024)
+def _days_ahead(half_minute: int, months: tuple[int, ...], timeline: Timeline) -> tuple[float, ...]:
+    today = timeline.local(half_minute * HALF_MINUTE).date()
+    return tuple(float((months_later(today, one) - today).days) for one in months)

@@ -3,13 +3,14 @@
 The mean over the drop-out chance of a customer who is alive, Beta(a, b + x + 1), is taken numerically. The
 closed form with Gauss' hypergeometric function has no value where a is 1, and loses all digits near it.
 
-The compiled part, `_expect`. Inputs: what is known of each customer and the four numbers of the population.
+The compiled part, `expect`. Inputs: what is known of each customer and the four numbers of the population.
 Output: float64[n, h], expected days with a purchase. Plain version: the closed form; a test compares them.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numba
 import numpy as np
@@ -32,19 +33,18 @@ def expected_purchase_days(population: MbgNbdParameters, facts: Floats, ahead: F
     `facts`, float64[n, 3 or more]: days with a purchase so far (1 or more), days since the first and since
     the last one.
     """
-    p = population
-    columns = [np.ascontiguousarray(column) for column in facts.T[:3]]
-    return np.asarray(_expect(*columns, ahead, p.r, p.alpha, p.a, p.b))
+    return np.asarray(expect(np.ascontiguousarray(facts), ahead, astuple(population)))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _expect(active_days, since_first, since_last, ahead, r, alpha, a, b):  # type: ignore[no-untyped-def]
-    expected = np.empty((len(active_days), len(ahead)))
+def expect(facts, ahead, population):  # type: ignore[no-untyped-def]
+    r, alpha, a, b = population
+    expected = np.empty((len(facts), len(ahead)))
     sums = np.empty(len(ahead))
-    for n in range(len(active_days)):
-        again, until = active_days[n] - 1.0, alpha + since_first[n]
+    for n in range(len(facts)):
+        again, until = facts[n, 0] - 1.0, alpha + facts[n, 1]
         rate = r + again
-        grown = (until / (until - since_last[n])) ** rate
+        grown = (until / (until - facts[n, 2])) ** rate
         alive = 1.0 / (1.0 + a / (b + again) * grown)
         other = b + again + 1.0
         centre = math.log(a / other)

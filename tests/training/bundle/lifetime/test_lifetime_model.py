@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.timeline import Timeline
+from features.timeline import DAY, Timeline
 from tests.training import trained
 from tests.worlds import at_least
 from training.bundle.lifetime.lifetime_model import LifetimeModel, ahead
@@ -49,16 +49,22 @@ def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
 
 
 @at_least(40)
-@given(told=customers, seed=st.integers(0, 1_000))
+@given(
+    told=customers, seed=st.integers(0, 1_000), zone=st.sampled_from(["Asia/Tokyo", "America/St_Johns"]),
+    learned=st.booleans(), as_of=st.integers(3_000 * DAY, 20_000 * DAY),
+)  # fmt: skip
 def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
-    told: list[tuple[int, float, float, float]], seed: int
+    told: list[tuple[int, float, float, float]], seed: int, zone: str, learned: bool, as_of: int
 ) -> None:
-    known, matrix, model = facts(told), trained.rows(len(told), seed), trained.lifetime()
-    whole = model.values(known, matrix, DAYS)
+    known, matrix, timeline = facts(told), trained.rows(len(told), seed), Timeline(zone)
+    model = trained.lifetime() if learned else replace(trained.lifetime(), learned=None)
+    inside = np.arange(len(told)) % 2 == 0
+    whole = model.of_customers(known, matrix, as_of, timeline, inside)
     for row in range(len(told)):
-        alone = model.values(known[row : row + 1], matrix[row : row + 1], DAYS)
-        for name in ("value", "low", "high"):
-            assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes()
+        mine = slice(row, row + 1)
+        alone = model.of_customers(known[mine], matrix[mine], as_of, timeline, inside[mine])
+        for name in ("value", "low", "high", "joined_month"):
+            assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes(), name
 
 
 def test_months_end_on_the_same_day_of_a_later_month() -> None:
@@ -67,6 +73,18 @@ def test_months_end_on_the_same_day_of_a_later_month() -> None:
     assert tokyo.name(tokyo.months_after(start, 1)) == "2024-02-29"
     assert tokyo.name(tokyo.months_after(start, -2)) == "2023-11-30"
     assert ahead(start, (1, 12), tokyo).tolist() == [29.0, 366.0]
+
+
+@given(
+    st.integers(0, 40_000), st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York", "Africa/Monrovia"])
+)
+def test_days_ahead_are_those_from_midnight_to_midnight(day: int, zone: str) -> None:
+    timeline = Timeline(zone)
+    midnight = int(timeline.midnights[day + 2])
+    later = [timeline.months_after(midnight, one) for one in (12, 24)]
+    whole = [round((one - midnight) / DAY) for one in later]
+    assert ahead(midnight, (12, 24), timeline).tolist() == whole
+    assert ahead(int(timeline.midnights[day + 3]) - 1, (12, 24), timeline).tolist() == whole
 
 
 def test_the_month_of_joining_is_the_local_one_for_one_customer_and_for_many() -> None:
