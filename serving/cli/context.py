@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from serving.state.database import Database
 
 LANGUAGES = click.Choice(["en", "ja"])
+ORDERS = click.Choice(["value_at_risk", "churn_probability", "lifetime_value", "uplift", "incremental_value"])
+"""What the list can be ordered by: `training.bundle.list_policy.ListOrder`, which would load more."""
 FORMATS = click.Choice(["table", "csv", "json"])
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 

@@ -18,7 +18,15 @@ from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
 from serving.cli.analysis import backtest, compare, doctor, features
 from serving.cli.campaigns.group import campaign
-from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format, with_translated_help
+from serving.cli.context import (
+    FORMATS,
+    LANGUAGES,
+    ORDERS,
+    OUTPUT,
+    CliContext,
+    list_format,
+    with_translated_help,
+)
 from serving.cli.delivery import export, notify
 from serving.cli.engagement import plan, playbook, report
 from serving.cli.filter_options import FilteredCommand
@@ -174,7 +182,7 @@ def score(call: CliContext, as_of: str | None) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="How many customers [capacity.contacts].")
 @click.option(
     "--order-by",
-    type=click.Choice(["value_at_risk", "churn_probability", "uplift", "incremental_value"]),
+    type=ORDERS,
     help="Who comes first [value_at_risk, where events carry amounts].",
 )
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")

@@ -8,7 +8,7 @@ from datetime import datetime
 from features.catalog.display_names import in_language, is_japanese
 from features.timeline import Timeline
 from serving.application.permissions import COMMAND_LINE
-from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
+from serving.presentation.i18n import STATUS_WORDS, amount_range, money, percent, tier_or_empty
 from training.explanation.quantities import with_currency
 
 NONE = "–"
@@ -27,6 +27,10 @@ class Formats:
     def money(self, value: float | None) -> str:
         """An amount with its currency: ¥1,235 · 1,235円."""
         return money(value, self.currency, self.language)
+
+    def money_range(self, low: float | None, high: float | None) -> str:
+        """From one amount to another: ¥1,235–¥2,000 · 1,235円〜2,000円."""
+        return amount_range(low, high, self.currency, self.language)
 
     def short_money(self, value: float | None) -> str:
         """A large amount in few characters: ¥1.23M · 123万円; three digits at least count in each language.

@@ -10,7 +10,7 @@ from features.errors import UsageError
 from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.project.integration_settings import ColumnMap
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import ListedCustomer, Provenance
+from serving.schemas.responses import LifetimeValue, ListedCustomer, Provenance
 
 Cell = str | int | None
 
@@ -43,6 +43,11 @@ def _of_plan(part: Callable[[PlannedAction], Cell]) -> Callable[[ListedCustomer,
     return lambda one, _: None if one.plan is None else part(one.plan)
 
 
+def _lifetime(part: Callable[[LifetimeValue], Cell]) -> Callable[[ListedCustomer, Provenance], Cell]:
+    """A part of the lifetime value over the fewest months; empty where there is none."""
+    return lambda one, _: part(one.lifetime_value[0]) if one.lifetime_value else None
+
+
 CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
     "rank": lambda one, _: one.rank,
     "customer_id": lambda one, _: one.customer_id,
@@ -52,6 +57,12 @@ CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
     "predicted_tier": lambda one, _: one.predicted_tier,
     "expected_value": lambda one, _: _rounded(one.expected_value, 2),
     "value_at_risk": lambda one, _: _rounded(one.value_at_risk, 2),
+    # On a page of another system a number stands alone: where the evidence is low there is only the range.
+    "lifetime_value": _lifetime(lambda one: None if one.evidence == "low" else _rounded(one.value, 2)),
+    "lifetime_value_low": _lifetime(lambda one: _rounded(one.low, 2)),
+    "lifetime_value_high": _lifetime(lambda one: _rounded(one.high, 2)),
+    "lifetime_evidence": _lifetime(lambda one: one.evidence),
+    "lifetime_months": _lifetime(lambda one: one.months),
     "uplift": lambda one, _: _rounded(one.uplift, 4),
     "incremental_value": lambda one, _: _rounded(one.incremental_value, 2),
     "uplift_reason": _uplift_sentence,
@@ -136,10 +147,28 @@ READY_UPLIFT = {
     },
 }
 """What follows in the ready maps where an uplift model was in use."""
+READY_LIFETIME = {
+    "salesforce": {
+        "Kizuna_Lifetime_Value__c": "lifetime_value",
+        "Kizuna_Lifetime_Value_Low__c": "lifetime_value_low",
+        "Kizuna_Lifetime_Value_High__c": "lifetime_value_high",
+        "Kizuna_Lifetime_Evidence__c": "lifetime_evidence",
+        "Kizuna_Lifetime_Months__c": "lifetime_months",
+    },
+    "hubspot": {
+        "kizuna_lifetime_value": "lifetime_value",
+        "kizuna_lifetime_value_low": "lifetime_value_low",
+        "kizuna_lifetime_value_high": "lifetime_value_high",
+        "kizuna_lifetime_evidence": "lifetime_evidence",
+        "kizuna_lifetime_months": "lifetime_months",
+    },
+}
+"""What follows in the ready maps, before uplift, where the scores tell lifetime value."""
 
 
-def column_map(name: str, own: Mapping[str, ColumnMap], *, with_uplift: bool = False) -> ColumnMap:
-    """The map of this name, of the project or a ready one; `with_uplift` adds its columns to a ready one."""
+def column_map(name: str, own: Mapping[str, ColumnMap], source: Provenance | None = None) -> ColumnMap:
+    """The map of this name, of the project or a ready one; a ready one has the columns of what the scores of
+    `source` tell besides."""
     known = {**READY, **own}
     if name not in known:
         raise UsageError(
@@ -147,9 +176,11 @@ def column_map(name: str, own: Mapping[str, ColumnMap], *, with_uplift: bool = F
             "add one to kizuna.toml as [crm.NAME].",
             field="columns",
         )
-    if with_uplift and name not in own:
-        return ColumnMap(columns=known[name].columns | READY_UPLIFT[name])
-    return known[name]
+    if name in own or source is None:
+        return known[name]
+    lifetime = READY_LIFETIME[name] if source.lifetime_months else {}
+    uplift = {} if source.uplift is None else READY_UPLIFT[name]
+    return ColumnMap(columns=known[name].columns | lifetime | uplift)
 
 
 def lines(customers: Iterable[ListedCustomer], mapped: ColumnMap, source: Provenance) -> Iterator[str]:

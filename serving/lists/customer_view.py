@@ -26,6 +26,7 @@ from serving.schemas.terms import IN_CONTROL, OUTCOME_WORDS, OUTCOMES
 from serving.scoring.explained_changes import ExplainedChange
 from serving.scoring.live import LiveScores
 from serving.state.scores.score_table import Ints, ScoreTable
+from training.bundle.level_uncertainty import level_range
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons
 from training.bundle.model_bundle import Bundle
 from training.explanation.project_words import NO_WORDS, ProjectWords
@@ -157,15 +158,20 @@ def unknown_numbers() -> Numbers:
 def lifetime_values(
     horizons: LifetimeHorizons, values: Sequence[float], lows: Sequence[float], highs: Sequence[float]
 ) -> list[LifetimeValue] | None:
-    """A customer's lifetime value over each horizon; None for who never bought."""
+    """A customer's lifetime value over each horizon; None for who never bought.
+
+    Who left has no interval; where no level over so long is known yet, theirs is the range of the level.
+    """
     if values[0] != values[0]:
         return None
-    return [
-        LifetimeValue(months, value, finite(low), finite(high), evidence)
-        for months, value, low, high, evidence in zip(
-            horizons.months, values, lows, highs, horizons.evidence, strict=True
-        )
-    ]
+    found = []
+    for months, value, low, high, evidence, spread in zip(
+        horizons.months, values, lows, highs, horizons.evidence, horizons.spreads, strict=True
+    ):
+        if evidence == "low" and low != low:
+            low, high = level_range(value, spread)
+        found.append(LifetimeValue(months, value, finite(low), finite(high), evidence))
+    return found
 
 
 def predict_reply(

@@ -70,6 +70,18 @@ class ListFilter(Shape):
             value="write an amount, such as 5000",
         ),
     ] = Field(default=None, description="only who has at least so much at stake")
+    min_lifetime_value: Annotated[
+        float | None,
+        CliOption(
+            "--min-lifetime-value",
+            "Only who is expected to spend at least so much, over the fewest months of [value] months.",
+            value="write an amount, such as 50000",
+        ),
+    ] = Field(
+        default=None,
+        description="only whose lifetime value over the fewest months of `[value] months` is at least so "
+        "much",
+    )
     min_uplift: Annotated[
         float | None,
         CliOption(
@@ -167,6 +179,18 @@ def _min_value_at_risk(choice: ListFilter, data: FilteredScores) -> RowCondition
     return lambda rows: data.scores.answers.value_at_risk[rows] >= least
 
 
+def _min_lifetime_value(choice: ListFilter, data: FilteredScores) -> RowCondition:
+    if data.scores.answers.lifetime is None:
+        raise UsageError(
+            "cannot filter the list by min_lifetime_value: these scores tell no lifetime value, because the "
+            "events carry no amounts, too few customers came back, or [value] months asks for none. Leave "
+            "the filter out.",
+            field="min_lifetime_value",
+        )
+    values, least = data.scores.lifetime_value, choice.min_lifetime_value or 0.0
+    return lambda rows: values[rows] >= least
+
+
 def _of_uplift(
     field: str, column: UpliftColumn, *, least: bool
 ) -> Callable[[ListFilter, FilteredScores], RowCondition]:
@@ -219,6 +243,7 @@ def _segment(choice: ListFilter, data: FilteredScores) -> RowCondition:
 SCORE_CONDITIONS: dict[str, Callable[[ListFilter, FilteredScores], RowCondition]] = {
     "min_probability": _min_probability,
     "min_value_at_risk": _min_value_at_risk,
+    "min_lifetime_value": _min_lifetime_value,
     "min_uplift": _of_uplift("min_uplift", "uplift", least=True),
     "max_uplift": _of_uplift("max_uplift", "uplift", least=False),
     "min_incremental_value": _of_uplift("min_incremental_value", "incremental_value", least=True),

@@ -87,6 +87,12 @@ def ranking_of(scores: Scores, order_by: ListOrder | None) -> Rows:
             "Order by churn_probability.",
             field="order_by",
         )
+    if order_by == "lifetime_value" and scores.answers.lifetime is None:
+        raise UsageError(
+            "cannot order by lifetime_value: these scores tell no lifetime value, because the events carry "
+            "no amounts, too few customers came back, or [value] months asks for none. Choose another order.",
+            field="order_by",
+        )
     if order_by in ("uplift", "incremental_value"):
         if scores.facts.uplift is None:
             raise UsageError(

@@ -13,7 +13,14 @@ from typing import Literal
 from features.catalog.display_names import in_language
 from serving.lists.customer_view import one_per_aspect
 from serving.lists.uplift_reason import POINTS, UPLIFT, risk_reasons, uplift_figure
-from serving.presentation.i18n import money, percent, rounded_amount, rounded_share, tier_or_empty
+from serving.presentation.i18n import (
+    lifetime_text,
+    money,
+    percent,
+    rounded_amount,
+    rounded_share,
+    tier_or_empty,
+)
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import LifetimeValue, ListedCustomer, PlanEntry, Reason, UpliftBasis
 from serving.schemas.terms import OUTCOME_WORDS, channel_words
@@ -85,7 +92,7 @@ class ListColumn:
     terminal: TerminalStyle | None = None
     english: str = ""
     """What people read above it on a screen; made from the name where it is empty."""
-    kind: Literal["text", "share", "amount", "number", "day", "effect"] = "text"
+    kind: Literal["text", "share", "amount", "number", "day", "as_on_terminal"] = "text"
     """What its cell is, by which a screen formats it."""
 
     def title(self, language: str) -> str:
@@ -120,10 +127,6 @@ def _uplift(row: ListRow) -> str:
     figure = uplift_figure(abs(uplift), row.uplift.outcome, row.language, row.currency or "")
     unit = " pt" if row.uplift.outcome in POINTS else ""
     return f"{'−' if uplift < 0 else '+'}{figure}{unit}"
-
-
-def _amount(row: ListRow, value: float) -> str:
-    return money(value, row.currency, row.language)
 
 
 def _refused_channels(row: ListRow) -> str:
@@ -197,7 +200,7 @@ _COLUMNS = (
         TerminalStyle(
             ("Uplift", "施策の効果"), lambda row: _uplift(row), justify="right", wraps=False, optional=True
         ),
-        kind="effect",
+        kind="as_on_terminal",
     ),
     ListColumn(
         "incremental_value",
@@ -211,13 +214,13 @@ _COLUMNS = (
         lambda row: None if (found := row.lifetime()) is None else rounded_amount(found.value),
         TerminalStyle(
             ("LTV", "LTV"),
-            lambda row: "–" if (found := row.lifetime()) is None else _amount(row, found.value),
+            lambda row: lifetime_text(row.lifetime(), row.currency, row.language),
             justify="right",
             wraps=False,
             optional=True,
         ),
         "Lifetime value",
-        "amount",
+        "as_on_terminal",
     ),
     ListColumn("uplift_reason", "施策の効果の根拠", lambda row: row.uplift_sentence),
     ListColumn("reason_1", "理由1", lambda row: row.reason(0)),
@@ -266,24 +269,8 @@ _COLUMNS = (
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
-TERMINAL = (
-    "rank",
-    "customer_id",
-    "churn_probability",
-    "tier",
-    "value_at_risk",
-    "lifetime_value",
-    "uplift",
-)
-NARROW_TERMINAL = (
-    "rank",
-    "customer_id",
-    "churn_probability",
-    "value_at_risk",
-    "lifetime_value",
-    "uplift",
-    "tier",
-)
+TERMINAL = ("rank", "customer_id", "churn_probability", "tier", "value_at_risk", "lifetime_value", "uplift")
+NARROW_TERMINAL = (*TERMINAL[:3], *TERMINAL[4:], "tier")
 LIST_CSV = (
     "rank",
     "customer_id",

@@ -14,6 +14,7 @@ from training.explanation.text import tier_words
 if TYPE_CHECKING:
     from features.profiling.finding import CheckFinding
     from features.profiling.profile import DataProfile
+    from serving.schemas.responses import LifetimeValue
 
 STATUS_WORDS = {
     "cohort": ("current customer", "現在の顧客"),
@@ -34,6 +35,21 @@ def money(value: float | None, currency: str | None = None, language: str = "en"
         return "–"
     whole = abs(value) >= 1000 or currency in WHOLE
     return with_currency(f"{value:,.0f}" if whole else f"{value:,.2f}", currency or "", language)
+
+
+def lifetime_text(one: LifetimeValue | None, currency: str | None, language: str) -> str:
+    """A lifetime value; where the evidence is low its range alone, as no level over so long is known yet."""
+    if one is None:
+        return "–"
+    if one.evidence == "low":
+        return amount_range(one.low, one.high, currency, language)
+    return money(one.value, currency, language)
+
+
+def amount_range(low: float | None, high: float | None, currency: str | None, language: str) -> str:
+    """From one amount to another: ¥1,235–¥2,000 · 1,235円〜2,000円."""
+    ends = (money(end, currency, language) for end in (low, high))
+    return in_language(language, "–", "〜").join(ends)
 
 
 def finding_sentence(finding: CheckFinding, profile: DataProfile, language: str) -> str:

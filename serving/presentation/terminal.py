@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language, kind_words
 from serving.presentation.columns import COLUMNS, NARROW_TERMINAL, TERMINAL, ListRow, TerminalStyle
-from serving.presentation.i18n import STATUS_WORDS, money, percent, tier_or_empty
+from serving.presentation.i18n import (
+    STATUS_WORDS,
+    amount_range,
+    lifetime_text,
+    money,
+    percent,
+    tier_or_empty,
+)
 from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.lifetime_words import lifetime_words
 from serving.schemas.plan_responses import PlannedAction
@@ -230,12 +237,12 @@ def _lifetime_figures(
 ) -> Iterable[tuple[str, str]]:
     """The lifetime value over each number of months, with its interval and whether its level is known."""
     for one in customer.lifetime_value or ():
-        value, low, high = (money(amount, currency, language) for amount in (one.value, one.low, one.high))
-        text = value
-        if one.low is not None:
-            text += in_language(language, f" (80% interval: {low} to {high})", f"（80%区間：{low}〜{high}）")
+        text = lifetime_text(one, currency, language)
         if one.evidence == "low":
             text += in_language(language, ", low evidence", "、根拠は限定的")
+        elif one.low is not None:
+            interval = amount_range(one.low, one.high, currency, language)
+            text += in_language(language, f" (80% interval: {interval})", f"（80%区間：{interval}）")
         yield lifetime_words(one.months, "", language), text
 
 

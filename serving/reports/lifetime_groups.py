@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.state.scores.score_file import Scores
-from training.bundle.level_uncertainty import COVERAGE, quantile_of_t
+from training.bundle.level_uncertainty import level_range
 from training.bundle.lifetime.lifetime_values import LifetimeEvidence, LifetimeValues
 
 TIER, JOINED, EARLIER = "tier", "joined", "earlier"
@@ -45,7 +44,6 @@ def _totals(scores: Scores) -> Iterator[LifetimeTotal]:
     if lifetime is None:
         return
     known, horizons = lifetime.joined_month >= 0, lifetime.horizons
-    reach = quantile_of_t(0.5 + COVERAGE / 2, 1e6)
     for cut, groups in (("all", {"": known}), *_cuts(scores, lifetime, known)):
         for group, mine in groups.items():
             totals = lifetime.value[mine].sum(axis=0).tolist()
@@ -53,8 +51,9 @@ def _totals(scores: Scores) -> Iterator[LifetimeTotal]:
             for months, total, spread, evidence in zip(
                 horizons.months, totals, horizons.spreads, horizons.evidence, strict=True
             ):
-                low, high = (total * math.exp(sign * reach * spread) for sign in (-1, 1))
-                yield LifetimeTotal(cut, group, months, customers, total, low, high, evidence)
+                yield LifetimeTotal(
+                    cut, group, months, customers, total, *level_range(total, spread), evidence
+                )
 
 
 def _cuts(

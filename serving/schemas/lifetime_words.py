@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from features.catalog.display_names import in_language
 
-_ENDS = {"": ("", ""), "_low": (", low", "下限"), "_high": (", high", "上限")}
+EVIDENCE = "_evidence"
+"""How the name of the column ends that says how sure the level is."""
+EVIDENCE_WORDS = {"normal": "通常", "low": "限定的"}
+"""How sure the level is, in Japanese."""
+_ENDS = {
+    "": ("", ""),
+    "_low": (", low", "下限"),
+    "_high": (", high", "上限"),
+    EVIDENCE: (", evidence", "根拠"),
+}
 
 
 def lifetime_words(months: int, end: str, language: str) -> str:

@@ -129,7 +129,8 @@ class LifetimeValue:
     low: Annotated[
         float | None,
         Field(
-            description="where an 80 % interval begins; null outside the cohort, where only a value is told"
+            description="where an 80 % interval begins; outside the cohort only where evidence is low, and "
+            "then that of the level"
         ),
     ]
     high: float | None

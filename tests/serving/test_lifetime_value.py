@@ -7,27 +7,35 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, UsageError
 from serving.actions.rules.rule_validation import validate_rules
-from serving.cli.context import CliContext
+from serving.cli.context import ORDERS, CliContext
+from serving.integrations.crm_columns import CELLS
 from serving.lists.filters import ListFilter
+from serving.lists.ranking import at_risk
 from serving.lists.score_reader import ScoreReader
 from serving.presentation.csv import list_csv
+from serving.presentation.i18n import lifetime_text
+from serving.presentation.messages.catalog import translated
 from serving.presentation.terminal import show_explanation
 from serving.reports.lifetime_groups import EARLIER, lifetime_totals
 from serving.reports.rendering.html import page
 from serving.reports.rendering.lifetime_table import lifetime_note
 from serving.reports.report import reply
 from serving.schemas.json_text import to_json
+from serving.schemas.responses import LifetimeValue
 from serving.state.scores.score_file import Scores, load, save, without_customer
 from serving.state.scores.score_table import SCHEMA
 from tests.serving.actions.test_rule_matching import HEAD, VOCABULARY, made, parse, rule, rules_of, scores
 from tests.serving.reports.small import report_data, store
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
+from training.bundle.list_policy import ListOrder
 from training.labels.cohort import IN_COHORT
 
 HORIZONS = LifetimeHorizons((12, 24), ("normal", "low"), (0.12, 0.25))
@@ -81,6 +89,7 @@ def test_every_door_tells_the_same_values(reader: ScoreReader) -> None:
         for horizon, name in ((first, "lifetime_value_12_months"), (second, "lifetime_value_24_months")):
             for part, end in (("value", ""), ("low", "_low"), ("high", "_high")):
                 assert float(row[name + end]) == pytest.approx(horizon[part], abs=0.6)
+            assert row[f"{name}_evidence"] == horizon["evidence"]
     customer = told["customers"][0]
     stored = json.loads(to_json(reader.of([customer["customer_id"]], "en")))["customers"][0]
     assert stored["lifetime_value"] == customer["lifetime_value"]
@@ -90,10 +99,13 @@ def test_headings_of_files_are_japanese_where_people_read_japanese(reader: Score
     head = next(
         list_csv(reader.listed(ListFilter(limit=1), "ja"), "ja", with_plan=False, lifetime_months=(12,))
     )
-    assert "顧客生涯価値（12か月）,顧客生涯価値（12か月）下限,顧客生涯価値（12か月）上限" in head
+    assert (
+        "顧客生涯価値（12か月）,顧客生涯価値（12か月）下限,顧客生涯価値（12か月）上限,顧客生涯価値（12か月）根拠"
+        in head
+    )
 
 
-def test_a_lapsed_customer_has_a_value_and_no_interval(reader: ScoreReader) -> None:
+def test_a_lapsed_customer_has_a_value_and_a_range_only_where_no_level_is_known(reader: ScoreReader) -> None:
     answers = reader.scores.answers
     lifetime = answers.lifetime
     assert lifetime is not None
@@ -103,7 +115,10 @@ def test_a_lapsed_customer_has_a_value_and_no_interval(reader: ScoreReader) -> N
     assert np.isnan(lifetime.low[lapsed]).all()
     names = reader.customers.names(answers.key[lapsed][:1]).to_pylist()
     (one,) = json.loads(to_json(reader.of(names, "en")))["customers"]
-    assert [horizon["low"] for horizon in one["lifetime_value"]] == [None, None]
+    first, second = one["lifetime_value"]
+    assert (first["evidence"], first["low"], first["high"]) == ("normal", None, None)
+    assert second["evidence"] == "low"
+    assert second["low"] < second["value"] < second["high"], "how far the level may lie off"
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "80% interval"), ("ja", "根拠は限定的")])
@@ -115,6 +130,47 @@ def test_an_explanation_says_value_interval_and_evidence(
     said = capsys.readouterr().out
     assert words in said
     assert ("Lifetime value, 12 months" if language == "en" else "顧客生涯価値（24か月）") in said
+
+
+def test_the_list_is_filtered_and_ordered_by_the_value_over_the_fewest_months(reader: ScoreReader) -> None:
+    whole = list(reader.listed(ListFilter(order_by="lifetime_value"), "en"))
+    values = [one.lifetime_value[0].value for one in whole if one.lifetime_value]
+    assert values == sorted(values, reverse=True)
+    middle = values[len(values) // 2]
+    some = list(reader.listed(ListFilter(min_lifetime_value=middle), "en"))
+    assert {one.customer_id for one in some} == {
+        one.customer_id for one in whole if one.lifetime_value and one.lifetime_value[0].value >= middle
+    }
+
+
+def test_a_list_without_lifetime_value_is_neither_filtered_nor_ordered_by_it() -> None:
+    plain = scores([0.5, 0.4])
+    with pytest.raises(UsageError, match="cannot filter the list by min_lifetime_value: these scores"):
+        at_risk(plain, ListFilter(min_lifetime_value=1.0))
+    with pytest.raises(UsageError, match="cannot order by lifetime_value: these scores tell no") as refused:
+        at_risk(plain, ListFilter(order_by="lifetime_value"))
+    assert translated(refused.value.message, "ja").startswith("顧客生涯価値（LTV）順に並べられません")
+
+
+def test_the_command_line_offers_every_order_there_is() -> None:
+    assert tuple(ORDERS.choices) == get_args(ListOrder)
+
+
+def test_low_evidence_is_a_range_wherever_people_read_it() -> None:
+    sure, unsure = (LifetimeValue(12, 1000.0, 400.0, 2500.0, level) for level in ("normal", "low"))
+    assert lifetime_text(sure, "JPY", "ja") == "1,000円"
+    assert lifetime_text(unsure, "JPY", "ja") == "400円〜2,500円"
+    assert lifetime_text(unsure, "USD", "en") == "$400.00–$2,500"
+    assert lifetime_text(None, "USD", "en") == "–"
+    one = SimpleNamespace(lifetime_value=[unsure])
+    assert [
+        CELLS[f"lifetime_{name}"](one, None) for name in ("value", "value_low", "value_high", "evidence")
+    ] == [  # type: ignore[arg-type]
+        None,
+        "400.00",
+        "2500.00",
+        "low",
+    ]
 
 
 def test_totals_are_told_by_tier_and_month_of_joining_and_add_up() -> None:

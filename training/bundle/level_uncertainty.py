@@ -71,6 +71,12 @@ class LevelUncertainty:
         return LevelUncertainty(**d)
 
 
+def level_range(amount: float, spread: float) -> tuple[float, float]:
+    """The 80 % interval of an amount whose level may lie off by so much, in natural logarithms."""
+    reach = _REACH * spread
+    return amount * math.exp(-reach), amount * math.exp(reach)
+
+
 def quantile_of_t(q: float, freedom: float) -> float:
     """The quantile of Student's t, without the libraries that a service does not load.
 
@@ -85,3 +91,6 @@ def quantile_of_t(q: float, freedom: float) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
     )
     return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
+
+
+_REACH = quantile_of_t(0.5 + COVERAGE / 2, 1e6)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-ListOrder = Literal["value_at_risk", "churn_probability", "uplift", "incremental_value"]
+ListOrder = Literal["value_at_risk", "churn_probability", "lifetime_value", "uplift", "incremental_value"]
 """What the list can be ordered by, the highest first; the last two need an uplift model in use."""
 
 

@@ -66,7 +66,7 @@ class ExportedCampaign:
                 lifetime_months=self.source.lifetime_months,
                 spreadsheet=True,
             )
-        mapped = column_map(columns, workspace.project.settings.crm, with_uplift=uplifted)
+        mapped = column_map(columns, workspace.project.settings.crm, self.source)
         return lines(self.customers, mapped, self.source)
 
 

@@ -15,7 +15,7 @@ from serving.lists.filtered_rows import ListTotals
 from serving.lists.filters import DEFAULTS, ListFilter
 from serving.lists.list_page import ListPage, list_page
 from serving.state.saved_filters import preference, set_preference
-from serving.state.scores.score_table import UPLIFT_COLUMNS, UpliftColumn
+from serving.state.scores.score_table import UPLIFT_COLUMNS
 from training.bundle.list_policy import ListOrder, default_order
 
 COLUMNS = "list columns"
@@ -34,12 +34,10 @@ class FilterOptions:
     """What names touch models and actions; None before a plan was made."""
     default_order: ListOrder
     orders: tuple[ListOrder, ...]
-    """The orders that these scores can be in."""
+    """The orders that these scores can be in: by the columns in which somebody has a number."""
     has_amounts: bool
     capacity: int
     """How many customers can be approached, by [capacity.contacts]."""
-    uplift: tuple[UpliftColumn, ...] = ()
-    """The columns of uplift that somebody has a number in: none where no uplift model was in use."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +88,16 @@ def filter_options(workspace: Workspace, actor: Actor) -> FilterOptions:
     reader = workspace.scores.current()
     amounts = reader.scores.facts.amounts
     uplift = tuple(name for name in UPLIFT_COLUMNS if reader.scores.knows(name))
-    unknown = ({*UPLIFT_COLUMNS} - {*uplift}) | (set() if amounts else {"value_at_risk"})
+    known = {"churn_probability", *uplift}
+    known |= {"value_at_risk"} if amounts else set()
+    known |= set() if reader.scores.answers.lifetime is None else {"lifetime_value"}
     return FilterOptions(
         filter_values(reader.scores, reader.subjects, reader.plan),
         None if reader.plan is None else reader.plan.playbook,
         default_order(amounts=amounts),
-        tuple(one for one in get_args(ListOrder) if one not in unknown),
+        tuple(one for one in get_args(ListOrder) if one in known),
         amounts,
         workspace.project.settings.capacity.contacts,
-        uplift,
     )
 
 

@@ -29,9 +29,7 @@ def export_list(
     """
     column_map(columns, workspace.project.settings.crm)  # a name that nobody declared is refused first
     reader = workspace.scores.current()
-    mapped = column_map(
-        columns, workspace.project.settings.crm, with_uplift=reader.provenance.uplift is not None
-    )
+    mapped = column_map(columns, workspace.project.settings.crm, reader.provenance)
     workspace.record_access(actor.name, "at_risk.csv", NOBODY)
     listed = reader.listed(choice, workspace.language(language))
     return ExportedList(tuple(mapped.columns), lines(listed, mapped, reader.provenance))

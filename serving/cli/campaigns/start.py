@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import click
 
 from features.errors import UsageError
-from serving.cli.context import LANGUAGES, CliContext
+from serving.cli.context import LANGUAGES, ORDERS, CliContext
 from serving.cli.filter_options import FilteredCommand
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _declaration_options(command: Command) -> Command:
             ),
             click.option(
                 "--order-by",
-                type=click.Choice(["value_at_risk", "churn_probability", "uplift", "incremental_value"]),
+                type=ORDERS,
                 help="Who comes first [value_at_risk, where events carry amounts].",
             ),
             click.option("--control", metavar="SHARE", help="The control group [campaigns.control]."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from features.errors import UsageError
@@ -45,6 +46,7 @@ FILES = ("csv", "salesforce", "hubspot")
 MOST_DIGITS = 9
 """Of the number of a saved filter: a database keeps no longer ones."""
 PLANNED_ONLY = OUTCOMES[PLANNED]
+LIFETIME = "lifetime_value"
 LONG = ("action", "left_out_because", "rule", "hooks")
 """Columns of whole sentences, of which two lines are shown."""
 
@@ -156,6 +158,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
             "problem": None if problem is None else translated(problem.message, visit.language),
             "browsed": browsed,
             "columns": columns,
+            "column_title": partial(_title, visit, browsed),
             "all_columns": [COLUMNS[name] for name in SCREEN],
             "long": LONG,
             "rows": [] if browsed is None else _rows(visit, browsed, columns),
@@ -178,6 +181,14 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
         address=f"{PATH}?{filter_query(choice, *kept)}".rstrip("?"),
         listed=None if browsed is None else browsed.page.totals.customers,
     )
+
+
+def _title(visit: Visit, browsed: BrowsedList | None, column: ListColumn) -> str:
+    """What stands above a column; above lifetime value over how many months it is."""
+    months = () if browsed is None else browsed.page.source.lifetime_months
+    if column.name != LIFETIME or not months:
+        return column.title(visit.language)
+    return visit.text("list.lifetime_value", months=months[0])
 
 
 def _downloads(visit: Visit, choice: ListFilter, browsed: BrowsedList | None) -> list[DownloadGroup]:
@@ -227,7 +238,7 @@ def _rows(visit: Visit, browsed: BrowsedList, columns: Sequence[ListColumn]) -> 
 
     def cell(column: ListColumn, row: ListRow) -> TableCell:
         value = column.cell(row)
-        if column.kind == "effect" and column.terminal is not None:
+        if column.kind == "as_on_terminal" and column.terminal is not None:
             return TableCell(column.name, column.terminal.text(row), is_number=True)
         if column.kind == "text":
             return TableCell(column.name, "" if value is None else str(value), is_number=False)

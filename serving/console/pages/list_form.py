@@ -16,6 +16,7 @@ from serving.lists.filters import CliOption, ListFilter
 from serving.lists.list_address import SEGMENT, filter_pairs, filter_query, list_filter
 from serving.presentation.filter_words import value_words
 from serving.presentation.messages.catalog import translated
+from training.bundle.list_policy import ListOrder
 
 AT_ONCE_VISIBLE = ("min_probability", "min_value_at_risk", "tiers", "indicators", "outcomes")
 """Filters that are used most; the others are behind "more filters"."""
@@ -23,13 +24,14 @@ APART = ("order_by",)
 """Fields that stand beside the filters."""
 SHARES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 """What a share is offered as."""
-AMOUNTS = ("min_value_at_risk", "min_incremental_value")
-UPLIFT = {
+AMOUNTS = ("min_value_at_risk", "min_lifetime_value", "min_incremental_value")
+NOT_ALWAYS: dict[str, ListOrder] = {
+    "min_lifetime_value": "lifetime_value",
     "min_uplift": "uplift",
     "max_uplift": "uplift",
     "min_incremental_value": "incremental_value",
 }
-"""Filters on what scores have only where an uplift model was in use."""
+"""Filters on a column that not all scores have; the list can be ordered by those that these have."""
 
 Kind = Literal["share", "number", "values"]
 
@@ -145,7 +147,7 @@ class FilterForm:
         value = self.chosen.get(name, [""])[0]
         if name in AMOUNTS and not self.options.has_amounts and not value:
             return
-        if UPLIFT.get(name, "") not in ("", *self.options.uplift) and not value:
+        if NOT_ALWAYS.get(name, "churn_probability") not in self.options.orders and not value:
             return
         if kind == "number":
             yield FilterField(name, label, kind, value=value)

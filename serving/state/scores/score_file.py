@@ -91,6 +91,10 @@ class Scores:
     def by_incremental_value(self) -> Ints:
         return self._ranked(self.uplift_column("incremental_value"))
 
+    @cached_property
+    def by_lifetime_value(self) -> Ints:
+        return self._ranked(self.lifetime_value)
+
     def ranked(self, order: ListOrder) -> Ints:
         """The cohort's rows in the order of a list; ties by customer key."""
         ranked: Ints = getattr(self, f"by_{order}")

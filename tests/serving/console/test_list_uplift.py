@@ -13,7 +13,7 @@ import pytest
 from serving.console.host import ConsoleHost
 from serving.console.pages.at_risk_list import at_risk_list, change_list, list_file
 from serving.console.pages.campaigns import do_with_campaign
-from serving.console.pages.list_form import UPLIFT
+from serving.console.pages.list_form import NOT_ALWAYS
 from serving.console.visit import Download, Redirect
 from serving.state.campaigns.campaign_index import campaigns
 from tests.serving.console.list_visits import hosting, html, visiting
@@ -35,7 +35,7 @@ def test_filters_and_orders_of_uplift_are_on_the_page_and_list_as_the_command_li
     host: ConsoleHost, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     form = form_of(host)
-    assert set(UPLIFT) <= {field.name for field in form.fields}
+    assert set(NOT_ALWAYS) <= {field.name for field in form.fields}
     assert {"uplift", "incremental_value"} <= {one.value for one in form.orders}
     visit = visiting(host, "/list?order_by=uplift&max_uplift=0&rows=1000")
     page = html(visit, at_risk_list(visit))

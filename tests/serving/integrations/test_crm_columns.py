@@ -12,7 +12,7 @@ import pytest
 
 from features.errors import ConfigurationError
 from serving.cli.context import CliContext
-from serving.integrations.crm_columns import READY
+from serving.integrations.crm_columns import READY, READY_LIFETIME
 from serving.lists.filters import ListFilter
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import read
@@ -38,15 +38,21 @@ def test_a_ready_map_is_written_and_its_page_names_every_column(
         replies = ScoreReader.current(records, call.project, call.store)
     listed = as_json(replies.at_risk(ListFilter(), "en"))
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
-    assert list(rows[0]) == list(READY[name].columns)
-    theirs = {ours: column for column, ours in READY[name].columns.items()}
+    columns = READY[name].columns | READY_LIFETIME[name]
+    assert list(rows[0]) == list(columns)
+    theirs = {ours: column for column, ours in columns.items()}
     for row, one in zip(rows, listed["customers"], strict=True):
         assert row[theirs["customer_id"]] == one["customer_id"]
         assert float(row[theirs["value_at_risk"]]) == round(one["value_at_risk"], 2)
         assert row[theirs["reason_1"]] == one["reasons"][0]["sentence"]
+        spend = one["lifetime_value"][0]
+        assert float(row[theirs["lifetime_value"]]) == round(spend["value"], 2)
+        assert float(row[theirs["lifetime_value_high"]]) == round(spend["high"], 2)
+        assert (row[theirs["lifetime_evidence"]], row[theirs["lifetime_months"]]) == ("normal", "12")
         assert (row[theirs["as_of"]], row[theirs["model_version"]]) == ("2025-02-01", "1")
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     assert all(f"| `{column}` |" in page for column in READY[name].columns)
+    assert all(f"`{column}`" in page for column in READY_LIFETIME[name])
 
 
 def test_the_service_gives_the_same_file(own_shop: Path, tmp_path: Path) -> None:
