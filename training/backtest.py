@@ -1,6 +1,7 @@
 """Backtest: the scores that a model trained on only what was known at a past date would have given then.
 
-Where the data covers the horizon of that date, the outcomes judge the scores: AUC, log loss, calibration.
+Where the data covers the horizon of that date, the outcomes judge the scores: AUC, log loss, calibration; and
+where it covers the months of lifetime value, what was spent judges that.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
+from training.bundle.lifetime.lifetime_model import LifetimeModel
+from training.bundle.lifetime.lifetime_values import LifetimeValues
 from training.bundle.model_bundle import Bundle
 from training.data.extent import data_extent
+from training.evaluation.lifetime_backtest import JudgedLifetimeValue, judged_lifetime, with_lifetime
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.labels.cohort import cohort
 from training.labels.labelling import label
@@ -52,7 +56,7 @@ class BacktestResult:
     keys: NDArray[np.int64]
     """int64[n]: the customer of each row of the table."""
     table: pa.Table
-    """`SCHEMA`, by customer id."""
+    """`SCHEMA` and the `lifetime_fields` of each horizon of lifetime value, by customer id."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class JudgedBacktest:
     """The scores of a past date beside what became of the customers, as far as that is known."""
 
     table: pa.Table
-    """`SCHEMA` and `churned`, which is null for everybody where the horizon is not over."""
+    """That of `backtest`, `churned`, which is null for everybody where the horizon is not over, and what was
+    spent over the months of each horizon of lifetime value."""
     decided: int
     """The instant at which the horizon of the date ends."""
     covered_until: int
@@ -82,6 +87,8 @@ class JudgedBacktest:
     """`METRICS`; empty where the horizon is not over."""
     calibration_noise: float | None
     """The calibration error that right probabilities would show among so many customers."""
+    lifetime: tuple[JudgedLifetimeValue, ...]
+    """Lifetime value over each number of months, shortest first; empty without it."""
 
 
 def judged_backtest(
@@ -105,13 +112,22 @@ def judged_backtest(
     decided, covered = int(churn.horizon.end(as_of)), extent.coverage.covered_until
     probability = table.column("churn_probability").to_numpy()
     mean = float(probability.mean())
+
+    def judged_values(judged: pa.Table) -> tuple[pa.Table, tuple[JudgedLifetimeValue, ...]]:
+        model = looked.bundle.lifetime
+        if model is None:
+            return judged, ()
+        keys, timeline = looked.keys, config.timeline
+        return judged_lifetime(store, model.horizons, judged, keys, churn, timeline, as_of, covered)
+
     if decided > covered:
         unknown = table.append_column(CHURNED, pa.nulls(len(table), CHURNED.type))
-        return JudgedBacktest(unknown, decided, covered, None, mean, (), None)
+        whole, lifetime = judged_values(unknown)
+        return JudgedBacktest(whole, decided, covered, None, mean, (), None, lifetime)
     part = partial(_LeaverParts, churn, config.timeline, as_of, covered, looked.keys)
-    whole = map_partitions(store, part, until=None, retractions=True)
+    leavers = map_partitions(store, part, until=None, retractions=True)
     churned = np.zeros(len(looked.keys), dtype=np.bool_)
-    for mine, left in whole.parts:
+    for mine, left in leavers.parts:
         churned[mine] = left
     outcomes = HeldOutOutcomes(
         churned,
@@ -124,14 +140,16 @@ def judged_backtest(
         JudgedMetric(name, *(finite(found[f"{name}{end}"]) for end in ("", "_low", "_high")))
         for name in METRICS
     )
+    whole, lifetime = judged_values(table.append_column(CHURNED, pa.array(churned)))
     return JudgedBacktest(
-        table.append_column(CHURNED, pa.array(churned)),
+        whole,
         decided,
         covered,
         int(churned.sum()),
         mean,
         metrics,
         finite(found["expected_calibration_error_noise"]),
+        lifetime,
     )
 
 
@@ -161,7 +179,8 @@ class _LeaverParts:
 def backtest(
     store: EventStore, config: TrainingConfig, as_of: int, progress: Progress | None = None
 ) -> pa.Table:
-    """One row of `SCHEMA` for each customer of the cohort at the as-of date, by customer id.
+    """One row for each customer of the cohort at the as-of date, by customer id: `SCHEMA` and, where there is
+    lifetime value, the `lifetime_fields` of each horizon.
 
     Events that occurred or were recorded at or after the date do not exist for it. The gates are not asked
     and nothing is registered. `expected_value` is null where events carry no amounts.
@@ -224,9 +243,20 @@ class _PredictionParts:
             pa.nulls(len(keys), pa.float64()) if expected is None else expected,
         ]
         self.keys.append(keys)
-        self.tables.append(
-            pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
-        )
+        table = pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+        if bundle.lifetime is not None:
+            table = with_lifetime(table, self._lifetime(bundle.lifetime, history, keys, rows.matrix))
+        self.tables.append(table)
+
+    def _lifetime(
+        self, model: LifetimeModel, history: History, keys: NDArray[np.int64], features: NDArray[np.float64]
+    ) -> LifetimeValues:
+        """The lifetime values of the cohort, by the function that scores everybody."""
+        inside = np.isin(history.keys, keys)
+        matrix = np.full((history.customers, features.shape[1]), np.nan)
+        matrix[inside] = features
+        values = model.of_customers(history, matrix, self.as_of, self.timeline, inside)
+        return values.take(np.flatnonzero(inside))
 
     def merge(self, other: _PredictionParts) -> None:
         self.keys += other.keys

@@ -73,19 +73,20 @@ def features(call: CliContext, as_of: str, output: Path) -> None:
 def backtest(call: CliContext, as_of: str, output: Path) -> None:
     """What would have been said on that day, by a model that knew only what was known then.
 
-    Where the events cover the horizon of the day, the file has `churned`, and the scores are judged by it.
+    Where the events cover the horizon of the day, the file has `churned`, and the scores are judged by it; so
+    it is with lifetime value and `spent_12_months`.
 
     \b
     Example:
       kizuna backtest --as-of 2017-10-01 --output backtest.parquet
     """
     from serving.application.models.backtest import backtest as look_back
-    from serving.presentation.models.backtest import judgement_lines
+    from serving.presentation.models.backtest import judgement_lines, lifetime_lines
 
     output = parquet(output)
     with call.workspace() as workspace, call.progress() as progress:
         answer = look_back(workspace, call.actor, as_of, progress)
-    found = answer.judged
+    found, language = answer.judged, call.project.settings.language
     _write(found.table, output)
     call.answer(
         {
@@ -97,9 +98,16 @@ def backtest(call: CliContext, as_of: str, output: Path) -> None:
             "mean_probability": found.mean_probability,
             "metrics": {one.name: [one.value, one.low, one.high] for one in found.metrics},
             "calibration_noise": found.calibration_noise,
+            "lifetime": [
+                {**vars(one), "decided": day}
+                for one, day in zip(found.lifetime, answer.lifetime_decided, strict=True)
+            ],
         },
         f"Wrote what would have been said of {found.table.num_rows:,} customers on {as_of} to {output}.",
-        *judgement_lines(found, answer.decided, answer.covered_until, call.project.settings.language),
+        *judgement_lines(found, answer.decided, answer.covered_until, language),
+        *lifetime_lines(
+            found.lifetime, answer.lifetime_decided, call.project.words.currency or None, language
+        ),
     )
 
 

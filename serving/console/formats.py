@@ -8,7 +8,8 @@ from datetime import datetime
 from features.catalog.display_names import in_language, is_japanese
 from features.timeline import Timeline
 from serving.application.permissions import COMMAND_LINE
-from serving.presentation.i18n import STATUS_WORDS, amount_range, money, percent, tier_or_empty
+from serving.presentation.i18n import STATUS_WORDS, amount_range, lifetime_text, money, percent, tier_or_empty
+from serving.schemas.responses import LifetimeValue
 from training.explanation.quantities import with_currency
 
 NONE = "–"
@@ -31,6 +32,10 @@ class Formats:
     def money_range(self, low: float | None, high: float | None) -> str:
         """From one amount to another: ¥1,235–¥2,000 · 1,235円〜2,000円."""
         return amount_range(low, high, self.currency, self.language)
+
+    def lifetime(self, one: LifetimeValue) -> str:
+        """A lifetime value; a range alone where the evidence is low."""
+        return lifetime_text(one, self.currency, self.language)
 
     def short_money(self, value: float | None) -> str:
         """A large amount in few characters: ¥1.23M · 123万円; three digits at least count in each language.

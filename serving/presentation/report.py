@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from features.catalog.display_names import in_language, is_japanese
 from serving.reports.measure_view import format_change, format_figure
-from serving.reports.rendering.lifetime_table import lifetime_note
+from serving.reports.rendering.lifetime_table import lifetime_note, per_customer_text
 from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.lifetime_words import months_words
 from serving.schemas.report_responses import Figure, LifetimeGroup, ReportReply
@@ -54,7 +54,8 @@ def show(report: ReportReply, language: str) -> None:
         console.print(expected_leavers_words(report.expected_leavers, language))
     if report.lifetime:
         console.print(_lifetime_table(report, language))
-        console.print(lifetime_note(report.lifetime, language), style="dim", markup=False)
+        amount = format_figure("amount", report.currency, language)
+        console.print(lifetime_note(report.lifetime, amount, language), style="dim", markup=False)
     console.print(table)
     for line in lacking:
         console.print(line, style="dim", markup=False)
@@ -82,8 +83,9 @@ def _lifetime_table(report: ReportReply, language: str) -> Table:
             rows.setdefault((one.cut, one.group), []).append(one)
     for mine in rows.values():
         head = mine[0]
+        cells = (per_customer_text(one, amount, language) for one in mine)
         name = head.group_words if head.cut == "all" else f"{head.cut_words}: {head.group_words}"
-        table.add_row(escape(name), f"{head.customers:,}", *(amount(one.per_customer) for one in mine))
+        table.add_row(escape(name), f"{head.customers:,}", *cells)
     return table
 
 

@@ -65,7 +65,9 @@ def _cuts(
         TIER: (answers.tier.astype(np.int64), dict(enumerate(scores.facts.tiers)))
     }
     for name, codes in answers.attributes.items():
-        cuts[f"segment:{name}"] = (codes.astype(np.int64), dict(enumerate(scores.facts.attributes[name])))
+        known_values = enumerate(scores.facts.attributes[name])
+        by_name = dict(sorted(known_values, key=lambda one: one[1]))
+        cuts[f"segment:{name}"] = (codes.astype(np.int64), by_name)
     months = np.unique(lifetime.joined_month[known])
     newest = months[-MOST_MONTHS:]
     joined = lifetime.joined_month

@@ -70,6 +70,7 @@ def reply(data: ReportData, language: str) -> ReportReply:
 
 def _lifetime(data: ReportData, one: LifetimeTotal, language: str) -> LifetimeGroup:
     """A group's lifetime value in words."""
+    count = max(one.customers, 1)
     return LifetimeGroup(
         cut=one.cut,
         cut_words=cut_words(data, one.cut, language),
@@ -80,7 +81,9 @@ def _lifetime(data: ReportData, one: LifetimeTotal, language: str) -> LifetimeGr
         total=one.total,
         low=one.low,
         high=one.high,
-        per_customer=one.total / one.customers if one.customers else 0.0,
+        per_customer=one.total / count,
+        per_customer_low=one.low / count,
+        per_customer_high=one.high / count,
         evidence=one.evidence,
     )
 

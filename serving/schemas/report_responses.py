@@ -143,6 +143,8 @@ class LifetimeGroup:
     ]
     high: float
     per_customer: float
+    per_customer_low: Annotated[float, Field(description="the same interval for each customer")]
+    per_customer_high: float
     evidence: Annotated[
         Literal["normal", "low"],
         Field(description="low: no earlier customers' spend over so many months is known yet"),

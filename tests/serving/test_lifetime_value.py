@@ -25,8 +25,9 @@ from serving.presentation.i18n import lifetime_text
 from serving.presentation.messages.catalog import translated
 from serving.presentation.terminal import show_explanation
 from serving.reports.lifetime_groups import EARLIER, lifetime_totals
+from serving.reports.measure_view import format_figure
 from serving.reports.rendering.html import page
-from serving.reports.rendering.lifetime_table import lifetime_note
+from serving.reports.rendering.lifetime_table import lifetime_note, per_customer_text, total_text
 from serving.reports.report import reply
 from serving.schemas.json_text import to_json
 from serving.schemas.responses import LifetimeValue
@@ -197,7 +198,13 @@ def test_the_report_has_a_table_of_it(tmp_path: Path) -> None:
     text = page(told, "ja")
     assert "顧客生涯価値（LTV）" in text
     assert "2020-02" in text
-    assert "24か月の根拠は限定的です" in lifetime_note(told.lifetime, "ja")
+    note = lifetime_note(told.lifetime, format_figure("amount"), "ja")
+    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています" in note
+    low = [one for one in told.lifetime if one.evidence == "low"]
+    assert low
+    for one in low:
+        assert format_figure("amount")(one.total) not in total_text(one, format_figure("amount"), "ja")
+        assert "〜" in per_customer_text(one, format_figure("amount"), "ja")
     assert "顧客生涯価値" not in page(replace(told, lifetime=[]), "ja")
 
 

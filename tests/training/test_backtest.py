@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from features.errors import DataError
 from tests.training.simulated import NOW, UTC, plan, shop
 from tests.training.worlds import day
 from training.backtest import CHURNED, SCHEMA, backtest, judged_backtest
+from training.bundle.lifetime.settings import ValueSettings
 from training.labels.cohort import cohort
 from training.labels.settings import Churn
 
@@ -22,7 +24,7 @@ def test_every_customer_of_the_cohort_has_a_row_and_nobody_else(tmp_path: Path) 
     table = backtest(store, plan(), day(230))
     churn = Churn.of(plan().churn, plan().indicators)
     keys = np.concatenate([cohort(history, churn, day(230)) for history in store.histories()])
-    assert table.schema == SCHEMA
+    assert table.schema.names[: len(SCHEMA)] == SCHEMA.names
     assert table.column("customer_id").to_pylist() == sorted(store.customers.names(keys).to_pylist())
     probability = table.column("churn_probability").to_numpy()
     assert ((probability > 0) & (probability < 1)).all()
@@ -66,8 +68,9 @@ def test_where_the_future_is_there_it_judges_the_scores_and_changes_none(tmp_pat
     there = shop(150, 260)
     store = there.store(tmp_path / "state")
     found = judged_backtest(store, plan(), day(220))
-    assert found.table.schema == SCHEMA.append(CHURNED)
-    assert found.table.drop_columns("churned").equals(backtest(store, plan(), day(220)))
+    assert CHURNED in found.table.schema
+    before = backtest(store, plan(), day(220))
+    assert found.table.select(before.column_names).equals(before)
     when = there.events.column("occurred_at").cast("int64").to_numpy()
     later = there.events.filter(pa.array((when >= day(220)) & (when < day(240))))
     came = set(later.column("customer_id").to_pylist())
@@ -88,3 +91,39 @@ def test_where_the_horizon_is_not_over_nobody_is_said_to_have_left(tmp_path: Pat
     assert found.table.column("churned").null_count == len(found.table)
     assert (found.churners, found.metrics) == (None, ())
     assert found.covered_until < found.decided == day(270)
+
+
+def test_lifetime_value_stands_beside_what_was_spent_as_far_as_it_is_known(tmp_path: Path) -> None:
+    there = shop(150, 300)
+    store = there.store(tmp_path / "state")
+    settings = replace(plan(), value=ValueSettings(months=(1, 2, 12)))
+    found = judged_backtest(store, settings, day(230))
+    assert [(one.months, one.spent is None) for one in found.lifetime] == [(1, False), (2, False), (12, True)]
+    assert found.table.column("spent_12_months").null_count == len(found.table)
+    events = there.events
+    when = events.column("occurred_at").cast("int64").to_numpy()
+    month = events.filter(pa.array((when >= day(230)) & (when < found.lifetime[0].decided)))
+    by_customer = dict.fromkeys(found.table.column("customer_id").to_pylist(), 0.0)
+    for row in month.select(["customer_id", "value"]).to_pylist():
+        if row["customer_id"] in by_customer:
+            by_customer[row["customer_id"]] += row["value"]
+    spent = found.table.column("spent_1_months").to_pylist()
+    assert spent == pytest.approx(list(by_customer.values()))
+    one = found.lifetime[0]
+    assert one.spent == pytest.approx(sum(spent))
+    value, low, high = (
+        found.table.column(f"lifetime_value_1_months{end}").to_numpy() for end in ("", "_low", "_high")
+    )
+    assert (low <= value).all()
+    assert (value <= high).all()
+    assert one.total_error == pytest.approx(value.sum() / sum(spent) - 1)
+    assert one.coverage == pytest.approx(np.mean((np.array(spent) >= low) & (np.array(spent) <= high)))
+    assert set(found.table.column("lifetime_value_12_months_evidence").to_pylist()) == {"low"}
+
+
+def test_lifetime_value_of_a_past_date_knows_nothing_of_later_spend(tmp_path: Path) -> None:
+    there, settings = shop(150, 300), replace(plan(), value=ValueSettings(months=(1, 12)))
+    whole = backtest(there.store(tmp_path / "whole"), settings, day(230))
+    cut = backtest(there.store(tmp_path / "cut", before=day(230)), settings, day(230))
+    assert "lifetime_value_12_months_high" in whole.column_names
+    assert whole.equals(cut)

@@ -19,6 +19,8 @@ class BacktestTable:
     """The day until which the outcome of that day is decided."""
     covered_until: str
     """The day until which the events tell who left."""
+    lifetime_decided: tuple[str, ...]
+    """The day on which the months of each lifetime value end."""
 
 
 @use_case("analyse")
@@ -37,4 +39,5 @@ def backtest(
         found,
         timeline.local(found.decided).date().isoformat(),
         timeline.local(found.covered_until).date().isoformat(),
+        tuple(timeline.local(one.decided).date().isoformat() for one in found.lifetime),
     )

@@ -13,6 +13,7 @@ from features.errors import ModelError, UsageError
 from serving.application.lists.last_report import last_report, last_report_csv
 from serving.application.lists.score_overview import behaviour_by_attitude
 from serving.console.charts import svg
+from serving.console.pages.lifetime_section import lifetime_table
 from serving.console.visit import Download, Page, PageValues, Visit
 from serving.lists.filters import ListFilter
 from serving.lists.list_address import filter_query
@@ -105,6 +106,7 @@ def engagement(visit: Visit) -> Page:
     cut = visit.query.get("by", WHOLE)
     if cut != WHOLE and cut not in cuts:
         cut = WHOLE
+    lifetime = lifetime_table(visit, report.reply, visit.query.get("value_by", WHOLE))
     return Page(
         "engagement.html",
         {
@@ -114,7 +116,10 @@ def engagement(visit: Visit) -> Page:
             "cards": cards(visit, report.reply, cut),
             "missing": [one for one in report.reply.measures if one.missing_input is not None],
             "flow": flow(report.reply),
-            "address": lambda **changes: address(months, cut, **changes),
+            "lifetime": lifetime,
+            "address": lambda **changes: address(
+                months, cut, "" if lifetime is None else lifetime.cut, **changes
+            ),
         },
     )
 
@@ -138,9 +143,9 @@ def chosen_months(visit: Visit) -> int:
     return int(asked)
 
 
-def address(months: int, cut: str, **changes: str | int) -> str:
+def address(months: int, cut: str, value_cut: str, **changes: str | int) -> str:
     """This page with another period or cut."""
-    chosen = {"months": months, "by": cut} | changes
+    chosen = {"months": months, "by": cut, "value_by": value_cut} | changes
     return f"/engagement?{urlencode({name: value for name, value in chosen.items() if value != WHOLE})}"
 
 

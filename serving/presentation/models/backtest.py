@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
+from serving.presentation.i18n import amount_range, money
 from serving.presentation.training import COLUMNS
+from serving.schemas.lifetime_words import lifetime_words
 
 if TYPE_CHECKING:
     from training.backtest import JudgedBacktest, JudgedMetric
+    from training.evaluation.lifetime_backtest import JudgedLifetimeValue
 
 
 def judgement_lines(found: JudgedBacktest, decided: str, covered_until: str, language: str) -> Iterator[str]:
@@ -41,6 +44,56 @@ def judgement_lines(found: JudgedBacktest, decided: str, covered_until: str, lan
             "so many",
             f"  確率が正しくても、この人数では偶然だけで{found.calibration_noise:.3f}ずれます",
         )
+
+
+def lifetime_lines(
+    judged: Sequence[JudgedLifetimeValue], decided: Sequence[str], currency: str | None, language: str
+) -> Iterator[str]:
+    """What was expected of lifetime value and what was spent, or until when that is open; `decided` are the
+    days on which the months of each end."""
+    for one, day in zip(judged, decided, strict=True):
+        name = lifetime_words(one.months, "", language)
+        interval = amount_range(one.low, one.high, currency, language)
+        expected = money(one.expected, currency, language)
+        if one.evidence == "low":
+            told = in_language(
+                language, f"{interval} expected (low evidence)", f"予測{interval}（根拠は限定的）"
+            )
+        else:
+            told = in_language(
+                language,
+                f"{expected} expected (80% interval: {interval})",
+                f"予測{expected}（80%区間：{interval}）",
+            )
+        if one.spent is None:
+            column = f"spent_{one.months}_months"
+            yield in_language(
+                language,
+                f"{name}: {told}; the column {column} is empty until the events reach {day}.",
+                f"{name}：{told}。列{column}は、イベントが{day}に達するまで空です。",
+            )
+            continue
+        spent = money(one.spent, currency, language)
+        yield in_language(
+            language,
+            f"{name}: {told}, {spent} spent until {day}{_error(one)}.",
+            f"{name}：{told}、{day}までの実績{spent}{_error(one, '（{}）')}。",
+        )
+        if one.coverage is not None and one.normalised_gini is not None:
+            yield in_language(
+                language,
+                f"  {one.coverage:.0%} of customers spent within their 80% interval; normalised Gini "
+                f"{one.normalised_gini:.3f}",
+                f"  顧客の{one.coverage:.0%}が80%区間に収まりました"
+                f"（正規化ジニ係数{one.normalised_gini:.3f}）",
+            )
+
+
+def _error(one: JudgedLifetimeValue, around: str = " ({})") -> str:
+    """How far the expected total lies off; not told of a level that was not known."""
+    if one.total_error is None or one.evidence == "low":
+        return ""
+    return around.format(f"{one.total_error:+.1%}")
 
 
 def _with_interval(metric: JudgedMetric) -> str:

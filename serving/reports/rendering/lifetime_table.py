@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 
@@ -11,57 +11,95 @@ from serving.reports.measure_view import format_figure
 from serving.schemas.lifetime_words import months_words
 from serving.schemas.report_responses import LifetimeGroup, ReportReply
 
+Amount = Callable[[float], str]
+
 
 def lifetime_section(report: ReportReply, language: str) -> Iterator[str]:
     """A table for each way to cut the customers; nothing without lifetime value."""
     if not report.lifetime:
         return
     yield f"<h2>{in_language(language, 'Lifetime value', '顧客生涯価値（LTV）')}</h2>"
-    yield f'<p class="soft">{escape(lifetime_note(report.lifetime, language))}</p>'
     amount = format_figure("amount", report.currency, language)
+    yield f'<p class="soft">{escape(lifetime_note(report.lifetime, amount, language))}</p>'
     months = sorted({one.months for one in report.lifetime})
     below = in_language(language, "each, and of all", "1名あたり・合計")
     heads = "".join(
-        f'<th scope="col">{months_words(one, language)}<br><span class="soft">{below}</span></th>'
+        f'<th scope="col" class="n">{months_words(one, language)}<br><span class="soft">{below}</span></th>'
         for one in months
     )
     customers = in_language(language, "Customers", "顧客数")
-    for _, groups in groupby(report.lifetime, key=lambda one: one.cut):
-        rows = [list(mine) for _, mine in groupby(groups, key=lambda one: one.group)]
-        yield f"<h3>{escape(rows[0][0].cut_words)}</h3><table><thead><tr><th></th>"
-        yield f'<th scope="col">{customers}</th>{heads}</tr></thead><tbody>'
+    for rows in lifetime_tables(report.lifetime).values():
+        yield f'<h3>{escape(rows[0][0].cut_words)}</h3><div class="wide"><table><thead><tr><th></th>'
+        yield f'<th scope="col" class="n">{customers}</th>{heads}</tr></thead><tbody>'
         for row in rows:
             cells = "".join(
-                f'<td>{amount(one.per_customer)}<br><span class="soft">{amount(one.total)}</span></td>'
+                f'<td class="n">{per_customer_text(one, amount, language)}<br>'
+                f'<span class="soft">{total_text(one, amount, language)}</span></td>'
                 for one in row
             )
             name = f'<th scope="row">{escape(row[0].group_words)}</th>'
-            yield f"<tr>{name}<td>{row[0].customers:,}</td>{cells}</tr>"
-        yield "</tbody></table>"
+            yield f'<tr>{name}<td class="n">{row[0].customers:,}</td>{cells}</tr>'
+        yield "</tbody></table></div>"
 
 
-def lifetime_note(groups: list[LifetimeGroup], language: str) -> str:
-    """What the figures are, the total with its interval, and over which months its level is not known."""
-    amount = format_figure("amount", None, language)
+def lifetime_tables(groups: Sequence[LifetimeGroup]) -> dict[str, list[list[LifetimeGroup]]]:
+    """For each cut its rows: a group's lifetime value over each number of months."""
+    return {
+        cut: [list(row) for _, row in groupby(mine, key=lambda one: one.group)]
+        for cut, mine in groupby(groups, key=lambda one: one.cut)
+    }
+
+
+def per_customer_text(one: LifetimeGroup, amount: Amount, language: str) -> str:
+    """What a customer of the group is expected to spend."""
+    ends = (one.per_customer_low, one.per_customer_high)
+    return _text(one, one.per_customer, ends, amount, language)
+
+
+def total_text(one: LifetimeGroup, amount: Amount, language: str) -> str:
+    """What the group is expected to spend."""
+    return _text(one, one.total, (one.low, one.high), amount, language)
+
+
+def _text(one: LifetimeGroup, value: float, ends: tuple[float, float], amount: Amount, language: str) -> str:
+    """An amount; where the evidence is low its range alone, as no level over so long is known yet."""
+    return range_text(*ends, amount, language) if one.evidence == "low" else amount(value)
+
+
+def range_text(low: float, high: float, amount: Amount, language: str) -> str:
+    """From one amount to another."""
+    return in_language(language, "–", "〜").join(map(amount, (low, high)))
+
+
+def lifetime_note(groups: Sequence[LifetimeGroup], amount: Amount, language: str) -> str:
+    """What the figures are, the interval of the total of all, and where ranges stand for values."""
     whole = [one for one in groups if one.cut == "all"]
-    told = [
+    known = [
         in_language(
             language,
-            f"{months_words(one.months, language)}: {amount(one.low)} to {amount(one.high)}",
-            f"{months_words(one.months, language)}：{amount(one.low)}〜{amount(one.high)}",
+            f"{range_text(one.low, one.high, amount, language)} over {months_words(one.months, language)}",
+            f"{months_words(one.months, language)}で{range_text(one.low, one.high, amount, language)}",
         )
         for one in whole
+        if one.evidence == "normal"
     ]
     low = [months_words(one.months, language) for one in whole if one.evidence == "low"]
     text = in_language(
         language,
-        f"Expected spend per customer. 80% interval of the total of all: {'; '.join(told)}.",
-        f"1名あたりの予測購買額です。全体の合計の80%区間：{'、'.join(told)}。",
+        "What each customer is expected to spend, and the sum.",
+        "1名あたりの予測購買額と、その合計です。",
     )
+    if known:
+        text += in_language(
+            language,
+            f" 80% interval of the sum of all: {', '.join(known)}.",
+            f"全顧客の合計の80%区間は{'、'.join(known)}です。",
+        )
     if low:
         text += in_language(
             language,
-            f" Low evidence over {', '.join(low)}: no earlier customers' spend over so long is known yet.",
-            f"{'、'.join(low)}の根拠は限定的です（この長さの実績がまだありません）。",
+            f" Over {' and '.join(low)} the evidence is low, as no earlier customers' spend over so long is "
+            "known yet: 80% intervals are shown.",
+            f"{'・'.join(low)}は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています。",
         )
     return text

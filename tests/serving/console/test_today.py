@@ -25,6 +25,7 @@ from serving.application.workspace import Workspace, open_workspace
 from serving.cli.context import CliContext
 from serving.console.formats import Formats
 from serving.console.texts import text
+from serving.presentation.i18n import amount_range, money
 from serving.reports.measure_view import format_figure
 from tests.serving import campaign_shop, shop
 from tests.serving.console.browser import visiting
@@ -237,6 +238,29 @@ def test_before_anything_was_scored_today_says_what_to_do(tmp_path: Path) -> Non
         assert "kizuna score" in text_of(server, "/", expected=503)
         assert "No 12-month report yet" in text_of(server, "/engagement")
         assert "orders" in text_of(server, "/data")
+
+
+def test_engagement_tells_lifetime_value_by_one_cut_at_a_time(
+    reported: Path, reported_console: Server
+) -> None:
+    by_tier, by_month = (
+        text_of(reported_console, f"/engagement?months=12{cut}", "ja") for cut in ("", "&value_by=joined")
+    )
+    assert "顧客生涯価値（LTV） 1名あたりの予測購買額と、その合計です。" in by_tier
+    assert "24か月 根拠は限定的" in by_tier
+    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています。" in by_tier
+    report = last_report(opened(reported), COMMAND_LINE, 12, "ja")
+    assert report is not None
+    groups = report.reply.lifetime
+    known = next(one for one in groups if (one.cut, one.months) == ("tier", 12))
+    unknown = next(one for one in groups if (one.cut, one.group, one.months) == ("tier", known.group, 24))
+    row = by_tier[by_tier.index(f"{known.group_words} {known.customers:,} ") :]
+    assert row.index(money(known.per_customer)) < row.index("〜")
+    shown = amount_range(unknown.per_customer_low, unknown.per_customer_high, None, "ja")
+    assert row.index(shown) < 100
+    year, month = next(one.group for one in reversed(groups) if one.cut == "joined").split("-")
+    assert f"{year}年{int(month)}月" in by_month
+    assert "初回購入月" in by_month
 
 
 PAGES = ("/", "/engagement", "/engagement?months=12&by=place", "/data")
