@@ -62,6 +62,10 @@ def test_one_module_makes_percentile_intervals() -> None:
     assert homes == {"training/statistics.py"}
 
 
+def test_one_module_suggests_the_word_that_was_meant() -> None:
+    assert files_with("get_close_matches") == ["features/spelling.py"]
+
+
 def test_one_package_loops_over_the_buckets_of_the_store() -> None:
     assert files_with(".histories(") == ["features/execution/local.py"]
 

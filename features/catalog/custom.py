@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from features.catalog.display_names import kind_words, narrowed
 from features.catalog.settings import FeatureEntry
 from features.errors import ConfigurationError
 from features.events.schema import REFUND
+from features.spelling import nearest_word
 
 
 def derived_feature(
@@ -32,8 +32,8 @@ def derived_feature(
         name = getattr(entry, place)
         feature = known.get(name)
         if feature is None:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f'Write "{near[0]}"' if near else "docs/features.md lists the default ones"
+            near = nearest_word(name, known)
+            hint = f'Write "{near}"' if near else "docs/features.md lists the default ones"
             raise ConfigurationError(
                 f'`{key}.{place}` is "{name}", but there is no such feature before it. {hint}.',
                 field=f"{key}.{place}",
@@ -62,8 +62,8 @@ def added_features(
     indicator = next((one for one in declared if one.name == entry.stream.indicator), None)
     if indicator is None:
         names = [one.name for one in declared]
-        near = difflib.get_close_matches(entry.stream.indicator, names, n=1)
-        hint = f' Write "{near[0]}".' if near else ""
+        near = nearest_word(entry.stream.indicator, names)
+        hint = f' Write "{near}".' if near else ""
         raise ConfigurationError(
             f'`{key}.stream.indicator` is "{entry.stream.indicator}", which is no indicator. '
             f"There are {', '.join(names)}.{hint}",
@@ -71,8 +71,8 @@ def added_features(
         )
     unknown = [kind for kind in entry.stream.kinds if kind not in indicator.kinds]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], indicator.kinds, n=1)
-        instead = f' Write "{near[0]}".' if near else ""
+        near = nearest_word(unknown[0], indicator.kinds)
+        instead = f' Write "{near}".' if near else ""
         raise ConfigurationError(
             f'`{key}.stream.kinds` has "{unknown[0]}", which is no kind of {indicator.name}. '
             f"There are {', '.join(indicator.kinds)}.{instead}",

@@ -90,6 +90,8 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
     return tuple(known.values())
 
 
+ANY = "detail"
+"""Stands for the details that an indicator may have."""
 APART = 1.5
 """How many times as long a window must be as another to say something else."""
 
@@ -129,7 +131,9 @@ def catalog(
     if settings.drop:
         every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)
         _, possible = _defaults(declared, settings, every, ahead, deciding, details)
-        features = _without(features, settings.drop, [feature.name for feature in possible])
+        any_detail = {indicator.name: (ANY,) for indicator in declared}
+        _, later = _defaults(declared, settings, every, ahead, deciding, any_detail)
+        features = _without(features, settings.drop, [feature.name for feature in (*possible, *later)])
     for place, entry in enumerate(settings.add, start=1):
         known = {feature.name: feature for feature in features}
         key = f"features.add[{place}]"
@@ -197,10 +201,14 @@ def _defaults(
 def _without(
     features: list[Feature | Derived], drop: Sequence[str], possible: Sequence[str]
 ) -> list[Feature | Derived]:
-    """The features that no pattern names."""
+    """The features that no pattern names; `possible` are all there can be, of details those of `ANY`."""
     for place, pattern in enumerate(drop, start=1):
-        later = pattern.startswith("profile_") or "_of_" in pattern  # attributes, and details
-        if not later and not any(fnmatchcase(name, pattern) for name in possible):
+        known = (
+            pattern.startswith("profile_")  # attributes, which sources may bring later
+            or any(fnmatchcase(name, pattern) for name in possible)
+            or _fits_a_detail(pattern, possible)
+        )
+        if not known:
             raise ConfigurationError(
                 f'`features.drop[{place}]` is "{pattern}", but no default feature has such a name. '
                 "docs/features.md lists them.",
@@ -217,6 +225,20 @@ def _without(
                         field="features.drop",
                     )
     return [feature for feature in features if feature.name not in dropped]
+
+
+def _fits_a_detail(pattern: str, possible: Sequence[str]) -> bool:
+    """Whether a pattern can name a feature of a detail, whatever the detail is called."""
+    head, of, tail = pattern.partition("_of_")
+    literal = re.split(r"[*?\]]", tail)[-1]  # every name that the pattern fits ends with it
+    for name in possible if of else ():
+        stream, found, end = name.partition(f"_of_{ANY}_")
+        if not found or not fnmatchcase(stream, head):
+            continue
+        is_open = literal != tail
+        if (is_open and f"_{end}".endswith(literal)) or (literal.endswith(f"_{end}") and tail != f"_{end}"):
+            return True
+    return False
 
 
 def _indicator_family(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.catalog.aggregates import AGGREGATES
+from features.spelling import nearest_word
 
 Operation = Literal["ratio", "difference", "trend", "share"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -18,11 +17,6 @@ LONGEST = 36_500
 
 
 _PLAIN = re.compile(r"[a-z][a-z0-9_]*")
-
-
-def _nearest(given: object, known: Iterable[str]) -> str:
-    """The word that was probably meant; empty where nothing is near."""
-    return next(iter(difflib.get_close_matches(str(given), list(known), n=1)), "")
 
 
 class GivenName(BaseModel):
@@ -99,7 +93,7 @@ class FeatureEntry(BaseModel):
                 f'"{operation}" makes a number of events: write `aggregate = "{operation}"` with a stream. '
                 f"The operations make one of two other features; there are {', '.join(OPERATIONS)}"
             )
-        near = _nearest(operation, OPERATIONS)
+        near = nearest_word(str(operation), OPERATIONS)
         hint = f', did you mean "{near}"?' if near else "."
         raise ValueError(f'there is no operation "{operation}"{hint} There are {", ".join(OPERATIONS)}')
 
@@ -128,7 +122,7 @@ class FeatureEntry(BaseModel):
             )
         if self.aggregate not in (*AGGREGATES, "share"):
             known = [*AGGREGATES, "share"]
-            near = _nearest(self.aggregate, known)
+            near = nearest_word(self.aggregate, known)
             hint = f', did you mean "{near}"?' if near else "."
             raise ValueError(f'there is no aggregate "{self.aggregate}"{hint} There are {", ".join(known)}')
         span = "any" if self.aggregate == "share" else AGGREGATES[self.aggregate].span

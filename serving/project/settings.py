@@ -6,7 +6,6 @@ which key is wrong and what to write instead. Adapters read it and pass values o
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -30,6 +29,7 @@ from features.events.recurring_amounts import Period
 from features.events.schema import ATTRIBUTE
 from features.ingestion.alias_tables import AliasTable
 from features.ingestion.sources import Attribute, Source, says_period
+from features.spelling import nearest_word
 from features.timeline import Timeline
 from serving.project.campaign_settings import CampaignSettings
 from serving.project.console_settings import ConsoleSettings
@@ -299,8 +299,8 @@ def explain(problem: Problem) -> str:
     key = dotted(location)
     if kind == "extra_forbidden":
         known = known_keys(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"Write `{near[0]}` instead" if near else f"The keys there are {', '.join(known)}"
+        near = nearest_word(str(location[-1]), known)
+        hint = f"Write `{near}` instead" if near else f"The keys there are {', '.join(known)}"
         return f"there is no key `{key}`. {hint}."
     if kind == "missing":
         return f"the key `{key}` is missing. Add a line `{location[-1]} = …`."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from features.errors import UsageError
+from features.spelling import nearest_word
 
 LONGEST_NAME = 100
 """Characters of an unknown field's name that are compared with the known ones."""
@@ -57,9 +57,9 @@ def invalid_request(error: ValidationError, shape: type[BaseModel]) -> UsageErro
         field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
     if kind == "extra_forbidden":
         message = "there is no such field"
-        near = get_close_matches(str(location[-1])[:LONGEST_NAME], _fields_at(shape, location[:-1]), n=1)
+        near = nearest_word(str(location[-1])[:LONGEST_NAME], _fields_at(shape, location[:-1]))
         if near:
-            message += f"; did you mean `{near[0]}`?"
+            message += f"; did you mean `{near}`?"
             return UsageError(f"cannot use this request: `{field}`: {message}", field=field)
     elif kind == "missing":
         message = "this field is needed"

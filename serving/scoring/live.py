@@ -6,7 +6,6 @@ first stored there: the history is what the store has then.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from features.ingestion.fast_path import EventRow, attribute, fast_history
 from features.ingestion.identity.scopes import SENT
 from features.ingestion.in_memory import as_events, history_of_events
 from features.ingestion.receipt import Receipt
+from features.spelling import nearest_word
 from features.storage.customer_ids import Customers
 from features.timeline import EARLIEST, Timeline
 from serving.schemas.requests import LiveCustomer, PredictRequest
@@ -254,7 +254,7 @@ def similar_kinds(ignored: Collection[str], known: Iterable[str]) -> dict[str, s
     by_folded = {kind.casefold(): kind for kind in sorted(known)}
     similar: dict[str, str] = {}
     for kind in islice(ignored, MOST_SUGGESTIONS):
-        for near in difflib.get_close_matches(kind.casefold(), by_folded, n=1, cutoff=0.75):
+        if near := nearest_word(kind.casefold(), by_folded, cutoff=0.75):
             similar |= {kind: by_folded[near]}
     return similar
 

@@ -20,7 +20,7 @@ from tests.training.simulated import NOW, plan
 from tests.training.worlds import day
 from training.bundle.model_bundle import Bundle
 from training.data.contact_weights import ContactAssignments
-from training.evaluation.champion_comparison import champion_on
+from training.evaluation.champion_comparison import NotComparable, champion_on
 from training.evaluation.evaluate import Evaluation
 from training.registry.model_card.card import cards
 from training.train import TrainingConfig, TrainingResult, learn, train
@@ -143,9 +143,9 @@ def test_a_model_of_the_other_question_is_no_champion_to_compare_with() -> None:
     known = learned()
     candidate, evidence = known.without
     found = champion_on(evidence, candidate, known.usual[0], "3", unasked)
-    assert found.not_comparable_reason == "learned the risk with contacts as they were"
+    assert found.not_comparable is NotComparable.WITH_CONTACTS
     other = champion_on(known.usual[1], known.usual[0], candidate, "4", unasked)
-    assert other.not_comparable_reason == "learned the risk without contact"
+    assert other.not_comparable is NotComparable.WITHOUT_CONTACT
 
 
 def test_the_model_card_says_which_risk_it_is_in_both_languages() -> None:

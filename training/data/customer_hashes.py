@@ -26,3 +26,19 @@ def shuffled_by_customer(x: Hashes) -> Hashes:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+def row_hashes(hashes: Hashes, as_of: NDArray[np.int64]) -> Hashes:
+    """uint64[n]: a hash of each row, of its customer's hash and its as-of date."""
+    return shuffled_by_customer(hashes ^ shuffled_by_customer(as_of.astype(np.uint64)))
+
+
+def first_by_hash(hashes: Hashes, as_of: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """int64[<=count]: a sample of rows, those with the smallest `row_hashes`, in the order of these."""
+    return np.argsort(row_hashes(hashes, as_of), kind="stable")[:count]
+
+
+def in_first_share(hashes: Hashes, share: float) -> NDArray[np.bool_]:
+    """bool[n]: which of well-mixed hashes lie in the first share, below 1, of all that there can be."""
+    inside: NDArray[np.bool_] = hashes < np.uint64(int(share * 2**64))
+    return inside

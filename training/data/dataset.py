@@ -24,7 +24,7 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.tiers import index_columns
-from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
+from training.data.customer_hashes import Hashes, customer_hashes, in_first_share, row_hashes
 from training.data.extent import DataExtent
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
@@ -254,9 +254,7 @@ def _rows(
     keys, as_of = keys[order], as_of[order]
     mine = hashes[np.searchsorted(history.keys, keys)]
     if share < 1.0:
-        sampled = shuffled_by_customer(mine ^ shuffled_by_customer(as_of.astype(np.uint64))) < np.uint64(
-            int(share * 2**64)
-        )
+        sampled = in_first_share(row_hashes(mine, as_of), share)
         keys, as_of, mine = keys[sampled], as_of[sampled], mine[sampled]
     labels = label(history, churn, keys, as_of, past.coverage.covered_until, timeline)
     return LabelledRows(

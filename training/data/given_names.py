@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from features.profiling.finding import CheckFinding
 from features.profiling.names_in_use import NamesInUse
+from features.spelling import nearest_word
 from training.explanation.project_words import ProjectWords
 
 MOST_SHOWN = 5
@@ -17,7 +17,7 @@ def given_name_findings(words: ProjectWords, names: NamesInUse) -> tuple[CheckFi
     """One finding with the names that the settings have and the events (`names`) spell otherwise."""
     found = {PLACES: names.places, DETAILS: names.details} | names.values
     unknown = [
-        (where, name, _nearest(name, found.get(where, ())))
+        (where, name, nearest_word(name, found.get(where, ())))
         for where, given in _given(words).items()
         for name in given
         if found.get(where) and name not in found[where]
@@ -38,11 +38,6 @@ def _given(words: ProjectWords) -> dict[str, list[str]]:
         DETAILS: [name for name, _ in words.details],
         **{name: [value for value, _ in table] for name, table in words.values},
     }
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    """The name that is most like this one; empty where none is."""
-    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
 
 
 def _finding(unknown: Sequence[tuple[str, str, str]]) -> CheckFinding:

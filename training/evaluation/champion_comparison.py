@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +28,24 @@ Basis = Literal["", "same_settings", "as_tested", "refitted"]
 """What a candidate and the champion are compared by; empty where they are not compared."""
 
 
+class NotComparable(Enum):
+    """Why a candidate is not compared with the champion: what the champion is, in English and Japanese."""
+
+    LOST = "is lost", "ファイルがない"
+    UNREADABLE = "cannot be read", "ファイルを読めない"
+    OTHER_CHURN = "decides churn by another rule", "離反の判定方法が違う"
+    WITHOUT_CONTACT = "learned the risk without contact", "接触なしのリスクを学習している"
+    WITH_CONTACTS = "learned the risk with contacts as they were", "接触を含むリスクを学習している"
+
+    @property
+    def english(self) -> str:
+        return self.value[0]
+
+    @property
+    def japanese(self) -> str:
+        return self.value[1]
+
+
 @dataclass(frozen=True)
 class ChampionComparison:
     """The settings of the model that holds the place, as far as a candidate can be compared with them."""
@@ -38,8 +57,8 @@ class ChampionComparison:
     candidate: Mapping[str, float] = field(default_factory=dict)
     """The candidate's on the same rows, with `expected_calibration_error_noise` and `rows`; where both were
     tested on the same rows, also the difference in log loss (candidate − champion) with its 95 % interval."""
-    not_comparable_reason: str = ""
-    """Why it cannot be compared; empty where it can."""
+    not_comparable: NotComparable | None = None
+    """Why it cannot be compared; None where it can."""
     same: bool = False
     """Whether it is the candidate, byte for byte."""
     basis: Basis = ""
@@ -68,18 +87,16 @@ def champion_on(
     def answer(figures: Mapping[str, float], ours: Mapping[str, float], basis: Basis) -> ChampionComparison:
         return ChampionComparison(version, columns, figures, ours, basis=basis, features=features)
 
-    def incomparable(reason: str) -> ChampionComparison:
-        return ChampionComparison(version, columns, {}, not_comparable_reason=reason, features=features)
+    def incomparable(reason: NotComparable) -> ChampionComparison:
+        return ChampionComparison(version, columns, {}, not_comparable=reason, features=features)
 
     if champion.fingerprint == candidate.fingerprint:
         return ChampionComparison(version, columns, {}, same=True)
     if champion.churn != candidate.churn:
-        return incomparable("decides churn by another rule")
+        return incomparable(NotComparable.OTHER_CHURN)
     if champion.contacts != candidate.contacts:
-        return incomparable(
-            "learned the risk "
-            + ("without contact" if champion.contacts == "without_contact" else "with contacts as they were")
-        )
+        without = champion.contacts == "without_contact"
+        return incomparable(NotComparable.WITHOUT_CONTACT if without else NotComparable.WITH_CONTACTS)
     if champion.data_version == candidate.data_version and _calendar(champion) == _calendar(candidate) != {}:
         return answer(_recorded(champion), _recorded(candidate), "as_tested")
     rows, mine = evidence.rows, evidence.probability

@@ -18,7 +18,7 @@ from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.list_policy import value_at_risk
-from training.data.customer_hashes import shuffled_by_customer
+from training.data.customer_hashes import first_by_hash
 from training.data.dataset import LabelledRows, customers_by_outcome
 from training.data.splits import TemporalSplits
 from training.evaluation.calibrated import (
@@ -306,8 +306,7 @@ def _value_figures(
 
 def _sample(rows: LabelledRows) -> NDArray[np.int64]:
     """int64[<=SAMPLE]: test rows for plots, chosen by a hash of customer and date."""
-    order = shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64)))
-    return np.sort(np.argsort(order, kind="stable")[:SAMPLE])
+    return np.sort(first_by_hash(rows.hashes, rows.as_of, SAMPLE))
 
 
 def _scale(*parts: HeldOutPredictions) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.bundle.score_regression import ScoredColumn, ScoreRegression
 from training.data.contact_weights import effective_weights
-from training.data.customer_hashes import shuffled_by_customer
+from training.data.customer_hashes import first_by_hash
 from training.data.dataset import LabelledRows
 from training.fitting.lightgbm import date_levels
 
@@ -77,8 +77,7 @@ def _sampled(rows: LabelledRows) -> LabelledRows:
     """At most `MOST_ROWS`, chosen by a hash of customer and date."""
     if len(rows) <= MOST_ROWS:
         return rows
-    mixed = shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64)))
-    return rows.where(np.sort(np.argsort(mixed, kind="stable")[:MOST_ROWS]))
+    return rows.where(np.sort(first_by_hash(rows.hashes, rows.as_of, MOST_ROWS)))
 
 
 def _tables(matrix: Floats) -> Iterator[tuple[int, Floats, Floats]]:

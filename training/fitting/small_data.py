@@ -25,7 +25,7 @@ from lightgbm import Booster
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
-from training.data.customer_hashes import shuffled_by_customer
+from training.data.customer_hashes import first_by_hash, shuffled_by_customer
 from training.data.dataset import LabelledRows
 from training.fitting.baselines import rfm_margin, silence_margin
 from training.fitting.lightgbm import Bins, TreeParameters, fit_churn, fit_margin
@@ -120,11 +120,7 @@ def choose_shape(
     settings: TreeParameters, rows: LabelledRows, catalog: Catalog, churn: Churn
 ) -> tuple[Shape, dict[str, float]]:
     """The shape with the lowest log loss on customers it did not learn from, and each one's log loss."""
-    few = rows.where(
-        np.argsort(shuffled_by_customer(rows.hashes ^ shuffled_by_customer(rows.as_of.astype(np.uint64))))[
-            :MOST_ROWS
-        ]
-    )
+    few = rows.where(first_by_hash(rows.hashes, rows.as_of, MOST_ROWS))
     fold = shuffled_by_customer(few.hashes) % np.uint64(FOLDS)
     losses: dict[Shape, Floats] = {shape: np.full(len(few), np.nan) for shape in SHAPES}
     weight = np.ones(len(few)) if few.weight is None else few.weight / few.weight.mean()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError, ModelFilesMissing
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
-from training.evaluation.champion_comparison import ChampionComparison, champion_on
+from training.evaluation.champion_comparison import ChampionComparison, NotComparable, champion_on
 from training.evaluation.refitted import ModelSettings, refitted_probability
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def compare_with_champion(
     try:
         found = tracking.champion()
     except ModelFilesMissing as missing:
-        return ChampionComparison(missing.version, (), {}, not_comparable_reason="is lost")
+        return ChampionComparison(missing.version, (), {}, not_comparable=NotComparable.LOST)
     if found is None:
         return None
     version, folder = found
     try:
         bundle = Bundle.load(folder)
     except ModelError:
-        return ChampionComparison(version, (), {}, not_comparable_reason="cannot be read")
+        return ChampionComparison(version, (), {}, not_comparable=NotComparable.UNREADABLE)
 
     def refit() -> Floats:
         if evaluation.roles is None:

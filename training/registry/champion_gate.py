@@ -13,19 +13,9 @@ if TYPE_CHECKING:
     from training.evaluation.champion_comparison import ChampionComparison
 
 
-_WHY_NOT_JA = {
-    "is lost": "ファイルがない",
-    "cannot be read": "ファイルを読めない",
-    "decides churn by another rule": "離反の判定方法が違う",
-    "learned the risk without contact": "接触なしのリスクを学習している",
-    "learned the risk with contacts as they were": "接触を含むリスクを学習している",
-}
-"""Why a champion is not compared with, as `ChampionComparison.not_comparable_reason` says it."""
-
-
 def beats_champion(champion: ChampionComparison) -> Iterator[BilingualMessage]:
     """What the candidate is worse at than the champion's settings."""
-    if champion.not_comparable_reason:
+    if champion.not_comparable is not None:
         return
     ours, theirs = champion.candidate, champion.figures
     worse = ours["log_loss"] - theirs["log_loss"]
@@ -53,11 +43,11 @@ def beats_champion(champion: ChampionComparison) -> Iterator[BilingualMessage]:
 
 def how_compared(champion: ChampionComparison) -> BilingualMessage:
     """What the comparison with the champion is made of."""
-    number, why = champion.version, _WHY_NOT_JA.get(champion.not_comparable_reason)
-    if champion.not_comparable_reason:
+    number, why = champion.version, champion.not_comparable
+    if why is not None:
         return BilingualMessage(
-            f"Not compared with version {number}, which {champion.not_comparable_reason}.",
-            f"バージョン{number}とは同じ条件で比較できない{'' if why is None else f'（{why}）'}。",
+            f"Not compared with version {number}, which {why.english}.",
+            f"バージョン{number}とは同じ条件で比較できない（{why.japanese}）。",
         )
     if champion.basis == "same_settings":
         return BilingualMessage(

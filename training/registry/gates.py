@@ -267,10 +267,11 @@ def _concerns(evidence: Evaluation, champion: ChampionComparison | None) -> Iter
             f"ドリフト：検証日の離反率は予測{rate + drift:.1%}に対し実際{rate:.1%}で、"
             f"{abs(drift) * 100:.1f}ポイント{'低い' if drift > 0 else '高い'}。",
         )
-    if champion is not None and champion.not_comparable_reason:
+    why = None if champion is None else champion.not_comparable
+    if champion is not None and why is not None:
         yield BilingualMessage(
-            f"champion: version {champion.version} {champion.not_comparable_reason}, so the two could not be "
+            f"champion: version {champion.version} {why.english}, so the two could not be "
             "compared; the newer one is taken if nothing else is wrong",
-            f"本番モデル：バージョン{champion.version}とは同じ条件で比較できない。"
+            f"本番モデル：バージョン{champion.version}とは同じ条件で比較できない（{why.japanese}）。"
             "ほかに問題がなければ新しいモデルを採用する。",
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Sequence
 
 from features.errors import ConfigurationError
 from features.events.attributes import names_permission
 from features.events.consent import SPELLINGS, ConsentEntry, channel_name
+from features.spelling import nearest_word
 from serving.actions.contact_rules import DEFAULT
 from serving.actions.playbook import PlaybookFile
 
@@ -68,6 +68,6 @@ def validate_channels(consent: Sequence[ConsentEntry], known: Collection[str]) -
 def _there_are(name: str, known: Collection[str]) -> str:
     if not known:
         return "No customer has any attribute: declare it with [[attributes]] and run `kizuna ingest`."
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Write '{near[0]}' instead" if near else "Write one of them, or ingest it with [[attributes]]"
+    near = nearest_word(name, known)
+    hint = f"Write '{near}' instead" if near else "Write one of them, or ingest it with [[attributes]]"
     return f"The attributes are {', '.join(sorted(known))}. {hint}."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
+from features.spelling import nearest_word
 from serving.actions.rules.conditions import NumberCondition
 
 LONGEST = 100
@@ -78,8 +78,8 @@ def likely_word(
         if name in known and word in words:
             return name
     spelt = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), spelt, n=1)
-    return spelt[near[0]] if near else None
+    near = nearest_word(word.casefold(), spelt)
+    return spelt.get(near)
 
 
 def _is_condition(words: str) -> bool:

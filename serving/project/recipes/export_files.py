@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 from features.errors import ConfigurationError, UsageError
 from features.ingestion.files.encodings import is_text
 from features.ingestion.sampling import sample
+from features.spelling import nearest_word
 from serving.project.recipes.catalogue import RECIPES, Recipe, RecipeSource
 from serving.project.recipes.sql_file import Reading
 
@@ -34,8 +34,8 @@ def recipe_named(name: str) -> Recipe:
     """The recipe of this name; raises `UsageError` where there is none."""
     recipe = RECIPES.get(name.lower())
     if recipe is None:
-        near = difflib.get_close_matches(name.lower(), RECIPES, n=1)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
+        near = nearest_word(name.lower(), RECIPES)
+        hint = f"Did you mean '{near}'? " if near else ""
         raise UsageError(
             f"cannot make a project from '{name}': there is no recipe of that name. {hint}There are "
             f"{', '.join(RECIPES)}; `kizuna init --from` lists them.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,23 @@ def test_a_project_drops_features_by_pattern() -> None:
     columns = declared(drop=["purchase_distinct_*", "*_top_detail_365d"]).columns
     assert not any("distinct" in name or "top_detail" in name for name in columns)
     assert set(columns) < set(declared().columns)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["purchase_of_*", "*_of_toys_count_90d", "purchase_of_toys_days_since_last", "usage_of_*_365d", "*_of_*"],
+)
+def test_features_of_details_are_dropped_by_name_before_any_source_brings_the_detail(pattern: str) -> None:
+    assert declared(drop=[pattern]).columns == declared().columns
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["purchse_of_*", "purchase_of_toys_cuont_90d", "purchase_of_toys_count_91d", "purchase_of_count_90d"],
+)
+def test_a_misspelt_feature_of_a_detail_is_refused(pattern: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(f'`features.drop[1]` is "{pattern}", but no')):
+        declared(drop=[pattern])
 
 
 def test_a_catalogue_says_which_features_were_dropped_and_writes_nothing_of_it_down() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.judged import LATER, shown
 from tests.training.trained import bundle, like
-from training.evaluation.champion_comparison import champion_on
+from training.evaluation.champion_comparison import NotComparable, champion_on
 from training.labels.settings import Churn
 from training.registry.gates import decide_promotion
 
@@ -30,7 +30,7 @@ def test_the_champions_refitted_settings_are_judged_on_every_test_row_whatever_i
     evidence = shown()
     worse = np.clip(evidence.probability + 0.1, 0.01, 0.99)
     fair = champion_on(evidence, newer(), like(bundle(), trained_until=trained_until), "3", lambda: worse)
-    assert (fair.not_comparable_reason, fair.basis) == ("", "refitted")
+    assert (fair.not_comparable, fair.basis) == (None, "refitted")
     assert fair.candidate["log_loss"] == pytest.approx(evidence.figures["log_loss"])
     assert fair.candidate["rows"] == len(evidence.rows)
     difference = fair.candidate["log_loss"] - fair.figures["log_loss"]
@@ -48,16 +48,14 @@ def test_the_same_settings_on_newer_data_are_nothing_to_refit() -> None:
 def test_a_champion_that_answers_another_question_is_not_refitted() -> None:
     other = Churn.from_json(bundle().churn.to_json() | {"active_days": 90})
     changed = like(bundle(), churn=other)
-    assert (
-        champion_on(shown(), newer(), changed, "3", unasked).not_comparable_reason
-        == "decides churn by another rule"
-    )
+    found = champion_on(shown(), newer(), changed, "3", unasked)
+    assert found.not_comparable is NotComparable.OTHER_CHURN
 
 
 def test_the_champion_again_is_recognised_by_its_bytes() -> None:
     again = champion_on(shown(), like(bundle()), bundle(), "3", unasked)
     assert again.same
-    assert not again.not_comparable_reason
+    assert again.not_comparable is None
 
 
 def test_a_champion_tested_on_the_same_dates_of_the_same_data_is_held_to_what_was_found_then() -> None:
@@ -69,8 +67,8 @@ def test_a_champion_tested_on_the_same_dates_of_the_same_data_is_held_to_what_wa
     champion = like(bundle(), figures=figures | {"log_loss": 0.4}, settings=settings, trained_until=LATER + 9)
     candidate = like(champion, figures=figures | {"log_loss": 0.5})
     held = champion_on(evidence, candidate, champion, "3", unasked)
-    assert (held.not_comparable_reason, held.figures["log_loss"], held.candidate["log_loss"]) == (
-        "",
+    assert (held.not_comparable, held.figures["log_loss"], held.candidate["log_loss"]) == (
+        None,
         0.4,
         0.5,
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.training.judged import N, shown
 from tests.training.trained import bundle, like, outcome, rows
 from training.bundle.shap_values import Explainer
-from training.evaluation.champion_comparison import ChampionComparison
+from training.evaluation.champion_comparison import ChampionComparison, NotComparable
 from training.evaluation.leaks import Leak, strongest_alone
 from training.registry.gates import GateDecision, decide_promotion
 
@@ -85,7 +85,7 @@ def test_a_challenger_that_a_single_ratio_beats_is_refused() -> None:
     decision = decide_promotion(
         bundle(),
         evidence,
-        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=NotComparable.UNREADABLE),
     )
     assert decision.refusals == (
         "baseline: log loss 0.5000 against 0.1000 of recency alone, worse by 0.4000",
@@ -99,7 +99,7 @@ def test_a_leaking_feature_refuses_a_challenger_by_name() -> None:
     decision = decide_promotion(
         bundle(),
         shown(matrix=leaking),
-        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=NotComparable.UNREADABLE),
     )
     assert not decision.promoted
     assert decision.refusals == (
@@ -190,7 +190,7 @@ def test_an_explanation_that_does_not_add_up_is_refused() -> None:
     assert decide_promotion(
         crooked,
         shown(),
-        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=NotComparable.UNREADABLE),
     ).refusals == ("explanation: contributions miss the model's log-odds by 0.5, above 1e-04 by 0.5",)
 
 
@@ -199,7 +199,7 @@ def test_a_challenger_that_lost_features_is_refused() -> None:
         "3",
         (*bundle().catalog.columns, "inquiry_count_30d", "inquiry_count_90d"),
         {},
-        not_comparable_reason="is old",
+        not_comparable=NotComparable.UNREADABLE,
     )
     assert decide_promotion(bundle(), shown(), champion).refusals == (
         "features: 2 that version 3 has are missing, such as 'inquiry_count_30d'; is a source gone?",
@@ -211,7 +211,7 @@ def test_a_feature_that_the_settings_drop_is_no_source_that_is_gone() -> None:
         "3",
         (*bundle().catalog.columns, "purchase_sum_7d", "inquiry_count_30d"),
         {},
-        not_comparable_reason="is old",
+        not_comparable=NotComparable.UNREADABLE,
     )
     dropping = {"features": {"drop": ["purchase_sum_*"]}}
     candidate = like(bundle(), settings=dict(bundle().settings) | dropping)
@@ -226,7 +226,7 @@ def test_a_feature_that_the_settings_drop_is_no_source_that_is_gone() -> None:
 def test_features_of_windows_that_the_settings_no_longer_have_are_no_source_that_is_gone() -> None:
     columns = (*bundle().catalog.columns, "purchase_sum_7d", "inquiry_count_30d")
     champion = ChampionComparison(
-        "3", columns, {}, not_comparable_reason="is old", features={"windows": [7, 30, 90]}
+        "3", columns, {}, not_comparable=NotComparable.UNREADABLE, features={"windows": [7, 30, 90]}
     )
     narrower = {"features": {"windows": [30, 90]}}
     candidate = like(bundle(), settings=dict(bundle().settings) | narrower)
@@ -241,7 +241,7 @@ def test_a_feature_that_the_model_reads_must_say_something_on_the_test_dates() -
     decision = decide_promotion(
         bundle(),
         shown(matrix=matrix),
-        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is old"),
+        ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=NotComparable.UNREADABLE),
     )
     assert decision.refusals == (
         f"features: 1 of the {int(bundle().used.sum())} that the model reads say nothing on the test dates, "
@@ -271,10 +271,20 @@ def test_company_events_that_outlast_those_of_customers_are_a_warning_with_both_
 
 
 def test_a_champion_that_cannot_be_compared_is_named_in_a_warning() -> None:
-    champion = ChampionComparison("3", bundle().catalog.columns, {}, not_comparable_reason="is lost")
+    champion = ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=NotComparable.LOST)
     decision = decide_promotion(bundle(), shown(), champion)
     assert decision.promoted
     assert decision.warnings == (
         "champion: version 3 is lost, so the two could not be compared; "
         "the newer one is taken if nothing else is wrong",
     )
+
+
+@pytest.mark.parametrize("why", [*NotComparable])
+def test_both_languages_say_why_a_champion_is_not_compared_with(why: NotComparable) -> None:
+    champion = ChampionComparison("3", bundle().catalog.columns, {}, not_comparable=why)
+    decision = decide_promotion(bundle(), shown(), champion)
+    english, japanese = decision.compared
+    assert english == f"Not compared with version 3, which {why.english}."
+    assert japanese == f"バージョン3とは同じ条件で比較できない（{why.japanese}）。"
+    assert any(f"（{why.japanese}）" in one for one in decision.japanese)

@@ -16,7 +16,7 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.lifetime.parameters import MbgNbdParameters
-from training.data.customer_hashes import customer_hashes, shuffled_by_customer
+from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
 from training.data.mbg_nbd import fit_mbg_nbd
 
 Floats = NDArray[np.float64]
@@ -86,7 +86,7 @@ class _Rhythms:
         keys = history.keys
         if self.share < 1.0:
             hashes = shuffled_by_customer(customer_hashes(self.store, keys))
-            keys = keys[hashes < np.uint64(int(self.share * 2**64))]
+            keys = keys[in_first_share(hashes, self.share)]
         each = np.repeat(keys, len(self.dates))
         as_of = np.tile(np.array(self.dates, dtype=np.int64), len(keys))
         for name in self.streams:
