@@ -20,8 +20,6 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
-from training.bundle.lifetime.lifetime_model import LifetimeModel
-from training.bundle.lifetime.lifetime_values import LifetimeValues
 from training.bundle.model_bundle import Bundle
 from training.data.extent import data_extent
 from training.evaluation.lifetime_backtest import JudgedLifetimeValue, judged_lifetime, with_lifetime
@@ -232,8 +230,10 @@ class _PredictionParts:
         if not len(keys):
             return
         dates = np.full(len(keys), self.as_of, dtype=np.int64)
-        rows = snapshot(history, bundle.catalog, self.timeline, keys, dates, bundle.priors)
-        predictions, names = bundle.predict(rows.matrix), np.array([*bundle.tiers.names])
+        rows = snapshot(history, bundle.scored_catalog, self.timeline, keys, dates, bundle.priors)
+        width = len(bundle.catalog.columns)
+        features = np.ascontiguousarray(rows.matrix[:, :width])
+        predictions, names = bundle.predict(features), np.array([*bundle.tiers.names])
         expected = predictions.expected_value
         columns = [
             self.store.customers.names(keys),
@@ -245,18 +245,11 @@ class _PredictionParts:
         self.keys.append(keys)
         table = pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
         if bundle.lifetime is not None:
-            table = with_lifetime(table, self._lifetime(bundle.lifetime, history, keys, rows.matrix))
+            facts = rows.matrix[:, width:]
+            inside = np.ones(len(keys), dtype=np.bool_)
+            values = bundle.lifetime.of_customers(facts, features, self.as_of, self.timeline, inside)
+            table = with_lifetime(table, values)
         self.tables.append(table)
-
-    def _lifetime(
-        self, model: LifetimeModel, history: History, keys: NDArray[np.int64], features: NDArray[np.float64]
-    ) -> LifetimeValues:
-        """The lifetime values of the cohort, by the function that scores everybody."""
-        inside = np.isin(history.keys, keys)
-        matrix = np.full((history.customers, features.shape[1]), np.nan)
-        matrix[inside] = features
-        values = model.of_customers(history, matrix, self.as_of, self.timeline, inside)
-        return values.take(np.flatnonzero(inside))
 
     def merge(self, other: _PredictionParts) -> None:
         self.keys += other.keys
