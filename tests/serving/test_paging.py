@@ -16,7 +16,7 @@ from serving.lists.ranking import at_risk, page
 from serving.state.scores.score_file import Scores
 from tests.serving.running import serving
 from tests.serving.shop import score_all
-from tests.serving.state.test_score_file import FACTS, answers
+from tests.serving.state.scores.test_score_file import FACTS, answers
 
 SUBJECTS = ("purchase",) * 4 + ("inquiry",) * 3 + ("tenure",) * 2
 

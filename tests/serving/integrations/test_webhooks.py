@@ -39,7 +39,7 @@ from serving.state.outbox import Outbox
 from serving.state.scores.score_file import Scores
 from serving.state.scores.score_index import current_scores, scores_before
 from tests.serving.running import COMMAND
-from tests.serving.state.test_score_file import FACTS, answers
+from tests.serving.state.scores.test_score_file import FACTS, answers
 
 SECRET = "a secret of some length"
 SCORINGS = ScoringPair("2025-02-01", "2025-01-01", "3")

@@ -10,7 +10,7 @@ from serving.lists.filtered_rows import BLOCK, MOST_KEPT, FilterCache, FilteredR
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
 from serving.state.scores.score_file import Scores
-from tests.serving.state.test_score_file import FACTS, answers
+from tests.serving.state.scores.test_score_file import FACTS, answers
 
 SUBJECTS = ("purchase",) * 4 + ("inquiry",) * 3 + ("tenure",) * 2
 
