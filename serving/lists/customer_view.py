@@ -49,7 +49,7 @@ Numbers = tuple[
     float | None,
     float | None,
     float | None,
-    list[LifetimeValue] | None,
+    list[LifetimeValue],
     list[Reason],
 ]
 """The fields of a `ScoredCustomer` after the name: status, churn_probability, tier, predicted_tier,
@@ -129,7 +129,7 @@ def numbers(
             finite(at_risk),
             finite(uplift),
             finite(incremental),
-            None if horizons is None else lifetime_values(horizons, values, lows, highs),
+            [] if horizons is None else lifetime_values(horizons, values, lows, highs),
             reasons,
         )
 
@@ -152,19 +152,19 @@ def planned_first(customers: Iterable[ListedCustomer]) -> list[ListedCustomer]:
 
 def unknown_numbers() -> Numbers:
     """The numbers of a customer of whom nothing is known."""
-    return "unknown", None, None, None, None, None, None, None, None, []
+    return "unknown", None, None, None, None, None, None, None, [], []
 
 
 def lifetime_values(
     horizons: LifetimeHorizons, values: Sequence[float], lows: Sequence[float], highs: Sequence[float]
-) -> list[LifetimeValue] | None:
-    """A customer's lifetime value over each horizon; None for who never bought.
+) -> list[LifetimeValue]:
+    """A customer's lifetime value over each horizon; none for who never bought.
 
     Who left has no interval; where no level over so long is known yet, theirs is the range of the level.
     """
+    found: list[LifetimeValue] = []
     if values[0] != values[0]:
-        return None
-    found = []
+        return found
     for months, value, low, high, evidence, spread in zip(
         horizons.months, values, lows, highs, horizons.evidence, horizons.spreads, strict=True
     ):

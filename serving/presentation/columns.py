@@ -61,7 +61,7 @@ class ListRow:
 
     def lifetime(self, months: int | None = None) -> LifetimeValue | None:
         """The lifetime value over so many months, or over the fewest; None where there is none."""
-        values = self.customer.lifetime_value or ()
+        values = self.customer.lifetime_value
         return next((one for one in values if months in (None, one.months)), None)
 
     def tier(self, name: str | None) -> str:

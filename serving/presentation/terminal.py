@@ -236,7 +236,7 @@ def _lifetime_figures(
     customer: PlannedCustomer, currency: str | None, language: str
 ) -> Iterable[tuple[str, str]]:
     """The lifetime value over each number of months, with its interval and whether its level is known."""
-    for one in customer.lifetime_value or ():
+    for one in customer.lifetime_value:
         text = lifetime_text(one, currency, language)
         if one.evidence == "low":
             text += in_language(language, ", low evidence", "、根拠は限定的")

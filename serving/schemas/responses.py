@@ -144,9 +144,9 @@ class LifetimeValue:
 
 
 LifetimeValueList = Annotated[
-    list[LifetimeValue] | None,
+    list[LifetimeValue],
     Field(
-        description="lifetime value (LTV) over each number of months of `[value] months`; null without "
+        description="lifetime value (LTV) over each number of months of `[value] months`; empty without "
         "amounts and for who never bought"
     ),
 ]

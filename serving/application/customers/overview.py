@@ -70,7 +70,7 @@ def customer_overview(
         predicted_tier=None if customer is None else customer.predicted_tier,
         expected_value=None if customer is None else customer.expected_value,
         value_at_risk=None if customer is None else customer.value_at_risk,
-        lifetime_value=() if customer is None else tuple(customer.lifetime_value or ()),
+        lifetime_value=() if customer is None else tuple(customer.lifetime_value),
         reasons=() if customer is None else tuple(customer.reasons),
         previous=None if scored is None else scored.previous,
         changes=() if scored is None else tuple(scored.changes),

@@ -270,7 +270,7 @@ def test_the_list_as_json_csv_and_file(kizuna: Kizuna, scored_shop: Path, tmp_pa
     assert len(said["customers"]) == 7
     assert list(said["customers"][0]) == [
         "rank", "customer_id", "churn_probability", "tier", "predicted_tier", "expected_value",
-        "value_at_risk", "uplift", "incremental_value", "reasons", "plan",
+        "value_at_risk", "uplift", "incremental_value", "lifetime_value", "reasons", "plan",
         "outcome", "left_out_because", "refused_channels",
     ]  # fmt: skip
     assert (
