@@ -158,9 +158,10 @@ def speed() -> dict[str, float]:
     since = np.where(days > 1, whole * draw.random(CUSTOMERS), whole)
     facts = np.column_stack([days, whole, since, days * draw.gamma(2.0, 200.0, CUSTOMERS)])
     nothing = np.empty((CUSTOMERS, 0))
-    model.values(facts[:10], nothing[:10], np.array([365.0, 730.0, 1095.0]))
+    none = np.zeros(CUSTOMERS, dtype=np.bool_)
+    model.values(facts[:10], nothing[:10], none[:10], np.array([365.0, 730.0, 1095.0]))
     began = time.perf_counter()
-    model.values(facts, nothing, ahead(Timeline().instant("2015-01-01"), model.months, Timeline()))
+    model.values(facts, nothing, none, ahead(Timeline().instant("2015-01-01"), model.months, Timeline()))
     seconds = time.perf_counter() - began
     return {
         "seconds": round(seconds, 1),

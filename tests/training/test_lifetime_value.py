@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from features.event_store import EventStore
 from serving.scoring.batch import score_customers
-from tests.training.simulated import UTC, Shop, plan, shop
+from tests.training.simulated import NOW, UTC, Shop, plan, shop
 from tests.training.worlds import day
 from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.model_bundle import Bundle
 from training.data.extent import data_extent
 from training.data.lifetime.purchase_history import purchase_history
 from training.evaluation.lifetime_value_metrics import normalised_gini, total_error
+from training.labels.cohort import IN_COHORT
 from training.train import TrainingConfig, learn
 
 MONTHS = (1, 2, 24)
@@ -71,6 +73,44 @@ def test_each_horizon_that_has_matured_is_judged_by_total_ranking_and_coverage(l
         assert 0.7 < learned.figures[f"{name}/coverage"] < 0.95
         assert learned.figures[f"{name}/customers"] > 200
     assert not any("24_months" in name for name in learned.figures)
+
+
+def subscriptions(folder: Path) -> EventStore:
+    """Contracts of 980 a month that end at one rate, of customers who never buy anything."""
+    draw = np.random.default_rng(7)
+    begins = draw.uniform(0.0, 500.0, 500)
+    ends = begins + draw.exponential(250.0, 500)
+    rows = [(f"c{n:03}", begin, "started", 980.0) for n, begin in enumerate(begins)]
+    rows += [(f"c{n:03}", end, "cancelled", None) for n, end in enumerate(ends) if end < 540]
+    table = pa.table(
+        {
+            "customer_id": [row[0] for row in rows],
+            "occurred_at": pa.array([day(row[1]) for row in rows], pa.timestamp("us", "UTC")),
+            "kind": [row[2] for row in rows],
+            "value": pa.array([row[3] for row in rows], pa.float64()),
+        }
+    )
+    folder.mkdir(parents=True)
+    store = EventStore(folder)
+    store.add(table, source="contracts", timeline=UTC, now=NOW)
+    return EventStore(folder)
+
+
+def test_contracts_are_worth_what_they_cost_for_as_long_as_they_will_run(tmp_path: Path) -> None:
+    store = subscriptions(tmp_path / "state")
+    bundle, _ = learn(store, monthly(type="contract"), until=None)
+    assert bundle.lifetime is not None
+    assert bundle.lifetime.contract is not None
+    values = []
+    for history in store.histories(until=END):
+        table = score_customers(bundle, history, END)
+        assert table.lifetime is not None
+        runs = table.status == IN_COHORT
+        values.append(table.lifetime.value[runs, 1])
+        assert np.isnan(table.lifetime.value[~runs]).all()
+    known = 980 * 250 * (1 - np.exp(-61 / 250)) / (365 / 12)
+    assert abs(np.concatenate(values).mean() / known - 1) < 0.1
+    assert abs(bundle.figures["lifetime/2_months/total_error"]) < 0.15
 
 
 def test_what_lies_after_the_date_changes_no_byte(there: Shop, folder: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.timeline import DAY
 from training.bundle.lifetime.lifetime_model import LifetimeModel, ahead
+from training.bundle.lifetime.spend_process import days_known
 from training.data.lifetime.purchase_history import PurchaseHistory
 from training.fitting.lifetime_value import fit_lifetime_value
 from training.fitting.lightgbm import TreeParameters
@@ -43,7 +44,7 @@ def lifetime_figures(history: PurchaseHistory, settings: TreeParameters) -> dict
         days = ahead(date, months, history.timeline)
         chosen = rows.featured if model.learned is not None else np.ones(len(rows), dtype=np.bool_)
         judged = rows.where(chosen)
-        values = model.values(judged.facts, judged.matrix, days)
+        values = model.values(judged.facts, judged.matrix, judged.in_cohort, days)
         for at, one in enumerate(months):
             name = f"lifetime/{one}_months"
             if f"{name}/total_error" in figures:
@@ -58,7 +59,7 @@ def lifetime_figures(history: PurchaseHistory, settings: TreeParameters) -> dict
                 f"{name}/normalised_gini": normalised_gini(value, spent),
                 f"{name}/coverage": float(inside[mine].mean()) if mine.any() else float("nan"),
             }
-            joined = date - judged.facts[:, 1] * DAY
+            joined = date - days_known(judged.facts) * DAY
             years = np.array([history.timeline.local(int(moment)).year for moment in joined.tolist()])
             for year, error in _by_year(years, value, spent).items():
                 figures[f"{name}/total_error/joined_{year}"] = error

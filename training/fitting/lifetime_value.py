@@ -26,13 +26,14 @@ from features.timeline import DAY, Timeline
 from training.bundle.lifetime.intervals import COVERAGE, OUTSIDE, SpendIntervals
 from training.bundle.lifetime.lifetime_model import EXPECTED, LifetimeModel, ahead
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons
-from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdParameters
-from training.bundle.lifetime.purchase_process import expected_purchase_days
+from training.bundle.lifetime.parameters import NO_PURCHASES
+from training.bundle.lifetime.spend_process import BOUGHT, TOTAL, SpendProcess
 from training.bundle.model_bundle import canonical
 from training.data.lifetime.gamma_gamma import fit_gamma_gamma
 from training.data.lifetime.purchase_history import PurchaseHistory
 from training.data.lifetime.purchase_rows import PurchaseRows
 from training.data.mbg_nbd import fit_mbg_nbd
+from training.fitting.contract_survival import fit_contract_survival
 from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_value
 
 Floats = NDArray[np.float64]
@@ -60,26 +61,23 @@ class _Cohort:
 
     date: int
     rows: PurchaseRows
-    population: MbgNbdParameters
-    spend: GammaGammaParameters
-
+    process: SpendProcess
     ends: tuple[int, ...]
     """Until when values are asked for."""
 
     @cached_property
-    def _expected(self) -> Floats:
-        """float64[n, len(ends)]: all together, which costs little more than one of them."""
+    def _expectations(self) -> tuple[Floats, Floats]:
+        """float64[n, len(ends)] twice: all together, which costs little more than one of them."""
         days = np.array([(end - self.date) / DAY for end in self.ends])
-        return expected_purchase_days(self.population, self.rows.facts, days)
+        return self.process.expectations(self.rows.facts, self.rows.in_cohort, days)
 
     def expected(self, *ends: int) -> Floats:
-        """float64[n, k]: expected days with a purchase until each end."""
-        return self._expected[:, [self.ends.index(end) for end in ends]]
+        """float64[n, k]: expected payments until each end."""
+        return self._expectations[0][:, [self.ends.index(end) for end in ends]]
 
     def plain(self, *ends: int) -> Floats:
         """float64[n, k]: what these bring at the level of the population."""
-        each = self.spend.expected_spend(self.rows.facts[:, 0], self.rows.facts[:, 3])
-        return self.expected(*ends) * each[:, None]
+        return self._expectations[1][:, [self.ends.index(end) for end in ends]]
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,9 @@ def fit_lifetime_value(
     model = LifetimeModel(
         horizons=LifetimeHorizons(months, level.evidence, level.spreads),
         catalog=history.spending,
-        population=now.population,
-        spend=now.spend,
+        population=now.process.population,
+        spend=now.process.spend,
+        contract=now.process.contract,
         levels=level.levels,
         intervals=tuple(known),
         unit=unit,
@@ -146,7 +145,7 @@ def _scale(model: LifetimeModel, rows: PurchaseRows, at: int, timeline: Timeline
     """
     mine = rows.where(rows.featured)
     days = ahead(at, model.months, timeline)[:1]
-    plain = model.plain(mine.facts, model.expected(mine.facts, days))[:, 0]
+    plain = model.process.expectations(mine.facts, mine.in_cohort, days)[1][:, 0]
     learned = model.learned_values(mine.matrix, plain)
     return _ratio(model.levels[0] * float(plain.sum()), float(learned.sum()))
 
@@ -156,20 +155,26 @@ def _cohort(history: PurchaseHistory, date: int) -> _Cohort | None:
     known = _cohorts.setdefault(history, {})
     if date not in known:
         ends = {*history.ends[date], history.timeline.months_after(date, history.months[0])}
-        known[date] = _fitted(history.rows[date], date, tuple(sorted(ends)))
+        process = _process(history.rows[date], history.period)
+        rows, until = history.rows[date], tuple(sorted(ends))
+        known[date] = None if process is None else _Cohort(date, rows, process, until)
     return known[date]
 
 
 _cohorts: WeakKeyDictionary[PurchaseHistory, dict[int, _Cohort | None]] = WeakKeyDictionary()
 
 
-def _fitted(rows: PurchaseRows, date: int, ends: tuple[int, ...]) -> _Cohort | None:
+def _process(rows: PurchaseRows, period: float) -> SpendProcess | None:
+    """The populations of a date; None where too few of its customers came back to tell how they buy, and too
+    few have contracts."""
     some = rows.facts[:: max(1, len(rows) // FITTED_ON)]
-    if not len(some):
-        return None
-    population = fit_mbg_nbd(*some.T[:3])
-    spend = fit_gamma_gamma(some[:, 0], some[:, 3])
-    return None if population is None or spend is None else _Cohort(date, rows, population, spend, ends)
+    some, lasting = some[some[:, BOUGHT] > 0], rows.durations[:: max(1, len(rows.durations) // FITTED_ON)]
+    contract = fit_contract_survival(lasting[:, 0], lasting[:, 1], period) if rows.paying.any() else None
+    population = fit_mbg_nbd(*some.T[:3]) if len(some) else None
+    spend = fit_gamma_gamma(some[:, BOUGHT], some[:, TOTAL]) if len(some) else None
+    if population is not None and spend is not None:
+        return SpendProcess(population, spend, contract)
+    return None if contract is None else SpendProcess(*NO_PURCHASES, contract)
 
 
 def _ratio(actual: float, expected: float) -> float:
@@ -209,8 +214,10 @@ def _level_of_past(now: _Cohort, months: int, history: PurchaseHistory) -> float
     """The level where no cohort has matured: half way to what the past says, in logarithms.
 
     That is the spend of as many months before the date, without first purchases, once as it was and once as
-    if everybody had been a customer all the time.
+    if everybody had been a customer all the time. Contracts tell their own level.
     """
+    if now.process.contract is not None:
+        return 1.0
     end = history.timeline.months_after(now.date, months)
     days = (end - now.date) / DAY
     present = float(np.minimum(now.rows.facts[:, 1], days).mean()) / days

@@ -1,6 +1,7 @@
 """Lifetime value (顧客生涯価値): what a customer is expected to spend over the months to come.
 
-Purchases to come by MBG/NBD times the spend of each by Gamma-Gamma, at the level that the last cohort whose
+Purchases to come by MBG/NBD times the spend of each by Gamma-Gamma, and recurring amounts of contracts for as
+long as those will run, at the level that the last cohort whose
 months have passed turned out to have. Where such cohorts exist, the first horizon is the mean of that and
 of what LightGBM learned from them: the two err differently. `LifetimeModel` is frozen in the bundle; batch,
 live and cluster all ask it.
@@ -9,7 +10,7 @@ live and cluster all ask it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from features.catalog.definitions import Catalog, Stream, family
 from features.timeline import DAY, SECOND, Timeline, months_later
 from training.bundle.lifetime.intervals import SpendIntervals
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
-from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdParameters
+from training.bundle.lifetime.parameters import ContractSurvival, GammaGammaParameters, MbgNbdParameters
+from training.bundle.lifetime.spend_process import SpendProcess, days_known
 from training.bundle.light_imports import without_pandas_and_sklearn
 from training.bundle.tree_inference import TreeEnsemble
 
@@ -49,7 +51,7 @@ class LifetimeModel:
 
     horizons: LifetimeHorizons
     catalog: Catalog
-    """The columns `READ` of all that customers spend on."""
+    """What is known of all that customers spend on (`spending_catalog`): the facts."""
     population: MbgNbdParameters
     spend: GammaGammaParameters
     levels: tuple[float, ...]
@@ -61,13 +63,20 @@ class LifetimeModel:
     """What its values are multiplied by, for their total to be at the level of all others."""
     learned: str | None
     """LightGBM text, over the bundle's columns and one more; None where no cohort has matured."""
+    contract: ContractSurvival | None = None
+    """None where no contract has a recurring amount."""
+
+    @cached_property
+    def process(self) -> SpendProcess:
+        """The populations that spend is expected of."""
+        return SpendProcess(self.population, self.spend, self.contract)
 
     @property
     def months(self) -> tuple[int, ...]:
         return self.horizons.months
 
     def beside(self, catalog: Catalog) -> Catalog:
-        """The catalogue with the columns `READ` at its end: both are computed in one pass over the events."""
+        """The catalogue with the facts at its end: both are computed in one pass over the events."""
         return Catalog(
             catalog.indicators,
             (*catalog.streams, *self.catalog.streams),
@@ -84,47 +93,47 @@ class LifetimeModel:
         *,
         threads: int = 0,
     ) -> LifetimeValues:
-        """The lifetime values of customers: `facts` has the columns `READ` of each, `matrix` the bundle's
-        features."""
+        """The lifetime values of customers from the facts and the bundle's features of each."""
         days = ahead(as_of, self.months, timeline)
         if len(facts) == 1 and self._alone is not None:
             from training.bundle.lifetime.value_kernel import of_one  # compiled
 
             told = of_one(facts, matrix, days, as_of, in_cohort, timeline.midnights, *self._alone)
             return LifetimeValues(self.horizons, *told)
-        found = self.values(facts, matrix, days, threads=threads)
+        found = self.values(facts, matrix, in_cohort, days, threads=threads)
         outside = ~in_cohort
         found.low[outside] = np.nan
         found.high[outside] = np.nan
-        bought = facts[:, 0] > 0
-        joined = as_of - np.round(facts[bought, 1] * DAY).astype(np.int64)
-        found.joined_month[bought] = timeline.local_months(joined)
+        known = self.process.known(facts, in_cohort)
+        joined = as_of - np.round(days_known(facts)[known] * DAY).astype(np.int64)
+        found.joined_month[known] = timeline.local_months(joined)
         return found
 
-    def values(self, facts: Floats, matrix: Floats, days: Floats, *, threads: int = 0) -> LifetimeValues:
-        """The values from purchase facts (`READ`) and the bundle's features; `days` to each horizon's end.
+    def values(
+        self, facts: Floats, matrix: Floats, running: NDArray[np.bool_], days: Floats, *, threads: int = 0
+    ) -> LifetimeValues:
+        """The values from the facts and the bundle's features; `days` to each horizon's end.
 
-        Intervals are told of all customers who bought.
+        `running` says who has a contract. Intervals are told of all who have a value.
         """
         months = np.full(len(facts), -1)
-        bought = facts[:, 0] > 0
-        if bought.all():
-            return LifetimeValues(self.horizons, *self._told(facts, matrix, days, threads), months)
+        known = self.process.known(facts, running)
+        if known.all():
+            return LifetimeValues(self.horizons, *self._told(facts, matrix, running, days, threads), months)
         value, low, high = (np.full((len(facts), len(self.months)), np.nan) for _ in range(3))
-        if bought.any():
-            value[bought], low[bought], high[bought] = self._told(
-                facts[bought], matrix[bought], days, threads
+        if known.any():
+            value[known], low[known], high[known] = self._told(
+                facts[known], matrix[known], running[known], days, threads
             )
         return LifetimeValues(self.horizons, value, low, high, months)
 
     def _told(
-        self, facts: Floats, matrix: Floats, days: Floats, threads: int
+        self, facts: Floats, matrix: Floats, running: NDArray[np.bool_], days: Floats, threads: int
     ) -> tuple[Floats, Floats, Floats]:
-        """Value, low and high of customers who bought, float64[n, h] each."""
+        """Value, low and high of customers who have a value, float64[n, h] each."""
         from training.bundle.lifetime.value_kernel import values_and_intervals  # compiled
 
-        expected = self.expected(facts, days)
-        plain = self.plain(facts, expected)
+        expected, plain = self.process.expectations(facts, running, days)
         learned = np.empty(0)
         if self.learned is not None:
             learned = self.learned_values(matrix, plain[:, 0], threads=threads) * self.scale
@@ -147,17 +156,7 @@ class LifetimeModel:
         if trees is None:
             return None
         units = (self.unit, self.scale)
-        return astuple(self.population), astuple(self.spend), tuple(trees.arrays), units, self._tables
-
-    def expected(self, facts: Floats, days: Floats) -> Floats:
-        """float64[n, h]: expected days with a purchase within these days."""
-        from training.bundle.lifetime.purchase_process import expected_purchase_days  # compiled
-
-        return expected_purchase_days(self.population, facts, days)
-
-    def plain(self, facts: Floats, expected: Floats) -> Floats:
-        """float64[n, h]: what these days with a purchase bring, at the level of the population."""
-        return expected * self.spend.expected_spend(facts[:, 0], facts[:, 3])[:, None]
+        return *self.process.constants, tuple(trees.arrays), units, self._tables
 
     def learned_values(self, matrix: Floats, plain: Floats, *, threads: int = 0) -> Floats:
         """float64[n]: what the learned model says of the first horizon, before `scale`.
@@ -185,6 +184,7 @@ class LifetimeModel:
             "intervals": [one.to_json() for one in self.intervals],
             "unit": self.unit,
             "scale": self.scale,
+            "contract": self.contract and asdict(self.contract),
         }
 
     @staticmethod
@@ -199,17 +199,38 @@ class LifetimeModel:
             unit=d["unit"],
             scale=d["scale"],
             learned=learned,
+            contract=d.get("contract") and ContractSurvival(**d["contract"]),
         )
 
 
 def spending_catalog(catalog: Catalog, churn: Churn) -> Catalog:
-    """The columns `READ` of what the project's customers spend on."""
+    """The columns `READ` of what the project's customers spend on, and where they have contracts: the newest
+    recurring amount, the days since a contract last began, and since the first row of any."""
     owner = next(
         (one.name for one in catalog.indicators if {*churn.amounts} & {*one.kinds}),
         catalog.indicators[0].name,
     )
-    stream = Stream(STREAM, owner, churn.amounts, amounts=True)
-    return Catalog(catalog.indicators, (stream,), tuple(family(stream, *READ)))
+    bought = Stream(STREAM, owner, churn.amounts, amounts=True)
+    streams, features = [bought], family(bought, *READ)
+    kinds = contract_kinds(churn)
+    if kinds:
+        begun = tuple(kind for kind in kinds if kind in churn.started_by)
+        begun = tuple(kind for kind in begun if kind not in churn.contracts.renewed_by)
+        running, begins = Stream(f"{STREAM} contract", owner, kinds), Stream(f"{STREAM} start", owner, begun)
+        streams += [running, begins]
+        features += family(running, "last")
+        features += family(begins, "days_since_last")
+        features += family(running, "days_since_first")
+    return Catalog(catalog.indicators, tuple(streams), tuple(features))
+
+
+def contract_kinds(churn: Churn) -> tuple[str, ...]:
+    """The kinds that begin, renew or change a contract, whose value is its recurring amount."""
+    if churn.type != "contract":
+        return ()
+    kinds = dict.fromkeys((*churn.started_by, *churn.contracts.changed_by))
+    ends = {*churn.ended_by, *churn.completed_by, *churn.amounts}
+    return tuple(kind for kind in kinds if kind not in ends)
 
 
 def ahead(as_of: int, months: tuple[int, ...], timeline: Timeline) -> Floats:

@@ -1,4 +1,5 @@
-"""The populations behind lifetime value: how often customers buy, when they stop, and what they spend."""
+"""The populations behind lifetime value: how often customers buy, when they stop, what they spend, and how
+long contracts run."""
 
 from __future__ import annotations
 
@@ -37,3 +38,21 @@ class GammaGammaParameters:
         """
         p, q = self.p, self.q
         return np.asarray(p * (self.scale + np.maximum(total, 0.0)) / (p * active_days + q - 1.0))
+
+
+NO_PURCHASES = MbgNbdParameters(0.0, 1.0, 1.0, 1.0), GammaGammaParameters(1.0, 2.0, 0.0)
+"""Where contracts are all that customers pay for."""
+
+
+@dataclass(frozen=True)
+class ContractSurvival:
+    """How long contracts run: exponentially, at a rate that differs between customers as Gamma(shape, scale).
+
+    The continuous counterpart of the shifted beta-geometric (Fader and Hardie 2007): the longer a contract
+    has run, the longer it will. Time in days.
+    """
+
+    shape: float
+    scale: float
+    period: float
+    """The days that a recurring amount pays for."""

@@ -30,8 +30,8 @@ WIDEST = 14.0
 def expected_purchase_days(population: MbgNbdParameters, facts: Floats, ahead: Floats) -> Floats:
     """float64[n, h]: the expected days with a purchase within each of the days `ahead`, float64[h].
 
-    `facts`, float64[n, 3 or more]: days with a purchase so far (1 or more), days since the first and since
-    the last one.
+    `facts`, float64[n, 3 or more]: days with a purchase so far, days since the first and since the last one.
+    None are expected of who never bought.
     """
     return np.asarray(expect(np.ascontiguousarray(facts), ahead, astuple(population)))
 
@@ -42,6 +42,9 @@ def expect(facts, ahead, population):  # type: ignore[no-untyped-def]
     expected = np.empty((len(facts), len(ahead)))
     sums = np.empty(len(ahead))
     for n in range(len(facts)):
+        if not facts[n, 0] > 0.0 or r == 0.0:
+            expected[n, :] = 0.0
+            continue
         again, until = facts[n, 0] - 1.0, alpha + facts[n, 1]
         rate = r + again
         grown = (until / (until - facts[n, 2])) ** rate

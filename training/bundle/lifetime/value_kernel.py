@@ -1,4 +1,8 @@
-"""Values and intervals of customers from their expected spend: a compiled loop over customers.
+"""Expected spend, values and intervals of customers: compiled loops over customers.
+
+`expectations`. Inputs: `facts`, float64[n, 4 or 7], what is known of purchases and contracts
+(`spend_process`); `running`, bool[n], who has a contract; `days`, float64[h], and the parameters of the
+populations. Outputs: `expected` and `plain`.
 
 `values_and_intervals`. Inputs: `plain` and `expected`, float64[n, h], spend and days with a purchase until
 each horizon, growing; `learned`, float64[n] or empty; `tables`: the levels, float64[h], and the interval
@@ -47,28 +51,45 @@ def values_and_intervals(plain, expected, learned, tables):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def plain_values(facts, expected, spend):  # type: ignore[no-untyped-def]
-    """What the expected days with a purchase bring: Gamma-Gamma's mean of a customer for each of them."""
+def expectations(facts, running, days, population, spend, contract):  # type: ignore[no-untyped-def]
+    """Payments expected within these days, and what they bring."""
     p, q, scale = spend
+    shape, begin, period = contract
+    expected = expect(facts, days, population)
     plain = np.empty(expected.shape)
     for i in range(len(facts)):
         each = p * (scale + max(facts[i, 3], 0.0)) / (p * facts[i, 0] + q - 1.0)
-        for j in range(expected.shape[1]):
+        for j in range(len(days)):
             plain[i, j] = expected[i, j] * each
-    return plain
+        if shape > 0.0 and running[i] and facts[i, 4] > 0.0:
+            tenure = facts[i, 5] if facts[i, 5] >= 0.0 else facts[i, 6]
+            for j in range(len(days)):
+                periods = _days_under_contract(begin + max(tenure, 0.0), days[j], shape) / period
+                expected[i, j] += periods
+                plain[i, j] += periods * facts[i, 4]
+    return expected, plain
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _days_under_contract(since, ahead, shape):  # type: ignore[no-untyped-def]
+    """The mean of the days that a contract will run, at most `ahead`."""
+    longer = math.log1p(ahead / since)
+    if abs(shape - 1.0) < 1e-9:
+        return since * longer
+    return since * -math.expm1((1.0 - shape) * longer) / (shape - 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def of_one(  # type: ignore[no-untyped-def]
-    facts, features, days, as_of, in_cohort, midnights, population, spend, trees, units, tables
+    facts, features, days, as_of, in_cohort, midnights, population, spend, contract, trees, units, tables
 ):
     """Value, low, high and month of joining of one customer; `trees` is the learned model, if any, and
     `units` its unit and scale."""
-    if not facts[0, 0] > 0.0:
+    pays = contract[0] > 0.0 and in_cohort[0] and facts[0, 4] > 0.0
+    if not (facts[0, 0] > 0.0 or pays):
         nothing = np.full((1, len(days)), np.nan)
         return nothing, nothing.copy(), nothing.copy(), np.full(1, -1)
-    expected = expect(facts, days, population)
-    plain = plain_values(facts, expected, spend)
+    expected, plain = expectations(facts, in_cohort, days, population, spend, contract)
     learned = np.empty(0)
     if len(trees[0]):
         row = np.empty(features.shape[1] + 1)
@@ -78,7 +99,10 @@ def of_one(  # type: ignore[no-untyped-def]
     value, low, high = values_and_intervals(plain, expected, learned, tables)
     if not in_cohort[0]:
         low[:], high[:] = np.nan, np.nan
-    joined = as_of - np.int64(np.round(facts[0, 1] * DAY))
+    since = facts[0, 1]
+    if facts.shape[1] > 6 and not since > facts[0, 6]:
+        since = since if np.isnan(facts[0, 6]) else facts[0, 6]
+    joined = as_of - np.int64(np.round(since * DAY))
     return value, low, high, np.full(1, _month(np.searchsorted(midnights, joined, side="right") - 2))
 
 

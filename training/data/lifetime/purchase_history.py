@@ -13,8 +13,9 @@ from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
-from training.bundle.lifetime.lifetime_model import spending_catalog
+from training.bundle.lifetime.lifetime_model import contract_kinds, spending_catalog
 from training.data.columns.populations import dated_numbers
+from training.data.lifetime.contract_spend import period_days
 from training.data.lifetime.matured_dates import MaturedDates, matured_dates
 from training.data.lifetime.purchase_rows import PurchaseRows, RowRequest, purchase_rows
 from training.labels.settings import Churn
@@ -35,6 +36,8 @@ class PurchaseHistory:
     """Where the history begins."""
     months: tuple[int, ...]
     timeline: Timeline
+    period: float
+    """The days that a recurring amount pays for."""
     spending: Catalog
     features: Catalog
     rows: Mapping[int, PurchaseRows]
@@ -75,12 +78,13 @@ def purchase_history(
 ) -> PurchaseHistory | None:
     """Read the rows of every date that a model of the date `at`, and its judgement, need.
 
-    None where events carry no amounts, or where no horizon is wanted.
+    None where there are neither purchases nor contracts, or where no horizon is wanted.
     """
-    if not months or not churn.amounts or not {*churn.amounts} & {*past.kinds}:
+    if not months or not {*churn.amounts, *contract_kinds(churn)} & {*past.kinds}:
         return None
     spending = spending_catalog(features, churn)
-    empty = PurchaseHistory(at, past.first, months, timeline, spending, features, {}, {})
+    period = period_days(features.indicators, churn)
+    empty = PurchaseHistory(at, past.first, months, timeline, period, spending, features, {}, {})
     ends: dict[int, set[int]] = {at: set()}
     featured: set[int] = set()
     for date in (at, *empty.judged()):
@@ -106,6 +110,7 @@ def purchase_history(
         past.first,
         months,
         timeline,
+        period,
         spending,
         features,
         rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,10 @@ from features.event_store import EventStore
 from features.events.history import History, without_retracted
 from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline
+from training.bundle.lifetime.lifetime_model import contract_kinds
+from training.bundle.lifetime.spend_process import BOUGHT, SINCE_FIRST, paying
 from training.data.customer_hashes import customer_hashes, shuffled_by_customer
+from training.data.lifetime.contract_spend import contract_durations, contract_spend, period_days
 from training.labels.cohort import cohort, event_roles
 from training.labels.settings import Churn
 
@@ -45,11 +48,11 @@ class RowRequest:
 
 @dataclass(frozen=True, eq=False)
 class PurchaseRows:
-    """The customers known by a purchase at one date, in the order of their ids' hashes."""
+    """The customers known by a purchase, or by a contract that costs something, at one date."""
 
     hashes: NDArray[np.uint64]
     facts: Floats
-    """float64[n, 4]: the columns of `training.bundle.lifetime.lifetime_model.READ`."""
+    """float64[n, 4 or 7]: the columns of `training.bundle.lifetime.lifetime_model.spending_catalog`."""
     spent: Floats
     """float64[n, len(ends)]: what they spent from the date until each end, refunds taken off."""
     featured: NDArray[np.bool_]
@@ -59,9 +62,16 @@ class PurchaseRows:
     repeats: Floats
     """float64[n]: spend after the first purchase and before the date; 0 where it was not asked for."""
     in_cohort: NDArray[np.bool_]
+    durations: Floats
+    """float64[s, 2]: of every contract by then the days that it had run, and 1 where it had ended."""
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    @property
+    def paying(self) -> NDArray[np.bool_]:
+        """bool[n]: who has a contract that costs something."""
+        return paying(self.facts, self.in_cohort)
 
     def where(self, chosen: NDArray[np.bool_] | Ints) -> PurchaseRows:
         """The chosen rows."""
@@ -74,6 +84,7 @@ class PurchaseRows:
             self.matrix[place[self.featured[chosen]]],
             self.repeats[chosen],
             self.in_cohort[chosen],
+            self.durations,
         )
 
 
@@ -145,15 +156,24 @@ def _rows(
     keys, hashes = history.keys[chosen], hashes[chosen]
     with_features = _sampled(hashes, featured_share)
     counted = without_retracted(history)
+    contracts, period = bool(contract_kinds(churn)), period_days(features.indicators, churn)
     found = {}
     for date, asked in requests.items():
         facts = snapshot(history, spending, timeline, keys, np.full(len(keys), date)).matrix
-        bought = facts[:, 0] > 0
-        known, facts = keys[bought], facts[bought]
-        first = date - np.round(facts[:, 1] * DAY).astype(np.int64)
+        inside = np.isin(keys, cohort(history, churn, date))
+        bought, durations = facts[:, BOUGHT] > 0, np.empty((0, 2))
+        if contracts:
+            bought |= paying(facts, inside)
+            durations = contract_durations(history, churn, chosen, date)
+        known, facts, inside = keys[bought], facts[bought], inside[bought]
         spent = [spent_between(counted, churn, known, np.full(len(known), date), end) for end in asked.ends]
+        if contracts:
+            places = np.searchsorted(history.keys, known)
+            for at, end in enumerate(asked.ends):
+                spent[at] = spent[at] + contract_spend(counted, churn, date, end, period)[places]
         repeats = np.zeros(len(known))
-        if asked.repeats_since is not None:
+        if asked.repeats_since is not None and not contracts:
+            first = date - np.round(facts[:, SINCE_FIRST] * DAY).astype(np.int64)
             begin = np.maximum(first + FIRST_DAYS * DAY, asked.repeats_since)
             repeats = spent_between(counted, churn, known, begin, date)
         featured = with_features[bought] if asked.features else np.zeros(len(known), dtype=np.bool_)
@@ -169,7 +189,8 @@ def _rows(
             featured=featured,
             matrix=matrix,
             repeats=repeats,
-            in_cohort=np.isin(known, cohort(history, churn, date)),
+            in_cohort=inside,
+            durations=durations,
         )
     return found
 
@@ -200,4 +221,5 @@ def _joined(parts: Sequence[PurchaseRows]) -> PurchaseRows:
     """The rows of all buckets, in an order that does not depend on the store's."""
     names = [one.name for one in fields(PurchaseRows)]
     whole = PurchaseRows(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    whole = replace(whole, durations=whole.durations[np.lexsort(whole.durations.T)])
     return whole.where(np.lexsort((*whole.facts.T, whole.hashes)))

@@ -12,6 +12,7 @@ from features.timeline import DAY, Timeline
 from tests.training import trained
 from tests.worlds import at_least
 from training.bundle.lifetime.lifetime_model import LifetimeModel, ahead
+from training.bundle.lifetime.parameters import ContractSurvival
 from training.bundle.model_bundle import Bundle
 
 DAYS = np.array([365.0, 730.0])
@@ -38,7 +39,7 @@ def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
     told: list[tuple[int, float, float, float]], seed: int
 ) -> None:
     known, matrix = facts(told), trained.rows(len(told), seed)
-    found = trained.lifetime().values(known, matrix, DAYS)
+    found = trained.lifetime().values(known, matrix, known[:, 0] < 0, DAYS)
     bought = known[:, 0] > 0
     assert np.isnan(found.value[~bought]).all()
     for part in (found.value, found.low, found.high):
@@ -51,14 +52,25 @@ def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
 @at_least(40)
 @given(
     told=customers, seed=st.integers(0, 1_000), zone=st.sampled_from(["Asia/Tokyo", "America/St_Johns"]),
-    learned=st.booleans(), as_of=st.integers(3_000 * DAY, 20_000 * DAY),
+    learned=st.booleans(), contract=st.booleans(), as_of=st.integers(9_000 * DAY, 20_000 * DAY),
 )  # fmt: skip
 def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
-    told: list[tuple[int, float, float, float]], seed: int, zone: str, learned: bool, as_of: int
+    told: list[tuple[int, float, float, float]],
+    seed: int,
+    zone: str,
+    learned: bool,
+    contract: bool,
+    as_of: int,
 ) -> None:
     known, matrix, timeline = facts(told), trained.rows(len(told), seed), Timeline(zone)
     model = trained.lifetime() if learned else replace(trained.lifetime(), learned=None)
     inside = np.arange(len(told)) % 2 == 0
+    if contract:
+        model = replace(model, contract=ContractSurvival(0.7, 300.0, 365.0 / 12))
+        draw = np.random.default_rng(seed)
+        costs, days = draw.choice([np.nan, 0.0, 980.0], len(told)), draw.uniform(0.0, 3_000.0, len(told))
+        started = np.where(draw.random(len(told)) < 0.3, np.nan, days / 2)
+        known = np.column_stack([known, costs, started, days])
     whole = model.of_customers(known, matrix, as_of, timeline, inside)
     for row in range(len(told)):
         mine = slice(row, row + 1)
