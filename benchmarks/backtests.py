@@ -20,6 +20,7 @@ from serving.actions.contact_rules import consent_rules
 from serving.integrations.training import training_config
 from serving.project.settings import Project, read
 from training.backtest import BacktestResult, backtest_with_bundle
+from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
 from training.data.dataset import LabelledRows, dataset
 from training.data.extent import data_extent
@@ -144,5 +145,6 @@ def _known(looked: BacktestResult, store: EventStore, plan: TrainingConfig, as_o
     past = data_extent(store, as_of, bundle.churn, plan.timeline, plan.indicators)
     dates = temporal_splits(past.first, past.coverage.covered_until, bundle.churn, plan.timeline).labelled
     catalog, priors = bundle.catalog, bundle.priors
-    numbers = dated_numbers(store, catalog, plan.timeline, dates, priors, past.customers, as_of)
+    levels = level_counts(store, catalog, bundle.churn, plan.timeline, dates, past.customers, as_of)
+    numbers = dated_numbers(store, catalog, plan.timeline, dates, priors, past.customers, as_of, levels)
     return dataset(store, catalog, bundle.churn, plan.timeline, priors, dates, past, as_of, numbers)

@@ -183,6 +183,9 @@ def plain(
             return float(clock(as_of, timezone).strftime("%j"))
         case "last_detail":
             return events[-1].detail if events else None
+        case "detail_log_odds":
+            last = events[-1].detail if events else None
+            return NOTHING if last is None else numbers.get(f"detail_log_odds.{record.name}={last}", 0.0)
         case "top_detail":
             details = [e.detail for e in reversed(events) if e.detail is not None]  # newest first wins ties
             return Counter(details).most_common(1)[0][0] if details else None

@@ -26,6 +26,7 @@ from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
 from training.data.columns.churn_catalog import churn_catalog
 from training.data.columns.indicator_details import indicator_details
+from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
 from training.data.contact_weights import ContactAssignments
 from training.data.dataset import dataset
@@ -219,7 +220,8 @@ def learn(
     report("computing features", 0.05)
     priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
     dates = (*splits.every, splits.answers)
-    numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until)
+    levels = level_counts(store, features, churn, config.timeline, splits.every, extent.customers, until)
+    numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until, levels)
     rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
     priors = replace(priors, numbers=numbers[splits.answers])
     require_both_outcomes(rows, splits, churn, config.timeline)
@@ -253,7 +255,9 @@ def learn(
     )
 
     line, months = config.timeline, config.value.months
-    past = purchase_history(store, features, churn, line, priors, extent, splits.answers, months, until)
+    past = purchase_history(
+        store, features, churn, line, priors, extent, splits.answers, months, until, levels
+    )
     lifetime, figures = judged_lifetime_value(past, parameters)
     evaluation = replace(evaluation, figures={**evaluation.figures, **figures})
     report("fitting on every labelled date", 0.6)

@@ -15,6 +15,9 @@ Span = Literal["any", "history", "ahead", "fading", "date"]
 follow the as-of date (`ahead`), those in which an event of whole history fades to 1/e (`fading`), none
 because only the date itself counts (`date`)."""
 
+LEVEL = "detail_log_odds"
+"""The aggregate that gives a detail what a population taught about it: `Catalog.level_columns`."""
+
 CALENDAR = "calendar"
 """The stream and indicator of features that read the as-of date and no events."""
 
@@ -237,6 +240,15 @@ _OF_DETAILS = (
         _NONE,
         "share of the most frequent {detail} in {many}{window}",
         "{window}{ja}に占める最も多い{ja_details}の割合",
+        "any",
+        _DETAIL,
+    ),
+    Aggregate(
+        LEVEL,
+        "log_odds",
+        _NONE,
+        "log-odds by which more customers with the same latest {detail} of {many}{window} left than others",
+        "{window}直近の{ja}の{ja_details}が同じ顧客の離反の多さ（対数オッズ）",
         "any",
         _DETAIL,
     ),

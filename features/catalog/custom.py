@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from features.catalog.aggregates import AGGREGATES
+from features.catalog.aggregates import AGGREGATES, LEVEL
 from features.catalog.definitions import (
     CALENDAR_STREAM,
     Derived,
@@ -36,6 +36,12 @@ def derived_feature(
             hint = f'Write "{near}"' if near else "docs/features.md lists the default ones"
             raise ConfigurationError(
                 f'`{key}.{place}` is "{name}", but there is no such feature before it. {hint}.',
+                field=f"{key}.{place}",
+            )
+        if isinstance(feature, Feature) and feature.aggregate == LEVEL:
+            raise ConfigurationError(
+                f'`{key}.{place}` is "{name}", whose numbers are learned in training. '
+                "Write a feature that is made of events alone.",
                 field=f"{key}.{place}",
             )
         if entry.operation == "trend" and (isinstance(feature, Derived) or not feature.days):

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.catalog.aggregates import AGGREGATES
+from features.catalog.aggregates import AGGREGATES, LEVEL
 from features.catalog.custom import added_features, derived_feature
 from features.catalog.definitions import (
     CALENDAR_STREAM,
@@ -120,8 +120,9 @@ def catalog(
     its rhythm (gaps, overdue, the chance of silence in the next `horizon_days`), money its sums, surveys
     their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones and
     those that the project names as `consent` say their latest value. What decides churn (`deciding`) has more
-    of its rhythm, and windows of churn's own days; each of the `details` of an indicator is a stream of its
-    own. The settings then drop, replace and add entries.
+    of its rhythm, and windows of churn's own days, and each attribute then says how many more of those with
+    the same value left; each of the `details` of an indicator is a stream of its own. The settings then drop,
+    replace and add entries.
     """
     ahead = horizon_days or _three(settings.windows)[1]
     kinds = [
@@ -192,6 +193,8 @@ def _defaults(
         words = DisplayName(name, name, name, name, name, name, "value", name, name, "値")
         streams.append(Stream(f"profile_{name}", "profile", (kind,), words=words))
         features += [Feature(f"profile_{name}_{a}", f"profile_{name}", a) for a in ("last", "last_detail")]
+        if deciding is not None:
+            features.append(_level_of_attribute(name))
     if settings.calendar:
         streams.append(CALENDAR_STREAM)
         features += family(CALENDAR_STREAM, *(a.name for a in AGGREGATES.values() if a.span == "date"))
@@ -305,6 +308,17 @@ def _detail_streams(
         words = narrowed(whole.words, (detail,))
         parts.append(replace(whole, name=name, kinds=kinds, details=(detail,), words=words))
     return parts
+
+
+def _level_of_attribute(name: str) -> Feature:
+    """How many more of those with the same value of an attribute left."""
+    return Feature(
+        f"profile_{name}_{LEVEL}",
+        f"profile_{name}",
+        LEVEL,
+        english=f"log-odds by which more customers of the same {name} left than others",
+        japanese=f"{name}が同じ顧客の離反の多さ（対数オッズ）",
+    )
 
 
 def _kind_family(indicator: Indicator, stream: Stream, windows: Sequence[int]) -> list[Feature | Derived]:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from features.catalog.aggregates import AGGREGATES, CALENDAR
+from features.catalog.aggregates import AGGREGATES, CALENDAR, LEVEL
 from features.catalog.display_names import (
     INDICATOR_WORDS,
     DisplayName,
@@ -168,6 +168,22 @@ class Catalog:
         """The columns whose numbers stand for a detail in the code book."""
         return tuple(name for name in self.columns if self.unit(name) == "detail")
 
+    @cached_property
+    def level_columns(self) -> tuple[str, ...]:
+        """The columns whose numbers are what a population taught about a detail: `level_key` names them."""
+        return tuple(f.name for f in self.features if isinstance(f, Feature) and f.aggregate == LEVEL)
+
+    def detail_of_level(self, column: str) -> str:
+        """The column with the detail itself beside a level column; empty where there is none."""
+        return self._details_of_levels.get(column, "")
+
+    @cached_property
+    def _details_of_levels(self) -> Mapping[str, str]:
+        plain = [feature for feature in self.features if isinstance(feature, Feature)]
+        details = {(f.stream, f.days): f.name for f in plain if f.aggregate == "last_detail"}
+        found = {f.name: details.get((f.stream, f.days), "") for f in plain if f.aggregate == LEVEL}
+        return {level: detail for level, detail in found.items() if detail}
+
     def indicator_of(self, column: str) -> str:
         """The indicator a feature belongs to; `profile` for attributes."""
         return self.stream_of[self._root(column).stream].indicator
@@ -259,6 +275,19 @@ def _record(indicator: Indicator) -> dict[str, Any]:
     if indicator.per is None:
         del record["per"]
     return record
+
+
+def level_key(column: str, detail: str) -> str:
+    """The name among `Priors.numbers` of what is known of a detail in one of the `level_columns`."""
+    return f"{LEVEL}.{column}={detail}"
+
+
+def codes_of_levels(columns: Sequence[str]) -> tuple[int, ...]:
+    """The places of columns with the code of a detail whose level column is there too: the level is learned
+    from, the code is there to be read."""
+    place = {name: at for at, name in enumerate(columns)}
+    details = (name.replace(LEVEL, "last_detail") for name in columns if LEVEL in name)
+    return tuple(place[detail] for detail in details if detail in place)
 
 
 def amount_kinds(declared: Sequence[Indicator]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog.aggregates import AGGREGATES
+from features.catalog.aggregates import AGGREGATES, LEVEL
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.engine.kernel import (
     ALONE,
@@ -34,6 +34,10 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
+_DETAIL_OF = {LEVEL: "last_detail"}
+"""Aggregates that give a number to the detail which another one finds."""
+
+
 @dataclass(frozen=True, eq=False)
 class CompiledCatalog:
     """What to compute: the kernel's arrays, and what is done before and after it."""
@@ -43,6 +47,8 @@ class CompiledCatalog:
     arrays: CatalogArrays
     details: tuple[tuple[int, str], ...]
     """Matrix columns whose numbers are codes of details, and their names."""
+    levels: tuple[tuple[int, str], ...]
+    """The same of columns whose numbers are what a population taught about the detail."""
     calendar: tuple[tuple[int, str], ...]
     """Matrix columns that depend on the as-of date alone, and their aggregates."""
     learned: tuple[tuple[int, int, str], ...]
@@ -63,7 +69,7 @@ class CompiledCatalog:
         rows = []
         for feature in plain:
             if span[feature.name] != "date":
-                family, operation = OPERATIONS[feature.aggregate]
+                family, operation = OPERATIONS[_DETAIL_OF.get(feature.aggregate, feature.aggregate)]
                 ahead = (feature.days or 0) if span[feature.name] in ("ahead", "fading") else 0
                 window = tile[past.get(feature.name)]
                 rows.append((family, stream[feature.stream], window, operation, place[feature.name], ahead))
@@ -100,6 +106,7 @@ class CompiledCatalog:
             windows,
             arrays,
             tuple((place[name], name) for name in catalog.detail_columns),
+            tuple((place[name], name) for name in catalog.level_columns),
             tuple((place[f.name], f.aggregate) for f in plain if span[f.name] == "date"),
             _learned(catalog, stream),
             _event_columns(catalog, plain),

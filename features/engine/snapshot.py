@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from features.catalog.definitions import Catalog
+from features.catalog.definitions import Catalog, level_key
 from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
 from features.engine.evaluate import DatedNumbers, compute
 from features.events.history import History
@@ -24,6 +24,7 @@ class Priors:
     code_book: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For a detail column, the details it knows; the number of one is its place."""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    """Of streams, and of the details of level columns (`level_key`); a detail without one counts as 0."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` turns back into these priors."""
@@ -79,6 +80,8 @@ def snapshot(
             matrix[:, place] = _encoded(matrix[:, place], history.detail_names, book)
         elif len(matrix) and (code := matrix[0, place]) == code:  # online, one text is looked up, not all
             matrix[0, place] = _places(book).get(history.detail_names[int(code)], len(book))
+    for place, column in program.levels:
+        _write_levels(matrix[:, place], as_of, history.detail_names, column, known.numbers, dated)
     return Snapshot(keys, as_of, catalog.columns, matrix)
 
 
@@ -92,6 +95,19 @@ def texts(
     return {
         column: [None if np.isnan(code) else names[int(code)] for code in matrix[:, place]]
         for place, column in program.details
+    }
+
+
+def level_codes(
+    history: History, catalog: Catalog, timeline: Timeline, keys: Ints, as_of: Ints
+) -> dict[str, Ints]:
+    """The details behind the level columns of the same pairs: int64[n] into the history's detail names, -1
+    where there is none."""
+    program = _program(catalog)
+    matrix = compute(history, program, StreamSelection.of(catalog, history), timeline, keys, as_of)
+    return {
+        column: np.where(np.isnan(matrix[:, place]), -1.0, matrix[:, place]).astype(np.int64)
+        for place, column in program.levels
     }
 
 
@@ -111,6 +127,32 @@ def _encoded(codes: Matrix, names: tuple[str, ...], book: tuple[str, ...]) -> Ma
     numbers = np.array([*(place.get(name, len(book)) for name in names), np.nan], dtype=np.float64)
     encoded: Matrix = numbers[np.where(np.isnan(codes), len(names), codes).astype(np.int64)]
     return encoded
+
+
+def _write_levels(
+    codes: Matrix,
+    as_of: Ints,
+    names: tuple[str, ...],
+    column: str,
+    numbers: Mapping[str, float],
+    dated: DatedNumbers | None,
+) -> None:
+    """Puts what is known of each detail, at the date of its row, in the place of the detail's code."""
+    if len(codes) == 1:  # online
+        if (code := codes[0]) == code:
+            known = numbers if dated is None else dated[int(as_of[0])]
+            codes[0] = known.get(level_key(column, names[int(code)]), 0.0)
+        return
+    rows = np.flatnonzero(~np.isnan(codes))
+    places = codes[rows].astype(np.int64)
+    used, places = np.unique(places, return_inverse=True)
+    keys = [level_key(column, names[code]) for code in used.tolist()]
+    if dated is None:
+        codes[rows] = np.array([numbers.get(key, 0.0) for key in keys], dtype=np.float64)[places]
+        return
+    dates, at = np.unique(np.asarray(as_of)[rows], return_inverse=True)
+    table = np.array([[dated[date].get(key, 0.0) for key in keys] for date in dates.tolist()])
+    codes[rows] = table.reshape(len(dates), len(keys))[at, places]
 
 
 @lru_cache(maxsize=1024)

@@ -74,6 +74,23 @@ def shop(
     return Shop(table, rates)
 
 
+def shop_with_regions(customers: int = 300, days: int = 300) -> Shop:
+    """The same, whose slower half lives in the north and whose faster half in the south; nobody moves."""
+    there = shop(customers, days, amounts=True)
+    slow = there.rates < np.median(there.rates)
+    regions = pa.table(
+        {
+            "customer_id": pa.array([f"c{n:04}" for n in range(customers)]),
+            "occurred_at": pa.array(np.full(customers, ORIGIN), pa.timestamp("us", "UTC")),
+            "kind": pa.array(["attribute.region"] * customers),
+            "value": pa.nulls(customers, pa.float64()),
+            "detail": pa.array(np.where(slow, "north", "south")),
+            "event_id": pa.array([f"r{n}" for n in range(customers)]),
+        }
+    )
+    return Shop(pa.concat_tables([there.events, regions]), there.rates)
+
+
 def plan(*, threads: int = 1, **churn: object) -> TrainingConfig:
     """Churn is no purchase for twenty days, among those with one in the last forty; few, quick trees."""
     settings = {"active_days": 40, "horizon_days": HORIZON} | churn

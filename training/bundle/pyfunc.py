@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.definitions import level_key
 from features.errors import DataError
 from training.bundle.model_bundle import Bundle
 
@@ -51,6 +52,8 @@ class Model:
             values = table[column]
             if column in catalog.detail_columns:
                 matrix[:, place] = self._codes(column, values)
+            elif (detail := catalog.detail_of_level(column)) in table.columns:
+                matrix[:, place] = self._levels(column, table[detail])
             else:
                 matrix[:, place] = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return matrix
@@ -63,6 +66,14 @@ class Model:
             lambda detail: place.get(detail, len(book)), na_action="ignore"
         ).to_numpy(dtype=np.float64, na_value=np.nan)
         return codes
+
+    def _levels(self, column: str, details: pd.Series[Any]) -> NDArray[np.float64]:
+        """float64[n]: what this bundle knows of each detail, whatever model the table was written with."""
+        numbers = self.bundle.priors.numbers
+        known: NDArray[np.float64] = details.map(
+            lambda detail: numbers.get(level_key(column, detail), 0.0), na_action="ignore"
+        ).to_numpy(dtype=np.float64, na_value=np.nan)
+        return known
 
 
 def example_row(bundle: Bundle) -> dict[str, float | str | None]:

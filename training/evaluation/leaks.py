@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.aggregates import LEVEL
 from features.catalog.definitions import Catalog, Feature
 from features.profiling.finding import CheckFinding
 from training.data.attribute_dates import OF_TOTALS
@@ -95,7 +96,7 @@ def leaks_by_date(findings: Sequence[CheckFinding]) -> tuple[Leak, ...]:
 
 def attribute_columns(names: Sequence[str]) -> tuple[str, ...]:
     """The columns of attributes."""
-    return tuple(f"profile_{name}_{part}" for name in names for part in ("last", "last_detail"))
+    return tuple(f"profile_{name}_{part}" for name in names for part in ("last", "last_detail", LEVEL))
 
 
 def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
@@ -175,7 +176,7 @@ def _coded_attributes(rows: LabelledRows, catalog: Catalog) -> Mapping[str, Ints
     """By attribute the value of each row as a code, text or number, 0 where nothing is known."""
     found: dict[str, list[int]] = {}
     for place, column in enumerate(rows.columns):
-        if catalog.indicator_of(column) == "profile":
+        if catalog.indicator_of(column) == "profile" and column not in catalog.level_columns:
             name = column.removeprefix("profile_").removesuffix("_last_detail").removesuffix("_last")
             found.setdefault(name, []).append(place)
     return {name: _joined([_code(rows.matrix[:, at]) for at in places]) for name, places in found.items()}

@@ -15,6 +15,7 @@ from features.catalog.definitions import Catalog
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.tiers import TierScale
+from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
 from training.data.customer_hashes import shuffled_by_customer
 from training.data.dataset import LabelledRows, matrix_of
@@ -66,7 +67,9 @@ def refitted_probability(
     """
     catalog, splits = settings.catalog, roles.splits
     priors = learn_priors(store, catalog, timeline, splits.every[0], until=until)
-    dated = dated_numbers(store, catalog, timeline, splits.every, priors, roles.customers, until)
+    every, customers = splits.every, roles.customers
+    levels = level_counts(store, catalog, settings.churn, timeline, every, customers, until)
+    dated = dated_numbers(store, catalog, timeline, every, priors, customers, until, levels)
     matrix = matrix_of(store, catalog, timeline, priors, roles.rows, until, dated)
     rows = replace(roles.rows, matrix=matrix, columns=catalog.columns)
     pipeline = TrainingPipeline(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.aggregates import LEVEL
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.events.attributes import is_reserved_kind
 from training.explanation import kernels
@@ -38,7 +39,14 @@ _SIDES = {
         "gap_min",
         "gap_geometric",
     ),
-    "variety": ("distinct_detail", "distinct_channel", "distinct_place", "last_detail", "top_detail"),
+    "variety": (
+        "distinct_detail",
+        "distinct_channel",
+        "distinct_place",
+        "last_detail",
+        "top_detail",
+        LEVEL,
+    ),
 }
 _RHYTHM = ("silence", "alive", "overdue_smoothed", "days_since_first")
 """Aggregates of the rhythm that the sides, by which contributions are summed, count as amounts."""
@@ -149,8 +157,22 @@ class ColumnGuide:
         for place, (name, typical) in enumerate(zip(self.columns, self.typical.tolist(), strict=True)):
             if math.isfinite(typical) and not self.details[place]:
                 bounds[:, place] = written_alike(typical, _quantity(catalog, name))
-        bounds[0, self.forecasts], bounds[1, self.forecasts] = -np.inf, np.inf
+        unsaid = self.forecasts | self.levels
+        bounds[0, unsaid], bounds[1, unsaid] = -np.inf, np.inf
         return bounds[0], bounds[1]
+
+    @cached_property
+    def levels(self) -> NDArray[np.bool_]:
+        """Columns that say what is known of a detail: the detail itself gives the reason."""
+        return np.isin(self.columns, self.bundle.catalog.level_columns)
+
+    @cached_property
+    def details_of_levels(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of such a column and the one with the detail, where the catalogue has both."""
+        catalog = self.bundle.catalog
+        place = {name: at for at, name in enumerate(self.columns)}
+        pairs = ((name, catalog.detail_of_level(name)) for name in catalog.level_columns)
+        return tuple((place[name], place[detail]) for name, detail in pairs if detail)
 
     @cached_property
     def deciding(self) -> NDArray[np.bool_]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.definitions import level_key
 from training.explanation import kernels
-from training.explanation.column_guide import aspect_of, column_guide, thing_of
+from training.explanation.column_guide import ColumnGuide, aspect_of, column_guide, thing_of
 from training.explanation.kernels import Groups
 from training.explanation.text import (
     Direction,
@@ -71,8 +72,7 @@ def rank_reasons(
     what hardly matters only fills up. `strongest`: by size alone.
     """
     guide = column_guide(bundle)
-    if guide.reserved.any():
-        contributions = np.where(np.append(guide.reserved, [False]), 0.0, contributions)
+    contributions = _told(guide, contributions)
     columns, sums, values = kernels.reasons(
         np.ascontiguousarray(matrix),
         np.ascontiguousarray(contributions),
@@ -93,17 +93,19 @@ def reason_of(bundle: Bundle, column: int, value: float, contribution: float) ->
     name = catalog.columns[column]
     direction: Direction = "raises" if contribution >= 0 else "lowers"
     detail = catalog.unit(name) == "detail"
+    text = _detail(bundle, name, value) if detail else ""
     thing = thing_of(catalog, name)
     return FeatureReason(
         feature=name,
         indicator=thing,
         value=None if np.isnan(value) else value,
-        value_text=_detail(bundle, name, value) if detail else "",
+        value_text=text,
         typical=None if detail else bundle.typical.get(name),
         contribution=contribution,
         direction=direction,
         actionable=thing not in GIVEN,
         aspect=aspect_of(catalog, name),
+        level=_level(bundle, name, text),
     )
 
 
@@ -116,10 +118,13 @@ def changed_features(
     """
     guide = column_guide(bundle)
     (old, old_parts), (new, new_parts) = before, after
-    moved = np.where(np.append(guide.reserved, [False]), 0.0, new_parts - old_parts)
+    (old_parts, new_parts) = (_told(guide, parts[None, :])[0] for parts in (old_parts, new_parts))
+    moved = new_parts - old_parts
     differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
     weights = np.where(differs, guide.plainness, 0.0)
-    weights[guide.forecasts | (guide.sense * (new - old) * moved[:-1] < 0)] = kernels.SAYS_NOTHING
+    weights[guide.forecasts | guide.levels | (guide.sense * (new - old) * moved[:-1] < 0)] = (
+        kernels.SAYS_NOTHING
+    )
     chosen = _choose(moved[None, :], weights[None, :], guide.things)
     columns, shifts = _order(chosen, top, "strongest")
     return [
@@ -131,6 +136,19 @@ def changed_features(
         for column, shift in zip(columns[0].tolist(), shifts[0].tolist(), strict=True)
         if column >= 0 and differs[column]
     ]
+
+
+def _told(guide: ColumnGuide, contributions: Floats) -> Floats:
+    """The contributions of which reasons are made: reserved attributes say nothing, and what is known of a
+    detail is said by the detail."""
+    if guide.reserved.any():
+        contributions = np.where(np.append(guide.reserved, [False]), 0.0, contributions)
+    if guide.details_of_levels:
+        contributions = contributions.copy()
+        for level, detail in guide.details_of_levels:
+            contributions[:, detail] += contributions[:, level]
+            contributions[:, level] = 0.0
+    return contributions
 
 
 @dataclass(frozen=True)
@@ -149,6 +167,16 @@ def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
     """The columns and sums of the `top` groups of each row, [n, top]; padded with column -1."""
     columns, sums = kernels.order(choice.sums, choice.columns, top, order == "raising", MATERIAL, NOTHING)
     return columns, sums
+
+
+def _level(bundle: Bundle, column: str, text: str) -> float:
+    """The log-odds by which more of those with the detail left than others, 0 where nothing is known."""
+    known = (
+        bundle.priors.numbers.get(level_key(level, text), 0.0)
+        for level in bundle.catalog.level_columns
+        if text and bundle.catalog.detail_of_level(level) == column
+    )
+    return next(known, 0.0)
 
 
 def _detail(bundle: Bundle, column: str, value: float) -> str:

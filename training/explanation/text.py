@@ -22,6 +22,9 @@ from training.explanation.rhythm_text import rhythm_sentence
 
 Direction = Literal["raises", "lowers"]
 
+TELLING = 0.1
+"""Log-odds from which on customers of a level are said to leave more often than others, or less."""
+
 
 _TIERS = {
     "dormant": "休眠",
@@ -56,6 +59,13 @@ class FeatureReason:
     """Whether anything that the company or the customer does can change it."""
     aspect: str = ""
     """What of the indicator it is about: rhythm, amount or variety; two of one aspect say the same twice."""
+    level: float = 0.0
+    """The log-odds by which more of the customers with this detail left than others."""
+
+    @property
+    def of_its_level(self) -> bool:
+        """Whether customers with the detail leave as the reason says: more often, or less."""
+        return abs(self.level) >= TELLING and (self.level > 0) == (self.direction == "raises")
 
 
 @dataclass(frozen=True)
@@ -204,6 +214,9 @@ class _English(_Sentence):
 
     def known(self, value: float) -> str:
         one, many, window, shown = self.words.one, self.words.many, self.window(), self.amount(value)
+        if self.profile and self.reason.of_its_level:
+            often = "more" if self.reason.direction == "raises" else "less"
+            return f"the {one} is {shown}, and customers of the same {one} leave {often} often than others"
         if self.profile:
             return f"the {self.words.one} is {shown}"
         if rhythm := rhythm_sentence(self.aggregate, self.words, self.root.days, shown, "en"):
@@ -288,6 +301,10 @@ class _Japanese(_Sentence):
         value, typical = self.reason.value, self.reason.typical
         if value is None or (self.unit == "detail" and not self.reason.value_text):
             return self.missing() + "、"
+        if self.profile and self.reason.of_its_level:
+            often = "多い" if self.reason.direction == "raises" else "少ない"
+            ja = self.words.ja
+            return f"{ja}は{self.amount(value)}で、同じ{ja}の顧客は離反が{often}傾向にあり、"
         usual = "" if typical is None else f"（標準的な顧客は{self.amount(typical)}）"
         if value == 0 and self.aggregate in {"count", "distinct_detail"}:
             return f"{self.window()}{self.words.ja}がなく{usual}、"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.definitions import codes_of_levels
 from training.bundle.lightgbm_models import column_slots
 from training.data.contact_weights import effective_weights
 
@@ -191,6 +192,8 @@ def _grow(
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
+    if codes := codes_of_levels(columns):
+        parameters["feature_contri"] = [float(place not in codes) for place in range(len(columns))]
     bins = bins or Bins()
     if bins.data is None:
         names = list(column_slots(columns))

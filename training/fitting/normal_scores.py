@@ -7,11 +7,12 @@ more than without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.definitions import codes_of_levels
 from training.bundle.score_regression import ScoredColumn, ScoreRegression
 from training.data.contact_weights import effective_weights
 from training.data.customer_hashes import first_by_hash
@@ -42,7 +43,7 @@ def fit_score_regression(known: LabelledRows, *, levels: bool = True) -> ScoreRe
     Its log-odds lie at the level of all rows together, as those of the trees do.
     """
     rows = _sampled(known)
-    tables = list(_tables(rows.matrix))
+    tables = list(_tables(rows.matrix, codes_of_levels(rows.columns)))
     scores = np.zeros((len(rows), len(tables)))
     for place, (column, values, quantiles) in enumerate(tables):
         scores[:, place] = _scores(rows.matrix[:, column], values, quantiles)
@@ -80,12 +81,17 @@ def _sampled(rows: LabelledRows) -> LabelledRows:
     return rows.where(np.sort(first_by_hash(rows.hashes, rows.as_of, MOST_ROWS)))
 
 
-def _tables(matrix: Floats) -> Iterator[tuple[int, Floats, Floats]]:
-    """Each column that varies and has values enough: its place, its quantiles, and their normal scores."""
+def _tables(matrix: Floats, codes: Sequence[int]) -> Iterator[tuple[int, Floats, Floats]]:
+    """Each column that varies and has values enough: its place, its quantiles, and their normal scores.
+
+    Those of `codes` are left out.
+    """
     from scipy.special import ndtr, ndtri
 
     at = ndtr(np.linspace(-REACH, REACH, QUANTILES))
     for column in range(matrix.shape[1]):
+        if column in codes:
+            continue
         present = np.sort(matrix[~np.isnan(matrix[:, column]), column])
         if len(present) < max(2, LEAST_SHARE * len(matrix)) or present[0] == present[-1]:
             continue

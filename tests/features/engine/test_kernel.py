@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.catalog.aggregates import LEVEL
 from features.catalog.defaults import catalog, indicators
-from features.catalog.definitions import Catalog, Derived, Feature, Stream, family
+from features.catalog.definitions import Catalog, Derived, Feature, Stream, family, level_key
 from features.catalog.settings import FeatureSettings
 from features.engine.snapshot import Priors, snapshot, texts
 from features.errors import ConfigurationError
@@ -46,8 +47,14 @@ LEARNED = Priors(
             "gap_mean": 9.5, "gap_weight": 2.0, "mbg_r": 0.7, "mbg_alpha": 12.0, "mbg_a": 0.8, "mbg_b": 2.5,
         }.items()
     }
+    | {
+        level_key(f"{stream}_{LEVEL}{window}", detail): number
+        for stream in ("usage", "purchase", "tokyo")
+        for window in ("", "_7d")
+        for detail, number in {"search": 0.25, "food": -1.5}.items()
+    }
 )  # fmt: skip
-"""What a population might have taught about some of the streams."""
+"""What a population might have taught about some of the streams, and of some details."""
 
 
 def rows(happened: list[Event], declared: Catalog, keys: list[int], as_of: int, zone: str) -> np.ndarray:

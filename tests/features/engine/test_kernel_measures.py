@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from features.catalog.aggregates import AGGREGATES, CALENDAR
+from features.catalog.aggregates import AGGREGATES, CALENDAR, LEVEL
 from features.catalog.defaults import indicators
 from features.catalog.definitions import Catalog, Stream, family
 from features.engine.kernel import OPERATIONS, silence
@@ -46,7 +46,7 @@ def said(
 
 def test_every_aggregate_has_a_place_in_the_kernel_or_reads_the_date_alone() -> None:
     of_events = {name for name, aggregate in AGGREGATES.items() if aggregate.span != "date"}
-    assert set(OPERATIONS) == of_events
+    assert {*OPERATIONS, LEVEL} == of_events
 
 
 def test_gaps_of_a_window_lie_between_its_own_events() -> None:

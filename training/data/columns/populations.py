@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.aggregates import LEVEL
 from features.catalog.definitions import Catalog, Feature, family
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
@@ -16,6 +17,7 @@ from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.lifetime.parameters import MbgNbdParameters
+from training.data.columns.level_counts import NO_LEVELS, LevelCounts
 from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
 from training.data.mbg_nbd import fit_mbg_nbd
 
@@ -34,27 +36,30 @@ def dated_numbers(
     frozen: Priors,
     customers: int,
     until: int | None,
+    levels: LevelCounts = NO_LEVELS,
 ) -> dict[int, Mapping[str, float]]:
     """For each date the numbers of `Priors`, with populations fitted to what was known at that date.
 
-    That is so for the streams of which the chance of being alive is a feature. All other numbers, and those
-    of a stream that too few customers tell yet, are those of `frozen`. Where there are more `customers` than
-    `MOST_CUSTOMERS` a sample is taken, by customer id. Events at or after `until` do not exist.
+    That is so for the streams of which the chance of being alive is a feature, and for the details of level
+    columns, whose numbers are those of `levels`. All other numbers, and those of a stream that too few
+    customers tell yet, are those of `frozen`. Where there are more `customers` than `MOST_CUSTOMERS` a sample
+    is taken, by customer id. Events at or after `until` do not exist.
     """
+    plain = {name: value for name, value in frozen.numbers.items() if not name.startswith(f"{LEVEL}.")}
     streams = tuple(
         feature.stream
         for feature in catalog.features
         if isinstance(feature, Feature) and feature.aggregate == "alive"
     )
     if not streams:
-        return dict.fromkeys(dates, frozen.numbers)
+        return {date: plain | levels.numbers(date) for date in dates}
     share = min(1.0, MOST_CUSTOMERS / max(1, customers))
     new = partial(_Rhythms, store, catalog, streams, timeline, tuple(dates), share)
     seen = map_partitions(store, new, until=until, retractions=True)
     found: dict[int, Mapping[str, float]] = {}
     near: dict[str, MbgNbdParameters | None] = dict.fromkeys(streams)
     for place, date in enumerate(dates):
-        numbers = dict(frozen.numbers)
+        numbers = plain | levels.numbers(date)
         for name in streams:
             rows = np.concatenate([part[:, place] for part in seen.rhythms[name]])
             known = rows[rows[:, 0] > 0]

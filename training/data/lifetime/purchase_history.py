@@ -14,6 +14,7 @@ from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.lifetime.lifetime_model import contract_kinds, spending_catalog
+from training.data.columns.level_counts import NO_LEVELS, LevelCounts
 from training.data.columns.populations import dated_numbers
 from training.data.lifetime.contract_spend import period_days
 from training.data.lifetime.matured_dates import MaturedDates, matured_dates
@@ -75,10 +76,12 @@ def purchase_history(
     at: int,
     months: tuple[int, ...],
     until: int | None,
+    levels: LevelCounts = NO_LEVELS,
 ) -> PurchaseHistory | None:
     """Read the rows of every date that a model of the date `at`, and its judgement, need.
 
-    None where there are neither purchases nor contracts, or where no horizon is wanted.
+    `levels` are those of `dated_numbers`. None where there are neither purchases nor contracts, or where no
+    horizon is wanted.
     """
     if not months or not {*churn.amounts, *contract_kinds(churn)} & {*past.kinds}:
         return None
@@ -101,7 +104,11 @@ def purchase_history(
         for date, wanted in sorted(ends.items())
     }
     dated = tuple(sorted(featured))
-    numbers = dated_numbers(store, features, timeline, dated, priors, past.customers, until) if dated else {}
+    numbers = (
+        dated_numbers(store, features, timeline, dated, priors, past.customers, until, levels)
+        if dated
+        else {}
+    )
     rows = purchase_rows(
         store, spending, features, churn, timeline, priors, numbers, requests, past.customers, until
     )
