@@ -192,10 +192,11 @@ def _grow(
     import lightgbm  # whoever only reads model texts does not wait for it
 
     parameters = settings.parameters(len(matrix)) | objective
-    if codes := codes_of_levels(columns):
-        parameters["feature_contri"] = [float(place not in codes) for place in range(len(columns))]
     bins = bins or Bins()
     if bins.data is None:
+        if codes := codes_of_levels(columns):
+            matrix = matrix.copy()
+            matrix[:, codes] = 0.0  # constant, and so neither split on nor drawn
         names = list(column_slots(columns))
         bins.data = lightgbm.Dataset(matrix, target, feature_name=names, params=parameters).construct()
     own = None if weight is None else effective_weights(weight).astype(np.float32)
