@@ -9,6 +9,7 @@ from features.catalog.display_names import in_language, is_japanese
 from features.timeline import Timeline
 from serving.application.permissions import COMMAND_LINE
 from serving.presentation.i18n import STATUS_WORDS, amount_range, lifetime_text, money, percent, tier_or_empty
+from serving.schemas.report_responses import MonthRange
 from serving.schemas.responses import LifetimeValue
 from training.explanation.quantities import with_currency
 
@@ -122,10 +123,9 @@ class Formats:
             self.language, f"{_MONTHS[local.month - 1]} {local.year}", f"{local.year}年{local.month}月"
         )
 
-    def months(self, period: str) -> str:
+    def months(self, period: MonthRange) -> str:
         """A span of months of a report: Feb 2024 – Jan 2025 · 2024年2月〜2025年1月."""
-        first, _, last = period.partition(" – ")
-        written = [self.month(f"{month}-01") for month in (first, last) if month]
+        written = dict.fromkeys(self.month(f"{month}-01") for month in (period.first, period.last))
         return in_language(self.language, " – ", "〜").join(written)
 
     def tier(self, name: str | None) -> str:

@@ -158,26 +158,26 @@ class FilterCache:
     def _added_up(self, parts: Sequence[Rows]) -> ListTotals:
         """What customers add up to; those of whom a value is not known count for nothing."""
         answers, customers = self.scores.answers, sum(map(len, parts))
-        counts = [0] * len(OUTCOMES)
-        if self._codes is not None:
-            # Codes begin with 1, so that one of none (-1) is a place too: one pass counts all of them.
-            found = [np.bincount(self._codes[rows] + 1, minlength=len(OUTCOMES) + 1) for rows in parts]
-            counts = np.sum([np.zeros(len(OUTCOMES) + 1, np.int64), *found], axis=0)[1:].tolist()
+        # One pass counts outcomes and who is refused: a place for each pair of them.
+        places = 2 * (len(OUTCOMES) + 1)
+        found = [np.bincount(self._codes[rows], minlength=places) for rows in parts]
+        pairs = np.sum([np.zeros(places, np.int64), *found], axis=0).reshape(-1, 2)
+        counts, refused = pairs.sum(axis=1)[1:].tolist(), int(pairs[:, 1].sum())
         at_risk = expected = None
         if self.scores.facts.amounts:
             at_risk, expected = (
                 float(sum(np.nansum(values[rows]) for rows in parts))
                 for values in (answers.value_at_risk, answers.expected_value)
             )
-        refused = 0
-        if self._refused is not None:
-            refused = sum(int(np.count_nonzero(self._refused[rows])) for rows in parts)
         return ListTotals(customers, at_risk, expected, counts[PLANNED], refused, counts[IN_CONTROL])
 
     @cached_property
-    def _refused(self) -> Mask | None:
-        return None if self.refused is None else self.refused()
-
-    @cached_property
-    def _codes(self) -> Outcomes | None:
-        return None if self.outcomes is None else self.outcomes()
+    def _codes(self) -> Outcomes:
+        """int8[n]: twice the place of each row's outcome, from 1 on, as 0 stands for none; and 1 where the
+        customer is refused."""
+        codes: Outcomes = np.zeros(len(self.scores.answers), np.int8)
+        if self.outcomes is not None:
+            codes += 2 * (self.outcomes() + 1)
+        if self.refused is not None:
+            codes += self.refused()
+        return codes

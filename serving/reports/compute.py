@@ -37,7 +37,7 @@ from serving.state.active_model import in_use
 from serving.state.database import Database
 from serving.state.scores.score_file import Scores
 from serving.state.scores.score_file import load as load_scores
-from serving.state.scores.score_index import current_champion, current_scores
+from serving.state.scores.score_index import ScoreFile, current_champion, current_scores
 from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.model_bundle import Bundle
 from training.data.coverage import DataCoverage, coverage_of
@@ -67,6 +67,8 @@ class ReportRequestData:
     """The currency of amounts, and the names that people read."""
     sources: tuple[SourceRhythm, ...] = ()
     """The newest event and the rhythm of each source."""
+    scores: str = ""
+    """The file of the scores in use, empty without; what follows is told by them."""
     expected_leavers: ExpectedLeavers | None = None
     """How many the scores in use expect to leave."""
     lifetime: tuple[LifetimeTotal, ...] = ()
@@ -98,7 +100,8 @@ def report_inputs(
     )
     if coverage is None:
         raise DataError("cannot report: there are no events yet. Ingest them with `kizuna ingest`.")
-    scores = _scores_in_use(records, project)
+    file = current_scores(records)
+    scores = None if file is None else _readable_scores(project, file)
     champion = in_use(records, project.state) if current_champion(records) is not None else None
     return ReportRequestData(
         project.indicators,
@@ -113,18 +116,16 @@ def report_inputs(
         consent=consent,
         words=project.words,
         sources=source_rhythms(days, project.timeline),
+        scores="" if file is None else file.file,
         expected_leavers=None if scores is None else scores.facts.expected_leavers,
         lifetime=() if scores is None else lifetime_totals(scores),
     )
 
 
-def _scores_in_use(records: Database, project: Project) -> Scores | None:
-    """The scores in use; None without any that can be read."""
-    scores = current_scores(records)
-    if scores is None:
-        return None
+def _readable_scores(project: Project, file: ScoreFile) -> Scores | None:
+    """The scores of a file; None where it cannot be read."""
     try:
-        return load_scores(project.scores / scores.file)
+        return load_scores(project.scores / file.file)
     except ModelError:
         return None
 

@@ -59,10 +59,10 @@ def _totals(scores: Scores) -> Iterator[LifetimeTotal]:
 def _cuts(
     scores: Scores, lifetime: LifetimeValues, known: NDArray[np.bool_]
 ) -> Iterator[tuple[str, dict[str, NDArray[np.bool_]]]]:
-    """Each way to cut the customers, with who is in which group."""
+    """Each way to cut the customers, with who is in which group; the highest tier first."""
     answers = scores.answers
     cuts: dict[str, tuple[NDArray[np.int64], dict[int, str]]] = {
-        TIER: (answers.tier.astype(np.int64), dict(enumerate(scores.facts.tiers)))
+        TIER: (answers.tier.astype(np.int64), dict(reversed([*enumerate(scores.facts.tiers)])))
     }
     for name, codes in answers.attributes.items():
         known_values = enumerate(scores.facts.attributes[name])

@@ -21,6 +21,9 @@ class TimeSpan:
     end: int
     covered: bool
     """Whether the record reaches back to its first month."""
+    first_month: str
+    """The month it begins with, such as 2024-02."""
+    last_month: str
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,10 @@ def periods(as_of: int, oldest: int, months: int, timeline: Timeline) -> Periods
     known = first_day.year * 12 + first_day.month - 1
 
     def span(month: int, length: int) -> TimeSpan:
-        name = _name(month) if length == 1 else f"{_name(month)} – {_name(month + length - 1)}"
-        return TimeSpan(name, _start(month, timeline), _start(month + length, timeline), month >= known)
+        first, last = _name(month), _name(month + length - 1)
+        name = first if length == 1 else f"{first} – {last}"
+        begin, end = _start(month, timeline), _start(month + length, timeline)
+        return TimeSpan(name, begin, end, month >= known, first, last)
 
     if last <= known:
         raise DataError(

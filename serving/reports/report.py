@@ -30,6 +30,7 @@ from serving.schemas.report_responses import (
     LifetimeGroup,
     MeasureReply,
     MonthFigure,
+    MonthRange,
     ReportReply,
 )
 from serving.schemas.terms import SEGMENT, channel_words
@@ -55,6 +56,9 @@ def reply(data: ReportData, language: str) -> ReportReply:
         months=periods.count,
         previous_period=_covered_name(data, periods.previous),
         last_year_period=_covered_name(data, periods.last_year),
+        period_months=MonthRange(periods.period.first_month, periods.period.last_month),
+        previous_months=_covered_months(data, periods.previous),
+        last_year_months=_covered_months(data, periods.last_year),
         model_version=data.request.model_version,
         data_version=data.data_version,
         freshness=None if newest is None else timeline.name(newest),
@@ -318,3 +322,8 @@ def _flow(data: ReportData, language: str) -> list[Flow]:
 def _covered_name(data: ReportData, place: int) -> str | None:
     span = data.periods.wholes.spans[place]
     return span.name if span.covered else None
+
+
+def _covered_months(data: ReportData, place: int) -> MonthRange | None:
+    span = data.periods.wholes.spans[place]
+    return MonthRange(span.first_month, span.last_month) if span.covered else None

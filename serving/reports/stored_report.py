@@ -33,6 +33,8 @@ class StoredReport:
     computed_at: int
     """Microseconds UTC."""
     data_version: str
+    scores: str
+    """The file of the scores that were in use, empty without."""
     months: int
     replies: Mapping[str, ReportReply]
     """By language; groups without their months."""

@@ -153,6 +153,15 @@ class LifetimeGroup:
 
 @with_config(CONFIG)
 @dataclass(frozen=True)
+class MonthRange:
+    """Whole months of a report, such as 2024-02 to 2025-01."""
+
+    first: str
+    last: str
+
+
+@with_config(CONFIG)
+@dataclass(frozen=True)
 class ReportReply:
     """How customers are engaged."""
 
@@ -161,6 +170,9 @@ class ReportReply:
     months: int
     previous_period: str | None
     last_year_period: str | None
+    period_months: MonthRange
+    previous_months: MonthRange | None
+    last_year_months: MonthRange | None
     model_version: Annotated[str | None, Field(description="whose tiers they are; null without a champion")]
     data_version: str
     freshness: str | None

@@ -1,4 +1,4 @@
-"""The engagement report that was computed last, and whether the data or the model is another since."""
+"""The engagement report that was computed last, and whether data, model or scores are others since."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serving.reports import stored_report
 from serving.reports.silent_sources import silent_sources
 from serving.reports.stored_report import StoredReport
 from serving.schemas.report_responses import ReportReply
-from serving.state.scores.score_index import current_champion
+from serving.state.scores.score_index import current_champion, current_scores
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LastReport:
     reply: ReportReply
     stored: StoredReport
     is_current: bool
-    """Whether it is of the store and of the champion as they are now."""
+    """Whether it is of the store, the champion and the scores as they are now."""
     silent: Mapping[str, str]
     """The sources that sent nothing until now for longer than usual, and have not ended for good: each with
     the local day of its last events."""
@@ -43,14 +43,19 @@ def last_report(
     periods = stored_report.PERIODS if months is None else (months,)
     project, version = workspace.project, workspace.store.version
     champion = current_champion(workspace.database)
-    versions = version, None if champion is None else champion[0]
+    scores = current_scores(workspace.database)
+    versions = (
+        version,
+        None if champion is None else champion[0],
+        "" if scores is None else scores.file,
+    )
     found: tuple[StoredReport, ReportReply, bool] | None = None
     for count in periods:
         stored = stored_report.newest(project.state, count)
         if stored is None:
             continue
         reply = stored.replies[workspace.language(language)]
-        is_current = (stored.data_version, reply.model_version) == versions
+        is_current = (stored.data_version, reply.model_version, stored.scores) == versions
         if is_current or found is None:
             found = stored, reply, is_current
         if is_current:

@@ -77,7 +77,9 @@ def refresh_report(
     """
     data = engagement_report(workspace, actor, months, progress)
     replies = {language: reply(data, language) for language in LANGUAGES}
-    report = StoredReport(workspace.clock(), data.data_version, months, replies, data.request.sources)
+    report = StoredReport(
+        workspace.clock(), data.data_version, data.request.scores, months, replies, data.request.sources
+    )
     tables = {language: as_csv(one, language) for language, one in replies.items()}
     stored_report.save(workspace.project.state, report, tables)
     return data

@@ -35,6 +35,7 @@ from serving.lists.list_address import filter_query, list_filter
 from serving.presentation.columns import COLUMNS, SCREEN, SCREEN_AT_FIRST, ListColumn, ListRow
 from serving.presentation.csv import list_csv
 from serving.presentation.messages.catalog import translated
+from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.responses import ListedCustomer, Reason
 from serving.schemas.terms import OUTCOMES, PLANNED
 from serving.state.database import DATABASE_ERRORS
@@ -157,6 +158,7 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
             "clear_query": urlencode([one for one in kept if one[0] != "saved"]),
             "problem": None if problem is None else translated(problem.message, visit.language),
             "browsed": browsed,
+            "leavers": None if browsed is None else _leavers(visit, browsed),
             "columns": columns,
             "column_title": partial(_title, visit, browsed),
             "all_columns": [COLUMNS[name] for name in SCREEN],
@@ -181,6 +183,12 @@ def _page(visit: Visit, problem: UsageError | None = None) -> Page:
         address=f"{PATH}?{filter_query(choice, *kept)}".rstrip("?"),
         listed=None if browsed is None else browsed.page.totals.customers,
     )
+
+
+def _leavers(visit: Visit, browsed: BrowsedList) -> str | None:
+    """How many of all customers are expected to leave; None where the scores do not say it."""
+    leavers = browsed.page.source.expected_leavers
+    return None if leavers is None else expected_leavers_words(leavers, visit.language)
 
 
 def _title(visit: Visit, browsed: BrowsedList | None, column: ListColumn) -> str:

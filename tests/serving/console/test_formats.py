@@ -6,17 +6,18 @@ import pytest
 
 from features.timeline import Timeline
 from serving.console.formats import Formats
+from serving.schemas.report_responses import MonthRange
 
 
 @pytest.mark.parametrize(
     ("language", "written"), [("en", "Feb 2024 – Jan 2025"), ("ja", "2024年2月〜2025年1月")]
 )
 def test_the_months_of_a_report_are_written_as_the_language_writes_them(language: str, written: str) -> None:
-    assert Formats(language, None, Timeline("Asia/Tokyo")).months("2024-02 – 2025-01") == written
+    assert Formats(language, None, Timeline("Asia/Tokyo")).months(MonthRange("2024-02", "2025-01")) == written
 
 
 def test_a_report_of_one_month_names_it_once() -> None:
-    assert Formats("en", None, Timeline("UTC")).months("2024-02") == "Feb 2024"
+    assert Formats("en", None, Timeline("UTC")).months(MonthRange("2024-02", "2024-02")) == "Feb 2024"
 
 
 @pytest.mark.parametrize(

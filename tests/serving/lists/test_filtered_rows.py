@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from serving.lists.filtered_rows import BLOCK, MOST_KEPT, FilterCache, FilteredRows, ListTotals
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
+from serving.schemas.terms import IN_CONTROL, OUTCOMES, PLANNED
 from serving.state.scores.score_file import Scores
 from tests.serving.state.scores.test_score_file import FACTS, answers
 
@@ -42,3 +43,19 @@ def test_the_rows_of_a_filter_are_those_of_the_list_and_kept_for_the_last_filter
     assert cache.rows_of(chosen[-1]) is found
     assert cache.rows_of(chosen[0].model_copy(update={"limit": 3})) is cache.rows_of(chosen[0])
     assert len(cache._kept) == MOST_KEPT
+
+
+def test_totals_count_who_is_planned_refused_and_in_a_control_group_whatever_else_holds() -> None:
+    scores = Scores(answers(500), FACTS)
+    random = np.random.default_rng(3)
+    codes, refused = random.integers(-1, len(OUTCOMES), 500).astype(np.int8), random.random(500) < 0.3
+    for choice in (ListFilter(), ListFilter(min_probability=0.4), ListFilter(limit=7)):
+        rows = at_risk(scores, choice, SUBJECTS)
+        whole = FilterCache(scores, SUBJECTS, None, lambda: codes, lambda: refused).totals(choice)
+        assert whole.customers == len(rows)
+        assert whole.planned == np.count_nonzero(codes[rows] == PLANNED)
+        assert whole.control == np.count_nonzero(codes[rows] == IN_CONTROL)
+        assert whole.refused == np.count_nonzero(refused[rows])
+        alone = FilterCache(scores, SUBJECTS, None, None, lambda: refused).totals(choice)
+        assert (alone.planned, alone.control, alone.refused) == (0, 0, whole.refused)
+    assert whole.customers == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from serving.reports.rendering.csv import as_csv
 from serving.reports.report import reply
 from serving.state import examination_file
 from serving.state.ingest_log import KEPT, ingests, mask, masked_row, record_ingest
+from serving.state.scores.score_index import current_champion, current_scores, use_scores
 
 ID = "customer-4711"
 TEXT = "please never call me again"
@@ -114,6 +116,23 @@ def test_a_report_of_older_data_is_shown_and_says_that_the_data_moved(own_shop: 
         file.write("c0001,2025-02-01T10:00:00,purchase,5,s1,toys,late-1\r\n")
     ingest(place, COMMAND_LINE)
     kept = last_report(opened(own_shop), COMMAND_LINE, 3)
+    assert kept is not None
+    assert not kept.is_current
+
+
+def test_a_report_of_older_scores_says_so_as_it_tells_what_they_expect(own_shop: Path) -> None:
+    place = opened(own_shop)
+    refresh_report(place, COMMAND_LINE, 3)
+    kept = last_report(place, COMMAND_LINE, 3)
+    assert kept is not None
+    assert kept.is_current
+    assert kept.stored.scores
+    older = current_scores(place.database)
+    champion = current_champion(place.database)
+    assert older is not None
+    assert champion is not None
+    use_scores(place.database, replace(older, file="newer.arrow", scored_at=older.scored_at + 1), champion)
+    kept = last_report(place, COMMAND_LINE, 3)
     assert kept is not None
     assert not kept.is_current
 
