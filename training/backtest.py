@@ -116,7 +116,9 @@ def judged_backtest(
         if model is None:
             return judged, ()
         keys, timeline = looked.keys, config.timeline
-        return judged_lifetime(store, model.horizons, judged, keys, churn, timeline, as_of, covered)
+        return judged_lifetime(
+            store, model.horizons, judged, keys, churn, config.indicators, timeline, as_of, covered
+        )
 
     if decided > covered:
         unknown = table.append_column(CHURNED, pa.nulls(len(table), CHURNED.type))

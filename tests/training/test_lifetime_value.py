@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 
 from features.event_store import EventStore
+from features.timeline import DAY
 from serving.scoring.batch import score_customers
 from tests.training.simulated import NOW, UTC, Shop, plan, shop
 from tests.training.worlds import day
+from training.backtest import judged_backtest
 from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.model_bundle import Bundle
 from training.data.extent import data_extent
@@ -75,13 +77,13 @@ def test_each_horizon_that_has_matured_is_judged_by_total_ranking_and_coverage(l
     assert not any("24_months" in name for name in learned.figures)
 
 
-def subscriptions(folder: Path) -> EventStore:
+def subscriptions(folder: Path, customers: int = 500) -> EventStore:
     """Contracts of 980 a month that end at one rate, of customers who never buy anything."""
     draw = np.random.default_rng(7)
-    begins = draw.uniform(0.0, 500.0, 500)
-    ends = begins + draw.exponential(250.0, 500)
-    rows = [(f"c{n:03}", begin, "started", 980.0) for n, begin in enumerate(begins)]
-    rows += [(f"c{n:03}", end, "cancelled", None) for n, end in enumerate(ends) if end < 540]
+    begins = draw.uniform(0.0, 500.0, customers)
+    ends = begins + draw.exponential(250.0, customers)
+    rows = [(f"c{n:04}", begin, "started", 980.0) for n, begin in enumerate(begins)]
+    rows += [(f"c{n:04}", end, "cancelled", None) for n, end in enumerate(ends) if end < 540]
     table = pa.table(
         {
             "customer_id": [row[0] for row in rows],
@@ -111,6 +113,19 @@ def test_contracts_are_worth_what_they_cost_for_as_long_as_they_will_run(tmp_pat
     known = 980 * 250 * (1 - np.exp(-61 / 250)) / (365 / 12)
     assert abs(np.concatenate(values).mean() / known - 1) < 0.1
     assert abs(bundle.figures["lifetime/2_months/total_error"]) < 0.15
+
+
+def test_a_backtest_counts_what_contracts_bring_as_spend(tmp_path: Path) -> None:
+    store, date = subscriptions(tmp_path / "state", 1_500), day(475)
+    found = judged_backtest(store, monthly(type="contract"), date)
+    month, two = found.lifetime[:2]
+    days = (UTC.months_after(date, 1) - date) / DAY
+    spent = found.table.column("spent_1_months").to_numpy()
+    assert spent.max() == pytest.approx(980 * days / (365 / 12))
+    assert (spent > 0).all(), "all of the cohort have a contract"
+    assert month.spent == pytest.approx(spent.sum())
+    assert two.total_error is not None
+    assert abs(two.total_error) < 0.15
 
 
 def test_what_lies_after_the_date_changes_no_byte(there: Shop, folder: Path, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.catalog.definitions import Indicator
 from features.event_store import EventStore
 from features.events.history import History, without_retracted
 from features.execution.local import map_partitions
 from features.timeline import Timeline
 from training.bundle.level_uncertainty import level_range
+from training.bundle.lifetime.lifetime_model import contract_kinds
 from training.bundle.lifetime.lifetime_values import LifetimeEvidence, LifetimeHorizons, LifetimeValues
+from training.data.lifetime.contract_spend import contract_spend, period_days
 from training.data.lifetime.purchase_rows import spent_between
 from training.evaluation.lifetime_value_metrics import normalised_gini, total_error
 from training.labels.settings import Churn
@@ -81,6 +84,7 @@ def judged_lifetime(
     table: pa.Table,
     keys: NDArray[np.int64],
     churn: Churn,
+    indicators: Sequence[Indicator],
     timeline: Timeline,
     as_of: int,
     covered_until: int,
@@ -89,7 +93,8 @@ def judged_lifetime(
     the values. `keys` are the customers of the table's rows."""
     ends = {months: timeline.months_after(as_of, months) for months in horizons.months}
     over = [months for months, end in ends.items() if end <= covered_until]
-    spent = _spent(store, churn, keys, as_of, [ends[months] for months in over])
+    period = period_days(indicators, churn)
+    spent = _spent(store, churn, period, keys, as_of, [ends[months] for months in over])
     judged = []
     for months, evidence, spread in zip(horizons.months, horizons.evidence, horizons.spreads, strict=True):
         columns = [table.column(one.name) for one in lifetime_fields(months)[:3]]
@@ -117,13 +122,14 @@ def judged_lifetime(
 
 
 def _spent(
-    store: EventStore, churn: Churn, keys: NDArray[np.int64], as_of: int, ends: Sequence[int]
+    store: EventStore, churn: Churn, period: float, keys: NDArray[np.int64], as_of: int, ends: Sequence[int]
 ) -> Floats:
-    """float64[n, len(ends)]: what customers spent from the date until each end, refunds taken off."""
+    """float64[n, len(ends)]: what customers spent from the date until each end, refunds taken off, and the
+    recurring amounts of their contracts."""
     spent = np.zeros((len(keys), len(ends)))
     if ends:
         found = map_partitions(
-            store, partial(_SpentParts, churn, keys, as_of, ends), until=None, retractions=True
+            store, partial(_SpentParts, churn, period, keys, as_of, ends), until=None, retractions=True
         )
         for mine, part in found.parts:
             spent[mine] = part
@@ -135,6 +141,8 @@ class _SpentParts:
     """What given customers spent after the date, bucket by bucket."""
 
     churn: Churn
+    period: float
+    """The days that a recurring amount pays for."""
     keys: NDArray[np.int64]
     as_of: int
     ends: Sequence[int]
@@ -146,6 +154,11 @@ class _SpentParts:
             counted, keys = without_retracted(history), self.keys[mine]
             starts = np.full(len(keys), self.as_of)
             spent = [spent_between(counted, self.churn, keys, starts, end) for end in self.ends]
+            if contract_kinds(self.churn):
+                places = np.searchsorted(history.keys, keys)
+                for at, end in enumerate(self.ends):
+                    paid = contract_spend(counted, self.churn, self.as_of, end, self.period)
+                    spent[at] = spent[at] + paid[places]
             self.parts.append((mine, np.column_stack(spent)))
 
     def merge(self, other: _SpentParts) -> None:
