@@ -249,7 +249,9 @@ class _PredictionParts:
         if bundle.lifetime is not None:
             facts = rows.matrix[:, width:]
             inside = np.ones(len(keys), dtype=np.bool_)
-            values = bundle.lifetime.of_customers(facts, features, self.as_of, self.timeline, inside)
+            values = bundle.lifetime.of_customers(
+                facts, features, self.as_of, self.timeline, inside, predictions.churn_probability
+            )
             table = with_lifetime(table, values)
         self.tables.append(table)
 

@@ -48,6 +48,7 @@ from training.evaluation.leaks import find_leaks, leaks_by_date
 from training.evaluation.lifetime_value_metrics import judged_lifetime_value
 from training.evaluation.metrics import headline
 from training.evaluation.role_rows import role_rows
+from training.fitting.churn_hold import held_to_churn
 from training.fitting.level import level_dates
 from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
@@ -285,6 +286,7 @@ def learn(
         figures=evaluation.figures,
         lifetime=lifetime,
     )
+    bundle = held_to_churn(bundle, past)
     report("learned", 1.0)
     return bundle, evaluation
 

@@ -81,7 +81,9 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
         reason_contributions=of_all(ranked.contributions, 0.0),
         lifetime=None
         if bundle.lifetime is None
-        else bundle.lifetime.of_customers(facts, features, as_of, timeline, inside, threads=threads),
+        else bundle.lifetime.of_customers(
+            facts, features, as_of, timeline, inside, probability, threads=threads
+        ),
     )
 
 

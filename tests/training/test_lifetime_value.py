@@ -128,6 +128,34 @@ def test_a_backtest_counts_what_contracts_bring_as_spend(tmp_path: Path) -> None
     assert abs(two.total_error) < 0.15
 
 
+def test_values_do_not_contradict_the_churn_probability_and_keep_their_total(
+    there: Shop, folder: Path, learned: Bundle
+) -> None:
+    lifetime = learned.lifetime
+    assert lifetime is not None
+    assert lifetime.churn is not None
+    assert lifetime.churn.days == 20
+    free = replace(learned, lifetime=replace(lifetime, churn=None))
+    held, plain = [], []
+    for history in EventStore(folder).histories(until=END):
+        table, other = score_customers(learned, history, END), score_customers(free, history, END)
+        assert table.lifetime is not None
+        assert other.lifetime is not None
+        inside = ~np.isnan(table.churn_probability)
+        held.append(table.lifetime.value[inside])
+        plain.append(other.lifetime.value[inside])
+        assert np.array_equal(table.lifetime.value[~inside], other.lifetime.value[~inside], equal_nan=True)
+    told, before = np.concatenate(held), np.concatenate(plain)
+    assert np.allclose(told.sum(axis=0), before.sum(axis=0), rtol=1e-3)
+    assert not np.allclose(told, before, rtol=0.05)
+
+
+def test_nothing_is_held_where_leaving_is_no_end_of_what_is_valued(folder: Path, learned: Bundle) -> None:
+    ahead, _ = learn(EventStore(folder), monthly(lead_days=5), until=None)
+    assert ahead.lifetime is not None
+    assert ahead.lifetime.churn is None
+
+
 def test_what_lies_after_the_date_changes_no_byte(there: Shop, folder: Path, tmp_path: Path) -> None:
     until = day(480)
     whole, _ = learn(EventStore(folder), monthly(), until=until)

@@ -21,7 +21,12 @@ from features.catalog.definitions import Catalog, Stream, family
 from features.timeline import DAY, SECOND, Timeline, months_later
 from training.bundle.lifetime.intervals import SpendIntervals
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons, LifetimeValues
-from training.bundle.lifetime.parameters import ContractSurvival, GammaGammaParameters, MbgNbdParameters
+from training.bundle.lifetime.parameters import (
+    ChurnHold,
+    ContractSurvival,
+    GammaGammaParameters,
+    MbgNbdParameters,
+)
 from training.bundle.lifetime.spend_process import SpendProcess, days_known
 from training.bundle.light_imports import without_pandas_and_sklearn
 from training.bundle.tree_inference import TreeEnsemble
@@ -65,6 +70,8 @@ class LifetimeModel:
     """LightGBM text, over the bundle's columns and one more; None where no cohort has matured."""
     contract: ContractSurvival | None = None
     """None where no contract has a recurring amount."""
+    churn: ChurnHold | None = None
+    """None where leaving is another thing than what is valued."""
 
     @cached_property
     def process(self) -> SpendProcess:
@@ -90,17 +97,21 @@ class LifetimeModel:
         as_of: int,
         timeline: Timeline,
         in_cohort: NDArray[np.bool_],
+        probability: Floats,
         *,
         threads: int = 0,
     ) -> LifetimeValues:
-        """The lifetime values of customers from the facts and the bundle's features of each."""
+        """The lifetime values of customers from the facts, the bundle's features and the churn probability of
+        each, NaN outside the cohort."""
         days = ahead(as_of, self.months, timeline)
         if len(facts) == 1 and self._alone is not None:
             from training.bundle.lifetime.value_kernel import of_one  # compiled
 
-            told = of_one(facts, matrix, days, as_of, in_cohort, timeline.midnights, *self._alone)
+            told = of_one(
+                facts, matrix, days, as_of, in_cohort, probability, timeline.midnights, *self._alone
+            )
             return LifetimeValues(self.horizons, *told)
-        found = self.values(facts, matrix, in_cohort, days, threads=threads)
+        found = self.values(facts, matrix, in_cohort, days, probability, threads=threads)
         outside = ~in_cohort
         found.low[outside] = np.nan
         found.high[outside] = np.nan
@@ -110,35 +121,62 @@ class LifetimeModel:
         return found
 
     def values(
-        self, facts: Floats, matrix: Floats, running: NDArray[np.bool_], days: Floats, *, threads: int = 0
+        self,
+        facts: Floats,
+        matrix: Floats,
+        running: NDArray[np.bool_],
+        days: Floats,
+        probability: Floats | None = None,
+        *,
+        threads: int = 0,
     ) -> LifetimeValues:
         """The values from the facts and the bundle's features; `days` to each horizon's end.
 
-        `running` says who has a contract. Intervals are told of all who have a value.
+        `running` says who has a contract. Intervals are told of all who have a value. Without churn
+        probabilities the values are not held to them.
         """
-        months = np.full(len(facts), -1)
+        n = len(facts)
+        chance = np.full(n, np.nan) if probability is None else probability
+        months = np.full(n, -1)
         known = self.process.known(facts, running)
         if known.all():
-            return LifetimeValues(self.horizons, *self._told(facts, matrix, running, days, threads), months)
-        value, low, high = (np.full((len(facts), len(self.months)), np.nan) for _ in range(3))
+            told = self._told(facts, matrix, running, days, chance, threads)
+            return LifetimeValues(self.horizons, *told, months)
+        value, low, high = (np.full((n, len(self.months)), np.nan) for _ in range(3))
         if known.any():
             value[known], low[known], high[known] = self._told(
-                facts[known], matrix[known], running[known], days, threads
+                facts[known], matrix[known], running[known], days, chance[known], threads
             )
         return LifetimeValues(self.horizons, value, low, high, months)
 
     def _told(
-        self, facts: Floats, matrix: Floats, running: NDArray[np.bool_], days: Floats, threads: int
+        self,
+        facts: Floats,
+        matrix: Floats,
+        running: NDArray[np.bool_],
+        days: Floats,
+        probability: Floats,
+        threads: int,
     ) -> tuple[Floats, Floats, Floats]:
         """Value, low and high of customers who have a value, float64[n, h] each."""
-        from training.bundle.lifetime.value_kernel import values_and_intervals  # compiled
+        from training.bundle.lifetime.churn_kernel import hold_to_churn  # compiled
+        from training.bundle.lifetime.value_kernel import values_and_intervals
 
+        facts = np.ascontiguousarray(facts)
         expected, plain = self.process.expectations(facts, running, days)
         learned = np.empty(0)
         if self.learned is not None:
             learned = self.learned_values(matrix, plain[:, 0], threads=threads) * self.scale
         value, low, high = values_and_intervals(plain, expected, learned, self._tables)
+        population, _, contract = self.process.constants
+        known = facts, running, days, expected, probability
+        hold_to_churn(value, low, high, *known, population, contract, self._hold)
         return value, low, high
+
+    @cached_property
+    def _hold(self) -> tuple[float, Floats]:
+        """What holds values to churn, as the compiled code takes it."""
+        return (0.0, np.empty(0)) if self.churn is None else (self.churn.days, np.array(self.churn.kept))
 
     @cached_property
     def _tables(self) -> tuple[Floats, Floats, Floats, Floats, Ints]:
@@ -156,7 +194,7 @@ class LifetimeModel:
         if trees is None:
             return None
         units = (self.unit, self.scale)
-        return *self.process.constants, tuple(trees.arrays), units, self._tables
+        return *self.process.constants, self._hold, tuple(trees.arrays), units, self._tables
 
     def learned_values(self, matrix: Floats, plain: Floats, *, threads: int = 0) -> Floats:
         """float64[n]: what the learned model says of the first horizon, before `scale`.
@@ -185,6 +223,7 @@ class LifetimeModel:
             "unit": self.unit,
             "scale": self.scale,
             "contract": self.contract and asdict(self.contract),
+            "churn": self.churn and asdict(self.churn),
         }
 
     @staticmethod
@@ -200,6 +239,7 @@ class LifetimeModel:
             scale=d["scale"],
             learned=learned,
             contract=d.get("contract") and ContractSurvival(**d["contract"]),
+            churn=d.get("churn") and ChurnHold(d["churn"]["days"], tuple(d["churn"]["kept"])),
         )
 
 

@@ -56,3 +56,13 @@ class ContractSurvival:
     scale: float
     period: float
     """The days that a recurring amount pays for."""
+
+
+@dataclass(frozen=True)
+class ChurnHold:
+    """What holds values to the calibrated churn probability."""
+
+    days: float
+    """The churn horizon."""
+    kept: tuple[float, ...]
+    """What the values over each horizon are multiplied by, for the total of the cohort to stay."""

@@ -1,4 +1,4 @@
-"""How many purchases are to come: the conditional expectation of MBG/NBD.
+"""How many purchases are to come, the conditional expectation of MBG/NBD, and how long a contract will run.
 
 The mean over the drop-out chance of a customer who is alive, Beta(a, b + x + 1), is taken numerically. The
 closed form with Gauss' hypergeometric function has no value where a is 1, and loses all digits near it.
@@ -73,3 +73,12 @@ def expect(facts, ahead, population):  # type: ignore[no-untyped-def]
         for h in range(len(ahead)):
             expected[n, h] = alive * sums[h] / whole
     return expected
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def days_under_contract(since, ahead, shape):  # type: ignore[no-untyped-def]
+    """The mean of the days that a contract will run, at most `ahead`."""
+    longer = math.log1p(ahead / since)
+    if abs(shape - 1.0) < 1e-9:
+        return since * longer
+    return since * -math.expm1((1.0 - shape) * longer) / (shape - 1.0)

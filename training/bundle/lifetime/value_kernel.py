@@ -24,7 +24,8 @@ import numpy as np
 from numba import njit
 
 from features.timeline import DAY
-from training.bundle.lifetime.purchase_process import expect
+from training.bundle.lifetime.churn_kernel import hold_to_churn
+from training.bundle.lifetime.purchase_process import days_under_contract, expect
 from training.bundle.tree_inference import predict_row
 
 
@@ -64,24 +65,28 @@ def expectations(facts, running, days, population, spend, contract):  # type: ig
         if shape > 0.0 and running[i] and facts[i, 4] > 0.0:
             tenure = facts[i, 5] if facts[i, 5] >= 0.0 else facts[i, 6]
             for j in range(len(days)):
-                periods = _days_under_contract(begin + max(tenure, 0.0), days[j], shape) / period
+                periods = days_under_contract(begin + max(tenure, 0.0), days[j], shape) / period
                 expected[i, j] += periods
                 plain[i, j] += periods * facts[i, 4]
     return expected, plain
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _days_under_contract(since, ahead, shape):  # type: ignore[no-untyped-def]
-    """The mean of the days that a contract will run, at most `ahead`."""
-    longer = math.log1p(ahead / since)
-    if abs(shape - 1.0) < 1e-9:
-        return since * longer
-    return since * -math.expm1((1.0 - shape) * longer) / (shape - 1.0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def of_one(  # type: ignore[no-untyped-def]
-    facts, features, days, as_of, in_cohort, midnights, population, spend, contract, trees, units, tables
+    facts,
+    features,
+    days,
+    as_of,
+    in_cohort,
+    probability,
+    midnights,
+    population,
+    spend,
+    contract,
+    churn,
+    trees,
+    units,
+    tables,
 ):
     """Value, low, high and month of joining of one customer; `trees` is the learned model, if any, and
     `units` its unit and scale."""
@@ -97,6 +102,9 @@ def of_one(  # type: ignore[no-untyped-def]
         row[-1] = plain[0, 0] / units[0]
         learned = predict_row(row, trees) * units[0] * units[1]
     value, low, high = values_and_intervals(plain, expected, learned, tables)
+    hold_to_churn(
+        value, low, high, facts, in_cohort, days, expected, probability, population, contract, churn
+    )
     if not in_cohort[0]:
         low[:], high[:] = np.nan, np.nan
     since = facts[0, 1]

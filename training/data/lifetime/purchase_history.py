@@ -99,11 +99,12 @@ def purchase_history(
             ends.setdefault(date, set()).update(timeline.months_after(date, one) for one in known)
         if date == at or date == next(iter(empty.judged())):
             featured |= {*dates.learned, date} if dates.learned else set()
+    dated = tuple(sorted(featured - {at}))  # those of today are in the priors
+    featured.add(at)
     requests = {
         date: RowRequest(tuple(sorted(wanted)), date in featured, timeline.months_after(date, -months[0]))
         for date, wanted in sorted(ends.items())
     }
-    dated = tuple(sorted(featured))
     numbers = (
         dated_numbers(store, features, timeline, dated, priors, past.customers, until, levels)
         if dated

@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 
 MOST_CUSTOMERS = 150_000
 """More customers than this are sampled, by customer id: a level needs no more."""
-MOST_FEATURED, MOST_NUMBERS = 10_000, 40_000_000
+MOST_FEATURED, MOST_NUMBERS = 8_000, 40_000_000
 """Customers of whom there are features, and numbers at all dates together (320 MB): fewer customers have them
 where it would be more."""
 FIRST_DAYS = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -12,7 +13,7 @@ from features.timeline import DAY, Timeline
 from tests.training import trained
 from tests.worlds import at_least
 from training.bundle.lifetime.lifetime_model import LifetimeModel, ahead
-from training.bundle.lifetime.parameters import ContractSurvival
+from training.bundle.lifetime.parameters import ChurnHold, ContractSurvival
 from training.bundle.model_bundle import Bundle
 
 DAYS = np.array([365.0, 730.0])
@@ -52,7 +53,7 @@ def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
 @at_least(40)
 @given(
     told=customers, seed=st.integers(0, 1_000), zone=st.sampled_from(["Asia/Tokyo", "America/St_Johns"]),
-    learned=st.booleans(), contract=st.booleans(), as_of=st.integers(9_000 * DAY, 20_000 * DAY),
+    learned=st.booleans(), contract=st.booleans(), held=st.booleans(), as_of=st.integers(9_000 * DAY, 2**50),
 )  # fmt: skip
 def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
     told: list[tuple[int, float, float, float]],
@@ -60,6 +61,7 @@ def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
     zone: str,
     learned: bool,
     contract: bool,
+    held: bool,
     as_of: int,
 ) -> None:
     known, matrix, timeline = facts(told), trained.rows(len(told), seed), Timeline(zone)
@@ -71,12 +73,41 @@ def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
         costs, days = draw.choice([np.nan, 0.0, 980.0], len(told)), draw.uniform(0.0, 3_000.0, len(told))
         started = np.where(draw.random(len(told)) < 0.3, np.nan, days / 2)
         known = np.column_stack([known, costs, started, days])
-    whole = model.of_customers(known, matrix, as_of, timeline, inside)
+    chance = np.where(inside, np.random.default_rng(seed).random(len(told)), np.nan)
+    if held:
+        model = replace(model, churn=ChurnHold(90.0, (1.1, 1.2)))
+    whole = model.of_customers(known, matrix, as_of, timeline, inside, chance)
     for row in range(len(told)):
         mine = slice(row, row + 1)
-        alone = model.of_customers(known[mine], matrix[mine], as_of, timeline, inside[mine])
+        alone = model.of_customers(known[mine], matrix[mine], as_of, timeline, inside[mine], chance[mine])
         for name in ("value", "low", "high", "joined_month"):
             assert getattr(alone, name)[0].tobytes() == getattr(whole, name)[row].tobytes(), name
+
+
+@at_least(60)
+@given(told=customers, contract=st.booleans(), seed=st.integers(0, 1_000))
+def test_who_is_likelier_to_leave_is_never_worth_more(
+    told: list[tuple[int, float, float, float]], contract: bool, seed: int
+) -> None:
+    known, matrix = facts(told), trained.rows(len(told), seed)
+    model = replace(trained.lifetime(), churn=ChurnHold(90.0, (1.0, 1.0)))
+    if contract:
+        days = np.random.default_rng(seed).uniform(0.0, 3_000.0, len(told))
+        known = np.column_stack([known, np.full(len(told), 980.0), days / 2, days])
+        model = replace(model, contract=ContractSurvival(0.7, 300.0, 365.0 / 12))
+    everybody = np.ones(len(told), dtype=np.bool_)
+    found = [
+        model.values(known, matrix, everybody, DAYS, np.full(len(told), chance))
+        for chance in (0.01, 0.3, 0.9, 0.99)
+    ]
+    for less, more in pairwise(found):
+        for name in ("value", "low", "high"):
+            worth, then = getattr(less, name), getattr(more, name)
+            there = ~np.isnan(worth)
+            assert (then[there] <= worth[there] * (1 + 1e-9) + 1e-9).all(), name
+            assert (np.diff(then, axis=1)[there[:, 1:]] >= 0).all(), name
+        assert (more.low[there] <= more.value[there]).all()
+        assert (more.value[there] <= more.high[there]).all()
 
 
 def test_months_end_on_the_same_day_of_a_later_month() -> None:
