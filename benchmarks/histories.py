@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,11 @@ def _complete_journey() -> Past:
     )
 
 
+def _with(past: Past, items: str) -> Past:
+    """The history with how many items each purchase had, which its own sources leave out."""
+    return replace(past, sources={**past.sources, "items": items})
+
+
 HISTORIES: Mapping[str, Past] = {
     "online_retail_ii": ONLINE_RETAIL_II,
     "oulad_no_vle": OULAD,
@@ -229,3 +234,34 @@ HISTORIES: Mapping[str, Past] = {
     "cdnow_180": _cdnow(180, "1998-01-01"),
     "cdnow_90": _cdnow(90, "1998-02-01"),
 }
+
+_CDS = """
+select customer_id::varchar as customer_id, date::timestamp as occurred_at, 'items' as kind,
+       n_cds::double as value
+from '{data}/cdnow/purchases.parquet'
+"""
+WITH_ITEMS: Mapping[str, Past] = {
+    "online_retail_ii_items": _with(
+        ONLINE_RETAIL_II,
+        """
+select CustomerID::varchar as customer_id, min(InvoiceDate) as occurred_at, 'items' as kind,
+       count(*)::double as value, 'items-' || InvoiceNo as event_id
+from '{data}/online_retail_ii/transactions.parquet'
+where CustomerID is not null and UnitPrice > 0 and InvoiceNo not like 'C%'
+  and not (sheet = '2009-2010' and InvoiceDate >= '2010-12-01')
+group by CustomerID, InvoiceNo
+""",
+    ),
+    "complete_journey_items": _with(
+        HISTORIES["complete_journey"],
+        """
+select household_id::varchar as customer_id, min(transaction_timestamp) as occurred_at, 'items' as kind,
+       count(*)::double as value, 'items-' || basket_id as event_id
+from '{demo}/data/completejourney/transactions.parquet' as transactions
+group by household_id, basket_id, store_id
+""",
+    ),
+    "cdnow_180_items": _with(HISTORIES["cdnow_180"], _CDS),
+    "cdnow_90_items": _with(HISTORIES["cdnow_90"], _CDS),
+}
+"""The same with the lines of each basket (CDNOW: its CDs), looked at where `--sets` names them."""

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.backtests import Answer, answer, ingested, made
-from benchmarks.histories import HISTORIES
+from benchmarks.histories import HISTORIES, WITH_ITEMS
 from benchmarks.machine import machine
 from features.errors import KizunaError
 from features.event_store import EventStore
@@ -68,7 +68,7 @@ def quality(
     """The figures of each history, over all its dates together; `tune` is a number of trials."""
     sets = {}
     for name in names:
-        past = HISTORIES[name]
+        past = {**HISTORIES, **WITH_ITEMS}[name]
         project, store, seconds = made(past, data, scratch / name)
         kept = None if keep is None else keep / name
         sets[name] = figures(project, store, past.dates, seconds, tune, kept)
@@ -192,8 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (options.project is None) == bool(options.as_of):
         parser.error("--project needs --as-of DATE …, and nothing else does.")
     names = tuple(options.sets.split(","))
-    if unknown := set(names) - set(HISTORIES):
-        parser.error(f"no such history: {', '.join(sorted(unknown))}. There are {', '.join(HISTORIES)}.")
+    if unknown := set(names) - {*HISTORIES, *WITH_ITEMS}:
+        known = ", ".join((*HISTORIES, *WITH_ITEMS))
+        parser.error(f"no such history: {', '.join(sorted(unknown))}. There are {known}.")
     with tempfile.TemporaryDirectory(prefix="kizuna-quality-") as scratch:
         if options.project is None:
             found = quality(names, options.data, Path(scratch), options.tune, options.predictions)

@@ -22,10 +22,10 @@ PAGES = Path(__file__).parent
 def features_page() -> str:
     """Every default feature, with what it says without events, its unit and its words."""
     from features.catalog.aggregates import AGGREGATES
-    from features.catalog.defaults import INDICATORS, Deciding, catalog, indicators
+    from features.catalog.defaults import INDICATORS, ITEMS, Deciding, catalog, indicators
     from features.catalog.settings import FeatureSettings
 
-    kinds = [kind for indicator in INDICATORS for kind in indicator.kinds]
+    kinds = [kind for indicator in INDICATORS for kind in indicator.kinds] + [ITEMS]
     declared = catalog(
         indicators({}),
         FeatureSettings.model_validate({}),

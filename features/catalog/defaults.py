@@ -29,7 +29,7 @@ from features.catalog.definitions import (
     indicator_words,
     trend,
 )
-from features.catalog.display_names import DisplayName, kind_words, narrowed
+from features.catalog.display_names import ITEM_WORDS, DisplayName, kind_words, narrowed
 from features.catalog.dropped import dropped_names
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
@@ -92,6 +92,15 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
 
 ANY = "detail"
 """Stands for the details that an indicator may have."""
+ITEMS = "items"
+"""The kind that says of a purchase how many items it had: an event of the same moment, with their number."""
+
+
+def counts_items(declared: Sequence[Indicator], kinds: Collection[str]) -> bool:
+    """Whether events say how many items purchases had; a project may use the kind for something else."""
+    return ITEMS in kinds and not any(ITEMS in one.kinds for one in declared)
+
+
 APART = 1.5
 """How many times as long a window must be as another to say something else."""
 
@@ -121,8 +130,9 @@ def catalog(
     their answers; each kind of a mixed indicator is a stream of its own; attributes but reserved ones and
     those that the project names as `consent` say their latest value. What decides churn (`deciding`) has more
     of its rhythm, and windows of churn's own days, and each attribute then says how many more of those with
-    the same value left; each of the `details` of an indicator is a stream of its own. The settings then drop,
-    replace and add entries.
+    the same value left; each of the `details` of an indicator is a stream of its own. Where events of the
+    kind `ITEMS` say how many items purchases had, these are added up. The settings then drop, replace and
+    add entries.
     """
     ahead = horizon_days or _three(settings.windows)[1]
     kinds = [
@@ -130,7 +140,7 @@ def catalog(
     ]
     streams, features = _defaults(declared, settings, kinds, ahead, deciding, details)
     if settings.drop:
-        every = {kind for indicator in declared for kind in indicator.kinds} | set(kinds)
+        every = {kind for indicator in declared for kind in indicator.kinds} | {*kinds, ITEMS}
         _, possible = _defaults(declared, settings, every, ahead, deciding, details)
         any_detail = {indicator.name: (ANY,) for indicator in declared}
         _, later = _defaults(declared, settings, every, ahead, deciding, any_detail)
@@ -182,6 +192,10 @@ def _defaults(
             )
             streams.append(part)
             features += _kind_family(indicator, part, settings.windows)
+        if indicator.name == "purchase" and counts_items(declared, kinds):
+            part = Stream("purchase_items", indicator.name, (ITEMS,), words=ITEM_WORDS)
+            streams.append(part)
+            features += family(part, "sum", over=tuple(dict.fromkeys(_three(settings.windows))))
         for part in _detail_streams(whole, forward, details.get(indicator.name, ()), streams):
             streams.append(part)
             longer = tuple(dict.fromkeys(_three(settings.windows)[1:]))

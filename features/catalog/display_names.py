@@ -143,10 +143,23 @@ PERIOD_WORDS: dict[Period, tuple[str, str]] = {
     "half-year": ("half-yearly", "半年額"),
     "year": ("yearly", "年額"),
 }
+ITEM_WORDS = DisplayName(
+    "purchase",
+    "purchases",
+    "購買",
+    "購買回数",
+    "number of items",
+    "購入点数",
+    "number",
+    "item",
+    "items",
+    "商品",
+)
 # kind: (one, many, Japanese, Japanese count)
 _KINDS = {
     "purchase": ("purchase", "purchases", "購買", "購買回数"),
     REFUND: ("refund", "refunds", "返品・返金", "返品・返金回数"),
+    "items": ("count of items bought", "counts of items bought", "購入点数", "購入点数の記録数"),
     "visit": ("visit", "visits", "訪問", "訪問回数"),
     "session": ("session", "sessions", "セッション", "セッション数"),
     "login": ("login", "logins", "ログイン", "ログイン回数"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalog.defaults import ITEMS
 from features.catalog.display_names import INDICATOR_WORDS, kind_words
 from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.schema import ATTRIBUTE
@@ -280,7 +281,10 @@ def _unnamed(inventory: DataProfile) -> Iterator[CheckFinding]:
     unnamed = [
         kind
         for kind in inventory.kinds  # what a mail program opens by itself belongs to none
-        if not kind.indicators and not kind.name.startswith(ATTRIBUTE) and not is_opening(kind.name)
+        if not kind.indicators
+        and not kind.name.startswith(ATTRIBUTE)
+        and not is_opening(kind.name)
+        and kind.name != ITEMS
     ]
     if unnamed:
         names = ", ".join(f"'{kind.name}' ({kind.events:,})" for kind in unnamed[:SHOWN])

@@ -257,6 +257,7 @@ def test_rows_without_customer_and_refused_rows_are_told_by_reason(tmp_path: Pat
 
 def test_kinds_that_no_indicator_names_are_told(tmp_path: Path) -> None:
     rows = [*daily(range(30)), event("c1", "2024-01-05 10:00", "basket")]
+    rows.append(event("c1", "2024-01-05 10:00", "items"))  # how many items a purchase had
     odd = found(tmp_path, rows)["unnamed_kind"]
     assert odd.english == (
         "No indicator names the kinds 'basket' (1), so no feature sees their events. "
