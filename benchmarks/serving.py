@@ -55,7 +55,7 @@ def prepare(project: Path, folder: Path) -> dict[str, list[bytes]]:
     names = replies.customers.names(keys).to_pylist()
     answers = {one.customer_id: vars(one) for one in replies.of(names, "en").customers}
     (folder / "answers.json").write_text(to_json(answers))
-    for name, text in replies.bundle.files().items():
+    for name, text in replies.bundle.files.items():
         (folder / name).write_text(text)
     live, as_of = [], from_instant(facts.as_of).isoformat()
     histories = [call.store.history_of([key], until=facts.as_of) for key in keys[:50].tolist()]

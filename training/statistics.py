@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import Literal
 
@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 Z = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
 RESAMPLES = 200
+KEPT = 10_000_000
+"""So many draws of resamples are kept in memory for the next figures, two bytes each."""
 Verdict = Literal["better", "worse", "no_difference", "unknown"]
 """Of the second of two: whether the interval of the difference leaves out 0; `unknown` without one."""
 
@@ -69,9 +71,25 @@ def verdict(low: float, high: float, higher_is_better: bool = True) -> Verdict:
 
 def cluster_resamples(clusters: int, *, seed: int = 0, count: int = RESAMPLES) -> Iterator[Floats]:
     """float64[clusters] per resample of the cluster bootstrap: how often each cluster (customer) is drawn."""
+    if clusters * count <= KEPT:
+        yield from (drawn.astype(np.float64) for drawn in _kept_resamples(clusters, seed, count))
+    else:
+        yield from (drawn.astype(np.float64) for drawn in _resamples(clusters, seed, count))
+
+
+def _resamples(clusters: int, seed: int, count: int) -> Iterator[NDArray[np.int64]]:
     generator = np.random.default_rng(seed)
     for _ in range(count):
-        yield generator.multinomial(clusters, np.full(clusters, 1 / clusters)).astype(np.float64)
+        yield generator.multinomial(clusters, np.full(clusters, 1 / clusters))
+
+
+@lru_cache(maxsize=2)
+def _kept_resamples(clusters: int, seed: int, count: int) -> NDArray[np.uint16]:
+    """uint16[count, clusters]: the figures of one evaluation are all resampled in the same way."""
+    kept = np.zeros((count, clusters), dtype=np.uint16)
+    for place, drawn in enumerate(_resamples(clusters, seed, count)):
+        kept[place] = drawn
+    return kept
 
 
 def percentile_interval(values: ArrayLike) -> tuple[float, float]:

@@ -161,7 +161,7 @@ def test_what_lies_after_the_date_changes_no_byte(there: Shop, folder: Path, tmp
     whole, _ = learn(EventStore(folder), monthly(), until=until)
     cut, _ = learn(there.store(tmp_path / "cut", before=until, shuffled=2), monthly(), until=None)
     assert whole.lifetime is not None
-    assert whole.files()["lifetime.txt"] == cut.files()["lifetime.txt"]
+    assert whole.files["lifetime.txt"] == cut.files["lifetime.txt"]
     assert cut.lifetime is not None
     assert whole.lifetime.to_json() == cut.lifetime.to_json()
 

@@ -149,3 +149,11 @@ def test_an_effect_that_no_sample_of_this_size_could_show_is_none() -> None:
     assert smallest_effect_on_rate(1.0, 1_000, 1_000) is None
     assert smallest_effect_on_rate(0.5, 10, 0) is None
     assert smallest_effect_on_mean(1.0, 0, 10) == math.inf
+
+
+def test_resamples_that_are_kept_are_those_drawn_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [np.array([*cluster_resamples(40, seed=3, count=5)]) for _ in range(2)]
+    monkeypatch.setattr("training.statistics.KEPT", 0)
+    one_by_one = np.array([*cluster_resamples(40, seed=3, count=5)])
+    assert (kept[0] == one_by_one).all()
+    assert (kept[1] == one_by_one).all()

@@ -95,7 +95,7 @@ def test_what_lies_after_until_teaches_nothing() -> None:
 def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Path) -> None:
     there, _, bundle, _ = learned()
     again, _ = learn(there.store(tmp_path / "b", shuffled=7), plan(threads=2), until=None)
-    assert again.files() == bundle.files()
+    assert again.files == bundle.files
 
 
 def test_what_became_of_the_test_rows_does_not_choose_the_model_that_they_judge() -> None:
@@ -206,7 +206,7 @@ def test_training_keeps_the_run_and_promotes_what_earns_it(tmp_path: Path) -> No
     champion = tracking.champion()
     assert champion is not None
     assert champion[0] == verdict.version == "1"
-    assert Bundle.load(champion[1]).files() == bundle.files()
+    assert Bundle.load(champion[1]).files == bundle.files
     assert said == sorted(said)
     assert said[-1] == 1.0
 

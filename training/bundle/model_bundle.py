@@ -187,9 +187,10 @@ class Bundle:
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any byte of the bundle."""
-        return _sha256(_checksums(self.files()).encode())[:12]
+        return _sha256(_checksums(self.files).encode())[:12]
 
-    def files(self) -> dict[str, str]:
+    @cached_property
+    def files(self) -> Mapping[str, str]:
         """The bundle as text: file name → content, without the checksums."""
         models = {f"{name}.txt": text for name, text in self._texts.items()}
         if self.lifetime is not None and self.lifetime.learned is not None:
@@ -227,8 +228,7 @@ class Bundle:
         fresh, old = temporary / "new", temporary / "old"
         try:
             fresh.mkdir()
-            files = self.files()
-            for name, content in (files | {CHECKSUMS: _checksums(files)}).items():
+            for name, content in {**self.files, CHECKSUMS: _checksums(self.files)}.items():
                 (fresh / name).write_bytes(content.encode())
             if folder.exists():
                 os.replace(folder, old)

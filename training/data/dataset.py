@@ -64,9 +64,11 @@ class LabelledRows:
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledRows:
         """The chosen rows; these same ones, uncopied, where all are."""
-        if chosen.dtype == np.bool_ and chosen.all():
-            return self
-        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ARRAYS}
+        if chosen.dtype == np.bool_:
+            if chosen.all():
+                return self
+            chosen = np.flatnonzero(chosen)
+        arrays: dict[str, Any] = {name: getattr(self, name).take(chosen, axis=0) for name in ARRAYS}
         return replace(self, weight=None if self.weight is None else self.weight[chosen], **arrays)
 
     @property

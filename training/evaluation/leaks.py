@@ -108,9 +108,10 @@ def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
     rows, left = matrix[::step], churned[::step]
     best, column = 0.5, 0
     if left.any() and not left.all():
-        for at in range(rows.shape[1]):
-            for missing in (-np.inf, np.inf):
-                found = auc(np.where(np.isnan(rows[:, at]), missing, rows[:, at]), left)
+        for at, values in enumerate(np.ascontiguousarray(rows.T)):
+            absent = np.isnan(values)
+            for missing in (-np.inf, np.inf) if absent.any() else (0.0,):
+                found = auc(np.where(absent, missing, values), left)
                 if max(found, 1.0 - found) > best:
                     best, column = max(found, 1.0 - found), at
     return best, column

@@ -88,14 +88,18 @@ def _tables(matrix: Floats, codes: Sequence[int]) -> Iterator[tuple[int, Floats,
     """
     from scipy.special import ndtr, ndtri
 
-    at = ndtr(np.linspace(-REACH, REACH, QUANTILES))
-    for column in range(matrix.shape[1]):
+    at = np.r_[0.0, ndtr(np.linspace(-REACH, REACH, QUANTILES)), 1.0]
+    places: dict[int, NDArray[np.int64]] = {}
+    for column, every in enumerate(np.ascontiguousarray(matrix.T)):
         if column in codes:
             continue
-        present = np.sort(matrix[~np.isnan(matrix[:, column]), column])
+        present = np.sort(every[~np.isnan(every)])
         if len(present) < max(2, LEAST_SHARE * len(matrix)) or present[0] == present[-1]:
             continue
-        quantiles = np.unique(np.quantile(present, np.r_[0.0, at, 1.0], method="nearest"))
+        if len(present) not in places:
+            nearest = np.quantile(np.arange(len(present)), at, method="nearest")
+            places[len(present)] = np.asarray(nearest, dtype=np.int64)
+        quantiles = np.unique(present[places[len(present)]])
         # Equal values share the middle of their ranks.
         rank = (
             np.searchsorted(present, quantiles, "left") + np.searchsorted(present, quantiles, "right")
