@@ -77,13 +77,14 @@ def test_each_horizon_that_has_matured_is_judged_by_total_ranking_and_coverage(l
     assert not any("24_months" in name for name in learned.figures)
 
 
-def subscriptions(folder: Path, customers: int = 500) -> EventStore:
+def subscriptions(folder: Path, customers: int = 500, before: float = 540.0) -> EventStore:
     """Contracts of 980 a month that end at one rate, of customers who never buy anything."""
     draw = np.random.default_rng(7)
     begins = draw.uniform(0.0, 500.0, customers)
     ends = begins + draw.exponential(250.0, customers)
     rows = [(f"c{n:04}", begin, "started", 980.0) for n, begin in enumerate(begins)]
     rows += [(f"c{n:04}", end, "cancelled", None) for n, end in enumerate(ends) if end < 540]
+    rows = [row for row in rows if row[1] < before]
     table = pa.table(
         {
             "customer_id": [row[0] for row in rows],
@@ -96,6 +97,17 @@ def subscriptions(folder: Path, customers: int = 500) -> EventStore:
     store = EventStore(folder)
     store.add(table, source="contracts", timeline=UTC, now=NOW)
     return EventStore(folder)
+
+
+def test_contracts_that_begin_or_end_after_the_date_change_no_byte_of_it(tmp_path: Path) -> None:
+    config, whole = monthly(type="contract"), subscriptions(tmp_path / "whole")
+    known, _ = learn(whole, config, until=day(480))
+    cut, _ = learn(subscriptions(tmp_path / "cut", before=480.0), config, until=None)
+    assert known.lifetime is not None
+    assert cut.lifetime is not None
+    assert known.lifetime.churn is not None
+    assert known.lifetime.to_json() == cut.lifetime.to_json()
+    assert known.lifetime.learned == cut.lifetime.learned
 
 
 def test_contracts_are_worth_what_they_cost_for_as_long_as_they_will_run(tmp_path: Path) -> None:

@@ -108,14 +108,19 @@ def fit_lifetime_value(
     if now is None:
         return None
     dates = history.matured(at, months)
-    short = None if dates.short is None else _cohort(history, dates.short[0])
+    near, first = dates.short, dates.level[0]
+    if near is None and first is not None:  # a cohort too small to tell the level still tells a spread
+        near = first, history.timeline.months_after(first, months[0])
+    short = None if near is None else _cohort(history, near[0])
     level = _levels(history, now, months)
     intervals = [*_intervals(history, level, months)]
     if intervals[0] is None:
-        if short is None or dates.short is None:
+        if short is None or near is None:
             return None
-        end = dates.short[1]
+        end = near[1]
         total = short.plain(end)[:, 0]
+        if not total.sum() > 0:
+            return None
         ratio = _ratio(history.spent(short.date, end).sum(), total.sum())
         intervals[0] = _spread(history, short, end, total * ratio, UNKNOWN_SPREAD)
     known: list[SpendIntervals] = []
