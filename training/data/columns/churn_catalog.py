@@ -9,6 +9,9 @@ from features.catalog.definitions import Catalog, Indicator
 from features.catalog.settings import FeatureSettings
 from training.labels.settings import Churn
 
+RHYTHM_OF_CONTRACTS = "usage"
+"""The indicator whose rhythm says most where contracts decide churn: use fades before a contract ends."""
+
 
 def churn_catalog(
     indicators: Sequence[Indicator],
@@ -22,12 +25,14 @@ def churn_catalog(
 
     `details` are those of `indicator_details`, by indicator.
     """
+    used = [one.name for one in indicators if any(kind in kinds for kind in one.kinds)]
+    rhythm = churn.indicators or tuple(name for name in used if name == RHYTHM_OF_CONTRACTS)
     return catalog(
         indicators,
         settings,
         kinds,
         horizon_days=churn.horizon.reach,
         consent=consent,
-        deciding=Deciding(churn.indicators, churn.active_days, churn.horizon.days),
+        deciding=Deciding(rhythm, churn.active_days, churn.horizon.days),
         details=details or {},
     )
