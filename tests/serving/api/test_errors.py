@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import http.client
 import json
 from contextlib import nullcontext
@@ -33,6 +32,7 @@ from serving.api.worker_pool import PATIENCE
 from serving.cli.context import CliContext
 from serving.project.settings import read
 from serving.state.api_keys import add_key
+from tests.serving.event_loops import run_apart
 from tests.serving.running import serving
 
 HERE = Path(__file__).resolve()
@@ -79,7 +79,7 @@ def call(
 
     try:
         with nullcontext() if bug is None else pytest.raises(bug):
-            asyncio.run(Application(nobody, lambda: state, patience)(scope, receive, send))
+            run_apart(Application(nobody, lambda: state, patience)(scope, receive, send))
     finally:
         state.close()
     return sent[0]["status"], json.loads(sent[1]["body"])
@@ -175,7 +175,7 @@ def test_a_websocket_is_closed_whatever_lies_behind(own_shop: Path) -> None:
         sent.append(message)
 
     try:
-        asyncio.run(Application(nobody, lambda: state)({"type": "websocket", "path": "/"}, receive, send))
+        run_apart(Application(nobody, lambda: state)({"type": "websocket", "path": "/"}, receive, send))
     finally:
         state.close()
     assert sent == [{"type": "websocket.close", "code": 1008}]

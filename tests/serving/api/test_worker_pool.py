@@ -16,6 +16,7 @@ from serving.api.app import Application
 from serving.api.live_state import ServiceState
 from serving.api.worker_pool import LONG_RETRY_SECONDS, LONG_THREADS, LONG_WAITING, WorkerPool
 from serving.project.settings import read
+from tests.serving.event_loops import run_apart
 
 NOW = 2_000_000_000_000_000
 BULK = {"customer_ids": [f"c{number:04d}" for number in range(200)]}
@@ -68,7 +69,7 @@ async def many_reports(state: ServiceState) -> None:
 def test_reports_that_take_long_leave_other_calls_alone_and_one_too_many_is_told(own_shop: Path) -> None:
     state = ServiceState(read(own_shop), lambda: NOW, open_without_keys=True)
     try:
-        asyncio.run(many_reports(state))
+        run_apart(many_reports(state))
     finally:
         state.close()
 
@@ -91,4 +92,4 @@ def test_work_that_nobody_waits_for_any_more_holds_its_place_until_it_ends() -> 
                 await asyncio.sleep(0.05)
         raise AssertionError("its place was not given back")
 
-    asyncio.run(run())
+    run_apart(run())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import httpx
 
 from serving.console.app import Console
 from tests.serving.console.list_visits import hosting
+from tests.serving.event_loops import run_apart
 
 
 def test_a_store_that_cannot_be_read_is_a_page_that_says_so_and_no_fault(own_shop: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_store_that_cannot_be_read_is_a_page_that_says_so_and_no_fault(own_sho
                 async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                     return await client.get(path)
 
-            return asyncio.run(get())
+            return run_apart(get())
 
         assert asked("/customer?id=c0000").status_code == 200
         for log in before:
