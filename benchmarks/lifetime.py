@@ -14,9 +14,8 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,19 +121,32 @@ def _on_date(
         )
 
 
-def summary(rows: list[Judged]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Summary:
     """The figures that the bars are about."""
+
+    mean_error_12_months: float | None
+    largest_error_12_months: float | None
+    coverage: Mapping[int, float]
+    """By the months of the horizon."""
+    coverage_of_all: float
+
+
+def summary(rows: list[Judged]) -> Summary:
+    """The figures of all dates."""
     year = [abs(one.total_error) for one in rows if one.months == 12]
-    return {
-        "mean_error_12_months": float(np.mean(year)) if year else None,
-        "largest_error_12_months": max(year, default=None),
-        "coverage": {
-            months: sum(one.covered for one in rows if one.months == months)
-            / max(1, sum(one.in_cohort for one in rows if one.months == months))
-            for months in sorted({one.months for one in rows})
-        },
-        "coverage_of_all": sum(one.covered for one in rows) / max(1, sum(one.in_cohort for one in rows)),
-    }
+    horizons = sorted({one.months for one in rows})
+    return Summary(
+        mean_error_12_months=float(np.mean(year)) if year else None,
+        largest_error_12_months=max(year, default=None),
+        coverage={months: _coverage([one for one in rows if one.months == months]) for months in horizons},
+        coverage_of_all=_coverage(rows),
+    )
+
+
+def _coverage(rows: list[Judged]) -> float:
+    """The share of the cohorts' customers who spent within their interval."""
+    return sum(one.covered for one in rows) / max(1, sum(one.in_cohort for one in rows))
 
 
 def speed() -> dict[str, float]:
@@ -181,16 +193,18 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(DATES), choices=list(DATES))
     parser.add_argument("--speed", action="store_true", help="the speed alone")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    if asked.speed:
+    options = parser.parse_args()
+    if options.speed:
         print(json.dumps({"speed": speed(), "machine": machine()}))
         return
-    if asked.data is None:
+    if options.data is None:
         parser.error("--data names the folder of the public histories")
     with tempfile.TemporaryDirectory() as scratch:
-        rows = [one for name in asked.sets for one in judged(name, asked.data, Path(scratch))]
-    if asked.json:
-        print(json.dumps({"dates": [vars(one) for one in rows], **summary(rows), "machine": machine()}))
+        rows = [one for name in options.sets for one in judged(name, options.data, Path(scratch))]
+    if options.json:
+        print(
+            json.dumps({"dates": [vars(one) for one in rows], **asdict(summary(rows)), "machine": machine()})
+        )
         return
     for one in rows:
         print(

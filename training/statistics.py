@@ -71,10 +71,8 @@ def verdict(low: float, high: float, higher_is_better: bool = True) -> Verdict:
 
 def cluster_resamples(clusters: int, *, seed: int = 0, count: int = RESAMPLES) -> Iterator[Floats]:
     """float64[clusters] per resample of the cluster bootstrap: how often each cluster (customer) is drawn."""
-    if clusters * count <= KEPT:
-        yield from (drawn.astype(np.float64) for drawn in _kept_resamples(clusters, seed, count))
-    else:
-        yield from (drawn.astype(np.float64) for drawn in _resamples(clusters, seed, count))
+    drawn = _kept_resamples if clusters * count <= KEPT else _resamples
+    yield from (counts.astype(np.float64) for counts in drawn(clusters, seed, count))
 
 
 def _resamples(clusters: int, seed: int, count: int) -> Iterator[NDArray[np.int64]]:

@@ -335,7 +335,7 @@ def _provenance(
 ) -> dict[str, Any]:
     """The settings, dates and data that made this bundle, in plain data."""
     name = config.timeline.name
-    told = level_dates(splits.answers, splits.every, splits.first, pipeline.churn).to_json(name)
+    levels_from = level_dates(splits.answers, splits.every, splits.first, pipeline.churn).to_json(name)
     return {
         "churn": config.churn.model_dump(mode="json", exclude={"contacts"}),
         "label": pipeline.churn.definition,
@@ -349,7 +349,7 @@ def _provenance(
         "calendar": {
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },
-        "calibration": {"method": calibration.method} | (told if calibration.levelled else {}),
+        "calibration": {"method": calibration.method} | (levels_from if calibration.levelled else {}),
         "customers_until": name(extent.coverage.rest_until),
         "events": extent.events,
         "customers": extent.customers,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.events.schema import REFUND
-from features.timeline import Instants, still_counts
+from features.timeline import Instants, in_history, still_counts
 
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
@@ -91,11 +91,24 @@ def without_retracted(history: History) -> History:
     if not len(history.retracted):
         return history
     if history not in _present:
-        stay = still_counts(history.retracted, None)
-        columns = {name: column[stay] for name in _EVENT_COLUMNS if len(column := getattr(history, name))}
-        offsets = np.append(0, np.cumsum(stay))[history.offsets]
-        _present[history] = replace(history, offsets=offsets, retracted=no_instants(), **columns)
+        _present[history] = _of_events(history, still_counts(history.retracted, None))
     return _present[history]
+
+
+def known_at(history: History, moment: int) -> History:
+    """The history by what was known at a moment: its customers, with the events that had happened and were
+    recorded before it and not yet retracted; of later retractions nothing is known."""
+    recorded, retracted = (
+        column if len(column) else None for column in (history.recorded, history.retracted)
+    )
+    return _of_events(history, in_history(history.instants, recorded, moment, retracted))
+
+
+def _of_events(history: History, stay: Flags) -> History:
+    """The customers with these of their events; none of them is retracted."""
+    columns = {name: column[stay] for name in _EVENT_COLUMNS if len(column := getattr(history, name))}
+    offsets = np.append(0, np.cumsum(stay))[history.offsets]
+    return replace(history, offsets=offsets, retracted=no_instants(), **columns)
 
 
 def customer_of_event(history: History) -> NDArray[np.int64]:

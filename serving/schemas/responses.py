@@ -64,7 +64,7 @@ class Provenance:
     ]
     lifetime_months: Annotated[
         tuple[int, ...],
-        Field(description="over how many months `lifetime_value` is told, shortest first; empty without it"),
+        Field(description="the months that `lifetime_value` looks ahead, shortest first; empty without it"),
     ]
 
 

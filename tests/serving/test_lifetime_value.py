@@ -77,11 +77,11 @@ def test_a_score_file_keeps_it_and_one_from_before_has_none(tmp_path: Path) -> N
 
 def test_every_door_tells_the_same_values(reader: ScoreReader) -> None:
     listed = reader.at_risk(ListFilter(limit=5), "en")
-    told = json.loads(to_json(listed))
-    assert told["lifetime_months"] == [12, 24]
+    answer = json.loads(to_json(listed))
+    assert answer["lifetime_months"] == [12, 24]
     lines = "".join(list_csv(listed.customers, "en", with_plan=False, lifetime_months=listed.lifetime_months))
     for row, one in zip(
-        csv.DictReader(io.StringIO(lines.removeprefix("\ufeff"))), told["customers"], strict=True
+        csv.DictReader(io.StringIO(lines.removeprefix("\ufeff"))), answer["customers"], strict=True
     ):
         first, second = one["lifetime_value"]
         assert first["low"] <= first["value"] <= first["high"]
@@ -91,7 +91,7 @@ def test_every_door_tells_the_same_values(reader: ScoreReader) -> None:
             for part, end in (("value", ""), ("low", "_low"), ("high", "_high")):
                 assert float(row[name + end]) == pytest.approx(horizon[part], abs=0.6)
             assert row[f"{name}_evidence"] == horizon["evidence"]
-    customer = told["customers"][0]
+    customer = answer["customers"][0]
     stored = json.loads(to_json(reader.of([customer["customer_id"]], "en")))["customers"][0]
     assert stored["lifetime_value"] == customer["lifetime_value"]
 
@@ -128,9 +128,9 @@ def test_an_explanation_says_value_interval_and_evidence(
 ) -> None:
     name = next(reader.listed(ListFilter(limit=1), language)).customer_id
     show_explanation(reader.explain(name, language, CliContext(scored_shop).store), language)
-    said = capsys.readouterr().out
-    assert words in said
-    assert ("Lifetime value, 12 months" if language == "en" else "顧客生涯価値（24か月）") in said
+    printed = capsys.readouterr().out
+    assert words in printed
+    assert ("Lifetime value, 12 months" if language == "en" else "顧客生涯価値（24か月）") in printed
 
 
 def test_the_list_is_filtered_and_ordered_by_the_value_over_the_fewest_months(reader: ScoreReader) -> None:
@@ -193,19 +193,19 @@ def test_the_report_has_a_table_of_it(tmp_path: Path) -> None:
     rows = [f"c{n} 2024-{month:02}-1{n}T10:00 purchase 1500" for n in range(9) for month in (10, 11)]
     data = report_data(store(tmp_path, "\n".join(rows)), active_days=60, horizon_days=30)
     totals = lifetime_totals(valued([100.0, 50.0, 10.0], [600, 601, 602]))
-    told = reply(replace(data, request=replace(data.request, lifetime=totals)), "ja")
-    assert [one.total for one in told.lifetime if one.cut == "all"] == [160.0, 320.0]
-    text = page(told, "ja")
+    shown = reply(replace(data, request=replace(data.request, lifetime=totals)), "ja")
+    assert [one.total for one in shown.lifetime if one.cut == "all"] == [160.0, 320.0]
+    text = page(shown, "ja")
     assert "顧客生涯価値（LTV）" in text
     assert "2020-02" in text
-    note = lifetime_note(told.lifetime, format_figure("amount"), "ja")
+    note = lifetime_note(shown.lifetime, format_figure("amount"), "ja")
     assert "24か月は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています" in note
-    low = [one for one in told.lifetime if one.evidence == "low"]
+    low = [one for one in shown.lifetime if one.evidence == "low"]
     assert low
     for one in low:
         assert format_figure("amount")(one.total) not in total_text(one, format_figure("amount"), "ja")
         assert "〜" in per_customer_text(one, format_figure("amount"), "ja")
-    assert "顧客生涯価値" not in page(replace(told, lifetime=[]), "ja")
+    assert "顧客生涯価値" not in page(replace(shown, lifetime=[]), "ja")
 
 
 def test_a_rule_takes_the_customers_who_will_be_worth_most() -> None:

@@ -67,8 +67,8 @@ def test_batch_live_and_pyfunc_read_the_same_levels(store: EventStore, bundle: B
     np.testing.assert_array_equal(columns[LEVEL], expected)
     elsewhere = np.zeros(len(matrix))  # a table that was written with another model
     table = pd.DataFrame(columns | details | {LEVEL: elsewhere})
-    said = Model(bundle).predict(table)["churn_probability"]
-    np.testing.assert_array_equal(said, bundle.predict(matrix).churn_probability)
+    found = Model(bundle).predict(table)["churn_probability"]
+    np.testing.assert_array_equal(found, bundle.predict(matrix).churn_probability)
 
 
 def test_nothing_is_learned_from_the_code_of_a_level(store: EventStore, bundle: Bundle) -> None:
@@ -92,7 +92,7 @@ def test_a_reason_names_the_level_and_says_how_its_customers_leave(store: EventS
     contributions[:, level] = matrix[:, level]
     ranked = rank_reasons(bundle, matrix, contributions, top=1)
     assert {*ranked.columns[:, 0]} == {code}
-    said = {
+    found = {
         region: sentence(
             bundle.catalog,
             reason_of(bundle, code, float(ranked.values[row, 0]), float(ranked.contributions[row, 0])),
@@ -102,7 +102,7 @@ def test_a_reason_names_the_level_and_says_how_its_customers_leave(store: EventS
         for row, name in enumerate(details[DETAIL])
         if (region := f"{name} {language}")
     }
-    assert said == {
+    assert found == {
         "north en": "The region is “north”, and customers of the same region leave more often than others, "
         "which raises the risk.",
         "south en": "The region is “south”, and customers of the same region leave less often than others, "

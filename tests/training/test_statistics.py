@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from training.statistics import (
+    KEPT,
+    RESAMPLES,
     bootstrap_intervals,
     cluster_resamples,
     newcombe,
@@ -151,9 +153,10 @@ def test_an_effect_that_no_sample_of_this_size_could_show_is_none() -> None:
     assert smallest_effect_on_mean(1.0, 0, 10) == math.inf
 
 
-def test_resamples_that_are_kept_are_those_drawn_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [np.array([*cluster_resamples(40, seed=3, count=5)]) for _ in range(2)]
-    monkeypatch.setattr("training.statistics.KEPT", 0)
-    one_by_one = np.array([*cluster_resamples(40, seed=3, count=5)])
-    assert (kept[0] == one_by_one).all()
-    assert (kept[1] == one_by_one).all()
+@pytest.mark.parametrize("clusters", [40, KEPT // RESAMPLES + 1], ids=["kept", "one after another"])
+def test_resamples_are_the_same_whether_they_are_kept_or_not(clusters: int) -> None:
+    generator = np.random.default_rng(3)
+    expected = [generator.multinomial(clusters, np.full(clusters, 1 / clusters)) for _ in range(2)]
+    for _ in range(2):
+        drawn = cluster_resamples(clusters, seed=3)
+        assert all((next(drawn) == counts).all() for counts in expected)

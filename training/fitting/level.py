@@ -205,12 +205,12 @@ def level_uncertainty(
     for date in dates:
         known = [one for one in dates if churn.horizon.end(one) <= date]
         if known:
-            told = level_dates(date, known, splits.first, churn)
+            sources = level_dates(date, known, splits.first, churn)
             latest, season = (
                 float(np.mean([shifts[one] for one in part])) if part else 0.0
-                for part in (told.latest, told.season)
+                for part in (sources.latest, sources.season)
             )
-            misses[date] = shifts[date] - told.mixed(latest, season)
+            misses[date] = shifts[date] - sources.mixed(latest, season)
     count = 0
     if misses:
         span = (max(misses) - min(misses)) / DAY

@@ -41,13 +41,13 @@ class LifetimeTable:
     note: str
 
 
-def lifetime_table(visit: Visit, report: ReportReply, asked: str) -> LifetimeTable | None:
-    """The table of the cut that was asked for, the first one where there is none; None without values."""
+def lifetime_table(visit: Visit, report: ReportReply, chosen: str) -> LifetimeTable | None:
+    """The table of the chosen cut, the first one where there is none; None without values."""
     tables = lifetime_tables(report.lifetime)
     if ALL not in tables:
         return None
     cuts = {cut: rows[0][0].cut_words for cut, rows in tables.items() if cut != ALL}
-    cut = asked if asked in cuts else next(iter(cuts), ALL)
+    cut = chosen if chosen in cuts else next(iter(cuts), ALL)
     groups = [] if cut == ALL else tables[cut]
     if cut == JOINED:
         groups = groups[::-1]

@@ -56,11 +56,11 @@ def lifetime_lines(
         interval = amount_range(one.low, one.high, currency, language)
         expected = money(one.expected, currency, language)
         if one.evidence == "low":
-            told = in_language(
+            expectation = in_language(
                 language, f"{interval} expected (low evidence)", f"予測{interval}（根拠は限定的）"
             )
         else:
-            told = in_language(
+            expectation = in_language(
                 language,
                 f"{expected} expected (80% interval: {interval})",
                 f"予測{expected}（80%区間：{interval}）",
@@ -69,15 +69,15 @@ def lifetime_lines(
             column = f"spent_{one.months}_months"
             yield in_language(
                 language,
-                f"{name}: {told}; the column {column} is empty until the events reach {day}.",
-                f"{name}：{told}。列{column}は、イベントが{day}に達するまで空です。",
+                f"{name}: {expectation}; the column {column} is empty until the events reach {day}.",
+                f"{name}：{expectation}。列{column}は、イベントが{day}に達するまで空です。",
             )
             continue
         spent = money(one.spent, currency, language)
         yield in_language(
             language,
-            f"{name}: {told}, {spent} spent until {day}{_error(one)}.",
-            f"{name}：{told}、{day}までの実績{spent}{_error(one, '（{}）')}。",
+            f"{name}: {expectation}, {spent} spent until {day}{_error(one)}.",
+            f"{name}：{expectation}、{day}までの実績{spent}{_error(one, '（{}）')}。",
         )
         if one.coverage is not None and one.normalised_gini is not None:
             yield in_language(

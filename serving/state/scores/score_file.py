@@ -122,10 +122,10 @@ def save(folder: Path, answers: ScoreTable, facts: ScoreMetadata) -> str:
     # Another uplift model gives other scores: their own name, so that a list that is read on stays the same.
     uplift = "" if facts.uplift is None else f"-uplift{facts.uplift.fingerprint}"
     name = f"{stamp}-model{facts.model_version}-data{facts.data_version}{uplift}.arrow"
-    told = asdict(facts)
+    metadata = asdict(facts)
     if facts.uplift is None:
-        del told["uplift"]
-    table = answers.table().replace_schema_metadata({"facts": json.dumps(told)})
+        del metadata["uplift"]
+    table = answers.table().replace_schema_metadata({"facts": json.dumps(metadata)})
     folder.mkdir(parents=True, exist_ok=True)
     with in_one_step(folder / name) as unfinished, pa.ipc.new_file(str(unfinished), table.schema) as writer:
         writer.write_table(table, max_chunksize=max(table.num_rows, 1))

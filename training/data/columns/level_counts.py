@@ -9,9 +9,8 @@ labels are known that were decided before it, by what was known when they were d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog, Feature, level_key
 from features.engine.snapshot import level_codes
 from features.event_store import EventStore
-from features.events.history import History
+from features.events.history import History, known_at
 from features.execution.local import map_partitions
-from features.timeline import DAY, Timeline, in_history
+from features.timeline import DAY, Timeline
 from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
@@ -148,7 +147,7 @@ class LevelCounter:
     def _left(self, history: History, keys: Ints, date: int) -> NDArray[np.bool_]:
         """Who of these left after the date, by what was known when that was decided."""
         end = self.churn.horizon.end(date)
-        return label(_known_at(history, end), self.churn, keys, date, end, self.timeline).churned
+        return label(known_at(history, end), self.churn, keys, date, end, self.timeline).churned
 
     def _count(self, history: History, keys: Ints, at: Ints, left: NDArray[np.bool_]) -> None:
         outcomes = np.stack([np.ones(len(keys), dtype=np.int64), left.astype(np.int64)])
@@ -186,22 +185,6 @@ def levels_alone(catalog: Catalog) -> Catalog:
     return Catalog(
         catalog.indicators, tuple(one for one in catalog.streams if one.name in streams), tuple(features)
     )
-
-
-def _known_at(history: History, moment: int) -> History:
-    """The history as it was known at a moment: without what happened, was recorded or retracted later."""
-    recorded, retracted = (of if len(of) else None for of in (history.recorded, history.retracted))
-    stay = in_history(history.instants, recorded, moment, retracted)
-    columns: dict[str, Any] = {
-        of.name: array[stay]
-        for of in fields(History)
-        if isinstance(array := getattr(history, of.name), np.ndarray)
-        and len(array) == history.events
-        and of.name not in ("keys", "offsets")
-    }
-    # Of what was retracted later, nothing is known yet.
-    columns["retracted"] = np.empty(0, dtype=np.int64)
-    return replace(history, offsets=np.append(0, np.cumsum(stay))[history.offsets], **columns)
 
 
 def _log_odds(share: float) -> float:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Indicator
-from features.events.history import History, no_instants
+from features.events.history import History, known_at
 from features.events.recurring_amounts import IN_A_YEAR
-from features.timeline import DAY, in_history
+from features.timeline import DAY
 from training.bundle.lifetime.lifetime_model import contract_kinds
 from training.labels.cohort import contract_history
 from training.labels.settings import Churn, recurring_units
@@ -21,7 +19,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 YEAR = 365.0
-_OF_CUSTOMERS = ("keys", "offsets")
 
 
 def period_days(indicators: Sequence[Indicator], churn: Churn) -> float:
@@ -31,26 +28,10 @@ def period_days(indicators: Sequence[Indicator], churn: Churn) -> float:
     return YEAR / IN_A_YEAR[period]
 
 
-def known_before(history: History, date: int) -> History:
-    """The history by what was known at a date: all its customers, and the events that had happened then."""
-    recorded = history.recorded if len(history.recorded) else None
-    retracted = history.retracted if len(history.retracted) else None
-    known = in_history(history.instants, recorded, date, retracted)
-    columns: dict[str, Any] = {
-        one.name: column[known]
-        for one in fields(history)
-        if isinstance(column := getattr(history, one.name), np.ndarray)
-        and one.name not in _OF_CUSTOMERS
-        and len(column)
-    }
-    offsets = np.append(0, np.cumsum(known))[history.offsets]
-    return replace(history, **{**columns, "offsets": offsets, "retracted": no_instants()})
-
-
 def contract_durations(history: History, churn: Churn, chosen: NDArray[np.bool_], date: int) -> Floats:
     """float64[s, 2]: how many days each contract of the chosen customers had run at a date, and 1 where it
     had ended by then. Contracts of a customer that follow each other, or run side by side, are one."""
-    found = contract_history(known_before(history, date), churn).stays
+    found = contract_history(known_at(history, date), churn).stays
     mine = np.repeat(chosen, np.diff(found.offsets)) & (found.begins < date)
     begins, ends = found.begins[mine], found.ends[mine]
     days = (np.minimum(ends, date) - begins) / DAY

@@ -18,7 +18,7 @@ from features.execution.local import map_partitions
 from features.timeline import DAY, Timeline
 from training.bundle.lifetime.lifetime_model import contract_kinds
 from training.bundle.lifetime.spend_process import BOUGHT, SINCE_FIRST, paying
-from training.data.customer_hashes import customer_hashes, shuffled_by_customer
+from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
 from training.data.lifetime.contract_spend import contract_durations, contract_spend, period_days
 from training.labels.cohort import cohort, event_roles
 from training.labels.settings import Churn
@@ -37,7 +37,7 @@ FIRST_DAYS = 1
 
 @dataclass(frozen=True)
 class RowRequest:
-    """What is asked of one date."""
+    """What one date is to give."""
 
     ends: tuple[int, ...] = ()
     """Instants until which the spend is summed up, from the date on."""
@@ -60,7 +60,7 @@ class PurchaseRows:
     matrix: Floats
     """float64[k, f]: the features of these k, in order."""
     repeats: Floats
-    """float64[n]: spend after the first purchase and before the date; 0 where it was not asked for."""
+    """float64[n]: spend after the first purchase and before the date; 0 where no date asked for it."""
     in_cohort: NDArray[np.bool_]
     durations: Floats
     """float64[s, 2]: of every contract by then the days that it had run, and 1 where it had ended."""
@@ -102,10 +102,10 @@ def purchase_rows(
 ) -> dict[int, PurchaseRows]:
     """The rows of each date of `requests`; events at or after `until` do not exist.
 
-    `numbers` are those of the population as of each date of which features are asked.
+    `numbers` are those of the population as of each date that is to have features.
     """
     share = min(1.0, MOST_CUSTOMERS / max(1, customers))
-    dates = sum(asked.features for asked in requests.values())
+    dates = sum(request.features for request in requests.values())
     most = min(MOST_FEATURED, MOST_NUMBERS / max(1, dates * len(features.columns)))
     of_bucket = partial(
         _rows,
@@ -158,7 +158,7 @@ def _rows(
     counted = without_retracted(history)
     contracts, period = bool(contract_kinds(churn)), period_days(features.indicators, churn)
     found = {}
-    for date, asked in requests.items():
+    for date, request in requests.items():
         facts = snapshot(history, spending, timeline, keys, np.full(len(keys), date)).matrix
         inside = np.isin(keys, cohort(history, churn, date))
         bought, durations = facts[:, BOUGHT] > 0, np.empty((0, 2))
@@ -166,17 +166,17 @@ def _rows(
             bought |= paying(facts, inside)
             durations = contract_durations(history, churn, chosen, date)
         known, facts, inside = keys[bought], facts[bought], inside[bought]
-        spent = [spent_between(counted, churn, known, np.full(len(known), date), end) for end in asked.ends]
+        spent = [spent_between(counted, churn, known, np.full(len(known), date), end) for end in request.ends]
         if contracts:
             places = np.searchsorted(history.keys, known)
-            for at, end in enumerate(asked.ends):
+            for at, end in enumerate(request.ends):
                 spent[at] = spent[at] + contract_spend(counted, churn, date, end, period)[places]
         repeats = np.zeros(len(known))
-        if asked.repeats_since is not None and not contracts:
+        if request.repeats_since is not None and not contracts:
             first = date - np.round(facts[:, SINCE_FIRST] * DAY).astype(np.int64)
-            begin = np.maximum(first + FIRST_DAYS * DAY, asked.repeats_since)
+            begin = np.maximum(first + FIRST_DAYS * DAY, request.repeats_since)
             repeats = spent_between(counted, churn, known, begin, date)
-        featured = with_features[bought] if asked.features else np.zeros(len(known), dtype=np.bool_)
+        featured = with_features[bought] if request.features else np.zeros(len(known), dtype=np.bool_)
         matrix = np.empty((0, len(features.columns)))
         if featured.any():
             dates = np.full(int(featured.sum()), date)
@@ -199,8 +199,7 @@ def _sampled(hashes: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
     """bool[n]: a share of customers, the same ones at every date."""
     if share >= 1.0:
         return np.ones(len(hashes), dtype=np.bool_)
-    chosen: NDArray[np.bool_] = shuffled_by_customer(hashes) < np.uint64(int(share * 2**64))
-    return chosen
+    return in_first_share(shuffled_by_customer(hashes), share)
 
 
 def spent_between(history: History, churn: Churn, keys: Ints, starts: Ints, end: int) -> Floats:

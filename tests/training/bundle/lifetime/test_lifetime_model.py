@@ -27,19 +27,21 @@ customers = st.lists(
 )  # fmt: skip
 
 
-def facts(told: list[tuple[int, float, float, float]]) -> np.ndarray:
+def facts(buyers: list[tuple[int, float, float, float]]) -> np.ndarray:
     """What is known of purchases; of no days all else is missing, as of who never bought."""
-    found = np.array([[n, whole, whole * share, total] for n, whole, share, total in told], dtype=np.float64)
+    found = np.array(
+        [[n, whole, whole * share, total] for n, whole, share, total in buyers], dtype=np.float64
+    )
     found[found[:, 0] == 0, 1:3] = np.nan
     return found
 
 
 @at_least(60)
-@given(told=customers, seed=st.integers(0, 1_000))
+@given(buyers=customers, seed=st.integers(0, 1_000))
 def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
-    told: list[tuple[int, float, float, float]], seed: int
+    buyers: list[tuple[int, float, float, float]], seed: int
 ) -> None:
-    known, matrix = facts(told), trained.rows(len(told), seed)
+    known, matrix = facts(buyers), trained.rows(len(buyers), seed)
     found = trained.lifetime().values(known, matrix, known[:, 0] < 0, DAYS)
     bought = known[:, 0] > 0
     assert np.isnan(found.value[~bought]).all()
@@ -52,11 +54,11 @@ def test_more_months_are_never_worth_less_and_intervals_hold_the_value(
 
 @at_least(40)
 @given(
-    told=customers, seed=st.integers(0, 1_000), zone=st.sampled_from(["Asia/Tokyo", "America/St_Johns"]),
+    buyers=customers, seed=st.integers(0, 1_000), zone=st.sampled_from(["Asia/Tokyo", "America/St_Johns"]),
     learned=st.booleans(), contract=st.booleans(), held=st.booleans(), as_of=st.integers(9_000 * DAY, 2**50),
 )  # fmt: skip
 def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
-    told: list[tuple[int, float, float, float]],
+    buyers: list[tuple[int, float, float, float]],
     seed: int,
     zone: str,
     learned: bool,
@@ -64,20 +66,23 @@ def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
     held: bool,
     as_of: int,
 ) -> None:
-    known, matrix, timeline = facts(told), trained.rows(len(told), seed), Timeline(zone)
+    known, matrix, timeline = facts(buyers), trained.rows(len(buyers), seed), Timeline(zone)
     model = trained.lifetime() if learned else replace(trained.lifetime(), learned=None)
-    inside = np.arange(len(told)) % 2 == 0
+    inside = np.arange(len(buyers)) % 2 == 0
     if contract:
         model = replace(model, contract=ContractSurvival(0.7, 300.0, 365.0 / 12))
         draw = np.random.default_rng(seed)
-        costs, days = draw.choice([np.nan, 0.0, 980.0], len(told)), draw.uniform(0.0, 3_000.0, len(told))
-        started = np.where(draw.random(len(told)) < 0.3, np.nan, days / 2)
+        costs, days = (
+            draw.choice([np.nan, 0.0, 980.0], len(buyers)),
+            draw.uniform(0.0, 3_000.0, len(buyers)),
+        )
+        started = np.where(draw.random(len(buyers)) < 0.3, np.nan, days / 2)
         known = np.column_stack([known, costs, started, days])
-    chance = np.where(inside, np.random.default_rng(seed).random(len(told)), np.nan)
+    chance = np.where(inside, np.random.default_rng(seed).random(len(buyers)), np.nan)
     if held:
         model = replace(model, churn=ChurnHold(90.0, (1.1, 1.2)))
     whole = model.of_customers(known, matrix, as_of, timeline, inside, chance)
-    for row in range(len(told)):
+    for row in range(len(buyers)):
         mine = slice(row, row + 1)
         alone = model.of_customers(known[mine], matrix[mine], as_of, timeline, inside[mine], chance[mine])
         for name in ("value", "low", "high", "joined_month"):
@@ -85,19 +90,19 @@ def test_a_customer_alone_has_the_value_of_the_batch_bit_for_bit(
 
 
 @at_least(60)
-@given(told=customers, contract=st.booleans(), seed=st.integers(0, 1_000))
+@given(buyers=customers, contract=st.booleans(), seed=st.integers(0, 1_000))
 def test_who_is_likelier_to_leave_is_never_worth_more(
-    told: list[tuple[int, float, float, float]], contract: bool, seed: int
+    buyers: list[tuple[int, float, float, float]], contract: bool, seed: int
 ) -> None:
-    known, matrix = facts(told), trained.rows(len(told), seed)
+    known, matrix = facts(buyers), trained.rows(len(buyers), seed)
     model = replace(trained.lifetime(), churn=ChurnHold(90.0, (1.0, 1.0)))
     if contract:
-        days = np.random.default_rng(seed).uniform(0.0, 3_000.0, len(told))
-        known = np.column_stack([known, np.full(len(told), 980.0), days / 2, days])
+        days = np.random.default_rng(seed).uniform(0.0, 3_000.0, len(buyers))
+        known = np.column_stack([known, np.full(len(buyers), 980.0), days / 2, days])
         model = replace(model, contract=ContractSurvival(0.7, 300.0, 365.0 / 12))
-    everybody = np.ones(len(told), dtype=np.bool_)
+    everybody = np.ones(len(buyers), dtype=np.bool_)
     found = [
-        model.values(known, matrix, everybody, DAYS, np.full(len(told), chance))
+        model.values(known, matrix, everybody, DAYS, np.full(len(buyers), chance))
         for chance in (0.01, 0.3, 0.9, 0.99)
     ]
     for less, more in pairwise(found):

@@ -179,8 +179,8 @@ def test_the_store_s_order_changes_nothing_and_the_frozen_levels_are_of_no_date(
     dates = tuple(day(n) for n in range(40, 200, 10))
 
     def numbers(store: EventStore, until: int | None = None) -> dict[int, Mapping[str, float]]:
-        asked = [date for date in dates if until is None or CHURN.horizon.end(date) <= until]
-        levels = level_counts(store, KNOWN, CHURN, UTC, asked, 300, until)
+        matured = [date for date in dates if until is None or CHURN.horizon.end(date) <= until]
+        levels = level_counts(store, KNOWN, CHURN, UTC, matured, 300, until)
         frozen = Priors(numbers={level_key(COLUMN, "north"): 9.0})
         return dated_numbers(store, levels_alone(KNOWN), UTC, (day(60), day(150)), frozen, 300, until, levels)
 
