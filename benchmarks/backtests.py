@@ -27,7 +27,7 @@ from training.data.extent import data_extent
 from training.data.splits import temporal_splits
 from training.fitting.baselines import baselines
 from training.labels.labelling import label
-from training.train import TrainingConfig
+from training.training_config import TrainingConfig
 from training.tuning import Tuning
 
 Floats = NDArray[np.float64]

@@ -35,7 +35,8 @@ from serving.state.scores.score_table import ScoreTable
 from training.bundle.model_bundle import Bundle
 from training.data.contact_weights import ContactAssignments
 from training.labels.cohort import IN_COHORT
-from training.train import TrainingConfig, learn
+from training.train import learn
+from training.training_config import TrainingConfig
 
 Floats = NDArray[np.float64]
 

@@ -45,7 +45,8 @@ from training.bundle.model_bundle import Bundle
 from training.bundle.tiers import TierSettings
 from training.fitting.lightgbm import TreeParameters
 from training.labels.settings import ChurnSettings
-from training.train import TrainingConfig, learn
+from training.train import learn
+from training.training_config import TrainingConfig
 
 UTC = Timeline()
 BEGIN = UTC.instant("2023-01-01")

@@ -39,7 +39,8 @@ from training.fitting.pipeline import TrainingPipeline, thinned
 from training.fitting.tiers import tier_scale
 from training.labels.settings import Churn
 from training.registry.mlflow_tracking import Tracking
-from training.train import TrainingConfig, train
+from training.train import train
+from training.training_config import TrainingConfig
 
 REPEAT = 3
 

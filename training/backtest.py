@@ -28,7 +28,8 @@ from training.labels.cohort import cohort
 from training.labels.labelling import label
 from training.labels.settings import Churn
 from training.statistics import finite
-from training.train import Progress, TrainingConfig, learn, silent
+from training.train import Progress, learn, silent
+from training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from training.tuning import Tuning

@@ -25,7 +25,7 @@ from training.statistics import Verdict, bootstrap_intervals, finite, verdict
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle
-    from training.train import TrainingConfig
+    from training.training_config import TrainingConfig
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -16,7 +16,8 @@ from training.comparison import Flags, PairedComparison, compared
 from training.data.dataset import LabelledRows
 from training.evaluation.secondary_metrics import segments
 from training.labels.settings import Churn
-from training.train import Progress, TrainingConfig, learn, silent
+from training.train import Progress, learn, silent
+from training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle

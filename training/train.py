@@ -6,29 +6,24 @@ splits → snapshots → labels → fit → calibrate → test → compare with 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from features.catalog.definitions import Indicator, company_kinds
-from features.catalog.settings import FeatureSettings
+from features.catalog.definitions import company_kinds
 from features.event_store import EventStore
-from features.timeline import Timeline
 from training.bundle.calibration import Calibration
-from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.model_bundle import Bundle
 from training.bundle.model_card_file import load_model_card, save_model_card
 from training.bundle.promotions import PROMOTIONS
-from training.bundle.tiers import TierSettings
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
 from training.data.columns.churn_catalog import churn_catalog
 from training.data.columns.indicator_details import indicator_details
 from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
-from training.data.contact_weights import ContactAssignments
 from training.data.dataset import dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.lead_labels import lead_labels
@@ -50,10 +45,9 @@ from training.evaluation.metrics import headline
 from training.evaluation.role_rows import role_rows
 from training.fitting.churn_hold import held_to_churn
 from training.fitting.level import level_dates
-from training.fitting.lightgbm import TreeParameters
 from training.fitting.pipeline import TrainingPipeline
 from training.fitting.tiers import tier_scale
-from training.labels.settings import Churn, ChurnSettings
+from training.labels.settings import Churn
 from training.registry.champion import compare_with_champion
 from training.registry.gates import GateDecision, decide_promotion
 from training.registry.model_card.card import summary
@@ -61,6 +55,7 @@ from training.registry.promotion_log import log_promotion
 from training.registry.run_artifacts import upload_run_artifacts, upload_tuning_trials
 from training.registry.run_source import NO_SOURCE, RunSource
 from training.registry.stored_card import stored_card
+from training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from training.registry.mlflow_tracking import Tracking
@@ -68,27 +63,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 """Called with the name of a step and the share of the whole that is done, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """The settings of a project that a training depends on."""
-
-    timeline: Timeline
-    indicators: tuple[Indicator, ...]
-    features: FeatureSettings
-    churn: ChurnSettings
-    tiers: TierSettings
-    contacts: int
-    closed: tuple[str, ...] = ()
-    """Sources that have ended for good."""
-    seed: int = 0
-    models: TreeParameters = field(default_factory=TreeParameters)
-    consent: frozenset[str] = frozenset()
-    """Attributes that the project names as consent: nothing is learned from them."""
-    value: ValueSettings = field(default_factory=lambda: ValueSettings.model_validate({}))
-    assignments: ContactAssignments | None = None
-    """Who was in which arm of the campaigns, for `without_contact`."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,7 +29,7 @@ from features.catalog.definitions import (
     trend,
 )
 from features.catalog.display_names import ITEM_WORDS, DisplayName, kind_words, narrowed
-from features.catalog.dropped import dropped_names
+from features.catalog.dropped import ANY, dropped_names, without_dropped
 from features.catalog.settings import FeatureSettings
 from features.errors import ConfigurationError
 from features.events.attributes import is_reserved
@@ -90,8 +89,6 @@ def indicators(settings: Mapping[str, IndicatorSettings]) -> tuple[Indicator, ..
     return tuple(known.values())
 
 
-ANY = "detail"
-"""Stands for the details that an indicator may have."""
 ITEMS = "items"
 """The kind that says of a purchase how many items it had: an event of the same moment, with their number."""
 
@@ -144,7 +141,7 @@ def catalog(
         _, possible = _defaults(declared, settings, every, ahead, deciding, details)
         any_detail = {indicator.name: (ANY,) for indicator in declared}
         _, later = _defaults(declared, settings, every, ahead, deciding, any_detail)
-        features = _without(features, settings.drop, [feature.name for feature in (*possible, *later)])
+        features = without_dropped(features, settings.drop, [feature.name for feature in (*possible, *later)])
     for place, entry in enumerate(settings.add, start=1):
         known = {feature.name: feature for feature in features}
         key = f"features.add[{place}]"
@@ -213,49 +210,6 @@ def _defaults(
         streams.append(CALENDAR_STREAM)
         features += family(CALENDAR_STREAM, *(a.name for a in AGGREGATES.values() if a.span == "date"))
     return streams, features
-
-
-def _without(
-    features: list[Feature | Derived], drop: Sequence[str], possible: Sequence[str]
-) -> list[Feature | Derived]:
-    """The features that no pattern names; `possible` are all there can be, of details those of `ANY`."""
-    for place, pattern in enumerate(drop, start=1):
-        known = (
-            pattern.startswith("profile_")  # attributes, which sources may bring later
-            or any(fnmatchcase(name, pattern) for name in possible)
-            or _fits_a_detail(pattern, possible)
-        )
-        if not known:
-            raise ConfigurationError(
-                f'`features.drop[{place}]` is "{pattern}", but no default feature has such a name. '
-                "docs/features.md lists them.",
-                field=f"features.drop[{place}]",
-            )
-    dropped = {f.name for f in features if any(fnmatchcase(f.name, pattern) for pattern in drop)}
-    for feature in features:
-        if isinstance(feature, Derived) and feature.name not in dropped:
-            for name in (feature.first, feature.second):
-                if name in dropped:
-                    raise ConfigurationError(
-                        f"`features.drop` leaves out '{name}', of which '{feature.name}' is made. "
-                        f'Add "{feature.name}" to it, or keep both.',
-                        field="features.drop",
-                    )
-    return [feature for feature in features if feature.name not in dropped]
-
-
-def _fits_a_detail(pattern: str, possible: Sequence[str]) -> bool:
-    """Whether a pattern can name a feature of a detail, whatever the detail is called."""
-    head, of, tail = pattern.partition("_of_")
-    literal = re.split(r"[*?\]]", tail)[-1]  # every name that the pattern fits ends with it
-    for name in possible if of else ():
-        stream, found, end = name.partition(f"_of_{ANY}_")
-        if not found or not fnmatchcase(stream, head):
-            continue
-        is_open = literal != tail
-        if (is_open and f"_{end}".endswith(literal)) or (literal.endswith(f"_{end}") and tail != f"_{end}"):
-            return True
-    return False
 
 
 def _indicator_family(

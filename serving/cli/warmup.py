@@ -36,7 +36,8 @@ from training.fitting.lightgbm import TreeParameters
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
 from training.labels.settings import Churn, ChurnSettings
-from training.train import TrainingConfig, learn
+from training.train import learn
+from training.training_config import TrainingConfig
 
 CUSTOMERS, DAYS = 150, 200
 KINDS = ("purchase", "login", "nps", "coupon_sent", "coupon_redeemed", "started", "upgraded", "cancelled")

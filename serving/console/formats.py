@@ -9,8 +9,8 @@ from features.catalog.display_names import in_language, is_japanese
 from features.timeline import Timeline
 from serving.application.permissions import COMMAND_LINE
 from serving.presentation.i18n import STATUS_WORDS, amount_range, lifetime_text, money, percent, tier_or_empty
+from serving.schemas.lifetime_responses import LifetimeValue
 from serving.schemas.report_responses import MonthRange
-from serving.schemas.responses import LifetimeValue
 from training.explanation.quantities import with_currency
 
 NONE = "–"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from features.errors import UsageError
 from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.project.integration_settings import ColumnMap
+from serving.schemas.lifetime_responses import LifetimeValue
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import LifetimeValue, ListedCustomer, Provenance
+from serving.schemas.responses import ListedCustomer, Provenance
 
 Cell = str | int | None
 

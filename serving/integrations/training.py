@@ -11,7 +11,7 @@ from serving.experiments.training_assignments import training_assignments
 from serving.project.settings import Project
 from serving.state.database import Database
 from training.registry.mlflow_tracking import Tracking
-from training.train import TrainingConfig
+from training.training_config import TrainingConfig
 
 
 def training_config(

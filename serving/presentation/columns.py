@@ -21,8 +21,9 @@ from serving.presentation.i18n import (
     rounded_share,
     tier_or_empty,
 )
+from serving.schemas.lifetime_responses import LifetimeValue
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import LifetimeValue, ListedCustomer, PlanEntry, Reason, UpliftBasis
+from serving.schemas.responses import ListedCustomer, PlanEntry, Reason, UpliftBasis
 from serving.schemas.terms import OUTCOME_WORDS, channel_words
 
 Cell = str | int | float | None

@@ -14,7 +14,7 @@ from training.explanation.text import tier_words
 if TYPE_CHECKING:
     from features.profiling.finding import CheckFinding
     from features.profiling.profile import DataProfile
-    from serving.schemas.responses import LifetimeValue
+    from serving.schemas.lifetime_responses import LifetimeValue
 
 STATUS_WORDS = {
     "cohort": ("current customer", "現在の顧客"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from features.catalog.display_names import in_language, is_japanese
-from serving.schemas.responses import Contacts, Evidence
+from serving.schemas.lifetime_responses import Evidence
+from serving.schemas.responses import Contacts
 from training.bundle.list_policy import list_metric
 from training.statistics import finite
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serving.schemas.lifetime_responses import Evidence, LifetimeValue
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import (
-    Change,
-    CustomerStatus,
-    Evidence,
-    LifetimeValue,
-    Previous,
-    Provenance,
-    Reason,
-)
+from serving.schemas.responses import Change, CustomerStatus, Previous, Provenance, Reason
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, with_config
 
+from serving.schemas.lifetime_responses import Evidence, LifetimeValueList
 from serving.schemas.plan_responses import Plan, PlannedAction, TouchUse
 from serving.schemas.report_responses import CONFIG, ReportReply
 from training.bundle.level_uncertainty import ExpectedLeavers
 
-Evidence = Literal["normal", "low"]
 KnownStatus = Literal["cohort", "lapsed", "new"]
 Contacts = Literal["as_they_were", "without_contact"]
 CustomerStatus = Literal[KnownStatus, "unknown"]
@@ -116,39 +116,6 @@ Uplift = Annotated[
 IncrementalValue = Annotated[
     float | None,
     Field(description="the money that contact is expected to gain; null without uplift or amounts"),
-]
-
-
-@with_config(CONFIG)
-@dataclass
-class LifetimeValue:
-    """What a customer is expected to spend within so many months of the as-of date."""
-
-    months: int
-    value: Annotated[float, Field(description="expected spend, refunds taken off")]
-    low: Annotated[
-        float | None,
-        Field(
-            description="where an 80 % interval begins; outside the cohort only where evidence is low, and "
-            "then that of the level"
-        ),
-    ]
-    high: float | None
-    evidence: Annotated[
-        Evidence,
-        Field(
-            description="low: no earlier customers' spend over so many months is known yet, so the level of "
-            "all values may lie off by more"
-        ),
-    ]
-
-
-LifetimeValueList = Annotated[
-    list[LifetimeValue],
-    Field(
-        description="lifetime value (LTV) over each number of months of `[value] months`; empty without "
-        "amounts and for who never bought"
-    ),
 ]
 
 

@@ -11,7 +11,8 @@ from features.event_store import EventStore
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.explanation.change_events import EventsBehindChange, events_behind_change
-from training.explanation.reasons import FeatureChange, changed_features
+from training.explanation.feature_reasons import FeatureChange
+from training.explanation.reasons import changed_features
 
 
 @dataclass(frozen=True)

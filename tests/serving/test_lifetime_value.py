@@ -30,7 +30,7 @@ from serving.reports.rendering.html import page
 from serving.reports.rendering.lifetime_table import lifetime_note, per_customer_text, total_text
 from serving.reports.report import reply
 from serving.schemas.json_text import to_json
-from serving.schemas.responses import LifetimeValue
+from serving.schemas.lifetime_responses import LifetimeValue
 from serving.state.scores.score_file import Scores, load, save, without_customer
 from serving.state.scores.score_table import SCHEMA
 from tests.serving.actions.test_rule_matching import HEAD, VOCABULARY, made, parse, rule, rules_of, scores

@@ -17,7 +17,7 @@ from tests.training.worlds import ORIGIN
 from training.bundle.tiers import TierSettings
 from training.fitting.lightgbm import TreeParameters
 from training.labels.settings import ChurnSettings
-from training.train import TrainingConfig
+from training.training_config import TrainingConfig
 
 UTC = Timeline("UTC")
 NOW = UTC.instant("2026-01-01")

@@ -22,7 +22,8 @@ from training.data.extent import data_extent
 from training.data.lifetime.purchase_history import purchase_history
 from training.evaluation.lifetime_value_metrics import normalised_gini, total_error
 from training.labels.cohort import IN_COHORT
-from training.train import TrainingConfig, learn
+from training.train import learn
+from training.training_config import TrainingConfig
 
 MONTHS = (1, 2, 24)
 END = day(540)

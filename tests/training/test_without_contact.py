@@ -23,7 +23,8 @@ from training.data.contact_weights import ContactAssignments
 from training.evaluation.champion_comparison import NotComparable, champion_on
 from training.evaluation.evaluate import Evaluation
 from training.registry.model_card.card import cards
-from training.train import TrainingConfig, TrainingResult, learn, train
+from training.train import TrainingResult, learn, train
+from training.training_config import TrainingConfig
 from training.tuning import Tuning
 
 

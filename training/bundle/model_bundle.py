@@ -7,7 +7,6 @@ bytes on every machine; a changed byte is found on loading.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Catalog
 from features.engine.snapshot import Priors
 from features.errors import ModelError
+from training.bundle.bundle_files import CHECKSUMS, FACTS, Damage, checksums, sha256, verified
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lifetime.lifetime_model import EXPECTED, LifetimeModel
@@ -43,16 +43,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 FORMAT = 4
-FACTS = "bundle.json"
-CHECKSUMS = "checksums.txt"
 LIFETIME = "lifetime.txt"
 TRAIN_AGAIN = "Train again with `kizuna train`."
 FEW_ROWS = 500
 """Below this, starting LightGBM's threads costs more than they save."""
-
-
-class _Damage(Exception):
-    """What is wrong with the files of a bundle."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +181,7 @@ class Bundle:
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any byte of the bundle."""
-        return _sha256(_checksums(self.files).encode())[:12]
+        return sha256(checksums(self.files).encode())[:12]
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -228,7 +222,7 @@ class Bundle:
         fresh, old = temporary / "new", temporary / "old"
         try:
             fresh.mkdir()
-            for name, content in {**self.files, CHECKSUMS: _checksums(self.files)}.items():
+            for name, content in {**self.files, CHECKSUMS: checksums(self.files)}.items():
                 (fresh / name).write_bytes(content.encode())
             if folder.exists():
                 os.replace(folder, old)
@@ -244,12 +238,12 @@ class Bundle:
         """
         try:
             return Bundle._read(folder)
-        except _Damage as damage:
+        except Damage as damage:
             raise ModelError(f"the bundle at {folder} is damaged: {damage}. {remedy}") from None
 
     @staticmethod
     def _read(folder: Path) -> Bundle:
-        files = _verified(folder)
+        files = verified(folder)
         facts = json.loads(files[FACTS])
         if facts["format"] != FORMAT:
             raise ModelError(
@@ -258,7 +252,7 @@ class Bundle:
             )
         for name in sorted({FACTS, *facts["models"]} ^ set(files)):
             missing, other = (CHECKSUMS, FACTS) if name not in files else (FACTS, CHECKSUMS)
-            raise _Damage(f"{missing} does not name {name}, and {other} does")
+            raise Damage(f"{missing} does not name {name}, and {other} does")
         read: dict[str, Any] = {
             "catalog": Catalog.from_json,
             "priors": Priors.from_json,
@@ -286,7 +280,7 @@ class Bundle:
         for name, text, known in expected:
             listed = next((line for line in text.splitlines() if line.startswith("feature_names=")), "=")
             if tuple(listed.partition("=")[2].split()) != column_slots(known):
-                raise _Damage(f"the features of {name}.txt are not those of its catalogue, in order")
+                raise Damage(f"the features of {name}.txt are not those of its catalogue, in order")
         return bundle
 
     @property
@@ -319,37 +313,3 @@ def canonical(model: str) -> str:
 
 def _logistic(margin: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-margin))
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _checksums(files: Mapping[str, str]) -> str:
-    return "".join(f"{_sha256(content.encode())}  {name}\n" for name, content in sorted(files.items()))
-
-
-def _verified(folder: Path) -> dict[str, str]:
-    """The text of every file of a bundle, each equal to its checksum."""
-    if not folder.is_dir():
-        raise ModelError(f"there is no bundle at {folder}: no such folder. Train one with `kizuna train`.")
-    checksums = _content(folder, CHECKSUMS).decode(errors="replace")
-    files = {}
-    for line in checksums.splitlines():
-        digest, _, name = line.partition("  ")
-        if Path(name).name != name or not name:
-            raise _Damage(f"{CHECKSUMS} holds a line that is not a checksum")
-        content = _content(folder, name)
-        if _sha256(content) != digest:
-            raise _Damage(f"{name} does not match its checksum")
-        files[name] = content.decode()
-    if FACTS not in files:
-        raise _Damage(f"{CHECKSUMS} does not name {FACTS}")
-    return files
-
-
-def _content(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError:
-        raise _Damage(f"{name} cannot be read") from None

@@ -18,14 +18,9 @@ from numpy.typing import NDArray
 from features.catalog.definitions import level_key
 from training.explanation import kernels
 from training.explanation.column_guide import ColumnGuide, aspect_of, column_guide, thing_of
+from training.explanation.feature_reasons import Direction, FeatureChange, FeatureReason
 from training.explanation.kernels import Groups
-from training.explanation.text import (
-    Direction,
-    FeatureChange,
-    FeatureReason,
-    change_sentence,
-    sentence,
-)
+from training.explanation.text import change_sentence, sentence
 
 if TYPE_CHECKING:
     from training.bundle.model_bundle import Bundle

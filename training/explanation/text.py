@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from features.catalog.aggregates import AGGREGATES
 from features.catalog.definitions import Catalog, Derived, Feature
 from features.catalog.display_names import in_language, is_japanese
+from training.explanation.feature_reasons import FeatureChange, FeatureReason
 from training.explanation.project_words import NO_WORDS, ProjectWords
 from training.explanation.quantities import (
     length_of_time,
@@ -19,12 +19,6 @@ from training.explanation.quantities import (
     with_currency,
 )
 from training.explanation.rhythm_text import rhythm_sentence
-
-Direction = Literal["raises", "lowers"]
-
-TELLING = 0.1
-"""Log-odds from which on customers of a level are said to leave more often than others, or less."""
-
 
 _TIERS = {
     "dormant": "休眠",
@@ -38,44 +32,6 @@ _TIERS = {
 def tier_words(tier: str, language: str) -> str:
     """A tier as people call it; names of one's own stay as they are."""
     return in_language(language, tier, _TIERS.get(tier, tier))
-
-
-@dataclass(frozen=True)
-class FeatureReason:
-    """One line of why: a feature that speaks for its indicator, and which way the indicator pushes."""
-
-    feature: str
-    indicator: str
-    value: float | None
-    """None where the history says nothing."""
-    value_text: str
-    """The text of a detail; empty for a number."""
-    typical: float | None
-    """The cohort's median; None for a detail."""
-    contribution: float
-    """Log-odds that all features of the indicator add together; never percentage points."""
-    direction: Direction
-    actionable: bool = True
-    """Whether anything that the company or the customer does can change it."""
-    aspect: str = ""
-    """What of the indicator it is about: rhythm, amount or variety; two of one aspect say the same twice."""
-    level: float = 0.0
-    """The log-odds by which more of the customers with this detail left than others."""
-
-    @property
-    def of_its_level(self) -> bool:
-        """Whether customers with the detail leave as the reason says: more often, or less."""
-        return abs(self.level) >= TELLING and (self.level > 0) == (self.direction == "raises")
-
-
-@dataclass(frozen=True)
-class FeatureChange:
-    """One line of what moved the risk between two as-of dates."""
-
-    before: FeatureReason
-    after: FeatureReason
-    shift: float
-    """Log-odds by which all features of the indicator moved the risk."""
 
 
 def sentence(catalog: Catalog, reason: FeatureReason, language: str, project: ProjectWords = NO_WORDS) -> str:

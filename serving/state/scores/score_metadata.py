@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from serving.schemas.responses import Contacts, Evidence
+from serving.schemas.lifetime_responses import Evidence
+from serving.schemas.responses import Contacts
 from training.bundle.level_uncertainty import ExpectedLeavers
 from training.bundle.lifetime.lifetime_values import LifetimeHorizons
 
