@@ -10,18 +10,24 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.catalog.defaults import catalog, indicators
+from features.catalog.settings import FeatureSettings
+from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import DAY
 from serving.scoring.batch import score_customers
 from tests.training.simulated import NOW, UTC, Shop, plan, shop
 from tests.training.worlds import day
 from training.backtest import judged_backtest
+from training.bundle.lifetime.lifetime_model import spending_catalog
 from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.model_bundle import Bundle
 from training.data.extent import data_extent
 from training.data.lifetime.purchase_history import purchase_history
-from training.evaluation.lifetime_value_metrics import normalised_gini, total_error
+from training.evaluation.lifetime_value_metrics import lifetime_figures, normalised_gini, total_error
+from training.fitting.lifetime_value import fit_lifetime_value
 from training.labels.cohort import IN_COHORT
+from training.labels.settings import Churn
 from training.train import learn
 from training.training_config import TrainingConfig
 
@@ -189,6 +195,55 @@ def test_no_months_or_no_amounts_ask_for_none(folder: Path, learned: Bundle) -> 
         purchase_history(store, learned.catalog, nothing, UTC, learned.priors, extent, END, MONTHS, None)
         is None
     )
+
+
+def test_features_of_past_dates_know_no_population_of_today(folder: Path, learned: Bundle) -> None:
+    store, config = EventStore(folder), monthly()
+    extent = data_extent(store, None, learned.churn, UTC, config.indicators)
+    later = replace(learned.priors, numbers={name: 3.0 * one for name, one in learned.priors.numbers.items()})
+    first, second = (
+        purchase_history(store, learned.catalog, learned.churn, UTC, priors, extent, END, MONTHS, None)
+        for priors in (learned.priors, later)
+    )
+    assert first is not None
+    assert second is not None
+    past = [date for date, rows in first.rows.items() if date != END and rows.featured.any()]
+    assert past
+    for date in past:
+        np.testing.assert_array_equal(first.rows[date].matrix, second.rows[date].matrix)
+    assert not np.array_equal(first.rows[END].matrix, second.rows[END].matrix, equal_nan=True)
+
+
+def test_too_few_contracts_to_expect_anything_of_raise_no_other_value(tmp_path: Path) -> None:
+    """A project of contracts in which nearly everybody only buys: 30 contracts are no population."""
+    there, few = shop(300, 540, seed=4), [(f"c{n:04}", 5.0 + n, "started", 5_000.0) for n in range(30)]
+    contracts = pa.table(
+        {
+            "customer_id": [row[0] for row in few],
+            "occurred_at": pa.array([day(row[1]) for row in few], pa.timestamp("us", "UTC")),
+            "kind": [row[2] for row in few],
+            "value": [row[3] for row in few],
+        }
+    )
+    store = there.store(tmp_path / "state")
+    store.add(contracts, source="contracts", timeline=UTC, now=NOW)
+    store = EventStore(store.folder)
+    config = monthly(type="contract")
+    churn = Churn.of(config.churn, config.indicators)
+    extent = data_extent(store, None, churn, UTC, config.indicators)
+    features = spending_catalog(catalog(indicators({}), FeatureSettings(), extent.kinds), churn)
+    past = purchase_history(store, features, churn, UTC, Priors(), extent, END, MONTHS, None)
+    assert past is not None
+    with_contracts = fit_lifetime_value(past, END, MONTHS, config.models)
+    plain = {date: replace(rows, contracts=np.zeros_like(rows.contracts)) for date, rows in past.rows.items()}
+    without = fit_lifetime_value(replace(past, rows=plain), END, MONTHS, config.models)
+    assert with_contracts is not None
+    assert without is not None
+    assert with_contracts.contract is None
+    assert with_contracts.levels == without.levels
+    assert with_contracts.intervals == without.intervals
+    figures = lifetime_figures(past, config.models)
+    assert {"lifetime/1_months/total_error", "lifetime/2_months/total_error"} <= {*figures}
 
 
 @pytest.mark.parametrize("months", [(24, 12), (12, 12), (0,), (121,)])

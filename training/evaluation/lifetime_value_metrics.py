@@ -1,11 +1,10 @@
 """How good lifetime value was: total error, normalised Gini and coverage on cohorts that have matured.
 
-Each horizon is judged on the last date whose months have passed, by a model of what was known on that date.
+Each horizon is judged on the last date whose months have passed, by a model of what was known on that date,
+before its values are held to a churn probability: that model's churn model is not made again.
 """
 
 from __future__ import annotations
-
-from collections import defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +41,19 @@ def lifetime_figures(history: PurchaseHistory, settings: TreeParameters) -> dict
             continue
         rows = history.rows[date]
         days = ahead(date, months, history.timeline)
-        chosen = rows.featured if model.learned is not None else np.ones(len(rows), dtype=np.bool_)
+        chosen = model.process.known(rows.facts, rows.in_cohort)
+        if model.learned is not None:
+            chosen &= rows.featured
         judged = rows.where(chosen)
         values = model.values(judged.facts, judged.matrix, judged.in_cohort, days)
+        joined = date - np.round(days_known(judged.facts) * DAY).astype(np.int64)
+        years = history.timeline.local_months(joined) // 12 + 1970
         for at, one in enumerate(months):
             name = f"lifetime/{one}_months"
             if f"{name}/total_error" in figures:
                 continue
-            spent = history.spent(date, history.timeline.months_after(date, one))[chosen]
+            end = history.timeline.months_after(date, one)
+            spent = history.spent(date, end, contracts=model.contract is not None)[chosen]
             value, low, high = (part[:, at] for part in (values.value, values.low, values.high))
             mine = judged.in_cohort
             inside = (np.maximum(spent, 0.0) >= low) & (np.maximum(spent, 0.0) <= high)
@@ -59,8 +63,6 @@ def lifetime_figures(history: PurchaseHistory, settings: TreeParameters) -> dict
                 f"{name}/normalised_gini": normalised_gini(value, spent),
                 f"{name}/coverage": float(inside[mine].mean()) if mine.any() else float("nan"),
             }
-            joined = date - days_known(judged.facts) * DAY
-            years = np.array([history.timeline.local(int(moment)).year for moment in joined.tolist()])
             for year, error in _by_year(years, value, spent).items():
                 figures[f"{name}/total_error/joined_{year}"] = error
     return {name: value for name, value in figures.items() if np.isfinite(value)}
@@ -68,7 +70,7 @@ def lifetime_figures(history: PurchaseHistory, settings: TreeParameters) -> dict
 
 def _by_year(years: NDArray[np.int64], value: Floats, spent: Floats) -> dict[int, float]:
     """The total error of those who joined in each year."""
-    found: dict[int, float] = defaultdict(float)
+    found: dict[int, float] = {}
     for year in np.unique(years).tolist():
         mine = years == year
         if mine.sum() >= FEWEST_JOINED:

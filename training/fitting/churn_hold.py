@@ -32,7 +32,8 @@ def held_to_churn(bundle: Bundle, history: PurchaseHistory | None) -> Bundle:
     if model is None or history is None or not _is_of_value(bundle.churn, model):
         return bundle
     rows = history.rows[history.at]
-    mine = rows.where(rows.featured & rows.in_cohort)
+    known = model.process.known(rows.facts, rows.in_cohort)
+    mine = rows.where(known & rows.featured & rows.in_cohort)
     if len(mine) < FEWEST:
         return bundle
     days = ahead(history.at, model.months, history.timeline)

@@ -61,6 +61,9 @@ class _Cohort:
 
     date: int
     rows: PurchaseRows
+    """Those of whom the population expects something."""
+    asked: tuple[int, ...]
+    """Until when their spend is known."""
     process: SpendProcess
     ends: tuple[int, ...]
     """Until when values are asked for."""
@@ -70,6 +73,16 @@ class _Cohort:
         """float64[n, len(ends)] twice: all together, which costs little more than one of them."""
         days = np.array([(end - self.date) / DAY for end in self.ends])
         return self.process.expectations(self.rows.facts, self.rows.in_cohort, days)
+
+    def spent(self, end: int) -> Floats:
+        """float64[n]: what they spent until this end, by contracts only if something is expected of any."""
+        place = self.asked.index(end)
+        spent: Floats = self.rows.bought[:, place]
+        return spent if self.process.contract is None else spent + self.rows.contracts[:, place]
+
+    def buyers(self, end: int) -> int:
+        """How many of them spent something until this end."""
+        return int((self.spent(end) > 0).sum())
 
     def expected(self, *ends: int) -> Floats:
         """float64[n, k]: expected payments until each end."""
@@ -121,8 +134,8 @@ def fit_lifetime_value(
         total = short.plain(end)[:, 0]
         if not total.sum() > 0:
             return None
-        ratio = _ratio(history.spent(short.date, end).sum(), total.sum())
-        intervals[0] = _spread(history, short, end, total * ratio, UNKNOWN_SPREAD)
+        ratio = _ratio(short.spent(end).sum(), total.sum())
+        intervals[0] = _spread(short, end, total * ratio, UNKNOWN_SPREAD)
     known: list[SpendIntervals] = []
     for one in intervals:  # where a horizon has not matured the one before it stands in
         known.append(known[-1] if one is None else one)
@@ -160,9 +173,12 @@ def _cohort(history: PurchaseHistory, date: int) -> _Cohort | None:
     known = _cohorts.setdefault(history, {})
     if date not in known:
         ends = {*history.ends[date], history.timeline.months_after(date, history.months[0])}
-        process = _process(history.rows[date], history.period)
-        rows, until = history.rows[date], tuple(sorted(ends))
-        known[date] = None if process is None else _Cohort(date, rows, process, until)
+        rows, asked, until = history.rows[date], history.ends[date], tuple(sorted(ends))
+        process = _process(rows, history.period)
+        known[date] = None
+        if process is not None:
+            rows = rows.where(process.known(rows.facts, rows.in_cohort))
+            known[date] = _Cohort(date, rows, asked, process, until)
     return known[date]
 
 
@@ -196,23 +212,19 @@ def _levels(history: PurchaseHistory, now: _Cohort, months: tuple[int, ...]) -> 
     later = history.timeline.months_after
     for place, date in enumerate(history.matured(now.date, months).level):
         cohort = None if date is None else _cohort(history, date)
-        if cohort is None or date is None or _buyers(history, date, later(date, months[place])) == 0:
+        if cohort is None or date is None or cohort.buyers(later(date, months[place])) == 0:
             levels.append(levels[-1] if levels else _level_of_past(now, months[0], history))
             cohorts.append(None)
             continue
         ends = [later(date, one) for one in months[max(0, place - 1) : place + 1]]
-        actual = [float(history.spent(date, end).sum()) for end in ends]
+        actual = [float(cohort.spent(end).sum()) for end in ends]
         expected = [float(one) for one in cohort.plain(*ends).sum(axis=0)]
         step = (actual[1] - actual[0], expected[1] - expected[0]) if place else (actual[0], expected[0])
         age = (cohort.date - history.first) / (ends[-1] - cohort.date)
         levels.append(_ratio(*step) ** (TRUST * min(1.0, age)))
-        enough = _buyers(history, date, ends[-1]) >= FEWEST_BUYERS
+        enough = cohort.buyers(ends[-1]) >= FEWEST_BUYERS
         cohorts.append(cohort if enough else None)
     return _Level(tuple(levels), tuple(cohorts))
-
-
-def _buyers(history: PurchaseHistory, date: int, end: int) -> int:
-    return int((history.spent(date, end) > 0).sum())
 
 
 def _level_of_past(now: _Cohort, months: int, history: PurchaseHistory) -> float:
@@ -241,18 +253,16 @@ def _intervals(
         ends = [history.timeline.months_after(cohort.date, one) for one in months[: place + 1]]
         steps = np.diff(cohort.plain(*ends), axis=1, prepend=0.0)
         value = (steps * np.array(level.levels[: place + 1])).sum(axis=1)
-        yield _spread(history, cohort, ends[-1], value, level.spreads[place])
+        yield _spread(cohort, ends[-1], value, level.spreads[place])
 
 
-def _spread(
-    history: PurchaseHistory, cohort: _Cohort, end: int, value: Floats, spread: float
-) -> SpendIntervals:
+def _spread(cohort: _Cohort, end: int, value: Floats, spread: float) -> SpendIntervals:
     """How the spend of a cohort lay around its values, with the spread of the level on top."""
     chosen = cohort.rows.in_cohort & (value > 0)
     if chosen.sum() < LEAST_IN_BIN:
         chosen = value > 0
     expected = cohort.expected(end)[chosen, 0]
-    ratio = np.maximum(history.spent(cohort.date, end)[chosen], 0.0) / value[chosen]
+    ratio = np.maximum(cohort.spent(end)[chosen], 0.0) / value[chosen]
     order = np.argsort(expected, kind="stable")
     shifts = np.exp(spread * np.array([-1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 1.593]))
     ends: dict[float, tuple[float, float]] = {}
@@ -283,11 +293,12 @@ def _learned(
     """
     parts: list[tuple[Floats, Floats, Floats]] = []
     for date in dates:
-        cohort, rows = _cohort(history, date), history.rows[date]
-        if cohort is None or not rows.featured.any():
+        cohort = _cohort(history, date)
+        if cohort is None or not cohort.rows.featured.any():
             continue
+        rows = cohort.rows
         end = history.timeline.months_after(date, months)
-        plain, spent = cohort.plain(end)[:, 0], history.spent(date, end)
+        plain, spent = cohort.plain(end)[:, 0], cohort.spent(end)
         if spent.sum() > 0:
             scale = level * plain.sum() / spent.sum()
             mine = rows.featured

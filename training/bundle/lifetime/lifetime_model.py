@@ -238,8 +238,8 @@ class LifetimeModel:
             unit=d["unit"],
             scale=d["scale"],
             learned=learned,
-            contract=d.get("contract") and ContractSurvival(**d["contract"]),
-            churn=d.get("churn") and ChurnHold(d["churn"]["days"], tuple(d["churn"]["kept"])),
+            contract=d["contract"] and ContractSurvival(**d["contract"]),
+            churn=d["churn"] and ChurnHold(d["churn"]["days"], tuple(d["churn"]["kept"])),
         )
 
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class MbgNbdParameters:
@@ -30,14 +25,6 @@ class GammaGammaParameters:
     q: float
     """Above 1."""
     scale: float
-
-    def expected_spend(self, active_days: Floats, total: Floats) -> Floats:
-        """float64[n]: what a day to come brings, from the days so far and what they brought together.
-
-        The fewer the days, the nearer to the mean of all customers. A total below zero, of refunds, is none.
-        """
-        p, q = self.p, self.q
-        return np.asarray(p * (self.scale + np.maximum(total, 0.0)) / (p * active_days + q - 1.0))
 
 
 NO_PURCHASES = MbgNbdParameters(0.0, 1.0, 1.0, 1.0), GammaGammaParameters(1.0, 2.0, 0.0)

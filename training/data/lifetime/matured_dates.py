@@ -49,15 +49,22 @@ def matured_dates(at: int, first: int, months: tuple[int, ...], timeline: Timeli
     since = first + LEAST_DAYS * DAY
     level = []
     for one in months:
-        date = timeline.months_after(at, -YEAR * -(-one // YEAR))
+        date = _months_before(at, YEAR * -(-one // YEAR), timeline)
         level.append(date if date >= since else None)
     back = (months[0] + LEARNED_STEP * step for step in range(LEARNED_DATES))
-    learned = tuple(date for date in (timeline.months_after(at, -one) for one in back) if date >= since)
+    learned = tuple(date for date in (_months_before(at, one, timeline) for one in back) if date >= since)
     short = None
     if level[0] is None:
         length = months[0]
         while short is None and length >= SHORTEST:
-            date = timeline.months_after(at, -length)
+            date = _months_before(at, length, timeline)
             short = (date, at) if date >= since else None
             length //= 2
     return MaturedDates(tuple(level), learned, short)
+
+
+def _months_before(at: int, months: int, timeline: Timeline) -> int:
+    """The date from which so many months have passed: where clocks skipped its midnight, an hour earlier than
+    the day begins, or the months would end after `at`."""
+    date = timeline.months_after(at, -months)
+    return date - max(0, timeline.months_after(date, months) - at)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
+from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
 from features.timeline import Timeline
@@ -19,6 +20,7 @@ from training.data.columns.populations import dated_numbers
 from training.data.lifetime.contract_spend import period_days
 from training.data.lifetime.matured_dates import MaturedDates, matured_dates
 from training.data.lifetime.purchase_rows import PurchaseRows, RowRequest, purchase_rows
+from training.data.priors import learn_priors
 from training.labels.settings import Churn
 
 if TYPE_CHECKING:
@@ -44,10 +46,12 @@ class PurchaseHistory:
     rows: Mapping[int, PurchaseRows]
     ends: Mapping[int, tuple[int, ...]]
 
-    def spent(self, date: int, end: int) -> Floats:
-        """float64[n]: what the customers of a date spent until this end."""
-        spent: Floats = self.rows[date].spent[:, self.ends[date].index(end)]
-        return spent
+    def spent(self, date: int, end: int, *, contracts: bool) -> Floats:
+        """float64[n]: what the customers of a date spent until this end, with what contracts brought or
+        without."""
+        rows, place = self.rows[date], self.ends[date].index(end)
+        spent: Floats = rows.bought[:, place]
+        return spent + rows.contracts[:, place] if contracts else spent
 
     def matured(self, at: int, months: tuple[int, ...] | None = None) -> MaturedDates:
         """The dates that a model of this date can learn from."""
@@ -90,14 +94,15 @@ def purchase_history(
     empty = PurchaseHistory(at, past.first, months, timeline, period, spending, features, {}, {})
     ends: dict[int, set[int]] = {at: set()}
     featured: set[int] = set()
-    for date in (at, *empty.judged()):
-        known = empty.judged().get(date, months)
+    judged = empty.judged()
+    for date in (at, *judged):
+        known = judged.get(date, months)
         dates = empty.matured(date, known)
         for one, wanted in dates.ends(date, known, timeline).items():
             ends.setdefault(one, set()).update(wanted)
         if date != at:
             ends.setdefault(date, set()).update(timeline.months_after(date, one) for one in known)
-        if date == at or date == next(iter(empty.judged())):
+        if date == at or date == next(iter(judged)):
             featured |= {*dates.learned, date} if dates.learned else set()
     dated = tuple(sorted(featured - {at}))  # those of today are in the priors
     featured.add(at)
@@ -105,11 +110,10 @@ def purchase_history(
         date: RowRequest(tuple(sorted(wanted)), date in featured, timeline.months_after(date, -months[0]))
         for date, wanted in sorted(ends.items())
     }
-    numbers = (
-        dated_numbers(store, features, timeline, dated, priors, past.customers, until, levels)
-        if dated
-        else {}
-    )
+    numbers: DatedNumbers = {}
+    if dated:  # by what was known at the earliest of them: `priors` know later dates
+        early = learn_priors(store, features, timeline, dated[0], until=until)
+        numbers = dated_numbers(store, features, timeline, dated, early, past.customers, until, levels)
     rows = purchase_rows(
         store, spending, features, churn, timeline, priors, numbers, requests, past.customers, until
     )

@@ -53,8 +53,10 @@ class PurchaseRows:
     hashes: NDArray[np.uint64]
     facts: Floats
     """float64[n, 4 or 7]: the columns of `training.bundle.lifetime.lifetime_model.spending_catalog`."""
-    spent: Floats
-    """float64[n, len(ends)]: what they spent from the date until each end, refunds taken off."""
+    bought: Floats
+    """float64[n, len(ends)]: what they bought from the date until each end, refunds taken off."""
+    contracts: Floats
+    """float64[n, len(ends)]: what their contracts brought meanwhile."""
     featured: NDArray[np.bool_]
     """bool[n]: of which of them there are features."""
     matrix: Floats
@@ -79,7 +81,8 @@ class PurchaseRows:
         return PurchaseRows(
             self.hashes[chosen],
             self.facts[chosen],
-            self.spent[chosen],
+            self.bought[chosen],
+            self.contracts[chosen],
             self.featured[chosen],
             self.matrix[place[self.featured[chosen]]],
             self.repeats[chosen],
@@ -161,31 +164,32 @@ def _rows(
     for date, request in requests.items():
         facts = snapshot(history, spending, timeline, keys, np.full(len(keys), date)).matrix
         inside = np.isin(keys, cohort(history, churn, date))
-        bought, durations = facts[:, BOUGHT] > 0, np.empty((0, 2))
+        chosen_rows, durations = facts[:, BOUGHT] > 0, np.empty((0, 2))
         if contracts:
-            bought |= paying(facts, inside)
+            chosen_rows |= paying(facts, inside)
             durations = contract_durations(history, churn, chosen, date)
-        known, facts, inside = keys[bought], facts[bought], inside[bought]
+        known, facts, inside = keys[chosen_rows], facts[chosen_rows], inside[chosen_rows]
         spent = [spent_between(counted, churn, known, np.full(len(known), date), end) for end in request.ends]
+        brought = [np.zeros(len(known)) for _ in request.ends]
         if contracts:
             places = np.searchsorted(history.keys, known)
-            for at, end in enumerate(request.ends):
-                spent[at] = spent[at] + contract_spend(counted, churn, date, end, period)[places]
+            brought = [contract_spend(counted, churn, date, end, period)[places] for end in request.ends]
         repeats = np.zeros(len(known))
         if request.repeats_since is not None and not contracts:
             first = date - np.round(facts[:, SINCE_FIRST] * DAY).astype(np.int64)
             begin = np.maximum(first + FIRST_DAYS * DAY, request.repeats_since)
             repeats = spent_between(counted, churn, known, begin, date)
-        featured = with_features[bought] if request.features else np.zeros(len(known), dtype=np.bool_)
+        featured = with_features[chosen_rows] if request.features else np.zeros(len(known), dtype=np.bool_)
         matrix = np.empty((0, len(features.columns)))
         if featured.any():
             dates = np.full(int(featured.sum()), date)
             dated = {date: numbers.get(date, priors.numbers)}
             matrix = snapshot(history, features, timeline, known[featured], dates, priors, dated=dated).matrix
         found[date] = PurchaseRows(
-            hashes=hashes[bought],
+            hashes=hashes[chosen_rows],
             facts=facts,
-            spent=np.array(spent).reshape(len(spent), len(known)).T,
+            bought=np.array(spent).reshape(len(spent), len(known)).T,
+            contracts=np.array(brought).reshape(len(brought), len(known)).T,
             featured=featured,
             matrix=matrix,
             repeats=repeats,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from features.timeline import Timeline
 from training.data.lifetime.matured_dates import matured_dates
 
@@ -44,3 +46,26 @@ def test_no_end_that_is_asked_for_lies_after_the_date() -> None:
         assert date < at
         assert ends
         assert max(ends) <= at
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"),
+    [
+        ("America/Santiago", "2024-09-03"),
+        ("Asia/Beirut", "2025-03-31"),
+        ("Africa/Cairo", "2025-04-26"),
+        ("America/Asuncion", "2024-10-01"),
+    ],
+)
+def test_a_midnight_that_clocks_skipped_a_year_before_lets_no_end_lie_after_the_date(
+    zone: str, at: str
+) -> None:
+    timeline = Timeline(zone)
+    moment, months = timeline.instant(at), (6, 12)
+    found = matured_dates(moment, timeline.instant("2019-01-01"), months, timeline)
+    (date,) = {*found.level}
+    assert date is not None
+    assert timeline.months_after(date, 12) <= moment
+    asked = found.ends(moment, months, timeline)
+    assert {timeline.months_after(date, one) for one in months} <= {*asked[date]}
+    assert all(timeline.months_after(one, 6) in asked[one] for one in found.learned)
