@@ -166,10 +166,12 @@ def _order(choice: _Choice, top: int, order: Order) -> tuple[Integers, Floats]:
 
 def _level(bundle: Bundle, column: str, text: str) -> float:
     """The log-odds by which more of those with the detail left than others, 0 where nothing is known."""
+    if not text:
+        return 0.0
     known = (
         bundle.priors.numbers.get(level_key(level, text), 0.0)
         for level in bundle.catalog.level_columns
-        if text and bundle.catalog.detail_of_level(level) == column
+        if bundle.catalog.detail_of_level(level) == column
     )
     return next(known, 0.0)
 

@@ -208,13 +208,9 @@ def _sampled(hashes: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
 
 def spent_between(history: History, churn: Churn, keys: Ints, starts: Ints, end: int) -> Floats:
     """float64[n]: what these customers spent from each start until the end, refunds taken off."""
-    from training.labels.kernels import Futures, outcomes
+    from training.labels.kernels import Futures, outcomes, rows_of_keys
 
-    rows = np.searchsorted(history.keys, keys)
-    known = rows < history.customers
-    known[known] = history.keys[rows[known]] == keys[known]
-    rows[~known] = -1
-    futures = Futures(rows, starts, np.full(len(keys), end))
+    futures = Futures(rows_of_keys(history.keys, keys), starts, np.full(len(keys), end))
     return np.asarray(
         outcomes(history.offsets, history.instants, history.values, event_roles(history, churn), futures)[1]
     )
