@@ -18,16 +18,18 @@ _WORD = (
     r"(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|account_?key|private_?key|key_id"
     r"|connection_?string|credentials?|authorization|signature|sas|sig)(?:_id)?"
 )
-_NAME = rf"(?<!\w)[\w.-]*?{_WORD}(?!\w)"
+# A search begins a name at its first character alone: begun after every "." or "-" of a long name, it would
+# read the rest of it each time.
+_NAME = rf"(?<![\w.-])[\w.-]*?{_WORD}(?!\w)"
 _LITERAL = r"(?:'(?:[^']|'')+'|\$\$.*?\$\$)"
 _SEPARATOR = r"(?:=>|:=|[=:]|\bto\b)"
 _SECRETS = (
-    re.compile(rf"(?is)({_NAME}(?:['\"]\s*{_SEPARATOR}|\s*{_SEPARATOR}?)\s*)({_LITERAL})"),
+    re.compile(rf"(?is)({_NAME}(?:['\"]?\s*{_SEPARATOR})?\s*)({_LITERAL})"),
     re.compile(rf"(?is)({_NAME}['\"]?\s*{_SEPARATOR}\s*)(\"[^\"]*\")"),
     re.compile(rf"(?i)({_NAME}\s*=\s*)(''[^']*''|[^\s'\";,&)]+)"),
     re.compile(r"(?i)(\bx-amz-(?:signature|credential|security-token)=)([^\s'\"&]+)"),
     re.compile(r"(?i)(\bbearer\s+)([\w.~+/=-]+)"),
-    re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s'\"/:@]*:)([^\s'\"@]+)(?=@)"),
+    re.compile(r"(?i)((?<![a-z0-9+.-])[a-z0-9+.-]*://[^\s'\"/:@]*:)([^\s'\"@]+)(?=@)"),
 )
 """What follows the name of a secret, in quotes, in a connection string or in an address, with the name first;
 and the password of an address. Rather too much is masked than too little."""

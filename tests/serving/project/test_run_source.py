@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from serving.project.git_state import git_state
-from serving.project.run_source import run_source, without_secrets
+from serving.project.run_source import _SECRETS, run_source, without_secrets
 from serving.project.settings import read
 
 TOML = """
@@ -82,6 +82,9 @@ def test_queries_are_kept_as_they_are_written_and_connections_are_not(folder: Pa
         ("'https://h/a?access_token=abc&page=1'", "'https://h/a?access_token=***&page=1'"),
         ("'postgres://me:p/w@host/db'", "'postgres://me:***@host/db'"),
         ("password 'a${PASSWORD}'", "password '***'"),
+        (f"set {'shop.' * 40}password = 'abc'", f"set {'shop.' * 40}password = '***'"),
+        ("password     'abc'", "password     '***'"),
+        ("(.secret := 'abc', -token 'def')", "(.secret := '***', -token '***')"),
         (
             "select secretary, tokens from t where kind = 'x'",
             "select secretary, tokens from t where kind = 'x'",
@@ -90,6 +93,13 @@ def test_queries_are_kept_as_they_are_written_and_connections_are_not(folder: Pa
 )
 def test_what_looks_like_a_secret_is_masked(query: str, kept: str) -> None:
     assert without_secrets(query) == kept
+
+
+@pytest.mark.parametrize("text", ["a.b-" * 20 + "password='x'", "a.b-" * 20 + "https://me:pw@host"])
+def test_a_search_for_secrets_reads_a_long_name_once(text: str) -> None:
+    begins = [at for at in range(len(text)) for pattern in _SECRETS if pattern.match(text, at)]
+    assert begins
+    assert set(begins) == {0}, "so the steps grow as the length, not as its square"
 
 
 def test_queries_whose_names_differ_in_signs_alone_are_both_kept(folder: Path) -> None:
