@@ -9,11 +9,10 @@ from weakref import WeakKeyDictionary
 from features.catalog.display_names import in_language
 from features.timeline import Timeline
 from serving.lists.uplift_reason import uplift_reason
+from serving.schemas.change_responses import Change, ChangeEvent
 from serving.schemas.lifetime_responses import LifetimeValue
 from serving.schemas.responses import (
     Appended,
-    Change,
-    ChangeEvent,
     CustomerStatus,
     KnownStatus,
     ListedCustomer,

@@ -29,10 +29,10 @@ from serving.lists.ranking import at_risk, left_out, page
 from serving.lists.similar_ids import similar_ids
 from serving.lists.uplift_reason import uplift_basis
 from serving.project.settings import Project
+from serving.schemas.change_responses import Change
 from serving.schemas.plan_responses import CustomerOutcome, PlannedAction
 from serving.schemas.responses import (
     AtRiskReply,
-    Change,
     ExplainReply,
     ListedCustomer,
     ListReply,

@@ -15,12 +15,11 @@ from serving.presentation.i18n import (
     percent,
     tier_or_empty,
 )
+from serving.schemas.change_responses import Change, ChangeEvent
 from serving.schemas.expected_leavers import expected_leavers_words
 from serving.schemas.lifetime_words import lifetime_words
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import (
-    Change,
-    ChangeEvent,
     ExplainReply,
     ListReply,
     PlannedCustomer,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serving.schemas.change_responses import Change
 from serving.schemas.lifetime_responses import Evidence, LifetimeValue
 from serving.schemas.plan_responses import PlannedAction
-from serving.schemas.responses import Change, CustomerStatus, Previous, Provenance, Reason
+from serving.schemas.responses import CustomerStatus, Previous, Provenance, Reason
 
 
 @dataclass(frozen=True)
