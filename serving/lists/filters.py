@@ -19,6 +19,7 @@ from pydantic import Field, Strict
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.lists.planned.plan_conditions import PLAN_CONDITIONS
+from serving.schemas.lifetime_words import NO_LIFETIME_VALUE
 from serving.schemas.requests import Shape, Text
 from serving.schemas.terms import ATTITUDES, HOOKS, OUTCOMES, STAGES
 from serving.state.scores.score_file import Scores
@@ -182,9 +183,7 @@ def _min_value_at_risk(choice: ListFilter, data: FilteredScores) -> RowCondition
 def _min_lifetime_value(choice: ListFilter, data: FilteredScores) -> RowCondition:
     if data.scores.answers.lifetime is None:
         raise UsageError(
-            "cannot filter the list by min_lifetime_value: these scores tell no lifetime value, because the "
-            "events carry no amounts, too few customers came back, or [value] months asks for none. Leave "
-            "the filter out.",
+            f"cannot filter the list by min_lifetime_value: {NO_LIFETIME_VALUE}. Leave the filter out.",
             field="min_lifetime_value",
         )
     values, least = data.scores.lifetime_value, choice.min_lifetime_value or 0.0

@@ -9,6 +9,7 @@ import numpy as np
 from features.errors import UsageError
 from serving.actions.plan_file import StoredPlan
 from serving.lists.filters import FilterMatcher, ListFilter, Mask, Rows
+from serving.schemas.lifetime_words import NO_LIFETIME_VALUE
 from serving.schemas.terms import PLANNED
 from serving.state.scores.score_file import Scores
 from training.bundle.list_policy import ListOrder, default_order
@@ -89,8 +90,7 @@ def ranking_of(scores: Scores, order_by: ListOrder | None) -> Rows:
         )
     if order_by == "lifetime_value" and scores.answers.lifetime is None:
         raise UsageError(
-            "cannot order by lifetime_value: these scores tell no lifetime value, because the events carry "
-            "no amounts, too few customers came back, or [value] months asks for none. Choose another order.",
+            f"cannot order by lifetime_value: {NO_LIFETIME_VALUE}. Choose another order.",
             field="order_by",
         )
     if order_by in ("uplift", "incremental_value"):

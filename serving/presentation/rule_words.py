@@ -89,7 +89,7 @@ class RuleWords:
     def _number(self, name: str, wanted: NumberCondition) -> str:
         if wanted.rank_high != math.inf:
             return self._say(f"highest {_share(wanted.rank_high)}", f"上位{_share(wanted.rank_high)}")
-        if wanted.rank_low > 0:
+        if wanted.by_rank:
             share = _share(1 - wanted.rank_low)
             return self._say(f"lowest {share}", f"下位{share}")
         low, high = (

@@ -9,7 +9,9 @@ from typing import Any
 from serving.project.settings import Project
 from training.registry.parameter_texts import parameter_texts
 
-TRAINED_BY = frozenset(("timezone", "indicators", "features", "churn", "tiers", "capacity", "consent"))
+TRAINED_BY = frozenset(
+    ("timezone", "indicators", "features", "churn", "tiers", "capacity", "consent", "value")
+)
 """The parts of a file that a training depends on besides the events that are stored."""
 
 

@@ -13,6 +13,7 @@ from serving.reports.aggregates import WHOLE, Cuts, Floats, Ints, MetricSums, Me
 from serving.reports.event_index import EventIndex
 from serving.reports.kernels import gathered, merged
 from serving.reports.periods import PeriodCalendar
+from serving.schemas.terms import SEGMENT
 
 Flags = NDArray[np.bool_]
 
@@ -67,7 +68,7 @@ class BucketView:
 
     def cut(self, row: Ints) -> Cuts:
         """The segments of units, by their customer."""
-        return {f"segment:{name}": (codes[row], names) for name, (codes, names) in self.segments.items()}
+        return {SEGMENT + name: (codes[row], names) for name, (codes, names) in self.segments.items()}
 
     def event_cut(self, cut: str, places: Ints) -> tuple[Ints, Sequence[str]]:
         """The codes and names of the channels, places or details of events."""

@@ -33,6 +33,7 @@ from serving.reports.event_metrics import add_event_metrics
 from serving.reports.lifetime_groups import LifetimeTotal, lifetime_totals
 from serving.reports.periods import PeriodCalendar, Periods, periods
 from serving.reports.social_metrics import Posts
+from serving.schemas.terms import SEGMENT
 from serving.state.active_model import in_use
 from serving.state.database import Database
 from serving.state.scores.score_file import Scores
@@ -271,9 +272,9 @@ def _drop_segments(sums: MetricSums, too_many_values: set[str]) -> None:
     """Drop the attributes with more values than people can read, and those with a single value."""
     groups: dict[str, set[str]] = {}
     for _, cut, group in sums.values:
-        if cut.startswith("segment:"):
+        if cut.startswith(SEGMENT):
             groups.setdefault(cut, set()).add(group)
     for cut, names in groups.items():
-        if not 2 <= len(names) <= MOST_SEGMENT_VALUES or cut.removeprefix("segment:") in too_many_values:
+        if not 2 <= len(names) <= MOST_SEGMENT_VALUES or cut.removeprefix(SEGMENT) in too_many_values:
             for key in [key for key in sums.values if key[1] == cut]:
                 del sums.values[key]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.schemas.terms import SEGMENT
 from serving.state.scores.score_file import Scores
 from training.bundle.level_uncertainty import level_range
 from training.bundle.lifetime.lifetime_values import LifetimeEvidence, LifetimeValues
@@ -67,7 +68,7 @@ def _cuts(
     for name, codes in answers.attributes.items():
         known_values = enumerate(scores.facts.attributes[name])
         by_name = dict(sorted(known_values, key=lambda one: one[1]))
-        cuts[f"segment:{name}"] = (codes.astype(np.int64), by_name)
+        cuts[SEGMENT + name] = (codes.astype(np.int64), by_name)
     months = np.unique(lifetime.joined_month[known])
     newest = months[-MOST_MONTHS:]
     joined = lifetime.joined_month

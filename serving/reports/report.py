@@ -43,7 +43,7 @@ CUTS = {
     "place": ("place", "店舗・担当"),
     "detail": ("subject", "対象・用件"),
     "tier": ("tier", "エンゲージメント階層"),
-    "joined": ("month of the first purchase", "初回購入月"),
+    "joined": ("month of joining", "利用開始月"),
 }
 
 

@@ -8,6 +8,11 @@ EVIDENCE = "_evidence"
 """How the name of the column ends that says how sure the level is."""
 EVIDENCE_WORDS = {"normal": "通常", "low": "限定的"}
 """How sure the level is, in Japanese."""
+NO_LIFETIME_VALUE = (
+    "these scores tell no lifetime value, because the events carry no amounts, too few customers came back, "
+    "[value] months asks for none, or the model is from before it was told"
+)
+"""Why there is none, as errors say it after what was asked for."""
 _ENDS = {
     "": ("", ""),
     "_low": (", low", "下限"),

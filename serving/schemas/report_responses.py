@@ -131,7 +131,7 @@ class Cell:
 class LifetimeGroup:
     """What a group of customers is expected to spend within so many months of the scores' as-of date."""
 
-    cut: Annotated[str, Field(description="all, tier, joined (month of the first purchase) or a segment")]
+    cut: Annotated[str, Field(description="all, tier, joined (month of joining) or a segment")]
     cut_words: str
     group: str
     group_words: str
@@ -196,6 +196,6 @@ class ReportReply:
         list[LifetimeGroup],
         Field(
             description="lifetime value (LTV) of the customers in the scores in use, by engagement tier, "
-            "segment and month of the first purchase; empty without it"
+            "segment and month of joining; empty without it"
         ),
     ] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from features.errors import ConfigurationError, UsageError
+from serving.actions.playbook import DEFAULTS, NUMBERS, default_text
 from serving.actions.rules.rule_validation import validate_rules
 from serving.cli.context import ORDERS, CliContext
 from serving.integrations.crm_columns import CELLS
@@ -49,9 +51,9 @@ def reader(scored_shop: Path) -> ScoreReader:
         return ScoreReader.current(records, call.project, call.store)
 
 
-def valued(first: list[float], joined: list[int] | None = None) -> Scores:
-    """Scored customers with these values over 12 months, and twice as much over 24."""
-    plain = scores([0.5] * len(first))
+def valued(first: list[float], joined: list[int] | None = None, lapsed: Collection[int] = ()) -> Scores:
+    """Scored customers with these values over 12 months, and twice as much over 24; some have lapsed."""
+    plain = scores([np.nan if place in lapsed else 0.5 for place in range(len(first))])
     value = np.column_stack([first, np.array(first) * 2])
     months = np.full(len(first), 600) if joined is None else np.array(joined)
     lifetime = LifetimeValues(HORIZONS, value, value / 2, value * 1.5, months)
@@ -150,7 +152,11 @@ def test_a_list_without_lifetime_value_is_neither_filtered_nor_ordered_by_it() -
         at_risk(plain, ListFilter(min_lifetime_value=1.0))
     with pytest.raises(UsageError, match="cannot order by lifetime_value: these scores tell no") as refused:
         at_risk(plain, ListFilter(order_by="lifetime_value"))
-    assert translated(refused.value.message, "ja").startswith("顧客生涯価値（LTV）順に並べられません")
+    assert translated(refused.value.message, "ja") == (
+        "顧客生涯価値（LTV）順に並べられません：このスコアに顧客生涯価値（LTV）がありません。"
+        "イベントに金額がない、再び購入した顧客が少なすぎる、[value] months が空、"
+        "または顧客生涯価値に対応する前のモデルのいずれかです。別の並び順を選んでください。"
+    )
 
 
 def test_the_command_line_offers_every_order_there_is() -> None:
@@ -214,9 +220,34 @@ def test_a_rule_takes_the_customers_who_will_be_worth_most() -> None:
     assert rules_of(playbook, planned) == ["rest", "best", "rest", "rest", None]
 
 
+def test_a_rule_by_rank_ranks_those_who_can_still_leave_and_one_by_amount_takes_the_lapsed_too() -> None:
+    some = valued([10.0, 90.0, 30.0, 20.0, 80.0, 70.0], lapsed=[4, 5])
+    rules = rule("best", 'lifetime_value = "top 50%"'), rule("worth", 'lifetime_value = "> 75"')
+    playbook, planned = made(HEAD + "".join(rules), some)
+    assert rules_of(playbook, planned) == [None, "best", "best", None, "worth", None]
+    lowest = rule("lowest", 'lifetime_value = "bottom 50%"')
+    playbook, planned = made(HEAD + lowest, some)
+    assert rules_of(playbook, planned) == ["lowest", None, None, "lowest", None, None]
+
+
+def test_a_rule_by_rank_for_the_lapsed_alone_is_refused_as_they_have_no_rank() -> None:
+    left = 'stage = "lapsed"'
+    with pytest.raises(ConfigurationError, match="'best' can never match: its conditions exclude each other"):
+        validate_rules(parse(HEAD + rule("best", left, 'lifetime_value = "top 20%"'), "p.toml"), VOCABULARY)
+    worth = rule("worth", left, 'lifetime_value = "> 10"')
+    ranked = rule("ranked", 'lifetime_value = "top 100%"')
+    validate_rules(parse(HEAD + ranked + worth, "p.toml"), VOCABULARY)
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_the_comments_of_a_playbook_list_every_condition_on_a_number(kind: str) -> None:
+    text = default_text(kind)
+    assert [name for name in NUMBERS if f"#   when.{name} " not in text] == []
+
+
 def test_a_rule_about_it_is_refused_where_nobody_has_one() -> None:
     with pytest.raises(
-        ConfigurationError, match="asks for what nobody has: the scores tell no lifetime value"
+        ConfigurationError, match="asks for what nobody has: these scores tell no lifetime value"
     ):
         validate_rules(
             parse(HEAD + rule("best", 'lifetime_value = "> 10"'), "playbook.toml"),

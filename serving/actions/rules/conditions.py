@@ -25,8 +25,13 @@ class NumberCondition:
 
     low: float = -math.inf
     high: float = math.inf
-    rank_low: float = 0.0
+    rank_low: float = -math.inf
     rank_high: float = math.inf
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether it is a condition on the rank, which only customers who can still leave have."""
+        return (self.rank_low, self.rank_high) != (-math.inf, math.inf)
 
     @staticmethod
     def of(text: object) -> NumberCondition:
@@ -53,9 +58,9 @@ class NumberCondition:
         raise ValueError(f"'{condition}' is no condition: write it like >= 0.2, 0.1 to 0.3, or top 10%")
 
     def hold(self, values: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which customers fit; where nothing is known (NaN) nothing fits."""
+        """Which customers fit; where the number, or the rank that is asked for, is not known (NaN) none."""
         fits: NDArray[np.bool_] = (values >= self.low) & (values < self.high)
-        return fits & (ranks >= self.rank_low) & (ranks < self.rank_high)
+        return fits & (ranks >= self.rank_low) & (ranks < self.rank_high) if self.by_rank else fits
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -137,8 +137,7 @@ def matches(
     if when.value is not None:
         fits &= when.value.hold(answers.expected_value, table.column("value_rank").to_numpy())
     if when.lifetime_value is not None:
-        lifetime = scores.lifetime_value
-        fits &= when.lifetime_value.hold(lifetime, ranks(lifetime))
+        fits &= when.lifetime_value.hold(scores.lifetime_value, _lifetime_ranks(scores))
     for name in UPLIFT_COLUMNS:
         condition: NumberCondition | None = getattr(when, name)
         if condition is not None:
@@ -164,6 +163,13 @@ def matches(
         channel = table.column("preferred_channel").cast(pa.string()).fill_null(NONE)
         fits &= pc.is_in(channel, value_set=pa.array(when.channel)).to_numpy()
     return fits
+
+
+def _lifetime_ranks(scores: Scores) -> NDArray[np.float64]:
+    """float64[n]: the rank of each lifetime value among the cohort's; NaN for who lapsed, whatever theirs."""
+    found = np.full(len(scores.answers), np.nan)
+    found[scores.cohort] = ranks(scores.lifetime_value[scores.cohort])
+    return found
 
 
 def _level(word: str, vocabulary: RuleVocabulary) -> int:

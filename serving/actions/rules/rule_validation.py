@@ -159,10 +159,12 @@ class _Space:
                 found[name] = np.ones(len(axis), dtype=np.bool_)
             elif isinstance(condition, NumberCondition):
                 low, high = condition.low, condition.high
-                if name.endswith(" rank"):
+                of_rank = name.endswith(" rank")
+                if of_rank:
                     low, high = condition.rank_low, condition.rank_high
+                unranked = of_rank and not condition.by_rank
                 found[name] = np.array(
-                    [isinstance(at, float) and low <= at < high for at in axis], dtype=np.bool_
+                    [unranked or (isinstance(at, float) and low <= at < high) for at in axis], dtype=np.bool_
                 )
             else:
                 words = self.vocabulary.tier_numbers(condition) if name == "tier" else set(condition)
@@ -197,11 +199,12 @@ class _Space:
     def _ties(self) -> list[tuple[str, str, Fits]]:
         """Pairs of axes and whether two of their pieces go together."""
         leaving = self.stages.considering_leaving
-        ranked = (leaving.rank_low, leaving.rank_high) != (0.0, np.inf)
+        ranked = leaving.by_rank
         valued = (leaving.low, leaving.high) != (-np.inf, np.inf)
         return [
             ("probability", "probability rank", _both_known),
-            *((name, f"{name} rank", _both_known) for name in NUMBERS if name != "probability"),
+            *((name, f"{name} rank", _ties_of_rank(name)) for name in NUMBERS if name != "probability"),
+            ("stage", "lifetime_value rank", _ranked_unless_lapsed),
             ("probability", "uplift", _both_known),
             ("probability", "movement", _both_known),
             ("stage", "probability", _stage_fits(leaving.low, leaving.high, alone=valued and not ranked)),
@@ -216,6 +219,17 @@ class _Space:
 
 def _both_known(one: Piece, other: Piece) -> bool:
     return (one == NONE) == (other == NONE)
+
+
+def _ties_of_rank(name: str) -> Fits:
+    """Whether a number goes with a rank: lapsed customers have a lifetime value and no rank."""
+    if name != "lifetime_value":
+        return _both_known
+    return lambda value, rank: value != NONE or rank == NONE
+
+
+def _ranked_unless_lapsed(stage: Piece, rank: Piece) -> bool:
+    return STAGES.index(str(stage)) != LAPSED or rank == NONE
 
 
 def _stage_fits(low: float, high: float, *, alone: bool) -> Fits:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serving.actions.playbook import PlaybookFile, PlaybookRefusal
 from serving.actions.rules.likely_values import likely_word
 from serving.reports.behaviour_attitude import band
+from serving.schemas.lifetime_words import NO_LIFETIME_VALUE
 from serving.schemas.terms import (
     ATTITUDE_WORDS,
     ATTITUDES,
@@ -125,10 +126,8 @@ def unknown_lifetime(written: PlaybookFile, vocabulary: RuleVocabulary) -> Itera
         if rule.when.lifetime_value is not None and not vocabulary.lifetime_value:
             yield written.refusal(
                 ("rules", number, "when", "lifetime_value"),
-                f"`when.lifetime_value` of the rule '{rule.name}' asks for what nobody has: the scores tell "
-                "no lifetime value, because the events carry no amounts, too few customers came back, or the "
-                "model is from before it was told. Run `kizuna train` and `kizuna score`, or remove the "
-                "condition.",
+                f"`when.lifetime_value` of the rule '{rule.name}' asks for what nobody has: "
+                f"{NO_LIFETIME_VALUE}. Run `kizuna train` and `kizuna score`, or remove the condition.",
             )
 
 

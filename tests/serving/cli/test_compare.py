@@ -128,6 +128,10 @@ def test_files_that_answer_other_questions_or_differ_in_nothing_are_not_compared
     _other(own_shop, "closed.toml", 'name = "orders"', 'name = "orders"\nclosed = true')
     first, second = (read(own_shop, name) for name in ("kizuna.toml", "closed.toml"))
     assert changed_settings(first, second) == (ChangedSetting("sources.closed", None, "orders"),)
+    _other(own_shop, "value.toml", "[features]", "[value]\nmonths = [6]\n[features]")
+    assert changed_settings(first, read(own_shop, "value.toml")) == (
+        ChangedSetting("value.months", None, "[6]"),
+    )
     _other(own_shop, "longer.toml", "horizon_days = 30", "horizon_days = 45")
     code, _, error = run(capsys, own_shop, "compare", "kizuna.toml", "longer.toml")
     assert code == 2

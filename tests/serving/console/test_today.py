@@ -260,7 +260,7 @@ def test_engagement_tells_lifetime_value_by_one_cut_at_a_time(
     assert row.index(shown) < 100
     year, month = next(one.group for one in reversed(groups) if one.cut == "joined").split("-")
     assert f"{year}年{int(month)}月" in by_month
-    assert "初回購入月" in by_month
+    assert "利用開始月" in by_month
 
 
 PAGES = ("/", "/engagement", "/engagement?months=12&by=place", "/data")

@@ -36,7 +36,8 @@ class LifetimeValues:
     low: Floats
     high: Floats
     joined_month: Ints
-    """[n], the local month of the first purchase, counted from January 1970; -1 for who never bought."""
+    """[n], the local month of joining, counted from January 1970: of the first purchase, or of the first row
+    of a contract where that is earlier; -1 for who has neither."""
 
     def take(self, rows: Ints) -> LifetimeValues:
         """The values of these rows."""
