@@ -10,7 +10,9 @@ from features.timeline import Timeline
 from serving.application.permissions import COMMAND_LINE
 from serving.presentation.i18n import STATUS_WORDS, amount_range, lifetime_text, money, percent, tier_or_empty
 from serving.schemas.lifetime_responses import LifetimeValue
+from serving.schemas.lifetime_words import range_words, shows_value
 from serving.schemas.report_responses import MonthRange
+from serving.schemas.terms import months_words
 from training.explanation.quantities import with_currency
 
 NONE = "–"
@@ -37,6 +39,19 @@ class Formats:
     def lifetime(self, one: LifetimeValue) -> str:
         """A lifetime value; a range alone where the evidence is low."""
         return lifetime_text(one, self.currency, self.language)
+
+    def is_range(self, one: LifetimeValue) -> bool:
+        """Whether `lifetime` writes a range alone."""
+        return not shows_value(one.evidence)
+
+    def range_words(self, status: str) -> str:
+        """What the range of the lifetime value of a customer of this status is called."""
+        words = range_words(status, self.language)
+        return words[:1].upper() + words[1:]
+
+    def month_count(self, months: int) -> str:
+        """So many months: 1 month · 12 months · 12か月."""
+        return months_words(months, self.language)
 
     def short_money(self, value: float | None) -> str:
         """A large amount in few characters: ¥1.23M · 123万円; three digits at least count in each language.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.timeline import DAY
+from serving.schemas.terms import months_words
 from training.labels.settings import Churn
 from training.statistics import (
     customers_to_see_rise,
@@ -138,7 +139,7 @@ def too_few(sizes: tuple[int, int], effects: tuple[VisibleEffect, ...]) -> tuple
     last = effects[-1] if effects else None
     if last is not None and last.retention is None:
         reasons.append(
-            f"after {last.months} months it could not even see that nobody leaves any more, where "
-            f"{last.churned:.1%} would leave"
+            f"after {months_words(last.months, 'en')} it could not even see that nobody leaves any more, "
+            f"where {last.churned:.1%} would leave"
         )
     return tuple(reasons)

@@ -10,6 +10,7 @@ from features.errors import UsageError
 from serving.lists.uplift_reason import UPLIFT, risk_reasons
 from serving.project.integration_settings import ColumnMap
 from serving.schemas.lifetime_responses import LifetimeValue
+from serving.schemas.lifetime_words import shows_value
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import ListedCustomer, Provenance
 
@@ -58,8 +59,7 @@ CELLS: dict[str, Callable[[ListedCustomer, Provenance], Cell]] = {
     "predicted_tier": lambda one, _: one.predicted_tier,
     "expected_value": lambda one, _: _rounded(one.expected_value, 2),
     "value_at_risk": lambda one, _: _rounded(one.value_at_risk, 2),
-    # On a page of another system a number stands alone: where the evidence is low there is only the range.
-    "lifetime_value": _lifetime(lambda one: None if one.evidence == "low" else _rounded(one.value, 2)),
+    "lifetime_value": _lifetime(lambda one: _rounded(one.value, 2) if shows_value(one.evidence) else None),
     "lifetime_value_low": _lifetime(lambda one: _rounded(one.low, 2)),
     "lifetime_value_high": _lifetime(lambda one: _rounded(one.high, 2)),
     "lifetime_evidence": _lifetime(lambda one: one.evidence),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from features.catalog.display_names import in_language
 from features.timeline import Timeline
 from serving.schemas.responses import Reason, UpliftBasis
+from serving.schemas.terms import months_words
 from serving.state.scores.score_metadata import ScoreMetadata
 from training.explanation.quantities import WHOLE, with_currency
 
@@ -90,12 +91,12 @@ def _sentence(figure: str, basis: UpliftBasis, language: str, *, helped: bool) -
     english = ", ".join(named) + (f" and {more} more" if more > 0 else "")
     japanese = "、".join(named) + (f"ほか{more}件" if more > 0 else "")
     did, drove, of = _ENGLISH[basis.outcome]
-    months = f"{basis.months} month{'s' * (basis.months > 1)}"
+    months = months_words(basis.months, language)
     unit = f" points {of}" if basis.outcome in POINTS else f" {of}"
     change = _JAPANESE[basis.outcome][0 if helped else 1].format(figure)
     return in_language(
         language,
         f"In past campaigns {did if helped else drove}: {'+' if helped else '−'}{figure}{unit} "
         f"after {months} ({english})",
-        f"これまでの施策（{japanese}）では、同じような顧客は連絡すると{basis.months}か月後までに{change}",
+        f"これまでの施策（{japanese}）では、同じような顧客は連絡すると{months}後までに{change}",
     )

@@ -13,6 +13,7 @@ from serving.lists.campaign_preview import CampaignPreview
 from serving.presentation.i18n import money
 from serving.presentation.messages.catalog import translated
 from serving.schemas.shares import share_text
+from serving.schemas.terms import months_words
 from serving.state.campaigns.campaign_index import CampaignRecord
 
 STATES = {
@@ -209,8 +210,8 @@ def drawn_lines(reply: DrawnReply, language: str) -> list[str]:
         )
         lines.append(
             say(
-                f"    after {one.months} months ({one.date[:10]}): {kept} {seen}{spend}",
-                f"    {one.months}か月後（{one.date[:10]}）：{kept} {seen}{spend}",
+                f"    after {months_words(one.months, language)} ({one.date[:10]}): {kept} {seen}{spend}",
+                f"    {months_words(one.months, language)}後（{one.date[:10]}）：{kept} {seen}{spend}",
             )
         )
     reach = [translated(one, language) for one in reply.hard_to_reach]

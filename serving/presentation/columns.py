@@ -22,6 +22,7 @@ from serving.presentation.i18n import (
     tier_or_empty,
 )
 from serving.schemas.lifetime_responses import LifetimeValue
+from serving.schemas.lifetime_words import shows_value
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import ListedCustomer, PlanEntry, Reason, UpliftBasis
 from serving.schemas.terms import OUTCOME_WORDS, channel_words
@@ -212,7 +213,11 @@ _COLUMNS = (
     ListColumn(
         "lifetime_value",
         "顧客生涯価値（LTV）",
-        lambda row: None if (found := row.lifetime()) is None else rounded_amount(found.value),
+        lambda row: (
+            rounded_amount(found.value)
+            if (found := row.lifetime()) is not None and shows_value(found.evidence)
+            else None
+        ),
         TerminalStyle(
             ("LTV", "LTV"),
             lambda row: lifetime_text(row.lifetime(), row.currency, row.language),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from features.catalog.display_names import in_language
 from serving.presentation.messages.catalog import translated
+from serving.schemas.lifetime_words import shows_value
 from serving.schemas.terms import channel_words
 from training.explanation.quantities import WHOLE, with_currency
 from training.explanation.text import tier_words
@@ -41,9 +42,9 @@ def lifetime_text(one: LifetimeValue | None, currency: str | None, language: str
     """A lifetime value; where the evidence is low its range alone, as no level over so long is known yet."""
     if one is None:
         return "–"
-    if one.evidence == "low":
-        return amount_range(one.low, one.high, currency, language)
-    return money(one.value, currency, language)
+    if shows_value(one.evidence):
+        return money(one.value, currency, language)
+    return amount_range(one.low, one.high, currency, language)
 
 
 def amount_range(low: float | None, high: float | None, currency: str | None, language: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from features.catalog.display_names import in_language, is_japanese
+from serving.reports.lifetime_groups import JOINED
 from serving.reports.measure_view import format_change, format_figure
-from serving.reports.rendering.lifetime_table import lifetime_note, per_customer_text
+from serving.reports.rendering.lifetime_table import lifetime_note, lifetime_tables, per_customer_text
 from serving.schemas.expected_leavers import expected_leavers_words
-from serving.schemas.lifetime_words import months_words
-from serving.schemas.report_responses import Figure, LifetimeGroup, ReportReply
+from serving.schemas.report_responses import Figure, ReportReply
+from serving.schemas.terms import months_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,11 +78,8 @@ def _lifetime_table(report: ReportReply, language: str) -> Table:
     for place, name in enumerate(["", in_language(language, "Customers", "顧客数"), *heads]):
         table.add_column(name, justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
     amount = format_figure("amount", report.currency, language)
-    rows: dict[tuple[str, str], list[LifetimeGroup]] = {}
-    for one in report.lifetime:
-        if one.cut != "joined":
-            rows.setdefault((one.cut, one.group), []).append(one)
-    for mine in rows.values():
+    tables = lifetime_tables(report.lifetime)
+    for mine in (row for cut, rows in tables.items() if cut != JOINED for row in rows):
         head = mine[0]
         cells = (per_customer_text(one, amount, language) for one in mine)
         name = head.group_words if head.cut == "all" else f"{head.cut_words}: {head.group_words}"

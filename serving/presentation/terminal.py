@@ -17,7 +17,7 @@ from serving.presentation.i18n import (
 )
 from serving.schemas.change_responses import Change, ChangeEvent
 from serving.schemas.expected_leavers import expected_leavers_words
-from serving.schemas.lifetime_words import lifetime_words
+from serving.schemas.lifetime_words import lifetime_words, range_words, shows_value
 from serving.schemas.plan_responses import PlannedAction
 from serving.schemas.responses import (
     ExplainReply,
@@ -237,11 +237,12 @@ def _lifetime_figures(
     """The lifetime value over each number of months, with its interval and whether its level is known."""
     for one in customer.lifetime_value:
         text = lifetime_text(one, currency, language)
-        if one.evidence == "low":
-            text += in_language(language, ", low evidence", "、根拠は限定的")
+        name = range_words(customer.status, language)
+        if not shows_value(one.evidence):
+            text += in_language(language, f" ({name}, low evidence)", f"（{name}、根拠は限定的）")
         elif one.low is not None:
             interval = amount_range(one.low, one.high, currency, language)
-            text += in_language(language, f" (80% interval: {interval})", f"（80%区間：{interval}）")
+            text += in_language(language, f" ({name}: {interval})", f"（{name}：{interval}）")
         yield lifetime_words(one.months, "", language), text
 
 

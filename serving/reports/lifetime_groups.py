@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.reports.behaviour_attitude import FEWEST
 from serving.schemas.terms import SEGMENT
 from serving.state.scores.score_file import Scores
 from training.bundle.level_uncertainty import level_range
@@ -27,15 +28,16 @@ class LifetimeTotal:
     months: int
     customers: int
     total: float
-    low: float
-    high: float
+    low: float | None
+    """How far the level may lie off; None of fewer than `FEWEST` customers, whose chance is larger."""
+    high: float | None
     evidence: LifetimeEvidence
 
 
 def lifetime_totals(scores: Scores) -> tuple[LifetimeTotal, ...]:
     """The totals of all customers and of each group of two or more groups; none without lifetime value.
 
-    The interval is that of the level, which is shared: it does not narrow with the number of customers.
+    The range is that of the level, which is shared: it does not narrow with the number of customers.
     """
     return tuple(_totals(scores))
 
@@ -45,6 +47,8 @@ def _totals(scores: Scores) -> Iterator[LifetimeTotal]:
     if lifetime is None:
         return
     known, horizons = lifetime.joined_month >= 0, lifetime.horizons
+    if not known.any():
+        return
     for cut, groups in (("all", {"": known}), *_cuts(scores, lifetime, known)):
         for group, mine in groups.items():
             totals = lifetime.value[mine].sum(axis=0).tolist()
@@ -52,9 +56,8 @@ def _totals(scores: Scores) -> Iterator[LifetimeTotal]:
             for months, total, spread, evidence in zip(
                 horizons.months, totals, horizons.spreads, horizons.evidence, strict=True
             ):
-                yield LifetimeTotal(
-                    cut, group, months, customers, total, *level_range(total, spread), evidence
-                )
+                low, high = level_range(total, spread) if customers >= FEWEST else (None, None)
+                yield LifetimeTotal(cut, group, months, customers, total, low, high, evidence)
 
 
 def _cuts(

@@ -86,8 +86,8 @@ def _lifetime(data: ReportData, one: LifetimeTotal, language: str) -> LifetimeGr
         low=one.low,
         high=one.high,
         per_customer=one.total / count,
-        per_customer_low=one.low / count,
-        per_customer_high=one.high / count,
+        per_customer_low=None if one.low is None else one.low / count,
+        per_customer_high=None if one.high is None else one.high / count,
         evidence=one.evidence,
     )
 

@@ -18,12 +18,18 @@ class LifetimeValue:
     """What a customer is expected to spend within so many months of the as-of date."""
 
     months: int
-    value: Annotated[float, Field(description="expected spend, refunds taken off")]
+    value: Annotated[
+        float,
+        Field(
+            description="expected spend, refunds taken off; where evidence is low show people `low` and "
+            "`high` instead, as every page and file does"
+        ),
+    ]
     low: Annotated[
         float | None,
         Field(
-            description="where an 80 % interval begins; outside the cohort only where evidence is low, and "
-            "then that of the level"
+            description="where an 80 % interval begins; outside the cohort there is none but where evidence "
+            "is low, and then it is the range of the level"
         ),
     ]
     high: float | None

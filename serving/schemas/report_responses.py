@@ -139,12 +139,16 @@ class LifetimeGroup:
     customers: int
     total: float
     low: Annotated[
-        float, Field(description="80 % interval of the total, from how far such totals lay off before")
+        float | None,
+        Field(
+            description="range of the level of the total, from how far such totals lay off before; null of "
+            "a group too small for one"
+        ),
     ]
-    high: float
+    high: float | None
     per_customer: float
-    per_customer_low: Annotated[float, Field(description="the same interval for each customer")]
-    per_customer_high: float
+    per_customer_low: Annotated[float | None, Field(description="the same range for each customer")]
+    per_customer_high: float | None
     evidence: Annotated[
         Literal["normal", "low"],
         Field(description="low: no earlier customers' spend over so many months is known yet"),

@@ -122,6 +122,11 @@ REFUSED_WORDS = {
 """Channels that a customer refuses, as the Japanese list names them."""
 
 
+def months_words(months: int, language: str) -> str:
+    """So many months: 12 months, 12か月."""
+    return in_language(language, f"{months} month{'' if months == 1 else 's'}", f"{months}か月")
+
+
 def channel_words(channel: str | None, language: str) -> str:
     """A channel as people call it; names of one's own stay as they are."""
     name = channel or ""

@@ -18,21 +18,29 @@ from features.errors import ConfigurationError, UsageError
 from serving.actions.playbook import DEFAULTS, NUMBERS, default_text
 from serving.actions.rules.rule_validation import validate_rules
 from serving.cli.context import ORDERS, CliContext
+from serving.console.texts import text
+from serving.experiments.visible_effects import VisibleEffect, too_few
 from serving.integrations.crm_columns import CELLS
 from serving.lists.filters import ListFilter
 from serving.lists.ranking import at_risk
 from serving.lists.score_reader import ScoreReader
+from serving.presentation.campaign_report.words import review_name
+from serving.presentation.columns import COLUMNS, ListRow
 from serving.presentation.csv import list_csv
 from serving.presentation.i18n import lifetime_text
 from serving.presentation.messages.catalog import translated
 from serving.presentation.terminal import show_explanation
+from serving.reports.behaviour_attitude import FEWEST
 from serving.reports.lifetime_groups import EARLIER, lifetime_totals
 from serving.reports.measure_view import format_figure
+from serving.reports.rendering.csv import as_csv
 from serving.reports.rendering.html import page
 from serving.reports.rendering.lifetime_table import lifetime_note, per_customer_text, total_text
 from serving.reports.report import reply
 from serving.schemas.json_text import to_json
 from serving.schemas.lifetime_responses import LifetimeValue
+from serving.schemas.lifetime_words import lifetime_words
+from serving.schemas.terms import months_words
 from serving.state.scores.score_file import Scores, load, save, without_customer
 from serving.state.scores.score_table import SCHEMA
 from tests.serving.actions.test_rule_matching import HEAD, VOCABULARY, made, parse, rule, rules_of, scores
@@ -90,9 +98,11 @@ def test_every_door_tells_the_same_values(reader: ScoreReader) -> None:
         assert first["value"] <= second["value"]
         assert (first["evidence"], second["evidence"]) == ("normal", "low")
         for horizon, name in ((first, "lifetime_value_12_months"), (second, "lifetime_value_24_months")):
-            for part, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+            ends = {"low": "_low", "high": "_high"} | ({"value": ""} if horizon is first else {})
+            for part, end in ends.items():
                 assert float(row[name + end]) == pytest.approx(horizon[part], abs=0.6)
             assert row[f"{name}_evidence"] == horizon["evidence"]
+        assert row["lifetime_value_24_months"] == "", "its evidence is low"
     customer = answer["customers"][0]
     stored = json.loads(to_json(reader.of([customer["customer_id"]], "en")))["customers"][0]
     assert stored["lifetime_value"] == customer["lifetime_value"]
@@ -135,6 +145,43 @@ def test_an_explanation_says_value_interval_and_evidence(
     assert ("Lifetime value, 12 months" if language == "en" else "顧客生涯価値（24か月）") in printed
 
 
+@pytest.mark.parametrize(
+    ("language", "interval", "level"),
+    [("en", "80% interval", "range of the level"), ("ja", "80%区間", "水準の範囲")],
+)
+def test_the_range_of_who_lapsed_is_called_that_of_the_level(
+    reader: ScoreReader,
+    scored_shop: Path,
+    language: str,
+    interval: str,
+    level: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = reader.scores.answers
+    assert answers.lifetime is not None
+    for is_in_cohort, words, other in ((True, interval, level), (False, level, interval)):
+        mine = ((answers.status == IN_COHORT) == is_in_cohort) & (answers.lifetime.joined_month >= 0)
+        (name,) = reader.customers.names(answers.key[mine][:1]).to_pylist()
+        show_explanation(reader.explain(name, language, CliContext(scored_shop).store), language)
+        printed = capsys.readouterr().out.splitlines()
+        (line,) = (one for one in printed if lifetime_words(24, "", language) in one)
+        assert words in line
+        assert other not in line
+
+
+def test_one_month_is_a_month_in_every_text() -> None:
+    assert lifetime_words(1, "_low", "en") == "Lifetime value, 1 month, low"
+    assert text("list.lifetime_value", "en", months=months_words(1, "en")) == "LTV (1 month)"
+    assert text("customer.lifetime_value", "en", months=months_words(12, "en")) == "Lifetime value, 12 months"
+    review = {"months": 1, "after_hold": False}
+    assert review_name(SimpleNamespace(**review), "en") == "Effect after 1 month"  # type: ignore[arg-type]
+    for count, english in ((1, "after 1 month it could"), (3, "after 3 months it could")):
+        last = VisibleEffect(count, 0, 0.2, None, None, 0.01, None)
+        (why,) = too_few((500, 500), (last,))
+        assert why.startswith(english)
+        assert translated(why, "ja").startswith(f"{count}か月後、")
+
+
 def test_the_list_is_filtered_and_ordered_by_the_value_over_the_fewest_months(reader: ScoreReader) -> None:
     whole = list(reader.listed(ListFilter(order_by="lifetime_value"), "en"))
     values = [one.lifetime_value[0].value for one in whole if one.lifetime_value]
@@ -170,6 +217,9 @@ def test_low_evidence_is_a_range_wherever_people_read_it() -> None:
     assert lifetime_text(unsure, "USD", "en") == "$400.00–$2,500"
     assert lifetime_text(None, "USD", "en") == "–"
     one = SimpleNamespace(lifetime_value=[unsure])
+    row = ListRow(one, None, "en")  # type: ignore[arg-type]
+    assert COLUMNS["lifetime_value"].cell(row) is None
+    assert COLUMNS["lifetime_value"].cell(ListRow(SimpleNamespace(lifetime_value=[sure]), None, "en")) == 1000  # type: ignore[arg-type]
     assert [
         CELLS[f"lifetime_{name}"](one, None) for name in ("value", "value_low", "value_high", "evidence")
     ] == [  # type: ignore[arg-type]
@@ -192,25 +242,49 @@ def test_totals_are_told_by_tier_and_month_of_joining_and_add_up() -> None:
     assert by_month[0].group == EARLIER
     assert by_month[0].customers == 4
     assert by_month[-1].group == "2023-04"
+    assert {(one.customers < FEWEST, one.low is None, one.high is None) for one in totals} == {
+        (False, False, False),
+        (True, True, True),
+    }
+    assert lifetime_totals(valued([np.nan, np.nan], [-1, -1])) == (), "nobody has a value"
     assert lifetime_totals(scores([0.5])) == ()
 
 
 def test_the_report_has_a_table_of_it(tmp_path: Path) -> None:
     rows = [f"c{n} 2024-{month:02}-1{n}T10:00 purchase 1500" for n in range(9) for month in (10, 11)]
     data = report_data(store(tmp_path, "\n".join(rows)), active_days=60, horizon_days=30)
-    totals = lifetime_totals(valued([100.0, 50.0, 10.0], [600, 601, 602]))
+    totals = lifetime_totals(valued([100.0, *[50.0] * 30, 10.0], [600, *[601] * 30, 602]))
     shown = reply(replace(data, request=replace(data.request, lifetime=totals)), "ja")
-    assert [one.total for one in shown.lifetime if one.cut == "all"] == [160.0, 320.0]
+    assert [one.total for one in shown.lifetime if one.cut == "all"] == [1610.0, 3220.0]
     text = page(shown, "ja")
     assert "顧客生涯価値（LTV）" in text
     assert "2020-02" in text
-    note = lifetime_note(shown.lifetime, format_figure("amount"), "ja")
-    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています" in note
-    low = [one for one in shown.lifetime if one.evidence == "low"]
-    assert low
-    for one in low:
-        assert format_figure("amount")(one.total) not in total_text(one, format_figure("amount"), "ja")
-        assert "〜" in per_customer_text(one, format_figure("amount"), "ja")
+    amount = format_figure("amount")
+    note = lifetime_note(shown.lifetime, amount, "ja")
+    assert "全顧客の合計の水準の範囲は12か月で" in note
+    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、水準の範囲で示しています" in note
+    assert note.endswith("30名未満の区分には範囲を示しません。")
+    assert "80" not in note
+    joined = {(one.group, one.months): one for one in shown.lifetime if one.cut == "joined"}
+    assert per_customer_text(joined["2020-01", 12], amount, "ja") == amount(100.0)
+    for write in (per_customer_text, total_text):
+        assert write(joined["2020-01", 24], amount, "ja") == "–", "one customer and low evidence"
+        assert "〜" in write(joined["2020-02", 24], amount, "ja")
+    assert amount(joined["2020-02", 24].total) not in total_text(joined["2020-02", 24], amount, "ja")
+    lines = [*csv.DictReader(io.StringIO(as_csv(shown, "en").removeprefix("\ufeff")))]
+    mine = [one for one in lines if (one["cut"], one["group"]) == ("joined", "2020-02")]
+    first, second = joined["2020-02", 12], joined["2020-02", 24]
+    assert {(one["measure"], one["name"]): one["value"] for one in mine} == {
+        ("lifetime_value_12_months", "Lifetime value, 12 months"): "50.0",
+        ("lifetime_value_12_months_low", "Lifetime value, 12 months, low"): str(first.per_customer_low),
+        ("lifetime_value_12_months_high", "Lifetime value, 12 months, high"): str(first.per_customer_high),
+        ("lifetime_value_24_months_low", "Lifetime value, 24 months, low"): str(second.per_customer_low),
+        ("lifetime_value_24_months_high", "Lifetime value, 24 months, high"): str(second.per_customer_high),
+    }
+    small = [one for one in lines if (one["cut"], one["group"]) == ("joined", "2020-01")]
+    assert [(one["measure"], one["value"], one["customers"]) for one in small] == [
+        ("lifetime_value_12_months", "100.0", "1")
+    ]
     assert "顧客生涯価値" not in page(replace(shown, lifetime=[]), "ja")
 
 

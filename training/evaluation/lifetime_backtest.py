@@ -38,7 +38,7 @@ class JudgedLifetimeValue:
     expected: float
     """What all customers together were expected to spend."""
     low: float
-    """The 80 % interval of that, from how far such totals lay off before."""
+    """The range of the level: an 80 % interval of that, from how far such totals lay off before."""
     high: float
     spent: float | None = None
     """What they spent; None, as what follows from it, where the months are not over."""

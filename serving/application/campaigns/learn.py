@@ -23,6 +23,7 @@ from serving.experiments.uplift_rows import (
 )
 from serving.integrations.training import tracking
 from serving.schemas.json_text import to_json
+from serving.schemas.terms import months_words
 from serving.state.campaigns.campaign_index import CampaignRecord, campaign, campaigns, missing_assignment
 from serving.state.campaigns.uplift_index import (
     UpliftFacts,
@@ -82,7 +83,7 @@ def learn_uplift(
     found = assess_uplift(rows.features, rows.treated, rows.outcome, rows.probability)
     deciles = uplift_by_decile(found.scores.uplift, found.treated, found.outcome) if found.scores else ()
     learned = tuple(record.name for record, _ in chosen)
-    with tracking(workspace.project).run(f"uplift of {outcome} at {month} months") as run:
+    with tracking(workspace.project).run(f"uplift of {outcome} at {months_words(month, 'en')}") as run:
         model = _log(run, learned, outcome, month, rows, found, deciles)
     effect: ModelInUse
     if found.used and model is not None and found.intervals is not None:

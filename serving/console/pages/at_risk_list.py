@@ -196,7 +196,7 @@ def _title(visit: Visit, browsed: BrowsedList | None, column: ListColumn) -> str
     months = () if browsed is None else browsed.page.source.lifetime_months
     if column.name != LIFETIME or not months:
         return column.title(visit.language)
-    return visit.text("list.lifetime_value", months=months[0])
+    return visit.text("list.lifetime_value", months=visit.formats.month_count(months[0]))
 
 
 def _downloads(visit: Visit, choice: ListFilter, browsed: BrowsedList | None) -> list[DownloadGroup]:

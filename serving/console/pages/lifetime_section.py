@@ -13,7 +13,7 @@ from serving.reports.rendering.lifetime_table import (
     per_customer_text,
     total_text,
 )
-from serving.schemas.lifetime_words import months_words
+from serving.schemas.lifetime_words import shows_value
 from serving.schemas.report_responses import LifetimeGroup, ReportReply
 
 ALL = "all"
@@ -34,7 +34,7 @@ class LifetimeTable:
 
     cut: str
     cuts: dict[str, str]
-    """What the customers can be cut by, with its words."""
+    """What the customers can be cut by, with its words; empty where nothing makes two groups of them."""
     months: tuple[tuple[str, bool], ...]
     """Over how many months, and whether the evidence is low."""
     rows: tuple[LifetimeRow, ...]
@@ -54,7 +54,9 @@ def lifetime_table(visit: Visit, report: ReportReply, chosen: str) -> LifetimeTa
     return LifetimeTable(
         cut,
         cuts,
-        tuple((months_words(one.months, visit.language), one.evidence == "low") for one in tables[ALL][0]),
+        tuple(
+            (visit.formats.month_count(one.months), not shows_value(one.evidence)) for one in tables[ALL][0]
+        ),
         tuple(_row(visit, row) for row in [*tables[ALL], *groups]),
         lifetime_note(report.lifetime, visit.formats.short_money, visit.language),
     )

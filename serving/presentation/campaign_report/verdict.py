@@ -6,6 +6,7 @@ from features.catalog.display_names import in_language
 from serving.presentation.campaign_report.words import change_text, interval_text, sureness, translator
 from serving.presentation.i18n import money
 from serving.schemas.campaign_responses import CampaignGain, CampaignReport, OutcomeEffect, ReviewResult
+from serving.schemas.terms import months_words
 
 
 def verdict(report: CampaignReport, language: str) -> str:
@@ -22,11 +23,8 @@ def verdict(report: CampaignReport, language: str) -> str:
         return ""
     write = change_text(effect.unit, report.currency, language)
     interval = interval_text(effect.low, effect.high, write)
-    when = in_language(
-        language,
-        f"after {review.months} {'month' if review.months == 1 else 'months'}",
-        f"{review.months}か月後",
-    )
+    months = months_words(review.months, language)
+    when = in_language(language, f"after {months}", f"{months}後")
     size = write(abs(effect.difference)).lstrip("+")
     sure = sureness(effect)
     if sure == "soft":

@@ -16,7 +16,7 @@ from serving.schemas.campaign_responses import (
     ReviewResult,
     SequenceLook,
 )
-from serving.schemas.terms import SEGMENT
+from serving.schemas.terms import SEGMENT, months_words
 from training.explanation.project_words import ProjectWords
 from training.explanation.text import tier_words
 
@@ -175,17 +175,10 @@ def group_name(group: GroupEffect, language: str, project: ProjectWords) -> str:
 
 def review_name(review: ReviewResult, language: str) -> str:
     """What a review is called: after the hold has ended, the effect of a contact some months earlier."""
-    months = review.months
+    months = months_words(review.months, language)
     if review.after_hold:
-        plural = "month" if months == 1 else "months"
-        return in_language(
-            language,
-            f"Effect of contact {months} {plural} earlier",
-            f"{months}か月前の接触の効果",
-        )
-    return in_language(
-        language, f"Effect after {months} {'month' if months == 1 else 'months'}", f"{months}か月後の効果"
-    )
+        return in_language(language, f"Effect of contact {months} earlier", f"{months}前の接触の効果")
+    return in_language(language, f"Effect after {months}", f"{months}後の効果")
 
 
 def look_name(look: SequenceLook, language: str) -> str:

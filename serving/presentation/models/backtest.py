@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from features.catalog.display_names import in_language
 from serving.presentation.i18n import amount_range, money
 from serving.presentation.training import COLUMNS
-from serving.schemas.lifetime_words import lifetime_words
+from serving.schemas.lifetime_words import level_range_words, lifetime_words, shows_value
 
 if TYPE_CHECKING:
     from training.backtest import JudgedBacktest, JudgedMetric
@@ -55,15 +55,17 @@ def lifetime_lines(
         name = lifetime_words(one.months, "", language)
         interval = amount_range(one.low, one.high, currency, language)
         expected = money(one.expected, currency, language)
-        if one.evidence == "low":
+        if not shows_value(one.evidence):
             expectation = in_language(
-                language, f"{interval} expected (low evidence)", f"予測{interval}（根拠は限定的）"
+                language,
+                f"{interval} expected ({level_range_words(language)}, low evidence)",
+                f"予測{interval}（{level_range_words(language)}、根拠は限定的）",
             )
         else:
             expectation = in_language(
                 language,
-                f"{expected} expected (80% interval: {interval})",
-                f"予測{expected}（80%区間：{interval}）",
+                f"{expected} expected ({level_range_words(language)}: {interval})",
+                f"予測{expected}（{level_range_words(language)}：{interval}）",
             )
         if one.spent is None:
             column = f"spent_{one.months}_months"
@@ -91,7 +93,7 @@ def lifetime_lines(
 
 def _error(one: JudgedLifetimeValue, around: str = " ({})") -> str:
     """How far the expected total lies off; not told of a level that was not known."""
-    if one.total_error is None or one.evidence == "low":
+    if one.total_error is None or not shows_value(one.evidence):
         return ""
     return around.format(f"{one.total_error:+.1%}")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from features.catalog.display_names import in_language
-from serving.schemas.report_responses import Comparison, Figure, MeasureReply, ReportReply
+from serving.schemas.lifetime_words import lifetime_words, shows_value
+from serving.schemas.report_responses import Comparison, Figure, LifetimeGroup, MeasureReply, ReportReply
 
 Value = str | float | None
 
@@ -32,12 +33,13 @@ HEADERS = (
 
 
 def as_csv(report: ReportReply, language: str) -> str:
-    """A heading and the lines of every measure."""
+    """A heading, the lines of every measure, and those of lifetime value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([in_language(language, name, japanese) for name, japanese in HEADERS])
     for measure in report.measures:
         writer.writerows(_lines(measure, report.period))
+    writer.writerows(_lifetime_lines(report.lifetime, language))
     return BOM + text.getvalue()
 
 
@@ -54,6 +56,18 @@ def _lines(measure: MeasureReply, period: str) -> Iterator[list[Value]]:
         yield [*place, period, *_numbers(figure), ""]
         for month in months:
             yield [*place, month.month, *_numbers(month), ""]
+
+
+def _lifetime_lines(groups: Sequence[LifetimeGroup], language: str) -> Iterator[list[Value]]:
+    """The lifetime value of a customer of each group, and the ends of its range in lines of their own: the
+    columns of ends are those of 95 % intervals. What people do not read is left out."""
+    for one in groups:
+        value = one.per_customer if shows_value(one.evidence) else None
+        for end, amount in (("", value), ("_low", one.per_customer_low), ("_high", one.per_customer_high)):
+            if amount is not None:
+                name = f"lifetime_value_{one.months}_months{end}"
+                head = [name, lifetime_words(one.months, end, language), one.cut, _harmless(one.group)]
+                yield [*head, None, amount, None, None, None, one.customers, *[None] * 5]
 
 
 def _numbers(figure: Figure) -> list[Value]:

@@ -7,11 +7,14 @@ from html import escape
 from itertools import groupby
 
 from features.catalog.display_names import in_language
+from serving.reports.behaviour_attitude import FEWEST
 from serving.reports.measure_view import format_figure
-from serving.schemas.lifetime_words import months_words
+from serving.schemas.lifetime_words import level_range_words, shows_value
 from serving.schemas.report_responses import LifetimeGroup, ReportReply
+from serving.schemas.terms import months_words
 
 Amount = Callable[[float], str]
+Ends = tuple[float | None, float | None]
 
 
 def lifetime_section(report: ReportReply, language: str) -> Iterator[str]:
@@ -61,9 +64,13 @@ def total_text(one: LifetimeGroup, amount: Amount, language: str) -> str:
     return _text(one, one.total, (one.low, one.high), amount, language)
 
 
-def _text(one: LifetimeGroup, value: float, ends: tuple[float, float], amount: Amount, language: str) -> str:
-    """An amount; where the evidence is low its range alone, as no level over so long is known yet."""
-    return range_text(*ends, amount, language) if one.evidence == "low" else amount(value)
+def _text(one: LifetimeGroup, value: float, ends: Ends, amount: Amount, language: str) -> str:
+    """An amount; where the evidence is low its range alone, as no level over so long is known yet, and
+    nothing of a group that is too small for a range."""
+    if shows_value(one.evidence):
+        return amount(value)
+    low, high = ends
+    return "–" if low is None or high is None else range_text(low, high, amount, language)
 
 
 def range_text(low: float, high: float, amount: Amount, language: str) -> str:
@@ -81,9 +88,10 @@ def lifetime_note(groups: Sequence[LifetimeGroup], amount: Amount, language: str
             f"{months_words(one.months, language)}で{range_text(one.low, one.high, amount, language)}",
         )
         for one in whole
-        if one.evidence == "normal"
+        if shows_value(one.evidence) and one.low is not None and one.high is not None
     ]
-    low = [months_words(one.months, language) for one in whole if one.evidence == "low"]
+    low = [months_words(one.months, language) for one in whole if not shows_value(one.evidence)]
+    level = level_range_words(language)
     text = in_language(
         language,
         "What each customer is expected to spend, and the sum.",
@@ -92,14 +100,20 @@ def lifetime_note(groups: Sequence[LifetimeGroup], amount: Amount, language: str
     if known:
         text += in_language(
             language,
-            f" 80% interval of the sum of all: {', '.join(known)}.",
-            f"全顧客の合計の80%区間は{'、'.join(known)}です。",
+            f" Of the sum of all, the {level} is {', '.join(known)}.",
+            f"全顧客の合計の{level}は{'、'.join(known)}です。",
         )
     if low:
         text += in_language(
             language,
             f" Over {' and '.join(low)} the evidence is low, as no earlier customers' spend over so long is "
-            "known yet: 80% intervals are shown.",
-            f"{'・'.join(low)}は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています。",
+            f"known yet: the {level} is shown.",
+            f"{'・'.join(low)}は、この長さの実績がまだなく根拠が限定的なため、{level}で示しています。",
+        )
+    if any(one.low is None for one in groups):
+        text += in_language(
+            language,
+            f" Groups of fewer than {FEWEST} customers have no range.",
+            f"{FEWEST}名未満の区分には範囲を示しません。",
         )
     return text

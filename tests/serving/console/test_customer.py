@@ -40,6 +40,7 @@ from tests.serving.console.people import PASSWORD
 from tests.serving.console.test_app import answer
 from tests.serving.running import Server, serving
 from training.bundle.model_card_file import save_model_card
+from training.labels.cohort import IN_COHORT
 
 MARKUP = "<b onclick='x'>&amp;\"x\"</b>"
 
@@ -123,6 +124,25 @@ def test_the_page_shows_risk_reasons_scores_over_time_and_the_timeline(shop: Wor
         assert words in text
     assert "<polyline" in text
     assert 'class="timeline"' in text
+
+
+@pytest.mark.parametrize(
+    ("language", "interval", "level"),
+    [("en", "80% interval", "Range of the level"), ("ja", "80%区間", "水準の範囲")],
+)
+def test_the_range_of_a_lifetime_value_is_that_of_the_level_where_the_customer_lapsed(
+    shop: Workspace, language: Language, interval: str, level: str
+) -> None:
+    reader = shop.scores.current()
+    answers = reader.scores.answers
+    assert answers.lifetime is not None
+    for lapsed, words, other in ((False, interval, level), (True, level, interval)):
+        mine = ((answers.status != IN_COHORT) == lapsed) & (answers.lifetime.joined_month >= 0)
+        (name,) = reader.customers.names(answers.key[mine][:1]).to_pylist()
+        one = visit(shop, {"id": name}, language=language)
+        text = html(one, customer(one))
+        assert f'<p class="soft">{words} <span class="badge">' in text
+        assert other not in text
 
 
 def test_scores_over_time_are_a_table_only_where_there_are_several(shop: Workspace) -> None:

@@ -6,6 +6,7 @@ import html
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from serving.cli.context import CliContext
 from serving.console.formats import Formats
 from serving.console.texts import text
 from serving.presentation.i18n import amount_range, money
+from serving.reports import stored_report
 from serving.reports.measure_view import format_figure
 from tests.serving import campaign_shop, shop
 from tests.serving.console.browser import visiting
@@ -248,7 +250,7 @@ def test_engagement_tells_lifetime_value_by_one_cut_at_a_time(
     )
     assert "顧客生涯価値（LTV） 1名あたりの予測購買額と、その合計です。" in by_tier
     assert "24か月 根拠は限定的" in by_tier
-    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、80%区間で示しています。" in by_tier
+    assert "24か月は、この長さの実績がまだなく根拠が限定的なため、水準の範囲で示しています。" in by_tier
     report = last_report(opened(reported), COMMAND_LINE, 12, "ja")
     assert report is not None
     groups = report.reply.lifetime
@@ -261,6 +263,28 @@ def test_engagement_tells_lifetime_value_by_one_cut_at_a_time(
     year, month = next(one.group for one in reversed(groups) if one.cut == "joined").split("-")
     assert f"{year}年{int(month)}月" in by_month
     assert "利用開始月" in by_month
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "There are no groups to compare:"), ("ja", "比較できる区分はありません。")]
+)
+def test_engagement_says_so_where_nothing_makes_two_groups(
+    reported: Path, reported_console: Server, language: str, words: str
+) -> None:
+    state = CliContext(reported).project.state
+    stored = stored_report.newest(state, 12)
+    assert stored is not None
+    whole = {
+        name: replace(reply, lifetime=[one for one in reply.lifetime if one.cut == "all"])
+        for name, reply in stored.replies.items()
+    }
+    stored_report.save(state, replace(stored, data_version="one", replies=whole), {})
+    try:
+        page = text_of(reported_console, "/engagement?months=12", language)
+    finally:
+        (state / stored_report.FOLDER / "12-one.json").unlink()
+    assert words in page
+    assert words not in text_of(reported_console, "/engagement?months=12", language)
 
 
 PAGES = ("/", "/engagement", "/engagement?months=12&by=place", "/data")
