@@ -7,7 +7,8 @@
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
     │   ├── HorizonNotCovered
-    │   └── DamagedFile              HTTP 500
+    │   ├── DamagedFile              HTTP 500
+    │   └── StoreAway                HTTP 503
     ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
     │   └── ModelFilesMissing
     ├── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
@@ -159,6 +160,18 @@ class DamagedFile(DataError):
             f"cannot read the events: the store's file {file} is damaged ({reason}). Restore it, or the "
             "state folder, from a backup; or move the state folder away and ingest the sources again with "
             "`kizuna ingest`."
+        )
+
+
+class StoreAway(DataError):
+    """The object store that holds the state does not answer; trying again helps."""
+
+    status = 503
+    code = "store_away"
+
+    def __init__(self, location: str, reason: str) -> None:
+        super().__init__(
+            f"cannot reach the object store at {location} ({reason}). Try again when it answers."
         )
 
 

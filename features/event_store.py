@@ -9,21 +9,16 @@ that were moved under one key lie there under an old name until the next ingest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from copy import copy
 from pathlib import Path
 from types import MappingProxyType
-from typing import Unpack
 
-import numpy as np
 import pyarrow as pa
 
-from features.errors import DataError, UsageError
+from features.errors import UsageError
 from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.consent import BY_NAME, ConsentRules
-from features.events.history import History
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
@@ -37,14 +32,10 @@ from features.privacy import erasure
 from features.privacy.customer_identities import apply_aliases
 from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
-from features.storage import history_reader, sorted_run
-from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
-from features.storage.damage import newest_files, reading
-from features.storage.delta_table import Lake, TableVersion, turn
-from features.storage.history_reader import ReadOptions
+from features.storage import history_reader
 from features.storage.id_filters import id_filters
-from features.storage.run_facts import RunFacts
-from features.storage.sorted_run import RUN_SCHEMA
+from features.storage.store_reader import StoreReader
+from features.storage.writer_turn import WriterLock
 from features.timeline import Timeline
 
 BUCKETS = 16
@@ -52,37 +43,33 @@ ERASING = "erasing-"
 Progress = Callable[[str, float], None]
 
 
-class EventStore:
-    """The events of a project, in its state folder; created by the first ingest.
+class EventStore(StoreReader):
+    """The events of a project, in its state folder or object store; created by the first ingest.
 
-    `buckets` counts for a new store only (a power of two); memory holds a bucket or two at a time.
+    `location` is the folder, or a URL such as `s3://bucket/prefix`: to write there takes `writers`, the lock
+    that machines share. `buckets` counts for a new store only (a power of two); memory holds a bucket or two.
     """
 
-    def __init__(self, folder: Path, *, buckets: int = BUCKETS) -> None:
-        self.folder = folder
-        events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
-        snapshot = events.snapshot()
-        if snapshot is not None:
-            buckets = int(snapshot.configuration["kizuna.buckets"])
-        self._events = Lake(folder / "events", RUN_SCHEMA, buckets=buckets)
-        self._customers = Lake(folder / "customers", CUSTOMERS_SCHEMA)
-        self._aliases = Lake(folder / "aliases", ALIASES_SCHEMA)
-        self._quarantine = Lake(folder / "quarantine", QUARANTINE_SCHEMA)
-        self._known: tuple[list[int], Customers] = ([], Customers())
-        self._facts = RunFacts(self._events)
-        self._id_filters = id_filters(folder.absolute())
-        self._pinned: TableVersion | None = None
-        self.is_pinned = False
-        self.buckets = tuple(range(buckets))
+    def __init__(
+        self, location: Path | str, *, buckets: int = BUCKETS, writers: WriterLock | None = None
+    ) -> None:
+        super().__init__(location, buckets=buckets, writers=writers)
+        self._quarantine = self.place.table("quarantine", QUARANTINE_SCHEMA)
+        self._id_filters = id_filters(self.place.name)
 
     @property
-    def customers(self) -> Customers:
-        """The customers as of the newest ingest."""
-        tables = self._customers.snapshot(), self._aliases.snapshot()
-        versions = [table.version if table else -1 for table in tables]
-        if self._known[0] != versions:
-            self._known = (versions, load(self._customers, self._aliases))
-        return self._known[1]
+    def folder(self) -> Path:
+        """The local folder in which runs work: the state folder, or a working folder of this process."""
+        return self.place.storage.folder
+
+    @property
+    def erased(self) -> SuppressionList:
+        """The customers who were erased, as it is now."""
+        return SuppressionList(self.place.storage)
+
+    def reopened(self) -> EventStore:
+        """The same store as it is now, read anew."""
+        return EventStore(self.place.name, writers=self.place.writers)
 
     def ingest(
         self,
@@ -113,8 +100,8 @@ class EventStore:
         shared = [source.name for source in sources if source.shared_ids]
         settings = IngestSettings(options, shared, consent, scales, units)
         with self._writing(progress) as run:
-            erased = SuppressionList(self.folder)
-            with self._run(run, now, erased, settings, progress) as ingest:
+            erased = self.erased
+            with self._run(run, now, settings, progress, erased) as ingest:
                 customers = ingest.arrivals.customers
                 known = customers.aliases.current
                 alias_tables = read_alias_tables(aliases, known, folder, timeline, now, ingest.refusals)
@@ -127,7 +114,7 @@ class EventStore:
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""
-        with self._writing(None) as run, self._run(run, now, SuppressionList(self.folder)) as ingest:
+        with self._writing(None) as run, self._run(run, now) as ingest:
             return added(ingest, table, source, timeline)
 
     def add_noted(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> StoreChange:
@@ -159,97 +146,11 @@ class EventStore:
             files = [
                 file
                 for file in self._snapshot().by_bucket.get(bucket, ())
-                if history_reader.holds_ids(self._events.path(file), key, event_ids)
+                if history_reader.holds_ids(self._events.run_file(file), key, event_ids)
             ]
             return ingest.retract({bucket: files}, sorted(event_ids), source)
 
         return self._changed(taken_back, now)
-
-    def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
-        """The histories of a bucket's customers.
-
-        Events at or after `until` do not exist, nor do those that were retracted before it (without `until`:
-        at all), unless `known_at` or `retractions` say otherwise (`history_reader.history`).
-        """
-        return self._read(self._snapshot(), bucket, **how)
-
-    def histories(
-        self, *, buckets: Sequence[int] | None = None, **how: Unpack[ReadOptions]
-    ) -> Iterator[History]:
-        """The histories of all customers or of some buckets, one by one, as of one version of the store.
-
-        The next one is read while the caller works on one, so that memory holds two.
-        """
-        snapshot, chosen = self._snapshot(), self.buckets if buckets is None else buckets
-
-        def read(bucket: int) -> History:
-            return self._read(snapshot, bucket, **how)
-
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(read, chosen[0])
-            for bucket in chosen[1:]:
-                ready, ahead = ahead.result(), pool.submit(read, bucket)
-                yield ready
-                del ready
-            yield ahead.result()
-
-    def history_of(self, keys: Sequence[int], **how: Unpack[ReadOptions]) -> History:
-        """The histories of a few customers; those without events have an empty one."""
-        snapshot, wanted = self._snapshot(), np.unique(np.asarray(keys, dtype=np.int64))
-        paths = [
-            self._events.path(file)
-            for bucket in np.unique(wanted % len(self.buckets)).tolist()
-            for file in snapshot.by_bucket.get(bucket, ())
-        ]
-        with newest_files(self._events):
-            return history_reader.history(paths, wanted=wanted, **how)
-
-    def files_of(self, bucket: int) -> tuple[str, ...]:
-        """The names of the files that hold a bucket's events: as long as they stay, so do its events."""
-        return tuple(sorted(file.path for file in self._version_read().by_bucket.get(bucket, ())))
-
-    def pinned(self) -> EventStore:
-        """This store as it is now, for a job that reads its events several times while others may write."""
-        if self.is_pinned:
-            return self
-        still = copy(self)
-        still._pinned, still.is_pinned = self._version_read(), True
-        return still
-
-    def newest(self, *, until: int | None = None) -> int | None:
-        """The instant of the newest engagement event; what is known about a customer does not count.
-
-        Events that were retracted count until `until`, where it is given, as they did then.
-        """
-        return self._facts.newest(self._snapshot(), until)
-
-    def oldest(self, *, until: int | None = None) -> int | None:
-        """The instant of the oldest engagement event, as `newest`."""
-        return self._facts.oldest(self._snapshot(), until)
-
-    @property
-    def version(self) -> str:
-        """The data version: 16 hexadecimal digits that change exactly when the content does."""
-        return f"{sum(self._facts.of(self._version_read(), 'digest')) % 2**64:016x}"
-
-    @property
-    def events(self) -> int:
-        """How many events there are; retracted ones do not count."""
-        snapshot = self._snapshot()
-        return sum(file.rows for file in snapshot.files) - sum(self._facts.of(snapshot, "retracted"))
-
-    def run_tables(
-        self, columns: list[str], coded: list[str], until: int | None = None
-    ) -> Iterator[pa.Table]:
-        """Some columns of each sorted run, those `coded` as dictionaries, for what no history holds.
-
-        Left out are events that were retracted before `until` (None: at all), or came back after it.
-        """
-        with newest_files(self._events):
-            for file in self._snapshot().files:
-                with reading(path := self._events.path(file)):
-                    table = sorted_run.read_table(path, columns, coded, until)
-                yield table
 
     @property
     def read_sources(self) -> tuple[str, ...]:
@@ -263,11 +164,15 @@ class EventStore:
 
     def quarantined(self) -> pa.Table:
         """The rows that are refused: source, row, reason, event, other, ingested_at, key."""
-        return quarantine.read(self._quarantine)
+        rows = quarantine.read(self._quarantine)
+        self.place.storage.forget_copies()
+        return rows
 
     def events_to_come(self, kinds: Collection[str]) -> pa.Table:
         """`key, kind, occurred_at` of refused rows of these kinds whose moment has not come."""
-        return quarantine.events_to_come(self._quarantine, kinds)
+        rows = quarantine.events_to_come(self._quarantine, kinds)
+        self.place.storage.forget_copies()
+        return rows
 
     def erase(self, customer_id: str) -> ErasureReceipt:
         """Remove a customer from events, customers, quarantine, logs and older versions, and prove it.
@@ -281,14 +186,14 @@ class EventStore:
                 self._events,
                 (self._customers, self._aliases),
                 self._quarantine,
-                SuppressionList(self.folder),
+                self.erased,
                 run,
             )
 
     def readmit(self, customer_id: str) -> None:
         """Let rows of an erased customer in again; raises `UsageError` where none are."""
         with self._writing(None):
-            if not SuppressionList(self.folder).discard(customer_id):
+            if not self.erased.discard(customer_id):
                 wrong = f"cannot readmit customer '{customer_id}': they are not among the erased."
                 raise UsageError(f"{wrong} Check the identifier.")
 
@@ -299,17 +204,17 @@ class EventStore:
         """
         with self._writing(None):
             for lake in (self._events, self._customers, self._aliases, self._quarantine):
-                lake.link_version(folder / lake.folder.name)
-            SuppressionList(self.folder).copy_to(folder)
+                lake.link_version(folder / lake.name)
+            self.erased.copy_to(folder)
             return self.version
 
     def _writing(self, progress: Progress | None, purpose: str = "") -> AbstractContextManager[str]:
-        return turn(self.folder, self._repair, progress, purpose)
+        return self.place.turn(self._repair, progress, purpose)
 
     def _changed(self, write: Callable[[IngestRun], int], now: int) -> StoreChange:
         with self._writing(None) as run:
             before = self.version
-            with self._run(run, now, SuppressionList(self.folder)) as ingest:
+            with self._run(run, now) as ingest:
                 events = write(ingest)
             return StoreChange(events, before, self.version)
 
@@ -325,26 +230,19 @@ class EventStore:
         self,
         run: str,
         now: int,
-        erased: SuppressionList,
         settings: IngestSettings = DEFAULTS,
         progress: Progress | None = None,
+        erased: SuppressionList | None = None,
     ) -> IngestRun:
         tables = StoreTables(self._events, self._customers, self._aliases, self._quarantine, self._id_filters)
         count = len(self.buckets)
         return IngestRun(
-            tables, erased, self.folder, run, count, now=now, settings=settings, progress=progress
+            tables,
+            erased or self.erased,
+            self.folder,
+            run,
+            count,
+            now=now,
+            settings=settings,
+            progress=progress,
         )
-
-    def _read(self, snapshot: TableVersion, bucket: int, **how: Unpack[ReadOptions]) -> History:
-        paths = [self._events.path(file) for file in snapshot.by_bucket.get(bucket, ())]
-        with newest_files(self._events):
-            return history_reader.history(paths, **how)
-
-    def _version_read(self) -> TableVersion:
-        return self._pinned or self._events.snapshot() or TableVersion(-1)
-
-    def _snapshot(self) -> TableVersion:
-        snapshot = self._version_read()
-        if not snapshot.files:
-            raise DataError("cannot read events: nothing was ingested yet; run `kizuna ingest`")
-        return snapshot

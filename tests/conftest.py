@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import random
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests.object_server import ObjectServer, object_server
 
 SEED = 20_240_229
 SKIPS = Path(__file__).parent / "skips.toml"
@@ -33,6 +36,21 @@ def _seeded() -> None:
 def rng() -> np.random.Generator:
     """A generator that gives the same numbers in every run."""
     return np.random.default_rng(SEED)
+
+
+@pytest.fixture(scope="session")
+def objects() -> Iterator[ObjectServer]:
+    """An S3 server, one for all tests of a process."""
+    with object_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in a bucket that the environment has credentials for."""
+    for name, value in objects.environment().items():
+        monkeypatch.setenv(name, value)
+    return objects.place()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.events.schema import TEXTS
+from features.storage.backends.local_folder import LocalFolder
+from features.storage.backends.storage import Storage
 from features.storage.customer_ids import Customers
 
 FILE = "erased.json"
@@ -26,9 +27,10 @@ MENTIONS = TEXTS
 class SuppressionList:
     """The erased customers of a store; whoever changes the list holds the store's lock."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        held = json.loads(self._path.read_text()) if self._path.is_file() else {}
+    def __init__(self, place: Path | Storage) -> None:
+        self._storage = LocalFolder(place) if isinstance(place, Path) else place
+        content = self._content()
+        held = json.loads(content) if content is not None else {}
         self._salt: str = held.get("salt") or secrets.token_hex(16)
         self._hashes: set[str] = set(held.get("hashes", ()))
         self._linked: list[list[str]] = held.get("linked", [])
@@ -96,8 +98,9 @@ class SuppressionList:
 
     def copy_to(self, folder: Path) -> None:
         """Put the list, where there is one, into another store's folder."""
-        if self._path.is_file():
-            (folder / FILE).write_bytes(self._path.read_bytes())
+        content = self._content()
+        if content is not None:
+            (folder / FILE).write_bytes(content)
 
     def names_erased(self, customer_ids: Iterable[str]) -> list[str]:
         """Those of these customers who were erased."""
@@ -108,10 +111,12 @@ class SuppressionList:
         return hashlib.blake2b(customer_id.encode(), digest_size=16, key=salt).hexdigest()
 
     def _save(self) -> None:
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as file:
-            linked = {"linked": self._linked} if self._linked else {}
-            json.dump({"salt": self._salt, "hashes": sorted(self._hashes), **linked}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        linked = {"linked": self._linked} if self._linked else {}
+        text = json.dumps({"salt": self._salt, "hashes": sorted(self._hashes), **linked})
+        self._storage.put(FILE, text.encode())
+
+    def _content(self) -> bytes | None:
+        try:
+            return self._storage.read(FILE)
+        except FileNotFoundError:
+            return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.storage.backends.object_file import RunFile, arrow_input
 from features.storage.damage import reading
 from features.storage.delta_table import File, Lake
 from features.storage.string_dictionary import StringDictionary, large
@@ -134,13 +134,13 @@ def load(lake: Lake, aliases: Lake | None = None) -> Customers:
 def stored_rows(lake: Lake | None, schema: pa.Schema) -> pa.Table:
     """All rows of one of the two tables as it is stored; none where there is no table."""
     snapshot = lake.snapshot() if lake is not None else None
-    files = [] if lake is None or snapshot is None else [lake.path(file) for file in snapshot.files]
+    files = [] if lake is None or snapshot is None else [lake.run_file(file) for file in snapshot.files]
     return pa.concat_tables([schema.empty_table(), *map(_table, files)])
 
 
-def _table(path: Path) -> pa.Table:
+def _table(path: RunFile) -> pa.Table:
     with reading(path):
-        return pq.read_table(path)
+        return pq.read_table(arrow_input(path), partitioning=None)
 
 
 def plan_growth(lake: Lake, customers: Customers, run: str) -> tuple[list[File], list[File]] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 
 from features.errors import DamagedFile
+from features.storage.backends.object_file import RunFile
 from features.storage.delta_table import Lake
 
 UNREADABLE = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
@@ -16,7 +16,7 @@ UNREADABLE = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: RunFile) -> Iterator[None]:
     """Raise `DamagedFile` where a file cannot be read for what it holds.
 
     An error of the operating system (the disk does not answer, no more file handles, a file that a newer
@@ -38,7 +38,7 @@ def newest_files(lake: Lake) -> Iterator[None]:
         yield
     except FileNotFoundError:
         newest = lake.snapshot()
-        for path in map(lake.path, newest.files if newest else ()):
-            if not path.exists():
-                raise DamagedFile(str(path), "it is missing") from None
+        for file in newest.files if newest else ():
+            if not lake.storage.exists(file.path):
+                raise DamagedFile(str(lake.run_file(file)), "it is missing") from None
         raise

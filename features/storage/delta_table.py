@@ -5,17 +5,13 @@ The log names files and counts rows; it holds no statistics of any column, and s
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,9 +19,12 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake import Field as DeltaField
 from deltalake.transaction import AddAction, RemoveAction
 
-from features.storage.linked_folder import sweep_linked_folders
+from features.storage.backends.local_folder import LocalFolder
+from features.storage.backends.object_file import RunFile
+from features.storage.backends.storage import Storage
 
 _RECORD = "kizuna"
+_LOG = "_delta_log/"
 KEPT_HOURS = 24
 """How long a replaced file stays for those who are still reading it."""
 
@@ -63,10 +62,19 @@ class TableVersion:
 
 
 class Lake:
-    """A Delta table in a folder."""
+    """A Delta table in a folder or in an object store."""
 
-    def __init__(self, folder: Path, schema: pa.Schema, *, buckets: int | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        storage: Path | Storage,
+        schema: pa.Schema,
+        *,
+        buckets: int | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.storage = LocalFolder(storage) if isinstance(storage, Path) else storage
+        self._check = check
+        """Called before each commit; raises where this process may not commit."""
         self._plain = pa.schema(
             [
                 (column.name, column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
@@ -77,14 +85,26 @@ class Lake:
         self._table: DeltaTable | None = None
         self._latest: TableVersion | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The local folder in which new files are written; `written` makes them part of the table."""
+        return self.storage.folder
+
+    @property
+    def name(self) -> str:
+        """What the table is called in its store."""
+        return self.storage.location.rstrip("/").rpartition("/")[2]
+
     def snapshot(self) -> TableVersion | None:
         """The newest version, or None where there is no table yet."""
-        if self._table is None:
-            if not DeltaTable.is_deltatable(str(self.folder)):
-                return None
-            self._table = DeltaTable(str(self.folder))
-        else:
-            self._table.update_incremental()
+        with self.storage.errors():
+            if self._table is None:
+                location, options = self.storage.location, self.storage.options
+                if not DeltaTable.is_deltatable(location, options):
+                    return None
+                self._table = DeltaTable(location, storage_options=options)
+            else:
+                self._table.update_incremental()
         version = self._table.version()
         if self._latest is None or self._latest.version != version:
             actions = pa.RecordBatchReader.from_stream(self._table.get_add_actions(flatten=True)).read_all()
@@ -111,7 +131,12 @@ class Lake:
         return {}
 
     def path(self, file: File) -> Path:
-        return self.folder / file.path
+        """A file of the table on this machine: itself, or a copy that is fetched when it is not there."""
+        return self.storage.local_copy(file.path)
+
+    def run_file(self, file: File) -> RunFile:
+        """A file of the table where it lies, to read parts of it."""
+        return self.storage.run_file(file.path, file.size)
 
     def new_path(self, run: str, bucket: int | None = None) -> str:
         """Where a new file goes; its name tells the run that wrote it."""
@@ -119,15 +144,13 @@ class Lake:
         return name if bucket is None else f"bucket={bucket}/{name}"
 
     def written(self, path: str, rows: int, bucket: int | None = None) -> File:
-        """The file that now lies at `path`, safe on disk."""
-        with (self.folder / path).open("rb") as stream:
-            os.fsync(stream.fileno())
-        return File(path, rows, (self.folder / path).stat().st_size, bucket)
+        """The file that was written at `path` in `folder`, now safe where the table lies."""
+        return File(path, rows, self.storage.add_file(path), bucket)
 
     def write(self, run: str, table: pa.Table) -> File:
         """Write a small table as one file."""
         path = self.new_path(run)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, self.folder / path, compression="zstd", write_statistics=False)
         return self.written(path, table.num_rows)
 
@@ -135,8 +158,13 @@ class Lake:
         self, added: Sequence[File], removed: Sequence[File] = (), record: dict[str, Any] | None = None
     ) -> None:
         """Add and remove files in one atomic step; nothing to do is no commit."""
-        if not added and not removed and record is None:
-            return
+        if added or removed or record is not None:
+            if self._check is not None:
+                self._check()
+            with self.storage.errors():
+                self._commit(added, removed, record)
+
+    def _commit(self, added: Sequence[File], removed: Sequence[File], record: dict[str, Any] | None) -> None:
         schema = self._plain
         if self._buckets is not None:
             schema = schema.insert(0, pa.field("bucket", pa.int32()))
@@ -150,24 +178,25 @@ class Lake:
                 configuration["kizuna.buckets"] = str(self._buckets)
             self.folder.mkdir(parents=True, exist_ok=True)
             self._table = DeltaTable.create(
-                str(self.folder),
+                self.storage.location,
                 schema,
                 partition_by=partition,
                 configuration=configuration,
+                storage_options=self.storage.options,
                 raise_if_key_not_exists=False,
             )
         table = self._table
         if table is None:
             return
         self._add_columns(table, added)
-        newest = max((int(self.path(file).stat().st_mtime * 1000) for file in added), default=0)
+        newest = max((self.storage.modified(file.path) for file in added), default=0)
         actions: list[AddAction | RemoveAction] = [
             AddAction(
                 file.path, file.size, file.partition, newest, True, json.dumps({"numRecords": file.rows})
             )
             for file in added
         ]
-        clock = max(newest, *(int(self.path(file).stat().st_mtime * 1000) for file in removed), 0)
+        clock = max(newest, *(self.storage.modified(file.path) for file in removed), 0)
         actions += [RemoveAction(file.path, True, clock, file.size, file.partition) for file in removed]
         note = {_RECORD: json.dumps(record)} if record is not None else {}
         table.create_write_transaction(
@@ -175,8 +204,7 @@ class Lake:
         )
         table.update_incremental()
         if removed:
-            for path in table.vacuum(KEPT_HOURS, dry_run=True, enforce_retention_duration=False):
-                (self.folder / path).unlink(missing_ok=True)
+            self.storage.delete(table.vacuum(KEPT_HOURS, dry_run=True, enforce_retention_duration=False))
 
     def _add_columns(self, table: DeltaTable, added: Sequence[File]) -> None:
         """Declare the columns of new files that a table made by an earlier version of Kizuna has not."""
@@ -193,73 +221,42 @@ class Lake:
         """Delete the files that a broken run left without committing them."""
         snapshot = self.snapshot()
         current = {file.path for file in snapshot.files} if snapshot else set()
-        for path in self.folder.glob(f"**/{run}-*.parquet"):
-            if path.relative_to(self.folder).as_posix() not in current:
-                path.unlink(missing_ok=True)
+        written = [
+            file.name
+            for file in self.storage.files()
+            if file.name.rpartition("/")[2].startswith(f"{run}-") and file.name.endswith(".parquet")
+        ]
+        self.storage.delete(name for name in written if name not in current)
 
     def link_version(self, folder: Path) -> None:
         """Put the newest version into another folder: its data files, which never change, as hard links."""
         snapshot = self.snapshot()
         if snapshot is None:
             return
-        for file in snapshot.files:
-            target = folder / file.path
+        self.storage.copy_to([file.path for file in snapshot.files], folder)
+        for entry in self.storage.files(_LOG):
+            target = folder / entry.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(self.path(file), target)
-        shutil.copytree(self.folder / "_delta_log", folder / "_delta_log")
+            target.write_bytes(self.storage.read(entry.name))
 
-    def forget_the_past(self) -> None:
-        """Leave only the newest version: delete every file and log entry of older ones."""
+    def forget_the_past(self) -> str | None:
+        """Leave only the newest version: delete every file and log entry of older ones.
+
+        Says what the bucket keeps of them all the same, None where nothing is left.
+        """
         snapshot = self.snapshot()
         if snapshot is None or self._table is None:
-            return
-        self._table.create_checkpoint()
-        for entry in (self.folder / "_delta_log").iterdir():
-            number = entry.name.partition(".")[0]
-            if number.isdigit() and int(number) < snapshot.version:
-                entry.unlink()
+            return None
+        with self.storage.errors():
+            self._table.create_checkpoint()
+        entries = [file.name for file in self.storage.files(_LOG)]
+        numbers = {name: name.removeprefix(_LOG).partition(".")[0] for name in entries}
+        old = [
+            name for name, number in numbers.items() if number.isdigit() and int(number) < snapshot.version
+        ]
         current = {file.path for file in snapshot.files}
-        for path in self.folder.glob("**/*.parquet"):
-            relative = path.relative_to(self.folder).as_posix()
-            if not relative.startswith("_delta_log") and relative not in current:
-                path.unlink()
+        files = [file.name for file in self.storage.files() if file.name.endswith(".parquet")]
+        old += [name for name in files if not name.startswith(_LOG) and name not in current]
+        self.storage.delete(old)
         self._table, self._latest = None, None
-
-
-@contextmanager
-def turn(
-    folder: Path,
-    repair: Callable[[str], None],
-    progress: Callable[[str, float], None] | None,
-    purpose: str = "",
-) -> Iterator[str]:
-    """The lock for writing, waited for; yields the name of this run.
-
-    The name stays in the lock file while the run lasts. One that is found there is of a run that
-    broke: `repair` cleans up after it first. What killed backups left is deleted too.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "ingest.lock").open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if progress:
-                progress("waiting for another ingest to finish", 0.0)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.seek(0)
-        broken = lock.read().strip()
-        if broken:
-            repair(broken)
-        sweep_linked_folders(folder)
-        run = purpose + uuid.uuid4().hex[:16]
-        _say(lock, run)
-        yield run
-        _say(lock, "")
-
-
-def _say(lock: IO[str], run: str) -> None:
-    lock.seek(0)
-    lock.truncate()
-    lock.write(run)
-    lock.flush()
-    os.fsync(lock.fileno())
+        return self.storage.delete_old_versions()

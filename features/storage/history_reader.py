@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.events.history import MISSING, History
 from features.events.schema import TEXTS
+from features.storage.backends.object_file import RunFile
 from features.storage.row_order import Rowset, interleave, order
 from features.storage.run_reader import RunColumns, Texts, read_columns, stretches
 from features.timeline import ALWAYS, NEVER, Instants, in_history, still_counts
@@ -30,7 +30,7 @@ class ReadOptions(TypedDict, total=False):
 
 
 def history(
-    paths: Sequence[Path],
+    paths: Sequence[RunFile],
     *,
     until: int | None = None,
     columns: frozenset[str] = ALL_COLUMNS,
@@ -106,7 +106,7 @@ def history(
     )
 
 
-def holds_ids(path: Path, key: int, event_ids: Collection[str]) -> bool:
+def holds_ids(path: RunFile, key: int, event_ids: Collection[str]) -> bool:
     """Whether a run holds an event of a customer under one of these ids that still counts."""
     found = history([path], wanted=np.array([key], np.int64), event_ids=True)
     return not set(found.event_ids.tolist()).isdisjoint(event_ids)

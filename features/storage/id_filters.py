@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +72,8 @@ class IdFilters:
 
 
 @lru_cache(maxsize=STORES)
-def id_filters(folder: Path) -> IdFilters:  # noqa: ARG001 # what the cache tells stores apart by
-    """The filters of the store in a folder, one for a process: stores are opened for each request.
+def id_filters(store: str) -> IdFilters:  # noqa: ARG001 # what the cache tells stores apart by
+    """The filters of the store of this name, one for a process: stores are opened for each request.
 
     Whoever holds the lock of the store uses them.
     """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pyarrow.parquet as pq
-
+from features.storage.backends.object_file import footer
 from features.storage.damage import newest_files, reading
 from features.storage.delta_table import File, Lake, TableVersion
 from features.storage.sorted_run import engagement_edges
@@ -20,7 +19,7 @@ class RunFacts:
     """The facts of a table's files, each file read once by a process: a written file never changes."""
 
     def __init__(self, lake: Lake) -> None:
-        self._lake, self._folder = lake, str(lake.folder)
+        self._lake, self._folder = lake, lake.storage.location
 
     def of(self, snapshot: TableVersion, fact: str) -> list[int]:
         """A fact from the metadata of each file that has it."""
@@ -39,15 +38,15 @@ class RunFacts:
         edges = []
         for file in snapshot.files if until is not None else ():
             if self._fact(file, "retracted"):
-                with newest_files(self._lake), reading(path := self._lake.path(file)):
+                with newest_files(self._lake), reading(path := self._lake.run_file(file)):
                     edges += engagement_edges(path, until)
         return edges
 
     def _fact(self, file: File, fact: str) -> str:
         known = _FACTS.get((self._folder, file.path))
         if known is None:
-            with newest_files(self._lake), reading(path := self._lake.path(file)):
-                noted = pq.read_metadata(path).metadata or {}
+            with newest_files(self._lake), reading(path := self._lake.run_file(file)):
+                noted = footer(path).metadata or {}
             known = {
                 name.decode(): text.decode() for name, text in noted.items() if name.startswith(b"kizuna.")
             }

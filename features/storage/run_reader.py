@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from features import array_pool
 from features.events.history import MISSING, Codes
 from features.storage import parquet_pages
+from features.storage.backends.object_file import RunFile, arrow_input, opened
+from features.storage.backends.object_file import footer as read_footer
 from features.storage.damage import reading
 from features.storage.row_order import Rowset, in_order
 from features.storage.sorted_run import MOMENTS, TEXTS
@@ -35,7 +36,7 @@ _PADDING, _HEADER = 8, 256
 class RunColumns:
     """Events of one run, by customer; a column that was not requested is empty."""
 
-    path: Path
+    path: RunFile
     keys: Rowset
     """int64[c]: the customers, ascending."""
     starts: Rowset
@@ -59,12 +60,12 @@ class RunColumns:
 
     def ids(self) -> pa.Array:
         """The event ids, `large_string`."""
-        with reading(self.path), pq.ParquetFile(self.path) as file:
+        with reading(self.path), pq.ParquetFile(arrow_input(self.path)) as file:
             ids = large(file.read_row_groups(self.groups, columns=["event_id"]).column("event_id"))
         return ids if self.rows is None else ids.take(pa.array(self.rows))
 
 
-def read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None = None) -> RunColumns:
+def read_columns(path: RunFile, columns: frozenset[str], wanted: Rowset | None = None) -> RunColumns:
     """Keys, instants, kinds and those `columns` of a run; of the customers `wanted` (ascending), or all.
 
     Raises `DamagedFile` where the run cannot be read, or is not as Kizuna writes it.
@@ -73,8 +74,8 @@ def read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None = No
         return _read_columns(path, columns, wanted)
 
 
-def _read_columns(path: Path, columns: frozenset[str], wanted: Rowset | None) -> RunColumns:
-    footer = pq.read_metadata(path)
+def _read_columns(path: RunFile, columns: frozenset[str], wanted: Rowset | None) -> RunColumns:
+    footer = read_footer(path)
     groups = tuple(range(footer.num_row_groups))
     if wanted is not None:
         groups = tuple(group for group in groups if _may_hold(footer.row_group(group), wanted))
@@ -93,7 +94,7 @@ def _may_hold(group: Any, wanted: Rowset) -> bool:
 
 
 def _from_pages(
-    path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]
+    path: RunFile, footer: Any, groups: tuple[int, ...], columns: frozenset[str]
 ) -> RunColumns | None:
     """The columns from the Parquet pages of a run that Kizuna wrote; None if its layout is another."""
     if b"kizuna.digest" not in (footer.metadata or {}) or not groups:
@@ -111,10 +112,10 @@ def _from_pages(
         for name in ("key", "occurred_at", "recorded_at", *seldom, *coded_names, *(columns & {"value"}))
     }
     room = np.empty(max(size for chunks in spans.values() for _, size in chunks) + _PADDING, np.uint8)
-    with path.open("rb") as file:
+    with opened(path, (span for chunks in spans.values() for span in chunks)) as file:
 
         def read(begin: int, *parts: NDArray[Any]) -> int:
-            return os.preadv(file.fileno(), [part.data for part in parts], begin)
+            return os.preadv(file, [part.data for part in parts], begin)
 
         def chunks(name: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
             for begin, size in spans[name]:
@@ -175,7 +176,7 @@ def _from_pages(
     if len(coded_texts) < len(texts):
         return None
     if "source" in columns:  # compressed, unlike the others
-        with pq.ParquetFile(path, read_dictionary=["source"]) as whole:
+        with pq.ParquetFile(arrow_input(path), read_dictionary=["source"]) as whole:
             coded_texts["source"] = _coded(whole.read_row_groups(groups, columns=["source"]).column("source"))
     keys, starts = keys[:found].copy(), starts[: found + 1].copy()
     recorded = _later(recorded, known.get("known_again_at", _NONE))
@@ -198,13 +199,13 @@ def _span(chunk: Any) -> tuple[int, int]:
     return begin, chunk.total_compressed_size if chunk.compression == "UNCOMPRESSED" else 0
 
 
-def _from_arrow(path: Path, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> RunColumns:
+def _from_arrow(path: RunFile, footer: Any, groups: tuple[int, ...], columns: frozenset[str]) -> RunColumns:
     """The columns of any run, of whatever layout, through Arrow."""
     there = frozenset(footer.schema.names)
     texts = [name for name in TEXTS if name == "kind" or name in columns & there]
     seldom = [name for name in _SELDOM if name in there]
     names = ["key", "occurred_at", "recorded_at", *seldom, *texts, *(columns & {"value"})]
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
+    with pq.ParquetFile(arrow_input(path), read_dictionary=texts) as file:
         table = file.read_row_groups(groups, columns=names)
     keys, starts = stretches(table.column("key").to_numpy())
     recorded = table.column("recorded_at")

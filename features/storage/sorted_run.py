@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from features.events.history import MISSING, Codes, no_codes, no_instants
 from features.events.schema import ATTRIBUTE, RARE
+from features.storage.backends.object_file import RunFile, arrow_input
 from features.storage.damage import reading
 from features.storage.hashing import Words, digest, of_events, of_texts, with_moments, with_texts
 from features.storage.row_order import Rowset
@@ -270,9 +271,9 @@ def read_ids(path: Path, vocabulary: StringDictionary) -> RunIds:
     return RunIds(large(table.column("event_id")), _codes(table.column("source"), vocabulary), flags)
 
 
-def read_table(path: Path, columns: list[str], coded: list[str], until: int | None) -> pa.Table:
+def read_table(path: RunFile, columns: list[str], coded: list[str], until: int | None) -> pa.Table:
     """Some columns of a run's events as known at `until` (None: today), those `coded` as dictionaries."""
-    with pq.ParquetFile(path, read_dictionary=coded) as file:
+    with pq.ParquetFile(arrow_input(path), read_dictionary=coded) as file:
         moments = [name for name in ("retracted_at", "known_again_at") if name in file.schema_arrow.names]
         table = file.read(columns=[*columns, *moments])
     known = np.ones(table.num_rows, dtype=bool)
@@ -285,7 +286,7 @@ def read_table(path: Path, columns: list[str], coded: list[str], until: int | No
     return table.select(columns) if known.all() else table.select(columns).filter(pa.array(known))
 
 
-def engagement_edges(path: Path, until: int | None) -> list[int]:
+def engagement_edges(path: RunFile, until: int | None) -> list[int]:
     """The instants of the first and the last engagement event of a run as known at `until`, where one is."""
     table = read_table(path, ["occurred_at", "kind"], [], until)
     table = table.filter(pc.invert(pc.starts_with(table.column("kind").cast(pa.string()), ATTRIBUTE)))

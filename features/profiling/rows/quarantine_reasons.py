@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from features.event_store import EventStore
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
-from features.storage.delta_table import Lake
+from features.storage.backends.object_file import arrow_input
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class QuarantineReason:
 
 def refused(store: EventStore) -> tuple[QuarantineReason, ...]:
     """How many rows of which source lie in the quarantine for which reason, most first."""
-    lake = Lake(store.folder / "quarantine", QUARANTINE_SCHEMA)
+    lake = store.place.table("quarantine", QUARANTINE_SCHEMA)
     snapshot = lake.snapshot()
     counts: Counter[tuple[str, str]] = Counter()
     for file in snapshot.files if snapshot else ():
-        rows: Any = pq.read_table(lake.path(file), columns=["source", "reason"], partitioning=None)
+        rows: Any = pq.read_table(
+            arrow_input(lake.run_file(file)), columns=["source", "reason"], partitioning=None
+        )
         grouped = rows.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist()
         counts.update({(row["source"], row["reason"]): row["count_all"] for row in grouped})
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from features.storage.delta_table import turn
 from features.storage.linked_folder import linked_folder
+from features.storage.writer_turn import turn
 
 BACKUP = """
 import sys, time

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import Forbidden, UnknownJob, UsageError
-from features.storage.delta_table import turn
+from features.storage.writer_turn import turn
 from serving.application.access.audit import audit
 from serving.application.permissions import COMMAND_LINE, USE_CASES, person
 from serving.application.workspace import Workspace, open_workspace

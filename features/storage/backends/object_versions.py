@@ -1,0 +1,106 @@
+"""Earlier versions of objects in a bucket with versioning, and uploads that broke off: found and deleted.
+
+The one module that imports boto3: obstore cannot list versions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from features.errors import KizunaError
+from features.storage.backends.store_errors import translated
+
+AT_ONCE = 1000
+MOST_NAMED = 5
+"""Objects that a message names."""
+
+
+def delete_old_versions(location: str) -> str | None:
+    """Delete every version that is not the newest, every mark of a deletion, and every unfinished upload.
+
+    Of the objects whose keys begin with the URL `location`. Says what could not be deleted, or could not be
+    looked for; None where nothing of the past is left.
+    """
+    scheme, _, rest = location.partition("://")
+    if scheme != "s3":
+        return f"earlier versions of objects in {location}, if the bucket keeps any, were not looked for"
+    bucket, _, prefix = rest.partition("/")
+    prefix = f"{prefix}/" if prefix else ""
+    client = _client()
+    try:
+        failed = [*_deleted(client, bucket, prefix), *_given_up(client, bucket, prefix)]
+    except (ClientError, BotoCoreError) as error:
+        known = translated(location, _as_text(error))
+        if isinstance(known, KizunaError) and "does not allow" not in known.message:
+            raise known from error
+        return f"earlier versions of objects in {location}: the store does not allow to list or delete them"
+    if not failed:
+        return None
+    named = ", ".join(failed[:MOST_NAMED]) + (", …" if len(failed) > MOST_NAMED else "")
+    return (
+        f"{len(failed)} earlier versions of objects in {location} that the store refused to delete: {named}"
+    )
+
+
+def old_versions(location: str) -> list[tuple[str, str]]:
+    """Key and version id of each version below a URL `s3://…` that is not the newest, deletion marks too."""
+    bucket, _, prefix = location.partition("://")[2].partition("/")
+    return [
+        (one["Key"], one["VersionId"]) for one in _past(_client(), bucket, f"{prefix}/" if prefix else "")
+    ]
+
+
+def _client() -> Any:
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    limits = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 3})
+    return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=limits)
+
+
+def _past(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (one for one in page.get("Versions", ()) if not one["IsLatest"])
+        yield from page.get("DeleteMarkers", ())
+
+
+def _deleted(client: Any, bucket: str, prefix: str) -> list[str]:
+    """Delete the past; gives the keys of what the store refused to delete."""
+    past = list(_past(client, bucket, prefix))
+    failed: dict[str, str] = {}
+    # Contents before marks: without its mark of a deletion the newest earlier content would be current again.
+    for marks in (False, True):
+        batch = [
+            {"Key": one["Key"], "VersionId": one["VersionId"]}
+            for one in past
+            if ("Size" not in one) == marks and one["Key"] not in failed
+        ]
+        for first in range(0, len(batch), AT_ONCE):
+            objects = {"Objects": batch[first : first + AT_ONCE], "Quiet": True}
+            answer = client.delete_objects(Bucket=bucket, Delete=objects)
+            failed |= {one["Key"]: one.get("Code", "refused") for one in answer.get("Errors", ())}
+    return [f"{key} ({code})" for key, code in failed.items()]
+
+
+def _given_up(client: Any, bucket: str, prefix: str) -> list[str]:
+    """Abort uploads in parts that broke off; gives the keys of those that the store keeps."""
+    failed = []
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
+        for upload in page.get("Uploads", ()):
+            try:
+                client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchUpload":
+                    failed.append(f"{upload['Key']} (unfinished upload)")
+    return failed
+
+
+def _as_text(error: Exception) -> Exception:
+    """The error with its code where `translated` looks for one."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return OSError(f"(code: {code}) {error}" if code else str(error))
