@@ -11,6 +11,7 @@ from features.timeline import Timeline
 from serving.lists.uplift_reason import uplift_reason
 from serving.schemas.change_responses import Change, ChangeEvent
 from serving.schemas.lifetime_responses import LifetimeValue
+from serving.schemas.lifetime_words import shows_value
 from serving.schemas.responses import (
     Appended,
     CustomerStatus,
@@ -167,7 +168,7 @@ def lifetime_values(
     for months, value, low, high, evidence, spread in zip(
         horizons.months, values, lows, highs, horizons.evidence, horizons.spreads, strict=True
     ):
-        if evidence == "low" and low != low:
+        if not shows_value(evidence) and low != low:
             low, high = level_range(value, spread)
         found.append(LifetimeValue(months, value, finite(low), finite(high), evidence))
     return found
