@@ -4,6 +4,7 @@
     ├── UsageError           exit 2, HTTP 422   arguments and options
     │   └── ChangedMeanwhile         HTTP 409
     ├── ConfigurationError   exit 3, HTTP 500   kizuna.toml
+    │   └── ClusterError             HTTP 503
     ├── DataError            exit 4, HTTP 422   events, sources, the store
     │   ├── UnknownCustomer          HTTP 404
     │   ├── HorizonNotCovered
@@ -51,6 +52,17 @@ class KizunaError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors come home from other processes, though their classes are made from other arguments."""
+        return _error_again, (type(self), self.args, vars(self))
+
+
+def _error_again(kind: type[KizunaError], args: tuple[object, ...], state: dict[str, object]) -> KizunaError:
+    """An error as it was, without calling its class."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class UsageError(KizunaError):
@@ -105,6 +117,13 @@ class ConfigurationError(KizunaError):
 
     exit_code = 3
     code = "bad_configuration"
+
+
+class ClusterError(ConfigurationError):
+    """A cluster is not there, is of another version, or cannot finish."""
+
+    status = 503
+    code = "no_cluster"
 
 
 class DataError(KizunaError):

@@ -1,9 +1,9 @@
 """The event store: a Delta table in buckets of the customer key, each a few sorted runs.
 
 Four tables lie in the state folder: events, customers, quarantine, aliases. One process writes at a time and
-commits customers, then quarantine, then events; the first two are harmless without the third, so a
-process killed anywhere leaves the store as it was or as it was meant to become. Aliases come last: events
-that were moved under one key lie there under an old name until the next ingest.
+commits customers, then quarantine, then events; the first two are harmless without the third, so a process
+killed anywhere leaves the store as it was or was to become. Aliases come last: events that were moved
+under one key lie there under an old name until the next ingest.
 """
 
 from __future__ import annotations
@@ -90,10 +90,9 @@ class EventStore(StoreReader):
 
         A source that would double or lose events is left out, and its receipt says why. `folder` is where
         relative paths in the queries start, `timeline` the zone of timestamps without one, `now` the instant
-        after which nothing can have happened. `consent` tells the rows that forbid contact, which come
-        in whatever their date; `scales` are those of survey answers, `units` the periods to which recurring
-        amounts are brought, by kind of event. `progress` is called with what is being done and the share
-        that is done.
+        after which nothing can have happened. `consent` tells the rows that forbid contact, which come in
+        whatever their date; `scales` are those of survey answers, `units` the periods of recurring amounts
+        by kind. `progress` is called with what is being done and the share that is done.
         """
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
@@ -137,8 +136,7 @@ class EventStore(StoreReader):
     def retract(self, key: int, event_ids: Collection[str], *, source: str, now: int) -> StoreChange:
         """Take back events of a customer that a source gave under these ids.
 
-        They stay known until `now`, for answers about the time before. Only the files that hold them are
-        written anew.
+        They stay known until `now`, for answers about the time before.
         """
         bucket = key % len(self.buckets)
 
@@ -151,6 +149,10 @@ class EventStore(StoreReader):
             return ingest.retract({bucket: files}, sorted(event_ids), source)
 
         return self._changed(taken_back, now)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """To another process travel folder or URL, and version."""
+        return EventStore, (self.place.name,), {"_pinned": self._version_read(), "is_pinned": True}
 
     @property
     def read_sources(self) -> tuple[str, ...]:
@@ -198,10 +200,7 @@ class EventStore(StoreReader):
                 raise UsageError(f"{wrong} Check the identifier.")
 
     def link_version(self, folder: Path) -> str:
-        """Put the tables as they are now into another folder, without copying; gives the data version.
-
-        Nobody writes meanwhile. The suppression list comes with them.
-        """
+        """Hard-link the tables as they are now into another folder; gives the data version."""
         with self._writing(None):
             for lake in (self._events, self._customers, self._aliases, self._quarantine):
                 lake.link_version(folder / lake.name)

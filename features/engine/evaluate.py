@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from features import array_pool
 from features.catalog.definitions import Catalog
+from features.cores import available_cores
 from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
 from features.engine.kernel import EventArrays, LocalDays, Rows, walk
 from features.events.history import History
@@ -72,7 +72,7 @@ def _fill(
     fill: Callable[[int, int], None], history: History, customers: Ints, columns: int, threads: int
 ) -> None:
     """Fills all rows by calls of `fill` with parts of them, on threads where that pays."""
-    cores = 1 if len(customers) == 1 else threads or os.cpu_count() or 1
+    cores = 1 if len(customers) == 1 else threads or available_cores()
     if cores > 1:
         work = _work(history, customers) + columns // 4
         cores = min(cores, int(work.sum()) // WORTH_A_THREAD)

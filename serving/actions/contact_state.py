@@ -32,7 +32,8 @@ from features.events.consent import (
     consent_verdicts,
 )
 from features.events.history import History, customer_of_event, events_of_kinds
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY
 
 _COLUMNS = frozenset({"value", "detail"})
@@ -159,7 +160,7 @@ class ContactRegister:
     """The kinds of contact of each touch model."""
     _buckets: dict[int, tuple[tuple[str, ...], _BucketState]] = field(default_factory=dict)
 
-    def state(self, store: EventStore, now: int | None = None) -> ContactState:
+    def state(self, store: EventStore, now: int | None = None, *, engine: Engine = HERE) -> ContactState:
         """The state at `now` of the store's newest version; words of consent after it lift nothing.
 
         Without `now`, at its newest event.
@@ -174,7 +175,7 @@ class ContactRegister:
         old = [bucket for bucket in store.buckets if not self._is_known(bucket, files[bucket], now)]
         if old:
             new, columns = partial(_BucketStates, self.rules, self.contact_kinds, now), _COLUMNS
-            read = map_partitions(store, new, columns=columns, buckets=old)
+            read = map_partitions(store, new, columns=columns, buckets=old, engine=engine)
             for bucket, part in zip(old, read.parts, strict=True):  # in the order of the buckets
                 self._buckets[bucket] = files[bucket], part
         waiting = store.events_to_come({kind for kinds in self.contact_kinds for kind in kinds})

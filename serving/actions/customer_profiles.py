@@ -15,7 +15,8 @@ from features.catalog.definitions import Indicator
 from features.event_store import EventStore
 from features.events.consent import ALL_CHANNELS, ChannelBits, ConsentRules
 from features.events.history import History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY, Timeline
 from serving.actions import talking_points
 from serving.actions.contact_state import NEVER, ContactRegister, ContactState
@@ -72,6 +73,8 @@ def customer_profiles(
     indicators: Sequence[Indicator],
     progress: Callable[[str, float], None] | None = None,
     contacts: ContactState | None = None,
+    *,
+    engine: Engine = HERE,
 ) -> CustomerProfiles:
     """Compute every scored customer's profile from the events before the scores' as-of date, by bucket.
 
@@ -80,14 +83,14 @@ def customer_profiles(
     if contacts is None:
         contacts = ContactRegister(
             ConsentRules.of((), playbook.do_not_contact), playbook.contact_kinds
-        ).state(store)
+        ).state(store, engine=engine)
     as_of, timeline = scores.facts.as_of, Timeline(bundle.timezone)
     by_name = {indicator.name: indicator for indicator in indicators}
     inquiry = by_name.get("inquiry")
-    times = answer_times(store, () if inquiry is None else inquiry.kinds, as_of)
+    times = answer_times(store, () if inquiry is None else inquiry.kinds, as_of, engine=engine)
     since = as_of - playbook.stages.returned_days * DAY
     new = partial(_ProfileParts, bundle.churn, playbook, by_name, times, timeline, as_of, since)
-    found = map_partitions(store, new, "looking at customers", until=as_of, progress=progress)
+    found = map_partitions(store, new, "looking at customers", until=as_of, progress=progress, engine=engine)
     table = pa.concat_tables(found.parts).unify_dictionaries()
     table = talking_points.drop_left_censored_anniversaries(table, bundle.churn)
     table = table.append_column("unused_feature", found.features.recommend())

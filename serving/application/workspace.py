@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError, UsageError
 from features.event_store import EventStore
+from features.execution.base import Engine
+from features.execution.local import HERE
 from serving.lists.customers.known_customer import KnownCustomer, known_customer
 from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
@@ -75,6 +77,8 @@ class Workspace:
     """Writes down who asked for whom; a service keeps it for `kizuna audit`."""
     real_clock: Clock | None = None
     """This machine's clock, where a simulated project has one of its own."""
+    engine: Engine = HERE
+    """Where partitions of the store are processed."""
 
     @property
     def machine_now(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import UsageError
-from serving.cli.context import LANGUAGES, OUTPUT, CliContext, parquet
+from serving.cli.context import CLUSTER, LANGUAGES, OUTPUT, CliContext, parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,8 +46,9 @@ def doctor(call: CliContext, until: str | None, language: str | None) -> None:
 @click.command()
 @click.option("--as-of", required=True, metavar="DATE", help="The day for which the features are computed.")
 @click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
+@CLUSTER
 @click.pass_obj
-def features(call: CliContext, as_of: str, output: Path) -> None:
+def features(call: CliContext, as_of: str, output: Path, cluster: str | None) -> None:
     """Write one row of features for every customer of the cohort.
 
     \b
@@ -57,7 +58,7 @@ def features(call: CliContext, as_of: str, output: Path) -> None:
     from serving.application.data.feature_export import export_features
 
     output = parquet(output)
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         table = export_features(workspace, call.actor, as_of, progress).table
     _write(table, output)
     call.answer(

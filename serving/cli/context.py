@@ -28,6 +28,12 @@ ORDERS = click.Choice(["value_at_risk", "churn_probability", "lifetime_value", "
 """What the list can be ordered by: `training.bundle.list_policy.ListOrder`, which would load more."""
 FORMATS = click.Choice(["table", "csv", "json"])
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
+CLUSTER = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Work on a Dask cluster: tcp://HOST:8786, local:2 for two processes here, none [cluster.address].",
+)
+"""The option of commands whose work on the events can be done by a cluster."""
 
 
 def list_format(requested: str | None, output: Path | None, *, as_json: bool) -> str:
@@ -110,6 +116,14 @@ class CliContext:
         workspace = open_workspace(self.project, project_clock(self.project), system_clock)
         with workspace.database:
             yield workspace
+
+    @contextmanager
+    def workspace_on_cluster(self, address: str | None) -> Iterator[Workspace]:
+        """The open project, its events worked on by the cluster of this option or of `[cluster]`."""
+        from serving.application.cluster import on_cluster
+
+        with self.workspace() as workspace, on_cluster(workspace, address) as clustered:
+            yield clustered
 
     def new_project(self, folder: Path | None = None) -> ProjectFolder:
         """The folder in which a project is to be made."""

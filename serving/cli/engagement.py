@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serving.cli.context import FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
+from serving.cli.context import CLUSTER, FORMATS, LANGUAGES, OUTPUT, CliContext, list_format
 from serving.cli.filter_options import FilteredCommand
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 )
 @click.option("--output", type=OUTPUT, help="Write to this file: .html, .csv or .json by its ending.")
 @click.option("--language", type=LANGUAGES, help="The language of names and formulas [language].")
+@CLUSTER
 @click.pass_obj
-def report(call: CliContext, months: str, output: Path | None, language: str | None) -> None:
+def report(
+    call: CliContext, months: str, output: Path | None, language: str | None, cluster: str | None
+) -> None:
     """How customers are engaged: every measure with its interval, against before and last year.
 
     \b
@@ -38,7 +41,7 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
     from serving.state.atomic_write import in_one_step
 
     language = language or call.project.settings.language
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         data = refresh_report(workspace, call.actor, int(months), progress)
     answer = reply(data, language)
     if output is not None:
@@ -63,6 +66,7 @@ def report(call: CliContext, months: str, output: Path | None, language: str | N
 @click.option("--format", "shape", type=FORMATS, help="How to print it [table].")
 @click.option("--output", type=OUTPUT, help="Write to this file instead; its ending chooses the format.")
 @click.option("--language", type=LANGUAGES, help="The language of actions and hooks [language].")
+@CLUSTER
 @click.pass_obj
 def plan(
     call: CliContext,
@@ -72,6 +76,7 @@ def plan(
     shape: str | None,
     output: Path | None,
     language: str | None,
+    cluster: str | None,
 ) -> None:
     """What to do for whom: the list with actions by the playbook, and what to take up with each.
 
@@ -89,7 +94,7 @@ def plan(
 
     language = language or call.project.settings.language
     shape = list_format(shape, output, as_json=call.json)
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         made = make_plan(
             workspace, call.actor, playbook=playbook, choice=choice, limit=limit, progress=progress
         )

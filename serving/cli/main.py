@@ -19,6 +19,7 @@ from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serv
 from serving.cli.analysis import backtest, compare, doctor, features
 from serving.cli.campaigns.group import campaign
 from serving.cli.context import (
+    CLUSTER,
     FORMATS,
     LANGUAGES,
     ORDERS,
@@ -144,8 +145,9 @@ def train(call: CliContext, until: str | None, tune: int | None, accept_leak: st
     metavar="DATE",
     help="The day to answer for [the first midnight after the newest event that silence hangs on].",
 )
+@CLUSTER
 @click.pass_obj
-def score(call: CliContext, as_of: str | None) -> None:
+def score(call: CliContext, as_of: str | None, cluster: str | None) -> None:
     """Score every customer with the champion.
 
     A day far beyond the end of the data (more than a week, and more than a third of the horizon) is scored
@@ -153,7 +155,7 @@ def score(call: CliContext, as_of: str | None) -> None:
     """
     from serving.application.models.score import score as score_everyone
 
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         result = score_everyone(workspace, call.actor, as_of=as_of, progress=progress)
     timeline = call.project.timeline
     day, silence = timeline.name(result.as_of), timeline.local(result.silence_until - 1).date().isoformat()
@@ -311,6 +313,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = kizuna.main(arguments, prog_name="kizuna", standalone_mode=False, obj=call)
     except KizunaError as error:
         _refuse(call, error.code, call.translated(error.message), error.field)
+        for note in getattr(error, "__notes__", ()):  # where on a cluster it was met
+            click.echo(f"  ({call.translated(note)})", err=True)
         code = error.exit_code
     except click.ClickException as error:
         _show_usage_error(call, error)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from features.event_store import EventStore
 from features.events.history import History, customer_of_event, events_of_kinds
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY
 from training.labels.cohort import event_roles
 from training.labels.settings import Churn
@@ -27,10 +28,10 @@ class BaselineCovariates:
 
 
 def baseline_covariates(
-    store: EventStore, churn: Churn, keys: NDArray[np.int64], as_of: int
+    store: EventStore, churn: Churn, keys: NDArray[np.int64], as_of: int, *, engine: Engine = HERE
 ) -> BaselineCovariates:
     """The covariates of these customers from the events before the as-of date."""
-    found = map_partitions(store, partial(_Baselines, churn, as_of), until=as_of)
+    found = map_partitions(store, partial(_Baselines, churn, as_of), until=as_of, engine=engine)
     none = np.empty(0, np.float64)
     known = np.concatenate([np.empty(0, np.int64), *(part[0] for part in found.parts)])
     columns = [np.concatenate([none, *(part[place] for part in found.parts)]) for place in (1, 2)]

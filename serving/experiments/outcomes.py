@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Indicator, amount_kinds, company_kinds
 from features.event_store import EventStore
 from features.events.history import History, taking_back
-from features.execution.base import Progress
-from features.execution.local import map_partitions
+from features.execution.base import Engine, Progress
+from features.execution.local import HERE, map_partitions
 from features.storage.history_reader import ALL_COLUMNS
 from features.timeline import Timeline, days_after
 from serving.experiments.campaign_file import Assignment
@@ -114,6 +114,7 @@ def campaign_outcomes(
     *,
     tier_dates: Sequence[int] = (),
     progress: Progress | None = None,
+    engine: Engine = HERE,
 ) -> CampaignOutcomes:
     """The outcomes of the assigned customers at some dates, all in one walk over the store.
 
@@ -125,6 +126,7 @@ def campaign_outcomes(
         "counting outcomes",
         columns=_COLUMNS,
         progress=progress,
+        engine=engine,
     )
     return _outcomes(assignment, tuple(dates), found)
 

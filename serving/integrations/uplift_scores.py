@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from features.event_store import EventStore
 from features.events.schema import ATTRIBUTE
+from features.execution.base import Engine
+from features.execution.local import HERE
 from features.timeline import Timeline
 from serving.experiments.baseline import baseline_covariates
 from serving.experiments.uplift_rows import NUMBERS, TIER, uplift_features
@@ -43,7 +45,14 @@ class UpliftedScores:
 
 
 def with_uplift(
-    store: EventStore, state: Path, record: UpliftRecord, scores: Scores, churn: Churn, timeline: Timeline
+    store: EventStore,
+    state: Path,
+    record: UpliftRecord,
+    scores: Scores,
+    churn: Churn,
+    timeline: Timeline,
+    *,
+    engine: Engine = HERE,
 ) -> UpliftedScores:
     """The scores with `uplift` and `incremental_value` of everybody who can still leave.
 
@@ -57,17 +66,19 @@ def with_uplift(
         return UpliftedScores(scores, f"the uplift model is not used, so nobody has an uplift: {why_not}")
     answers, facts = scores.answers, record.facts
     difference = np.full(len(answers), np.nan)
-    difference[scores.cohort] = predicted_uplift(store, model, scores, churn)
+    difference[scores.cohort] = predicted_uplift(store, model, scores, churn, engine=engine)
     uplift, value = contact_effect(facts.outcome, difference, answers.expected_value)
     source = UpliftSource(record.fingerprint, facts.outcome, facts.months, facts.campaigns, record.learned_at)
     table: ScoreTable = replace(answers, uplift=uplift, incremental_value=value)
     return UpliftedScores(Scores(table, replace(scores.facts, uplift=source)))
 
 
-def predicted_uplift(store: EventStore, model: StoredUplift, scores: Scores, churn: Churn) -> Floats:
+def predicted_uplift(
+    store: EventStore, model: StoredUplift, scores: Scores, churn: Churn, *, engine: Engine = HERE
+) -> Floats:
     """float64[k]: what contact changes in the outcome of each customer of the cohort, in its order."""
     rows, answers = scores.cohort, scores.answers
-    baseline = baseline_covariates(store, churn, answers.key[rows], scores.facts.as_of)
+    baseline = baseline_covariates(store, churn, answers.key[rows], scores.facts.as_of, engine=engine)
     known = {"tenure_days": baseline.tenure_days, "past_spend": baseline.past_spend}
     columns = {
         name: known[name] if name in known else getattr(answers, name)[rows].astype(np.float64)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from features.errors import KizunaError
+from serving.application.cluster import NO_CLUSTER, on_cluster
 from serving.application.permissions import Actor, Kind, Permission, person
 from serving.application.workspace import Progress, Workspace, open_workspace
 from serving.jobs.kinds import KINDS
@@ -32,6 +33,8 @@ from serving.state.job_index import (
 EVERY = 500_000
 """Microseconds between two notes of the progress of one step."""
 AS_AT_THE_START = "without an account: with the role that the proxy named at the start"
+ON_CLUSTER = ("score", "plan", "report", "campaign_report", "learn")
+"""The kinds of job whose work on the events is done by the cluster of `[cluster]`, where there is one."""
 BUG = "cannot finish this: Kizuna met a fault of its own. The log of the job has it."
 
 
@@ -49,12 +52,13 @@ def run_job(folder: str, job_id: str) -> int:
         try:
             actor = requester(workspace, job)
             actor.require(KINDS[job.kind].permission)
-            answer = WORK[job.kind](
-                workspace, actor, job.arguments, progress_of(workspace, job, system_clock)
-            )
+            progress = progress_of(workspace, job, system_clock)
+            with on_cluster(workspace, None if job.kind in ON_CLUSTER else NO_CLUSTER) as clustered:
+                answer = WORK[job.kind](clustered, actor, job.arguments, progress)
             outcome, error, result = DONE, "", json.dumps(answer)
         except KizunaError as refusal:
-            sys.stderr.write(f"{refusal.message}\n")
+            notes = getattr(refusal, "__notes__", ())  # where on a cluster it was met
+            sys.stderr.write("\n".join((refusal.message, *notes)) + "\n")
             error = refusal.message
             return refusal.exit_code
         finally:  # whatever ended the work, a bug and a signal among them, is on record

@@ -32,6 +32,7 @@ from features.ingestion.sources import Attribute, Source, says_period
 from features.spelling import nearest_word
 from features.timeline import Timeline
 from serving.project.campaign_settings import CampaignSettings
+from serving.project.cluster_settings import ClusterSettings
 from serving.project.console_settings import ConsoleSettings
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
@@ -141,6 +142,7 @@ class Settings(BaseModel):
     )
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
     console: ConsoleSettings = Field(default_factory=lambda: ConsoleSettings.model_validate({}))
+    cluster: ClusterSettings = Field(default_factory=lambda: ClusterSettings.model_validate({}))
 
 
 @dataclass(frozen=True)

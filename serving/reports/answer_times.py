@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from features.event_store import EventStore
 from features.events.history import History, events_of_kinds
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 
 FEW = 20
 """A channel with fewer inquiries of a kind is judged by the kind alone."""
@@ -81,6 +82,9 @@ class AnswerTimes:
         return history.kind_names[kind], history.channel_names[channel - 1] if channel else None
 
 
-def answer_times(store: EventStore, kinds: Collection[str], until: int | None = None) -> AnswerTimes:
+def answer_times(
+    store: EventStore, kinds: Collection[str], until: int | None = None, *, engine: Engine = HERE
+) -> AnswerTimes:
     """The answer times that a store knows of inquiries of these kinds before `until`."""
-    return map_partitions(store, partial(AnswerTimes, tuple(kinds)), until=until, columns=_COLUMNS)
+    new = partial(AnswerTimes, tuple(kinds))
+    return map_partitions(store, new, until=until, columns=_COLUMNS, engine=engine)

@@ -14,7 +14,8 @@ from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.attributes import MOST_SEGMENT_VALUES
 from features.events.history import History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.profiling.event_days import event_days
 from features.profiling.source_rhythm import SourceRhythm, source_rhythms
 from features.timeline import Timeline
@@ -245,14 +246,19 @@ class ReportSums:
 
 
 def compute_report(
-    store: EventStore, request: ReportRequestData, progress: Callable[[str, float], None] | None = None
+    store: EventStore,
+    request: ReportRequestData,
+    progress: Callable[[str, float], None] | None = None,
+    *,
+    engine: Engine = HERE,
 ) -> ReportData:
     """Compute every metric of the report from one version of the store, bucket by bucket."""
     store = store.pinned()
     when = periods(request.as_of, store.oldest(until=request.as_of) or 0, request.months, request.timeline)
     inquiry = [kind for one in request.indicators if one.name == "inquiry" for kind in one.kinds]
-    new = partial(ReportSums, request, when, answer_times(store, inquiry, request.as_of))
-    sums = map_partitions(store, new, "counting", until=request.as_of, progress=progress)
+    times = answer_times(store, inquiry, request.as_of, engine=engine)
+    new = partial(ReportSums, request, when, times)
+    sums = map_partitions(store, new, "counting", until=request.as_of, progress=progress, engine=engine)
     return sums.result(store.version)
 
 

@@ -19,7 +19,8 @@ from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.history import MISSING, History
 from features.events.schema import ATTRIBUTE
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY, Timeline, in_history
 from serving.scoring.segments import SegmentAttributes
 from serving.state.active_model import ActiveModel
@@ -119,6 +120,7 @@ def score(
     *,
     covered_until: int | None = None,
     consent: frozenset[str] = frozenset(),
+    engine: Engine = HERE,
 ) -> tuple[ScoreTable, ScoreMetadata]:
     """Answers for every customer known at the as-of date, computed bucket by bucket.
 
@@ -128,7 +130,7 @@ def score(
     store = store.pinned()
     bundle = champion.bundle
     new = partial(_ScoredParts, bundle, as_of, consent)
-    found = map_partitions(store, new, "scoring", known_at=as_of, progress=progress)
+    found = map_partitions(store, new, "scoring", known_at=as_of, progress=progress, engine=engine)
     answers, segments = ScoreTable.joined(found.parts), found.segments.values
     codes = {name: codes for name, codes in answers.attributes.items() if name in segments}
     answers, values = drop_unused_values(replace(answers, attributes=codes), segments)

@@ -22,6 +22,7 @@ ARGUMENT = re.compile(r"(?<!\{)\{\w+\}(?!\})")
 OPTION = re.compile(r"(?<![\w=-])(?<!var\()--[a-z][a-z-]+")
 OTHER_TOOLS = {"--data-urlencode", "--config", "--index-url"} | {
     "--no-optional-locks", "--verify", "--porcelain", "--untracked-files",
+    "--memory-limit", "--nthreads",
 }  # fmt: skip
 
 

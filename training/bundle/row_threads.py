@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
+
+from features.cores import available_cores
 
 WORTH_A_THREAD = 4_000
 """Rows that pay for a thread of their own."""
@@ -18,7 +19,7 @@ def in_row_threads(work: Callable[[slice], object], rows: int, threads: int = 0)
 
     The work must release the interpreter's lock, and treat every row alike.
     """
-    cores = min(threads or os.cpu_count() or 1, rows // WORTH_A_THREAD)
+    cores = min(threads or available_cores(), rows // WORTH_A_THREAD)
     if cores < 2:
         work(slice(0, rows))
         return

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Indicator
 from features.catalog.settings import FeatureSettings
@@ -19,7 +20,8 @@ from features.engine.snapshot import Priors, snapshot, texts
 from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import Timeline
 from training.bundle.model_bundle import Bundle
 from training.data.columns.churn_catalog import churn_catalog
@@ -42,6 +44,8 @@ def cohort_feature_table(
     champion: Bundle | None = None,
     progress: Callable[[str, float], None] | None = None,
     consent: frozenset[str] = frozenset(),
+    *,
+    engine: Engine = HERE,
 ) -> pa.Table:
     """`customer_id` and one column per feature, details as text; one row for each customer of the cohort.
 
@@ -49,14 +53,14 @@ def cohort_feature_table(
     The others are computed with priors learned from what was known at the as-of date.
     """
     store = store.pinned()
-    kinds = map_partitions(store, _KindNames, until=as_of, columns=frozenset()).kinds
+    kinds = map_partitions(store, _KindNames, until=as_of, columns=frozenset(), engine=engine).kinds
     present = churn_catalog(
         indicators,
         settings,
         kinds,
         churn,
         consent,
-        indicator_details(store, indicators, as_of, as_of),
+        indicator_details(store, indicators, as_of, as_of, engine=engine),
     )
     parts: list[_Part] = []
     if champion is not None and _fits(champion, present, settings, churn, timeline):
@@ -64,12 +68,13 @@ def cohort_feature_table(
     known = {column for _, _, columns in parts for column in columns}
     rest = tuple(column for column in present.columns if column not in known)
     if rest:
-        learned = learn_priors(store, present, timeline, as_of, until=as_of)
+        learned = learn_priors(store, present, timeline, as_of, until=as_of, engine=engine)
         parts.append((present, learned, rest))
 
-    new = partial(_FeatureTables, store, parts, churn, timeline, as_of)
-    tables = map_partitions(store, new, "computing features", until=as_of, progress=progress).tables
-    table = pa.concat_tables(tables)
+    new = partial(_FeatureTables, parts, churn, timeline, as_of)
+    found = map_partitions(store, new, "computing features", until=as_of, progress=progress, engine=engine)
+    table = pa.concat_tables(found.tables)
+    table = table.add_column(0, "customer_id", store.customers.names(np.concatenate(found.keys)))
     if table.num_rows == 0:
         raise DataError(
             f"cannot compute features as of {timeline.name(as_of)}: no customer then could still leave. "
@@ -107,17 +112,17 @@ class _KindNames:
 class _FeatureTables:
     """The features of each bucket's cohort: numbers, and details as text."""
 
-    store: EventStore
     parts: Sequence[_Part]
     churn: Churn
     timeline: Timeline
     as_of: int
+    keys: list[NDArray[np.int64]] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
 
     def add(self, history: History) -> None:
         keys = cohort(history, self.churn, self.as_of)
         dates = np.full(len(keys), self.as_of, dtype=np.int64)
-        columns: dict[str, pa.Array] = {"customer_id": self.store.customers.names(keys)}
+        columns: dict[str, pa.Array] = {}
         for definitions, priors, names in self.parts:
             matrix = snapshot(history, definitions, self.timeline, keys, dates, priors).matrix
             details = texts(history, definitions, self.timeline, keys, dates)
@@ -128,7 +133,9 @@ class _FeatureTables:
                 else pa.array(np.ascontiguousarray(matrix[:, place[name]]))
                 for name in names
             }
+        self.keys.append(keys)
         self.tables.append(pa.table(columns))
 
     def merge(self, other: _FeatureTables) -> None:
+        self.keys += other.keys
         self.tables += other.tables

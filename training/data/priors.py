@@ -13,7 +13,8 @@ from features.catalog.definitions import Catalog, Feature, Stream, family
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
 from features.events.history import Codes, History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import Timeline, in_history
 from training.data.mbg_nbd import fit_mbg_nbd
 
@@ -31,7 +32,13 @@ WEIGHTS = (0.5, 10.0)
 
 
 def learn_priors(
-    store: EventStore, catalog: Catalog, timeline: Timeline, before: int, *, until: int | None = None
+    store: EventStore,
+    catalog: Catalog,
+    timeline: Timeline,
+    before: int,
+    *,
+    until: int | None = None,
+    engine: Engine = HERE,
 ) -> Priors:
     """The priors that everything known before this instant teaches; events at or after `until` do not exist.
 
@@ -42,7 +49,7 @@ def learn_priors(
     roots = {column: catalog.stream_of[_stream(catalog, column)] for column in catalog.detail_columns}
     streams = {stream.name: stream for stream in roots.values()}
     new = partial(_PriorsAccumulator, streams, _rhythmic(catalog), timeline, before)
-    seen = map_partitions(store, new, until=until, known_at=before)
+    seen = map_partitions(store, new, until=until, known_at=before, engine=engine)
     books = {
         name: tuple(detail for detail, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])))
         for name, count in seen.counts.items()

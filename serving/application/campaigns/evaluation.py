@@ -118,6 +118,7 @@ class CampaignEvaluation:
             every,
             tier_dates=tuple(reached.values()),
             progress=progress,
+            engine=self.workspace.engine,
         )
         comparison = compare_campaign(
             assignment,
@@ -237,7 +238,8 @@ class CampaignEvaluation:
 
     def _arms(self, outcomes: CampaignOutcomes) -> list[ArmSummary]:
         workspace, assignment = self.workspace, self.current.assignment
-        state = ContactRegister(consent_rules(workspace.project), ()).state(workspace.store, self.now)
+        register = ContactRegister(consent_rules(workspace.project), ())
+        state = register.state(workspace.store, self.now, engine=workspace.engine)
         withdrawn = state.masks(assignment.keys) == ALL_CHANNELS
         last = outcomes.contacts[:, -1:].sum(axis=1)
         others = outcomes.other_contacts[:, -1:].sum(axis=1)

@@ -93,7 +93,8 @@ def _assignment(workspace: Workspace, scores: Scores, standing: HeldBackCustomer
     ]
     keys = answers.key[rows]
     decile = risk_deciles(answers.churn_probability[rows])
-    baseline = baseline_covariates(workspace.store, workspace.project.churn, keys, facts.as_of)
+    churn, engine = workspace.project.churn, workspace.engine
+    baseline = baseline_covariates(workspace.store, churn, keys, facts.as_of, engine=engine)
     columns: dict[str, NDArray[np.generic]] = {
         "key": keys,
         "arm": np.where(standing.globally(keys), CONTROL, TREATMENT).astype(np.int8),

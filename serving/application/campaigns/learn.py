@@ -185,7 +185,7 @@ def _customers(workspace: Workspace, record: CampaignRecord, outcome: str, date:
     rules = OutcomeRules(
         record.name, record.started_at or 0, project.churn, project.indicators, project.timeline
     )
-    values = campaign_outcomes(store, rules, assignment, [date]).values
+    values = campaign_outcomes(store, rules, assignment, [date], engine=workspace.engine).values
     if outcome not in values:
         raise DataError(
             f"cannot learn whom contact helps on '{outcome}': the data of the campaign '{record.name}' "

@@ -37,6 +37,7 @@ def export_features(
         _champion(workspace),
         progress,
         consent_rules(project).names,
+        engine=workspace.engine,
     )
     return FeatureTable(table)
 

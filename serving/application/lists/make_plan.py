@@ -88,10 +88,18 @@ def _plan(
 ) -> tuple[StoredPlan, ContactState]:
     project, store, scores, bundle = workspace.project, workspace.store, reader.scores, reader.bundle
     facts, rules = scores.facts, consent_rules(project, playbook.playbook)
-    contacts = ContactRegister(rules, playbook.playbook.contact_kinds).state(store, workspace.clock())
+    register = ContactRegister(rules, playbook.playbook.contact_kinds)
+    contacts = register.state(store, workspace.clock(), engine=workspace.engine)
     validate_attributes(playbook, project.settings.consent, contacts.attributes)
     profiles = customer_profiles(
-        store, scores, bundle, playbook.playbook, project.indicators, progress, contacts
+        store,
+        scores,
+        bundle,
+        playbook.playbook,
+        project.indicators,
+        progress,
+        contacts,
+        engine=workspace.engine,
     )
     indicators = [one.name for one in project.indicators]
     words = RuleVocabulary.of(playbook, scores, indicators, profiles.reasons, profiles.channels)

@@ -89,4 +89,4 @@ def _count(workspace: Workspace, months: int, progress: Progress | None) -> Repo
     project = workspace.project
     consent = consent_rules(project).names
     inputs = report_inputs(project, workspace.store, workspace.database, months, workspace.clock(), consent)
-    return compute_report(workspace.store, inputs, progress)
+    return compute_report(workspace.store, inputs, progress, engine=workspace.engine)

@@ -80,13 +80,14 @@ def score(
         progress,
         covered_until=None if coverage is None else coverage.covered_until,
         consent=consent_rules(project).names,
+        engine=workspace.engine,
     )
     found, why_not = Scores(scores, metadata), None
     uplift = uplift_in_use(database)
     if uplift is not None:
         if progress:
             progress("computing whom contact helps", 0.0)
-        uplifted = with_uplift(store, project.state, uplift, found, churn, timeline)
+        uplifted = with_uplift(store, project.state, uplift, found, churn, timeline, engine=workspace.engine)
         found, why_not = uplifted.scores, uplifted.why_not
     file = save(project.scores, found.answers, found.facts)
     use_scores(

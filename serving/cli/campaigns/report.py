@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import UsageError
-from serving.cli.context import LANGUAGES, OUTPUT, CliContext
+from serving.cli.context import CLUSTER, LANGUAGES, OUTPUT, CliContext
 
 if TYPE_CHECKING:
     from serving.schemas.campaign_responses import CampaignReport
@@ -30,6 +30,7 @@ ENDINGS = (".html", ".csv", ".json")
 )
 @click.option("--output", type=OUTPUT, help="The file to write: .html, .csv or .json.")
 @click.option("--language", type=LANGUAGES, help="The language of the report [language].")
+@CLUSTER
 @click.pass_obj
 def report(
     call: CliContext,
@@ -39,6 +40,7 @@ def report(
     by: Sequence[str],
     output: Path | None,
     language: str | None,
+    cluster: str | None,
 ) -> None:
     """What a campaign did: treatment against control at its review dates.
 
@@ -68,7 +70,7 @@ def report(
             "cannot tell what to report: give the NAME of a campaign, or --global with --since DATE."
         )
     language = language or call.project.settings.language
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         if name is not None:
             loaded = None if by else loaded_result(workspace, call.actor, name)
             if loaded is not None:

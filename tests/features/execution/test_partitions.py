@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +13,11 @@ from features.events.history import History
 from features.execution.base import Engine
 from features.execution.local import LocalEngine, map_partitions
 from features.timeline import Timeline
+from tests.features.execution.clusters import Seen
 
 UTC = Timeline()
 NOW = UTC.instant("2025-01-01")
 ENGINES = [LocalEngine(), LocalEngine(threads=3)]
-
-
-@dataclass
-class Seen:
-    """Keys in the order in which they were merged, and a float sum that depends on that order."""
-
-    keys: list[int] = field(default_factory=list)
-    total: float = 0.0
-
-    def add(self, history: History) -> None:
-        self.keys += history.keys.tolist()
-        self.total += float(history.values.sum())
-
-    def merge(self, other: Seen) -> None:
-        self.keys += other.keys
-        self.total += other.total
 
 
 def add(store: EventStore, customers: int, first: int = 0) -> None:

@@ -12,7 +12,8 @@ from features.catalog.definitions import Indicator
 from features.event_store import EventStore
 from features.events.history import History
 from features.events.schema import REFUND
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import in_history
 
 FEWEST, MOST = 2, 8
@@ -24,7 +25,12 @@ NO_DETAILS = ("contract",)
 
 
 def indicator_details(
-    store: EventStore, indicators: Sequence[Indicator], before: int, until: int | None
+    store: EventStore,
+    indicators: Sequence[Indicator],
+    before: int,
+    until: int | None,
+    *,
+    engine: Engine = HERE,
 ) -> dict[str, tuple[str, ...]]:
     """By indicator its details, the most frequent first, where there are two to eight of them.
 
@@ -34,7 +40,7 @@ def indicator_details(
     asked = tuple(one for one in indicators if not one.attitude and one.name not in NO_DETAILS)
     new = partial(_DetailCounts, asked, before)
     columns = frozenset({"detail"})
-    counts = map_partitions(store, new, until=until, columns=columns, known_at=before).counts
+    counts = map_partitions(store, new, until=until, columns=columns, known_at=before, engine=engine).counts
     found = {}
     for name, of in counts.items():
         least = RARE * sum(of.values())
