@@ -22,8 +22,9 @@ from serving.project.settings import Project, read
 from training.backtest import BacktestResult, backtest_with_bundle
 from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
-from training.data.dataset import LabelledRows, dataset
+from training.data.dataset import dataset
 from training.data.extent import data_extent
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import temporal_splits
 from training.fitting.baselines import baselines
 from training.labels.labelling import label

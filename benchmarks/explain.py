@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import machine
 from training.bundle.shap_values import TOLERANCE, Explainer
-from training.fitting.lightgbm import TreeParameters, fit_churn
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,8 @@ def measure(customers: int, repeats: int, settings: TreeParameters) -> dict[str,
         import shap
 
     taught, churned = made_up(TAUGHT, seed=0)
-    booster = fit_churn(settings, taught, churned, [f"feature_{n}" for n in range(FEATURES)])
+    binned = BinnedRows.of_matrix(settings, taught, [f"feature_{n}" for n in range(FEATURES)])
+    booster = fit_churn(settings, binned, churned)
     rows, _ = made_up(customers, seed=1)
     ours, rival = Explainer(booster), shap.TreeExplainer(booster)
 

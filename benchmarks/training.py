@@ -27,12 +27,14 @@ from benchmarks.machine import machine
 from features.event_store import EventStore
 from serving.project.settings import Project
 from training.bundle.lightgbm_models import column_slots
+from training.bundle.tiers import index_columns
 from training.data.columns.churn_catalog import churn_catalog
 from training.data.columns.indicator_details import indicator_details
 from training.data.columns.populations import dated_numbers
-from training.data.dataset import LabelledRows, dataset
+from training.data.dataset import dataset
 from training.data.extent import data_extent
 from training.data.priors import learn_priors
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import temporal_splits
 from training.fitting.lightgbm import tier_settings, value_settings
 from training.fitting.pipeline import TrainingPipeline, thinned
@@ -112,7 +114,7 @@ def _prepared(store: EventStore, plan: TrainingConfig) -> tuple[TrainingPipeline
     priors = learn_priors(store, features, timeline, dates.every[0])
     dated = dated_numbers(store, features, timeline, dates.every, priors, past.customers, None)
     rows = dataset(store, features, churn, timeline, priors, dates.every, past, None, dated=dated)
-    scale = tier_scale(plan.tiers, rows.on(dates.fit).now, features, churn)
+    scale = tier_scale(plan.tiers, rows.on(dates.fit).named(index_columns(features, churn)), features, churn)
     return TrainingPipeline(replace(plan.models, seed=plan.seed), features, churn, scale), rows.on(
         dates.labelled
     )

@@ -51,6 +51,11 @@ def _take(size: int) -> NDArray[np.uint8] | None:
     return None
 
 
+def release() -> None:
+    """Gives the free memory of the pool back: for work that needs memory of other sizes."""
+    _idle.clear()
+
+
 class _Loan:
     """Memory lent to arrays: when the last of them is gone, it returns to the pool."""
 

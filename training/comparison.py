@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from features.event_store import EventStore
 from features.timeline import Timeline
-from training.data.dataset import LabelledRows, customers_by_outcome, dataset, matrix_of
+from training.data.dataset import dataset, matrix_of
 from training.data.extent import data_extent
+from training.data.rows.labelled_rows import LabelledRows, customers_by_outcome
 from training.data.splits import temporal_splits
 from training.evaluation.champion_comparison import COMPARED
 from training.evaluation.evaluate import FEWEST_OUTCOMES, cross_fitted_where_few

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from features.event_store import EventStore
 from training.comparison import Flags, PairedComparison, compared
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.secondary_metrics import segments
 from training.labels.settings import Churn
 from training.train import Progress, learn, silent
@@ -173,9 +173,7 @@ def _added(bundle: Bundle, tested: Evaluation, known: tuple[str, ...]) -> tuple[
     moved = np.abs(bundle.contributions(tested.sample)[:, :-1]).mean(axis=0)
     order = np.argsort(-moved, kind="stable").tolist()
     return tuple(
-        AddedFeature(
-            columns[at], float(moved[at]), rank, len(columns), _is_constant(tested.rows.matrix[:, at])
-        )
+        AddedFeature(columns[at], float(moved[at]), rank, len(columns), _is_constant(tested.rows.column(at)))
         for rank, at in enumerate(order, start=1)
         if columns[at] not in known
     )

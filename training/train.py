@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from features import array_pool
 from features.catalog.definitions import company_kinds
 from features.event_store import EventStore
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.model_card_file import load_model_card, save_model_card
 from training.bundle.promotions import PROMOTIONS
+from training.bundle.tiers import index_columns
 from training.data.attribute_dates import OF_TOTALS, attribute_findings
 from training.data.columns.churn_catalog import churn_catalog
 from training.data.columns.indicator_details import indicator_details
@@ -197,15 +199,18 @@ def learn(
     dates = (*splits.every, splits.answers)
     levels = level_counts(store, features, churn, config.timeline, splits.every, extent.customers, until)
     numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until, levels)
+    array_pool.release()
     rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
     priors = replace(priors, numbers=numbers[splits.answers])
+    array_pool.release()
     require_both_outcomes(rows, splits, churn, config.timeline)
     cohort, weighting, company = rows, None, company_kinds(config.indicators)
     if config.churn.contacts == "without_contact":
         rows, weighting = uncontacted_rows(store, cohort, config.assignments, churn, company, until)
     splits = cross_fitted_where_few(splits, rows)
     # Tiers and typical values describe the whole cohort as it was; no label is in them.
-    scale = tier_scale(config.tiers, cohort.on(splits.fit).now, features, churn)
+    index = cohort.on(splits.fit).named(index_columns(features, churn))
+    scale = tier_scale(config.tiers, index, features, churn)
 
     report("fitting, calibrating and testing", 0.2)
     parameters = replace(config.models, seed=config.seed)

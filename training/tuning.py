@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from features.errors import UsageError
 from features.timeline import DAY
 from training.data.customer_hashes import shuffled_by_customer
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, WeightedMetrics
-from training.fitting.lightgbm import TreeParameters, fit_churn
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn
 from training.labels.settings import Churn
 
 if TYPE_CHECKING:
@@ -213,9 +213,8 @@ def _tried(
     tried = _settings(_suggested(trial), settings)
     losses: list[float] = []
     for step, (earlier, later) in enumerate(parts):
-        model = fit_churn(
-            tried, earlier.matrix, earlier.churned, earlier.columns, earlier.as_of, earlier.weight
-        )
+        binned = BinnedRows.of(tried, earlier)
+        model = fit_churn(tried, binned, earlier.churned, earlier.as_of, earlier.weight)
         predictions = model.predict(later.matrix, num_threads=tried.threads)
         losses.append(_log_loss(predictions, later))
         mean = float(np.mean(losses))

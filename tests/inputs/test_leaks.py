@@ -21,10 +21,11 @@ from serving.integrations.training import training_config
 from tests.inputs.habits import START, project, write
 from tests.inputs.services import answer
 from training.data.attribute_dates import attribute_findings
-from training.data.dataset import LabelledRows, dataset
+from training.data.dataset import dataset
 from training.data.extent import data_extent
 from training.data.lead_labels import lead_labels
 from training.data.priors import learn_priors
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import temporal_splits
 from training.evaluation.leaks import Leak, find_leaks
 from training.labels.labelling import label

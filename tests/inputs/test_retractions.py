@@ -29,9 +29,10 @@ from features.profiling.profile import profile_events
 from features.storage import sorted_run
 from features.timeline import DAY, Horizon, Timeline, from_instant, to_instant
 from tests.inputs.small_project import SmallProject
-from training.data.dataset import ARRAYS, LabelledRows, dataset
+from training.data.dataset import ARRAYS, dataset
 from training.data.extent import DataExtent, data_extent
 from training.data.priors import learn_priors
+from training.data.rows.labelled_rows import LabelledRows
 from training.labels.settings import Churn
 
 CLOCK = Timeline()

@@ -24,7 +24,7 @@ from training.bundle.lifetime.lifetime_model import EXPECTED, spending_catalog
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle, canonical
 from training.data.priors import learn_priors
-from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn, fit_tier, fit_value
 from training.fitting.tiers import tier_scale
 from training.labels.cohort import cohort
 from training.labels.labelling import label
@@ -124,6 +124,7 @@ def learned(folder: Path) -> Bundle:
     tiers = scale.tier(scale.index(whole))
     grown = TreeParameters(trees=30, rate=0.1, threads=1)
     names = features.columns
+    binned = BinnedRows.of_matrix(grown, matrix, names)
     return Bundle(
         timezone=timeline.timezone,
         catalog=features,
@@ -131,9 +132,9 @@ def learned(folder: Path) -> Bundle:
         churn=churn,
         tiers=scale,
         models=LightGBMModels(
-            fit_churn(grown, matrix, churned, names).model_to_string(),
-            fit_tier(grown, matrix, tiers, len(scale.names), names).model_to_string(),
-            fit_value(grown, 1.5, matrix, spend, names).model_to_string(),
+            fit_churn(grown, binned, churned).model_to_string(),
+            fit_tier(grown, binned, tiers, len(scale.names)).model_to_string(),
+            fit_value(grown, 1.5, binned, spend).model_to_string(),
         ),
         calibration=Calibration("logistic", 0.9, 0.9, -0.1),
         level=LevelUncertainty(0.2, 5.0, 2),
@@ -152,7 +153,10 @@ def learned(folder: Path) -> Bundle:
             catalog=spending_catalog(features, churn),
             learned=canonical(
                 fit_value(
-                    grown, 1.5, np.column_stack([matrix, spend]), spend, (*names, EXPECTED)
+                    grown,
+                    1.5,
+                    BinnedRows.of_matrix(grown, np.column_stack([matrix, spend]), (*names, EXPECTED)),
+                    spend,
                 ).model_to_string()
             ),
         ),

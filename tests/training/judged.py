@@ -10,7 +10,7 @@ import numpy as np
 from features.profiling.finding import CheckFinding
 from tests.training.trained import bundle, outcome, rows
 from training.bundle.model_bundle import Bundle
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.leaks import Leak
 from training.evaluation.metrics import HeldOutOutcomes, churn_metrics
 

@@ -17,7 +17,7 @@ from tests.training.judged import shown
 from tests.training.simulated import plan, shop
 from tests.training.trained import CHURN
 from training import tuning
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.lightgbm import TreeParameters
 from training.registry.run_artifacts import upload_tuning_trials
 from training.train import learn

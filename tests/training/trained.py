@@ -22,8 +22,8 @@ from training.bundle.lifetime.parameters import GammaGammaParameters, MbgNbdPara
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.model_bundle import Bundle, canonical
 from training.bundle.tiers import TierSettings
-from training.data.dataset import LabelledRows
-from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.data.rows.labelled_rows import LabelledRows
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn, fit_tier, fit_value
 from training.fitting.normal_scores import fit_score_regression
 from training.fitting.tiers import tier_scale
 from training.labels.settings import Churn
@@ -94,10 +94,11 @@ def bundle(*, amounts: bool = True) -> Bundle:
     scale = tier_scale(TierSettings(), Snapshot(stamps, stamps, names, matrix), columns(), CHURN)
     index = scale.index(Snapshot(stamps, stamps, names, matrix))
     spend = np.where(churned, 0.0, np.random.default_rng(2).exponential(50, len(matrix)))
+    binned = BinnedRows.of_matrix(grown, matrix, names)
     models = LightGBMModels(
-        fit_churn(grown, matrix, churned, names).model_to_string(),
-        fit_tier(grown, matrix, scale.tier(index), len(scale.names), names).model_to_string(),
-        fit_value(grown, 1.5, matrix, spend, names).model_to_string() if amounts else None,
+        fit_churn(grown, binned, churned).model_to_string(),
+        fit_tier(grown, binned, scale.tier(index), len(scale.names)).model_to_string(),
+        fit_value(grown, 1.5, binned, spend).model_to_string() if amounts else None,
         fit_score_regression(labelled(matrix, churned)),
     )
     return Bundle(
@@ -135,7 +136,8 @@ def lifetime() -> LifetimeModel:
     spend = plain * draw.lognormal(0.0, 0.5, len(matrix))
     grown = TreeParameters(trees=15, rate=0.1, threads=1)
     names = (*columns().columns, EXPECTED)
-    learned = fit_value(grown, 1.5, np.column_stack([matrix, plain]), spend, names)
+    binned = BinnedRows.of_matrix(grown, np.column_stack([matrix, plain]), names)
+    learned = fit_value(grown, 1.5, binned, spend)
     return LifetimeModel(
         horizons=LifetimeHorizons((12, 24), ("normal", "low"), (0.12, 0.25)),
         catalog=spending_catalog(columns(), CHURN),

@@ -76,7 +76,7 @@ class TierScale:
         over a side's parts, times 100."""
         from training.bundle.tier_kernels import indices  # compiled: not needed to read settings
 
-        places = _places(self._columns, snapshot.columns)
+        places = _places(self.columns, snapshot.columns)
         index: Floats = indices(np.ascontiguousarray(snapshot.matrix), places, self._curves)
         return index
 
@@ -85,7 +85,8 @@ class TierScale:
         return np.array(self.cuts)
 
     @cached_property
-    def _columns(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the index reads."""
         return tuple(column for part in self.parts for column in part.columns)
 
     @cached_property

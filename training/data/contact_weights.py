@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import LabelledRows, customers_by_outcome
+from training.data.rows.labelled_rows import LabelledRows, customers_by_outcome
 from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]

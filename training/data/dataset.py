@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
 from features.engine.evaluate import DatedNumbers
-from features.engine.snapshot import Priors, Snapshot, snapshot
+from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
@@ -26,6 +26,8 @@ from features.timeline import Timeline
 from training.bundle.tiers import index_columns
 from training.data.customer_hashes import Hashes, customer_hashes, in_first_share, row_hashes
 from training.data.extent import DataExtent
+from training.data.rows.labelled_rows import ARRAYS, ROWS_AT_ONCE, LabelledRows
+from training.data.rows.row_buffer import RowBuffer, permute_rows
 from training.labels.cohort import cohorts
 from training.labels.labelling import label
 from training.labels.settings import Churn
@@ -36,70 +38,7 @@ MOST_ROWS = 1_500_000
 """More rows than this are thinned evenly: they cost memory and teach nothing new."""
 
 MOST_NUMBERS = 250_000_000
-"""The same of rows × features: 2 GB, and fitting holds parts of them twice."""
-
-ARRAYS = ("keys", "hashes", "as_of", "matrix", "churned", "value", "after")
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledRows:
-    """Customers of the cohort at as-of dates: what was known, and what became of them."""
-
-    keys: NDArray[np.int64]
-    hashes: Hashes
-    """uint64[n]: of the customer id, for folds and samples that do not depend on keys."""
-    as_of: NDArray[np.int64]
-    matrix: Floats
-    churned: NDArray[np.bool_]
-    value: Floats
-    after: Floats
-    """float64[n, len(after_columns)]: what the tier of the next period is read off."""
-    columns: tuple[str, ...]
-    after_columns: tuple[str, ...]
-    weight: Floats | None = None
-    """float64[n]: how often each row counts; None where every row counts once."""
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledRows:
-        """The chosen rows; these same ones, uncopied, where all are."""
-        if chosen.dtype == np.bool_:
-            if chosen.all():
-                return self
-            chosen = np.flatnonzero(chosen)
-        arrays: dict[str, Any] = {name: getattr(self, name).take(chosen, axis=0) for name in ARRAYS}
-        return replace(self, weight=None if self.weight is None else self.weight[chosen], **arrays)
-
-    @property
-    def weight_or_ones(self) -> Floats:
-        """float64[n]: how often each row counts."""
-        return np.ones(len(self)) if self.weight is None else self.weight
-
-    def on(self, dates: Collection[int]) -> LabelledRows:
-        """The rows of these as-of dates."""
-        return self.where(np.isin(self.as_of, list(dates)))
-
-    @property
-    def bare(self) -> LabelledRows:
-        """The rows without features: a small part of their memory."""
-        nothing = np.zeros((len(self), 0))
-        return replace(self, matrix=nothing, after=nothing, columns=(), after_columns=())
-
-    @property
-    def now(self) -> Snapshot:
-        return Snapshot(self.keys, self.as_of, self.columns, self.matrix)
-
-    @property
-    def next(self) -> Snapshot:
-        """The columns of the engagement index at the end of the horizon."""
-        return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
-
-
-def customers_by_outcome(rows: LabelledRows) -> tuple[int, int]:
-    """How many customers left on some row, and how many stayed on some row."""
-    left, stayed = (len(np.unique(rows.keys[mine])) for mine in (rows.churned, ~rows.churned))
-    return left, stayed
+"""The same of rows × features: 1 GB, of which fitting copies the rows that it learns from."""
 
 
 def most_rows(columns: int) -> int:
@@ -141,35 +80,26 @@ def dataset(
         share=share,
         dated=dated,
     )
-    parts = map_partitions(store, partial(_RowsAccumulator, store, rows), until=until, retractions=True).parts
-    keys, as_of = (np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "as_of"))
+    new = partial(_RowsAccumulator, store, rows, _room(past.customers * len(dates), share))
+    found = map_partitions(store, new, until=until, retractions=True)
+    whole = found.whole()
     order = pc.sort_indices(
-        pa.table({"name": store.customers.names(keys), "as_of": as_of}),
+        pa.table({"name": store.customers.names(whole.keys), "as_of": whole.as_of}),
         sort_keys=[("name", "ascending"), ("as_of", "ascending")],
-    )
-    return _in_order(parts, order.to_numpy().astype(np.int64))
+    ).to_numpy()
+    return _in_order(whole, order.astype(np.int64))
 
 
-def _in_order(parts: list[LabelledRows], order: NDArray[np.int64]) -> LabelledRows:
-    """The rows of all parts, end to end, in this order; takes the parts out of their list.
+def _room(rows: int, share: float) -> int:
+    """How many rows there may be: all, or somewhat more than are expected of a sample."""
+    return rows if share >= 1.0 else int(share * rows * 1.05) + ROWS_AT_ONCE
 
-    The features are there twice at most: each part goes to its place and is let go.
-    """
-    places = np.empty_like(order)
-    places[order] = np.arange(len(order))
-    arrays: dict[str, Any] = {
-        name: np.empty((len(order), *array.shape[1:]), array.dtype)
-        for name, array in ((name, getattr(parts[0], name)) for name in ARRAYS)
-    }
-    whole = replace(parts[0], **arrays)
-    end = len(order)
-    while parts:
-        part = parts.pop()
-        mine = places[end - len(part) : end]
-        for name in ARRAYS:
-            getattr(whole, name)[mine] = getattr(part, name)
-        end -= len(part)
-    return whole
+
+def _in_order(rows: LabelledRows, order: NDArray[np.int64]) -> LabelledRows:
+    """The rows in this order; features are moved within their place, so that they are never there twice."""
+    arrays: dict[str, Any] = {name: getattr(rows, name)[order] for name in ARRAYS}
+    permute_rows(rows.stored, order)
+    return replace(rows, **arrays)
 
 
 def matrix_of(
@@ -192,18 +122,31 @@ def matrix_of(
 
 @dataclass
 class _RowsAccumulator:
-    """The labelled rows of each bucket."""
+    """The labelled rows of each bucket; the merged one alone has room for the features of all."""
 
     store: EventStore
     rows: Callable[[History, Hashes], LabelledRows]
+    room: int
     parts: list[LabelledRows] = field(default_factory=list)
+    buffer: RowBuffer | None = None
 
     def add(self, history: History) -> None:
         if history.events:
             self.parts.append(self.rows(history, customer_hashes(self.store, history.keys)))
 
     def merge(self, other: _RowsAccumulator) -> None:
-        self.parts += other.parts
+        for part in other.parts:
+            self.buffer = self.buffer or RowBuffer(self.room, part.stored.shape[1])
+            self.buffer.append(part.stored)
+            self.parts.append(replace(part, stored=np.empty((0, 0), np.float32)))
+
+    def whole(self) -> LabelledRows:
+        """The rows of all buckets, one after the other."""
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in self.parts]) for name in ARRAYS
+        }
+        stored = np.empty((0, 0), np.float32) if self.buffer is None else self.buffer.rows
+        return replace(self.parts[0], stored=stored, **arrays)
 
 
 @dataclass
@@ -259,11 +202,12 @@ def _rows(
         sampled = in_first_share(row_hashes(mine, as_of), share)
         keys, as_of, mine = keys[sampled], as_of[sampled], mine[sampled]
     labels = label(history, churn, keys, as_of, past.coverage.covered_until, timeline)
+    features = snapshot(history, catalog, timeline, keys, as_of, priors, dated=dated)
     return LabelledRows(
         keys=keys,
         hashes=mine,
         as_of=as_of,
-        matrix=snapshot(history, catalog, timeline, keys, as_of, priors, dated=dated).matrix,
+        stored=features.matrix.astype(np.float32),
         churned=labels.churned,
         value=labels.value,
         after=snapshot(history, after, timeline, keys, churn.horizon.end(as_of)).matrix,

@@ -13,7 +13,7 @@ from features.event_store import EventStore
 from features.events.history import History
 from features.execution.local import map_partitions
 from features.timeline import Horizon, Timeline
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.labels.contracts import CONTRACT_COLUMNS
 from training.labels.labelling import label
 from training.labels.settings import Churn

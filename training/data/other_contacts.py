@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.event_store import EventStore
 from features.events.history import History, customer_of_event, events_of_kinds
 from features.execution.local import map_partitions
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.labels.settings import Churn
 
 SECOND = 1_000_000

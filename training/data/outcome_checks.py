@@ -6,7 +6,7 @@ import numpy as np
 
 from features.errors import DataError
 from features.timeline import Timeline
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits
 from training.labels.settings import Churn
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from features.errors import DataError
 from features.event_store import EventStore
 from training.data.contact_weights import ContactAssignments, ContactWeighting, without_contact
-from training.data.dataset import LabelledRows, customers_by_outcome
 from training.data.other_contacts import contacted_rows
+from training.data.rows.labelled_rows import LabelledRows, customers_by_outcome
 from training.labels.settings import Churn
 
 FEWEST_CONTROLS = 50

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.bundle.calibration import Calibration, Shape
 from training.data.contact_weights import calibrates
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits
 from training.fitting.calibration import (
     calibration_trial,
@@ -51,7 +51,7 @@ def calibrated_in_time(
     The level waits for the delivered model: it is by how much that one lies off.
     """
     churn = pipeline.churn
-    earlier = earlier_trial(rows, splits, churn, pipeline.quick.fit_churn)
+    earlier = earlier_trial(rows, splits, churn, pipeline.fit_quick_churn)
     trials = [] if earlier is None else [earlier]
     shape, _ = choose(trials)
     middle, judged = later.on(splits.calibrate).calibrating, later.on(splits.test)

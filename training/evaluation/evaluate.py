@@ -19,7 +19,7 @@ from training.bundle.level_uncertainty import LevelUncertainty
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.list_policy import value_at_risk
 from training.data.customer_hashes import first_by_hash
-from training.data.dataset import LabelledRows, customers_by_outcome
+from training.data.rows.labelled_rows import LabelledRows, customers_by_outcome
 from training.data.splits import TemporalSplits
 from training.evaluation.calibrated import (
     CalibratedTest,
@@ -34,7 +34,13 @@ from training.evaluation.intervals import (
     value_intervals,
 )
 from training.evaluation.leaks import Leak
-from training.evaluation.list_metrics import list_figures, of_order, purity_figures, quiet_days
+from training.evaluation.list_metrics import (
+    last_days_columns,
+    list_figures,
+    of_order,
+    purity_figures,
+    quiet_days,
+)
 from training.evaluation.metrics import METRICS, HeldOutOutcomes, churn_metrics
 from training.evaluation.role_rows import RoleRows
 from training.evaluation.secondary_metrics import (
@@ -121,18 +127,19 @@ def evaluate_models(
     """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
     known = rows.on(splits.fit)
     level = evidence_level(splits, known)
-    pipeline, shapes = with_shape(pipeline, known)
+    pipeline, shapes = with_shape(pipeline.with_columns_of(known), known)
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
         calibrated = cross_calibrated(held_out)
         return pipeline, _evaluation(pipeline, level, held_out, held_out, calibrated, shapes, contacts)
-    pipeline = replace(pipeline, value_power=best_value_power(pipeline, known, rows.on(splits.calibrate)))
+    taught = pipeline.taught_rows(known)
+    pipeline = replace(pipeline, value_power=best_value_power(pipeline, taught, rows.on(splits.calibrate)))
     season = years_before(splits.test, splits, pipeline.churn)
-    later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}))
+    later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}), taught)
     middle = later.where(np.isin(later.rows.as_of, splits.calibrate))
     if not regression_helps(middle.rows, middle.churn, middle.trees):
         pipeline, later = replace(pipeline, blended=False), replace(later, churn=later.trees)
-    del known  # a copy of most features
+    del taught  # a copy of most features, in bins
     calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions.of(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)
@@ -158,16 +165,18 @@ def calibrate_for_delivery(
     The model shape that little data calls for is chosen anew on all labelled rows: what is judged must not
     know the outcomes of the test, what is delivered may.
     """
-    pipeline = replace(pipeline, shape="trees")
+    pipeline = replace(pipeline, shape="trees").with_columns_of(rows, splits.labelled)
     if min(customers_by_outcome(rows.bare.on(splits.labelled))) < CHOSEN_BELOW:
         pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
-    models, shape = pipeline.fit(rows, splits.labelled), evaluation.calibration
+    taught, shape = pipeline.taught_rows(rows, splits.labelled), evaluation.calibration
+    models = pipeline.fit(rows, taught=taught)
     own, churn = pipeline.predictor(models), pipeline.churn
     dates = level_dates(splits.answers, splits.every, splits.first, churn)
     every, known = own, rows.on(splits.every)
     knows_season = dates.trust in (0.0, 1.0) and {*dates.season} <= {*splits.labelled}
     if not knows_season or not {*splits.every} <= {*splits.labelled}:
-        every = pipeline.quick.fit_churn(known, levels=False)
+        same = {*splits.every} == {*splits.labelled}
+        every = pipeline.fit_quick_churn(known, levels=False, taught=taught if same else None)
     of_every = DatedPredictions.of(known, every(known))
     uncertainty = level_uncertainty(of_every, splits, churn, Calibration())
     if not shape.levelled:
@@ -216,7 +225,8 @@ def _evaluation(
         value, scale = value * _scale(middle), _scale(middle, last)
 
     figures = _churn_figures(pipeline, middle, last, calibrated, shapes, test)
-    quiet = quiet_days(rows.matrix, rows.columns, pipeline.churn)
+    since = rows.named(last_days_columns(pipeline.churn))
+    quiet = quiet_days(since.matrix, since.columns, pipeline.churn)
     figures |= list_figures(probability, test, quiet, seed=seed)
     figures |= _tier_figures(pipeline, last, probability, now, then, test)
     if value is not None and middle.value is not None:
@@ -241,7 +251,7 @@ def _evaluation(
         tier_next=then,
         tier_predicted=last.tier.argmax(axis=1).astype(np.int8),
         value_predicted=value,
-        sample=rows.matrix[_sample(rows)],
+        sample=rows.where(_sample(rows)).matrix,
         calibrated_on_controls=calibrated.on_controls,
     )
 

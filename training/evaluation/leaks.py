@@ -19,8 +19,8 @@ from features.catalog.aggregates import LEVEL
 from features.catalog.definitions import Catalog, Feature
 from features.profiling.finding import CheckFinding
 from training.data.attribute_dates import OF_TOTALS
-from training.data.dataset import LabelledRows
 from training.data.lead_labels import LeadLabels
+from training.data.rows.labelled_rows import LabelledRows
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -99,19 +99,23 @@ def attribute_columns(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"profile_{name}_{part}" for name in names for part in ("last", "last_detail", LEVEL))
 
 
+def strongest_column(rows: LabelledRows) -> tuple[float, int]:
+    """The highest AUC that one column reaches by itself, and that column; of many rows, on every so many."""
+    some = rows.where(np.arange(0, len(rows), max(1, -(-len(rows) // ROWS))))
+    return strongest_alone(some.matrix, some.churned)
+
+
 def strongest_alone(matrix: Floats, churned: Flags) -> tuple[float, int]:
     """The highest AUC that one column reaches by itself, up or down, and that column.
 
     A missing value counts as lowest or as highest, whichever gives more away.
     """
-    step = max(1, -(-len(matrix) // ROWS))
-    rows, left = matrix[::step], churned[::step]
     best, column = 0.5, 0
-    if left.any() and not left.all():
-        for at, values in enumerate(np.ascontiguousarray(rows.T)):
+    if churned.any() and not churned.all():
+        for at, values in enumerate(np.ascontiguousarray(matrix.T)):
             absent = np.isnan(values)
             for missing in (-np.inf, np.inf) if absent.any() else (0.0,):
-                found = auc(np.where(absent, missing, values), left)
+                found = auc(np.where(absent, missing, values), churned)
                 if max(found, 1.0 - found) > best:
                     best, column = max(found, 1.0 - found), at
     return best, column
@@ -180,7 +184,7 @@ def _coded_attributes(rows: LabelledRows, catalog: Catalog) -> Mapping[str, Ints
         if catalog.indicator_of(column) == "profile" and column not in catalog.level_columns:
             name = column.removeprefix("profile_").removesuffix("_last_detail").removesuffix("_last")
             found.setdefault(name, []).append(place)
-    return {name: _joined([_code(rows.matrix[:, at]) for at in places]) for name, places in found.items()}
+    return {name: _joined([_code(rows.column(at)) for at in places]) for name, places in found.items()}
 
 
 def _code(values: Floats) -> Ints:
@@ -278,7 +282,7 @@ def _marked(rows: LabelledRows, catalog: Catalog, precision: float, share: float
         sign = signs.get(name, 0.0)
         if sign == 0.0 or catalog.indicator_of(name) == "profile":
             continue
-        values = sign * rows.matrix[:, column]
+        values = sign * rows.column(column)
         known = ~np.isnan(values) & (values != 0.0 if sign > 0 else True)
         cut = _threshold(values[known], churned[known], precision)
         if cut is None:

@@ -79,11 +79,16 @@ def of_order(order: ListOrder, figures: Mapping[str, float]) -> dict[str, float]
     return {list_metric(order, name): figures[name] for name in names if name in figures}
 
 
+def last_days_columns(churn: Churn) -> set[str]:
+    """The columns that `quiet_days` reads."""
+    return {f"{indicator}_days_since_last" for indicator in churn.indicators}
+
+
 def quiet_days(matrix: Floats, columns: Sequence[str], churn: Churn) -> Floats:
     """float64[n]: days from the last activity that counts to the row's as-of date; zero under a contract."""
     if churn.type != "inactivity":
         return np.zeros(len(matrix))
-    wanted = {f"{indicator}_days_since_last" for indicator in churn.indicators}
+    wanted = last_days_columns(churn)
     since = matrix[:, [at for at, name in enumerate(columns) if name in wanted]]
     nearest: Floats = np.fmin.reduce(since, axis=1, initial=np.inf)
     return nearest

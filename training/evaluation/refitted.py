@@ -18,8 +18,9 @@ from training.bundle.tiers import TierScale
 from training.data.columns.level_counts import level_counts
 from training.data.columns.populations import dated_numbers
 from training.data.customer_hashes import shuffled_by_customer
-from training.data.dataset import LabelledRows, matrix_of
+from training.data.dataset import matrix_of
 from training.data.priors import learn_priors
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits
 from training.evaluation.calibrated import calibrated_in_time, cross_calibrated, regression_helps
 from training.evaluation.evaluate import with_shape
@@ -71,7 +72,7 @@ def refitted_probability(
     levels = level_counts(store, catalog, settings.churn, timeline, every, customers, until)
     dated = dated_numbers(store, catalog, timeline, every, priors, customers, until, levels)
     matrix = matrix_of(store, catalog, timeline, priors, roles.rows, until, dated)
-    rows = replace(roles.rows, matrix=matrix, columns=catalog.columns)
+    rows = replace(roles.rows, stored=matrix.astype(np.float32), places=None, columns=catalog.columns)
     pipeline = TrainingPipeline(
         settings.trees, catalog, settings.churn, settings.tiers, books=priors.code_book
     )
@@ -82,7 +83,7 @@ def refitted_probability(
 def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits) -> Floats:
     """float64[n]: the calibrated churn probabilities of the test rows, as `evaluate_models` gives them."""
     known = rows.on(splits.fit)
-    pipeline, _ = with_shape(pipeline, known)
+    pipeline, _ = with_shape(pipeline.with_columns_of(known), known)
     if splits.cross_fitted:
         fold = shuffled_by_customer(known.hashes) % np.uint64(FOLDS)
         predicted = np.empty(len(known))
@@ -93,7 +94,6 @@ def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: T
     season = years_before(splits.test, splits, pipeline.churn)
     later = rows.on({*season, *splits.calibrate, *splits.test})
     blend, trees = pipeline.held_out_churn(known, later)
-    del known  # a copy of most features
     middle = np.isin(later.as_of, splits.calibrate)
     if not regression_helps(later.bare.where(middle), blend[middle], trees[middle]):
         pipeline, blend = replace(pipeline, blended=False), trees

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.metrics import rank_correlation, weighted_kappa
 from training.labels.settings import Churn
 
@@ -111,7 +111,7 @@ def segments(rows: LabelledRows, books: Mapping[str, Sequence[str]]) -> Iterator
         named = PROFILE.fullmatch(column)
         if named is None:
             continue
-        codes = rows.matrix[:, at]
+        codes = rows.column(at)
         for code, value in list(enumerate(books.get(column, ())))[:SEGMENTS]:
             mine = codes == code
             if mine.sum() >= SMALLEST_SEGMENT:
@@ -165,7 +165,7 @@ def as_before(rows: LabelledRows, churn: Churn) -> Floats | None:
     if not widths:
         return None
     near = min(widths, key=lambda width: abs(math.log(width / days)))
-    before: Floats = rows.matrix[:, rows.columns.index(widths[near])] * (days / near)
+    before: Floats = rows.column(rows.columns.index(widths[near])) * (days / near)
     return before
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog, Feature
 from training.data.contact_weights import effective_weights
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.labels.settings import Churn
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ def baselines(
         column
         for name in churn.indicators
         for column in catalog.columns
-        if column.startswith(f"{name}_silence_") and (known.matrix[:, known.columns.index(column)] >= 0).any()
+        if column.startswith(f"{name}_silence_") and (known.column(known.columns.index(column)) >= 0).any()
     ]
     if silence:
         found["buy_till_you_die"] = _logistic(_silent(known, silence), known, _silent(held_out, silence))
@@ -73,7 +73,7 @@ def silence_margin(rows: LabelledRows, catalog: Catalog, churn: Churn) -> tuple[
         column
         for name in churn.indicators
         for column in catalog.columns
-        if column.startswith(f"{name}_silence_") and (rows.matrix[:, rows.columns.index(column)] >= 0).any()
+        if column.startswith(f"{name}_silence_") and (rows.column(rows.columns.index(column)) >= 0).any()
     ]
     if not columns or rows.churned.all() or not rows.churned.any():
         return None
@@ -111,14 +111,14 @@ def _present(catalog: Catalog, columns: Sequence[str]) -> list[str]:
 
 def _least(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     """The smallest number of the columns in each row, NaN where none has one."""
-    chosen = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    chosen = rows.some_columns([rows.columns.index(column) for column in columns])
     least: Floats = np.fmin.reduce(chosen, axis=1)
     return least
 
 
 def _silent(rows: LabelledRows, columns: Sequence[str]) -> Floats:
     """float64[n, 2]: the log-odds that nothing comes of any of them, and whether that is missing."""
-    chances = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    chances = rows.some_columns([rows.columns.index(column) for column in columns])
     none = np.clip(np.nanprod(chances, axis=1), 1e-6, 1.0 - 1e-6)
     missing = np.isnan(chances).all(axis=1)
     return np.column_stack([np.where(missing, 0.0, np.log(none) - np.log1p(-none)), missing])
@@ -131,7 +131,7 @@ def _shaped(x: Floats) -> Floats:
 
 
 def _logs(rows: LabelledRows, columns: Sequence[str]) -> Floats:
-    x = rows.matrix[:, [rows.columns.index(column) for column in columns]]
+    x = rows.some_columns([rows.columns.index(column) for column in columns])
     return np.column_stack([np.log1p(np.maximum(np.nan_to_num(x), 0.0)), np.isnan(x)])
 
 

@@ -24,7 +24,7 @@ from features.timeline import DAY
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
 from training.data.contact_weights import calibrates
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits, a_year_before
 from training.fitting.calibration import (
     SHAPES,

@@ -34,7 +34,7 @@ from training.data.lifetime.purchase_history import PurchaseHistory
 from training.data.lifetime.purchase_rows import PurchaseRows
 from training.data.mbg_nbd import fit_mbg_nbd
 from training.fitting.contract_survival import fit_contract_survival
-from training.fitting.lightgbm import VALUE_POWERS, TreeParameters, fit_value
+from training.fitting.lightgbm import VALUE_POWERS, BinnedRows, TreeParameters, fit_value
 
 Floats = NDArray[np.float64]
 
@@ -314,5 +314,6 @@ def _learned(
     details = {*history.features.detail_columns}
     rows_known[:, [at for at, name in enumerate(history.features.columns) if name in details]] = np.nan
     columns = (*history.features.columns, EXPECTED)
-    model = fit_value(_quick(settings), VALUE_POWERS[1], rows_known, spent / unit, columns)
+    quick = _quick(settings)
+    model = fit_value(quick, VALUE_POWERS[1], BinnedRows.of_matrix(quick, rows_known, columns), spent / unit)
     return unit, canonical(model.model_to_string())

@@ -16,7 +16,7 @@ from features.catalog.definitions import codes_of_levels
 from training.bundle.score_regression import ScoredColumn, ScoreRegression
 from training.data.contact_weights import effective_weights
 from training.data.customer_hashes import first_by_hash
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.lightgbm import date_levels
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,8 @@ QUANTILES = 33
 """Entries of a column's table, evenly spaced in normal scores; 101 ranked no better."""
 REACH = 3.0
 """The scores between which they lie."""
+ROWS_AT_ONCE = 2_048
+"""Rows of which the curvature is summed up at once."""
 MOST_ROWS = 10_000
 """Rows that the coefficients are fitted on: more cost seconds and move nothing."""
 LEAST_SHARE = 0.05
@@ -43,18 +45,20 @@ def fit_score_regression(known: LabelledRows, *, levels: bool = True) -> ScoreRe
     Its log-odds lie at the level of all rows together, as those of the trees do.
     """
     rows = _sampled(known)
-    tables = list(_tables(rows.matrix, codes_of_levels(rows.columns)))
-    scores = np.zeros((len(rows), len(tables)))
+    matrix = rows.by_column(np.arange(len(rows.columns)))
+    tables = list(_tables(matrix, codes_of_levels(rows.columns)))
+    scores = np.zeros((len(rows), len(tables)), order="F")
     for place, (column, values, quantiles) in enumerate(tables):
-        scores[:, place] = _scores(rows.matrix[:, column], values, quantiles)
-    absent = np.isnan(rows.matrix[:, [column for column, _, _ in tables]])
+        scores[:, place] = _scores(matrix[:, column], values, quantiles)
+    absent = np.isnan(matrix[:, [column for column, _, _ in tables]])
+    del matrix
     shares = absent.mean(axis=0)
     indicated = np.flatnonzero((shares >= LEAST_SHARE) & (shares <= 1.0 - LEAST_SHARE))
     offset, level = date_levels(rows.churned, rows.as_of, rows.weight)
     if not levels:
         offset = np.full(len(rows), level)
     weight = np.ones(len(rows)) if rows.weight is None else effective_weights(rows.weight)
-    design = np.hstack([scores, absent[:, indicated]])
+    design = np.hstack([scores, absent[:, indicated], np.ones((len(rows), 1))])
     fitted = _ridge_logistic(design, rows.churned.astype(np.float64), offset, weight)
     coefficients, intercept = fitted[: len(tables)], fitted[-1] + level
     missing = np.zeros(len(tables))
@@ -81,7 +85,9 @@ def _sampled(rows: LabelledRows) -> LabelledRows:
     return rows.where(np.sort(first_by_hash(rows.hashes, rows.as_of, MOST_ROWS)))
 
 
-def _tables(matrix: Floats, codes: Sequence[int]) -> Iterator[tuple[int, Floats, Floats]]:
+def _tables(
+    matrix: NDArray[np.float32] | Floats, codes: Sequence[int]
+) -> Iterator[tuple[int, Floats, Floats]]:
     """Each column that varies and has values enough: its place, its quantiles, and their normal scores.
 
     Those of `codes` are left out.
@@ -90,9 +96,10 @@ def _tables(matrix: Floats, codes: Sequence[int]) -> Iterator[tuple[int, Floats,
 
     at = np.r_[0.0, ndtr(np.linspace(-REACH, REACH, QUANTILES)), 1.0]
     places: dict[int, NDArray[np.int64]] = {}
-    for column, every in enumerate(np.ascontiguousarray(matrix.T)):
+    for column in range(matrix.shape[1]):
         if column in codes:
             continue
+        every = matrix[:, column].astype(np.float64)
         present = np.sort(every[~np.isnan(every)])
         if len(present) < max(2, LEAST_SHARE * len(matrix)) or present[0] == present[-1]:
             continue
@@ -107,24 +114,27 @@ def _tables(matrix: Floats, codes: Sequence[int]) -> Iterator[tuple[int, Floats,
         yield column, quantiles, ndtri(rank)
 
 
-def _scores(column: Floats, values: Floats, quantiles: Floats) -> Floats:
+def _scores(column: NDArray[np.float32] | Floats, values: Floats, quantiles: Floats) -> Floats:
     """float64[n]: the normal score of each value, 0 where it is missing."""
     return np.where(np.isnan(column), 0.0, np.interp(column, values, quantiles))
 
 
-def _ridge_logistic(design: Floats, churned: Floats, offset: Floats, weight: Floats) -> Floats:
-    """float64[columns + 1]: the coefficients, then the intercept, which is not held."""
+def _ridge_logistic(whole: Floats, churned: Floats, offset: Floats, weight: Floats) -> Floats:
+    """float64[columns]: the coefficients; the last one, of the intercept's column of ones, is not held."""
     from scipy.linalg import cho_factor, solve_triangular
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    whole = np.column_stack([design, np.ones(len(design))])
     ridge = np.full(whole.shape[1], RIDGE)
     ridge[-1] = 1e-3
     p = expit(offset)
     # The curvature at the start turns the search into one of few steps.
-    curved = whole * np.sqrt(weight * p * (1.0 - p))[:, None]
-    root = np.triu(cho_factor(curved.T @ curved + np.diag(ridge))[0])
+    curvature = np.diag(ridge)
+    for begin in range(0, len(whole), ROWS_AT_ONCE):
+        part = slice(begin, begin + ROWS_AT_ONCE)
+        curved = whole[part] * np.sqrt(weight * p * (1.0 - p))[part, None]
+        curvature += curved.T @ curved
+    root = np.triu(cho_factor(curvature)[0])
 
     def loss(turned: Floats) -> tuple[float, Floats]:
         theta = solve_triangular(root, turned)

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from features.catalog.definitions import Catalog
 from training.data.customer_hashes import first_by_hash, shuffled_by_customer
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.baselines import rfm_margin, silence_margin
-from training.fitting.lightgbm import Bins, TreeParameters, fit_churn, fit_margin
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn, fit_margin
 from training.fitting.normal_scores import fit_score_regression
 from training.labels.settings import Churn
 
@@ -61,11 +61,11 @@ def fit_shape_of(
     churn: Churn,
     *,
     levels: bool = True,
-    bins: Bins | None = None,
+    binned: BinnedRows | None = None,
 ) -> Booster:
     """The churn model of this shape; its trees begin from the `levels` of the as-of dates."""
     parts = [
-        fit_part(part, settings, known, catalog, churn, levels=levels, bins=bins) for part in PARTS[shape]
+        fit_part(part, settings, known, catalog, churn, levels=levels, binned=binned) for part in PARTS[shape]
     ]
     return mean_of([part for part in parts if part is not None])
 
@@ -78,17 +78,19 @@ def fit_part(
     churn: Churn,
     *,
     levels: bool = True,
-    bins: Bins | None = None,
+    binned: BinnedRows | None = None,
 ) -> Booster | None:
     """One part of a churn model; None for buy till you die where it can say nothing."""
     dates = known.as_of if levels else None
-    if part == "trees":
-        return fit_churn(settings, known.matrix, known.churned, known.columns, dates, known.weight, bins)
-    if part == "held":
+    if part in ("trees", "held"):
+        binned = binned or BinnedRows.of(settings, known)
+    if part == "trees" and binned is not None:
+        return fit_churn(settings, binned, known.churned, dates, known.weight)
+    if part == "held" and binned is not None:
         regularised = replace(
             settings, trees=max(1, settings.trees // 2), leaves=4, depth=2, ridge=10 * settings.ridge
         )
-        return fit_churn(regularised, known.matrix, known.churned, known.columns, dates, known.weight, bins)
+        return fit_churn(regularised, binned, known.churned, dates, known.weight)
     found = silence_margin(known, catalog, churn) if part == "silence" else rfm_margin(known, catalog, churn)
     return None if found is None else fit_margin(settings, known.matrix, *found, known.columns)
 
@@ -129,16 +131,16 @@ def choose_shape(
         if known.churned.all() or not known.churned.any():
             continue
         margins: dict[Part, Floats] = {}
-        bins = Bins()
+        binned, asked = BinnedRows.of(settings, known), held_out.matrix
         for part in PARTS_TRIED:
-            model = fit_part(part, settings, known, catalog, churn, bins=bins)
+            model = fit_part(part, settings, known, catalog, churn, binned=binned)
             if model is not None:
-                margins[part] = model.predict(held_out.matrix, raw_score=True, num_threads=settings.threads)
+                margins[part] = model.predict(asked, raw_score=True, num_threads=settings.threads)
         regression = fit_score_regression(known)
         for shape, parts in PARTS.items():
             if not margins.keys() >= {*parts}:
                 continue  # without buy till you die the mixture is the blend
-            margin = regression.blend(np.mean([margins[part] for part in parts], axis=0), held_out.matrix)
+            margin = regression.blend(np.mean([margins[part] for part in parts], axis=0), asked)
             loss = np.logaddexp(0.0, np.where(held_out.churned, -margin, margin))
             losses[shape][fold == one] = loss * weight[fold == one]
     tried = [shape for shape in SHAPES if not np.isnan(losses[shape]).all()]

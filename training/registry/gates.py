@@ -21,8 +21,9 @@ from training.bundle.shap_values import TOLERANCE
 from training.data.coverage import DataCoverage
 from training.data.coverage_findings import coverage_findings
 from training.data.dataset import share_of_rows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import ALL_DATES
-from training.evaluation.leaks import TOO_GOOD, strongest_alone
+from training.evaluation.leaks import TOO_GOOD, strongest_column
 from training.registry.baseline_gate import no_better_than_rfm
 from training.registry.bilingual_message import BilingualMessage
 from training.registry.champion_gate import beats_champion, how_compared, missing_features
@@ -69,7 +70,7 @@ def decide_promotion(
 
     A leak refuses the first candidate too, unless `accept_leak` says why it is none.
     """
-    leak, suspect = strongest_alone(evidence.rows.matrix, evidence.rows.churned)
+    leak, suspect = strongest_column(evidence.rows)
     gap = bundle.explainer.gap(evidence.sample, bundle.contributions(evidence.sample))
     figures = {
         name: evidence.figures[name]
@@ -85,7 +86,7 @@ def decide_promotion(
     trivial = list(_beats_base_rate(evidence.figures))
     rest = [
         *_beats_baselines(evidence.figures),
-        *_features_present(bundle, evidence.rows.matrix, champion),
+        *_features_present(bundle, evidence.rows, champion),
         *_additive(gap),
         *([] if champion is None else beats_champion(champion)),
     ]
@@ -173,11 +174,11 @@ def _dated(evidence: Evaluation) -> Iterator[BilingualMessage]:
 
 
 def _features_present(
-    bundle: Bundle, matrix: Floats, champion: ChampionComparison | None
+    bundle: Bundle, rows: LabelledRows, champion: ChampionComparison | None
 ) -> Iterator[BilingualMessage]:
     used = bundle.used
     silent = [
-        name for at, name in enumerate(bundle.catalog.columns) if used[at] and np.isnan(matrix[:, at]).all()
+        name for at, name in enumerate(bundle.catalog.columns) if used[at] and np.isnan(rows.column(at)).all()
     ]
     if silent:
         yield BilingualMessage(

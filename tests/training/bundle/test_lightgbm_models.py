@@ -7,6 +7,7 @@ from lightgbm import Booster
 
 from training.bundle.lightgbm_models import column_slots
 from training.fitting.lightgbm import (
+    BinnedRows,
     TreeParameters,
     fit_churn,
 )
@@ -20,7 +21,8 @@ SETTINGS = TreeParameters(trees=60, rate=0.1, threads=1)
 
 def test_a_model_calls_its_columns_by_place_and_a_digest_of_the_name() -> None:
     odd = ("page view", "app:open", "会員")
-    booster = Booster(model_str=fit_churn(SETTINGS, MATRIX, CHURNED, odd).model_to_string())
+    fitted = fit_churn(SETTINGS, BinnedRows.of_matrix(SETTINGS, MATRIX, odd), CHURNED)
+    booster = Booster(model_str=fitted.model_to_string())
     assert tuple(booster.feature_name()) == column_slots(odd)
     assert [name.partition("_")[0] for name in column_slots(odd)] == ["f0", "f1", "f2"]
     assert column_slots(odd)[0] != column_slots(odd[::-1])[0]

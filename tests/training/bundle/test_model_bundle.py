@@ -23,7 +23,7 @@ from training.bundle.model_bundle import Bundle, canonical
 from training.bundle.path_lookup import PathTable
 from training.bundle.shap_values import Explainer
 from training.bundle.tree_inference import sample_rows
-from training.fitting.lightgbm import TreeParameters, fit_churn, fit_tier, fit_value
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn, fit_tier, fit_value
 
 FILES = ("bundle.json", "churn.txt", "lifetime.txt", "tier.txt", "value.txt")
 REMEDY = "Train again with `kizuna train`."
@@ -177,11 +177,11 @@ def test_names_with_spaces_colons_and_other_scripts_are_kept(tmp_path: Path) -> 
     matrix = np.random.default_rng(4).poisson(4, (600, len(wide.columns))).astype(np.float64)
     grown, stayed = TreeParameters(trees=5, threads=1), matrix[:, 0] > 4
     tier = np.clip(matrix[:, 1], 0, 4).astype(np.int8)
-    names = bundle().tiers.names
+    names, binned = bundle().tiers.names, BinnedRows.of_matrix(grown, matrix, wide.columns)
     models = LightGBMModels(
-        fit_churn(grown, matrix, ~stayed, wide.columns).model_to_string(),
-        fit_tier(grown, matrix, tier, len(names), wide.columns).model_to_string(),
-        fit_value(grown, 1.5, matrix, matrix[:, 2], wide.columns).model_to_string(),
+        fit_churn(grown, binned, ~stayed).model_to_string(),
+        fit_tier(grown, binned, tier, len(names)).model_to_string(),
+        fit_value(grown, 1.5, binned, matrix[:, 2]).model_to_string(),
     )
     given = like(bundle(), catalog=wide, models=models, lifetime=None)
     given.save(tmp_path / "1")

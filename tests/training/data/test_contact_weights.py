@@ -18,7 +18,7 @@ from training.data.contact_weights import (
     representative_rows,
     without_contact,
 )
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.uncontacted_rows import require_enough
 
 CHURN = replace(INACTIVITY, horizon=Horizon(20))

@@ -9,7 +9,7 @@ import pytest
 
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.secondary_metrics import (
     SMALLEST_SEGMENT,
     populations,
@@ -49,7 +49,7 @@ def test_each_frequent_value_of_an_attribute_has_its_reliability() -> None:
 
 def test_a_segment_of_few_is_not_shown() -> None:
     few = rows()
-    few.matrix[:, 1] = np.where(np.arange(N) < SMALLEST_SEGMENT - 1, 0.0, 1.0)
+    few.stored[:, 1] = np.where(np.arange(N) < SMALLEST_SEGMENT - 1, 0.0, 1.0)
     found = reliability_by_segment(few, np.full(N, 0.2), {COLUMNS[1]: ("rare", "usual")})
     assert {name.split("/")[1] for name in found} == {"segment_plan.usual"}
 

@@ -12,7 +12,7 @@ from features.catalog.settings import FeatureSettings
 from features.timeline import Horizon
 from tests.training.worlds import INACTIVITY
 from training.bundle.list_policy import on_list
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.evaluation.intervals import population_intervals, value_intervals
 from training.evaluation.list_metrics import purity_figures
 from training.evaluation.metrics import (
@@ -30,7 +30,7 @@ from training.evaluation.secondary_metrics import (
 )
 from training.fitting.baselines import baselines
 from training.fitting.calibration import fit_calibration, fit_shape, level_shift, levelled, shift_to_level_of
-from training.fitting.lightgbm import TreeParameters, date_levels, fit_churn, fit_value
+from training.fitting.lightgbm import BinnedRows, TreeParameters, date_levels, fit_churn, fit_value
 
 N = 600
 DRAW = np.random.default_rng(5)
@@ -132,11 +132,12 @@ def test_levels_of_dates_and_baselines() -> None:
 def test_trees_learn_from_the_weights() -> None:
     settings = TreeParameters(trees=20, threads=1, row_share=1.0)
     heavy = np.where(ROWS.churned, 5.0, 1.0)
-    plain = fit_churn(settings, ROWS.matrix, ROWS.churned, ROWS.columns, ROWS.as_of)
-    weighted = fit_churn(settings, ROWS.matrix, ROWS.churned, ROWS.columns, ROWS.as_of, heavy)
+    binned = BinnedRows.of(settings, ROWS)
+    plain = fit_churn(settings, binned, ROWS.churned, ROWS.as_of)
+    weighted = fit_churn(settings, binned, ROWS.churned, ROWS.as_of, heavy)
     rate = np.average(ROWS.churned, weights=heavy)
     assert plain.predict(ROWS.matrix).mean() < rate - 0.2
     assert weighted.predict(ROWS.matrix).mean() == pytest.approx(rate, abs=0.1)
     rich = np.where(ROWS.value > np.median(ROWS.value), 5.0, 1.0)
-    values = [fit_value(settings, 1.5, ROWS.matrix, ROWS.value, ROWS.columns, own) for own in (None, rich)]
+    values = [fit_value(settings, 1.5, binned, ROWS.value, own) for own in (None, rich)]
     assert values[1].predict(ROWS.matrix).mean() > 1.2 * values[0].predict(ROWS.matrix).mean()

@@ -10,7 +10,7 @@ from features.catalog.defaults import catalog, indicators
 from features.catalog.settings import FeatureSettings
 from features.timeline import Horizon
 from tests.training.worlds import CONTRACT, INACTIVITY
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.baselines import baselines
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit"), horizon_days=30)

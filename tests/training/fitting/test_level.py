@@ -13,7 +13,7 @@ from features.timeline import DAY, Horizon
 from tests.training.simulated import NOW, UTC, plan
 from tests.training.worlds import INACTIVITY, day
 from training.bundle.calibration import Calibration
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits
 from training.fitting.calibration import SHAPES
 from training.fitting.level import DatedPredictions, by_date, by_each, level_dates, level_uncertainty

@@ -15,9 +15,9 @@ from tests.training.simulated import plan, shop
 from tests.training.worlds import INACTIVITY
 from training.bundle.shap_values import TOLERANCE, Explainer
 from training.data.customer_hashes import shuffled_by_customer
-from training.data.dataset import LabelledRows, customers_by_outcome
+from training.data.rows.labelled_rows import LabelledRows, customers_by_outcome
 from training.fitting.baselines import rfm_margin, silence_margin
-from training.fitting.lightgbm import TreeParameters, fit_churn, fit_margin
+from training.fitting.lightgbm import BinnedRows, TreeParameters, fit_churn, fit_margin
 from training.fitting.small_data import PARTS, SHAPES, choose_shape, fit_part, fit_shape_of
 from training.train import learn
 
@@ -69,11 +69,11 @@ def test_a_shape_is_the_mean_of_its_parts() -> None:
 def test_buy_till_you_die_is_a_part_where_customers_have_a_chance_of_silence() -> None:
     few = rows(300, 12)
     silence = [at for at, column in enumerate(SHOP.columns) if "_silence_" in column]
-    few.matrix[:, silence] = np.random.default_rng(1).random((300, len(silence)))
+    few.stored[:, silence] = np.random.default_rng(1).random((300, len(silence)))
     margin, read = silence_margin(few, SHOP, CHURN) or (None, [])
     assert read == silence
     assert margin is not None
-    few.matrix[:, silence] = np.nan
+    few.stored[:, silence] = np.nan
     assert silence_margin(few, SHOP, CHURN) is None
     assert fit_part("silence", SETTINGS, few, SHOP, CHURN) is None
 
@@ -86,8 +86,11 @@ def test_asked_without_levels_of_dates_trees_tell_the_dates_apart() -> None:
         fit_shape_of("trees", SETTINGS, known, SHOP, CHURN, levels=levels).model_to_string()
         for levels in (True, False)
     )
-    assert levelled == fit_churn(SETTINGS, known.matrix, known.churned, SHOP.columns, dates).model_to_string()
-    assert bare == fit_churn(SETTINGS, known.matrix, known.churned, SHOP.columns).model_to_string()
+    assert (
+        levelled
+        == fit_churn(SETTINGS, BinnedRows.of(SETTINGS, known), known.churned, dates).model_to_string()
+    )
+    assert bare == fit_churn(SETTINGS, BinnedRows.of(SETTINGS, known), known.churned).model_to_string()
     assert levelled != bare
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from features.timeline import DAY, Horizon
 from tests.training.worlds import INACTIVITY
-from training.data.dataset import LabelledRows
+from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.pipeline import ENOUGH, thinned
 
 
