@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -182,7 +183,7 @@ class EventStore(StoreReader):
         From then on every ingest leaves their rows out, until `readmit`.
         """
         with self._writing(None, ERASING) as run:
-            return erasure.erase(
+            receipt = erasure.erase(
                 customer_id,
                 self.customers,
                 self._events,
@@ -191,6 +192,14 @@ class EventStore(StoreReader):
                 self.erased,
                 run,
             )
+            return replace(receipt, kept_by_store=self.delete_old_versions())
+
+    def delete_old_versions(self) -> str | None:
+        """Delete what a bucket with versioning keeps of earlier contents of the whole state.
+
+        Says what could not be deleted.
+        """
+        return self.place.storage.delete_old_versions()
 
     def readmit(self, customer_id: str) -> None:
         """Let rows of an erased customer in again; raises `UsageError` where none are."""
@@ -224,6 +233,8 @@ class EventStore(StoreReader):
             lake.sweep(broken)
             if broken.startswith(ERASING):
                 lake.forget_the_past()
+        if broken.startswith(ERASING):
+            self.delete_old_versions()
 
     def _run(
         self,

@@ -23,11 +23,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 KEY, SECRET = "kizuna", "kizuna-secret"
 READER, READER_SECRET = "reader", "reader-secret"
 """May read and list, nothing else."""
+OWNER, OWNER_SECRET = "owner", "owner-secret"
+"""Makes buckets."""
 IDENTITIES = {
     "identities": [
         {
             "name": "kizuna",
             "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+            "actions": ["Read", "Write", "List", "Tagging"],
+        },
+        {
+            "name": "owner",
+            "credentials": [{"accessKey": OWNER, "secretKey": OWNER_SECRET}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         },
         {
@@ -68,8 +75,8 @@ class ObjectServer:
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=SECRET,
+            aws_access_key_id=OWNER,
+            aws_secret_access_key=OWNER_SECRET,
             region_name="us-east-1",
         )
 

@@ -37,6 +37,8 @@ class ErasureReceipt:
     checked: tuple[str, ...]
     other_ids: tuple[str, ...] = ()
     """The customer's other ids, by aliases: erased with the one that was given."""
+    kept_by_store: str | None = None
+    """Earlier contents that an object store keeps and could not delete; None where there are none."""
 
 
 def erase(
@@ -155,9 +157,9 @@ def _blank(rows: RunRows, ids: Sequence[str], vocabulary: StringDictionary) -> t
 
 def _inspect(lake: Lake, ids: Sequence[str], keys: Sequence[int]) -> Iterator[tuple[str, bool]]:
     """Every file under a table's folder, and whether it still names the customer or holds their key."""
-    for path in sorted(lake.folder.glob("**/*")):
-        if not path.is_file():
-            continue
+    lake.storage.forget_copies()
+    for name in [file.name for file in lake.storage.files()]:
+        path = lake.storage.local_copy(name)
         if path.suffix != ".parquet":
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             found = any(_says(entry, ids) for entry in entries)
@@ -165,7 +167,7 @@ def _inspect(lake: Lake, ids: Sequence[str], keys: Sequence[int]) -> Iterator[tu
             found = _says(pq.read_table(path).to_pylist(), ids)
         else:
             found = _in_table(pq.read_table(path, partitioning=None), ids, keys)
-        yield path.relative_to(lake.folder.parent).as_posix(), found
+        yield f"{lake.name}/{name}", found
 
 
 def _in_table(table: pa.Table, ids: Sequence[str], keys: Sequence[int]) -> bool:

@@ -99,10 +99,9 @@ class Lake:
         """The newest version, or None where there is no table yet."""
         with self.storage.errors():
             if self._table is None:
-                location, options = self.storage.location, self.storage.options
-                if not DeltaTable.is_deltatable(location, options):
+                if not self.storage.is_table():
                     return None
-                self._table = DeltaTable(location, storage_options=options)
+                self._table = DeltaTable(self.storage.location, storage_options=self.storage.options)
             else:
                 self._table.update_incremental()
         version = self._table.version()
@@ -239,14 +238,11 @@ class Lake:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.storage.read(entry.name))
 
-    def forget_the_past(self) -> str | None:
-        """Leave only the newest version: delete every file and log entry of older ones.
-
-        Says what the bucket keeps of them all the same, None where nothing is left.
-        """
+    def forget_the_past(self) -> None:
+        """Leave only the newest version: delete every file and log entry of older ones."""
         snapshot = self.snapshot()
         if snapshot is None or self._table is None:
-            return None
+            return
         with self.storage.errors():
             self._table.create_checkpoint()
         entries = [file.name for file in self.storage.files(_LOG)]
@@ -259,4 +255,3 @@ class Lake:
         old += [name for name in files if not name.startswith(_LOG) and name not in current]
         self.storage.delete(old)
         self._table, self._latest = None, None
-        return self.storage.delete_old_versions()

@@ -47,10 +47,10 @@ class StorePlace:
     def _remote_turn(
         self, remote: RemoteTurn, repair: Repair, progress: Progress | None, purpose: str
     ) -> Iterator[str]:
+        if self.writers is not None and self.storage.location not in _PROBED:
+            self.storage.probe()
+            _PROBED.add(self.storage.location)
         with remote.begin(repair, progress, purpose) as run:
-            if self.storage.location not in _PROBED:
-                self.storage.probe()
-                _PROBED.add(self.storage.location)
             try:
                 yield run
             finally:

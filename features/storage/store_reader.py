@@ -51,6 +51,12 @@ class StoreReader:
             self._known = (versions, load(self._customers, self._aliases))
         return self._known[1]
 
+    @property
+    def aliases_version(self) -> int:
+        """The version of the table of aliases, -1 where there is none: another may name customers anew."""
+        table = self._aliases.snapshot()
+        return -1 if table is None else table.version
+
     def history(self, bucket: int, **how: Unpack[ReadOptions]) -> History:
         """The histories of a bucket's customers.
 

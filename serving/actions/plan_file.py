@@ -19,6 +19,7 @@ from features.timeline import Timeline
 from serving.actions.playbook import LoyaltyProgramme, Playbook, PlaybookFile, PlaybookRule, parse
 from serving.schemas.terms import NO_RULE
 from serving.state.atomic_write import in_one_step
+from serving.state.remote.state_files import delete
 from training.explanation.project_words import NO_WORDS, ProjectWords
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def delete_customer(folder: Path, key: int) -> None:
         try:
             plan = load(file)
         except ModelError:
-            file.unlink()
+            delete(file)
             continue
         (row,) = plan.rows(np.array([key])).tolist()
         if row >= 0:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from features.errors import KizunaError, ModelError, UsageError
-from features.event_store import EventStore
 from serving.actions.plan_file import FOLDER
 from serving.actions.plan_lookup import PlanLookup
 from serving.api.key_ring import KeyRing
@@ -36,6 +35,8 @@ from serving.state.api_keys import list_keys, record_key_use
 from serving.state.audit_log import AccessRecord
 from serving.state.campaigns.campaign_index import holding_back
 from serving.state.database import DATABASE_ERRORS, Database
+from serving.state.remote.open_store import open_store
+from serving.state.remote.state_files import fetch, open_state_files
 from serving.state.scores.score_file import Scores
 from serving.state.scores.score_index import rows_in_use, score_file
 from serving.state.scores.score_table import Ints
@@ -47,6 +48,9 @@ log = logging.getLogger("kizuna.state")
 
 CHECK_EVERY = 1.0
 """Seconds between two checks of what is in use."""
+
+PULL_EVERY = 15
+"""Checks between two looks at what others wrote into a state in an object store: each is a request."""
 
 StoreFiles = tuple[tuple[str, ...], ...]
 """The files of each bucket of the store."""
@@ -81,8 +85,10 @@ class ServiceState:
         self._earlier: dict[tuple[str, int, PlanState | None], ScoreReader] = {}
         self._score_file: tuple[str, int, int] | None = None
         self._plans = PlanLookup(project)
-        self._store = EventStore(project.state)
+        self._files = open_state_files(project)
+        self._store = open_store(project, self.database)
         """Read by the watcher alone."""
+        self._checks = 0
         self._checked: PlanState | None = None
         """What the plan in use was checked against."""
         self._model: ActiveModel | None = None
@@ -109,7 +115,7 @@ class ServiceState:
     @cached_property
     def workspace(self) -> Workspace:
         """The project for use cases that do not read the store: opening one takes longer than a score."""
-        store = EventStore(self.project.state)
+        store = open_store(self.project, self.database)
         return Workspace(
             self.project, store, self.database, self.clock, self, self.record_access, self._real_clock
         )
@@ -121,7 +127,7 @@ class ServiceState:
 
     def workspace_for_one_call(self) -> Workspace:
         """The project with a store of its own: a store is not to be shared by threads."""
-        return replace(self.workspace, store=EventStore(self.project.state))
+        return replace(self.workspace, store=open_store(self.project, self.database))
 
     @cached_property
     def report_cache(self) -> ReportCache:
@@ -163,7 +169,7 @@ class ServiceState:
                     field="cursor",
                 )
             reader = ScoreReader.of_file(
-                self.database, self.project, EventStore(self.project.state), scores, self.clock()
+                self.database, self.project, open_store(self.project, self.database), scores, self.clock()
             )
             with self._lock:
                 self._earlier = dict([*self._earlier.items(), (version, reader)][-2:])
@@ -191,6 +197,7 @@ class ServiceState:
         for step in (
             self._write_accesses,
             self._read_keys,
+            self._pull,
             self._load_model_and_scores,
             self._load_plan,
         ):
@@ -210,6 +217,14 @@ class ServiceState:
         while not self._closed.wait(CHECK_EVERY):
             self.refresh()
 
+    def _pull(self) -> None:
+        """Fetch what others wrote into a state in an object store; what is here stays in use meanwhile."""
+        if self._files is None:
+            return
+        self._checks += 1
+        if self._checks % PULL_EVERY == 0:
+            self._files.pull()
+
     def _read_keys(self) -> None:
         self.keys.replace(list_keys(self.database), self.clock(), any_account=any_account(self.database))
 
@@ -217,13 +232,19 @@ class ServiceState:
         """Use a newer model and newer scores together: live answers never run ahead of the stored list."""
         pointer, current = rows_in_use(self.database)
         model, reader = None, None
+        in_use = None if self._score_file is None else self._score_file[0]
+        newest = None if current is None else current.file
+        if self._files is not None and (pointer, newest) != (self._model_pointer, in_use):
+            self._files.pull()
+            if newest is not None:
+                fetch(self.project.scores / newest)
         if pointer is not None and pointer != self._model_pointer:
             model = load(self.project.state, *pointer)
             smoke_test(model.bundle)
             if self._model is None:  # nothing is in use yet: live answers need not wait for scores
                 self._use_model(model)
         # Erasing a customer rewrites a file under its name, and aliases say whom it names: the times differ.
-        aliases = _modified(self.project.state / "aliases" / "_delta_log")
+        aliases = self._store.aliases_version
         file = (
             None
             if current is None

@@ -21,6 +21,8 @@ from serving.lists.score_reader import ScoreReader
 from serving.project.settings import Project
 from serving.state.active_model import ActiveModel, in_use
 from serving.state.database import DATABASE_ERRORS, Database
+from serving.state.remote.open_store import open_store
+from serving.state.remote.state_files import fetch, open_state_files
 from serving.state.scores.score_index import score_file
 from training.data.coverage import DataCoverage, data_coverage
 
@@ -152,7 +154,7 @@ class ScoresOnDisk:
 
     def of_file(self, file: str) -> ScoreReader:
         scores = score_file(self.database, file)
-        if scores is None or not (self.project.scores / file).is_file():
+        if scores is None or not fetch(self.project.scores / file).is_file():
             raise UsageError(
                 "cannot go on from this cursor: its scores are not kept any more. "
                 "Leave the cursor out to start again.",
@@ -186,6 +188,8 @@ class ScoresReadOnce:
 
 def open_workspace(project: Project, clock: Clock, real_clock: Clock | None = None) -> Workspace:
     """Open a project for one process; close its database when done."""
-    store, database = EventStore(project.state), Database(project.records, lazily=True)
+    open_state_files(project)
+    database = Database(project.records, lazily=True)
+    store = open_store(project, database)
     scores = ScoresOnDisk(project, store, database, clock)
     return Workspace(project, store, database, clock, scores, real_clock=real_clock)

@@ -91,9 +91,10 @@ class CliContext:
 
     @cached_property
     def store(self) -> EventStore:
-        from features.event_store import EventStore
+        from serving.state.database import Database
+        from serving.state.remote.open_store import open_store
 
-        return EventStore(self.project.state)
+        return open_store(self.project, Database(self.project.records, lazily=True))
 
     def records(self) -> Database:
         from serving.state.database import Database
@@ -112,10 +113,12 @@ class CliContext:
         """The open project that a use case works on."""
         from serving.application.workspace import open_workspace
         from serving.project.clock import project_clock, system_clock
+        from serving.state.remote.state_files import share_everything
 
         workspace = open_workspace(self.project, project_clock(self.project), system_clock)
         with workspace.database:
             yield workspace
+            share_everything(self.project)
 
     @contextmanager
     def workspace_on_cluster(self, address: str | None) -> Iterator[Workspace]:

@@ -20,6 +20,7 @@ from features.errors import DataError
 from features.events.schema import ATTRIBUTE
 from serving.experiments.assignment import ARMS, CONTROL, TREATMENT
 from serving.state.atomic_write import in_one_step
+from serving.state.remote.state_files import delete
 
 FOLDER = "campaigns"
 """Beside the folder of the scores."""
@@ -173,7 +174,7 @@ def erase_customers(folder: Path, keys: Sequence[int]) -> ErasedAssignments:
         try:
             assignment = load(file)
         except DataError:
-            file.unlink()
+            delete(file)
             deleted.append(file.name)
             continue
         arms = assignment.arms_of(np.array(keys, np.int64))

@@ -29,6 +29,7 @@ from serving.state.job_index import (
     save_progress,
     save_running,
 )
+from serving.state.remote.state_files import share_everything
 
 EVERY = 500_000
 """Microseconds between two notes of the progress of one step."""
@@ -55,6 +56,7 @@ def run_job(folder: str, job_id: str) -> int:
             progress = progress_of(workspace, job, system_clock)
             with on_cluster(workspace, None if job.kind in ON_CLUSTER else NO_CLUSTER) as clustered:
                 answer = WORK[job.kind](clustered, actor, job.arguments, progress)
+            share_everything(project)
             outcome, error, result = DONE, "", json.dumps(answer)
         except KizunaError as refusal:
             notes = getattr(refusal, "__notes__", ())  # where on a cluster it was met

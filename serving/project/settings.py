@@ -7,14 +7,12 @@ which key is wrong and what to write instead. Adapters read it and pass values o
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,17 +32,17 @@ from features.timeline import Timeline
 from serving.project.campaign_settings import CampaignSettings
 from serving.project.cluster_settings import ClusterSettings
 from serving.project.console_settings import ConsoleSettings
+from serving.project.environment_variables import TomlValue, fill_in
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.project.names import NamesSettings, project_words
+from serving.project.state_location import refuse_unfit_state, state_folder, state_url
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.lifetime.settings import ValueSettings
 from training.bundle.tiers import TierSettings
 from training.data.columns.churn_catalog import churn_catalog
 from training.explanation.project_words import ProjectWords
 from training.labels.settings import CONTRACT, Churn, ChurnSettings, recurring_units
-
-TomlValue: TypeAlias = "dict[str, TomlValue] | list[TomlValue] | str | float | date | time"
 
 
 class CapacitySettings(BaseModel):
@@ -94,7 +92,16 @@ class Settings(BaseModel):
         "Japanese project, none in others",
     )
     state: str = Field(
-        default="state", min_length=1, description="the folder of events, scores, lists and kizuna.db"
+        default="state",
+        min_length=1,
+        description="the folder of events, scores, lists and kizuna.db; or an object store such as "
+        "s3://bucket/prefix, which takes PostgreSQL as `records` (docs/scale.md)",
+    )
+    state_copies: str = Field(
+        default="state-copies",
+        min_length=1,
+        description="the folder of this machine's copies of score files, plans and the rest of a state in an "
+        "object store",
     )
     tracking_uri: str = Field(
         "sqlite:///mlruns/mlflow.db", min_length=1, description="where MLflow keeps runs and models"
@@ -206,9 +213,14 @@ class Project:
         return tuple(source.name for source in self.settings.sources if source.closed)
 
     @property
+    def state_url(self) -> str | None:
+        """The URL of a state in an object store; None where it is a folder."""
+        return state_url(self.settings.state)
+
+    @property
     def state(self) -> Path:
-        """The folder of events, scores and records."""
-        return self.folder / self.settings.state
+        """The folder of events, scores and records; of a state in an object store, of its copies here."""
+        return state_folder(self.folder, self.settings.state, self.settings.state_copies)
 
     @property
     def scores(self) -> Path:
@@ -245,6 +257,7 @@ def read(folder: Path, name: str = FILE) -> Project:
             f"cannot use {file}: {explain(first)}", field=dotted(first.location)
         ) from None
     _refuse_repeated_names(project, file)
+    refuse_unfit_state(file, project.settings.state, project.settings.records)
     try:
         # Made once here, so that a bad zone, indicator or scale is met.
         project.timeline, project.churn, project.survey_scales  # noqa: B018
@@ -272,27 +285,6 @@ def _drop_unusable_webhooks(words: dict[str, TomlValue], file: Path) -> Configur
             problem = problem or error
     words["webhooks"] = usable
     return problem
-
-
-def fill_in(value: TomlValue, environment: Mapping[str, str], file: Path) -> TomlValue:
-    """The same value with every `${NAME}` in its texts replaced from the environment."""
-    if isinstance(value, dict):
-        return {key: fill_in(inner, environment, file) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [fill_in(inner, environment, file) for inner in value]
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in environment:
-            raise ConfigurationError(
-                f"cannot use {file}: it refers to ${{{name}}}, but the environment has no variable {name}. "
-                f"Set it, for example with `export {name}=…`."
-            )
-        return environment[name]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", replace, value)
 
 
 def explain(problem: Problem) -> str:

@@ -17,6 +17,7 @@ from features.profiling.source_rhythm import SourceRhythm
 from serving.schemas.json_text import to_json
 from serving.schemas.report_responses import ReportReply
 from serving.state.atomic_write import in_one_step
+from serving.state.remote.state_files import delete
 
 FOLDER = "reports"
 """In the state."""
@@ -84,9 +85,9 @@ def table(state: Path, report: StoredReport, language: str) -> str | None:
 
 def remove(file: Path) -> None:
     """Remove a report with its tables, the figures first."""
-    file.unlink(missing_ok=True)
+    delete(file)
     for beside in file.parent.glob(f"{file.stem}.*.csv"):
-        beside.unlink(missing_ok=True)
+        delete(beside)
 
 
 def _slim(reply: ReportReply) -> ReportReply:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from features.errors import ModelError
 from serving.state.database import Database
+from serving.state.remote.state_files import share
 from serving.state.scores.score_index import current_champion
 from training.bundle.model_bundle import Bundle
 
@@ -37,6 +38,7 @@ def import_bundle(state: Path, version: str, folder: Path) -> ActiveModel:
         load(state, version, bundle.fingerprint)
     else:
         bundle.save(home)
+        share(home)
     return ActiveModel(version, bundle)
 
 

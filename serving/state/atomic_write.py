@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from features.errors import UsageError
+from serving.state.remote.state_files import share_first
 
 
 @contextmanager
 def in_one_step(file: Path, *, mode: int = 0o644) -> Iterator[Path]:
     """Where to write what shall become `file`: what was there stays until the new content is whole.
 
-    The file is readable by everyone unless `mode` says otherwise, and lasts through a power cut. Raises
-    `UsageError` for a folder that is not there.
+    It is readable by everyone unless `mode` says otherwise, and lasts through a power cut. A file of a state
+    in an object store goes there first. Raises `UsageError` for a folder that is not there.
     """
     if not file.parent.is_dir():
         raise UsageError(
@@ -28,6 +29,7 @@ def in_one_step(file: Path, *, mode: int = 0o644) -> Iterator[Path]:
         yield temporary
         os.fsync(handle)
         os.fchmod(handle, mode)
+        share_first(file, temporary)
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)  # still there only when it did not become the file

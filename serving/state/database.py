@@ -74,6 +74,12 @@ class Database:
         with self._engine.begin() as connection:
             yield connection
 
+    def lasting_connection(self) -> Connection:
+        """A connection outside the pool that begins no transaction; whoever takes it closes it."""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        return connection
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that changes nothing."""

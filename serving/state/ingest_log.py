@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from features.ingestion.receipt import Receipt, RefusalReason
 from serving.schemas.json_text import to_json
 from serving.state.atomic_write import in_one_step
+from serving.state.remote.state_files import delete
 
 FOLDER = "ingests"
 """In the state."""
@@ -106,7 +107,7 @@ def record_ingest(state: Path, at: int, who: str, data_version: str, receipts: S
     with in_one_step(folder / f"{at:020d}.json") as unfinished:
         unfinished.write_text(to_json(record), encoding="utf-8")
     for file in _files(folder)[KEPT:]:
-        file.unlink(missing_ok=True)
+        delete(file)
 
 
 def ingests(state: Path, limit: int = 1) -> list[IngestRecord]:

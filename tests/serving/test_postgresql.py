@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +50,7 @@ from serving.state.database import Database
 from serving.state.outbox import Outbox
 from serving.state.saved_filters import preference, set_preference
 from serving.state.tables import CAMPAIGN_SECRET, PREFERENCES
+from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import campaign_shop
 from tests.serving.application.campaigns.test_load import campaign_table, load
 from tests.serving.application.campaigns.test_start import EVERYONE, KILLED, opened
@@ -62,52 +59,10 @@ from tests.serving.shop import score_all
 from tests.serving.state.test_campaign_index import DRAFTED, STARTED, let_it
 
 
-@dataclass
-class PostgresServer:
-    """A PostgreSQL server that can be stopped and started."""
-
-    programs: Path
-    place: Path
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://kizuna@127.0.0.1:{self.port}/postgres"
-
-    def run(self, program: str, *words: str) -> None:
-        runuser = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        command = [*runuser, str(self.programs / program), *words]
-        subprocess.run(command, check=True, cwd=self.place, stdout=subprocess.DEVNULL)
-
-    def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        self.run(
-            "pg_ctl", "-D", f"{self.place}/data", "-l", f"{self.place}/log", "-o", options, "-w", "start"
-        )
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", f"{self.place}/data", "-m", "immediate", "-w", "stop")
-
-
 @pytest.fixture
 def database() -> Iterator[PostgresServer]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("PostgreSQL's server is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = Path(tempfile.mkdtemp(prefix="kizuna-records-"))
-    if os.geteuid() == 0:
-        shutil.chown(place, "postgres")
-    server = PostgresServer(found[-1].parent, place, port)
-    server.run("initdb", "-D", f"{place}/data", "-U", "kizuna", "--auth=trust", "-E", "UTF8", "--no-sync")
-    server.start()
-    try:
+    with postgres_server() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(place)
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from features.storage.backends.object_file import Span
 from features.storage.backends.storage import Storage, StoredFile
 
@@ -51,6 +53,14 @@ class LocalFolder(Storage):
             os.fsync(stream.fileno())
             return os.fstat(stream.fileno()).st_size
 
+    def upload(self, name: str, content: Path) -> str:
+        self.put(name, content.read_bytes())
+        return _tag(self._folder / name)
+
+    def download(self, name: str, target: Path) -> str:
+        LocalFolder(target.parent).put(target.name, self.read(name))
+        return _tag(self._folder / name)
+
     def local_copy(self, name: str) -> Path:
         return self._folder / name
 
@@ -66,10 +76,13 @@ class LocalFolder(Storage):
             if path.is_file():
                 known = path.stat()
                 name = path.relative_to(self._folder).as_posix()
-                yield StoredFile(name, known.st_size, known.st_mtime_ns // 1_000_000, str(known.st_mtime_ns))
+                yield StoredFile(name, known.st_size, known.st_mtime_ns // 1_000_000, _tag(path))
 
     def exists(self, name: str) -> bool:
         return (self._folder / name).exists()
+
+    def is_table(self) -> bool:
+        return bool(DeltaTable.is_deltatable(self.location))
 
     def modified(self, name: str) -> int:
         return int((self._folder / name).stat().st_mtime * 1000)
@@ -102,3 +115,7 @@ class LocalFolder(Storage):
             file.flush()
             os.fsync(file.fileno())
         return unfinished
+
+
+def _tag(path: Path) -> str:
+    return str(path.stat().st_mtime_ns)

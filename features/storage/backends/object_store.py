@@ -85,15 +85,18 @@ class ObjectStore(Storage):
         return True
 
     def add_file(self, name: str) -> int:
-        path = self.folder / name
+        self.upload(name, self.folder / name)
+        return (self.folder / name).stat().st_size
+
+    def upload(self, name: str, content: Path) -> str:
         with self.errors():
-            obstore.put(self._store, self._key(name), path, chunk_size=PART)
-        return path.stat().st_size
+            written = obstore.put(self._store, self._key(name), content, chunk_size=PART)
+        return written["e_tag"] or ""
 
     def local_copy(self, name: str) -> Path:
         target = self.folder / name
         if not target.exists():
-            self._download(name, target)
+            self.download(name, target)
         return target
 
     def run_file(self, name: str, size: int) -> ObjectFile:
@@ -127,6 +130,11 @@ class ObjectStore(Storage):
             return False
         return True
 
+    def is_table(self) -> bool:
+        # Not `DeltaTable.is_deltatable`: while it waits for the store, no thread of the process runs.
+        with self.errors():
+            return any(page for page in obstore.list(self._store, self._key("_delta_log"), chunk_size=1))
+
     def modified(self, name: str) -> int:
         copy = self.folder / name
         if copy.exists():
@@ -136,7 +144,7 @@ class ObjectStore(Storage):
 
     def copy_to(self, names: Iterable[str], folder: Path) -> None:
         for name in names:
-            self._download(name, folder / name)
+            self.download(name, folder / name)
 
     def forget_copies(self) -> None:
         self._work.empty()
@@ -172,15 +180,16 @@ class ObjectStore(Storage):
     def _key(self, name: str) -> str:
         return f"{self._inside}{name}"
 
-    def _download(self, name: str, target: Path) -> None:
-        """A whole object, in parts, so that memory holds `AT_ONCE` bytes; it appears when it is whole."""
+    def download(self, name: str, target: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
         try:
             with unfinished.open("wb") as file, self.errors():
-                for part in obstore.get(self._store, self._key(name)).stream(min_chunk_size=AT_ONCE):
+                answer = obstore.get(self._store, self._key(name))
+                for part in answer.stream(min_chunk_size=AT_ONCE):
                     file.write(part)
             unfinished.replace(target)
+            return answer.meta["e_tag"] or ""
         finally:
             unfinished.unlink(missing_ok=True)
 

@@ -74,6 +74,14 @@ class Storage(ABC):
         """Make the file that was written at `folder / name` part of the storage, safely; gives its size."""
 
     @abstractmethod
+    def upload(self, name: str, content: Path) -> str:
+        """Write the content of a local file under a name, in one step; gives its tag (`StoredFile.tag`)."""
+
+    @abstractmethod
+    def download(self, name: str, target: Path) -> str:
+        """Copy a file into a local one, which appears when it is whole; gives its tag."""
+
+    @abstractmethod
     def local_copy(self, name: str) -> Path:
         """A file on this machine with the content: the file itself, or a copy that may go when a run ends."""
 
@@ -92,6 +100,10 @@ class Storage(ABC):
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
+
+    @abstractmethod
+    def is_table(self) -> bool:
+        """Whether a Delta table lies here."""
 
     @abstractmethod
     def modified(self, name: str) -> int:

@@ -19,6 +19,7 @@ from serving.experiments.held_back import HeldBackCustomers, global_control_grou
 from serving.schemas.campaign_responses import CampaignReport
 from serving.schemas.json_text import to_json
 from serving.state.campaigns.campaign_index import EVERYTHING, CampaignRecord, save_result
+from serving.state.remote.state_files import fetch
 from serving.state.scores.score_file import Scores
 from serving.state.scores.score_file import load as load_scores
 from serving.state.scores.score_index import scores_before
@@ -53,7 +54,7 @@ def global_report(
             field="global",
         )
     row = scores_before(database, workspace.instant(since) + 1)
-    if row is None or not (project.scores / row.file).is_file():
+    if row is None or not fetch(project.scores / row.file).is_file():
         raise DataError(
             f"cannot report since {since}: there are no scores of that day or before. Score that day with "
             f"`kizuna score --as-of {since}`, or give a later one."

@@ -23,6 +23,7 @@ from serving.state.campaigns.campaign_index import (
     save_start,
 )
 from serving.state.campaigns.campaign_notes import checked_campaign_note, save_campaign_note
+from serving.state.remote.state_files import delete
 
 
 @use_case("start_campaign")
@@ -94,7 +95,7 @@ def start_campaign(
     try:
         save_start(database, preview.record, preview.holding_back, refuse_common_customers, now)
     except (DataError, UsageError):
-        assignment_file(project, preview.record).unlink(missing_ok=True)
+        delete(assignment_file(project, preview.record))
         raise
     if note:
         save_campaign_note(database, name, note, actor.name, now)

@@ -17,9 +17,9 @@ from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
 from features.execution.local import map_partitions
 from features.privacy.erasure import ErasureReceipt
-from features.privacy.suppression_list import SuppressionList
 from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
+from serving.application.data.lists_beside import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.campaign_file import FOLDER as CAMPAIGNS
@@ -28,11 +28,11 @@ from serving.project.places import places_elsewhere, written_folders
 from serving.project.settings import Project
 from serving.reports import stored_report
 from serving.reports.stored_report import FOLDER as REPORTS
-from serving.state.archive import update_lists_beside
 from serving.state.audit_log import record_action
 from serving.state.backups import BackupRecord, known_backups
 from serving.state.examination_file import FILE as EXAMINATION
 from serving.state.ingest_log import FOLDER as INGESTS
+from serving.state.remote.state_files import delete, open_state_files, share_everything
 from serving.state.scores.score_file import Scores, load, without_customer
 from serving.state.trace_search import TraceSearch, files_below
 
@@ -76,13 +76,14 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
     them again at the same time.
     """
     store, project, database = workspace.store, workspace.project, workspace.database
+    open_state_files(project, everything=True)
     ids, keys = store.customers.all_ids(customer_id), list(store.customers.all_keys(customer_id))
     key = keys[0] if keys else -1
     values = _values_only_of(store, key) if key >= 0 else ()
     removed = _Removed()
     removed.remove(project, keys)
     receipt = _erase_events(store, customer_id)
-    emptied = EventStore(store.folder)
+    emptied = store.reopened()
     if emptied.customers.keys(pa.array([customer_id], pa.string()))[0] >= 0:
         raise _written_meanwhile(customer_id, ["the events"])
     # Where a killed erasure took the key with it, every key that stands for nobody any more may be theirs.
@@ -93,10 +94,14 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
         raise _written_meanwhile(customer_id, again)
     with database.writing() as connection:
         record_action(connection, actor.name, "erase", workspace.clock(), customer=key if key >= 0 else None)
-    update_lists_beside(project.state, known_backups(database))
+    update_lists(workspace)
     search = TraceSearch(customer_id, values, ids)
     _remove_computed(project, search)
+    share_everything(project)
     checked, left_in, not_read = _search(project, search)
+    checked += () if project.state_url is None else receipt.checked
+    kept = store.delete_old_versions()
+    not_read += () if kept is None else (kept,)
     return ErasedCustomer(
         customer_id,
         receipt.events,
@@ -147,7 +152,7 @@ def _erase_events(store: EventStore, customer_id: str) -> ErasureReceipt:
     try:
         return store.erase(customer_id)
     except UnknownCustomer:
-        if customer_id not in SuppressionList(store.folder):
+        if customer_id not in store.erased:
             raise
         return ErasureReceipt(customer_id, None, 0, 0, 0, ())
 
@@ -214,7 +219,7 @@ def _remove_computed(project: Project, search: TraceSearch) -> None:
             stored_report.remove(file.with_name(f"{file.name.partition('.')[0]}.json"))
     for file in (project.state / EXAMINATION, *sorted((project.state / INGESTS).glob("*.json"))):
         if file.is_file() and search.search(file):
-            file.unlink(missing_ok=True)
+            delete(file)
 
 
 def _search(
@@ -254,6 +259,6 @@ def _written_meanwhile(customer_id: str, where: Sequence[str]) -> DataError:
 def _delete(files: Iterable[Path]) -> list[str]:
     names = []
     for file in files:
-        file.unlink(missing_ok=True)
+        delete(file)
         names.append(file.name)
     return names

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serving.application.data.lists_beside import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.state.archive import update_lists_beside
 from serving.state.audit_log import record_action
-from serving.state.backups import known_backups
 
 
 @dataclass(frozen=True)
@@ -24,5 +23,5 @@ def readmit(workspace: Workspace, actor: Actor, customer_id: str) -> Readmission
     workspace.store.readmit(customer_id)
     with workspace.database.writing() as connection:
         record_action(connection, actor.name, "readmit", workspace.clock())
-    update_lists_beside(workspace.project.state, known_backups(workspace.database))
+    update_lists(workspace)
     return Readmission(customer_id)

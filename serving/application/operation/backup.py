@@ -8,13 +8,15 @@ from pathlib import Path
 
 from features.storage.linked_folder import linked_folder
 from serving.actions.playbook import FILE as PLAYBOOK
+from serving.application.data.lists_beside import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.project.language import FILE as SETTINGS
 from serving.project.places import places_elsewhere, tracking_database
 from serving.project.settings import Project
-from serving.state.archive import PASSING, STORE, Manifest, update_lists_beside, write_archive
+from serving.state.archive import PASSING, STORE, Manifest, write_archive
 from serving.state.backups import BackupRecord, record_backup
+from serving.state.remote.state_files import open_state_files
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def backup(workspace: Workspace, actor: Actor, file: Path, progress: Progress | 
     """
     project, now, file = workspace.project, workspace.clock(), file.absolute()
     project.state.mkdir(parents=True, exist_ok=True)
+    open_state_files(project, everything=True)
     if progress:
         progress("taking the events", 0.0)
     with linked_folder(project.state) as linked:
@@ -48,7 +51,7 @@ def backup(workspace: Workspace, actor: Actor, file: Path, progress: Progress | 
         size = write_archive(file, manifest, list(_parts(project, linked)))
     record = BackupRecord(str(file), now, data_version, manifest.state)
     record_backup(workspace.database, record, who=actor.name)
-    update_lists_beside(project.state, [record])
+    update_lists(workspace)
     return Backup(file, size, data_version, places_elsewhere(project))
 
 

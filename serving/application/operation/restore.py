@@ -13,7 +13,6 @@ import numpy as np
 from features.errors import DataError, UsageError
 from features.event_store import EventStore
 from features.privacy.suppression_list import FILE as ERASED
-from features.privacy.suppression_list import SuppressionList
 from serving.application.data.erase import erase
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, ProjectFolder, Workspace, open_workspace
@@ -66,6 +65,12 @@ def restore(
         erasures = None if without_erasures is not None else _newest_list(file, manifest)
         made = content / "project"
         project = read(made)
+        if project.state_url is not None:
+            raise UsageError(
+                f"cannot restore {file}: its kizuna.toml keeps the state in {project.state_url}, where the "
+                "state in use may be. Unpack the archive with `tar -xzf`, and let `state` in "
+                "project/kizuna.toml name the unpacked folder."
+            )
         if not project.state.resolve().is_relative_to(made.resolve()):
             raise UsageError(
                 f"cannot restore {file}: its kizuna.toml keeps the state in {project.state}, outside the "
@@ -114,7 +119,7 @@ def _erase_again(workspace: Workspace, actor: Actor, erasures: bytes, progress: 
     """Erase everyone of the restored project who is on the list; afterwards the list is the project's."""
     target = workspace.project.state / ERASED
     target.write_bytes(erasures)
-    erased = SuppressionList(workspace.project.state).names_erased(_named(workspace.store))
+    erased = workspace.store.erased.names_erased(_named(workspace.store))
     for number, customer_id in enumerate(erased):
         if progress:
             progress("erasing again who was erased since", number / len(erased))

@@ -17,6 +17,7 @@ import pyarrow as pa
 from features.errors import ModelError
 from features.events.schema import ATTRIBUTE
 from serving.state.atomic_write import in_one_step
+from serving.state.remote.state_files import fetch
 from serving.state.scores.score_metadata import ScoreMetadata, UpliftSource
 from serving.state.scores.score_table import (
     SCHEMA,
@@ -135,7 +136,7 @@ def save(folder: Path, answers: ScoreTable, facts: ScoreMetadata) -> str:
 def load(file: Path) -> Scores:
     """The scores of a file, memory-mapped."""
     try:
-        with pa.memory_map(str(file)) as source:
+        with pa.memory_map(str(fetch(file))) as source:
             table = pa.ipc.open_file(source).read_all()
         facts = json.loads(table.schema.metadata[b"facts"])
         learned = facts.get("uplift")

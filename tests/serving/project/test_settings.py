@@ -92,6 +92,16 @@ def test_names_in_braces_are_read_from_the_environment(
     assert found.state == tmp_path / "elsewhere" / "state"
 
 
+def test_a_state_in_an_object_store_has_a_folder_of_copies_of_its_own(tmp_path: Path) -> None:
+    records = 'records = "postgresql://kizuna@localhost/shop"\n'
+    found = read(project(tmp_path, f'state = "s3://bucket/shop/"\n{records}'))
+    assert found.state_url == "s3://bucket/shop"
+    assert found.state.parent == tmp_path / "state-copies"
+    other = read(project(tmp_path, f'state = "s3://bucket/other"\n{records}'))
+    assert other.state != found.state
+    assert read(project(tmp_path, f'state = "file://{tmp_path}/there"')).state == tmp_path / "there"
+
+
 def test_without_a_file_it_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(tmp_path)
@@ -123,9 +133,9 @@ TOML = "cannot use FOLDER/kizuna.toml: "
         (
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, "
-            "tracking_uri, sources, attributes, aliases, consent, surveys, indicators, names, features, "
-            "churn, tiers, value, capacity, campaigns, records, crm, webhooks, simulated, service, console, "
-            "cluster.",
+            "state_copies, tracking_uri, sources, attributes, aliases, consent, surveys, indicators, names, "
+            "features, churn, tiers, value, capacity, campaigns, records, crm, webhooks, simulated, service, "
+            "console, cluster.",
         ),
         (
             '[[sources]]\nname = "a"',
@@ -150,6 +160,16 @@ TOML = "cannot use FOLDER/kizuna.toml: "
         (
             '[[sources]]\nname = "a"\nquery = "x"\n[[sources]]\nname = "a"\nquery = "y"',
             f'{TOML}`sources[2].name` is "a", which an earlier one has already. Give it a name of its own.',
+        ),
+        (
+            'state = "s3://bucket/shop"',
+            f"{TOML}`state` lies in an object store, which knows no locks, so that `records` must be a "
+            'PostgreSQL database: write `records = "postgresql://user@host/name"`.',
+        ),
+        (
+            'state = "ftp://host/shop"',
+            f"{TOML}`state` is ftp://host/shop, and 'ftp' is no kind of storage. Write a folder, or a URL "
+            "that begins with s3://, gs:// or az://.",
         ),
         (
             "a =",
