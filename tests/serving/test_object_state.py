@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from features.errors import ConfigurationError
+from serving.application.data.erase import erase
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.lists.make_plan import make_plan
 from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
 from serving.lists.filters import ListFilter
 from serving.state.remote.state_files import StateFiles, open_state_files
+from serving.state.scores.score_file import load
+from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
+from tests.serving.running import serving
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +71,98 @@ def fill(folder: Path) -> None:
     open_state_files(CliContext(folder).project)
     shop.ingest(folder)
     shop.score_all(folder, folder / "bundle")
+
+
+@pytest.fixture
+def versions(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a bucket that keeps every version of its objects."""
+    for name, value in objects.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{objects.bucket(versions=True)}/state"
+
+
+def test_an_erased_customer_is_in_no_object_and_no_version(
+    scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", versions, database.url)
+    fill(folder)
+    customer = b"c0003"
+    bucket, client = versions.split("/")[2], objects.client()
+    assert customer in b"".join(everything(client, bucket))
+    with CliContext(folder).workspace() as place:
+        key = place.store.customers.all_keys("c0003")[0]
+        make_plan(place, COMMAND_LINE)
+        receipt = erase(place, COMMAND_LINE, "c0003")
+        assert receipt.events > 0
+        assert receipt.score_files == len(shop.DATES)
+        assert not receipt.left_in
+        assert any(name.startswith("events/bucket=") for name in receipt.checked)
+        for file in place.project.scores.glob("*.arrow"):
+            assert load(file).row(key) is None
+    listed = client.list_object_versions(Bucket=bucket)
+    assert not [one for one in listed["Versions"] if not one["IsLatest"]]
+    assert not listed.get("DeleteMarkers")
+    assert customer not in b"".join(everything(client, bucket))
+    assert not [name for name in receipt.not_read if "versions" in name]
+
+
+def everything(client: Any, bucket: str) -> Iterator[bytes]:
+    """Every object in every version; of Parquet files their columns, which are compressed."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for one in page.get("Versions", ()):
+            content = client.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])[
+                "Body"
+            ].read()
+            yield content
+            if one["Key"].endswith(".parquet"):
+                yield str(pq.read_table(pa.BufferReader(content)).to_pylist()).encode()
+
+
+def test_an_erasure_that_may_not_delete_fails_loudly_and_the_next_ends_it(
+    scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", versions, database.url)
+    fill(folder)
+    bucket, client = versions.split("/")[2], objects.client()
+    denied = {
+        "Sid": "keep",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    client.put_bucket_policy(Bucket=bucket, Policy=policy)
+    with (
+        CliContext(folder).workspace() as place,
+        pytest.raises(ConfigurationError, match="does not allow these credentials s3:DeleteObject"),
+    ):
+        erase(place, COMMAND_LINE, "c0003")
+    client.delete_bucket_policy(Bucket=bucket)
+    with CliContext(folder).workspace() as place:
+        assert "c0003" in place.store.erased, "whoever is to be erased stays out already"
+        erase(place, COMMAND_LINE, "c0003")
+    assert b"c0003" not in b"".join(everything(client, bucket))
+
+
+def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machine_scored(
+    scored_template: Path, tmp_path: Path, bucket: str, objects: ObjectServer, database: PostgresServer
+) -> None:
+    here, there = (machine(scored_template, tmp_path / name, bucket, database.url) for name in ("a", "b"))
+    fill(here)
+    asked = {"customer_ids": ["c0003"]}
+    with serving(there) as running:
+        running.wait_for(lambda: running.ready().get("model_version") == "1")
+        status, before = running.post("/v1/score", asked)
+        assert status == 200, before
+        objects.stop()
+        try:
+            running.wait_for(lambda: "cannot reach the object store" in running.ready().get("trouble", ""))
+            for _ in range(20):
+                assert running.post("/v1/score", asked) == (200, before)
+        finally:
+            objects.start()
+        running.wait_for(lambda: "trouble" not in running.ready(), seconds=60)
+        open_state_files(CliContext(here).project)
+        shop.score_all(here, here / "bundle", "2")
+        running.wait_for(lambda: running.ready()["model_version"] == "2", seconds=60)

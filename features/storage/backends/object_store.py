@@ -164,8 +164,8 @@ class ObjectStore(Storage):
         their commit is the next, and one would be lost.
         """
         name = f"probe-{uuid.uuid4().hex}"
+        self.put_if_absent(name, b"1")
         try:
-            self.put_if_absent(name, b"1")
             again = self.put_if_absent(name, b"2")
         finally:
             self.delete([name])
