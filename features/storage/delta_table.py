@@ -121,12 +121,17 @@ class Lake:
 
     def record(self) -> dict[str, Any]:
         """The record that our newest commit wrote beside its files."""
-        if self.snapshot() is None or self._table is None:
-            return {}
-        for entry in self._table.history():
-            if _RECORD in entry:
-                noted: dict[str, Any] = json.loads(entry[_RECORD])
-                return noted
+        snapshot = self.snapshot()
+        # Not by deltalake's history(): while that waits for an object store, no thread of the process runs.
+        for version in range(-1 if snapshot is None else snapshot.version, -1, -1):
+            try:
+                entries = self.storage.read(f"{_LOG}{version:020}.json").splitlines()
+            except FileNotFoundError:  # older entries are gone
+                return {}
+            for entry in map(json.loads, entries):
+                if _RECORD in entry.get("commitInfo", ()):
+                    noted: dict[str, Any] = json.loads(entry["commitInfo"][_RECORD])
+                    return noted
         return {}
 
     def path(self, file: File) -> Path:
