@@ -1,24 +1,22 @@
-"""Events of each source and kind on each local day, from the columns of the store that say so.
-
-The source of an event is in no history (no feature reads it), so the runs are read here, one after the other.
-"""
+"""Counts the events of each source and kind on each local day."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.event_store import EventStore
+from features.events.history import MISSING, History
 from features.events.schema import ATTRIBUTE
-from features.timeline import ALWAYS, Timeline, in_history
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
+from features.timeline import Timeline
 
 Ints = NDArray[np.int64]
-
-COLUMNS, CODED = ["occurred_at", "recorded_at", "kind", "source"], ["kind", "source"]
 
 
 @dataclass(frozen=True, order=True)
@@ -63,67 +61,69 @@ class EventDays:
         return events > 0 and sum(self.at_midnight[origin] for origin in origins) == events
 
 
-def event_days(store: EventStore, timeline: Timeline, until: int | None = None) -> EventDays:
+def event_days(
+    store: EventStore, timeline: Timeline, until: int | None = None, *, engine: Engine = HERE
+) -> EventDays:
     """Counts the events known before `until` (or all) by source, kind and day; attributes are left out.
 
     An event that occurred later, or that was recorded later, does not exist.
     """
-    midnights = timeline.midnights
-    counts: dict[EventOrigin, dict[int, int]] = {}
-    newest: dict[EventOrigin, int] = {}
-    at_midnight: dict[EventOrigin, int] = {}
-    for table in store.run_tables(COLUMNS, CODED, until):
-        if table.num_rows:
-            _count(table, until, midnights, counts, newest, at_midnight)
-    days = [day for by_day in counts.values() for day in by_day]
+    new = partial(_DayCounts, timeline)
+    found = map_partitions(store, new, until=until, columns=frozenset({"source"}), engine=engine)
+    days = [day for by_day in found.counts.values() for day in by_day]
     first, last = min(days, default=0), max(days, default=-1)
     dense = {}
-    for origin, by_day in counts.items():
+    for origin, by_day in found.counts.items():
         dense[origin] = np.zeros(last - first + 1, dtype=np.int64)
         dense[origin][np.array(list(by_day)) - first] = list(by_day.values())
-    return EventDays(first, dense, newest, at_midnight, until)
+    return EventDays(first, dense, found.newest, found.at_midnight, until)
 
 
-def _count(
-    table: pa.Table,
-    until: int | None,
-    midnights: Ints,
-    counts: dict[EventOrigin, dict[int, int]],
-    newest: dict[EventOrigin, int],
-    at_midnight: dict[EventOrigin, int],
-) -> None:
-    """Add the events of one run."""
-    instants = table.column("occurred_at").cast(pa.int64()).to_numpy()
-    (kinds, kind_names), (sources, source_names) = (_coded(table, name) for name in ("kind", "source"))
-    unit = sources * len(kind_names) + kinds
-    engagement = ~np.array([name.startswith(ATTRIBUTE) for name in kind_names])[kinds]
-    if until is not None:
-        recorded = table.column("recorded_at").cast(pa.int64()).fill_null(ALWAYS).to_numpy()
-        engagement &= in_history(instants, recorded, until)
-    if not engagement.all():
-        instants, unit = instants[engagement], unit[engagement]
-    if not len(instants):
-        return
-    low = int(np.searchsorted(midnights, instants.min(), side="right")) - 1
-    high = int(np.searchsorted(midnights, instants.max(), side="right"))
-    day = np.searchsorted(midnights[low:high], instants, side="right") - 1
-    span, units = high - low, len(source_names) * len(kind_names)
-    table_of_days = np.bincount(unit * span + day, minlength=units * span).reshape(units, span)
-    latest = np.full(units, -1, dtype=np.int64)
-    np.maximum.at(latest, unit, instants)
-    by_day_alone = np.bincount(unit[instants == midnights[low + day]], minlength=units)
-    for number in np.flatnonzero(latest >= 0).tolist():
-        origin = EventOrigin(source_names[number // len(kind_names)], kind_names[number % len(kind_names)])
-        newest[origin] = max(newest.get(origin, -1), int(latest[number]))
-        at_midnight[origin] = at_midnight.get(origin, 0) + int(by_day_alone[number])
-        by_day = counts.setdefault(origin, {})
-        for place in np.flatnonzero(table_of_days[number]).tolist():
-            by_day[low + place] = by_day.get(low + place, 0) + int(table_of_days[number, place])
+@dataclass
+class _DayCounts:
+    """The counts of some buckets."""
 
+    timeline: Timeline
+    counts: dict[EventOrigin, dict[int, int]] = field(default_factory=dict)
+    newest: dict[EventOrigin, int] = field(default_factory=dict)
+    at_midnight: dict[EventOrigin, int] = field(default_factory=dict)
 
-def _coded(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
-    """A text column as codes, and the texts that they stand for; no text is the empty one."""
-    column = table.column(name).unify_dictionaries().combine_chunks()
-    chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    texts = [*chunk.dictionary.to_pylist(), ""]
-    return chunk.indices.fill_null(len(texts) - 1).to_numpy().astype(np.int64), texts
+    def add(self, history: History) -> None:
+        """Count the events of a bucket."""
+        instants, kinds = history.instants, history.kinds
+        sources = history.sources if len(history.sources) else np.full(len(kinds), MISSING, dtype=np.int32)
+        engagement = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=bool)[kinds]
+        if not engagement.all():
+            instants, kinds, sources = instants[engagement], kinds[engagement], sources[engagement]
+        if not len(instants):
+            return
+        source_names = ("", *history.source_names)
+        units = len(source_names) * len(history.kind_names)
+        unit = (sources.astype(np.int64) + 1) * len(history.kind_names) + kinds
+        midnights = self.timeline.midnights
+        low = int(np.searchsorted(midnights, instants.min(), side="right")) - 1
+        high = int(np.searchsorted(midnights, instants.max(), side="right"))
+        day = np.searchsorted(midnights[low:high], instants, side="right") - 1
+        span = high - low
+        table_of_days = np.bincount(unit * span + day, minlength=units * span).reshape(units, span)
+        latest = np.full(units, -1, dtype=np.int64)
+        np.maximum.at(latest, unit, instants)
+        by_day_alone = np.bincount(unit[instants == midnights[low + day]], minlength=units)
+        for number in np.flatnonzero(latest >= 0).tolist():
+            source, kind = divmod(number, len(history.kind_names))
+            origin = EventOrigin(source_names[source], history.kind_names[kind])
+            self.newest[origin] = int(latest[number])
+            self.at_midnight[origin] = int(by_day_alone[number])
+            places = np.flatnonzero(table_of_days[number])
+            self.counts[origin] = dict(
+                zip((low + places).tolist(), table_of_days[number, places].tolist(), strict=True)
+            )
+
+    def merge(self, other: _DayCounts) -> None:
+        """Add the counts of later buckets."""
+        for origin, by_day in other.counts.items():
+            mine = self.counts.setdefault(origin, {})
+            for day, events in by_day.items():
+                mine[day] = mine.get(day, 0) + events
+            self.newest[origin] = max(self.newest.get(origin, -1), other.newest[origin])
+            self.at_midnight[origin] = self.at_midnight.get(origin, 0) + other.at_midnight[origin]

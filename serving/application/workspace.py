@@ -116,6 +116,7 @@ class Workspace:
             project.timeline,
             closed=project.closed_sources,
             now=now,
+            engine=self.engine,
         )
 
     def scores_or_none(self) -> ScoreReader | None:

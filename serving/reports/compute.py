@@ -91,12 +91,14 @@ def report_inputs(
     months: int,
     now: int,
     consent: frozenset[str] = frozenset(),
+    *,
+    engine: Engine = HERE,
 ) -> ReportRequestData:
     """The inputs of a report on the last whole months until the first midnight after the customers' events.
 
     `store` is pinned, so that the report reads the same version.
     """
-    days = event_days(store, project.timeline)
+    days = event_days(store, project.timeline, engine=engine)
     coverage = coverage_of(
         days, project.churn, project.indicators, project.timeline, closed=project.closed_sources, now=now
     )

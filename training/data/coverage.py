@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from features.catalog.definitions import Indicator, company_kinds
 from features.event_store import EventStore
 from features.events.schema import REFUND
+from features.execution.base import Engine
+from features.execution.local import HERE
 from features.profiling.event_days import EventDays, EventOrigin, event_days
 from features.profiling.rhythm import YEAR, last_day, stopped, usual_pause
 from features.timeline import Timeline
@@ -102,15 +104,15 @@ def data_coverage(
     *,
     closed: Collection[str] = (),
     now: int | None = None,
+    engine: Engine = HERE,
 ) -> DataCoverage | None:
     """The coverage of the events known before `until`; None where there are none at all.
 
     `closed` names the sources that have ended for good: what they do not bring any more is not missing. A
     record that is stamped by day lasts until the end of its last day, or until `now`, where that is today.
     """
-    return coverage_of(
-        event_days(store, timeline, until), churn, indicators, timeline, closed=closed, now=now
-    )
+    days = event_days(store, timeline, until, engine=engine)
+    return coverage_of(days, churn, indicators, timeline, closed=closed, now=now)
 
 
 def coverage_of(

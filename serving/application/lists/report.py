@@ -88,5 +88,8 @@ def refresh_report(
 def _count(workspace: Workspace, months: int, progress: Progress | None) -> ReportData:
     project = workspace.project
     consent = consent_rules(project).names
-    inputs = report_inputs(project, workspace.store, workspace.database, months, workspace.clock(), consent)
-    return compute_report(workspace.store, inputs, progress, engine=workspace.engine)
+    store, engine = workspace.store, workspace.engine
+    inputs = report_inputs(
+        project, store, workspace.database, months, workspace.clock(), consent, engine=engine
+    )
+    return compute_report(store, inputs, progress, engine=engine)

@@ -68,7 +68,14 @@ def score(
     model = import_bundle(project.state, *champion)
     churn = model.bundle.churn
     coverage = data_coverage(
-        store, churn, project.indicators, timeline, instant, closed=project.closed_sources, now=now
+        store,
+        churn,
+        project.indicators,
+        timeline,
+        instant,
+        closed=project.closed_sources,
+        now=now,
+        engine=workspace.engine,
     )
     if instant is None:
         instant = now if coverage is None else coverage.as_of(now)

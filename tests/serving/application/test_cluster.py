@@ -97,7 +97,7 @@ def test_a_report_is_the_same(here: Workspace, there: Workspace, months: int) ->
         found = reply(engagement_report(there, COMMAND_LINE, months), language)
         assert to_json(found) == to_json(expected)
         assert as_csv(found, language) == as_csv(expected, language)
-    assert buckets(there) == 4 * len(here.store.buckets)
+    assert buckets(there) == 6 * len(here.store.buckets)
 
 
 def test_a_plan_is_the_same(here: Workspace, there: Workspace) -> None:
@@ -111,7 +111,7 @@ def test_a_plan_is_the_same(here: Workspace, there: Workspace) -> None:
 def test_the_report_of_a_campaign_is_the_same(here: Workspace, there: Workspace) -> None:
     expected = campaign_report(here, COMMAND_LINE, "spring")
     assert to_json(campaign_report(there, COMMAND_LINE, "spring")) == to_json(expected)
-    assert buckets(there) == 2 * len(here.store.buckets), "outcomes and consent"
+    assert buckets(there) == 3 * len(here.store.buckets), "coverage, outcomes and consent"
 
 
 def test_the_engine_is_that_of_the_option_else_of_the_settings_else_this_process(here: Workspace) -> None:
