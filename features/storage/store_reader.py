@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Self, Unpack
 
 import numpy as np
-import pyarrow as pa
 
 from features.errors import DataError
 from features.events.history import History
-from features.storage import history_reader, sorted_run
+from features.storage import history_reader
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
-from features.storage.damage import newest_files, reading
+from features.storage.damage import newest_files
 from features.storage.delta_table import TableVersion
 from features.storage.history_reader import ReadOptions
 from features.storage.run_facts import RunFacts
@@ -129,19 +128,6 @@ class StoreReader:
         """How many events there are; retracted ones do not count."""
         snapshot = self._snapshot()
         return sum(file.rows for file in snapshot.files) - sum(self._facts.of(snapshot, "retracted"))
-
-    def run_tables(
-        self, columns: list[str], coded: list[str], until: int | None = None
-    ) -> Iterator[pa.Table]:
-        """Some columns of each sorted run, those `coded` as dictionaries, for what no history holds.
-
-        Left out are events that were retracted before `until` (None: at all), or came back after it.
-        """
-        with newest_files(self._events):
-            for file in self._snapshot().files:
-                with reading(path := self._events.run_file(file)):
-                    table = sorted_run.read_table(path, columns, coded, until)
-                yield table
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Unpack[ReadOptions]) -> History:
         paths = [self._events.run_file(file) for file in snapshot.by_bucket.get(bucket, ())]

@@ -16,6 +16,7 @@ from features.execution.local import HERE
 from serving.application.campaigns.report import campaign_report
 from serving.application.cluster import on_cluster
 from serving.application.data.feature_export import export_features
+from serving.application.data.ingest import ingest
 from serving.application.lists.make_plan import make_plan
 from serving.application.lists.report import engagement_report
 from serving.application.permissions import COMMAND_LINE
@@ -30,6 +31,7 @@ from serving.schemas.json_text import to_json
 from serving.scoring.batch import score
 from serving.state.active_model import in_use
 from serving.state.scores.score_file import save
+from tests.serving import shop
 from tests.serving.campaign_shop import NOW, at
 from tests.serving.shop import DATES
 
@@ -162,6 +164,19 @@ def test_a_cluster_that_is_away_leaves_the_output_as_it_was(
     assert ended.value.code == ClusterError.exit_code
     assert capsys.readouterr().err.startswith("cannot reach a Dask scheduler at tcp://127.0.0.1:1: ")
     assert output.read_bytes() == b"before"
+
+
+def test_a_new_store_has_as_many_buckets_as_the_settings_say(tmp_path: Path) -> None:
+    shop.lay_out(tmp_path)
+    toml = tmp_path / "kizuna.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + "\n[cluster]\nbuckets = 64\n", encoding="utf-8")
+    with CliContext(tmp_path).workspace() as place:
+        ingest(place, COMMAND_LINE)
+    toml.write_text(toml.read_text(encoding="utf-8").replace("64", "8"), encoding="utf-8")
+    with CliContext(tmp_path).workspace() as place:
+        ingest(place, COMMAND_LINE)
+        assert place.store.buckets == tuple(range(64)), "a store that is there keeps its number"
+        assert {key % 64 for key in place.store.history(5).keys.tolist()} == {5}
 
 
 def test_jobs_on_a_cluster_are_kinds_that_there_are() -> None:

@@ -131,6 +131,10 @@ TOML = "cannot use FOLDER/kizuna.toml: "
             f"{TOML}there is no key `indicators.purchase.kind`. Write `kinds` instead.",
         ),
         (
+            "[cluster]\nbuckets = 20",
+            f"{TOML}`cluster.buckets` cannot be 20: write a power of two from 1 to 4096, such as 64.",
+        ),
+        (
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, "
             "state_copies, tracking_uri, sources, attributes, aliases, consent, surveys, indicators, names, "

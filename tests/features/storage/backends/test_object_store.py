@@ -53,8 +53,6 @@ def test_the_same_events_read_the_same_from_a_folder_and_from_s3(
     for key in range(len(local.customers)):
         same(local.history_of([key], event_ids=True), remote.history_of([key], event_ids=True))
     assert remote.customers.names(np.arange(40)).equals(local.customers.names(np.arange(40)))
-    columns = ["key", "detail", "source"]
-    assert pa.concat_tables(remote.run_tables(columns, [])).sort_by("key").num_rows == local.events
     assert remote.quarantined().num_rows == local.quarantined().num_rows > 0
 
 
