@@ -165,7 +165,7 @@ def calibrate_for_delivery(
     The model shape that little data calls for is chosen anew on all labelled rows: what is judged must not
     know the outcomes of the test, what is delivered may.
     """
-    pipeline = replace(pipeline, shape="trees").with_columns_of(rows, splits.labelled)
+    pipeline = replace(pipeline, shape="trees")
     if min(customers_by_outcome(rows.bare.on(splits.labelled))) < CHOSEN_BELOW:
         pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
     taught, shape = pipeline.taught_rows(rows, splits.labelled), evaluation.calibration

@@ -58,9 +58,10 @@ def choose_columns(
 def _quick_models(
     settings: TreeParameters, rows: LabelledRows, tier: NDArray[np.int8], tiers: int
 ) -> Iterator[Booster]:
-    binned, stayed = BinnedRows.of(settings, rows), ~rows.churned
+    binned, stayed = BinnedRows.of(settings, rows), rows.where(~rows.churned)
     yield fit_churn(settings, binned, rows.churned, rows.as_of, rows.weight)
     yield fit_tier(settings, binned, tier, tiers, rows.weight)
-    if (rows.value[stayed] > 0).any():
-        few = rows.where(stayed)
-        yield fit_value(settings, VALUE_POWERS[1], binned.where(stayed), few.value, few.weight)
+    if (stayed.value > 0).any():
+        yield fit_value(
+            settings, VALUE_POWERS[1], BinnedRows.of(settings, stayed), stayed.value, stayed.weight
+        )

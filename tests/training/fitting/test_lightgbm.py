@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from lightgbm import Booster
 
 from training.data.rows.labelled_rows import LabelledRows
@@ -135,16 +134,6 @@ def test_models_that_share_their_bins_are_those_that_do_not() -> None:
         ]
 
     assert fitted(BinnedRows.of_matrix(SETTINGS, MATRIX, COLUMNS)) == fitted(None)
-
-
-def test_a_part_of_binned_rows_teaches_as_these_rows_alone() -> None:
-    part, copies = np.arange(len(MATRIX)) % 2 == 0, MATRIX.repeat(2, axis=0)  # the same values, the same bins
-    twice = BinnedRows.of_matrix(SETTINGS, copies, COLUMNS)
-    once = twice.where(np.arange(len(copies)) % 2 == 0)
-    alone = fit_value(SETTINGS, 1.5, BINNED, SPENT).predict(MATRIX, num_threads=1)
-    assert fit_value(SETTINGS, 1.5, once, SPENT).predict(MATRIX, num_threads=1) == pytest.approx(alone)
-    few = fit_churn(SETTINGS, BINNED.where(part), CHURNED[part]).predict(MATRIX[part], num_threads=1)
-    assert few.mean() == pytest.approx(CHURNED[part].mean(), abs=0.01)
 
 
 def test_models_split_on_the_chosen_columns_only() -> None:

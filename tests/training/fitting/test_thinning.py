@@ -10,7 +10,7 @@ import pytest
 from features.timeline import DAY, Horizon
 from tests.training.worlds import INACTIVITY
 from training.data.rows.labelled_rows import LabelledRows
-from training.fitting.pipeline import ENOUGH, thinned
+from training.fitting.pipeline import ENOUGH, SAMPLE, rebalanced, thinned
 
 
 def rows(dates: int, gap_days: int, each: int) -> LabelledRows:
@@ -35,3 +35,23 @@ def test_dates_are_skipped_only_where_their_horizons_overlap(horizon: int, gap: 
     assert dates[-1] == 5 * gap
     assert np.diff(dates).max() <= max(gap, horizon / 2)
     assert len(thinned(rows(6, gap, 10), churn)) == 60
+
+
+def test_all_of_the_rarer_outcome_stay_and_the_others_weigh_what_they_stand_for() -> None:
+    many = rows(10, 10, SAMPLE // 5)
+    draw = np.random.default_rng(4)
+    left = draw.random(len(many)) < 0.03
+    hashes = draw.integers(0, 2**63, len(many)).astype(np.uint64)
+    for churned in (left, ~left):
+        few = rebalanced(replace(many, churned=churned, hashes=hashes))
+        assert len(few) == SAMPLE
+        assert few.weight is not None
+        rare = few.churned if churned is left else ~few.churned
+        assert rare.sum() == left.sum()
+        assert (few.weight[rare] == 1.0).all()
+        assert few.weight.sum() == pytest.approx(len(many))
+        assert np.average(few.churned, weights=few.weight) == pytest.approx(churned.mean())
+    half = replace(many, churned=draw.random(len(many)) < 0.5, hashes=hashes)
+    assert rebalanced(half) is half
+    few = rows(1, 10, SAMPLE)
+    assert rebalanced(few) is few
