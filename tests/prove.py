@@ -72,6 +72,16 @@ PROOFS = (
         "three kills, one seed",
     ),
     Proof(
+        "kills on S3",
+        "After an ingest or an erasure on S3 was killed every event is there once, and the erased nowhere",
+        ("tests/test_object_store_crash.py",),
+        ("features/event_store.py", "features/ingestion", "features/storage", "features/privacy"),
+        1,
+        30,
+        {"KIZUNA_PROOF_KILLS": "30"},
+        "three kills of each, one seed",
+    ),
+    Proof(
         "messy exports",
         "Dirty exports give the cohort, labels, values and consent of clean ones, or are refused in words",
         ("tests/inputs/test_messy_exports.py::test_every_kind_of_dirt_at_once_changes_nobody",),

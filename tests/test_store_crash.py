@@ -97,7 +97,7 @@ def test_every_event_is_there_once_however_often_the_ingest_was_killed(tmp_path:
     assert not list(state.glob("arriving-*"))
 
 
-def check(state: Path, stop: int, before: int | None = None) -> None:
+def check(state: Path | str, stop: int, before: int | None = None) -> None:
     """The store holds exactly the events of a finished ingest: the newest, or the one before it."""
     store = EventStore(state)
     snapshot = store._events.snapshot()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import ConfigurationError
+from serving.application.data.doctor import doctor
 from serving.application.data.erase import erase
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.lists.make_plan import make_plan
@@ -21,6 +24,7 @@ from serving.cli.context import CliContext
 from serving.lists.filters import ListFilter
 from serving.state.remote.state_files import StateFiles, open_state_files
 from serving.state.scores.score_file import load
+from tests.careless_store import careless_store
 from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
@@ -155,6 +159,17 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
         running.wait_for(lambda: running.ready().get("model_version") == "1")
         status, before = running.post("/v1/score", asked)
         assert status == 200, before
+        # A store that takes requests and answers none is worse than one that is not there.
+        assert objects.process is not None
+        objects.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(3)  # the watcher asks every second
+            for _ in range(20):
+                began = time.monotonic()
+                assert running.post("/v1/score", asked) == (200, before)
+                assert time.monotonic() - began < 2
+        finally:
+            objects.process.send_signal(signal.SIGCONT)
         objects.stop()
         try:
             running.wait_for(lambda: "cannot reach the object store" in running.ready().get("trouble", ""))
@@ -166,3 +181,18 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
         open_state_files(CliContext(here).project)
         shop.score_all(here, here / "bundle", "2")
         running.wait_for(lambda: running.ready()["model_version"] == "2", seconds=60)
+
+
+def test_doctor_refuses_a_store_without_conditional_writes(
+    scored_template: Path, tmp_path: Path, database: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", "s3://careless/doctor", database.url)
+    with careless_store() as (endpoint, _):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+            monkeypatch.setenv(name, "any")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with (
+            CliContext(folder).workspace() as place,
+            pytest.raises(ConfigurationError, match="the store ignores `If-None-Match"),
+        ):
+            doctor(place, COMMAND_LINE)

@@ -41,8 +41,10 @@ def doctor(
 ) -> Examination:
     """Examine the events before a day; raises `DataError` where there are none.
 
-    An examination of everything is kept in words for pages.
+    An examination of everything is kept in words for pages. Raises `ConfigurationError` for an object store
+    without conditional writes.
     """
+    workspace.store.place.storage.probe()
     workspace = workspace.pinned()
     project, timeline = workspace.project, workspace.project.timeline
     end = None if until is None else workspace.instant(until)

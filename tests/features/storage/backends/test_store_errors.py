@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from features.event_store import EventStore
 from features.storage.backends import object_store
 from features.storage.backends.storage import open_storage
 from features.storage.backends.store_errors import translated
+from tests.careless_store import careless_store
 from tests.features.storage.backends.test_object_store import NOW, UTC_TIME, many
 from tests.object_server import READER, READER_SECRET, ObjectServer, ThreadLock
 
@@ -134,60 +134,6 @@ def test_an_upload_that_is_cut_off_leaves_nothing_and_is_said(
             storage.upload("large", large)
     monkeypatch.setenv("AWS_ENDPOINT_URL", objects.endpoint)
     assert not open_storage(bucket).exists("large")
-
-
-@contextmanager
-def careless_store() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """A store that takes every write, whatever its condition: the fault of some test servers."""
-    kept: dict[str, bytes] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_PUT(self) -> None:
-            kept[self.path] = self.rfile.read(int(self.headers["content-length"]))
-            self._answer(200, etag='"1"')
-
-        def do_GET(self) -> None:
-            if "list-type" in self.path:
-                body = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
-                self._answer(200, body)
-            elif self.path in kept:
-                self._answer(
-                    200, kept[self.path], etag='"1"', **{"last-modified": "Mon, 30 Nov 2026 10:00:00 GMT"}
-                )
-            else:
-                self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            for name in [one for one in kept if "probe" in one]:
-                del kept[name]
-            self._answer(200, b"<DeleteResult><Deleted><Key>probe</Key></Deleted></DeleteResult>")
-
-        def do_DELETE(self) -> None:
-            kept.pop(self.path, None)
-            self._answer(204)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", kept
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager
