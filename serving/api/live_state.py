@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -38,7 +39,7 @@ from serving.state.database import DATABASE_ERRORS, Database
 from serving.state.remote.open_store import open_store
 from serving.state.remote.state_files import fetch, open_state_files
 from serving.state.scores.score_file import Scores
-from serving.state.scores.score_index import rows_in_use, score_file
+from serving.state.scores.score_index import ScoreFile, rows_in_use, score_file
 from serving.state.scores.score_table import Ints
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ CHECK_EVERY = 1.0
 """Seconds between two checks of what is in use."""
 
 PULL_EVERY = 15
-"""Checks between two looks at what others wrote into a state in an object store: each is a request."""
+"""Checks between two looks at a state in an object store, unless other scores came into use."""
 
 StoreFiles = tuple[tuple[str, ...], ...]
 """The files of each bucket of the store."""
@@ -89,6 +90,9 @@ class ServiceState:
         self._store = open_store(project, self.database)
         """Read by the watcher alone."""
         self._checks = 0
+        self._rows: tuple[tuple[str, str] | None, ScoreFile | None] | None = None
+        """The champion and the scores in use when the state was looked at."""
+        self._store_troubles: list[str] = []
         self._checked: PlanState | None = None
         """What the plan in use was checked against."""
         self._model: ActiveModel | None = None
@@ -193,18 +197,10 @@ class ServiceState:
 
     def refresh(self) -> None:
         """Use what is new, and write down what waits; what fails now is tried again with the next check."""
-        troubles = []
-        for step in (
-            self._write_accesses,
-            self._read_keys,
-            self._pull,
-            self._load_model_and_scores,
-            self._load_plan,
-        ):
-            try:
-                step()
-            except BROKEN as error:
-                troubles.append(_description(error))
+        troubles = self._tried(self._write_accesses, self._read_keys)
+        if self._is_due():
+            self._store_troubles = self._tried(self._pull, self._load_model_and_scores, self._load_plan)
+        troubles += self._store_troubles
         trouble = troubles[0] if troubles else None
         if trouble is not None and trouble != self.trouble:
             self._metrics.count_refusal()
@@ -213,16 +209,36 @@ class ServiceState:
             log.warning("the trouble is over: %s", self.trouble)
         self.trouble = trouble
 
+    @staticmethod
+    def _tried(*steps: Callable[[], None]) -> list[str]:
+        """What could not be done of these steps, each of which is taken."""
+        troubles = []
+        for step in steps:
+            try:
+                step()
+            except BROKEN as error:
+                troubles.append(_description(error))
+        return troubles
+
+    def _is_due(self) -> bool:
+        """Whether to look at the state now: one in an object store is asked less often, as it is paid for."""
+        if self._files is None:
+            return True
+        self._checks += 1
+        with suppress(*DATABASE_ERRORS):
+            rows = rows_in_use(self.database)
+            if rows != self._rows:
+                self._rows = rows
+                return True
+        return self._checks % PULL_EVERY == 1
+
     def _watch(self) -> None:
         while not self._closed.wait(CHECK_EVERY):
             self.refresh()
 
     def _pull(self) -> None:
         """Fetch what others wrote into a state in an object store; what is here stays in use meanwhile."""
-        if self._files is None:
-            return
-        self._checks += 1
-        if self._checks % PULL_EVERY == 0:
+        if self._files is not None:
             self._files.pull()
 
     def _read_keys(self) -> None:
@@ -232,12 +248,8 @@ class ServiceState:
         """Use a newer model and newer scores together: live answers never run ahead of the stored list."""
         pointer, current = rows_in_use(self.database)
         model, reader = None, None
-        in_use = None if self._score_file is None else self._score_file[0]
-        newest = None if current is None else current.file
-        if self._files is not None and (pointer, newest) != (self._model_pointer, in_use):
-            self._files.pull()
-            if newest is not None:
-                fetch(self.project.scores / newest)
+        if current is not None:
+            fetch(self.project.scores / current.file)
         if pointer is not None and pointer != self._model_pointer:
             model = load(self.project.state, *pointer)
             smoke_test(model.bundle)
