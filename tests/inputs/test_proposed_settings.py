@@ -48,6 +48,10 @@ SETTINGS = {
         '[[features.add]]\nname = "x"\noperation = "ratio"\nfirst = "purchase_sum_90d"\n'
         'second = "purchase_count_90d"',
     ),
+    'records = "postgresql://user@host/name"': (
+        "project",
+        'state = "s3://bucket/state"\nrecords = "postgresql://user@host/name"\n',
+    ),
     "name = value": ("project", "[churn]\nhorizon_days = 30"),
 }
 """Each setting that a message proposes, and how it is written: under a source, or on its own."""
