@@ -9,7 +9,9 @@ them lies in small ones.
 
 from __future__ import annotations
 
+import ctypes
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,8 +54,24 @@ def _take(size: int) -> NDArray[np.uint8] | None:
 
 
 def release() -> None:
-    """Gives the free memory of the pool back: for work that needs memory of other sizes."""
+    """Gives free memory back to the operating system: for work that needs memory of other sizes.
+
+    The C library keeps what was freed too, unless asked (`malloc_trim` of glibc; elsewhere nothing is asked).
+    """
     _idle.clear()
+    if _trim is not None:
+        _trim(0)
+
+
+def _glibc_trim() -> Callable[[int], int] | None:
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # no shared C library, or another one than glibc
+        return None
+    return found
+
+
+_trim = _glibc_trim()
 
 
 class _Loan:

@@ -216,6 +216,7 @@ def learn(
     parameters = replace(config.models, seed=config.seed)
     if tuning is not None:
         parameters = tuning(parameters, rows.on(splits.fit), churn, lambda step, _: report(step, 0.2))
+    array_pool.release()
     pipeline = TrainingPipeline(parameters, features, churn, scale, books=priors.code_book)
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
         pipeline, evaluation = evaluate_models(pipeline, rows, splits, config.contacts)
@@ -241,6 +242,7 @@ def learn(
     lifetime, figures = judged_lifetime_value(past, parameters)
     evaluation = replace(evaluation, figures={**evaluation.figures, **figures})
     report("fitting on every labelled date", 0.6)
+    array_pool.release()
     with threadpool_limits(limits=1, user_api="blas"):
         delivered = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(

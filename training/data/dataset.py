@@ -202,6 +202,7 @@ def _rows(
         sampled = in_first_share(row_hashes(mine, as_of), share)
         keys, as_of, mine = keys[sampled], as_of[sampled], mine[sampled]
     labels = label(history, churn, keys, as_of, past.coverage.covered_until, timeline)
+    ends = churn.horizon.end(as_of)
     features = snapshot(history, catalog, timeline, keys, as_of, priors, dated=dated)
     return LabelledRows(
         keys=keys,
@@ -210,7 +211,7 @@ def _rows(
         stored=features.matrix.astype(np.float32),
         churned=labels.churned,
         value=labels.value,
-        after=snapshot(history, after, timeline, keys, churn.horizon.end(as_of)).matrix,
+        after=snapshot(history, after, timeline, keys, ends).matrix.astype(np.float32),
         columns=catalog.columns,
         after_columns=after.columns,
     )

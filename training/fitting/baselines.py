@@ -139,7 +139,8 @@ def _logistic(known: Floats, rows: LabelledRows, held_out: Floats) -> Floats:
     """Logistic regression on standardised columns; the base rate where all outcomes are alike."""
     from sklearn.linear_model import LogisticRegression
 
-    churned, varying = rows.churned, known.std(axis=0) > 0
+    # By the ends: rounding can give a constant column a spread, or none.
+    churned, varying = rows.churned, known.max(axis=0, initial=-np.inf) > known.min(axis=0, initial=np.inf)
     weight = None if rows.weight is None else effective_weights(rows.weight)
     if churned.all() or not churned.any() or not varying.any():
         return np.full(len(held_out), _rate(churned, rows.weight))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from features.catalog.defaults import catalog, indicators
 from features.catalog.settings import FeatureSettings
 from features.timeline import Horizon
 from tests.training.worlds import CONTRACT, INACTIVITY
 from training.data.rows.labelled_rows import LabelledRows
-from training.fitting.baselines import baselines
+from training.fitting.baselines import _logistic, baselines
 
 SHOP = catalog(indicators({}), FeatureSettings(windows=(30, 90)), ("purchase", "visit"), horizon_days=30)
 CHURN = replace(INACTIVITY, horizon=Horizon(30))
@@ -70,3 +71,13 @@ def test_outcomes_all_alike_give_a_probability_and_no_error() -> None:
     nobody = replace(KNOWN, churned=np.zeros(2_000, dtype=bool))
     for p in baselines(nobody, ASKED, SHOP, CHURN).values():
         assert (p < 0.01).all()
+
+
+def test_a_constant_column_is_left_out_whatever_spread_rounding_gives_it() -> None:
+    few = KNOWN.where(np.arange(100))
+    constant, varied = np.full(100, np.log1p(99.9)), few.column(0)
+    known = np.column_stack([constant, varied, constant])
+    assert known.std(axis=0)[0] > 0  # by rounding, and 0 in another layout of memory
+    p = _logistic(known, few, known)
+    alone = _logistic(varied[:, None], few, varied[:, None])
+    assert p == pytest.approx(alone)

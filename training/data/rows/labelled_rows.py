@@ -37,8 +37,8 @@ class LabelledRows:
     """float[m, f]: the features of these rows, or of these and others (`places`)."""
     churned: NDArray[np.bool_]
     value: Floats
-    after: Floats
-    """float64[n, len(after_columns)]: what the tier of the next period is read off."""
+    after: NDArray[np.float32] | Floats
+    """float[n, len(after_columns)]: what the tier of the next period is read off."""
     columns: tuple[str, ...]
     after_columns: tuple[str, ...]
     weight: Floats | None = None
@@ -117,7 +117,8 @@ class LabelledRows:
     @property
     def next(self) -> Snapshot:
         """The columns of the engagement index at the end of the horizon."""
-        return Snapshot(self.keys, self.as_of, self.after_columns, self.after)
+        after = self.after.astype(np.float64, copy=False)
+        return Snapshot(self.keys, self.as_of, self.after_columns, after)
 
 
 def customers_by_outcome(rows: LabelledRows) -> tuple[int, int]:
