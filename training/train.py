@@ -221,6 +221,7 @@ def learn(
     with threadpool_limits(limits=1, user_api="blas"):  # on small vectors threads only wait for each other
         pipeline, evaluation = evaluate_models(pipeline, rows, splits, config.contacts)
 
+    array_pool.release()
     covered = extent.coverage.covered_until
     leads = lead_labels(store, rows, churn, covered, config.timeline, until)
     day_after = extent.coverage.day_after
@@ -239,6 +240,7 @@ def learn(
     past = purchase_history(
         store, features, churn, line, priors, extent, splits.answers, months, until, levels
     )
+    array_pool.release()
     lifetime, figures = judged_lifetime_value(past, parameters)
     evaluation = replace(evaluation, figures={**evaluation.figures, **figures})
     report("fitting on every labelled date", 0.6)

@@ -99,6 +99,7 @@ def _in_order(rows: LabelledRows, order: NDArray[np.int64]) -> LabelledRows:
     """The rows in this order; features are moved within their place, so that they are never there twice."""
     arrays: dict[str, Any] = {name: getattr(rows, name)[order] for name in ARRAYS}
     permute_rows(rows.stored, order)
+    permute_rows(rows.after, order)
     return replace(rows, **arrays)
 
 
@@ -146,7 +147,8 @@ class _RowsAccumulator:
             name: np.concatenate([getattr(part, name) for part in self.parts]) for name in ARRAYS
         }
         stored = np.empty((0, 0), np.float32) if self.buffer is None else self.buffer.rows
-        return replace(self.parts[0], stored=stored, **arrays)
+        after = np.concatenate([part.after for part in self.parts])
+        return replace(self.parts[0], stored=stored, after=after, **arrays)
 
 
 @dataclass

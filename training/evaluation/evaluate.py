@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from features import array_pool
 from features.profiling.finding import CheckFinding
 from training.bundle.calibration import Calibration
 from training.bundle.level_uncertainty import LevelUncertainty
@@ -139,7 +140,8 @@ def evaluate_models(
     middle = later.where(np.isin(later.rows.as_of, splits.calibrate))
     if not regression_helps(middle.rows, middle.churn, middle.trees):
         pipeline, later = replace(pipeline, blended=False), replace(later, churn=later.trees)
-    del taught  # a copy of most features, in bins
+    del taught  # bins of the features
+    array_pool.release()
     calibrated = calibrated_in_time(pipeline, rows, splits, DatedPredictions.of(later.rows, later.churn))
     middle, last = (later.where(np.isin(later.rows.as_of, role)) for role in (splits.calibrate, splits.test))
     return pipeline, _evaluation(pipeline, level, middle, last, calibrated, shapes, contacts)

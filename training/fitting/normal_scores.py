@@ -47,23 +47,23 @@ def fit_score_regression(known: LabelledRows, *, levels: bool = True) -> ScoreRe
     rows = _sampled(known)
     matrix = rows.by_column(np.arange(len(rows.columns)))
     tables = list(_tables(matrix, codes_of_levels(rows.columns)))
-    scores = np.zeros((len(rows), len(tables)), order="F")
-    for place, (column, values, quantiles) in enumerate(tables):
-        scores[:, place] = _scores(matrix[:, column], values, quantiles)
     absent = np.isnan(matrix[:, [column for column, _, _ in tables]])
-    del matrix
     shares = absent.mean(axis=0)
     indicated = np.flatnonzero((shares >= LEAST_SHARE) & (shares <= 1.0 - LEAST_SHARE))
+    design = np.ones((len(rows), len(tables) + len(indicated) + 1))
+    for place, (column, values, quantiles) in enumerate(tables):
+        design[:, place] = _scores(matrix[:, column], values, quantiles)
+    design[:, len(tables) : -1] = absent[:, indicated]
+    del matrix
     offset, level = date_levels(rows.churned, rows.as_of, rows.weight)
     if not levels:
         offset = np.full(len(rows), level)
     weight = np.ones(len(rows)) if rows.weight is None else effective_weights(rows.weight)
-    design = np.hstack([scores, absent[:, indicated], np.ones((len(rows), 1))])
     fitted = _ridge_logistic(design, rows.churned.astype(np.float64), offset, weight)
     coefficients, intercept = fitted[: len(tables)], fitted[-1] + level
     missing = np.zeros(len(tables))
     missing[indicated] = fitted[len(tables) : -1]
-    mean, gone = (np.average(part, axis=0, weights=weight) for part in (scores, absent))
+    mean, gone = (np.average(part, axis=0, weights=weight) for part in (design[:, : len(tables)], absent))
     columns = tuple(
         ScoredColumn(
             column,

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 ROWS_AT_ONCE = 8_192
 """Rows whose features are put together at once: 36 MB of 550 columns."""
 
-ARRAYS = ("keys", "hashes", "as_of", "churned", "value", "after")
+ARRAYS = ("keys", "hashes", "as_of", "churned", "value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class LabelledRows:
     churned: NDArray[np.bool_]
     value: Floats
     after: NDArray[np.float32] | Floats
-    """float[n, len(after_columns)]: what the tier of the next period is read off."""
+    """float[m, len(after_columns)], as `stored`: what the tier of the next period is read off."""
     columns: tuple[str, ...]
     after_columns: tuple[str, ...]
     weight: Floats | None = None
@@ -117,7 +117,9 @@ class LabelledRows:
     @property
     def next(self) -> Snapshot:
         """The columns of the engagement index at the end of the horizon."""
-        after = self.after.astype(np.float64, copy=False)
+        after = (self.after if self.places is None else self.after[self.places]).astype(
+            np.float64, copy=False
+        )
         return Snapshot(self.keys, self.as_of, self.after_columns, after)
 
 
