@@ -16,6 +16,7 @@ from features.errors import DataError, UnknownCustomer
 from features.ingestion.quarantine import ROWS, names, read_file
 from features.privacy.suppression_list import SuppressionList
 from features.storage import row_order, sorted_run
+from features.storage.backends.object_file import arrow_input
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, stored_rows
 from features.storage.delta_table import File, Lake
 from features.storage.hashing import as_ids, of_texts
@@ -63,7 +64,7 @@ def erase(
     added, removed, lost, mentions = [], [], 0, 0
     snapshot = events.snapshot()
     for file in snapshot.files if snapshot else ():
-        rows = sorted_run.read(events.path(file), vocabulary)
+        rows = sorted_run.read(events.run_file(file), vocabulary)
         stay = ~np.isin(rows.keys, keys)
         others, blanked = _blank(rows.take(stay), ids, vocabulary)
         if blanked or not stay.all():
@@ -157,17 +158,16 @@ def _blank(rows: RunRows, ids: Sequence[str], vocabulary: StringDictionary) -> t
 
 def _inspect(lake: Lake, ids: Sequence[str], keys: Sequence[int]) -> Iterator[tuple[str, bool]]:
     """Every file under a table's folder, and whether it still names the customer or holds their key."""
-    lake.storage.forget_copies()
-    for name in [file.name for file in lake.storage.files()]:
-        path = lake.storage.local_copy(name)
-        if path.suffix != ".parquet":
-            entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for file in list(lake.storage.files()):
+        if not file.name.endswith(".parquet"):
+            entries = [json.loads(line) for line in lake.storage.read(file.name).splitlines()]
             found = any(_says(entry, ids) for entry in entries)
-        elif "_delta_log" in path.parts:
-            found = _says(pq.read_table(path).to_pylist(), ids)
         else:
-            found = _in_table(pq.read_table(path, partitioning=None), ids, keys)
-        yield f"{lake.name}/{name}", found
+            content = arrow_input(lake.storage.run_file(file.name, file.size))
+            table = pq.read_table(content, partitioning=None)
+            in_log = file.name.startswith("_delta_log/")
+            found = _says(table.to_pylist(), ids) if in_log else _in_table(table, ids, keys)
+        yield f"{lake.name}/{file.name}", found
 
 
 def _in_table(table: pa.Table, ids: Sequence[str], keys: Sequence[int]) -> bool:

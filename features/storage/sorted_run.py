@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.events.history import MISSING, Codes, no_codes, no_instants
 from features.events.schema import ATTRIBUTE, RARE
 from features.storage.backends.object_file import RunFile, arrow_input
+from features.storage.backends.object_file import footer as read_footer
 from features.storage.damage import reading
 from features.storage.hashing import Words, digest, of_events, of_texts, with_moments, with_texts
 from features.storage.row_order import Rowset
@@ -199,11 +200,13 @@ def write(path: Path, rows: RunRows, vocabulary: StringDictionary, people: tuple
     )
 
 
-def read(path: Path, vocabulary: StringDictionary, *, with_ids: bool = True) -> RunRows:
+def read(path: RunFile, vocabulary: StringDictionary, *, with_ids: bool = True) -> RunRows:
     """All rows of a run; without their ids, which take most of the time, these are null."""
     with reading(path):
-        names = [name for name in pq.read_schema(path).names if with_ids or name != "event_id"]
-        table = pq.read_table(path, columns=names, read_dictionary=list(TEXTS), partitioning=None)
+        names = [name for name in read_footer(path).schema.names if with_ids or name != "event_id"]
+        table = pq.read_table(
+            arrow_input(path), columns=names, read_dictionary=list(TEXTS), partitioning=None
+        )
     rare = {codes: name for codes, name in zip(RARE_CODES, RARE, strict=True) if name in table.column_names}
     moments = {name: missing for name, missing in MOMENTS.items() if f"{name}_at" in table.column_names}
     columns: dict[str, Any] = {

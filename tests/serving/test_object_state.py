@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.careless_store import careless_store
 from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
-from tests.serving.running import serving
+from tests.serving.running import COMMAND, serving
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +197,17 @@ def test_doctor_refuses_a_store_without_conditional_writes(
             pytest.raises(ConfigurationError, match="the store ignores `If-None-Match"),
         ):
             doctor(place, COMMAND_LINE)
+
+
+def test_features_on_a_cluster_from_s3_are_those_of_one_machine_from_disk(
+    scored_template: Path, tmp_path: Path, bucket: str, database: PostgresServer
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", bucket, database.url)
+    fill(folder)
+    rows = []
+    for project, cluster in ((scored_template, "none"), (folder, "none"), (folder, "local:2")):
+        output = tmp_path / f"{project.name}-{cluster[:5]}.parquet"
+        words = ("features", "--as-of", "2025-02-01", "--output", str(output), "--cluster", cluster)
+        subprocess.run([*COMMAND, "-C", str(project), *words], check=True, stdout=subprocess.DEVNULL)
+        rows.append(output.read_bytes())
+    assert rows[0] == rows[1] == rows[2]
