@@ -16,6 +16,8 @@ from threadpoolctl import threadpool_limits
 from features import array_pool
 from features.catalog.definitions import company_kinds
 from features.event_store import EventStore
+from features.execution.base import Engine
+from features.execution.local import HERE
 from training.bundle.calibration import Calibration
 from training.bundle.model_bundle import Bundle
 from training.bundle.model_card_file import load_model_card, save_model_card
@@ -100,6 +102,7 @@ def train(
     accept_leak: str = "",
     source: RunSource = NO_SOURCE,
     progress: Progress | None = None,
+    engine: Engine = HERE,
 ) -> TrainingResult:
     """Train on what was known before `until`, register the run, and promote the bundle if the gates pass.
 
@@ -117,6 +120,7 @@ def train(
         now=now,
         tuning=tuning,
         progress=lambda step, share: report(step, 0.7 * share),
+        engine=engine,
     )
 
     report("asking the gates", 0.7)
@@ -175,6 +179,7 @@ def learn(
     now: int | None = None,
     tuning: Tuning | None = None,
     progress: Progress | None = None,
+    engine: Engine = HERE,
 ) -> tuple[Bundle, Evaluation]:
     """Fit the models on what was known before `until`, and evaluate them on dates later than they learned.
 
@@ -187,20 +192,20 @@ def learn(
     report("looking through the events", 0.0)
     store = store.pinned()  # an ingest meanwhile changes nothing here
     churn = Churn.of(config.churn, config.indicators, config.timeline.timezone)
-    extent = data_extent(
-        store, until, churn, config.timeline, config.indicators, closed=config.closed, now=now
-    )
+    line, closed = config.timeline, config.closed
+    extent = data_extent(store, until, churn, line, config.indicators, closed=closed, now=now, engine=engine)
     splits = temporal_splits(extent.first, extent.coverage.covered_until, churn, config.timeline)
-    details = indicator_details(store, config.indicators, splits.every[0], until)
+    details = indicator_details(store, config.indicators, splits.every[0], until, engine=engine)
     features = churn_catalog(config.indicators, config.features, extent.kinds, churn, config.consent, details)
 
     report("computing features", 0.05)
-    priors = learn_priors(store, features, config.timeline, splits.every[0], until=until)
+    priors = learn_priors(store, features, line, splits.every[0], until=until, engine=engine)
     dates = (*splits.every, splits.answers)
-    levels = level_counts(store, features, churn, config.timeline, splits.every, extent.customers, until)
-    numbers = dated_numbers(store, features, config.timeline, dates, priors, extent.customers, until, levels)
+    size = extent.customers
+    levels = level_counts(store, features, churn, line, splits.every, size, until, engine=engine)
+    numbers = dated_numbers(store, features, line, dates, priors, size, until, levels, engine=engine)
     array_pool.release()
-    rows = dataset(store, features, churn, config.timeline, priors, splits.every, extent, until, numbers)
+    rows = dataset(store, features, churn, line, priors, splits.every, extent, until, numbers, engine=engine)
     priors = replace(priors, numbers=numbers[splits.answers])
     array_pool.release()
     require_both_outcomes(rows, splits, churn, config.timeline)
@@ -225,7 +230,7 @@ def learn(
     covered = extent.coverage.covered_until
     leads = lead_labels(store, rows, churn, covered, config.timeline, until)
     day_after = extent.coverage.day_after
-    dated = attribute_findings(store, churn, config.timeline, day_after, until, config.consent, company)
+    dated = attribute_findings(store, churn, line, day_after, until, config.consent, company, engine=engine)
     by_date = leaks_by_date(dated)
     found = find_leaks(evaluation.rows, features, leads)
     known = {column for leak in by_date for column in leak.columns}
@@ -236,9 +241,9 @@ def learn(
         roles=role_rows(rows, splits, extent.customers),
     )
 
-    line, months = config.timeline, config.value.months
+    months, day = config.value.months, splits.answers
     past = purchase_history(
-        store, features, churn, line, priors, extent, splits.answers, months, until, levels
+        store, features, churn, line, priors, extent, day, months, until, levels, engine=engine
     )
     array_pool.release()
     lifetime, figures = judged_lifetime_value(past, parameters)

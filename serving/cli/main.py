@@ -123,8 +123,11 @@ def ingest(
 @click.option(
     "--accept-leak", metavar="REASON", help="Take a model although a leak is suspected, and say why."
 )
+@CLUSTER
 @click.pass_obj
-def train(call: CliContext, until: str | None, tune: int | None, accept_leak: str | None) -> None:
+def train(
+    call: CliContext, until: str | None, tune: int | None, accept_leak: str | None, cluster: str | None
+) -> None:
     """Learn from the past; the result becomes the champion if it passes the gates.
 
     A search with --tune that is stopped goes on where it was when it is started again.
@@ -132,7 +135,7 @@ def train(call: CliContext, until: str | None, tune: int | None, accept_leak: st
     from serving.application.models.train import train as train_model
     from serving.presentation.training import reply, summary_lines
 
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         result = train_model(
             workspace, call.actor, until=until, trials=tune, accept_leak=accept_leak, progress=progress
         )

@@ -8,7 +8,7 @@ MOST_BUCKETS = 4096
 
 
 class ClusterSettings(BaseModel):
-    """`[cluster]`: the Dask cluster that features, scores, plans and reports are computed on."""
+    """`[cluster]`: the Dask cluster whose workers read the events and compute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -19,7 +19,8 @@ from features.event_store import EventStore
 from features.events.attributes import attribute_rows, attributes_of, is_reserved, last_values
 from features.events.history import History, customer_of_event
 from features.events.schema import ATTRIBUTE
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.profiling.finding import CheckFinding
 from features.timeline import ALWAYS, DAY, Timeline
 from training.data.attribute_totals import AttributeTotals, TotalFollowed, totals_since
@@ -88,6 +89,8 @@ def attribute_findings(
     until: int | None = None,
     consent: Collection[str] = (),
     company: Collection[str] = (),
+    *,
+    engine: Engine = HERE,
 ) -> tuple[CheckFinding, ...]:
     """The attributes whose dates cannot be right, judged by who is gone at `as_of`.
 
@@ -95,7 +98,7 @@ def attribute_findings(
     `company` are the kinds of event that the company causes: they follow a plan, not a customer.
     """
     new = partial(_DateAccumulator, churn, as_of, frozenset(consent), frozenset(company))
-    found = map_partitions(store, new, until=until).attributes
+    found = map_partitions(store, new, until=until, engine=engine).attributes
     findings = []
     for name in sorted(found):
         counts = found[name]

@@ -21,7 +21,8 @@ from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
 from features.events.history import History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import Timeline
 from training.bundle.tiers import index_columns
 from training.data.customer_hashes import Hashes, customer_hashes, in_first_share, row_hashes
@@ -61,6 +62,8 @@ def dataset(
     past: DataExtent,
     until: int | None,
     dated: DatedNumbers | None = None,
+    *,
+    engine: Engine = HERE,
 ) -> LabelledRows:
     """The cohort's features and labels at each date, thinned evenly above `MOST_ROWS` or `MOST_NUMBERS`.
 
@@ -81,7 +84,7 @@ def dataset(
         dated=dated,
     )
     new = partial(_RowsAccumulator, store, rows, _room(past.customers * len(dates), share))
-    found = map_partitions(store, new, until=until, retractions=True)
+    found = map_partitions(store, new, until=until, retractions=True, engine=engine)
     whole = found.whole()
     order = pc.sort_indices(
         pa.table({"name": store.customers.names(whole.keys), "as_of": whole.as_of}),

@@ -15,7 +15,8 @@ from features.errors import DataError
 from features.event_store import EventStore
 from features.events.history import History, events_of_kinds, without_retracted
 from features.events.schema import ATTRIBUTE
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import ALWAYS, Timeline, still_counts
 from training.data.coverage import DataCoverage, data_coverage
 from training.data.customer_hashes import Hashes, customer_hashes, shuffled_by_customer
@@ -49,14 +50,15 @@ def data_extent(
     *,
     closed: Collection[str] = (),
     now: int | None = None,
+    engine: Engine = HERE,
 ) -> DataExtent:
     """Look through everything before `until`; `closed` names the sources that have ended for good.
 
     Raises `DataError` when there is nothing.
     """
     new = partial(_ExtentAccumulator, store, churn.started_by)
-    found = map_partitions(store, new, until=until, retractions=True)
-    coverage = data_coverage(store, churn, indicators, timeline, until, closed=closed, now=now)
+    found = map_partitions(store, new, until=until, retractions=True, engine=engine)
+    coverage = data_coverage(store, churn, indicators, timeline, until, closed=closed, now=now, engine=engine)
     if coverage is None:
         before = "" if until is None else f" before {timeline.name(until)}"
         raise DataError(f"cannot train: there are no events{before}. Ingest them with `kizuna ingest`.")

@@ -47,6 +47,7 @@ def train(
         accept_leak=accept_leak or "",
         source=run_source(project),
         progress=progress,
+        engine=workspace.engine,
     )
     if accept_leak is not None:
         details = f"version {result.version}: {accept_leak}"

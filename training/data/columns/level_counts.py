@@ -19,7 +19,8 @@ from features.catalog.definitions import Catalog, Feature, level_key
 from features.engine.snapshot import level_codes
 from features.event_store import EventStore
 from features.events.history import History, known_at
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY, Timeline
 from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
 from training.labels.cohort import cohorts
@@ -90,6 +91,8 @@ def level_counts(
     dates: Sequence[int],
     customers: int,
     until: int | None,
+    *,
+    engine: Engine = HERE,
 ) -> LevelCounts:
     """The counts of the catalogue's level columns at these as-of dates, ascending, whose horizons are over.
 
@@ -101,7 +104,7 @@ def level_counts(
         return NO_LEVELS
     share = min(1.0, MOST_CUSTOMERS / max(1, customers))
     new = partial(LevelCounter, store, part, churn, timeline, tuple(dates), share)
-    return map_partitions(store, new, until=until, retractions=True).counted()
+    return map_partitions(store, new, until=until, retractions=True, engine=engine).counted()
 
 
 @dataclass

@@ -14,7 +14,8 @@ from features.catalog.definitions import Catalog, Feature, family
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
 from features.events.history import History
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import Timeline
 from training.bundle.lifetime.parameters import MbgNbdParameters
 from training.data.columns.level_counts import NO_LEVELS, LevelCounts
@@ -37,6 +38,8 @@ def dated_numbers(
     customers: int,
     until: int | None,
     levels: LevelCounts = NO_LEVELS,
+    *,
+    engine: Engine = HERE,
 ) -> dict[int, Mapping[str, float]]:
     """For each date the numbers of `Priors`, with populations fitted to what was known at that date.
 
@@ -55,7 +58,7 @@ def dated_numbers(
         return {date: plain | levels.numbers(date) for date in dates}
     share = min(1.0, MOST_CUSTOMERS / max(1, customers))
     new = partial(_Rhythms, store, catalog, streams, timeline, tuple(dates), share)
-    seen = map_partitions(store, new, until=until, retractions=True)
+    seen = map_partitions(store, new, until=until, retractions=True, engine=engine)
     found: dict[int, Mapping[str, float]] = {}
     near: dict[str, MbgNbdParameters | None] = dict.fromkeys(streams)
     for place, date in enumerate(dates):

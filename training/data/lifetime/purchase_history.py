@@ -13,6 +13,8 @@ from features.catalog.definitions import Catalog
 from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors
 from features.event_store import EventStore
+from features.execution.base import Engine
+from features.execution.local import HERE
 from features.timeline import Timeline
 from training.bundle.lifetime.lifetime_model import contract_kinds, spending_catalog
 from training.data.columns.level_counts import NO_LEVELS, LevelCounts
@@ -81,6 +83,8 @@ def purchase_history(
     months: tuple[int, ...],
     until: int | None,
     levels: LevelCounts = NO_LEVELS,
+    *,
+    engine: Engine = HERE,
 ) -> PurchaseHistory | None:
     """Read the rows of every date that a model of the date `at`, and its judgement, need.
 
@@ -112,10 +116,22 @@ def purchase_history(
     }
     numbers: DatedNumbers = {}
     if dated:  # by what was known at the earliest of them: `priors` know later dates
-        early = learn_priors(store, features, timeline, dated[0], until=until)
-        numbers = dated_numbers(store, features, timeline, dated, early, past.customers, until, levels)
+        early = learn_priors(store, features, timeline, dated[0], until=until, engine=engine)
+        numbers = dated_numbers(
+            store, features, timeline, dated, early, past.customers, until, levels, engine=engine
+        )
     rows = purchase_rows(
-        store, spending, features, churn, timeline, priors, numbers, requests, past.customers, until
+        store,
+        spending,
+        features,
+        churn,
+        timeline,
+        priors,
+        numbers,
+        requests,
+        past.customers,
+        until,
+        engine=engine,
     )
     return PurchaseHistory(
         at,

@@ -14,7 +14,8 @@ from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors, snapshot
 from features.event_store import EventStore
 from features.events.history import History, without_retracted
-from features.execution.local import map_partitions
+from features.execution.base import Engine
+from features.execution.local import HERE, map_partitions
 from features.timeline import DAY, Timeline
 from training.bundle.lifetime.lifetime_model import contract_kinds
 from training.bundle.lifetime.spend_process import BOUGHT, SINCE_FIRST, paying
@@ -102,6 +103,8 @@ def purchase_rows(
     requests: Mapping[int, RowRequest],
     customers: int,
     until: int | None,
+    *,
+    engine: Engine = HERE,
 ) -> dict[int, PurchaseRows]:
     """The rows of each date of `requests`; events at or after `until` do not exist.
 
@@ -123,7 +126,8 @@ def purchase_rows(
         share=share,
         featured_share=min(1.0, most / max(1.0, share * customers)) * share,
     )
-    found = map_partitions(store, partial(_PurchaseRowParts, of_bucket), until=until, retractions=True)
+    new = partial(_PurchaseRowParts, of_bucket)
+    found = map_partitions(store, new, until=until, retractions=True, engine=engine)
     return {date: _joined([part[date] for part in found.parts]) for date in requests}
 
 
