@@ -29,6 +29,7 @@ from serving.state.job_index import (
     save_progress,
     save_running,
 )
+from serving.state.remote.job_locks import job_lock
 from serving.state.remote.state_files import share_everything
 
 EVERY = 500_000
@@ -54,7 +55,10 @@ def run_job(folder: str, job_id: str) -> int:
             actor = requester(workspace, job)
             actor.require(KINDS[job.kind].permission)
             progress = progress_of(workspace, job, system_clock)
-            with on_cluster(workspace, None if job.kind in ON_CLUSTER else NO_CLUSTER) as clustered:
+            with (
+                job_lock(project, database, job_id),
+                on_cluster(workspace, None if job.kind in ON_CLUSTER else NO_CLUSTER) as clustered,
+            ):
                 answer = WORK[job.kind](clustered, actor, job.arguments, progress)
             share_everything(project)
             outcome, error, result = DONE, "", json.dumps(answer)

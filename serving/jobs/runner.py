@@ -30,11 +30,14 @@ from serving.state.job_index import (
     unfinished_jobs,
 )
 from serving.state.process_lock import is_locked, locked
+from serving.state.remote.job_locks import is_held
 
 FOLDER = "jobs"
 """Where the logs of jobs lie, below the state."""
 KEPT = 50
 """Logs of so many newest jobs are kept."""
+STARTS_WITHIN = 120_000_000
+"""Microseconds that a job on another machine has to start in."""
 NOTHING: JobInput = {}
 NOT_STARTED = "cannot do this: its process did not start."
 GONE = "cannot finish this: its process ended before it was done. Start it again."
@@ -142,8 +145,18 @@ def _launch(workspace: Workspace, job: JobRecord, lock: int) -> None:
 def _mark_interrupted(workspace: Workspace) -> None:
     """Finish the jobs whose process is gone."""
     for one in unfinished_jobs(workspace.database):
-        if not is_locked(workspace.project.state / FOLDER / f"{one.id}.lock"):
+        if not _is_alive(workspace, one):
             save_outcome(workspace.database, one.id, INTERRUPTED, workspace.machine_now, error=GONE)
+
+
+def _is_alive(workspace: Workspace, job: JobRecord) -> bool:
+    """Whether a job's process lives, on this machine or on another that shares the state."""
+    project, file = workspace.project, workspace.project.state / FOLDER / f"{job.id}.lock"
+    if project.state_url is None or file.exists():
+        return is_locked(file)
+    return workspace.machine_now - job.created_at < STARTS_WITHIN or is_held(
+        project, workspace.database, job.id
+    )
 
 
 def _forget_old_logs(workspace: Workspace) -> None:

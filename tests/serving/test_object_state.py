@@ -21,8 +21,13 @@ from serving.application.data.erase import erase
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.lists.make_plan import make_plan
 from serving.application.permissions import COMMAND_LINE
+from serving.application.workspace import open_workspace
 from serving.cli.context import CliContext
+from serving.jobs.runner import STARTS_WITHIN, job
 from serving.lists.filters import ListFilter
+from serving.state.database import Database
+from serving.state.job_index import INTERRUPTED, RUNNING, JobRecord, add_job, save_running
+from serving.state.remote.job_locks import job_lock
 from serving.state.remote.state_files import StateFiles, open_state_files
 from serving.state.scores.score_file import load
 from tests.careless_store import careless_store
@@ -30,6 +35,8 @@ from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
 from tests.serving.running import COMMAND, serving
+
+NOW = 1_750_000_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +218,48 @@ def test_features_on_a_cluster_from_s3_are_those_of_one_machine_from_disk(
         subprocess.run([*COMMAND, "-C", str(project), *words], check=True, stdout=subprocess.DEVNULL)
         rows.append(output.read_bytes())
     assert rows[0] == rows[1] == rows[2]
+
+
+def test_earlier_versions_that_the_bucket_keeps_are_named_in_the_receipt(
+    scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", versions, database.url)
+    fill(folder)
+    bucket, client = versions.split("/")[2], objects.client()
+    denied = {
+        "Sid": "keep",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:DeleteObjectVersion"],
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    client.put_bucket_policy(
+        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    )
+    with CliContext(folder).workspace() as place:
+        receipt = erase(place, COMMAND_LINE, "c0003")
+    (said,) = [name for name in receipt.not_read if "earlier versions" in name]
+    assert f"earlier versions of objects in {versions}" in said
+    assert "refused to delete" in said or "does not allow" in said
+    assert b"c0003" in b"".join(everything(client, bucket)), "so the receipt has to say so"
+    client.delete_bucket_policy(Bucket=bucket)
+    with CliContext(folder).workspace() as place:
+        again = erase(place, COMMAND_LINE, "c0003")
+    assert not [name for name in again.not_read if "earlier versions" in name]
+    assert b"c0003" not in b"".join(everything(client, bucket))
+
+
+def test_a_job_of_another_machine_is_seen_to_live_and_to_have_ended(
+    scored_template: Path, tmp_path: Path, bucket: str, database: PostgresServer
+) -> None:
+    here, there = (machine(scored_template, tmp_path / name, bucket, database.url) for name in ("a", "b"))
+    fill(here)
+    with open_workspace(CliContext(there).project, lambda: NOW, lambda: NOW).database as records:
+        row = JobRecord("0" * 16, "report", "{}", "aki", "person", (), NOW - 10 * STARTS_WITHIN)
+        assert add_job(records, row, (), NOW)
+        assert save_running(records, row.id, 1, NOW)
+    place = open_workspace(CliContext(here).project, lambda: NOW, lambda: NOW)
+    with place.database, Database(database.url) as elsewhere:
+        with job_lock(CliContext(there).project, elsewhere, row.id):
+            assert job(place, COMMAND_LINE, row.id).state == RUNNING
+        assert job(place, COMMAND_LINE, row.id).state == INTERRUPTED

@@ -50,6 +50,16 @@ class AdvisoryLock:
                 with suppress(*DATABASE_ERRORS):  # a connection that broke has let go already
                     connection.execute(_LET_GO, number)
 
+    def is_held(self) -> bool:
+        """Whether anybody holds the lock now."""
+        number = {"number": self._number}
+        with self._connection() as connection:
+            try:
+                free = bool(connection.execute(_TRY, number).scalar())
+            except DATABASE_ERRORS as error:
+                raise self._away() from error
+        return not free  # what was taken here ends with the connection
+
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         try:
