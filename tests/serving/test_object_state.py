@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, UsageError
+from features.event_store import EventStore
 from serving.application.data.doctor import doctor
 from serving.application.data.erase import erase
 from serving.application.lists.at_risk import list_at_risk
 from serving.application.lists.make_plan import make_plan
+from serving.application.operation.backup import backup
+from serving.application.operation.restore import restore
 from serving.application.permissions import COMMAND_LINE
-from serving.application.workspace import open_workspace
+from serving.application.workspace import ProjectFolder, open_workspace
 from serving.cli.context import CliContext
 from serving.jobs.runner import STARTS_WITHIN, job
 from serving.lists.filters import ListFilter
@@ -263,3 +267,27 @@ def test_a_job_of_another_machine_is_seen_to_live_and_to_have_ended(
         with job_lock(CliContext(there).project, elsewhere, row.id):
             assert job(place, COMMAND_LINE, row.id).state == RUNNING
         assert job(place, COMMAND_LINE, row.id).state == INTERRUPTED
+
+
+def test_a_backup_has_everything_and_is_not_restored_over_the_state_in_use(
+    scored_template: Path, tmp_path: Path, bucket: str, database: PostgresServer
+) -> None:
+    folder = machine(scored_template, tmp_path / "a", bucket, database.url)
+    fill(folder)
+    archive = tmp_path / "shop.tgz"
+    with CliContext(folder).workspace() as place:
+        backup(place, COMMAND_LINE, archive)
+        version = place.store.version
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path / "unpacked", filter="data")
+    state = tmp_path / "unpacked/state"
+    assert EventStore(state).version == version
+    assert len(list((state / "scores").glob("*.arrow"))) == len(shop.DATES)
+    assert not list(state.glob("state*")), "no file of the copies' own"
+    with pytest.raises(UsageError) as refused:
+        restore(ProjectFolder(tmp_path / "back", lambda: NOW), COMMAND_LINE, archive)
+    assert refused.value.message == (
+        f"cannot restore {archive}: its kizuna.toml keeps the state in {bucket}, where the state in use may "
+        "be. Unpack the archive with `tar -xzf`, and let `state` in project/kizuna.toml name the unpacked "
+        "folder."
+    )
