@@ -129,6 +129,7 @@ def test_killed_workers_change_no_byte(store: EventStore, tmp_path: Path) -> Non
     assert (found.keys, found.total) == (expected.keys, expected.total)
 
 
+@pytest.mark.slow
 def test_a_bucket_on_which_every_worker_dies_is_one_sentence(store: EventStore) -> None:
     with (
         open_engine("local:2", worker_memory="1GiB") as engine,
@@ -252,6 +253,7 @@ def test_a_scheduler_that_comes_back_gets_what_was_not_finished(
     assert len(list(tmp_path.iterdir())) == 2, "the second worker did the rest"
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_stays_away_is_one_sentence(
     store: EventStore, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -264,6 +266,7 @@ def test_a_scheduler_that_stays_away_is_one_sentence(
         kill.join()
 
 
+@pytest.mark.slow
 def test_a_cluster_whose_last_worker_went_is_one_sentence(
     store: EventStore, cluster: Cluster, tmp_path: Path
 ) -> None:
