@@ -27,7 +27,8 @@ from training.data.dataset import dataset
 from training.data.extent import data_extent
 from training.data.splits import temporal_splits
 from training.evaluation.evaluate import Evaluation, evaluate_models
-from training.fitting.pipeline import TrainingPipeline
+from training.fitting.lightgbm import BIN_SAMPLE
+from training.fitting.pipeline import TrainingPipeline, thinned
 from training.registry.gates import decide_promotion
 from training.registry.mlflow_tracking import Tracking
 from training.train import learn, train
@@ -94,6 +95,20 @@ def test_what_lies_after_until_teaches_nothing() -> None:
 
 def test_the_order_of_ingestion_and_the_keys_it_gave_do_not_matter(tmp_path: Path) -> None:
     there, _, bundle, _ = learned()
+    again, _ = learn(there.store(tmp_path / "b", shuffled=7), plan(threads=2), until=None)
+    assert again.files == bundle.files
+
+
+@pytest.mark.slow
+def test_above_the_rows_that_bins_are_sampled_from_the_order_of_ingestion_does_not_matter_either(
+    tmp_path: Path,
+) -> None:
+    there = shop(6_000, 400)
+    bundle, evidence = learn(there.store(tmp_path / "a"), plan(), until=None)
+    assert evidence.roles is not None
+    assert len(evidence.roles.rows) > 200_000
+    learned_from = thinned(evidence.roles.rows.on(evidence.roles.splits.labelled), bundle.churn)
+    assert len(learned_from) > BIN_SAMPLE
     again, _ = learn(there.store(tmp_path / "b", shuffled=7), plan(threads=2), until=None)
     assert again.files == bundle.files
 
