@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -111,8 +112,7 @@ def test_whoever_was_to_be_erased_is_nowhere_however_often_the_erasure_was_kille
     (tmp_path / "query.sql").write_text(QUERY.format(first=0, start=0, stop=SLICE))
     assert ended(tmp_path, bucket, records.url, "ingest", None)
     dice, length = random.Random(SEED), 1.0
-    for number in range(KILLS):
-        customer = f"customer-{number}"
+    for customer in opened(bucket, records).customers.names(np.arange(KILLS)).to_pylist():
         started = time.monotonic()
         if ended(tmp_path, bucket, records.url, customer, dice.uniform(0, 1.1 * length)):
             length = time.monotonic() - started
