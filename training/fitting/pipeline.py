@@ -16,7 +16,7 @@ from features.timeline import DAY
 from training.bundle.lightgbm_models import LightGBMModels
 from training.bundle.score_regression import ScoreRegression
 from training.bundle.tiers import TierScale
-from training.data.customer_hashes import first_by_hash, shuffled_by_customer
+from training.data.customer_hashes import row_hashes, shuffled_by_customer
 from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.baselines import baselines
 from training.fitting.column_choice import choose_columns
@@ -288,7 +288,9 @@ def rebalanced(rows: LabelledRows) -> LabelledRows:
         return rows
     others = np.flatnonzero(often)
     chosen = rare.copy()
-    chosen[others[first_by_hash(rows.hashes[others], rows.as_of[others], wanted)]] = True
+    # By another hash than that of samples: of these a sample would hold more than their share.
+    drawn = shuffled_by_customer(row_hashes(rows.hashes[others], rows.as_of[others]))
+    chosen[others[np.argsort(drawn, kind="stable")[:wanted]]] = True
     share = float(rows.weight_or_ones[chosen & often].sum() / rows.weight_or_ones[often].sum())
     weight = np.where(often, rows.weight_or_ones / share, rows.weight_or_ones)
     return replace(rows, weight=weight).where(chosen)

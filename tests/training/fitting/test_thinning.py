@@ -9,6 +9,7 @@ import pytest
 
 from features.timeline import DAY, Horizon
 from tests.training.worlds import INACTIVITY
+from training.data.customer_hashes import first_by_hash
 from training.data.rows.labelled_rows import LabelledRows
 from training.fitting.pipeline import ENOUGH, SAMPLE, rebalanced, thinned
 
@@ -55,3 +56,14 @@ def test_all_of_the_rarer_outcome_stay_and_the_others_weigh_what_they_stand_for(
     assert rebalanced(half) is half
     few = rows(1, 10, SAMPLE)
     assert rebalanced(few) is few
+
+
+def test_a_sample_by_hash_of_rebalanced_rows_has_their_share_of_leavers() -> None:
+    many = rows(10, 10, SAMPLE // 5)
+    draw = np.random.default_rng(6)
+    hashes = draw.integers(0, 2**63, len(many)).astype(np.uint64)
+    few = rebalanced(replace(many, churned=draw.random(len(many)) < 0.03, hashes=hashes))
+    sample = few.where(first_by_hash(few.hashes, few.as_of, 10_000))
+    assert sample.churned.mean() == pytest.approx(few.churned.mean(), abs=0.01)
+    assert sample.weight is not None
+    assert np.average(sample.churned, weights=sample.weight) == pytest.approx(0.03, abs=0.005)
