@@ -123,3 +123,22 @@ def test_refitting_the_candidates_own_settings_gives_its_own_test_again() -> Non
         ModelSettings.of(world.candidate), world.store, world.evidence.roles, UTC, None
     )
     assert np.allclose(again, world.evidence.probability, atol=1e-12)
+
+
+def test_of_a_wide_catalogue_a_refit_chooses_the_columns_that_the_training_chose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.fitting.column_choice.MOST_COLUMNS", 5)
+    monkeypatch.setattr("training.fitting.column_choice.FEWEST_ROWS", 100)
+    monkeypatch.setattr("training.fitting.column_choice.OF_EACH", 4)
+    store = turned().store
+    candidate, evidence = learn(store, plan(), until=None)
+    assert evidence.roles is not None
+    assert not evidence.roles.splits.cross_fitted
+    settings = ModelSettings.of(candidate)
+    again = refitted_probability(settings, store, evidence.roles, UTC, None)
+    assert np.allclose(again, evidence.probability, atol=1e-12)
+    assert not np.allclose(again, turned().evidence.probability, atol=1e-3)
+    without_tiers = replace(evidence.roles.rows, after=evidence.roles.rows.after[:, :0], after_columns=())
+    narrow = replace(evidence.roles, rows=without_tiers)
+    assert np.isfinite(refitted_probability(settings, store, narrow, UTC, None)).all()

@@ -128,11 +128,12 @@ def evaluate_models(
     """Fit, calibrate and test in time order; returns the pipeline with the settings that the data chose."""
     known = rows.on(splits.fit)
     level = evidence_level(splits, known)
-    pipeline, shapes = with_shape(pipeline.with_columns_of(known), known)
+    pipeline, shapes = with_shape(pipeline, known)
     if splits.cross_fitted:
         held_out = cross_fit_predictions(pipeline, known)
         calibrated = cross_calibrated(held_out)
         return pipeline, _evaluation(pipeline, level, held_out, held_out, calibrated, shapes, contacts)
+    pipeline = pipeline.with_columns_of(known)
     taught = pipeline.taught_rows(known)
     pipeline = replace(pipeline, value_power=best_value_power(pipeline, taught, rows.on(splits.calibrate)))
     season = years_before(splits.test, splits, pipeline.churn)
@@ -168,6 +169,8 @@ def calibrate_for_delivery(
     know the outcomes of the test, what is delivered may.
     """
     pipeline = replace(pipeline, shape="trees")
+    if splits.cross_fitted:  # each fold chose columns of its own
+        pipeline = pipeline.with_columns_of(rows, splits.labelled)
     if min(customers_by_outcome(rows.bare.on(splits.labelled))) < CHOSEN_BELOW:
         pipeline, _ = with_shape(pipeline, rows.on(splits.labelled))
     taught, shape = pipeline.taught_rows(rows, splits.labelled), evaluation.calibration

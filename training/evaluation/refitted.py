@@ -83,14 +83,16 @@ def refitted_probability(
 def tested_probability(pipeline: TrainingPipeline, rows: LabelledRows, splits: TemporalSplits) -> Floats:
     """float64[n]: the calibrated churn probabilities of the test rows, as `evaluate_models` gives them."""
     known = rows.on(splits.fit)
-    pipeline, _ = with_shape(pipeline.with_columns_of(known), known)
+    pipeline, _ = with_shape(pipeline, known)
     if splits.cross_fitted:
         fold = shuffled_by_customer(known.hashes) % np.uint64(FOLDS)
         predicted = np.empty(len(known))
         for one in range(FOLDS):
             held_out = fold == one
-            predicted[held_out] = pipeline.fit_churn(known.where(~held_out))(known.where(held_out))
+            others = known.where(~held_out)
+            predicted[held_out] = pipeline.with_columns_of(others).fit_churn(others)(known.where(held_out))
         return cross_calibrated(DatedPredictions.of(known, predicted)).probability
+    pipeline = pipeline.with_columns_of(known)
     season = years_before(splits.test, splits, pipeline.churn)
     later = rows.on({*season, *splits.calibrate, *splits.test})
     blend, trees = pipeline.held_out_churn(known, later)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.data.rows.labelled_rows import LabelledRows
 from training.data.splits import TemporalSplits
@@ -13,7 +13,7 @@ class RoleRows:
     """The labelled rows of a training without their features, and which dates are of which role."""
 
     rows: LabelledRows
-    """Every labelled row; its matrix has no column."""
+    """Every labelled row; its matrix has no column, but the next period has what tiers are read off."""
     splits: TemporalSplits
     customers: int
     """How many there are in the store, of whom these rows are those of the cohorts."""
@@ -21,4 +21,6 @@ class RoleRows:
 
 def role_rows(rows: LabelledRows, splits: TemporalSplits, customers: int) -> RoleRows:
     """The rows without features, and their roles."""
-    return RoleRows(rows.bare, splits, customers)
+    after = rows.next
+    bare = replace(rows.bare, after=after.matrix, after_columns=after.columns)
+    return RoleRows(bare, splits, customers)

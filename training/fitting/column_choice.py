@@ -34,10 +34,13 @@ TREES_SHARE = 3
 def choose_columns(
     settings: TreeParameters,
     rows: LabelledRows,
-    tier_next: Callable[[LabelledRows], NDArray[np.int8]],
+    tier_next: Callable[[LabelledRows], NDArray[np.int8]] | None,
     tiers: int,
 ) -> NDArray[np.int64] | None:
-    """int64[k], ascending: the columns that models of these rows may split on; None for all of them."""
+    """int64[k], ascending: the columns that models of these rows may split on; None for all of them.
+
+    `tier_next` gives the tier of each row in the next period; where it is None tiers have no say.
+    """
     if len(rows.columns) <= MOST_COLUMNS or len(rows) < FEWEST_ROWS:
         return None
     if rows.churned.all() or not rows.churned.any():
@@ -49,18 +52,19 @@ def choose_columns(
         rate=TREES_SHARE * settings.rate,
     )
     chosen = np.zeros(len(rows.columns), dtype=bool)
-    for model in _quick_models(quick, some, tier_next(some), tiers):
+    for model in _quick_models(quick, some, None if tier_next is None else tier_next(some), tiers):
         gain = model.feature_importance("gain")
         chosen[[place for place in np.argsort(-gain, kind="stable")[:OF_EACH] if gain[place] > 0]] = True
     return np.flatnonzero(chosen)
 
 
 def _quick_models(
-    settings: TreeParameters, rows: LabelledRows, tier: NDArray[np.int8], tiers: int
+    settings: TreeParameters, rows: LabelledRows, tier: NDArray[np.int8] | None, tiers: int
 ) -> Iterator[Booster]:
     binned, stayed = BinnedRows.of(settings, rows), rows.where(~rows.churned)
     yield fit_churn(settings, binned, rows.churned, rows.as_of, rows.weight)
-    yield fit_tier(settings, binned, tier, tiers, rows.weight)
+    if tier is not None:
+        yield fit_tier(settings, binned, tier, tiers, rows.weight)
     if (stayed.value > 0).any():
         yield fit_value(
             settings, VALUE_POWERS[1], BinnedRows.of(settings, stayed), stayed.value, stayed.weight

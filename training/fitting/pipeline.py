@@ -90,9 +90,13 @@ class TrainingPipeline:
         return TaughtRows(few, partial(BinnedRows.of, self.settings, chosen=self.chosen))
 
     def with_columns_of(self, rows: LabelledRows, dates: Collection[int] | None = None) -> TrainingPipeline:
-        """The pipeline with the columns that the rows on these dates, or on all, choose for trees."""
+        """The pipeline with the columns that the rows on these dates, or on all, choose for trees.
+
+        Tiers have no say where the rows do not have what they are read off.
+        """
         few = rebalanced(thinned(rows, self.churn, dates))
-        return replace(self, chosen=choose_columns(self.settings, few, self.tier_next, len(self.tiers.names)))
+        tier = self.tier_next if {*self.tiers.columns} <= {*rows.after_columns} else None
+        return replace(self, chosen=choose_columns(self.settings, few, tier, len(self.tiers.names)))
 
     def fit_churn(self, rows: LabelledRows) -> Predictor:
         """What a churn model of these rows alone says of others."""
@@ -253,10 +257,10 @@ def predict_held_out(
 
 def cross_fit_predictions(pipeline: TrainingPipeline, rows: LabelledRows) -> HeldOutPredictions:
     """Cross-fitted predictions: each fold of customers is predicted by models of the other folds."""
-    fold = shuffled_by_customer(rows.hashes) % np.uint64(FOLDS)
-    parts = [
-        predict_held_out(pipeline, rows.where(fold != one), rows.where(fold == one)) for one in range(FOLDS)
-    ]
+    fold, parts = shuffled_by_customer(rows.hashes) % np.uint64(FOLDS), []
+    for one in range(FOLDS):
+        known = rows.where(fold != one)
+        parts.append(predict_held_out(pipeline.with_columns_of(known), known, rows.where(fold == one)))
     back = np.argsort(np.concatenate([np.flatnonzero(fold == one) for one in range(FOLDS)]), kind="stable")
     values = [part.value for part in parts]
     return HeldOutPredictions(
