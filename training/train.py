@@ -334,6 +334,7 @@ def _provenance(
         "shape": pipeline.shape,
         "blended": pipeline.blended,
         "value_power": pipeline.value_power,
+        **({} if pipeline.chosen is None else {"columns_chosen": len(pipeline.chosen)}),
         "calendar": {
             role: [name(date) for date in getattr(splits, role)] for role in ("fit", "calibrate", "test")
         },

@@ -135,6 +135,8 @@ def test_of_a_wide_catalogue_a_refit_chooses_the_columns_that_the_training_chose
     candidate, evidence = learn(store, plan(), until=None)
     assert evidence.roles is not None
     assert not evidence.roles.splits.cross_fitted
+    assert 0 < candidate.settings["columns_chosen"] < len(candidate.catalog.columns)
+    assert "columns_chosen" not in turned().candidate.settings
     settings = ModelSettings.of(candidate)
     again = refitted_probability(settings, store, evidence.roles, UTC, None)
     assert np.allclose(again, evidence.probability, atol=1e-12)
