@@ -73,8 +73,8 @@ class Lake:
         check: Callable[[], None] | None = None,
     ) -> None:
         self.storage = LocalFolder(storage) if isinstance(storage, Path) else storage
-        self._check = check
-        """Called before each commit; raises where this process may not commit."""
+        self._check = check or _may_write
+        """Called before each commit and each deletion; raises where this process may not write any more."""
         self._plain = pa.schema(
             [
                 (column.name, column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
@@ -163,8 +163,7 @@ class Lake:
     ) -> None:
         """Add and remove files in one atomic step; nothing to do is no commit."""
         if added or removed or record is not None:
-            if self._check is not None:
-                self._check()
+            self._check()
             with self.storage.errors():
                 self._commit(added, removed, record)
 
@@ -223,6 +222,7 @@ class Lake:
 
     def sweep(self, run: str) -> None:
         """Delete the files that a broken run left without committing them."""
+        self._check()
         snapshot = self.snapshot()
         current = {file.path for file in snapshot.files} if snapshot else set()
         written = [
@@ -230,7 +230,7 @@ class Lake:
             for file in self.storage.files()
             if file.name.rpartition("/")[2].startswith(f"{run}-") and file.name.endswith(".parquet")
         ]
-        self.storage.delete(name for name in written if name not in current)
+        self._delete([name for name in written if name not in current])
 
     def link_version(self, folder: Path) -> None:
         """Put the newest version into another folder: its data files, which never change, as hard links."""
@@ -245,6 +245,7 @@ class Lake:
 
     def forget_the_past(self) -> None:
         """Leave only the newest version: delete every file and log entry of older ones."""
+        self._check()
         snapshot = self.snapshot()
         if snapshot is None or self._table is None:
             return
@@ -258,5 +259,14 @@ class Lake:
         current = {file.path for file in snapshot.files}
         files = [file.name for file in self.storage.files() if file.name.endswith(".parquet")]
         old += [name for name in files if not name.startswith(_LOG) and name not in current]
-        self.storage.delete(old)
+        self._delete(old)
         self._table, self._latest = None, None
+
+    def _delete(self, names: Sequence[str]) -> None:
+        """Delete files that were listed before: while the lock still holds, none is of another run."""
+        self._check()
+        self.storage.delete(names)
+
+
+def _may_write() -> None:
+    """A table in a folder: the lock on its file lasts as long as the process."""

@@ -31,7 +31,7 @@ class StorePlace:
         return str(self.storage.folder.absolute()) if self._turn is None else self.storage.location
 
     def table(self, name: str, schema: pa.Schema, *, buckets: int | None = None) -> Lake:
-        """A table of the store; a commit to it is refused where the lock for writing was lost."""
+        """A table of the store; a commit or a deletion is refused where the lock for writing was lost."""
         check = None if self._turn is None else self._turn.check
         return Lake(self.storage.below(name), schema, buckets=buckets, check=check)
 

@@ -60,7 +60,7 @@ def turn(folder: Path, repair: Repair, progress: Progress | None, purpose: str =
 
 
 class RemoteTurn:
-    """Turns for writing to a state in an object store; `check` refuses to commit without the lock."""
+    """Turns for writing to a state in an object store; `check` refuses to change it without the lock."""
 
     def __init__(self, storage: Storage, lock: WriterLock | None) -> None:
         self._storage, self._lock = storage, lock
@@ -80,12 +80,13 @@ class RemoteTurn:
                 field="records",
             )
         with self._lock.held(lambda: progress(WAITING, 0.0) if progress else None) as holds:
-            broken = self._named()
-            if broken:
-                repair(broken)
-            self._run, self._holds = purpose + uuid.uuid4().hex[:16], holds
-            self._storage.put(LOCK, self._run.encode("ascii"))
+            # Until the repair has ended this run goes by the name of the broken one: a repair commits too.
+            self._run, self._holds = self._named(), holds
             try:
+                if self._run:
+                    repair(self._run)
+                self._run = purpose + uuid.uuid4().hex[:16]
+                self._storage.put(LOCK, self._run.encode("ascii"))
                 yield self._run
                 self._storage.put(LOCK, b"")
             finally:
@@ -95,8 +96,9 @@ class RemoteTurn:
         """Raise `DataError` where another run may have begun, because the lock was lost meanwhile."""
         if not self._holds() or self._named() != self._run:
             raise DataError(
-                f"cannot commit to {self._storage.location}: the lock for writing was lost, as the database "
-                "of the records was away or restarted. Nothing was stored; run it again."
+                f"cannot go on writing to {self._storage.location}: the lock for writing was lost, as the "
+                "database of the records was away or restarted. Nothing more was stored or deleted; run it "
+                "again."
             )
 
     def _named(self) -> str:
