@@ -19,11 +19,13 @@ UNREADABLE = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
 def reading(path: RunFile) -> Iterator[None]:
     """Raise `DamagedFile` where a file cannot be read for what it holds.
 
-    An error of the operating system (the disk does not answer, no more file handles, a file that a newer
-    version of the store has removed) stays what it is: there trying again may help.
+    An error of the operating system (the disk does not answer, no more file handles) stays what it is, and so
+    does a file that is not there, as a newer version of the store may have removed it: trying again may help.
     """
     try:
         yield
+    except FileNotFoundError:  # that of an object store has no number
+        raise
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

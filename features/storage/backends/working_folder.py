@@ -7,12 +7,15 @@ since) is deleted by the next that works here. `TMPDIR` says where such folders 
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 import shutil
+import stat
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
+
+from features.errors import ConfigurationError
 
 PREFIX = "kizuna-work-"
 
@@ -25,10 +28,9 @@ class WorkingFolder:
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder; raises `ConfigurationError` where another user could read what lies in it."""
         if self._path is None:
-            home = Path(tempfile.gettempdir()) / f"kizuna-{getpass.getuser()}"
-            home.mkdir(mode=0o700, exist_ok=True)
+            home = _home()
             _sweep(home)
             self._path, handle = _locked_folder(home)
             weakref.finalize(self, _delete, self._path, handle)
@@ -42,6 +44,20 @@ class WorkingFolder:
                     shutil.rmtree(inner, ignore_errors=True)
                 else:
                     inner.unlink(missing_ok=True)
+
+
+def _home() -> Path:
+    """The folder of this user's working folders, named by the number: a container's user may have no name."""
+    home = Path(tempfile.gettempdir()) / f"kizuna-{os.getuid()}"
+    with suppress(FileExistsError):
+        home.mkdir(mode=0o700)
+    known = home.lstat()
+    if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.getuid():
+        raise ConfigurationError(
+            f"cannot keep copies of the state in {home}: it is no folder that this user made. Delete "
+            "it, or let TMPDIR name a folder of your own."
+        )
+    return home
 
 
 def _locked_folder(home: Path) -> tuple[Path, int]:

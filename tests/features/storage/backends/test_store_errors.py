@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.errors import ConfigurationError, DataError, StoreAway
+from features.errors import ConfigurationError, DamagedFile, DataError, StoreAway
 from features.event_store import EventStore
+from features.storage import sorted_run
 from features.storage.backends import object_store
 from features.storage.backends.storage import open_storage
 from features.storage.backends.store_errors import translated
+from features.storage.string_dictionary import StringDictionary
 from tests.careless_store import careless_store
 from tests.features.storage.backends.test_object_store import NOW, UTC_TIME, many
 from tests.object_server import READER, READER_SECRET, ObjectServer, ThreadLock
@@ -119,6 +121,20 @@ def test_a_commit_without_the_lock_is_refused_and_the_next_run_cleans_up(bucket:
     assert (store.events, store.version) == (local.events, local.version)
     after = {file.name for file in open_storage(bucket).files()}
     assert not after.intersection(left)
+
+
+def test_a_file_that_is_gone_is_damage_only_where_the_newest_version_names_it(
+    bucket: str, rng: np.random.Generator
+) -> None:
+    store = EventStore(bucket, buckets=1, writers=ThreadLock())
+    store.add(many(rng), source="orders", timeline=UTC_TIME, now=NOW)
+    (name,) = store.files_of(0)
+    file = store._events.run_file(store._snapshot().files[0])
+    store.place.storage.below("events").delete([name])
+    with pytest.raises(FileNotFoundError):  # a version that was replaced meanwhile: reading again helps
+        sorted_run.read(file, StringDictionary())
+    with pytest.raises(DamagedFile, match="it is missing"):
+        EventStore(bucket).history(0)
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing_and_is_said(
