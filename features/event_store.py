@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,7 +35,8 @@ from features.privacy.customer_identities import apply_aliases
 from features.privacy.erasure import ErasureReceipt
 from features.privacy.suppression_list import SuppressionList
 from features.storage import history_reader
-from features.storage.id_filters import id_filters
+from features.storage.delta_table import Lake, TableVersion
+from features.storage.id_filters import IdFilters, id_filters
 from features.storage.store_reader import StoreReader
 from features.storage.writer_turn import WriterLock
 from features.timeline import Timeline
@@ -49,14 +51,26 @@ class EventStore(StoreReader):
 
     `location` is the folder, or a URL such as `s3://bucket/prefix`: to write there takes `writers`, the lock
     that machines share. `buckets` counts for a new store only (a power of two); memory holds a bucket or two.
+    With `pinned` the store is read at that version, has `buckets`, and is opened by the first read.
     """
 
     def __init__(
-        self, location: Path | str, *, buckets: int = BUCKETS, writers: WriterLock | None = None
+        self,
+        location: Path | str,
+        *,
+        buckets: int = BUCKETS,
+        writers: WriterLock | None = None,
+        pinned: TableVersion | None = None,
     ) -> None:
-        super().__init__(location, buckets=buckets, writers=writers)
-        self._quarantine = self.place.table("quarantine", QUARANTINE_SCHEMA)
-        self._id_filters = id_filters(self.place.name)
+        super().__init__(location, buckets=buckets, writers=writers, pinned=pinned)
+
+    @cached_property
+    def _quarantine(self) -> Lake:
+        return self.place.table("quarantine", QUARANTINE_SCHEMA)
+
+    @cached_property
+    def _id_filters(self) -> IdFilters:
+        return id_filters(self.place.name)
 
     @property
     def folder(self) -> Path:
@@ -152,8 +166,11 @@ class EventStore(StoreReader):
         return self._changed(taken_back, now)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """To another process travel folder or URL, and version."""
-        return EventStore, (self.place.name,), {"_pinned": self._version_read(), "is_pinned": True}
+        """To another process travel address, bucket count and version.
+
+        The store is opened there by the first read, so that an error is one of the task that reads.
+        """
+        return _sent, (self.address, len(self.buckets), self._version_read())
 
     @property
     def read_sources(self) -> tuple[str, ...]:
@@ -256,3 +273,8 @@ class EventStore(StoreReader):
             settings=settings,
             progress=progress,
         )
+
+
+def _sent(address: str, buckets: int, version: TableVersion) -> EventStore:
+    """A store that came from another process, not open yet."""
+    return EventStore(address, buckets=buckets, pinned=version)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, get_worker, wait
+from distributed import Client, LocalCluster, Security, get_worker, wait
 from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 
@@ -278,6 +278,8 @@ def open_engine(
         if address.startswith("local"):
             cluster = stack.enter_context(_local_cluster(form["workers"], worker_memory))
             address = cluster.scheduler_address
+        elif address.startswith("tls"):
+            _refuse_missing_certificates(address)
         try:
             client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
         except OSError as error:
@@ -289,6 +291,21 @@ def open_engine(
         stack.callback(engine.close)
         engine._refuse_others(CONNECT_SECONDS)
         yield engine
+
+
+def _refuse_missing_certificates(address: str) -> None:
+    """Raise `ClusterError` where Dask's settings give this process no certificate for TLS."""
+    try:
+        context = Security().get_connection_args("client")["ssl_context"]
+        wrong = "this process has no certificate for TLS" if context is None else None
+    except (OSError, TypeError, ValueError) as error:
+        wrong = f"Dask's settings for TLS cannot be used ({error})"
+    if wrong is not None:
+        raise ClusterError(
+            f"cannot reach a Dask scheduler at {address}: {wrong}. Name the files of the cluster's "
+            "certificates in DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT "
+            "and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+        )
 
 
 def _local_cluster(workers: str | None, memory: str | None) -> LocalCluster:

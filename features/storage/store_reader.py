@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -15,7 +15,7 @@ from features.events.history import History
 from features.storage import history_reader
 from features.storage.customer_ids import ALIASES_SCHEMA, CUSTOMERS_SCHEMA, Customers, load
 from features.storage.damage import newest_files
-from features.storage.delta_table import TableVersion
+from features.storage.delta_table import Lake, TableVersion
 from features.storage.history_reader import ReadOptions
 from features.storage.run_facts import RunFacts
 from features.storage.sorted_run import RUN_SCHEMA
@@ -26,20 +26,49 @@ from features.storage.writer_turn import WriterLock
 class StoreReader:
     """What can be read of the events of a project; `EventStore` writes them too."""
 
-    def __init__(self, location: Path | str, *, buckets: int, writers: WriterLock | None = None) -> None:
-        self.place = StorePlace(location, writers)
-        self._events = self.place.table("events", RUN_SCHEMA, buckets=buckets)
-        snapshot = self._events.snapshot()
-        if snapshot is not None and int(snapshot.configuration["kizuna.buckets"]) != buckets:
-            buckets = int(snapshot.configuration["kizuna.buckets"])
-            self._events = self.place.table("events", RUN_SCHEMA, buckets=buckets)
-        self._customers = self.place.table("customers", CUSTOMERS_SCHEMA)
-        self._aliases = self.place.table("aliases", ALIASES_SCHEMA)
+    def __init__(
+        self,
+        location: Path | str,
+        *,
+        buckets: int,
+        writers: WriterLock | None = None,
+        pinned: TableVersion | None = None,
+    ) -> None:
+        self._location, self._writers = location, writers
         self._known: tuple[list[int], Customers] = ([], Customers())
-        self._facts = RunFacts(self._events)
-        self._pinned: TableVersion | None = None
-        self.is_pinned = False
+        self._pinned, self.is_pinned = pinned, pinned is not None
         self.buckets = tuple(range(buckets))
+        snapshot = None if self.is_pinned else self._events.snapshot()
+        if snapshot is not None and int(snapshot.configuration["kizuna.buckets"]) != buckets:
+            self.buckets = tuple(range(int(snapshot.configuration["kizuna.buckets"])))
+            self._events = self._events_table()
+
+    @cached_property
+    def place(self) -> StorePlace:
+        """Where the store lies; of a pinned store it is opened when something is first read."""
+        return StorePlace(self._location, self._writers)
+
+    @cached_property
+    def _events(self) -> Lake:
+        return self._events_table()
+
+    @cached_property
+    def _customers(self) -> Lake:
+        return self.place.table("customers", CUSTOMERS_SCHEMA)
+
+    @cached_property
+    def _aliases(self) -> Lake:
+        return self.place.table("aliases", ALIASES_SCHEMA)
+
+    @cached_property
+    def _facts(self) -> RunFacts:
+        return RunFacts(self._events)
+
+    @property
+    def address(self) -> str:
+        """The absolute folder, or the URL, by which another process opens the store."""
+        # One that came from another process and is not open yet goes on under the address it came with.
+        return self.place.name if "place" in vars(self) else str(self._location)
 
     @property
     def customers(self) -> Customers:
@@ -103,9 +132,7 @@ class StoreReader:
         """This store as it is now, for a job that reads its events several times while others may write."""
         if self.is_pinned:
             return self
-        still = copy(self)
-        still._pinned, still.is_pinned = self._version_read(), True
-        return still
+        return type(self)(self.address, buckets=len(self.buckets), pinned=self._version_read())
 
     def newest(self, *, until: int | None = None) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count.
@@ -128,6 +155,9 @@ class StoreReader:
         """How many events there are; retracted ones do not count."""
         snapshot = self._snapshot()
         return sum(file.rows for file in snapshot.files) - sum(self._facts.of(snapshot, "retracted"))
+
+    def _events_table(self) -> Lake:
+        return self.place.table("events", RUN_SCHEMA, buckets=len(self.buckets))
 
     def _read(self, snapshot: TableVersion, bucket: int, **how: Unpack[ReadOptions]) -> History:
         paths = [self._events.run_file(file) for file in snapshot.by_bucket.get(bucket, ())]

@@ -75,7 +75,8 @@ def translated(location: str, error: Exception) -> KizunaError | None:
 
 
 def _lacks_credentials(text: str) -> bool:
-    return "169.254.169.254" in text or "Unable to locate credentials" in text or "NoCredentials" in text
+    marks = ("169.254.169.254", "Unable to locate credentials", "NoCredentials", "Account must be specified")
+    return any(mark in text for mark in marks)
 
 
 def _is_away(text: str) -> bool:

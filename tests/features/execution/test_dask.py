@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, Security
@@ -178,6 +179,30 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(monkeypatch: pytest.Monke
         open_engine(address),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({}, "this process has no certificate for TLS"),
+        (
+            {"distributed.comm.tls.ca-file": "/none", "distributed.comm.tls.client.cert": "/none"},
+            r"Dask's settings for TLS cannot be used \(.*No such file",
+        ),
+    ],
+)
+def test_a_cluster_by_tls_without_certificates_is_one_sentence(settings: dict[str, str], wrong: str) -> None:
+    address = f"tls://127.0.0.1:{free_port()}"
+    with (
+        dask.config.set(settings),
+        pytest.raises(ClusterError, match=f"scheduler at {address}: {wrong}") as refused,
+        open_engine(address),
+    ):
+        pass
+    assert refused.value.message.endswith(
+        "Name the files of the cluster's certificates in DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+    )
 
 
 @pytest.mark.parametrize("address", ["host:8786", "local:0", "local:two", "http://host:1", ""])

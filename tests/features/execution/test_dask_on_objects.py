@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.errors import KizunaError
+from features.errors import ConfigurationError, KizunaError
 from features.event_store import EventStore
 from features.execution.dask import open_engine
 from features.execution.local import map_partitions
-from tests.features.execution.clusters import Seen
+from tests.features.execution.clusters import Named, Seen
 from tests.features.execution.test_partitions import NOW, UTC
 from tests.object_server import ThreadLock
 
@@ -46,3 +48,35 @@ def test_workers_read_an_object_store_as_this_process_reads_a_folder(
     with open_engine("local:1") as engine, pytest.raises(KizunaError, match=f"{bucket}") as refused:
         map_partitions(remote, Seen, engine=engine)
     assert "Traceback" not in refused.value.message
+
+
+def test_a_store_that_a_worker_cannot_open_is_the_workers_own_sentence_at_once(
+    bucket: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EventStore(bucket, buckets=2, writers=ThreadLock())
+    store.add(events(rng, rows=50), source="orders", timeline=UTC, now=NOW)
+    held = store.pinned()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)  # workers begun now have none
+    with open_engine("local:1", patience_seconds=4) as engine:
+        for new in (Seen, partial(Named, store=held)):
+            with pytest.raises(ConfigurationError, match="there are no credentials") as refused:
+                map_partitions(held, new, engine=engine)
+            assert refused.value.message.startswith(f"cannot use {bucket}/events")
+            assert re.match("in bucket 0, on the worker tls://", refused.value.__notes__[0])
+
+
+def test_a_store_that_was_sent_is_opened_by_the_first_read_at_its_version(
+    bucket: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EventStore(bucket, buckets=4, writers=ThreadLock())
+    store.add(events(rng, rows=50), source="orders", timeline=UTC, now=NOW)
+    kind, arguments = store.__reduce__()
+    store.add(events(rng, rows=70), source="later", timeline=UTC, now=NOW)
+    assert callable(kind)
+    assert isinstance(arguments, tuple)
+    with monkeypatch.context() as away:
+        away.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        sent = kind(*arguments)
+        assert sent.__reduce__() == (kind, arguments), "sent on to another worker as it came"
+    assert (sent.events, sent.buckets, EventStore(bucket).events) == (50, (0, 1, 2, 3), 120)
