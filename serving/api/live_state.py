@@ -163,7 +163,7 @@ class ServiceState:
         scores = score_file(self.database, file)
         # Consent may have changed whenever the store moved, and control groups with campaigns: the reader
         # is then made anew.
-        version = file, 0 if scores is None else _modified(self.project.scores / file), self._checked
+        version = file, 0 if scores is None else _modified(fetch(self.project.scores / file)), self._checked
         reader = self._earlier.get(version)
         if reader is None:
             if scores is None or version[1] == 0:

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from features.errors import ConfigurationError, UsageError
 from features.event_store import EventStore
+from serving.api.live_state import ServiceState
 from serving.application.data.doctor import doctor
 from serving.application.data.erase import erase
 from serving.application.lists.at_risk import list_at_risk
@@ -32,8 +34,9 @@ from serving.lists.filters import ListFilter
 from serving.state.database import Database
 from serving.state.job_index import INTERRUPTED, RUNNING, JobRecord, add_job, save_running
 from serving.state.remote.job_locks import job_lock
-from serving.state.remote.state_files import StateFiles, open_state_files
+from serving.state.remote.state_files import StateFiles, delete, open_state_files
 from serving.state.scores.score_file import load
+from serving.state.scores.score_index import current_scores, scores_before
 from tests.careless_store import careless_store
 from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
@@ -193,6 +196,25 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
         open_state_files(CliContext(here).project)
         shop.score_all(here, here / "bundle", "2")
         running.wait_for(lambda: running.ready()["model_version"] == "2", seconds=60)
+
+
+def test_a_cursor_of_earlier_scores_that_are_not_on_this_machine_is_answered(
+    scored_template: Path, tmp_path: Path, bucket: str, database: PostgresServer
+) -> None:
+    here, there = (machine(scored_template, tmp_path / name, bucket, database.url) for name in ("a", "b"))
+    fill(here)
+    call = CliContext(there)
+    with closing(ServiceState(call.project, lambda: call.now, open_without_keys=True)) as state:
+        current = current_scores(state.database)
+        assert current is not None
+        earlier = scores_before(state.database, current.as_of)
+        assert earlier is not None
+        (call.project.scores / earlier.file).unlink()  # fetched to be compared with; a file before it is not
+        reader = state.of_file(earlier.file)
+        assert reader.file == earlier.file
+        delete(call.project.scores / earlier.file)
+        with pytest.raises(UsageError, match="its scores are not kept any more"):
+            state.of_file(earlier.file)
 
 
 def test_doctor_refuses_a_store_without_conditional_writes(
