@@ -116,7 +116,7 @@ def test_a_store_from_before_the_columns_stays_readable_and_takes_them_in(
     store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = pa.schema([column for column in sorted_run.RUN_SCHEMA if column.name not in RARE])
-    monkeypatch.setattr("features.event_store.RUN_SCHEMA", old)
+    monkeypatch.setattr("features.storage.store_reader.RUN_SCHEMA", old)
     before = EventStore(store.folder, buckets=1)
     for n in range(20):  # a long run that the new rows are not merged into
         add(before, {**PLAIN, "value": float(n)}, {**PLAIN, "value": n + 0.5})

@@ -243,7 +243,7 @@ def test_a_store_without_the_columns_stays_readable_and_takes_them_in(
     new = ("retracted_at", "known_again_at")
     old = pa.schema([column for column in sorted_run.RUN_SCHEMA if column.name not in new])
     # The real store writes this file, as it did before it had these columns: no such version is at hand.
-    monkeypatch.setattr("features.event_store.RUN_SCHEMA", old)
+    monkeypatch.setattr("features.storage.store_reader.RUN_SCHEMA", old)
     shop.ingest(1, ANN, BOB)
     monkeypatch.undo()
     assert shop.orders(2, "bob") == {"bob": [50]}

@@ -158,7 +158,16 @@ def test_the_report_as_csv_and_json_says_the_same_figures(
     whole = [row for row in rows if row["measure"] == "repeat_rate" and row["cut"] == "all"]
     assert [row["span"] for row in whole] == [answer_["period"], *(m["month"] for m in repeat["by_month"])]
     assert float(whole[0]["value"]) == repeat["figure"]["value"]
-    assert {row["measure"] for row in rows} == {m["name"] for m in answer_["measures"]}
+    lifetime = {row["measure"] for row in rows if row["measure"].startswith("lifetime_value_")}
+    assert lifetime == {
+        "lifetime_value_12_months",
+        "lifetime_value_12_months_low",
+        "lifetime_value_12_months_high",
+    } | {
+        "lifetime_value_24_months_low",  # evidence is low: a range and no value
+        "lifetime_value_24_months_high",
+    }
+    assert {row["measure"] for row in rows} - lifetime == {m["name"] for m in answer_["measures"]}
 
 
 def test_a_report_into_a_file_of_another_kind_is_refused(

@@ -19,7 +19,7 @@ from features.execution.local import map_partitions
 from features.privacy.erasure import ErasureReceipt
 from serving.actions.plan_file import FOLDER as PLANS
 from serving.actions.plan_file import delete_customer
-from serving.application.data.lists_beside import update_lists
+from serving.application.erasure_lists import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.experiments.campaign_file import FOLDER as CAMPAIGNS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serving.application.data.lists_beside import update_lists
+from serving.application.erasure_lists import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
 from serving.state.audit_log import record_action

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from features.storage.linked_folder import linked_folder
 from serving.actions.playbook import FILE as PLAYBOOK
-from serving.application.data.lists_beside import update_lists
+from serving.application.erasure_lists import update_lists
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Progress, Workspace
 from serving.project.language import FILE as SETTINGS

@@ -12,7 +12,7 @@ from features.errors import Forbidden
 from serving.application.permissions import COMMAND_LINE, GRANTS, Permission, Role, key_holder, person
 
 APPLICATION = Path(__file__).parents[3] / "serving" / "application"
-FRAME = {"permissions.py", "workspace.py", "cluster.py"}
+FRAME = {"permissions.py", "workspace.py", "cluster.py", "erasure_lists.py"}
 KNOWN = {"predict", "export_list", "erase", "promote", "train", "backup"}
 """Use cases of every sub-package: the search for them must find these."""
 
