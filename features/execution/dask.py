@@ -8,6 +8,7 @@ there are threads are on their way at a time, so that they do not fill the memor
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections import deque
@@ -310,13 +311,19 @@ def _refuse_missing_certificates(address: str) -> None:
 
 def _local_cluster(workers: str | None, memory: str | None) -> LocalCluster:
     count = int(workers) if workers else available_cores()
-    return LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=memory or "auto",
-        security=True,  # certificates of its own: who else is on this machine cannot send it work
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its page of metrics, on a free port
-        silence_logs=logging.CRITICAL,
-    )
+    environment = dict(os.environ)
+    try:
+        return LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=memory or "auto",
+            security=True,  # certificates of its own: who else is on this machine cannot send it work
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its page of metrics, on a free port
+            silence_logs=logging.CRITICAL,
+        )
+    finally:  # what Dask sets for its workers (one thread for OpenMP and BLAS) is not for this process
+        for name in {*os.environ} - {*environment}:
+            del os.environ[name]
+        os.environ.update(environment)

@@ -129,10 +129,17 @@ class StoreReader:
         return tuple(sorted(file.path for file in self._version_read().by_bucket.get(bucket, ())))
 
     def pinned(self) -> Self:
-        """This store as it is now, for a job that reads its events several times while others may write."""
+        """This store as it is now, for a job that reads its events several times while others may write.
+
+        It shares the open tables and the customers that are known: every call of the service takes one.
+        """
         if self.is_pinned:
             return self
-        return type(self)(self.address, buckets=len(self.buckets), pinned=self._version_read())
+        version, _ = self._version_read(), (self._customers, self._aliases, self._facts)
+        still = object.__new__(type(self))  # not `copy`: what a store is to another process is no copy
+        still.__dict__.update(self.__dict__)
+        still._pinned, still.is_pinned = version, True
+        return still
 
     def newest(self, *, until: int | None = None) -> int | None:
         """The instant of the newest engagement event; what is known about a customer does not count.

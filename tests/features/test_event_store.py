@@ -328,6 +328,17 @@ def test_a_first_ingest_whose_rows_are_all_refused_has_its_receipt_and_a_version
     assert store.version == "0000000000000000"
 
 
+def test_a_pinned_store_shares_what_is_open_and_known(store):
+    add(store, {"value": 1})
+    known = store.customers
+    still = store.pinned()
+    assert type(still) is type(store)
+    assert still.customers is known
+    assert still._events is store._events
+    assert still._customers is store._customers
+    assert still.pinned() is still
+
+
 def test_a_pinned_store_stays_as_it_was_while_others_ingest(store):
     add(store, {"value": 1})
     still = store.pinned()

@@ -42,8 +42,13 @@ REFUSED = "Timed out trying to connect|reset by peer|certificate|closed"
 """What a client is told whose certificate is not the cluster's."""
 
 
+ENVIRONMENT: dict[str, str] = {}
+"""Of this process before a cluster was started."""
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DaskEngine]:
+    ENVIRONMENT.update(os.environ)
     with open_engine("local:2") as opened:
         yield opened
 
@@ -53,6 +58,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
     made = EventStore(tmp_path_factory.mktemp("cluster") / "state", buckets=8)
     add(made, 40)
     return made
+
+
+def test_what_dask_sets_for_its_workers_is_not_left_in_this_process(engine: DaskEngine) -> None:
+    here = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    assert here == {name: value for name, value in ENVIRONMENT.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 def test_workers_give_what_this_process_gives_in_the_same_order(
