@@ -1,4 +1,4 @@
-"""Folders of hard links to one version of the tables, for as long as a backup reads them."""
+"""Folders of hard links to one version of the tables, or of copies of it, while a backup reads them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def linked_folder(state: Path) -> Iterator[Path]:
 
 
 def sweep_linked_folders(state: Path) -> None:
-    """Delete the folders of killed backups: links in them keep rows of erased customers.
+    """Delete the folders of killed backups: links and copies in them keep rows of erased customers.
 
-    Nobody holds their lock any more, because it ends with the process. Called with the lock for writing held.
+    Nobody holds their lock any more, because it ends with the process.
     """
     for folder in state.glob(f"{PREFIX}*"):
         try:

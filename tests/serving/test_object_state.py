@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ from serving.state.remote.state_files import StateFiles, delete, open_state_file
 from serving.state.scores.score_file import load
 from serving.state.scores.score_index import current_scores, scores_before
 from tests.careless_store import careless_store
+from tests.features.storage.test_linked_folder import BACKUP
 from tests.object_server import ObjectServer
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
@@ -311,5 +313,23 @@ def test_a_backup_has_everything_and_is_not_restored_over_the_state_in_use(
     assert refused.value.message == (
         f"cannot restore {archive}: its kizuna.toml keeps the state in {bucket}, where the state in use may "
         "be. Unpack the archive with `tar -xzf`, and let `state` in project/kizuna.toml name the unpacked "
-        "folder."
+        f"folder. Customers who were erased since are in the archive: put {bucket}/erased.json, the list of "
+        "their hashes, into that folder, and erase them again."
     )
+
+
+def test_copies_that_a_killed_backup_left_are_deleted_when_the_state_is_next_opened(
+    scored_template: Path, tmp_path: Path, bucket: str, database: PostgresServer
+) -> None:
+    project = CliContext(machine(scored_template, tmp_path / "a", bucket, database.url)).project
+    open_state_files(project)
+    command = [sys.executable, "-c", BACKUP, str(project.state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        linked = Path(running.stdout.readline().strip())
+        open_state_files(project)
+        assert (linked / "rows").is_file(), "the backup still reads it"
+        running.kill()
+    assert (linked / "rows").is_file()
+    open_state_files(project)
+    assert not linked.exists()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -19,13 +21,16 @@ from features.storage.backends.store_errors import translated
 AT_ONCE = 1000
 MOST_NAMED = 5
 """Objects that a message names."""
+RUNS_AT_MOST = timedelta(days=1)
+"""How long an upload in parts may take: one that began earlier has broken off."""
 
 
-def delete_old_versions(location: str) -> str | None:
-    """Delete every version that is not the newest, every mark of a deletion, and every unfinished upload.
+def delete_old_versions(location: str, runs_at_most: timedelta = RUNS_AT_MOST) -> str | None:
+    """Delete every version that is not the newest, every mark of a deletion, and every upload that broke off.
 
-    Of the objects whose keys begin with the URL `location`. Says what could not be deleted, or could not be
-    looked for; None where nothing of the past is left.
+    Of the objects whose keys begin with the URL `location`. An unfinished upload that began less than
+    `runs_at_most` ago stays, as another process may be at it. Says what stays, what could not be deleted, or
+    what could not be looked for; None where nothing of the past is left.
     """
     scheme, _, rest = location.partition("://")
     if scheme != "s3":
@@ -34,7 +39,12 @@ def delete_old_versions(location: str) -> str | None:
     prefix = f"{prefix}/" if prefix else ""
     client = _client()
     try:
-        failed = [*_deleted(client, bucket, prefix), *_given_up(client, bucket, prefix)]
+        failed, running = _deleted(client, bucket, prefix), []
+        for upload, age in _uploads(client, bucket, prefix):
+            if age < runs_at_most:
+                running.append(upload["Key"])
+            elif not _aborted(client, bucket, upload):
+                failed.append(f"{upload['Key']} (unfinished upload)")
         # What is there all the same, whatever the store answered.
         failed += [one["Key"] for one in _past(client, bucket, prefix) if not failed]
     except (ClientError, BotoCoreError) as error:
@@ -42,12 +52,27 @@ def delete_old_versions(location: str) -> str | None:
         if isinstance(known, KizunaError) and "does not allow" not in known.message:
             raise known from error
         return f"earlier versions of objects in {location}: the store does not allow to list or delete them"
-    if not failed:
-        return None
-    named = ", ".join(failed[:MOST_NAMED]) + (", …" if len(failed) > MOST_NAMED else "")
-    return (
-        f"{len(failed)} earlier versions of objects in {location} that the store refused to delete: {named}"
-    )
+    return _summary(location, failed, running)
+
+
+def _summary(location: str, failed: list[str], running: list[str]) -> str | None:
+    """What stays, in words; None for nothing."""
+    parts = []
+    if failed:
+        parts.append(
+            f"{len(failed)} earlier versions of objects in {location} that the store refused to delete: "
+            f"{_first(failed)}"
+        )
+    if running:
+        parts.append(
+            f"unfinished uploads to {location} that began less than a day ago and may go on "
+            f"({len(running)}): {_first(sorted(running))} (an erasure a day later deletes those that broke off)"
+        )
+    return "; ".join(parts) or None
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
 def old_versions(location: str) -> list[tuple[str, str]]:
@@ -89,17 +114,21 @@ def _deleted(client: Any, bucket: str, prefix: str) -> list[str]:
     return [f"{key} ({code})" for key, code in failed.items()]
 
 
-def _given_up(client: Any, bucket: str, prefix: str) -> list[str]:
-    """Abort uploads in parts that broke off; gives the keys of those that the store keeps."""
-    failed = []
+def _uploads(client: Any, bucket: str, prefix: str) -> Iterator[tuple[dict[str, Any], timedelta]]:
+    """Each unfinished upload in parts and its age, both by the clock of the store."""
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
+        now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
         for upload in page.get("Uploads", ()):
-            try:
-                client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "NoSuchUpload":
-                    failed.append(f"{upload['Key']} (unfinished upload)")
-    return failed
+            yield upload, now - upload["Initiated"]
+
+
+def _aborted(client: Any, bucket: str, upload: dict[str, Any]) -> bool:
+    """Abort an unfinished upload; False where the store keeps it."""
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] == "NoSuchUpload")
+    return True
 
 
 def _as_text(error: Exception) -> Exception:

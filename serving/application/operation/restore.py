@@ -51,7 +51,8 @@ def restore(
     """Make a project in a new or empty folder from an archive, and apply every erasure made since.
 
     Who was erased is known from the project that the archive was made from, or from the list beside the
-    archive. Where neither is there, it takes a reason (`without_erasures`), which the audit log keeps.
+    archive. Where neither is there, it takes a reason (`without_erasures`), which the audit log keeps. An
+    archive of a state in an object store is refused, with words on how to unpack it.
     """
     folder = place.folder.absolute()
     if folder.exists() and any(folder.iterdir()):
@@ -69,7 +70,9 @@ def restore(
             raise UsageError(
                 f"cannot restore {file}: its kizuna.toml keeps the state in {project.state_url}, where the "
                 "state in use may be. Unpack the archive with `tar -xzf`, and let `state` in "
-                "project/kizuna.toml name the unpacked folder."
+                "project/kizuna.toml name the unpacked folder. Customers who were erased since are in the "
+                f"archive: put {project.state_url}/{ERASED}, the list of their hashes, into that folder, and "
+                "erase them again."
             )
         if not project.state.resolve().is_relative_to(made.resolve()):
             raise UsageError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.storage.backends.storage import open_storage
+from features.storage.linked_folder import sweep_linked_folders
 
 if TYPE_CHECKING:
     from serving.project.settings import Project
@@ -136,10 +137,12 @@ def is_shared(name: str) -> bool:
 def open_state_files(project: Project, *, everything: bool = False) -> StateFiles | None:
     """The copies of a project's state, brought up to date; None where the state is a folder.
 
-    Raises `StoreAway` or `ConfigurationError` where the store cannot be read.
+    What killed backups left among them is deleted. Raises `StoreAway` or `ConfigurationError` where the store
+    cannot be read.
     """
     if project.state_url is None:
         return None
+    sweep_linked_folders(project.state)
     files = _OPEN.get(project.state)
     if files is None:
         project.state.mkdir(parents=True, exist_ok=True)
