@@ -66,7 +66,7 @@ def _summary(location: str, failed: list[str], running: list[str]) -> str | None
     if running:
         parts.append(
             f"unfinished uploads to {location} that began less than a day ago and may go on "
-            f"({len(running)}): {_first(sorted(running))} (an erasure a day later deletes those that broke off)"
+            f"({len(running)}): {_first(sorted(running))} (an erasure a day later deletes what broke off)"
         )
     return "; ".join(parts) or None
 

@@ -27,7 +27,7 @@ def test_an_upload_that_goes_on_is_named_and_one_that_broke_off_is_deleted(
     parts = [client.upload_part(**upload, PartNumber=1, Body=b"rows")["ETag"] for upload in uploads]
     assert delete_old_versions(bucket) == (
         f"unfinished uploads to {bucket} that began less than a day ago and may go on (2): {keys[0]}, "
-        f"{keys[1]} (an erasure a day later deletes those that broke off)"
+        f"{keys[1]} (an erasure a day later deletes what broke off)"
     )
     whole = [{"Parts": [{"PartNumber": 1, "ETag": part}]} for part in parts]
     client.complete_multipart_upload(**uploads[0], MultipartUpload=whole[0])
