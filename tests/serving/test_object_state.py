@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
 
 from features.errors import ConfigurationError, UsageError
 from features.event_store import EventStore
@@ -40,7 +41,7 @@ from serving.state.scores.score_file import load
 from serving.state.scores.score_index import current_scores, scores_before
 from tests.careless_store import careless_store
 from tests.features.storage.test_linked_folder import BACKUP
-from tests.object_server import ObjectServer
+from tests.object_server import ObjectServer, object_server
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.serving import shop
 from tests.serving.running import COMMAND, serving
@@ -102,6 +103,15 @@ def versions(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{objects.bucket(versions=True)}/state"
 
 
+@pytest.fixture
+def own_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
+    """A server of the test's own: one that was stopped and started again is late to take policies."""
+    with object_server() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
 def test_an_erased_customer_is_in_no_object_and_no_version(
     scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
 ) -> None:
@@ -139,12 +149,28 @@ def everything(client: Any, bucket: str) -> Iterator[bytes]:
                 yield str(pq.read_table(pa.BufferReader(content)).to_pylist()).encode()
 
 
+def wait_for_policy(client: Any, bucket: str, *, refuses: bool) -> None:
+    """Until the server, which reads policies in its own time, refuses to delete a version, or does it."""
+    for _ in range(200):
+        made = client.put_object(Bucket=bucket, Key="probe", Body=b"")
+        try:
+            client.delete_object(Bucket=bucket, Key="probe", VersionId=made["VersionId"])
+            refused = False
+        except ClientError:
+            refused = True
+        if refused == refuses:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the server does not take the policy")
+
+
 def test_an_erasure_that_may_not_delete_fails_loudly_and_the_next_ends_it(
-    scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
+    scored_template: Path, tmp_path: Path, own_server: ObjectServer, database: PostgresServer
 ) -> None:
+    bucket, client = own_server.bucket(versions=True), own_server.client()
+    versions = f"s3://{bucket}/state"
     folder = machine(scored_template, tmp_path / "a", versions, database.url)
     fill(folder)
-    bucket, client = versions.split("/")[2], objects.client()
     denied = {
         "Sid": "keep",
         "Effect": "Deny",
@@ -154,12 +180,14 @@ def test_an_erasure_that_may_not_delete_fails_loudly_and_the_next_ends_it(
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
     client.put_bucket_policy(Bucket=bucket, Policy=policy)
+    wait_for_policy(client, bucket, refuses=True)
     with (
         CliContext(folder).workspace() as place,
         pytest.raises(ConfigurationError, match="does not allow these credentials s3:DeleteObject"),
     ):
         erase(place, COMMAND_LINE, "c0003")
     client.delete_bucket_policy(Bucket=bucket)
+    wait_for_policy(client, bucket, refuses=False)
     with CliContext(folder).workspace() as place:
         assert "c0003" in place.store.erased, "whoever is to be erased stays out already"
         erase(place, COMMAND_LINE, "c0003")
@@ -249,11 +277,12 @@ def test_features_on_a_cluster_from_s3_are_those_of_one_machine_from_disk(
 
 
 def test_earlier_versions_that_the_bucket_keeps_are_named_in_the_receipt(
-    scored_template: Path, tmp_path: Path, versions: str, objects: ObjectServer, database: PostgresServer
+    scored_template: Path, tmp_path: Path, own_server: ObjectServer, database: PostgresServer
 ) -> None:
+    bucket, client = own_server.bucket(versions=True), own_server.client()
+    versions = f"s3://{bucket}/state"
     folder = machine(scored_template, tmp_path / "a", versions, database.url)
     fill(folder)
-    bucket, client = versions.split("/")[2], objects.client()
     denied = {
         "Sid": "keep",
         "Effect": "Deny",
@@ -264,6 +293,7 @@ def test_earlier_versions_that_the_bucket_keeps_are_named_in_the_receipt(
     client.put_bucket_policy(
         Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]})
     )
+    wait_for_policy(client, bucket, refuses=True)
     with CliContext(folder).workspace() as place:
         receipt = erase(place, COMMAND_LINE, "c0003")
     (said,) = [name for name in receipt.not_read if "earlier versions" in name]
@@ -271,6 +301,7 @@ def test_earlier_versions_that_the_bucket_keeps_are_named_in_the_receipt(
     assert "refused to delete" in said or "does not allow" in said
     assert b"c0003" in b"".join(everything(client, bucket)), "so the receipt has to say so"
     client.delete_bucket_policy(Bucket=bucket)
+    wait_for_policy(client, bucket, refuses=False)
     with CliContext(folder).workspace() as place:
         again = erase(place, COMMAND_LINE, "c0003")
     assert not [name for name in again.not_read if "earlier versions" in name]
