@@ -194,20 +194,9 @@ def test_an_erasure_that_may_not_delete_fails_loudly_and_the_next_ends_it(
     assert b"c0003" not in b"".join(everything(client, bucket))
 
 
-@pytest.fixture
-def own_objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
-    """A server that a test may stop: started again, SeaweedFS obeys no new policy of a bucket."""
-    with object_server() as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
 def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machine_scored(
-    scored_template: Path, tmp_path: Path, own_objects: ObjectServer, database: PostgresServer
+    scored_template: Path, tmp_path: Path, bucket: str, objects: ObjectServer, database: PostgresServer
 ) -> None:
-    objects = own_objects
-    bucket = objects.place()
     here, there = (machine(scored_template, tmp_path / name, bucket, database.url) for name in ("a", "b"))
     fill(here)
     asked = {"customer_ids": ["c0003"]}
