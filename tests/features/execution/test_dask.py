@@ -146,7 +146,8 @@ def test_a_bucket_on_which_every_worker_dies_is_one_sentence(store: EventStore) 
         open_engine("local:2", worker_memory="1GiB") as engine,
         pytest.raises(ClusterError, match=r"cannot finish bucket 3: 4 workers ended .* \(1.0 GiB each\)"),
     ):
-        map_partitions(store, Deadly, buckets=(2, 3), engine=engine)
+        # Alone: of a worker that ends, Dask suspects every bucket that it had, the next one too.
+        map_partitions(store, Deadly, buckets=(3,), engine=engine)
 
 
 @contextmanager
