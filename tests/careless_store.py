@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 @contextmanager
 def careless_store() -> Iterator[tuple[str, dict[str, bytes]]]:
     """Its endpoint, and what it holds by path."""
-    kept: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -28,35 +28,35 @@ def careless_store() -> Iterator[tuple[str, dict[str, bytes]]]:
             self.wfile.write(body)
 
         def do_PUT(self) -> None:
-            kept[self.path] = self.rfile.read(int(self.headers["content-length"]))
+            contents[self.path] = self.rfile.read(int(self.headers["content-length"]))
             self._answer(200, etag='"1"')
 
         def do_GET(self) -> None:
             if "list-type" in self.path:
                 body = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
                 self._answer(200, body)
-            elif self.path in kept:
+            elif self.path in contents:
                 self._answer(
-                    200, kept[self.path], etag='"1"', **{"last-modified": "Mon, 30 Nov 2026 10:00:00 GMT"}
+                    200, contents[self.path], etag='"1"', **{"last-modified": "Mon, 30 Nov 2026 10:00:00 GMT"}
                 )
             else:
                 self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            for name in [one for one in kept if "probe" in one]:
-                del kept[name]
+            for name in [one for one in contents if "probe" in one]:
+                del contents[name]
             self._answer(200, b"<DeleteResult><Deleted><Key>probe</Key></Deleted></DeleteResult>")
 
         def do_DELETE(self) -> None:
-            kept.pop(self.path, None)
+            contents.pop(self.path, None)
             self._answer(204)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", kept
+            yield f"http://127.0.0.1:{server.server_address[1]}", contents
         finally:
             server.shutdown()
             thread.join()

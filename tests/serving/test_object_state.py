@@ -149,6 +149,20 @@ def everything(client: Any, bucket: str) -> Iterator[bytes]:
                 yield str(pq.read_table(pa.BufferReader(content)).to_pylist()).encode()
 
 
+def deny(client: Any, bucket: str, *actions: str) -> None:
+    """Let the server refuse these actions on the objects of a bucket; waits until it does."""
+    statement = {
+        "Sid": "keep",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client.put_bucket_policy(Bucket=bucket, Policy=policy)
+    wait_for_policy(client, bucket, refuses=True)
+
+
 def wait_for_policy(client: Any, bucket: str, *, refuses: bool) -> None:
     """Until the server, which reads policies in its own time, refuses to delete a version, or does it."""
     for _ in range(200):
@@ -171,16 +185,7 @@ def test_an_erasure_that_may_not_delete_fails_loudly_and_the_next_ends_it(
     versions = f"s3://{bucket}/state"
     folder = machine(scored_template, tmp_path / "a", versions, database.url)
     fill(folder)
-    denied = {
-        "Sid": "keep",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
-        "Resource": [f"arn:aws:s3:::{bucket}/*"],
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
-    client.put_bucket_policy(Bucket=bucket, Policy=policy)
-    wait_for_policy(client, bucket, refuses=True)
+    deny(client, bucket, "s3:DeleteObject", "s3:DeleteObjectVersion")
     with (
         CliContext(folder).workspace() as place,
         pytest.raises(ConfigurationError, match="does not allow these credentials s3:DeleteObject"),
@@ -199,10 +204,10 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
 ) -> None:
     here, there = (machine(scored_template, tmp_path / name, bucket, database.url) for name in ("a", "b"))
     fill(here)
-    asked = {"customer_ids": ["c0003"]}
+    request = {"customer_ids": ["c0003"]}
     with serving(there) as running:
         running.wait_for(lambda: running.ready().get("model_version") == "1")
-        status, before = running.post("/v1/score", asked)
+        status, before = running.post("/v1/score", request)
         assert status == 200, before
         # A store that takes requests and answers none is worse than one that is not there.
         assert objects.process is not None
@@ -211,7 +216,7 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
             time.sleep(3)  # the watcher asks every second
             for _ in range(20):
                 began = time.monotonic()
-                assert running.post("/v1/score", asked) == (200, before)
+                assert running.post("/v1/score", request) == (200, before)
                 assert time.monotonic() - began < 2
         finally:
             objects.process.send_signal(signal.SIGCONT)
@@ -219,7 +224,7 @@ def test_the_service_goes_on_while_the_store_is_away_and_sees_what_another_machi
         try:
             running.wait_for(lambda: "cannot reach the object store" in running.ready().get("trouble", ""))
             for _ in range(20):
-                assert running.post("/v1/score", asked) == (200, before)
+                assert running.post("/v1/score", request) == (200, before)
         finally:
             objects.start()
         running.wait_for(lambda: "trouble" not in running.ready(), seconds=60)
@@ -283,22 +288,12 @@ def test_earlier_versions_that_the_bucket_keeps_are_named_in_the_receipt(
     versions = f"s3://{bucket}/state"
     folder = machine(scored_template, tmp_path / "a", versions, database.url)
     fill(folder)
-    denied = {
-        "Sid": "keep",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": ["s3:DeleteObjectVersion"],
-        "Resource": [f"arn:aws:s3:::{bucket}/*"],
-    }
-    client.put_bucket_policy(
-        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]})
-    )
-    wait_for_policy(client, bucket, refuses=True)
+    deny(client, bucket, "s3:DeleteObjectVersion")
     with CliContext(folder).workspace() as place:
         receipt = erase(place, COMMAND_LINE, "c0003")
-    (said,) = [name for name in receipt.not_read if "earlier versions" in name]
-    assert f"earlier versions of objects in {versions}" in said
-    assert "refused to delete" in said or "does not allow" in said
+    (entry,) = [name for name in receipt.not_read if "earlier versions" in name]
+    assert f"earlier versions of objects in {versions}" in entry
+    assert "refused to delete" in entry or "does not allow" in entry
     assert b"c0003" in b"".join(everything(client, bucket)), "so the receipt has to say so"
     client.delete_bucket_policy(Bucket=bucket)
     wait_for_policy(client, bucket, refuses=False)

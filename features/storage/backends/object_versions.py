@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -46,7 +47,7 @@ def delete_old_versions(location: str, runs_at_most: timedelta = RUNS_AT_MOST) -
             elif not _aborted(client, bucket, upload):
                 failed.append(f"{upload['Key']} (unfinished upload)")
         # What is there all the same, whatever the store answered.
-        failed += [one["Key"] for one in _past(client, bucket, prefix) if not failed]
+        failed += [one.key for one in _past(client, bucket, prefix) if not failed]
     except (ClientError, BotoCoreError) as error:
         known = translated(location, _as_text(error))
         if isinstance(known, KizunaError) and "does not allow" not in known.message:
@@ -78,9 +79,7 @@ def _first(names: list[str]) -> str:
 def old_versions(location: str) -> list[tuple[str, str]]:
     """Key and version id of each version below a URL `s3://…` that is not the newest, deletion marks too."""
     bucket, _, prefix = location.partition("://")[2].partition("/")
-    return [
-        (one["Key"], one["VersionId"]) for one in _past(_client(), bucket, f"{prefix}/" if prefix else "")
-    ]
+    return [(one.key, one.version) for one in _past(_client(), bucket, f"{prefix}/" if prefix else "")]
 
 
 def _client() -> Any:
@@ -90,10 +89,22 @@ def _client() -> Any:
     return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=limits)
 
 
-def _past(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class _OldVersion:
+    """A version that is not the newest, or the mark of a deletion."""
+
+    key: str
+    version: str
+    is_mark: bool
+
+
+def _past(client: Any, bucket: str, prefix: str) -> Iterator[_OldVersion]:
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        yield from (one for one in page.get("Versions", ()) if not one["IsLatest"])
-        yield from page.get("DeleteMarkers", ())
+        for one in page.get("Versions", ()):
+            if not one["IsLatest"]:
+                yield _OldVersion(one["Key"], one["VersionId"], is_mark=False)
+        for one in page.get("DeleteMarkers", ()):
+            yield _OldVersion(one["Key"], one["VersionId"], is_mark=True)
 
 
 def _deleted(client: Any, bucket: str, prefix: str) -> list[str]:
@@ -103,9 +114,9 @@ def _deleted(client: Any, bucket: str, prefix: str) -> list[str]:
     # Contents before marks: without its mark of a deletion the newest earlier content would be current again.
     for marks in (False, True):
         batch = [
-            {"Key": one["Key"], "VersionId": one["VersionId"]}
+            {"Key": one.key, "VersionId": one.version}
             for one in past
-            if ("Size" not in one) == marks and one["Key"] not in failed
+            if one.is_mark == marks and one.key not in failed
         ]
         for first in range(0, len(batch), AT_ONCE):
             objects = {"Objects": batch[first : first + AT_ONCE], "Quiet": True}

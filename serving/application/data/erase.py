@@ -100,8 +100,8 @@ def erase(workspace: Workspace, actor: Actor, customer_id: str) -> ErasedCustome
     share_everything(project)
     checked, left_in, not_read = _search(project, search)
     checked += () if project.state_url is None else receipt.checked
-    kept = store.delete_old_versions()
-    not_read += () if kept is None else (kept,)
+    remaining = store.delete_old_versions()
+    not_read += () if remaining is None else (remaining,)
     return ErasedCustomer(
         customer_id,
         receipt.events,
