@@ -20,9 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from benchmarks.machine import machine
 from features.execution.dask import DaskEngine, open_engine
-from serving.application.data.feature_export import export_features
+from serving.application.data.feature_export import export_feature_parts, export_features
 from serving.application.lists.report import engagement_report
 from serving.application.permissions import COMMAND_LINE
 from serving.application.workspace import Workspace
@@ -83,10 +85,13 @@ class Run:
         return self.processor_seconds / self.seconds
 
 
-def jobs(model: ActiveModel, as_of: int, day: str) -> dict[str, Job]:
-    """The three jobs that are measured."""
+def jobs(model: ActiveModel, as_of: int, day: str, folder: Path) -> dict[str, Job]:
+    """The jobs that are measured; files of features go to `folder`."""
     return {
-        "features": lambda place: export_features(place, COMMAND_LINE, day),
+        "features": lambda place: pq.write_table(
+            export_features(place, COMMAND_LINE, day).table, folder / "features.parquet"
+        ),
+        "feature_parts": lambda place: export_feature_parts(place, COMMAND_LINE, day, folder / "features"),
         "score": lambda place: (place.coverage(0), score(place.store, model, as_of, 0, engine=place.engine)),
         "report": lambda place: engagement_report(place, COMMAND_LINE, 3),
     }
@@ -117,7 +122,7 @@ def measured(folder: Path, customers: int, repeat: int) -> dict[str, Any]:
         assert coverage is not None
         as_of = coverage.as_of(place.clock())
         day = call.project.timeline.name(as_of)
-        work = jobs(model, as_of, day)
+        work = jobs(model, as_of, day, folder)
         figures: dict[str, Any] = {"customers": customers, "events": place.store.events, "as_of": day}
         runs: dict[tuple[str, int], list[Run]] = {}
         for number in range(repeat):

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pyarrow as pa
 
 from features.catalog.definitions import Catalog, level_key
 from features.engine.compiled_catalog import CompiledCatalog, Ints, Matrix, StreamSelection
@@ -74,6 +75,40 @@ def snapshot(
     matrix = compute(
         history, program, selection, timeline, keys, as_of, known.numbers, dated=dated, threads=threads
     )
+    _encode(matrix, history, program, as_of, known, dated)
+    return Snapshot(keys, as_of, catalog.columns, matrix)
+
+
+def snapshot_with_texts(
+    history: History,
+    catalog: Catalog,
+    timeline: Timeline,
+    keys: Ints,
+    as_of: Ints,
+    priors: Priors | None = None,
+) -> tuple[Snapshot, dict[str, pa.Array]]:
+    """As `snapshot`, and the detail features as text (`string[n]`), null where there is none."""
+    known = priors or Priors()
+    program, selection = _program(catalog), StreamSelection.of(catalog, history)
+    matrix = compute(history, program, selection, timeline, keys, as_of, known.numbers)
+    names, texts = pa.array(history.detail_names, pa.string()), dict[str, pa.Array]()
+    for place, column in program.details:
+        absent = np.isnan(matrix[:, place])
+        codes = np.where(absent, 0.0, matrix[:, place]).astype(np.int32)
+        texts[column] = names.take(pa.array(codes, mask=absent))
+    _encode(matrix, history, program, as_of, known, None)
+    return Snapshot(keys, as_of, catalog.columns, matrix), texts
+
+
+def _encode(
+    matrix: Matrix,
+    history: History,
+    program: CompiledCatalog,
+    as_of: Ints,
+    known: Priors,
+    dated: DatedNumbers | None,
+) -> None:
+    """Puts places in the code book, and what is known of levels, where the history's codes of details are."""
     for place, column in program.details:
         book = known.code_book.get(column, ())
         if len(matrix) > 1:
@@ -82,20 +117,6 @@ def snapshot(
             matrix[0, place] = _places(book).get(history.detail_names[int(code)], len(book))
     for place, column in program.levels:
         _write_levels(matrix[:, place], as_of, history.detail_names, column, known.numbers, dated)
-    return Snapshot(keys, as_of, catalog.columns, matrix)
-
-
-def texts(
-    history: History, catalog: Catalog, timeline: Timeline, keys: Ints, as_of: Ints
-) -> dict[str, list[str | None]]:
-    """The detail features of the same pairs as text, None where there is none."""
-    program = _program(catalog)
-    matrix = compute(history, program, StreamSelection.of(catalog, history), timeline, keys, as_of)
-    names = history.detail_names
-    return {
-        column: [None if np.isnan(code) else names[int(code)] for code in matrix[:, place]]
-        for place, column in program.details
-    }
 
 
 def level_codes(

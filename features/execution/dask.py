@@ -282,7 +282,13 @@ def open_engine(
         elif address.startswith("tls"):
             _refuse_missing_certificates(address)
         try:
-            client = Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
+            # Results of workers of this machine need not go through the scheduler, which is this process too.
+            client = Client(
+                cluster,
+                timeout=CONNECT_SECONDS,
+                set_as_default=False,
+                direct_to_workers=not isinstance(cluster, str),
+            )
         except OSError as error:
             raise ClusterError(
                 f"cannot reach a Dask scheduler at {address}: {error}. Start it with `dask scheduler`, or "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import UsageError
-from serving.cli.context import CLUSTER, LANGUAGES, OUTPUT, CliContext, parquet
+from serving.cli.context import CLUSTER, LANGUAGES, OUTPUT, CliContext, output_folder, parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,25 +45,49 @@ def doctor(call: CliContext, until: str | None, language: str | None) -> None:
 
 @click.command()
 @click.option("--as-of", required=True, metavar="DATE", help="The day for which the features are computed.")
-@click.option("--output", required=True, type=OUTPUT, help="The Parquet file to write.")
+@click.option(
+    "--output",
+    required=True,
+    metavar="PATH",
+    help="The Parquet file to write (.parquet), or a folder for a file of each bucket of customers.",
+)
 @CLUSTER
 @click.pass_obj
-def features(call: CliContext, as_of: str, output: Path, cluster: str | None) -> None:
+def features(call: CliContext, as_of: str, output: str, cluster: str | None) -> None:
     """Write one row of features for every customer of the cohort.
 
-    \b
-    Example:
-      kizuna features --as-of 2017-10-01 --output features.parquet
-    """
-    from serving.application.data.feature_export import export_features
+    A folder (a name without .parquet) gets part-00000.parquet and so on, ordered by customer id within each
+    file. It appears when all are there, in the place of an earlier one. On a cluster the workers write them.
 
-    output = parquet(output)
+    \b
+    Examples:
+      kizuna features --as-of 2017-10-01 --output features.parquet
+      kizuna features --as-of 2017-10-01 --output features/ --cluster local:2
+    """
+    from serving.application.data.feature_export import export_feature_parts, export_features
+
+    folder = output_folder(output)
+    if folder is not None:
+        with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
+            parts = export_feature_parts(workspace, call.actor, as_of, folder, progress)
+        call.answer(
+            {
+                "folder": str(folder),
+                "files": parts.files,
+                "customers": parts.customers,
+                "columns": parts.columns,
+            },
+            f"Wrote {parts.customers:,} customers × {len(parts.columns) - 1:,} features to {folder}, as "
+            f"{len(parts.files):,} files.",
+        )
+        return
+    file = parquet(Path(output))
     with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         table = export_features(workspace, call.actor, as_of, progress).table
-    _write(table, output)
+    _write(table, file)
     call.answer(
-        {"file": str(output), "customers": table.num_rows, "columns": table.column_names},
-        f"Wrote {table.num_rows:,} customers × {table.num_columns - 1:,} features to {output}.",
+        {"file": str(file), "customers": table.num_rows, "columns": table.column_names},
+        f"Wrote {table.num_rows:,} customers × {table.num_columns - 1:,} features to {file}.",
     )
 
 

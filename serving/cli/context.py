@@ -69,6 +69,12 @@ def parquet(output: Path) -> Path:
     return output
 
 
+def output_folder(output: str) -> Path | None:
+    """The folder that is meant by an output that can be a file or a folder of files; None for a file."""
+    path = Path(output)
+    return path if output.endswith("/") or path.suffix == "" or path.is_dir() else None
+
+
 @dataclass
 class CliContext:
     """One call of the command: where the project is, and how to answer."""

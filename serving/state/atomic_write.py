@@ -34,11 +34,11 @@ def in_one_step(file: Path, *, mode: int = 0o644) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)  # still there only when it did not become the file
         os.close(handle)
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Make a rename last through a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -14,7 +14,7 @@ import pytest
 
 from features.catalog.defaults import indicators
 from features.catalog.definitions import Catalog, Stream, family
-from features.engine.snapshot import snapshot, texts
+from features.engine.snapshot import snapshot_with_texts
 from features.errors import DataError
 from features.event_store import EventStore
 from features.ingestion.receipt import Receipt
@@ -58,11 +58,9 @@ def features(store: EventStore, as_of: str = AS_OF, timezone: str = "UTC") -> di
     """What the features say of the first customer."""
     timeline = Timeline(timezone)
     history, date = store.history_of([0]), np.array([timeline.instant(as_of)])
-    made = snapshot(history, CATALOG, timeline, history.keys, date)
-    said = dict(zip(made.columns, made.matrix[0].tolist(), strict=True))
-    return said | {
-        name: values[0] for name, values in texts(history, CATALOG, timeline, history.keys, date).items()
-    }
+    made, texts = snapshot_with_texts(history, CATALOG, timeline, history.keys, date)
+    numbers = dict(zip(made.columns, made.matrix[0].tolist(), strict=True))
+    return numbers | {name: values[0].as_py() for name, values in texts.items()}
 
 
 def reasons(store: EventStore) -> list[str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.catalog.defaults import indicators
 from features.catalog.definitions import Catalog, Stream, family
-from features.engine.snapshot import Snapshot, snapshot, texts
+from features.engine.snapshot import Snapshot, snapshot, snapshot_with_texts
 from features.errors import HorizonNotCovered
 from features.event_store import EventStore
 from features.events.history import History
@@ -202,8 +202,9 @@ def test_the_kernel_says_what_hand_written_sql_says(store: EventStore, record: R
                 at = [place[one] for one in store.customers.names(history.keys).to_pylist()]
                 found[at] = made.matrix
                 dates = np.full(history.customers, as_of)
-                said = texts(history, declared, Timeline(record.timezone), history.keys, dates)[last]
-                for row, detail in zip(at, said, strict=True):
+                zone = Timeline(record.timezone)
+                _, texts = snapshot_with_texts(history, declared, zone, history.keys, dates)
+                for row, detail in zip(at, texts[last].to_pylist(), strict=True):
                     details[row] = detail
                 seen += len(at)
             assert seen == wanted.num_rows > 1_000

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.catalog.definitions import codes_of_levels, level_key
-from features.engine.snapshot import snapshot, texts
+from features.engine.snapshot import snapshot, snapshot_with_texts
 from features.event_store import EventStore
 from tests.training.simulated import NOW, UTC, plan, shop_with_regions
 from training.bundle.model_bundle import Bundle
@@ -39,9 +39,10 @@ def known(store: EventStore, bundle: Bundle) -> tuple[np.ndarray, dict[str, list
     matrix, alone, details = list[np.ndarray](), list[np.ndarray](), dict[str, list[str | None]]()
     for past in store.histories():
         dates = np.full(len(past.keys), bundle.trained_until + 1)
-        matrix.append(snapshot(past, bundle.catalog, UTC, past.keys, dates, bundle.priors).matrix)
-        for name, of in texts(past, bundle.catalog, UTC, past.keys, dates).items():
-            details.setdefault(name, []).extend(of)
+        made, texts = snapshot_with_texts(past, bundle.catalog, UTC, past.keys, dates, bundle.priors)
+        matrix.append(made.matrix)
+        for name, of in texts.items():
+            details.setdefault(name, []).extend(of.to_pylist())
         alone += [
             snapshot(past, bundle.catalog, UTC, past.keys[n : n + 1], dates[:1], bundle.priors).matrix
             for n in range(len(past.keys))

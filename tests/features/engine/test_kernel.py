@@ -17,7 +17,7 @@ from features.catalog.aggregates import LEVEL
 from features.catalog.defaults import catalog, indicators
 from features.catalog.definitions import Catalog, Derived, Feature, Stream, family, level_key
 from features.catalog.settings import FeatureSettings
-from features.engine.snapshot import Priors, snapshot, texts
+from features.engine.snapshot import Priors, snapshot, snapshot_with_texts
 from features.errors import ConfigurationError
 from features.timeline import DAY, Timeline
 from tests import reference
@@ -93,8 +93,8 @@ def all_agree(happened: list[Event], declared: Catalog, dates: list[int]) -> Non
 def test_the_kernel_says_what_the_definitions_say(happened: list[Event], as_of: int, zone: str) -> None:
     past, keys = history(happened), [0, 1, 2]
     moments = np.full(3, as_of, dtype=np.int64)
-    matrix = snapshot(past, VOCABULARY, Timeline(zone), np.array(keys), moments, LEARNED).matrix
-    details = texts(past, VOCABULARY, Timeline(zone), np.array(keys), moments)
+    made, texts = snapshot_with_texts(past, VOCABULARY, Timeline(zone), np.array(keys), moments, LEARNED)
+    matrix, details = made.matrix, {name: column.to_pylist() for name, column in texts.items()}
     largest = max((abs(e.value) for e in happened if e.value is not None), default=1.0)
     for row, key in enumerate(keys):
         said = reference.row(happened, VOCABULARY, key, as_of, zone, LEARNED.numbers)

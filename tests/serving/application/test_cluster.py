@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -147,6 +148,24 @@ def test_the_command_line_starts_and_stops_workers_of_its_own(
     shown = capfd.readouterr()
     assert shown.out.count(" × ") == 2
     assert "distributed" not in shown.err, "Dask's own lines are not for users"
+
+
+def test_the_command_line_writes_a_folder_of_the_same_bytes_by_workers_of_its_own(
+    here: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = []
+    for cluster in ("none", "local:2"):
+        output = tmp_path / "2025.01" if cluster == "none" else tmp_path / "features"
+        words = ["features", "--as-of", DATES[-1], "--output", f"{output}/", "--cluster", cluster]
+        with pytest.raises(SystemExit) as ended:
+            main(["-C", str(here.project.folder), "--json", *words])
+        assert not ended.value.code
+        answer = json.loads(capfd.readouterr().out)
+        assert answer["folder"] == str(output)
+        assert answer["files"] == sorted(file.name for file in output.iterdir())
+        written.append([(output / name).read_bytes() for name in answer["files"]])
+    assert written[0] == written[1]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["2025.01", "features"]
 
 
 def test_a_cluster_that_is_away_leaves_the_output_as_it_was(

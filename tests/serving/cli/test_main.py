@@ -417,6 +417,26 @@ def test_features_are_one_row_per_customer_of_the_cohort(
     assert file.read_bytes() == written, "the file that was there stays"
 
 
+def test_features_are_written_as_a_folder_where_the_name_says_no_format(
+    kizuna: Kizuna, scored_shop: Path, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "features"
+    ended = kizuna("-C", scored_shop, "features", "--as-of", "2024-10-01", "--output", folder)
+    assert ended.code == 0
+    files = sorted(folder.iterdir())
+    assert files[0].name == "part-00000.parquet"
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    columns = len(pq.read_schema(files[0]).names)
+    wrote = f"Wrote {rows} customers × {columns - 1} features to {folder}, as {len(files)} files."
+    assert wrote in ended.out
+    ended = kizuna("-C", scored_shop, "features", "--as-of", "2023-01-01", "--output", folder)
+    assert ended.code == 4
+    assert sorted(folder.iterdir()) == files, "the folder that was there stays"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_keys_are_shown_once_and_can_be_revoked(kizuna: Kizuna, own_shop: Path) -> None:
     key = json.loads(kizuna("-C", own_shop, "--json", "keys", "add", "crm", "--scope", "read").out)["key"]
     listed = kizuna("-C", own_shop, "keys", "list").out

@@ -20,7 +20,7 @@ from tests.training.simulated import NOW, UTC, plan, shop
 from tests.training.worlds import day
 from training.bundle.model_bundle import Bundle
 from training.bundle.pyfunc import Model
-from training.data.feature_table import cohort_feature_table
+from training.data.feature_table import FeatureColumns, cohort_feature_table, feature_columns
 from training.labels.cohort import IN_COHORT
 from training.labels.settings import Churn
 from training.train import train
@@ -57,9 +57,15 @@ def mlflow_of(trained: Trained) -> Iterator[object]:
 def features(
     store: EventStore, as_of: int = AS_OF, champion: Bundle | None = None, **changed: object
 ) -> pa.Table:
+    return cohort_feature_table(store, columns(store, as_of, champion, **changed))
+
+
+def columns(
+    store: EventStore, as_of: int = AS_OF, champion: Bundle | None = None, **changed: object
+) -> FeatureColumns:
     config = replace(plan(), **changed)  # type: ignore[arg-type]
     churn = Churn.of(config.churn, config.indicators)
-    return cohort_feature_table(store, config.indicators, config.features, churn, UTC, as_of, champion)
+    return feature_columns(store, config.indicators, config.features, churn, UTC, as_of, champion)
 
 
 def same(one: pa.Table, other: pa.Table) -> bool:
