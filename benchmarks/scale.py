@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import events, kizuna
 from benchmarks.contender import peak_memory_mb
+from features.catalog.definitions import Catalog
 from features.engine.compiled_catalog import CompiledCatalog
 from features.engine.evaluate import warm
 from features.engine.snapshot import Snapshot
@@ -25,9 +26,8 @@ from features.event_store import EventStore
 _ROWS_AT_ONCE = 32_768
 
 
-def stream(store: EventStore, dates: list[int], folder: Path) -> dict[str, float]:
+def stream(store: EventStore, dates: list[int], folder: Path, catalog: Catalog) -> dict[str, float]:
     """Write a Parquet file of feature rows for each bucket; says the seconds of each part of the work."""
-    catalog = events.rich_features()
     columns = CompiledCatalog.of(catalog).event_columns
     folder.mkdir(parents=True)
     spent = {"wait_for_reading_s": 0.0, "compute_s": 0.0, "wait_for_writing_s": 0.0}
@@ -88,7 +88,7 @@ def main() -> None:
     store, number, folder = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     shutil.rmtree(folder, ignore_errors=True)
     warm()
-    figures = stream(EventStore(store), events.as_of_dates(number), folder)
+    figures = stream(EventStore(store), events.as_of_dates(number), folder, events.rich_features())
     shutil.rmtree(folder)
     print(json.dumps(figures))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import mmap
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,19 @@ def empty(shape: int | tuple[int, ...], kind: DTypeLike = np.float64) -> NDArray
         room = np.empty(-(-size // _PAGE) * _PAGE + _PAGE, np.uint8)
     begin = -room.ctypes.data % _PAGE
     return np.asarray(_Loan(room))[begin : begin + size].view(kind).reshape(shape)
+
+
+def sparsely_used(shape: tuple[int, int], kind: DTypeLike) -> NDArray[Any]:
+    """An array of zeros, column by column (Fortran order), whose unwritten columns occupy no memory.
+
+    `numpy.zeros` asks for large pages (2 MB), each of which is occupied whole by the first write into it: of
+    columns of 300 kB all are, where every third is written. This one asks for small pages.
+    """
+    size = max(1, np.dtype(kind).itemsize * math.prod(shape))
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux; elsewhere pages are small unless asked
+        room.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.ndarray(shape, kind, buffer=room, order="F")
 
 
 def _take(size: int) -> NDArray[np.uint8] | None:

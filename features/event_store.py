@@ -211,6 +211,15 @@ class EventStore(StoreReader):
             )
             return replace(receipt, kept_by_store=self.delete_old_versions())
 
+    def drop_earlier_versions(self) -> None:
+        """Delete the files of earlier versions of the tables at once, which otherwise stay for a day.
+
+        Whoever still reads an earlier version is told that files are missing.
+        """
+        with self._writing(None):
+            for lake in (self._events, self._customers, self._aliases, self._quarantine):
+                lake.forget_the_past()
+
     def delete_old_versions(self) -> str | None:
         """Delete what a bucket with versioning keeps of earlier contents of the whole state.
 

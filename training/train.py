@@ -241,6 +241,17 @@ def learn(
         roles=role_rows(rows, splits, extent.customers),
     )
 
+    report("fitting on every labelled date", 0.6)
+    array_pool.release()
+    with threadpool_limits(limits=1, user_api="blas"):
+        delivered = calibrate_for_delivery(pipeline, evaluation, rows, splits)
+    typical = typical_values(cohort.on(splits.test), features)
+    # Lifetime value reads other rows: those of churn make room for them.
+    evaluation = replace(evaluation, rows=evaluation.rows.compact)
+    del rows, cohort, index, leads
+    array_pool.release()
+
+    report("learning lifetime value", 0.9)
     months, day = config.value.months, splits.answers
     past = purchase_history(
         store, features, churn, line, priors, extent, day, months, until, levels, engine=engine
@@ -248,10 +259,6 @@ def learn(
     array_pool.release()
     lifetime, figures = judged_lifetime_value(past, parameters)
     evaluation = replace(evaluation, figures={**evaluation.figures, **figures})
-    report("fitting on every labelled date", 0.6)
-    array_pool.release()
-    with threadpool_limits(limits=1, user_api="blas"):
-        delivered = calibrate_for_delivery(pipeline, evaluation, rows, splits)
     bundle = Bundle(
         timezone=config.timeline.timezone,
         catalog=features,
@@ -261,7 +268,7 @@ def learn(
         models=delivered.models,
         calibration=delivered.calibration,
         level=delivered.level,
-        typical=typical_values(cohort.on(splits.test), features),
+        typical=typical,
         base_rate=evaluation.base_rate,
         value_scale=evaluation.value_scale,
         evidence=evaluation.level,

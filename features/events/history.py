@@ -104,6 +104,13 @@ def known_at(history: History, moment: int) -> History:
     return _of_events(history, in_history(history.instants, recorded, moment, retracted))
 
 
+def of_kinds(history: History, kinds: Collection[str]) -> History:
+    """The customers with their events of these kinds alone."""
+    stay = events_of_kinds(history, kinds)
+    retracted = history.retracted[stay] if len(history.retracted) else history.retracted
+    return replace(_of_events(history, stay), retracted=retracted)
+
+
 def _of_events(history: History, stay: Flags) -> History:
     """The customers with these of their events; none of them is retracted."""
     columns = {name: column[stay] for name in _EVENT_COLUMNS if len(column := getattr(history, name))}

@@ -18,7 +18,7 @@ from features.ingestion.identity.presence import LeavingRows
 from features.ingestion.identity.readings import superseded_readings
 from features.ingestion.identity.retraction import RetractedIds, known_again, retract
 from features.ingestion.identity.scopes import SENT
-from features.ingestion.staging import StagedBatch, StagingArea, tagged
+from features.ingestion.staging import StagedBatch, StagingArea, in_several_buckets, tagged
 from features.ingestion.table_change import TableChange
 from features.storage import row_order, sorted_run
 from features.storage.delta_table import File, Lake
@@ -115,12 +115,11 @@ class Ingestion:
     # An event id may move to another customer, and so to another bucket. Those few ids are found and
     # settled first, all together; every other id concerns one bucket only.
     def _find_contested(self) -> Words:
-        across, bits = self.arrivals.across(), self.arrivals.bits
+        across, bits = self.arrivals.across(release=True), self.arrivals.bits
         if self.fresh or not len(across):
             return across[:0]
         low = np.uint64((1 << bits) - 1)
-        plain = across & ~low
-        found = [plain[1:][(plain[1:] == plain[:-1]) & (across[1:] != across[:-1])]]
+        found = [in_several_buckets(across, low)]
 
         given = self.arrivals.given_ids() if len(across) <= FEW else None
         self.id_filters.keep([file.path for files in self.files.values() for file in files])
@@ -135,8 +134,8 @@ class Ingestion:
                     continue
                 _, prints, sources = self._stored(file)
                 here = np.sort(tagged(prints ^ self.scopes.words(sources), 0, bits))
-                at = np.minimum(np.searchsorted(plain, here), len(plain) - 1)
-                known = plain[at] == here
+                at = np.minimum(np.searchsorted(across, here), len(across) - 1)
+                known = across[at] & ~low == here
                 # What is sent live may be an event of any source.
                 sent_live = self.arrivals.has(SENT) or (sources == self.scopes.code(SENT)).any()
                 if not known.any() and not sent_live:

@@ -40,6 +40,8 @@ _COLUMNS = pa.schema(
         ("arrival", pa.int64()),
     ]
 )
+_AT_ONCE = 4_000_000
+"""Ids that are compared with their neighbours at once."""
 _MORE = pa.schema([*_COLUMNS, *((name, pa.int32()) for name in RARE_CODES)])
 """The columns of sources whose events name a contract or a currency; their rows lie in files of their own."""
 
@@ -167,9 +169,16 @@ class StagingArea:
         rows, nameless = with_ids(rows, first, second, by_source=self.by_source)
         return StagedBatch(rows, first, second, arrival, nameless)
 
-    def across(self) -> Words:
-        """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
-        return np.sort(np.concatenate([np.empty(0, np.uint64), *(words for _, words in self._given)]))
+    def across(self, *, release: bool = False) -> Words:
+        """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket.
+
+        With `release` they are not held here any longer: of 100 million ids they are 0.8 GB.
+        """
+        whole = np.concatenate([np.empty(0, np.uint64), *(words for _, words in self._given)])
+        if release:
+            self._given = [(name, whole[:0]) for name, _ in self._given]
+        whole.sort()
+        return whole
 
     def given_ids(self) -> Words | None:
         """The fingerprints of given event ids without their sources, where they are few."""
@@ -292,6 +301,19 @@ def tagged(prints: Words, buckets: NDArray[np.uint16] | int, bits: int) -> Words
     low = np.uint64((1 << bits) - 1)
     marked: Words = (prints & ~low) | np.asarray(buckets).astype(np.uint64)
     return marked
+
+
+def in_several_buckets(across: Words, low: np.uint64) -> Words:
+    """The fingerprints that stand there with several buckets; `low` has the bits that name the bucket.
+
+    A part at a time: temporary arrays as long as all ids would be most of an ingest's memory.
+    """
+    found = [across[:0]]
+    for begin in range(0, len(across) - 1, _AT_ONCE):
+        part = across[begin : begin + _AT_ONCE + 1]
+        differs = part[1:] ^ part[:-1]
+        found.append(part[1:][(differs > 0) & (differs <= low)] & ~low)
+    return np.concatenate(found)
 
 
 def _filled(ids: pa.Array, nameless: NDArray[np.bool_], derived: pa.Array) -> pa.Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -63,3 +66,18 @@ def test_no_more_is_kept_than_allowed_and_the_oldest_goes_first() -> None:
     place = larger.ctypes.data
     del larger
     assert array_pool.empty(array_pool.POOL_BYTES // 16).ctypes.data == place
+
+
+def test_columns_that_nobody_wrote_occupy_no_memory() -> None:
+    rows, columns = 70_000, 500
+    before = _resident()
+    array = array_pool.sparsely_used((rows, columns), np.float32)
+    array[:, ::10] = 1.0
+    assert array.flags.f_contiguous
+    assert float(array.sum()) == rows * columns / 10  # reads every page; those of zeros are one and the same
+    assert _resident() - before < 4 * rows * columns / 2
+
+
+def _resident() -> int:
+    """The bytes that this process occupies."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

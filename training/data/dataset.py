@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features import array_pool
 from features.catalog.definitions import Catalog
 from features.engine.evaluate import DatedNumbers
 from features.engine.snapshot import Priors, snapshot
@@ -85,6 +86,7 @@ def dataset(
     )
     new = partial(_RowsAccumulator, store, rows, _room(past.customers * len(dates), share))
     found = map_partitions(store, new, until=until, retractions=True, engine=engine)
+    array_pool.release()
     whole = found.whole()
     order = pc.sort_indices(
         pa.table({"name": store.customers.names(whole.keys), "as_of": whole.as_of}),

@@ -136,6 +136,7 @@ def evaluate_models(
     pipeline = pipeline.with_columns_of(known)
     taught = pipeline.taught_rows(known)
     pipeline = replace(pipeline, value_power=best_value_power(pipeline, taught, rows.on(splits.calibrate)))
+    array_pool.release()
     season = years_before(splits.test, splits, pipeline.churn)
     later = predict_held_out(pipeline, known, rows.on({*season, *splits.calibrate, *splits.test}), taught)
     middle = later.where(np.isin(later.rows.as_of, splits.calibrate))

@@ -21,6 +21,6 @@ class RoleRows:
 
 def role_rows(rows: LabelledRows, splits: TemporalSplits, customers: int) -> RoleRows:
     """The rows without features, and their roles."""
-    after = rows.next
-    bare = replace(rows.bare, after=after.matrix, after_columns=after.columns)
+    after = rows.after if rows.places is None else rows.after[rows.places]
+    bare = replace(rows.bare, after=after, after_columns=rows.after_columns)
     return RoleRows(bare, splits, customers)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features import array_pool
 from features.catalog.definitions import codes_of_levels
 from training.bundle.lightgbm_models import column_slots
 from training.data.contact_weights import effective_weights
@@ -120,6 +121,7 @@ class BinnedRows:
         """A column that is 0 everywhere is constant, and so neither split on nor drawn."""
         import lightgbm  # whoever only reads model texts does not wait for it
 
+        array_pool.release()  # what earlier models needed: cutting is when most memory is wanted
         label, names = np.zeros(len(matrix)), list(column_slots(columns))
         parameters = settings.parameters(len(matrix))
         data = lightgbm.Dataset(matrix, label, feature_name=names, params=parameters).construct()

@@ -11,6 +11,7 @@ import numpy as np
 from lightgbm import Booster
 from numpy.typing import NDArray
 
+from features import array_pool
 from features.catalog.definitions import Catalog
 from features.timeline import DAY
 from training.bundle.lightgbm_models import LightGBMModels
@@ -244,6 +245,7 @@ def predict_held_out(
     np.add.at(moves, (pipeline.tier_now(known), pipeline.tier_next(known)), known.weight_or_ones)
     moves /= moves.sum(axis=1, keepdims=True)
     blend, trees = pipeline.with_and_without(models, held_out)
+    array_pool.release()
     return HeldOutPredictions(
         rows=held_out,
         churn=blend,

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events.history import History, taking_back
+from features.events.history import History, of_kinds, taking_back
 from features.timeline import known_from
 from training.labels.settings import Churn
 
@@ -134,6 +134,11 @@ def event_roles(history: History, churn: Churn) -> NDArray[np.uint8]:
     )
     earlier[key] = of_event
     return of_event
+
+
+def label_events(history: History, churn: Churn) -> History:
+    """The customers with the events alone that mean something to the label: it is the same, read faster."""
+    return of_kinds(history, {*_of_kinds(churn)})
 
 
 @lru_cache(maxsize=256)

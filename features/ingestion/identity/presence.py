@@ -203,31 +203,38 @@ def stored_sources(lake: Lake, files: Mapping[int, Sequence[File]], scopes: Even
     return {scopes.vocabulary.texts[code].as_py() for code in codes}
 
 
-def namesake(
+def namesakes(
     lake: Lake,
     files: Mapping[int, Sequence[File]],
     arrivals: StagingArea,
-    name: str,
+    names: Collection[str],
     others: Collection[str],
-) -> tuple[str, int] | None:
-    """Of `others` the source that brought most of the event ids that `name` brings now, and how many.
+) -> dict[str, tuple[str, int]]:
+    """For each of `names` the one of `others` that brought most of its event ids, and how many of them.
 
-    None where none of them brought half of them and more than a few.
+    Left out are names of whose ids none of them brought half and more than a few.
     """
-    scopes, arrived, again = arrivals.scopes, 0, dict.fromkeys(others, 0)
+    scopes, arrived = arrivals.scopes, dict.fromkeys(names, 0)
+    again = {name: dict.fromkeys(others, 0) for name in names}
     for bucket in range(arrivals.buckets):
         batch = arrivals.bucket(bucket)
         if batch is None:
             continue
-        came = batch.ids[0][batch.rows.sources == scopes.code(name)]
-        arrived += len(came)
+        came = {name: np.sort(batch.ids[0][batch.rows.sources == scopes.code(name)]) for name in names}
+        for name, prints in came.items():
+            arrived[name] += len(prints)
         for file in files.get(bucket, ()):
             run = sorted_run.read_ids(lake.path(file), arrivals.vocabulary)
-            known = np.isin(of_texts(run.ids)[0], came)
-            for other in others:
-                again[other] += int((known & run.counted(scopes.code(other))).sum())
-    best = max(again, key=lambda other: (again[other], other))
-    return (best, again[best]) if again[best] > FEW and 2 * again[best] >= arrived else None
+            prints = of_texts(run.ids)[0]
+            held = {other: prints[run.counted(scopes.code(other))] for other in others}
+            for name, other in ((name, other) for name in names if len(came[name]) for other in others):
+                again[name][other] += int(_within(held[other], came[name]).sum())
+    found = {}
+    for name, counts in again.items():
+        best = max(counts, key=lambda other: (counts[other], other))
+        if counts[best] > FEW and 2 * counts[best] >= arrived[name]:
+            found[name] = best, counts[best]
+    return found
 
 
 def was_read_again(lake: Lake, files: Mapping[int, Sequence[File]], arrivals: StagingArea, name: str) -> bool:

@@ -19,7 +19,7 @@ from features.ingestion import quarantine
 from features.ingestion.customer_moves import CustomerIdentities, move_customers
 from features.ingestion.identity.presence import (
     LeavingRows,
-    namesake,
+    namesakes,
     presence,
     stored_sources,
     was_read_again,
@@ -257,11 +257,13 @@ class IngestRun:
         stored = stored_sources(self.tables.events, files, self.arrivals.scopes)
         names = {reading.name for reading in self.readings}
         gone = stored - names - {SENT} - self.options.replace
-        for reading in (one for one in new if one.name not in stored and gone):
-            found = namesake(self.tables.events, files, self.arrivals, reading.name, sorted(gone))
-            if found is not None:
-                reading.refused = renamed(reading.name, *found)
-                self.leave_out(reading)
+        unknown = {one.name: one for one in new if one.name not in stored}
+        if not unknown or not gone:
+            return
+        found = namesakes(self.tables.events, files, self.arrivals, sorted(unknown), sorted(gone))
+        for name, (other, again) in found.items():
+            unknown[name].refused = renamed(name, other, again)
+            self.leave_out(unknown[name])
 
     def _settle_refused(self, files: Files) -> Settled:
         """Which refused rows are settled; those of earlier ingests whose moment has come are taken in."""

@@ -79,3 +79,13 @@ def test_rows_are_put_in_order_in_place(order: list[int]) -> None:
     expected = whole[np.array(order)]
     permute_rows(whole, np.array(order, dtype=np.int64))
     np.testing.assert_array_equal(whole, expected)
+
+
+def test_compact_rows_have_the_same_features_and_hold_no_others() -> None:
+    whole = rows(300)
+    some = whole.where(whole.churned)
+    own = some.compact
+    np.testing.assert_array_equal(own.matrix, some.matrix)
+    np.testing.assert_array_equal(own.next.matrix, some.next.matrix)
+    assert len(own.stored) == len(some) < len(some.stored)
+    assert own.compact is own

@@ -14,7 +14,7 @@ from features.timeline import ALWAYS, DAY, Timeline
 from tests.reference import Event, in_history
 from tests.training.worlds import CONTRACT, INACTIVITY, ORIGIN, day, world
 from tests.worlds import history as history_of
-from training.labels.cohort import cohort, statuses
+from training.labels.cohort import IN_COHORT, cohort, label_events, statuses
 from training.labels.labelling import label, latest_labelled
 from training.labels.settings import Churn
 
@@ -160,3 +160,17 @@ def test_labels_equal_a_plain_reading_of_the_events(events, as_of) -> None:  # t
 def test_days_are_counted_from_the_origin_of_these_worlds() -> None:
     assert day(1) - ORIGIN == DAY
     assert world({1: [(1, "visit", None)]}, recorded={(1, 0): 2}).recorded[0] != ALWAYS
+
+
+@given(RECORDS, st.sampled_from([INACTIVITY, CONTRACT]), st.integers(5, 45))
+def test_events_that_mean_nothing_to_a_label_change_none(records: list[Event], churn: Churn, on: int) -> None:
+    history = history_of(records)
+    few = label_events(history, churn)
+    assert few.events <= history.events
+    keys = history.keys
+    whole, part = (label(one, churn, keys, day(on), day(60), UTC) for one in (history, few))
+    np.testing.assert_array_equal(part.churned, whole.churned)
+    np.testing.assert_array_equal(part.value, whole.value)
+    np.testing.assert_array_equal(
+        statuses(few, churn, day(on)) == IN_COHORT, statuses(history, churn, day(on)) == IN_COHORT
+    )

@@ -23,7 +23,7 @@ from features.execution.base import Engine
 from features.execution.local import HERE, map_partitions
 from features.timeline import DAY, Timeline
 from training.data.customer_hashes import customer_hashes, in_first_share, shuffled_by_customer
-from training.labels.cohort import cohorts
+from training.labels.cohort import cohorts, label_events
 from training.labels.labelling import label
 from training.labels.settings import Churn
 
@@ -131,7 +131,8 @@ class LevelCounter:
             here = here[in_first_share(hashes, self.share)]
         known = cohorts(history, self.churn, self.dates)
         of_date = [keys[np.isin(keys, here)] if self.share < 1.0 else keys for keys in known]
-        left = [self._left(history, keys, date) for keys, date in zip(of_date, self.dates, strict=True)]
+        events = label_events(history, self.churn)
+        left = [self._left(events, keys, date) for keys, date in zip(of_date, self.dates, strict=True)]
         at = np.repeat(np.arange(len(self.dates)), [len(keys) for keys in of_date])
         self._count(history, np.concatenate(of_date), at, np.concatenate(left))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features import array_pool
 from features.engine.snapshot import Snapshot
 from training.data.customer_hashes import Hashes
 
@@ -75,9 +76,9 @@ class LabelledRows:
     def by_column(self, places: NDArray[np.int64]) -> NDArray[np.float32] | Floats:
         """float[n, f], column by column in memory: the features at these places, 0 everywhere else.
 
-        Memory that only holds zeros is not occupied.
+        Memory that only holds zeros is not occupied (`array_pool.sparsely_used`).
         """
-        found = np.zeros((len(self), len(self.columns)), self.stored.dtype, order="F")
+        found = array_pool.sparsely_used((len(self), len(self.columns)), self.stored.dtype)
         for begin in range(0, len(self), ROWS_AT_ONCE):
             mine = slice(begin, begin + ROWS_AT_ONCE)
             part = self.stored[mine] if self.places is None else self.stored[self.places[mine]]
@@ -90,8 +91,9 @@ class LabelledRows:
 
     def some_columns(self, places: Sequence[int]) -> Floats:
         """float64[n, len(places)]: some features, by their places among `columns`."""
-        some = self.stored[:, list(places)]
-        return (some if self.places is None else some[self.places]).astype(np.float64, copy=False)
+        chosen = list(places)
+        some = self.stored[:, chosen] if self.places is None else self.stored[np.ix_(self.places, chosen)]
+        return some.astype(np.float64, copy=False)
 
     def named(self, names: Collection[str]) -> Snapshot:
         """A snapshot of the features with these names."""
@@ -107,6 +109,14 @@ class LabelledRows:
     def on(self, dates: Collection[int]) -> LabelledRows:
         """The rows of these as-of dates."""
         return self.where(np.isin(self.as_of, list(dates)))
+
+    @property
+    def compact(self) -> LabelledRows:
+        """The rows with features of their own: those of others are not held in memory for them."""
+        if self.places is None:
+            return self
+        stored, after = self.stored.take(self.places, axis=0), self.after.take(self.places, axis=0)
+        return replace(self, stored=stored, after=after, places=None)
 
     @property
     def bare(self) -> LabelledRows:
