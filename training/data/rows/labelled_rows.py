@@ -91,8 +91,8 @@ class LabelledRows:
 
     def some_columns(self, places: Sequence[int]) -> Floats:
         """float64[n, len(places)]: some features, by their places among `columns`."""
-        chosen = list(places)
-        some = self.stored[:, chosen] if self.places is None else self.stored[np.ix_(self.places, chosen)]
+        chosen = np.array(places, dtype=np.int64)
+        some = self.stored[:, chosen] if self.places is None else self.stored[self.places[:, None], chosen]
         return some.astype(np.float64, copy=False)
 
     def named(self, names: Collection[str]) -> Snapshot:
