@@ -12,6 +12,7 @@
     │   └── StoreAway                HTTP 503
     ├── ModelError           exit 5, HTTP 503   no model, a damaged one, a refused one
     │   └── ModelFilesMissing
+    ├── RunUnderWay          exit 7, HTTP 409   another `kizuna run` of the project goes on
     ├── Forbidden            exit 2, HTTP 403   a permission that the caller lacks
     └── RequestRefused       exit 2             an HTTP request that is not answered
         ├── NoKey                    HTTP 401
@@ -211,6 +212,20 @@ class ModelFilesMissing(ModelError):
             f"its files are not at {location}. Put them back, or train again with `kizuna train`."
         )
         self.version = version
+
+
+class RunUnderWay(KizunaError):
+    """Another run of the schedule has the project's lock; `what` says which, and how far it is."""
+
+    exit_code = 7
+    status = 409
+    code = "run_under_way"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"cannot run: another run is under way ({what}). Wait until it has ended; `kizuna runs` shows "
+            "how far it is."
+        )
 
 
 class Forbidden(KizunaError):

@@ -34,6 +34,7 @@ from serving.cli.filter_options import FilteredCommand
 from serving.cli.init import init
 from serving.cli.models import mlflow, models
 from serving.cli.package import package
+from serving.cli.run import run, runs
 from serving.cli.simulate import simulate
 from serving.cli.users import users
 
@@ -299,6 +300,8 @@ for command in (
     plan,
     playbook,
     report,
+    run,
+    runs,
     simulate,
 ):
     kizuna.add_command(command)
@@ -315,7 +318,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = kizuna.main(arguments, prog_name="kizuna", standalone_mode=False, obj=call)
     except KizunaError as error:
-        _refuse(call, error.code, call.translated(error.message), error.field)
+        message = call.translated(error.message)
+        click.echo(message, err=True)
+        if call.json:
+            _print_error(error.code, message, error.field)
         for note in getattr(error, "__notes__", ()):  # where on a cluster it was met
             click.echo(f"  ({call.translated(note)})", err=True)
         code = error.exit_code
@@ -337,12 +343,6 @@ def _show_usage_error(call: CliContext, error: click.ClickException) -> None:
     from serving.cli.japanese_help import japanese_usage_error
 
     click.echo(japanese_usage_error(error), err=True)
-
-
-def _refuse(call: CliContext, code: str, message: str, field: str | None) -> None:
-    click.echo(message, err=True)
-    if call.json:
-        _print_error(code, message, field)
 
 
 def _print_error(code: str, message: str, field: str | None) -> None:

@@ -60,6 +60,16 @@ class ScoreArguments(Shape):
     """The day to score, the newest possible one where none is named."""
 
     as_of: Day | None = None
+    not_after: Day | None = None
+    """Where no day is named: the latest that may be scored."""
+    once: bool = False
+    """Whether scores of the same day, data and models are left as they are."""
+
+
+class NotifyArguments(Shape):
+    """For how many seconds what is not taken is tried again."""
+
+    wait: float = Field(default=0.0, ge=0, le=3_600)
 
 
 class ReportArguments(Shape):
@@ -108,6 +118,9 @@ KINDS: dict[str, JobKind] = {
     "ingest": JobKind("run", IngestArguments, "ingest"),
     "score": JobKind("run", ScoreArguments, "score"),
     "plan": JobKind("run", NoArguments, "plan"),
+    "notify": JobKind("contact", NotifyArguments, "notify"),
+    "campaign_reviews": JobKind("run", NoArguments, "campaign_reviews"),
+    "train": JobKind("run", NoArguments, "train"),
     "playbook_preview": JobKind("edit_playbook", PlaybookPreviewArguments, "playbook_preview"),
     "promote": JobKind("promote", PromoteArguments, "champion"),
     "roll_back": JobKind("promote", RollBackArguments, "champion"),

@@ -34,8 +34,8 @@ from serving.state.remote.job_locks import is_held
 
 FOLDER = "jobs"
 """Where the logs of jobs lie, below the state."""
-KEPT = 50
-"""Logs of so many newest jobs are kept."""
+KEPT = 300
+"""Logs of so many newest jobs are kept: those of a month of runs."""
 STARTS_WITHIN = 120_000_000
 """Microseconds that a job on another machine has to start in."""
 NOTHING: JobInput = {}

@@ -17,6 +17,7 @@ from serving.jobs.kinds import (
     IngestArguments,
     LearnArguments,
     NoArguments,
+    NotifyArguments,
     PlaybookPreviewArguments,
     PromoteArguments,
     ReportArguments,
@@ -57,14 +58,21 @@ def _ingest(workspace: Workspace, actor: Actor, arguments: IngestArguments, prog
         "corrected": sum(one.corrected for one in done.sources),
         "quarantined": sum(one.quarantined for one in done.sources),
         "refused": sum(one.refused is not None for one in done.sources),
+        "warnings": "\n".join(one.refused for one in done.sources if one.refused is not None),
     }
 
 
 def _score(workspace: Workspace, actor: Actor, arguments: ScoreArguments, progress: Progress) -> JobResult:
     from serving.application.models.score import score
 
-    done = score(workspace, actor, as_of=arguments.as_of, progress=progress)
-    return {"as_of": done.as_of, "model_version": done.model_version, "customers": done.customers}
+    done = score(workspace, actor, **dict(arguments), progress=progress)
+    return {
+        "as_of": done.as_of,
+        "model_version": done.model_version,
+        "customers": done.customers,
+        "cohort": done.cohort,
+        "warnings": "\n".join(done.warnings),
+    }
 
 
 def _plan(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
@@ -74,6 +82,41 @@ def _plan(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress
     made = make_plan(workspace, actor, progress=progress)
     planned = int((made.plan.table.column("outcome").to_numpy() == PLANNED).sum())
     return {"customers": len(made.plan.keys), "planned": planned}
+
+
+def _notify(workspace: Workspace, actor: Actor, arguments: NotifyArguments, _: Progress) -> JobResult:
+    from serving.application.lists.notify import notify
+
+    done = notify(workspace, actor, wait=arguments.wait)
+    troubles = [
+        f"webhook '{one.webhook}': {one.trouble}" for one in (*done.waiting, *done.dead) if one.trouble
+    ]
+    return {
+        "changes": done.changes,
+        "sent": done.sent,
+        "waiting": len(done.waiting),
+        "dead": len(done.dead),
+        "warnings": "\n".join(dict.fromkeys(troubles)),
+    }
+
+
+def _campaign_reviews(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
+    from serving.application.campaigns.review import review_campaigns
+
+    done = review_campaigns(workspace, actor, progress)
+    return {"campaigns": len(done.reviewed), "ahead": len(done.ahead), "warnings": "\n".join(done.ahead)}
+
+
+def _train(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
+    from serving.application.models.train import train
+
+    done = train(workspace, actor, progress=progress)
+    return {
+        "version": done.version or "",
+        "promoted": done.promoted,
+        "unchanged": done.unchanged,
+        "warnings": "\n".join((*done.refusals, *done.warnings)),
+    }
 
 
 def _playbook_preview(
@@ -144,6 +187,9 @@ WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
     "ingest": JobWork(IngestArguments, _ingest, "data.ingest.ingest"),
     "score": JobWork(ScoreArguments, _score, "models.score.score"),
     "plan": JobWork(NoArguments, _plan, "lists.make_plan.make_plan"),
+    "notify": JobWork(NotifyArguments, _notify, "lists.notify.notify"),
+    "campaign_reviews": JobWork(NoArguments, _campaign_reviews, "campaigns.review.review_campaigns"),
+    "train": JobWork(NoArguments, _train, "models.train.train"),
     "playbook_preview": JobWork(
         PlaybookPreviewArguments, _playbook_preview, "playbook.preview.preview_without_names"
     ),

@@ -36,6 +36,7 @@ from serving.project.environment_variables import TomlValue, fill_in
 from serving.project.integration_settings import ColumnMap, Webhook
 from serving.project.language import FILE, Language
 from serving.project.names import NamesSettings, project_words
+from serving.project.schedule_settings import ScheduleSettings
 from serving.project.state_location import refuse_unfit_state, state_folder, state_url
 from serving.schemas.problems import Problem, first_problem
 from training.bundle.lifetime.settings import ValueSettings
@@ -147,6 +148,7 @@ class Settings(BaseModel):
     simulated: SimulatedSettings | None = Field(
         None, description="only in simulated projects: where the present instant is written"
     )
+    schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings.model_validate({}))
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings.model_validate({}))
     console: ConsoleSettings = Field(default_factory=lambda: ConsoleSettings.model_validate({}))
     cluster: ClusterSettings = Field(default_factory=lambda: ClusterSettings.model_validate({}))

@@ -277,3 +277,32 @@ PLAYBOOK_VERSIONS = Table(
     Column("text", Text, nullable=False),
 )
 """Every text that `playbook.toml` had, as far as Kizuna saw it. The file decides; this is its memory."""
+RUNS = Table(
+    "runs",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("state", String(10), nullable=False),
+    Column("who", String(100), nullable=False),
+)
+"""Each `kizuna run`: the local day that it is for, and what became of it. Instants by the project's clock."""
+RUN_STEPS = Table(
+    "run_steps",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("run", Integer, nullable=False, index=True),
+    Column("step", String(30), nullable=False),
+    Column("scheduled", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("job", String(16), nullable=False, default=""),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("result", Text, nullable=False, default=""),
+    Column("error", String(2000), nullable=False, default=""),
+    UniqueConstraint("run", "step"),
+)
+"""The steps of a run: for which instant of the schedule each was due, its last job and what came of it.
+`seconds` are of this machine. No row names a customer."""

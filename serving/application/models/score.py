@@ -12,9 +12,9 @@ from serving.integrations.uplift_scores import with_uplift
 from serving.scoring.batch import score as score_customers
 from serving.scoring.coverage import coverage_warnings
 from serving.state.active_model import import_bundle, no_champion
-from serving.state.campaigns.uplift_index import uplift_in_use
-from serving.state.scores.score_file import Scores, save
-from serving.state.scores.score_index import ScoreFile, use_scores
+from serving.state.campaigns.uplift_index import UpliftRecord, uplift_in_use
+from serving.state.scores.score_file import Scores, load, save
+from serving.state.scores.score_index import ScoreFile, current_scores, use_scores
 from training.data.coverage import data_coverage
 from training.labels.cohort import IN_COHORT
 
@@ -43,13 +43,20 @@ class ScoringResult:
 
 @use_case("run")
 def score(
-    workspace: Workspace, actor: Actor, *, as_of: str | None = None, progress: Progress | None = None
+    workspace: Workspace,
+    actor: Actor,
+    *,
+    as_of: str | None = None,
+    not_after: str | None = None,
+    once: bool = False,
+    progress: Progress | None = None,
 ) -> ScoringResult:
     """Score everyone on a day, or on the first midnight after the newest event that silence hangs on.
 
-    The scores and the champion that made them come into use together, once all of it worked. Raises
-    `ModelError` before a model was promoted and where the uplift model in use is damaged, `DataError` where
-    nobody could leave on that day.
+    That midnight is no later than the day `not_after`. With `once` nothing is computed where the scores in
+    use are of the same day, data and models already. The scores and the champion that made them come into
+    use together, once all of it worked. Raises `ModelError` before a model was promoted and where the uplift
+    model in use is damaged, `DataError` where nobody could leave on that day.
     """
     workspace = workspace.pinned()
     project, database, store, now = (
@@ -79,6 +86,12 @@ def score(
     )
     if instant is None:
         instant = now if coverage is None else coverage.as_of(now)
+        instant = instant if not_after is None else min(instant, workspace.instant(not_after))
+    uplift = uplift_in_use(database)
+    in_use = _scored_before(workspace, instant, model.pointer, uplift) if once else None
+    if in_use is not None:
+        file, found = in_use
+        return _result(file, found, coverage_warnings(found.facts, coverage, churn, timeline))
     scores, metadata = score_customers(
         store,
         model,
@@ -90,7 +103,6 @@ def score(
         engine=workspace.engine,
     )
     found, why_not = Scores(scores, metadata), None
-    uplift = uplift_in_use(database)
     if uplift is not None:
         if progress:
             progress("computing whom contact helps", 0.0)
@@ -102,14 +114,34 @@ def score(
         ScoreFile(file, instant, model.version, metadata.data_version, len(scores), now),
         model.pointer,
     )
+    warnings = coverage_warnings(metadata, coverage, churn, timeline)
+    return _result(file, found, (*warnings, *([] if why_not is None else [why_not])))
+
+
+def _scored_before(
+    workspace: Workspace, as_of: int, champion: tuple[str, str], uplift: UpliftRecord | None
+) -> tuple[str, Scores] | None:
+    """The file and the scores in use, where they are of this date, of the data of now and of these models."""
+    current = current_scores(workspace.database)
+    if current is None or (current.as_of, current.data_version) != (as_of, workspace.store.version):
+        return None
+    found = load(workspace.project.scores / current.file)
+    learned = None if found.facts.uplift is None else found.facts.uplift.fingerprint
+    if (found.facts.model_version, found.facts.fingerprint) != champion:
+        return None
+    return (current.file, found) if learned == (None if uplift is None else uplift.fingerprint) else None
+
+
+def _result(file: str, found: Scores, warnings: tuple[str, ...]) -> ScoringResult:
+    facts, status = found.facts, found.answers.status
     return ScoringResult(
-        instant,
-        model.version,
-        metadata.data_version,
-        len(scores),
-        int((scores.status == IN_COHORT).sum()),
+        facts.as_of,
+        facts.model_version,
+        facts.data_version,
+        len(found.answers),
+        int((status == IN_COHORT).sum()),
         file,
-        instant if metadata.covered_until is None else metadata.covered_until,
-        (*coverage_warnings(metadata, coverage, churn, timeline), *([] if why_not is None else [why_not])),
-        None if found.facts.uplift is None else found.facts.uplift.outcome,
+        facts.as_of if facts.covered_until is None else facts.covered_until,
+        warnings,
+        None if facts.uplift is None else facts.uplift.outcome,
     )

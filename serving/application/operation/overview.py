@@ -12,11 +12,11 @@ from serving.actions.playbook import chosen_playbook, default_kind
 from serving.application.lists.last_report import LastReport, last_report
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.experiments.review_dates import due_review, review_dates
+from serving.experiments.review_dates import campaign_review_due, review_dates
 from serving.lists.score_age import old_data
 from serving.lists.score_reader import ScoreReader
 from serving.state import examination_file
-from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns, newest_result
+from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
 from serving.state.scores.score_index import only_noted_since
@@ -180,9 +180,10 @@ def _open_campaign(workspace: Workspace, record: CampaignRecord, now: int) -> Op
     if record.state == DRAFT or record.started_at is None or record.source == "table":
         return None
     dates = review_dates(record.started_at, record.review_months, workspace.project.timeline).values()
-    ahead, reached = [day for day in dates if day > now], [day for day in dates if day <= now]
-    result = newest_result(workspace.database, record.name) if reached else None
-    due = due_review(reached, None if result is None else result.computed_at)
+    ahead, due = (
+        [day for day in dates if day > now],
+        campaign_review_due(workspace.database, record, workspace.project.timeline, now),
+    )
     if not record.holds_back(now) and not ahead and due is None:
         return None
     return OpenCampaign(

@@ -50,6 +50,25 @@ class AdvisoryLock:
                 with suppress(*DATABASE_ERRORS):  # a connection that broke has let go already
                     connection.execute(_LET_GO, number)
 
+    @contextmanager
+    def tried(self) -> Iterator[bool]:
+        """Take the lock without waiting; yields whether it was free, and holds it until the end if so.
+
+        Raises `DataError` where the database does not answer.
+        """
+        number = {"number": self._number}
+        with self._connection() as connection:
+            try:
+                taken = bool(connection.execute(_TRY, number).scalar())
+            except DATABASE_ERRORS as error:
+                raise self._away() from error
+            try:
+                yield taken
+            finally:
+                if taken:
+                    with suppress(*DATABASE_ERRORS):
+                        connection.execute(_LET_GO, number)
+
     def is_held(self) -> bool:
         """Whether anybody holds the lock now."""
         number = {"number": self._number}

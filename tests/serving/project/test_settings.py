@@ -138,8 +138,8 @@ TOML = "cannot use FOLDER/kizuna.toml: "
             "[zork]",
             f"{TOML}there is no key `zork`. The keys there are timezone, language, currency, state, "
             "state_copies, tracking_uri, sources, attributes, aliases, consent, surveys, indicators, names, "
-            "features, churn, tiers, value, capacity, campaigns, records, crm, webhooks, simulated, service, "
-            "console, cluster.",
+            "features, churn, tiers, value, capacity, campaigns, records, crm, webhooks, simulated, "
+            "schedule, service, console, cluster.",
         ),
         (
             '[[sources]]\nname = "a"',
