@@ -115,7 +115,7 @@ class Ingestion:
     # An event id may move to another customer, and so to another bucket. Those few ids are found and
     # settled first, all together; every other id concerns one bucket only.
     def _find_contested(self) -> Words:
-        across, bits = self.arrivals.across(release=True), self.arrivals.bits
+        across, bits = self.arrivals.across(), self.arrivals.bits
         if self.fresh or not len(across):
             return across[:0]
         low = np.uint64((1 << bits) - 1)
