@@ -53,7 +53,7 @@ def main() -> None:
         for _ in range(rounds):
             for name, place in (("local", folder), ("s3", url)):
                 shutil.rmtree(out, ignore_errors=True)
-                figures = stream(EventStore(place), events.as_of_dates(1), out)
+                figures = stream(EventStore(place), events.as_of_dates(1), out, events.rich_features())
                 seconds[name].append(round(figures["seconds"], 2))
                 rows.add(digest(out))
         shutil.rmtree(out)
