@@ -86,6 +86,12 @@ def kizuna() -> None:
     multiple=True,
     help="Leave out as much as is refused of its amount.",
 )
+@click.option(
+    "--drop-earlier-versions",
+    is_flag=True,
+    help="Then delete at once the files that earlier versions of the store had: for the first loading of a "
+    "large past. Otherwise they stay for a day, for whoever still reads them.",
+)
 @click.pass_obj
 def ingest(
     call: CliContext,
@@ -93,6 +99,7 @@ def ingest(
     keep: Sequence[str],
     accept_removal: Sequence[str],
     accept_quarantine: Sequence[str],
+    drop_earlier_versions: bool,
 ) -> int:
     """Run the sources into the event store; doing it twice changes nothing.
 
@@ -107,7 +114,9 @@ def ingest(
         frozenset(replace), frozenset(keep), frozenset(accept_removal), frozenset(accept_quarantine)
     )
     with call.workspace() as workspace, call.progress() as progress:
-        result = ingest_sources(workspace, call.actor, options, progress)
+        result = ingest_sources(
+            workspace, call.actor, options, progress, drop_earlier_versions=drop_earlier_versions
+        )
     answer = {"sources": [asdict(receipt) for receipt in result.sources], "data_version": result.data_version}
     call.answer(answer, *receipt_lines(result.sources, call.project.settings.language))
     refused = [receipt.refused for receipt in result.sources if receipt.refused is not None]

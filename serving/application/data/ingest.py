@@ -28,12 +28,15 @@ def ingest(
     actor: Actor,
     options: IngestOptions = NO_OPTIONS,
     progress: Progress | None = None,
+    *,
+    drop_earlier_versions: bool = False,
 ) -> IngestResult:
     """Read every source into the store, or none where one cannot be read; twice changes nothing.
 
     A source that would double or lose its events is not stored; its receipt says why. What the options
-    decide is written to the audit log. Raises `ConfigurationError` where kizuna.toml names no source,
-    `UsageError` where the options name one that is not there.
+    decide is written to the audit log. With `drop_earlier_versions` the files of earlier versions of the
+    store are then deleted, which otherwise stay for a day. Raises `ConfigurationError` where kizuna.toml
+    names no source, `UsageError` where the options name one that is not there.
     """
     project, settings = workspace.project, workspace.project.settings
     if not settings.sources:
@@ -64,6 +67,8 @@ def ingest(
         units=project.recurring_units,
         progress=progress,
     )
+    if drop_earlier_versions:
+        workspace.store.drop_earlier_versions()
     decided = {option: chosen for option, chosen in vars(options).items() if chosen}
     if decided:
         with workspace.database.writing() as connection:
