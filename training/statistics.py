@@ -90,6 +90,18 @@ def _kept_resamples(clusters: int, seed: int, count: int) -> NDArray[np.uint16]:
     return kept
 
 
+def resampled_sums(sums: Floats, *, seed: int = 0, count: int = RESAMPLES) -> Floats:
+    """float64[count, k]: the totals of k columns in each resample of the cluster bootstrap.
+
+    `sums` is float64[clusters, k], what each cluster adds to each column. Customers may be put together into
+    random clusters first, which leaves the distribution of totals as it is in large samples.
+    """
+    clusters = len(sums)
+    if clusters * count <= KEPT:
+        return np.asarray(_kept_resamples(clusters, seed, count).astype(np.float64) @ sums)
+    return np.stack([weight @ sums for weight in cluster_resamples(clusters, seed=seed, count=count)])
+
+
 def percentile_interval(values: ArrayLike) -> tuple[float, float]:
     """The 95 % percentile interval of a figure's resampled values; NaN where it was never defined."""
     defined = np.asarray(values, dtype=np.float64)

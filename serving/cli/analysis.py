@@ -1,4 +1,4 @@
-"""Commands of whoever studies the data and what is learned from it: doctor, features, backtest, compare."""
+"""Commands of whoever studies the data and what is learned: doctor, features, backtest, compare, monitor."""
 
 from __future__ import annotations
 
@@ -193,6 +193,40 @@ def compare(call: CliContext, first: str, second: str, until: str | None) -> Non
         verdict_line(found_runs, one, other, language),
         *comparison_lines(found_runs, one, other, language),
     )
+
+
+@click.command()
+@click.option("--output", type=OUTPUT, help="Write the whole result to this .json file.")
+@click.option("--language", type=LANGUAGES, help="The language of the lines [language].")
+@CLUSTER
+@click.pass_obj
+def monitor(call: CliContext, output: Path | None, language: str | None, cluster: str | None) -> None:
+    """How right were earlier scores? Each score file whose horizon has passed, beside what happened.
+
+    The result is kept in the state, for the console and the API.
+
+    \b
+    Examples:
+      kizuna monitor
+      kizuna monitor --output monitor.json
+    """
+    from serving.application.operation.monitor import monitor as compare_scores
+    from serving.presentation.models.monitor import monitor_lines
+    from serving.schemas.json_text import to_json
+    from serving.state.atomic_write import in_one_step
+
+    if output is not None and output.suffix.lower() != ".json":
+        raise UsageError(
+            f"cannot write {output}: the result of monitoring is written as JSON, which that name does not "
+            "say. Give a name that ends in .json."
+        )
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
+        found = compare_scores(workspace, call.actor, progress)
+    if output is not None:
+        with in_one_step(output) as unfinished:
+            unfinished.write_text(to_json(found, **call.marks) + "\n", encoding="utf-8")
+    currency = call.project.words.currency or None
+    call.answer(found, *monitor_lines(found, currency, language or call.project.settings.language))
 
 
 def _configuration(call: CliContext, given: str) -> Path | None:

@@ -16,7 +16,7 @@ import click
 
 from features.errors import DataError, KizunaError, UsageError
 from serving.cli.admin import audit, backup, erase, keys, readmit, restore, serve
-from serving.cli.analysis import backtest, compare, doctor, features
+from serving.cli.analysis import backtest, compare, doctor, features, monitor
 from serving.cli.campaigns.group import campaign
 from serving.cli.context import (
     CLUSTER,
@@ -293,6 +293,7 @@ for command in (
     features,
     backtest,
     compare,
+    monitor,
     serve,
     erase,
     audit,

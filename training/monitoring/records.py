@@ -1,0 +1,123 @@
+"""What monitoring finds, as plain records: calibration of groups, performance of a matured date, alarms.
+
+The module imports nothing that trains, so that pages and the API can read stored results. Amounts are in the
+project's currency, shares between 0 and 1; intervals are 95 % unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["low", "medium", "high"]
+ListSource = Literal["plan", "list"]
+UnjudgedReason = Literal["not_matured", "learned_from_later", "unreadable", "nobody"]
+
+
+@dataclass(frozen=True)
+class IntervalEstimate:
+    """A figure with its 95 % interval over customers; None where it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class GroupCalibration:
+    """Expected and observed leavers among a group of scored customers."""
+
+    group: str
+    """Of a risk band the number of the fifth, 1 the least risky; of a segment `attribute=value`; of an arm
+    `campaign/arm`."""
+    customers: int
+    expected_leavers: float
+    """The sum of their churn probabilities."""
+    leavers: int
+    lowest_probability: float
+    highest_probability: float
+    observed_to_expected: IntervalEstimate
+    """Leavers divided by expected leavers."""
+
+
+@dataclass(frozen=True)
+class ValueComparison:
+    """Amounts that were predicted for a cohort beside those that came."""
+
+    predicted: float
+    observed: float
+    observed_to_predicted: IntervalEstimate
+
+
+@dataclass(frozen=True)
+class ListPerformance:
+    """How many of the list that was shown at a date left."""
+
+    source: ListSource
+    """`plan` where a stored plan says whom it chose, else the first of the list in its default order."""
+    customers: int
+    leavers: int
+    treated: int
+    """Of the customers, those whom a campaign contacted; they may have stayed because of it."""
+    precision: IntervalEstimate
+    lift: IntervalEstimate
+    """Precision divided by the share of the cohort that left."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How right the scores of one as-of date were, by the outcomes of customers whom no campaign treated."""
+
+    customers: int
+    leavers: int
+    expected_leavers: float
+    """The sum of the churn probabilities."""
+    auc: IntervalEstimate
+    log_loss: IntervalEstimate
+    calibration_error: IntervalEstimate
+    """Mean distance of predicted and observed shares over ten equally full bins."""
+    calibration_noise: float
+    """The calibration error that right probabilities would show among so many customers."""
+    observed_to_expected: IntervalEstimate
+    bands: tuple[GroupCalibration, ...]
+    segments: tuple[GroupCalibration, ...]
+    arms: tuple[GroupCalibration, ...]
+    """Customers of campaigns that ran in the horizon, each arm apart."""
+    spent_by_stayers: ValueComparison | None
+    """What those who stayed were expected to spend over the horizon, and spent; None without amounts."""
+    value_lost: ValueComparison | None
+    """Value at risk of all, and the expected value of those who left; None without amounts."""
+    shown: ListPerformance | None
+    """None where nobody was on the list."""
+
+
+@dataclass(frozen=True)
+class DatePerformance:
+    """The scores of one as-of date compared with what happened in its horizon."""
+
+    as_of: str
+    matured: str
+    """The day on which the horizon ended."""
+    model_version: str
+    file: str
+    """The score file, as it was stored when it was made."""
+    treated: int
+    """Customers in the treatment arm of a campaign that ran in the horizon: judged apart, in `arms`."""
+    missing: int
+    """Scored customers whose events have all gone since, and who cannot be judged."""
+    performance: Performance
+
+
+@dataclass(frozen=True)
+class UnjudgedDate:
+    """A score file that cannot be judged, and why."""
+
+    as_of: str
+    model_version: str
+    file: str
+    reason: UnjudgedReason
+    """`not_matured`: its horizon is not covered by data. `learned_from_later`: its model was trained on
+    events after the date, so it had seen the outcomes. `unreadable`: the file or its bundle is missing or
+    damaged. `nobody`: nobody in its cohort is left to judge."""
+    matures: str | None
+    """The day until which data is needed; None where it is not known."""
