@@ -68,8 +68,13 @@ def event_days(
 
     An event that occurred later, or that was recorded later, does not exist.
     """
-    new = partial(_DayCounts, timeline)
+    new = partial(DayCounts, timeline)
     found = map_partitions(store, new, until=until, columns=frozenset({"source"}), engine=engine)
+    return dense_days(found, until)
+
+
+def dense_days(found: DayCounts, until: int | None) -> EventDays:
+    """The counts of all buckets, each day in its place."""
     days = [day for by_day in found.counts.values() for day in by_day]
     first, last = min(days, default=0), max(days, default=-1)
     dense = {}
@@ -80,7 +85,7 @@ def event_days(
 
 
 @dataclass
-class _DayCounts:
+class DayCounts:
     """The counts of some buckets."""
 
     timeline: Timeline
@@ -119,7 +124,7 @@ class _DayCounts:
                 zip((low + places).tolist(), table_of_days[number, places].tolist(), strict=True)
             )
 
-    def merge(self, other: _DayCounts) -> None:
+    def merge(self, other: DayCounts) -> None:
         """Add the counts of later buckets."""
         for origin, by_day in other.counts.items():
             mine = self.counts.setdefault(origin, {})

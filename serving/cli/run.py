@@ -28,7 +28,7 @@ LONGEST_WAIT = 30.0
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_obj
 def run(call: CliContext, steps: Sequence[str], due: bool, forever: bool, dry_run: bool) -> int:
-    """Do what is due by [schedule]: ingest, score, plan, notify, campaigns, retrain, report.
+    """Do what is due by [schedule]: ingest, checks, score, plan, notify, campaigns, retrain, report.
 
     A run that was broken off goes on with the steps it lacks, for the day that it began with. A step that
     fails stops those that need it and nothing else, and is tried again by the next run of the day.

@@ -166,8 +166,11 @@ def _ended(workspace: Workspace, actor: Actor, job_id: str, progress: Progress |
 
 def _arguments(workspace: Workspace, run: RunRecord, name: str) -> JobInput:
     """What the job of a step is asked."""
+    checks = run.step("checks")
+    whole_until = None if checks is None else checks.outcome.get("whole_until")
     arguments: Mapping[str, JobInput] = {
-        "score": {"not_after": run.day, "once": True},
+        "checks": {"day": run.day},
+        "score": {"not_after": str(whole_until or run.day), "once": True},
         # A simulated time stands still while a run goes on: waiting would not make anything due.
         "notify": {"wait": 0.0 if workspace.project.simulated else NOTIFY_SECONDS},
     }

@@ -66,6 +66,12 @@ class ScoreArguments(Shape):
     """Whether scores of the same day, data and models are left as they are."""
 
 
+class CheckArguments(Shape):
+    """The day before whose midnight everything should have arrived; today where none is named."""
+
+    day: Day | None = None
+
+
 class NotifyArguments(Shape):
     """For how many seconds what is not taken is tried again."""
 
@@ -116,6 +122,7 @@ class JobKind:
 
 KINDS: dict[str, JobKind] = {
     "ingest": JobKind("run", IngestArguments, "ingest"),
+    "checks": JobKind("run", CheckArguments, "checks"),
     "score": JobKind("run", ScoreArguments, "score"),
     "plan": JobKind("run", NoArguments, "plan"),
     "notify": JobKind("contact", NotifyArguments, "notify"),

@@ -6,6 +6,7 @@ seconds to load and half of them do without.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +15,7 @@ from serving.application.permissions import Actor
 from serving.application.workspace import Progress, Workspace
 from serving.jobs.kinds import (
     CampaignReportArguments,
+    CheckArguments,
     IngestArguments,
     LearnArguments,
     NoArguments,
@@ -59,6 +61,21 @@ def _ingest(workspace: Workspace, actor: Actor, arguments: IngestArguments, prog
         "quarantined": sum(one.quarantined for one in done.sources),
         "refused": sum(one.refused is not None for one in done.sources),
         "warnings": "\n".join(one.refused for one in done.sources if one.refused is not None),
+    }
+
+
+def _checks(workspace: Workspace, actor: Actor, arguments: CheckArguments, progress: Progress) -> JobResult:
+    from serving.application.data.check_arrivals import check_arrivals
+
+    done = check_arrivals(workspace, actor, day=arguments.day, progress=progress)
+    return {
+        "whole_until": done.whole_until,
+        "held": done.held or "",
+        "delays": json.dumps(dict(done.delays)),
+        "findings": len(done.findings),
+        "warnings": "\n".join(
+            (*(one.message for one in done.findings), *(() if done.earlier is None else (done.earlier,)))
+        ),
     }
 
 
@@ -185,6 +202,7 @@ def _learn(workspace: Workspace, actor: Actor, arguments: LearnArguments, progre
 
 WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
     "ingest": JobWork(IngestArguments, _ingest, "data.ingest.ingest"),
+    "checks": JobWork(CheckArguments, _checks, "data.check_arrivals.check_arrivals"),
     "score": JobWork(ScoreArguments, _score, "models.score.score"),
     "plan": JobWork(NoArguments, _plan, "lists.make_plan.make_plan"),
     "notify": JobWork(NotifyArguments, _notify, "lists.notify.notify"),

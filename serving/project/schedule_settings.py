@@ -31,7 +31,8 @@ class RunStep:
 
 STEPS: tuple[RunStep, ...] = (
     RunStep("ingest", "ingest", (), ("read the sources", "データの取り込み")),
-    RunStep("score", "score", ("ingest",), ("score everyone", "スコア算出")),
+    RunStep("checks", "checks", ("ingest",), ("check what arrived", "届いたデータの確認")),
+    RunStep("score", "score", ("ingest", "checks"), ("score everyone", "スコア算出")),
     RunStep("plan", "plan", ("score",), ("make the plan", "プランの作成")),
     RunStep("notify", "notify", ("plan",), ("tell the webhooks", "Webhookへの通知")),
     RunStep("campaigns", "campaign_reviews", ("ingest",), ("review campaigns", "施策の評価")),
@@ -53,6 +54,9 @@ class ScheduleSettings(BaseModel):
         "and day of the week, in the project's time zone",
     )
     ingest: str = Field(default="", description="when the sources are read; empty for `night`, or `never`")
+    checks: str = Field(
+        default="", description="when what arrived is checked before scoring; empty for `night`, or `never`"
+    )
     score: str = Field(default="", description="when everyone is scored; empty for `night`, or `never`")
     plan: str = Field(default="", description="when the plan is made; empty for `night`, or `never`")
     notify: str = Field(
@@ -68,6 +72,13 @@ class ScheduleSettings(BaseModel):
     )
     report: str = Field(
         default="", description="when the engagement report is computed; empty for `night`, or `never`"
+    )
+    days_back: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description="when a source has stopped, everyone is scored as of the last day on which all were "
+        "whole, at most so many days back; beyond, scoring is held back, with 0 at once",
     )
     attempts: int = Field(
         default=3,

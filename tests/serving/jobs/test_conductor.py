@@ -185,6 +185,28 @@ def test_a_source_that_was_not_stored_is_held_back_and_the_exit_code_says_so(
     assert "warning: source 'orders' was not stored: its query changed" in out
 
 
+def test_a_source_that_stopped_has_everyone_scored_as_of_its_last_whole_day_or_nobody(
+    shop: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The orders of the shop end on 3 February 2025, and its time is a week later."""
+    before = current_scores(workspace.database)
+    code, out, _ = command(capsys, shop, "run", "ingest", "checks", "score")
+    scores = current_scores(workspace.database)
+    assert code == 0
+    assert "source 'orders' has sent nothing since 2025-02-03 (6 d)" in out
+    assert "everyone is scored as of 2025-02-04, the last day on which every source was whole" in out
+    assert scores is not None
+    assert scores.as_of == workspace.project.timeline.instant("2025-02-04")
+    assert scores != before
+    with (shop / "kizuna.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[schedule]\ndays_back = 3\n")
+    code, out, _ = command(capsys, shop, "run", "checks", "score", "campaigns")
+    assert code == 8
+    assert "nobody is scored: every source was last whole on 2025-02-03, 6 days back" in out
+    assert states(workspace, 2) == {"checks": "held", "score": "blocked", "campaigns": "done"}
+    assert current_scores(workspace.database) == scores
+
+
 def test_ways_to_run_that_exclude_each_other_are_refused(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

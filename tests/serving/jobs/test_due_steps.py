@@ -82,11 +82,11 @@ def test_a_step_is_due_once_for_each_instant_of_its_schedule_and_missed_days_are
     first = due_steps(workspace).scheduled
     assert first["score"] == BERLIN.instant("2026-03-09T04:30")
     assert "notify" not in first
-    assert list(first) == ["ingest", "score", "plan", "campaigns", "retrain", "report"]
+    assert list(first) == ["ingest", "checks", "score", "plan", "campaigns", "retrain", "report"]
     begin(workspace, clock)
     assert due_steps(workspace).scheduled == {}
     clock.when = "2026-03-11T03:00:00"
-    assert list(due_steps(workspace).scheduled) == ["ingest", "plan", "campaigns", "report"]
+    assert list(due_steps(workspace).scheduled) == ["ingest", "checks", "plan", "campaigns", "report"]
     clock.when = "2026-03-15T09:00:00"
     due = due_steps(workspace).scheduled
     assert due["ingest"] == BERLIN.instant("2026-03-15T03:00")
@@ -157,7 +157,7 @@ def test_every_step_has_its_setting_its_job_and_comes_after_what_it_needs() -> N
         assert step.kind in KINDS
         assert set(step.needs) <= before
         before.add(step.name)
-    assert set(ScheduleSettings.model_fields) - {"night", "attempts"} == set(BY_NAME)
+    assert set(ScheduleSettings.model_fields) - {"night", "days_back", "attempts"} == set(BY_NAME)
 
 
 def test_named_steps_keep_the_order_of_the_table_and_an_unknown_one_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""Checks of what arrived, before it is scored: stopped sources, odd volumes, columns, kinds, clocks."""
