@@ -86,6 +86,27 @@ class TreatmentPayload:
 
 
 @dataclass(frozen=True)
+class ReportedStep:
+    """A step of a run that is not done, or of which something should be looked at."""
+
+    step: str
+    state: str
+    """`failed`, `blocked`, `held` or `done`."""
+    messages: list[str]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """The body of a delivery about a run of the schedule; it names no customer."""
+
+    run: int
+    day: str
+    run_state: str
+    """`done`, `held` or `failed`."""
+    steps: list[ReportedStep]
+
+
+@dataclass(frozen=True)
 class NamedChange:
     """One change as it is sent."""
 
@@ -120,7 +141,9 @@ class DeliveryCounts:
 Outcomes = Callable[[NDArray[np.int64]], Sequence[CustomerOutcome]]
 """For customers by key their outcome now, why they are left out, and the channels they refuse."""
 
-_STORED: TypeAdapter[_StoredChanges | TreatedCustomers] = TypeAdapter(_StoredChanges | TreatedCustomers)
+_STORED: TypeAdapter[_StoredChanges | TreatedCustomers | RunReport] = TypeAdapter(
+    _StoredChanges | TreatedCustomers | RunReport
+)
 _NEVER_SENT = (OUTCOMES[ASKED_NOT_TO], OUTCOMES[IN_CONTROL])
 """Customers of a treatment arm who have one of these outcomes by the time of a delivery are left out."""
 
@@ -152,6 +175,13 @@ def enlist_treated(outbox: Outbox, webhook: Webhook, arm: TreatedCustomers, expo
         key = hashlib.sha256(name.encode()).hexdigest()[:32]
         is_new &= outbox.put(key, webhook.name, to_json(part), now)
     return is_new
+
+
+def enlist_run(outbox: Outbox, webhook: Webhook, report: RunReport, now: int) -> bool:
+    """Put how a run ended into the outbox, once for each end; says whether it was put there."""
+    name = f"{webhook.name}\nrun\n{report.run}\n{report.run_state}"
+    key = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return outbox.put(key, webhook.name, to_json(report), now)
 
 
 def send_due(
@@ -196,6 +226,8 @@ def pause(attempts: int) -> int:
 def named(content: str, customers: Customers, outcomes: Outcomes | None = None) -> bytes | None:
     """The body with names for keys; those erased meanwhile are left out, and None when nobody is left."""
     stored = _STORED.validate_json(content)
+    if isinstance(stored, RunReport):
+        return to_json(stored).encode()
     if isinstance(stored, TreatedCustomers):
         return _named_treated(stored, customers, outcomes)
     keys = np.array([change.key for change in stored.changes])

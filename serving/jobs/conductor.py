@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from features.errors import DataError, KizunaError, RunUnderWay, UsageError
 from serving.application.permissions import Actor
@@ -114,8 +115,28 @@ def _carried_out(workspace: Workspace, actor: Actor, run: RunRecord, progress: P
         run = _read(workspace, run.id)
     states = {step.state for step in run.steps}
     state = FAILED if FAILED in states else HELD if HELD in states or _has_refused(run) else DONE
+    _tell(workspace, actor, run, state)
     change_run(workspace.database, run.id, state, workspace.clock())
     return _read(workspace, run.id)
+
+
+def _tell(workspace: Workspace, actor: Actor, run: RunRecord, state: str) -> None:
+    """Tell the webhooks that ask for it how a run ends, before it is written down that it ended.
+
+    What cannot be sent waits in the outbox for the next `notify`.
+    """
+    if all(webhook.runs == "never" for webhook in workspace.project.settings.webhooks):
+        return
+    from serving.application.lists.notify import report_run
+    from serving.integrations.webhooks import ReportedStep, RunReport
+
+    steps = [
+        ReportedStep(step.step, step.state, [*([step.error] if step.error else []), *step.warnings])
+        for step in run.steps
+        if step.state != DONE or step.warnings
+    ]
+    with suppress(KizunaError):  # a webhook or a model that cannot be used: the run is on record all the same
+        report_run(workspace, actor, RunReport(run.id, run.day, state, steps))
 
 
 def _do(workspace: Workspace, actor: Actor, run: RunRecord, name: str, progress: Progress | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -77,6 +78,11 @@ class Webhook(BaseModel):
     tier_falls: bool = Field(default=True, description="tell when a customer's tier falls")
     probability: float | None = Field(
         None, gt=0, lt=1, description="tell when a churn probability reaches this from below"
+    )
+
+    runs: Literal["never", "unwell", "always"] = Field(
+        default="never",
+        description="tell how `kizuna run` ended: `unwell` when a step failed or was held back, or `always`",
     )
 
     @field_validator("url")

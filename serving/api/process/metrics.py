@@ -13,6 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from serving.schemas.responses import AtRiskReply, ExplainReply, PredictReply, ScoreReply
+from serving.state.database import DATABASE_ERRORS
+from serving.state.run_index import BLOCKED, FAILED, HELD, newest_runs
 
 if TYPE_CHECKING:
     from prometheus_client import Counter as PrometheusCounter
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from serving.schemas.responses import Answer, ListedCustomer, ScoredCustomer
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+UNWELL = (FAILED, HELD, BLOCKED)
+"""States of a run, and of its steps, at which somebody should look."""
 MOST_COUNTED = 1_000
 """Customers of one answer whose tiers are counted; of more, the first are."""
 
@@ -116,7 +120,30 @@ def _gauges(state: ServiceState) -> list[str]:
         if facts.data_until is not None:
             age = (now - facts.data_until) / 1e6
             lines.append(_gauge("kizuna_data_age_seconds", "Since the newest event behind the scores", age))
-    return lines
+    return [*lines, *_run_gauges(state)]
+
+
+def _run_gauges(state: ServiceState) -> list[str]:
+    """How the newest run of the schedule ended; nothing before the first, and while the records are away."""
+    try:
+        run = next(iter(newest_runs(state.database, 1)), None)
+    except DATABASE_ERRORS:
+        return []
+    if run is None:
+        return []
+    lines = [
+        _gauge("kizuna_run_age_seconds", "Since the newest run began", (state.clock() - run.began_at) / 1e6),
+        _gauge(
+            "kizuna_run_unwell",
+            "1 while the newest run failed or held something back",
+            int(run.state in UNWELL),
+        ),
+    ]
+    help_line = "# HELP kizuna_run_step_unwell 1 for a step of the newest run that is not done\n"
+    steps = "".join(
+        f'kizuna_run_step_unwell{{step="{step.step}"}} {int(step.state in UNWELL)}\n' for step in run.steps
+    )
+    return [*lines, f"{help_line}# TYPE kizuna_run_step_unwell gauge\n{steps}"]
 
 
 def _gauge(name: str, words: str, value: float, labels: str = "") -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from features.errors import DataError
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import Workspace
-from serving.integrations.webhooks import ScoringPair, enlist, send_due
+from serving.integrations.webhooks import RunReport, ScoringPair, enlist, enlist_run, send_due
 from serving.project.integration_settings import Webhook
 from serving.scoring.coverage import scored_beyond_data
 from serving.scoring.score_changes import changes
@@ -49,6 +49,34 @@ def notify(
     enlisted = _enlist_changes(workspace, outbox, list(webhooks.values()))
     if revive_dead:
         outbox.revive(workspace.clock())
+    return _send(workspace, outbox, webhooks, enlisted, wait)
+
+
+@use_case("contact")
+def report_run(
+    workspace: Workspace, actor: Actor, report: RunReport, *, wait: float = 0.0
+) -> NotificationResult:
+    """Tell the webhooks that ask for it how a run of the schedule ended, and send what else is due.
+
+    Each end of a run is told once. Raises `ConfigurationError` as `notify`.
+    """
+    webhooks = {webhook.name: webhook for webhook in workspace.project.webhooks()}
+    told = [
+        webhook
+        for webhook in webhooks.values()
+        if webhook.runs == "always" or (webhook.runs == "unwell" and report.run_state != "done")
+    ]
+    outbox, now = Outbox(workspace.database), workspace.clock()
+    enlisted = sum(enlist_run(outbox, webhook, report, now) for webhook in told)
+    if not enlisted:
+        return NotificationResult(0, 0, 0, tuple(outbox.all("waiting")), tuple(outbox.all("dead")))
+    return _send(workspace, outbox, webhooks, enlisted, wait)
+
+
+def _send(
+    workspace: Workspace, outbox: Outbox, webhooks: dict[str, Webhook], enlisted: int, wait: float
+) -> NotificationResult:
+    """Send what is due, and for `wait` seconds again what was not taken."""
     current, language = current_scores(workspace.database), workspace.language(None)
     outcomes = None if current is None else partial(workspace.scores.current().outcomes, language=language)
     sent, died, end = 0, 0, time.monotonic() + wait

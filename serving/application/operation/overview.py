@@ -19,6 +19,7 @@ from serving.state import examination_file
 from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
+from serving.state.run_index import FAILED, HELD, newest_runs
 from serving.state.scores.score_index import only_noted_since
 
 LAST_JOBS = 30
@@ -29,6 +30,9 @@ Severity = Literal["bad", "warn", "info"]
 Subject = Literal[
     "trouble",
     "job_failed",
+    "run_failed",
+    "run_held",
+    "arrivals",
     "source_refused",
     "source_ended",
     "quarantine",
@@ -92,6 +96,7 @@ def overview(
     last = next(iter(ingests(workspace.project.state)), None)
     found = [
         *([Attention("trouble", "bad", {"why": trouble})] if trouble else ()),
+        *_of_runs(workspace),
         *_of_jobs(workspace),
         *_of_ingest(last),
         *_of_sources(report),
@@ -107,6 +112,24 @@ def overview(
     order = ("bad", "warn", "info")
     found.sort(key=lambda one: order.index(one.severity))
     return Overview(tuple(found), tuple(running), report)
+
+
+def _of_runs(workspace: Workspace) -> Iterator[Attention]:
+    """How the newest run of the schedule ended, and what its checks of what arrived found."""
+    run = next(iter(newest_runs(workspace.database, 1)), None)
+    if run is None:
+        return
+    unwell = [step.step for step in run.steps if step.state in (FAILED, HELD)]
+    values: dict[str, str | int | float] = {"run": run.id, "day": run.day, "steps": ", ".join(unwell)}
+    if run.state == FAILED:
+        yield Attention("run_failed", "bad", values)
+    elif unwell:
+        why = next(step.error for step in run.steps if step.state == HELD)
+        yield Attention("run_held", "bad", values | {"why": why})
+    checks = run.step("checks")
+    if checks is not None and checks.warnings:
+        first = checks.warnings[0]
+        yield Attention("arrivals", "warn", {"count": len(checks.warnings), "day": run.day, "why": first})
 
 
 def _of_jobs(workspace: Workspace) -> Iterator[Attention]:

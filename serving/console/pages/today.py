@@ -125,6 +125,9 @@ _JOBS = {"scores_behind": "score", "plan_missing": "plan", "playbook_changed": "
 """By subject the job that mends it."""
 _PLACES = {
     "job_failed": ("/jobs", "job", "read_report"),
+    "run_failed": ("/jobs", "job", "read_report"),
+    "run_held": ("/data", "data", "analyse"),
+    "arrivals": ("/data", "data", "analyse"),
     "trouble": ("", "data", "run"),
     "source_refused": ("/data", "data", "analyse"),
     "source_ended": ("/data", "data", "analyse"),
