@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.monitoring.records import DatePerformance, UnjudgedDate
+from training.monitoring.records import CalibrationAlarm, DatePerformance, UnjudgedDate
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class MonitorReply:
     covered_until: str | None
     """The day until which the data tells who left; dates whose horizon ends later have not matured. None
     where no file can be read."""
+    alarms: list[CalibrationAlarm]
+    """Those that stand, the most severe first; of the model of the newest matured date."""
     dates: list[DatePerformance]
     """The newest first."""
     unjudged: list[UnjudgedDate]

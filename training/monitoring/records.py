@@ -121,3 +121,32 @@ class UnjudgedDate:
     damaged. `nobody`: nobody in its cohort is left to judge."""
     matures: str | None
     """The day until which data is needed; None where it is not known."""
+
+
+@dataclass(frozen=True)
+class CalibrationAlarm:
+    """That more customers, or fewer, leave than scores say, beyond chance and the stated level's uncertainty.
+
+    The interval is of a confidence sequence: it may be looked at every day.
+    """
+
+    group: str
+    """`everyone`, or the number of a risk band, 1 the least risky."""
+    direction: Literal["more", "fewer"]
+    """Whether more leave than expected, or fewer."""
+    model_version: str
+    since: str
+    """The as-of date whose outcomes raised it, the first of its sequence that did."""
+    dates: int
+    """As-of dates of its sequence until the newest one."""
+    expected_leavers: float
+    """Per date, over these dates."""
+    leavers: float
+    observed_to_expected: float
+    low: float
+    high: float
+    money: float | None
+    """By how much the value of those who left exceeds the value at risk, per date; None without amounts."""
+    severity: Severity
+    """By money at stake, of the whole cohort's value at risk: `high` from 20 %, `medium` from 5 %; without
+    amounts the same of expected leavers."""

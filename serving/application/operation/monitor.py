@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.errors import ModelError
-from features.timeline import Timeline
+from features.timeline import DAY, Timeline
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
 from serving.integrations.scored_cohorts import ScoredCohort, judged_rows, read_cohorts, unjudged_date
@@ -13,6 +13,7 @@ from serving.state.campaigns.campaign_index import campaigns
 from serving.state.scores.score_index import scores_by_date
 from training.data.coverage import data_coverage
 from training.labels.settings import Churn
+from training.monitoring.alarms import CalibrationGaps, calibration_alarms, calibration_gaps, model_runs
 from training.monitoring.matured_outcomes import MaturedOutcomes, matured_outcomes
 from training.monitoring.outcome_performance import JudgedRows, performance
 from training.monitoring.records import DatePerformance, ListSource
@@ -34,7 +35,7 @@ def monitor(workspace: Workspace, actor: Actor, progress: Progress | None = None
     workspace = workspace.pinned()
     project, store, now = workspace.project, workspace.store, workspace.clock()
     timeline, aliases = project.timeline, store.customers.aliases
-    records = scores_by_date(workspace.database)[:DATES]
+    records = scores_by_date(workspace.database)
     if not records:
         raise ModelError(
             "cannot monitor: nothing has been scored yet. Run `kizuna score` first "
@@ -42,13 +43,14 @@ def monitor(workspace: Workspace, actor: Actor, progress: Progress | None = None
         )
     if progress:
         progress("reading earlier scores", 0.0)
-    cohorts, unjudged = read_cohorts(project, records, aliases)
+    cohorts, unjudged = read_cohorts(project, records[:DATES], aliases)
     definitions: list[tuple[Churn, int]] = []
     for one in cohorts:
         if all(one.bundle.churn != churn for churn, _ in definitions):
             definitions.append((one.bundle.churn, _covered_until(workspace, one.bundle.churn, now)))
     started = campaigns(workspace.database)
     dates: list[DatePerformance] = []
+    gaps: list[CalibrationGaps] = []
     for churn, covered in definitions:
         mine = [one for one in cohorts if one.bundle.churn == churn]
         matured = [one for one in mine if one.decided <= covered]
@@ -63,12 +65,16 @@ def monitor(workspace: Workspace, actor: Actor, progress: Progress | None = None
                 rows, source = judged_rows(project, cohort, outcome, started, aliases)
                 if rows.counted.any():
                     dates.append(_date_performance(cohort, rows, outcome, source, timeline))
+                    gaps.append(_gaps(cohort, rows))
                 else:
                     unjudged.append(unjudged_date(cohort, timeline, "nobody"))
+    runs = model_runs([(one.as_of, one.model_version) for one in reversed(records)])
+    alarms = calibration_alarms(sorted(gaps, key=lambda one: one.as_of), runs, timeline.name)
     reply = MonitorReply(
         timeline.name(now),
         store.version,
         None if not definitions else timeline.name(max(covered for _, covered in definitions)),
+        list(alarms),
         sorted(dates, key=lambda one: one.as_of, reverse=True),
         sorted(unjudged, key=lambda one: one.as_of, reverse=True),
     )
@@ -103,3 +109,9 @@ def _date_performance(
         missing=int((~outcome.known).sum()),
         performance=performance(rows, source),
     )
+
+
+def _gaps(cohort: ScoredCohort, rows: JudgedRows) -> CalibrationGaps:
+    bundle = cohort.bundle
+    days = (cohort.decided - int(bundle.churn.horizon.start(cohort.as_of))) / DAY
+    return calibration_gaps(rows, cohort.as_of, cohort.record.model_version, bundle.level, days)

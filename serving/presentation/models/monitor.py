@@ -8,10 +8,12 @@ from features.catalog.display_names import in_language
 from serving.presentation.i18n import money, percent
 from serving.schemas.monitor_responses import MonitorReply
 from training.monitoring.records import (
+    CalibrationAlarm,
     DatePerformance,
     GroupCalibration,
     IntervalEstimate,
     ListPerformance,
+    Severity,
     UnjudgedDate,
     UnjudgedReason,
     ValueComparison,
@@ -19,6 +21,11 @@ from training.monitoring.records import (
 
 SHOWN = 6
 """Matured dates of which the lines tell, the newest; the JSON has all."""
+SEVERITY_WORDS: dict[Severity, tuple[str, str]] = {
+    "high": ("high", "重大"),
+    "medium": ("medium", "中"),
+    "low": ("low", "軽微"),
+}
 REASONS: dict[UnjudgedReason, tuple[str, str]] = {
     "not_matured": (
         "its horizon ends on {day}, and the data does not reach that far",
@@ -43,6 +50,14 @@ def monitor_lines(found: MonitorReply, currency: str | None, language: str) -> I
             language,
             "No earlier scores have matured yet: who left is decided when their horizon is over.",
             "予測期間が終わったスコアはまだありません。離反の判定は期間が終わってから決まります。",
+        )
+    for alarm in found.alarms:
+        yield alarm_text(alarm, currency, language)
+    if found.dates and not found.alarms:
+        yield in_language(
+            language,
+            "No alarm: observed and expected leavers agree within chance and the level's stated uncertainty.",
+            "警報なし：離反者数の実績と予測の差は、偶然と水準の不確かさの範囲内です。",
         )
     for one in found.dates[:SHOWN]:
         yield from _date_lines(one, currency, language)
@@ -94,6 +109,32 @@ def _date_lines(one: DatePerformance, currency: str | None, language: str) -> It
             f"  apart: {one.treated:,} treated by campaigns, {one.missing:,} without any event now",
             f"  別扱い：施策の対象{one.treated:,}名、イベントがなくなった顧客{one.missing:,}名",
         )
+
+
+def alarm_text(alarm: CalibrationAlarm, currency: str | None, language: str) -> str:
+    """An alarm in one sentence: who, by how much, since when, and the money at stake."""
+    if alarm.group == "everyone":
+        group = in_language(language, "all customers", "全顧客")
+    else:
+        group = in_language(language, f"risk band {alarm.group}", f"リスク帯{alarm.group}")
+    severity = in_language(language, *SEVERITY_WORDS[alarm.severity])
+    figures = f"{alarm.observed_to_expected:.2f} [{alarm.low:.2f}, {alarm.high:.2f}]"
+    at_stake = ""
+    if alarm.money is not None:
+        amount = money(abs(alarm.money), currency, language)
+        at_stake = in_language(
+            language, f"; {amount} a date at stake", f"、1回のスコアにつき{amount}に相当します"
+        )
+    more = alarm.direction == "more"
+    return in_language(
+        language,
+        f"ALARM ({severity}): {'more' if more else 'fewer'} of {group} leave than model "
+        f"{alarm.model_version} says; observed ÷ expected {figures} over {alarm.dates:,} dates, "
+        f"first seen on the scores of {alarm.since}{at_stake}.",
+        f"警報（{severity}）：{group}の離反がモデル{alarm.model_version}の予測より"
+        f"{'多く' if more else '少なく'}なっています。実績÷予測{figures}（{alarm.dates:,}日分）、"
+        f"{alarm.since}のスコアから{at_stake}。",
+    )
 
 
 def interval_text(estimate: IntervalEstimate, digits: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import pytest
 from serving.application.operation.monitor import monitor
 from serving.application.permissions import COMMAND_LINE
 from serving.cli.context import CliContext
+from serving.presentation.models.monitor import alarm_text
 from serving.schemas.monitor_responses import MonitorReply
 from serving.state import monitor_file
 from serving.state.scores.score_file import load
 from tests.serving import shop
 from tests.serving.application.test_score import run
+from training.monitoring.records import CalibrationAlarm
 
 JANUARY = datetime(2025, 1, 1)  # noqa: DTZ001 (the shop's zone is UTC)
 
@@ -134,6 +137,18 @@ def test_the_command_prints_and_keeps_the_same_result(
     assert code == 0
     assert "2025-01-01（モデル1）：2025-01-31までに" in out
     assert "2025-02-01（モデル1）：判定できません。予測期間は2025-03-03に終わります" in out
+
+
+def test_an_alarm_is_told_with_its_figures_and_the_money_at_stake() -> None:
+    alarm = CalibrationAlarm("5", "more", "7", "2025-01-03", 12, 100.0, 130.0, 1.3, 1.1, 1.5, 5_000.0, "high")
+    assert alarm_text(alarm, "JPY", "en") == (
+        "ALARM (high): more of risk band 5 leave than model 7 says; observed ÷ expected 1.30 [1.10, 1.50] "
+        "over 12 dates, first seen on the scores of 2025-01-03; ¥5,000 a date at stake."
+    )
+    assert alarm_text(replace(alarm, group="everyone", money=None), "JPY", "ja") == (
+        "警報（重大）：全顧客の離反がモデル7の予測より多くなっています。実績÷予測1.30 [1.10, 1.50]"
+        "（12日分）、2025-01-03のスコアから。"
+    )
 
 
 def test_a_file_that_is_no_json_is_refused(own_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
