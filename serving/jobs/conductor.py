@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from features.errors import DataError, KizunaError, RunUnderWay, UsageError
+from features.errors import DataError, KizunaError, RunUnderWay, UnknownJob, UsageError
 from serving.application.permissions import Actor
 from serving.application.workspace import Progress, Workspace
 from serving.jobs import runner
@@ -21,7 +21,7 @@ from serving.jobs.run_lock import run_lock
 from serving.project.schedule_settings import BY_NAME, STEPS
 from serving.state import job_index
 from serving.state.database import DATABASE_ERRORS
-from serving.state.job_index import JobRecord, find_job, unfinished_job
+from serving.state.job_index import JobRecord, unfinished_job
 from serving.state.run_index import (
     BLOCKED,
     DONE,
@@ -142,7 +142,7 @@ def _tell(workspace: Workspace, actor: Actor, run: RunRecord, state: str) -> Non
 def _do(workspace: Workspace, actor: Actor, run: RunRecord, name: str, progress: Progress | None) -> None:
     """Have a step done by a job, and write down what came of it."""
     database, record = workspace.database, run.step(name)
-    before = None if record is None or not record.job else find_job(database, record.job)
+    before = None if record is None or not record.job else _job_before(workspace, actor, record.job)
     attempts, began = 0 if record is None else record.attempts, time.monotonic()
     try:
         if before is None or before.state in (job_index.FAILED, job_index.INTERRUPTED):
@@ -163,6 +163,14 @@ def _do(workspace: Workspace, actor: Actor, run: RunRecord, name: str, progress:
     held = json.loads(job.result).get("held") or ""
     state = HELD if held else DONE
     change_step(database, run.id, name, state=state, seconds=seconds, result=job.result, error=held)
+
+
+def _job_before(workspace: Workspace, actor: Actor, job_id: str) -> JobRecord | None:
+    """The job that a killed run waited for, marked as interrupted where its process is gone."""
+    try:
+        return runner.job(workspace, actor, job_id)
+    except UnknownJob:
+        return None
 
 
 def _started(workspace: Workspace, actor: Actor, kind: str, arguments: JobInput) -> str:

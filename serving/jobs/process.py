@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from features.errors import KizunaError
+from features.errors import DataError, KizunaError
 from serving.application.cluster import NO_CLUSTER, on_cluster
 from serving.application.permissions import Actor, Kind, Permission, person
-from serving.application.workspace import Progress, Workspace, open_workspace
+from serving.application.workspace import UNAVAILABLE, Progress, Workspace, open_workspace
 from serving.jobs.kinds import KINDS
 from serving.jobs.work import WORK
 from serving.project.clock import project_clock, system_clock
@@ -67,9 +68,21 @@ def run_job(folder: str, job_id: str) -> int:
             sys.stderr.write("\n".join((refusal.message, *notes)) + "\n")
             error = refusal.message
             return refusal.exit_code
+        except UNAVAILABLE as away:
+            error = (
+                "cannot finish this: the disk, the database or the store does not answer "
+                f"({_first_line(away)}). Make room or start it, then try again."
+            )
+            sys.stderr.write(traceback.format_exc())
+            return DataError.exit_code
         finally:  # whatever ended the work, a bug and a signal among them, is on record
             save_outcome(database, job_id, outcome, workspace.machine_now, result=result, error=error)
     return 0
+
+
+def _first_line(error: Exception) -> str:
+    """What an error of the system says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def requester(workspace: Workspace, job: JobRecord) -> Actor:
