@@ -1,10 +1,10 @@
-"""Alarms of stationary and of wrong services, and monitoring a million customers: `python -m
-benchmarks.monitoring --record FILE`.
+"""Alarms of stationary and of wrong services: `python -m benchmarks.monitoring --record FILE`.
 
 The services are simulated at the level of scores: 5,000 customers with a churn probability each, who leave by
 their own hazard and are replaced by new ones; a level that moves from month to month for all together; scores
 on every day with a horizon of 30 days. The model states its level's uncertainty from 24 earlier months of the
-same service. A service-year has an alarm where any look of any day raises one. Every service has its seed; each figure is written to the record as soon as it is known.
+same service. A service-year has an alarm where any look of any day raises one. Every service has a seed of
+its own, and each figure is written to the record as soon as it is known.
 """
 
 from __future__ import annotations
