@@ -19,6 +19,8 @@ from serving.console.pages.data import data
 from serving.console.pages.engagement import engagement, engagement_csv
 from serving.console.pages.jobs import show_jobs, start_job
 from serving.console.pages.models import confirm_model, models
+from serving.console.pages.runs import PATH as RUNS
+from serving.console.pages.runs import show_runs
 from serving.console.pages.sign_in import (
     show_sign_in,
     show_sign_out,
@@ -84,5 +86,6 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/models/confirm", "promote", confirm_model),
     PageRoute("/data", "analyse", data, menu="data.title"),
     PageRoute("/jobs", "read_report", show_jobs, start_job),
+    PageRoute(RUNS, "read_report", show_runs),
     *ACCESS,
 )  # fmt: skip

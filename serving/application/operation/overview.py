@@ -120,7 +120,7 @@ def _of_runs(workspace: Workspace) -> Iterator[Attention]:
     if run is None:
         return
     unwell = [step.step for step in run.steps if step.state in (FAILED, HELD)]
-    values: dict[str, str | int | float] = {"run": run.id, "day": run.day, "steps": ", ".join(unwell)}
+    values: dict[str, str | int | float] = {"id": run.id, "day": run.day, "steps": ", ".join(unwell)}
     if run.state == FAILED:
         yield Attention("run_failed", "bad", values)
     elif unwell:
@@ -129,7 +129,9 @@ def _of_runs(workspace: Workspace) -> Iterator[Attention]:
     checks = run.step("checks")
     if checks is not None and checks.warnings:
         first = checks.warnings[0]
-        yield Attention("arrivals", "warn", {"count": len(checks.warnings), "day": run.day, "why": first})
+        yield Attention(
+            "arrivals", "warn", {"id": run.id, "count": len(checks.warnings), "day": run.day, "why": first}
+        )
 
 
 def _of_jobs(workspace: Workspace) -> Iterator[Attention]:

@@ -119,15 +119,15 @@ def notice(visit: Visit, one: Attention) -> Notice:
     )
 
 
-_NAMED_BY = {"review_due": "name", "job_failed": "id"}
+_NAMED_BY = {"review_due": "name", "job_failed": "id", "run_failed": "id", "run_held": "id", "arrivals": "id"}
 """By subject the value that its page is asked for."""
 _JOBS = {"scores_behind": "score", "plan_missing": "plan", "playbook_changed": "plan"}
 """By subject the job that mends it."""
 _PLACES = {
     "job_failed": ("/jobs", "job", "read_report"),
-    "run_failed": ("/jobs", "job", "read_report"),
-    "run_held": ("/data", "data", "analyse"),
-    "arrivals": ("/data", "data", "analyse"),
+    "run_failed": ("/runs", "run", "read_report"),
+    "run_held": ("/runs", "run", "read_report"),
+    "arrivals": ("/runs", "run", "read_report"),
     "trouble": ("", "data", "run"),
     "source_refused": ("/data", "data", "analyse"),
     "source_ended": ("/data", "data", "analyse"),

@@ -34,7 +34,7 @@ STRANGER = {"/sign-in": 200, "/sign-in?next=%2Fcustomer%3Fid%3Dc0003": 200, "/we
 ADMINISTRATOR = (
     *("/sign-out", "/account", "/access", "/access/person?name=ken", "/access/person?name=hanako"),
     *("/access/keys", "/access/audit", "/access/audit?of=lookups", "/models", "/models?version=1"),
-    *("/models/confirm?version=1", "/models/confirm", "/jobs", "/jobs?id=ab"),
+    *("/models/confirm?version=1", "/models/confirm", "/jobs", "/jobs?id=ab", "/runs"),
     *(
         "/list?tiers=casual",
         "/list?min_probability=0.999999",
@@ -51,6 +51,8 @@ TROUBLE = {
     "/campaign?name=winter": 404,
     "/list?tiers=wrong": 422,
     "/jobs?id=00": 404,
+    "/runs?id=7": 422,
+    "/runs?id=x": 422,
     "/access/person?name=nobody": 422,
     "/playbook/version?number=999": 422,
 }

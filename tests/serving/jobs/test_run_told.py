@@ -114,7 +114,7 @@ def test_today_names_what_a_run_did_not_do(own_shop: Path) -> None:
         first = next(
             one for one in overview(workspace, COMMAND_LINE).attention if one.subject == "run_failed"
         )
-        assert (first.severity, first.values["run"], first.values["steps"]) == ("bad", number, "score")
+        assert (first.severity, first.values["id"], first.values["steps"]) == ("bad", number, "score")
         ended(workspace, HELD, {"checks": HELD, "score": BLOCKED})
         found = {one.subject: one for one in overview(workspace, COMMAND_LINE).attention}
         assert found["run_held"].values["why"] == "why checks"
@@ -123,6 +123,19 @@ def test_today_names_what_a_run_did_not_do(own_shop: Path) -> None:
         assert not {"run_held", "run_failed"} & {
             one.subject for one in overview(workspace, COMMAND_LINE).attention
         }
+
+
+def test_the_page_of_a_run_says_of_each_step_what_to_look_at(own_shop: Path) -> None:
+    workspace = opened(own_shop)
+    with workspace.database:
+        number = ended(workspace, FAILED, {"ingest": DONE, "score": FAILED, "plan": BLOCKED})
+    with serving(own_shop) as running:
+        every = running.send("GET", "/runs")[1].decode()
+        one = running.send("GET", f"/runs?id={number}")[1].decode()
+    assert f'href="/runs?id={number}"' in every
+    assert "Failed" in every
+    for words in ("Not begun", "why score", "score everyone", "Done"):
+        assert words in one
 
 
 def test_metrics_say_which_step_of_the_newest_run_is_not_done(own_shop: Path) -> None:
