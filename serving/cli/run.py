@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 FAILED, HELD = 6, 8
 """Exit codes: a step failed; nothing failed, but a source or the scoring was held back."""
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 10.0
 """Seconds between two looks at the clock with `--forever`: a simulated one moves as it likes."""
 
 
@@ -52,7 +53,7 @@ def run(call: CliContext, steps: Sequence[str], due: bool, forever: bool, dry_ru
         _show_plan(call)
         return 0
     if forever:
-        _run_forever(call)
+        _run_forever(call)  # ends with the process
     with call.workspace() as workspace:
         return _run(call, workspace, steps, is_quiet=due)
 
@@ -121,11 +122,18 @@ def _show_plan(call: CliContext) -> None:
 
 
 def _run_forever(call: CliContext) -> None:
-    """Run what is due again and again; an error is said, and the next look is not given up."""
+    """Run what is due again and again, by what kizuna.toml says each time; what goes wrong is said once."""
+    last = ""
     while True:
+        again = CliContext(call.folder, call.json)
         try:
-            with call.workspace() as workspace:
-                _run(call, workspace, (), is_quiet=True)
+            with again.workspace() as workspace:
+                _run(again, workspace, (), is_quiet=True)
+            last = ""
         except KizunaError as error:
-            click.echo(call.translated(error.message), err=True)
+            message = call.translated(error.message)
+            if message != last:
+                click.echo(message, err=True)
+            last = message
+        sys.stdout.flush()
         time.sleep(LONGEST_WAIT)

@@ -207,6 +207,23 @@ def test_a_source_that_stopped_has_everyone_scored_as_of_its_last_whole_day_or_n
     assert current_scores(workspace.database) == scores
 
 
+def test_with_forever_each_day_is_run_when_the_clock_reaches_it(shop: Path, workspace: Workspace) -> None:
+    steps = ("ingest", "checks", "score", "plan", "notify", "retrain", "report")
+    never = "".join(f'{step} = "never"\n' for step in steps)
+    with (shop / "kizuna.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[schedule]\n{never}")
+    words = ["-c", "from serving.cli.main import main; main()", "-C", str(shop), "run", "--forever"]
+    running = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        wait_for(lambda: [run.state for run in recent_runs(workspace, COMMAND_LINE)] == [DONE])
+        (shop / "now.txt").write_text("2025-02-11T12:00:00+00:00", encoding="utf-8")
+        wait_for(lambda: [run.state for run in recent_runs(workspace, COMMAND_LINE)] == [DONE, DONE])
+    finally:
+        running.terminate()
+        running.communicate()
+    assert [run.day for run in recent_runs(workspace, COMMAND_LINE)] == ["2025-02-11", "2025-02-10"]
+
+
 def test_ways_to_run_that_exclude_each_other_are_refused(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
