@@ -120,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--record", type=Path, required=True, help="JSON lines")
     parser.add_argument("--services", type=int, default=200)
+    parser.add_argument("--levels", type=float, nargs="+", default=LEVELS)
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     done: list[dict[str, object]] = []
@@ -128,7 +129,7 @@ def main() -> None:
     known = {(one["question"], one["level"]) for one in done}
     print(machine())
     with get_context("spawn").Pool(chosen.processes) as pool, chosen.record.open("a") as record:
-        for level in LEVELS:
+        for level in chosen.levels:
             seeds = range(chosen.services)
             questions = [
                 ("a year of daily looks at a stationary service", _stationary, [(s, level) for s in seeds]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.monitoring.records import CalibrationAlarm, DatePerformance, UnjudgedDate
+from training.monitoring.records import CalibrationAlarm, DatePerformance, DriftResult, UnjudgedDate
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class MonitorReply:
     where no file can be read."""
     alarms: list[CalibrationAlarm]
     """Those that stand, the most severe first; of the model of the newest matured date."""
+    drift: DriftResult | None
+    """Of the newest scores; None where the record is too short to know what is usual."""
     dates: list[DatePerformance]
     """The newest first."""
     unjudged: list[UnjudgedDate]

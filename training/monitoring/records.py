@@ -150,3 +150,47 @@ class CalibrationAlarm:
     severity: Severity
     """By money at stake, of the whole cohort's value at risk: `high` from 20 %, `medium` from 5 %; without
     amounts the same of expected leavers."""
+
+
+@dataclass(frozen=True)
+class DriftedColumn:
+    """A column whose distribution moved further than it usually does between dates."""
+
+    column: str
+    """A feature; or `churn_probability`, the score; or `cohort_size`, how many customers can leave."""
+    mean_before: float | None
+    """Over the three dates before, a month apart."""
+    mean_now: float | None
+    shift: float | None
+    """The shift of the mean in standard deviations; of `cohort_size` the logarithm of the ratio."""
+    usual_shift: float | None
+    """Root mean square of the same shift at past dates, or what chance alone makes, where that is more."""
+    psi: float | None
+    """Population stability index against the three dates before."""
+    usual_psi: float | None
+    """Its geometric mean at past dates."""
+    seasonal: bool
+    """Whether the same shift was there a year before: then it is the season, and no alarm."""
+    contribution: float
+    """By how much the column moved the average log-odds of leaving: the shift of its mean SHAP value."""
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """How features, scores and the cohort moved between the newest scored date and the dates before."""
+
+    as_of: str
+    before: tuple[str, ...]
+    """The three dates that it is compared with."""
+    past: int
+    """Past dates whose shifts tell what is usual."""
+    customers: int
+    """Of the sample, in the cohort of the date."""
+    columns: int
+    """Columns that were watched: those that the model reads, the score and the size of the cohort."""
+    drifted: tuple[DriftedColumn, ...]
+    """The one that moved the scores most first."""
+    probability_before: float
+    probability_now: float
+    margin_shift: float
+    """The shift of the average log-odds: the sum of the contributions of all features."""

@@ -14,6 +14,7 @@ from serving.state.scores.score_index import scores_by_date
 from training.data.coverage import data_coverage
 from training.labels.settings import Churn
 from training.monitoring.alarms import CalibrationGaps, calibration_alarms, calibration_gaps, model_runs
+from training.monitoring.drift import drift
 from training.monitoring.matured_outcomes import MaturedOutcomes, matured_outcomes
 from training.monitoring.outcome_performance import JudgedRows, performance
 from training.monitoring.records import DatePerformance, ListSource
@@ -70,11 +71,15 @@ def monitor(workspace: Workspace, actor: Actor, progress: Progress | None = None
                     unjudged.append(unjudged_date(cohort, timeline, "nobody"))
     runs = model_runs([(one.as_of, one.model_version) for one in reversed(records)])
     alarms = calibration_alarms(sorted(gaps, key=lambda one: one.as_of), runs, timeline.name)
+    if progress:
+        progress("comparing features with earlier dates", 0.0)
+    moved = drift(store, cohorts[0].bundle, timeline, cohorts[0].as_of) if cohorts else None
     reply = MonitorReply(
         timeline.name(now),
         store.version,
         None if not definitions else timeline.name(max(covered for _, covered in definitions)),
         list(alarms),
+        moved,
         sorted(dates, key=lambda one: one.as_of, reverse=True),
         sorted(unjudged, key=lambda one: one.as_of, reverse=True),
     )

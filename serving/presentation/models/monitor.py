@@ -10,6 +10,7 @@ from serving.schemas.monitor_responses import MonitorReply
 from training.monitoring.records import (
     CalibrationAlarm,
     DatePerformance,
+    DriftResult,
     GroupCalibration,
     IntervalEstimate,
     ListPerformance,
@@ -59,6 +60,8 @@ def monitor_lines(found: MonitorReply, currency: str | None, language: str) -> I
             "No alarm: observed and expected leavers agree within chance and the level's stated uncertainty.",
             "警報なし：離反者数の実績と予測の差は、偶然と水準の不確かさの範囲内です。",
         )
+    if found.drift is not None:
+        yield from drift_lines(found.drift, language)
     for one in found.dates[:SHOWN]:
         yield from _date_lines(one, currency, language)
     if (rest := len(found.dates) - SHOWN) > 0:
@@ -135,6 +138,37 @@ def alarm_text(alarm: CalibrationAlarm, currency: str | None, language: str) -> 
         f"{'多く' if more else '少なく'}なっています。実績÷予測{figures}（{alarm.dates:,}日分）、"
         f"{alarm.since}のスコアから{at_stake}。",
     )
+
+
+def drift_lines(drift: DriftResult, language: str) -> Iterator[str]:
+    """Which columns moved further than usual, and what that did to the scores."""
+    moved = [one for one in drift.drifted if not one.seasonal]
+    season = len(drift.drifted) - len(moved)
+    effect = sum(one.contribution for one in moved)
+    yield in_language(
+        language,
+        f"Drift on {drift.as_of}: {len(moved):,} of {drift.columns:,} columns moved further than usual, "
+        f"{season:,} more by the season; they moved the average log-odds by {effect:+.3f} of "
+        f"{drift.margin_shift:+.3f} (average probability {percent(drift.probability_before)} before, "
+        f"{percent(drift.probability_now)} now).",
+        f"{drift.as_of}のドリフト：{drift.columns:,}列中{len(moved):,}列が普段より大きく動きました"
+        f"（ほかに季節によるもの{season:,}列）。平均対数オッズへの影響は{effect:+.3f}"
+        f"（全体{drift.margin_shift:+.3f}、"
+        f"平均確率は{percent(drift.probability_before)}から{percent(drift.probability_now)}へ）。",
+    )
+    for one in moved[:SHOWN]:
+        shift, usual = _number(one.shift), _number(one.usual_shift)
+        yield in_language(
+            language,
+            f"  {one.column}: shift {shift} (usual {usual}), PSI {_number(one.psi)} (usual "
+            f"{_number(one.usual_psi)}), log-odds {one.contribution:+.3f}",
+            f"  {one.column}：ずれ{shift}（普段{usual}）、PSI {_number(one.psi)}"
+            f"（普段{_number(one.usual_psi)}）、対数オッズ{one.contribution:+.3f}",
+        )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def interval_text(estimate: IntervalEstimate, digits: int) -> str:

@@ -21,6 +21,8 @@ from serving.state import monitor_file
 from serving.state.scores.score_file import load
 from tests.serving import shop
 from tests.serving.application.test_score import run
+from training.bundle.model_bundle import Bundle
+from training.monitoring.drift import drift, sampled_rows
 from training.monitoring.records import CalibrationAlarm
 
 JANUARY = datetime(2025, 1, 1)  # noqa: DTZ001 (the shop's zone is UTC)
@@ -168,3 +170,23 @@ def test_before_anything_was_scored_monitoring_says_what_to_do(
     code, _, err = run(capsys, tmp_path, "monitor", as_json=False)
     assert code != 0
     assert err.splitlines()[-1].startswith("cannot monitor: nothing has been scored yet. Run `kizuna score`")
+
+
+def test_the_shift_of_the_scores_is_the_sum_of_what_features_moved(scored_shop: Path) -> None:
+    call = CliContext(scored_shop)
+    bundle, timeline = Bundle.load(scored_shop / "bundle"), call.project.timeline
+    result = drift(call.store, bundle, timeline, timeline.instant("2025-01-01"))
+    assert result is not None
+    assert result.before == ("2024-12-01", "2024-11-01", "2024-10-01")
+    assert result.past == 6
+    assert result.columns == int(bundle.used.sum()) + 2
+    rows = sampled_rows(call.store, bundle, timeline, timeline.instant("2025-01-01"), 4_000)
+    margins = [bundle.predict(one.matrix).margin.mean() for one in rows]
+    assert result.margin_shift == pytest.approx(margins[0] - np.mean(margins[1:4]), abs=1e-6)
+
+
+def test_too_short_a_record_tells_no_drift(scored_shop: Path) -> None:
+    call = CliContext(scored_shop)
+    timeline = call.project.timeline
+    bundle = Bundle.load(scored_shop / "bundle")
+    assert drift(call.store, bundle, timeline, timeline.instant("2024-07-01")) is None
