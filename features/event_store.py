@@ -23,6 +23,7 @@ from features.events.answer_scales import UNDECLARED, SurveyScales
 from features.events.consent import BY_NAME, ConsentRules
 from features.ingestion import quarantine
 from features.ingestion.alias_tables import AliasTable, current_ids, read_alias_tables
+from features.ingestion.merging.bucket_tasks import BucketRunner, BucketSender, delete_working_files
 from features.ingestion.quarantine import QUARANTINE_SCHEMA
 from features.ingestion.receipt import Receipt, StoreChange
 from features.ingestion.session.few_events import added, added_fresh
@@ -100,6 +101,7 @@ class EventStore(StoreReader):
         scales: SurveyScales = UNDECLARED,
         units: Mapping[str, str] = MappingProxyType({}),
         progress: Progress | None = None,
+        runner: BucketRunner | None = None,
     ) -> list[Receipt]:
         """Read every source into the store, or, when one cannot be read, none.
 
@@ -107,13 +109,15 @@ class EventStore(StoreReader):
         relative paths in the queries start, `timeline` the zone of timestamps without one, `now` the instant
         after which nothing can have happened. `consent` tells the rows that forbid contact, which come in
         whatever their date; `scales` are those of survey answers, `units` the periods of recurring amounts
-        by kind. `progress` is called with what is being done and the share that is done.
+        by kind. `progress` is called with what is being done and the share that is done. With a `runner`
+        other processes merge the buckets (`features/ingestion/merging/bucket_tasks.py`).
         """
         every: list[Source | Attribute] = [*sources, *attributes]
         refuse_repeated_names([source.name for source in every])
         shared = [source.name for source in sources if source.shared_ids]
-        settings = IngestSettings(options, shared, consent, scales, units)
         with self._writing(progress) as run:
+            sender = None if runner is None else BucketSender(runner, self.place, run, shared)
+            settings = IngestSettings(options, shared, consent, scales, units, sender)
             erased = self.erased
             with self._run(run, now, settings, progress, erased) as ingest:
                 customers = ingest.arrivals.customers
@@ -124,7 +128,10 @@ class EventStore(StoreReader):
                 for number, source in enumerate(every):
                     clock = Timeline(source.timezone) if source.timezone else timeline
                     ingest.read(source, folder, clock, number / len(every))
-                return [*ingest.finish(), *alias_tables.receipts]
+                receipts = [*ingest.finish(), *alias_tables.receipts]
+            if runner is not None:
+                self._events.sweep(run)  # files of tasks that were done twice
+            return receipts
 
     def add(self, table: pa.Table, *, source: str, timeline: Timeline, now: int) -> Receipt:
         """Add events that did not come through a source's query; of one id the later corrects the earlier."""
@@ -255,6 +262,7 @@ class EventStore(StoreReader):
     def _repair(self, broken: str) -> None:
         quarantine.apply_pending(self._quarantine, self._events.record())
         shutil.rmtree(self.folder / f"arriving-{broken}", ignore_errors=True)
+        delete_working_files(self.place.storage, broken)
         for lake in (self._customers, self._aliases, self._quarantine, self._events):
             lake.sweep(broken)
             if broken.startswith(ERASING):

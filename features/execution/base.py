@@ -14,6 +14,7 @@ from typing import Protocol, Self, TypeVar
 
 from features.event_store import EventStore
 from features.events.history import History
+from features.ingestion.merging.bucket_tasks import BucketRunner
 from features.storage.history_reader import ALL_COLUMNS, ReadOptions
 
 Progress = Callable[[str, float], None]
@@ -65,3 +66,7 @@ class Engine(Protocol):
         self, store: EventStore, scan: Scan, buckets: Sequence[int], new: Callable[[], Gathered]
     ) -> Iterator[Gathered]:
         """One accumulator for each bucket, made by `new`, in the order of the buckets."""
+
+    @property
+    def bucket_runner(self) -> BucketRunner | None:
+        """What runs tasks of an ingest in other processes; None where there are none."""

@@ -27,7 +27,17 @@ from features.cores import available_cores
 from features.errors import ClusterError, UsageError
 from features.event_store import EventStore
 from features.execution.base import Gathered, Scan
-from features.execution.partition_task import PartitionResult, PartitionWork, Runtime, work_on
+from features.execution.partition_task import (
+    BucketResult,
+    BucketWork,
+    PartitionWork,
+    Result,
+    Runtime,
+    Work,
+    WorkerUse,
+    without_kizuna,
+    work_on,
+)
 
 CONNECT_SECONDS = 20.0
 """How long a scheduler, and its first worker, are waited for at the start."""
@@ -54,15 +64,6 @@ _SETTINGS = {
 
 
 @dataclass
-class WorkerUse:
-    """What a worker has used so far."""
-
-    processor_seconds: float = 0.0
-    peak_bytes: int = 0
-    buckets: int = 0
-
-
-@dataclass
 class DaskEngine:
     """The workers of a Dask cluster. Close it with the context that opened it (`open_engine`)."""
 
@@ -79,10 +80,29 @@ class DaskEngine:
 
         Raises `ClusterError` where the cluster cannot finish, and what a bucket raised, with its number.
         """
-        work, remaining = PartitionWork(store.pinned(), scan, new), deque(buckets)
+        return self._all(PartitionWork(store.pinned(), scan, new), buckets)
+
+    @property
+    def bucket_runner(self) -> DaskEngine:
+        """The cluster itself: see `run_buckets`."""
+        return self
+
+    def run_buckets(
+        self,
+        task: Callable[[int], Result],
+        buckets: Sequence[int],
+        prepare: Callable[[int], None] | None = None,
+    ) -> Iterator[Result]:
+        """The results of a task in the order of the buckets (`BucketRunner` of an ingest)."""
+        return self._all(BucketWork(task), buckets, prepare)
+
+    def _all(
+        self, work: Work[Result], buckets: Sequence[int], prepare: Callable[[int], None] | None = None
+    ) -> Iterator[Result]:
+        remaining = deque(buckets)
         while remaining:
             try:
-                for part in self._finished(work, tuple(remaining)):
+                for part in self._finished(work, tuple(remaining), prepare):
                     remaining.popleft()
                     yield part
             except _SchedulerLost:
@@ -92,13 +112,17 @@ class DaskEngine:
         """Leave the cluster."""
         self.client.close(timeout=2)
 
-    def _finished(self, work: PartitionWork[Gathered], buckets: Sequence[int]) -> Iterator[Gathered]:
-        """Submit buckets, a few ahead, and yield their accumulators in order."""
+    def _finished(
+        self, work: Work[Result], buckets: Sequence[int], prepare: Callable[[int], None] | None
+    ) -> Iterator[Result]:
+        """Submit buckets, a few ahead, and yield their results in order."""
         ahead = _IN_FLIGHT * max(1, sum(self._threads().values()))
         with _loss_noticed():
             shared = self.client.submit(_same, work, pure=False)
             running: deque[tuple[int, Any]] = deque()
         for bucket in buckets:
+            if prepare is not None:
+                prepare(bucket)
             with _loss_noticed():
                 future = self.client.submit(_work_here, shared, bucket, pure=False, retries=_RETRIES)
             running.append((bucket, future))
@@ -107,8 +131,8 @@ class DaskEngine:
         while running:
             yield self._result(work, *running.popleft())
 
-    def _result(self, work: PartitionWork[Gathered], bucket: int, future: Any) -> Gathered:
-        """The accumulator of a bucket, waited for."""
+    def _result(self, work: Work[Result], bucket: int, future: Any) -> Result:
+        """The result of a bucket, waited for."""
         self._wait(future)
         with _loss_noticed():
             error = future.exception() if future.status == "error" else None
@@ -121,8 +145,7 @@ class DaskEngine:
         if result.error is not None:
             result.error.add_note(f"in bucket {bucket}, on the worker {worker}")
             raise result.error
-        accumulator: Gathered = result.accumulator(work)
-        return accumulator
+        return work.result(result.sent)
 
     def _wait(self, future: Any) -> None:
         """Wait until a future is done, as long as there is anybody who could do it."""
@@ -146,11 +169,8 @@ class DaskEngine:
             threads: dict[str, int] = self.client.nthreads()
             return threads
 
-    def _note(self, bucket: int, worker: str, result: PartitionResult[Any]) -> None:
-        use = self.used.setdefault(worker, WorkerUse())
-        use.processor_seconds += result.processor_seconds
-        use.peak_bytes = max(use.peak_bytes, result.peak_bytes)
-        use.buckets += 1
+    def _note(self, bucket: int, worker: str, result: BucketResult) -> None:
+        self.used.setdefault(worker, WorkerUse()).note(result)
         for line in result.log:
             where = f"bucket {bucket}, worker {worker}"
             logging.getLogger(line.logger).log(line.level, "%s: %s", where, line.message)
@@ -181,11 +201,11 @@ class DaskEngine:
             try:
                 there = self.client.run_on_scheduler(Runtime.here)
             except (ImportError, AttributeError) as error:
-                raise _without_kizuna("the scheduler", error) from None
+                raise without_kizuna("the scheduler", error) from None
             self._refuse_other_runtime("the scheduler", there)
             for worker, theirs in self.client.run(Runtime.here, on_error="return").items():
                 if isinstance(theirs, ImportError | AttributeError):
-                    raise _without_kizuna(f"the worker {worker}", theirs)
+                    raise without_kizuna(f"the worker {worker}", theirs)
                 if isinstance(theirs, Runtime):  # else it is going away: another one does its buckets
                     self._refuse_other_runtime(f"the worker {worker}", theirs)
 
@@ -219,12 +239,12 @@ def _loss_noticed() -> Iterator[None]:
         raise _SchedulerLost from error
 
 
-def _same(work: PartitionWork[Gathered]) -> PartitionWork[Gathered]:
+def _same(work: Work[Result]) -> Work[Result]:
     """The work as a task: a worker that lost it gets it from the scheduler again."""
     return work
 
 
-def _work_here(work: PartitionWork[Gathered], bucket: int) -> tuple[str, PartitionResult[Gathered]]:
+def _work_here(work: Work[Result], bucket: int) -> tuple[str, BucketResult]:
     """Do a bucket in a worker; says which one did."""
     return get_worker().address, work_on(work, bucket)
 
@@ -246,12 +266,6 @@ def _explained(error: BaseException, bucket: int) -> BaseException:
         )
     error.add_note(f"in bucket {bucket}")
     return error
-
-
-def _without_kizuna(who: str, error: Exception) -> ClusterError:
-    return ClusterError(
-        f"cannot work on the cluster: {who} could not load Kizuna ({error}). Install the same version there."
-    )
 
 
 @contextmanager

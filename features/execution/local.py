@@ -21,6 +21,10 @@ class LocalEngine:
 
     threads: int = 1
 
+    @property
+    def bucket_runner(self) -> None:
+        """There are no other processes."""
+
     def partitions(
         self, store: EventStore, scan: Scan, buckets: Sequence[int], new: Callable[[], Gathered]
     ) -> Iterator[Gathered]:

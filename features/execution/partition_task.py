@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Generic, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from features.cores import limit_cores
-from features.errors import ConfigurationError, KizunaError
+from features.errors import ClusterError, ConfigurationError, KizunaError
 from features.event_store import EventStore
 from features.execution.base import Gathered, Scan
 from features.storage.backends.local_folder import LocalFolder
@@ -31,6 +31,10 @@ from features.storage.backends.local_folder import LocalFolder
 ROOMS = ("features", "training", "serving")
 LIBRARIES = ("numpy", "numba", "pyarrow", "lightgbm", "distributed")
 """Libraries by which the bytes of a result, or their way home, can differ."""
+
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,32 @@ def _source_digest() -> str:
     return digest.hexdigest()[:12]
 
 
+class Work(Protocol[Result_co]):
+    """What to do with each bucket: sent to each worker once."""
+
+    def do(self, bucket: int) -> Any:
+        """Do a bucket, in a worker; gives what travels home."""
+
+    def result(self, sent: Any) -> Result_co:
+        """The result that was sent home."""
+
+
+@dataclass(frozen=True, eq=False)
+class BucketWork(Generic[Result]):
+    """A task that takes the number of a bucket, and whose result travels as it is."""
+
+    task: Callable[[int], Result]
+
+    def do(self, bucket: int) -> Result:
+        return self.task(bucket)
+
+    def result(self, sent: Result) -> Result:
+        return sent
+
+
 @dataclass(frozen=True, eq=False)
 class PartitionWork(Generic[Gathered]):
-    """What to do with each bucket: sent to each worker once. The store travels as its address and version."""
+    """An accumulator to make for each bucket. The store travels as its address and version."""
 
     store: EventStore
     scan: Scan
@@ -85,6 +112,25 @@ class PartitionWork(Generic[Gathered]):
         """What every accumulator is made from: both sides have it, so results travel without it."""
         arguments = getattr(self.new, "args", ()), getattr(self.new, "keywords", {})
         return (*arguments[0], *arguments[1].values())
+
+    def do(self, bucket: int) -> tuple[type[Gathered], dict[str, object]]:
+        """The class and the attributes of a bucket's accumulator, without its inputs."""
+        part = self.new()
+        refuse_missing_folder(self.store, bucket)
+        part.add(self.store.history(bucket, **self.scan.options))
+        places = {id(value): place for place, value in enumerate(self.inputs)}
+        return type(part), {
+            name: _Input(places[id(value)]) if id(value) in places else value
+            for name, value in vars(part).items()
+        }
+
+    def result(self, sent: tuple[type[Gathered], dict[str, object]]) -> Gathered:
+        """The accumulator, with the inputs that this side has."""
+        kind, state = sent
+        inputs, whole = self.inputs, object.__new__(kind)
+        for name, value in state.items():
+            object.__setattr__(whole, name, inputs[value.place] if isinstance(value, _Input) else value)
+        return whole
 
 
 @dataclass(frozen=True)
@@ -104,12 +150,11 @@ class LogRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class PartitionResult(Generic[Gathered]):
+class BucketResult:
     """What comes home of one bucket."""
 
-    kind: type[Gathered]
-    state: dict[str, object]
-    """The attributes of the accumulator, without its inputs."""
+    sent: Any
+    """Of `Work.do`; None where there is an error."""
     runtime: Runtime
     error: KizunaError | None = None
     """What a user can put right, raised where the command runs."""
@@ -118,39 +163,40 @@ class PartitionResult(Generic[Gathered]):
     peak_bytes: int = 0
     """The most memory that the worker's process has held so far."""
 
-    def accumulator(self, work: PartitionWork[Gathered]) -> Gathered:
-        """The accumulator, with the inputs that this side has."""
-        inputs, whole = work.inputs, object.__new__(self.kind)
-        for name, value in self.state.items():
-            object.__setattr__(whole, name, inputs[value.place] if isinstance(value, _Input) else value)
-        return whole
+
+def without_kizuna(who: str, error: Exception) -> ClusterError:
+    """The error of a scheduler or worker that has no Kizuna."""
+    return ClusterError(
+        f"cannot work on the cluster: {who} could not load Kizuna ({error}). Install the same version there."
+    )
 
 
-def work_on(work: PartitionWork[Gathered], bucket: int) -> PartitionResult[Gathered]:
+@dataclass
+class WorkerUse:
+    """What a worker has used so far."""
+
+    processor_seconds: float = 0.0
+    peak_bytes: int = 0
+    buckets: int = 0
+
+    def note(self, result: BucketResult) -> None:
+        """Add what a bucket took."""
+        self.processor_seconds += result.processor_seconds
+        self.peak_bytes = max(self.peak_bytes, result.peak_bytes)
+        self.buckets += 1
+
+
+def work_on(work: Work[Result], bucket: int) -> BucketResult:
     """Do one bucket on one core; an error that a user can put right comes home in the result."""
     limit_cores(1)
     runtime, began = Runtime.here(), time.process_time()
-    part, error = work.new(), None
+    sent, error = None, None
     with _logged() as log:
         try:
-            refuse_missing_folder(work.store, bucket)
-            part.add(work.store.history(bucket, **work.scan.options))
+            sent = work.do(bucket)
         except KizunaError as wrong:
-            part, error = work.new(), wrong
-    places = {id(value): place for place, value in enumerate(work.inputs)}
-    state = {
-        name: _Input(places[id(value)]) if id(value) in places else value
-        for name, value in vars(part).items()
-    }
-    return PartitionResult(
-        type(part),
-        state,
-        runtime,
-        error,
-        tuple(log),
-        time.process_time() - began,
-        peak_memory(),
-    )
+            error = wrong
+    return BucketResult(sent, runtime, error, tuple(log), time.process_time() - began, peak_memory())
 
 
 def peak_memory() -> int:

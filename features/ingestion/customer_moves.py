@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.ingestion.staging import with_ids
+from features.ingestion.staged_batch import with_ids
 from features.storage import row_order, sorted_run
 from features.storage.customer_ids import Customers
 from features.storage.damage import reading

@@ -14,7 +14,8 @@ from features.events.history import Codes, History
 from features.events.schema import EVENT_SCHEMA
 from features.ingestion.deduplication import EventIdClaims, deduplicate
 from features.ingestion.identity.scopes import ANY, SENT
-from features.ingestion.staging import as_rows, with_ids
+from features.ingestion.staged_batch import with_ids
+from features.ingestion.staging import as_rows
 from features.storage.customer_ids import Customers
 from features.storage.hashing import of_texts
 from features.storage.row_order import order

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from features.events.history import Codes
 from features.events.schema import RARE
 from features.ingestion.identity.scopes import EventIdScopes
+from features.ingestion.staged_batch import StagedBatch, read_staged, staged_batch, with_ids
 from features.storage.customer_ids import Customers
-from features.storage.hashing import Words, as_ids, numbered, of_texts
+from features.storage.hashing import Words, of_texts
 from features.storage.id_filters import FEW
 from features.storage.row_order import Rowset
 from features.storage.sorted_run import NUMERIC, RARE_CODES, RunRows, filled
@@ -149,27 +149,42 @@ class StagingArea:
         self._left_out.append(source)
         self._given = [given for given in self._given if given[0] != source]
 
+    @property
+    def people(self) -> tuple[Words, Words]:
+        """The fingerprints of customer ids, by key."""
+        return self.customers.vocabulary.prints
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The sources whose rows are forgotten."""
+        return tuple(self._left_out)
+
     def bucket(self, bucket: int) -> StagedBatch | None:
         """The rows that arrived for a bucket, or None."""
-        tables = [self._read(bucket, more) for more in (False, True) if (bucket, more) in self._writers]
+        tables = [read_staged(path) for path in self._files(bucket)]
         tables += [pa.Table.from_batches([batch]) for batch in self._late.get(bucket, ())]
         if not tables:
             return None
-        table = tables[0]
-        if len(tables) > 1:
-            table = pa.concat_tables(tables, promote_options="default").sort_by("arrival")
-        if self._left_out:
-            codes = self.vocabulary.codes(pa.array(self._left_out))
-            table = table.filter(pa.array(~np.isin(table.column("sources").to_numpy(), codes)))
-        names = [name for name in table.column_names if name != "ids"]
-        arrays = {
-            name: (table.column(name).fill_null(-1) if name in RARE_CODES else table.column(name)).to_numpy()
-            for name in names
-        }
-        first, second, arrival = (arrays.pop(name) for name in ("first", "second", "arrival"))
-        rows = RunRows(**arrays, ids=large(table.column("ids")))
-        rows, nameless = with_ids(rows, first, second, by_source=self.by_source)
-        return StagedBatch(rows, first, second, arrival, nameless)
+        return staged_batch(tables, self.vocabulary, self.left_out, by_source=self.by_source)
+
+    def files(self, bucket: int) -> list[Path]:
+        """The files of a bucket's rows, those among them that came late; none where no row came."""
+        files, late = self._files(bucket), self._late.get(bucket)
+        if late:
+            path = self.folder / f"{bucket}-late.arrows"
+            parts = [pa.Table.from_batches([batch]) for batch in late]
+            table = pa.concat_tables(parts, promote_options="default")
+            with pa.ipc.new_stream(str(path), table.schema) as stream:
+                stream.write_table(table)
+            files.append(path)
+        return files
+
+    def marked(self, bucket: int) -> tuple[Rowset, NDArray[np.float64]]:
+        """When the rows of a bucket arrived, ascending, and their marks; none where no row has a mark."""
+        files = self.files(bucket) if self._marks else []
+        arrived = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all()["arrival"] for path in files]
+        arrival = np.sort(np.concatenate([np.empty(0, np.int64), *(part.to_numpy() for part in arrived)]))
+        return arrival, self.marks(arrival)
 
     def across(self) -> Words:
         """The sorted fingerprints of given event ids, the lowest bits of each replaced by its bucket."""
@@ -228,9 +243,8 @@ class StagingArea:
             marked.tofile(file)
         self._given.append((source, begin, len(marked)))
 
-    def _read(self, bucket: int, more: bool) -> pa.Table:
-        with pa.OSFile(str(self._path(bucket, more)), "rb") as stream:
-            return pa.ipc.open_stream(stream).read_all()
+    def _files(self, bucket: int) -> list[Path]:
+        return [self._path(bucket, more) for more in (False, True) if (bucket, more) in self._writers]
 
     @property
     def _given_file(self) -> Path:
@@ -238,17 +252,6 @@ class StagingArea:
 
     def _path(self, bucket: int, more: bool) -> Path:
         return self.folder / f"{bucket}{'-more' if more else ''}.arrows"
-
-
-class StagedBatch:
-    """The staged rows of one bucket, the fingerprints of their contents and when they came."""
-
-    def __init__(
-        self, rows: RunRows, first: Words, second: Words, arrival: Rowset, nameless: NDArray[np.bool_]
-    ) -> None:
-        self.rows, self.first, self.second = rows, first, second
-        self.arrival, self.nameless = arrival, nameless
-        self.ids = of_texts(rows.ids)
 
 
 def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: StringDictionary) -> RunRows:
@@ -281,30 +284,6 @@ def as_rows(events: pa.Table, source: str, customers: Customers, vocabulary: Str
     )
 
 
-def with_ids(
-    rows: RunRows, first: Words, second: Words, *, by_source: bool = True
-) -> tuple[RunRows, NDArray[np.bool_]]:
-    """Rows in order of arrival with an id for each, and which came without one.
-
-    A missing id is derived from the row's content (its fingerprints) and its ordinal among its equals
-    (`by_source`: among those of its source).
-    """
-    nameless: NDArray[np.bool_] = rows.ids.is_null().to_numpy(zero_copy_only=False)
-    if not nameless.any():
-        return rows, nameless
-    sources = rows.sources[nameless]
-    high, low = first[nameless], second[nameless]
-    if by_source and (sources != sources[0]).any():
-        for source in np.flatnonzero(np.bincount(sources)).tolist():
-            theirs = sources == source
-            high[theirs], low[theirs] = numbered(high[theirs], low[theirs])
-    else:
-        high, low = numbered(high, low)
-    derived = as_ids(high, low)
-    ids = derived if nameless.all() else large(_filled(rows.ids, nameless, derived))
-    return replace(rows, ids=ids), nameless
-
-
 def tagged(prints: Words, buckets: NDArray[np.uint16] | int, bits: int) -> Words:
     """Fingerprints whose lowest bits are replaced by a bucket."""
     low = np.uint64((1 << bits) - 1)
@@ -323,8 +302,3 @@ def in_several_buckets(across: Words, low: np.uint64) -> Words:
         differs = part[1:] ^ part[:-1]
         found.append(part[1:][(differs > 0) & (differs <= low)] & ~low)
     return np.concatenate(found)
-
-
-def _filled(ids: pa.Array, nameless: NDArray[np.bool_], derived: pa.Array) -> pa.Array:
-    places = np.cumsum(nameless) - 1 + len(ids)
-    return pa.concat_arrays([ids, derived]).take(pa.array(np.where(nameless, places, np.arange(len(ids)))))

@@ -95,17 +95,26 @@ class RemoteTurn:
     def check(self) -> None:
         """Raise `DataError` where another run may have begun, because the lock was lost meanwhile."""
         if not self._holds() or self._named() != self._run:
-            raise DataError(
-                f"cannot go on writing to {self._storage.location}: the lock for writing was lost, as the "
-                "database of the records was away or restarted. Nothing more was stored or deleted; run it "
-                "again."
-            )
+            raise turn_lost(self._storage.location)
 
     def _named(self) -> str:
-        try:
-            return self._storage.read(LOCK).decode("ascii").strip()
-        except FileNotFoundError:
-            return ""
+        return writing_run(self._storage)
+
+
+def writing_run(storage: Storage) -> str:
+    """The name of the run that writes to a state, empty where none does."""
+    try:
+        return storage.read(LOCK).decode("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def turn_lost(location: str) -> DataError:
+    """The error of a run that finds that another one may have begun."""
+    return DataError(
+        f"cannot go on writing to {location}: the lock for writing was lost, as the database of the records "
+        "was away or restarted. Nothing more was stored or deleted; run it again."
+    )
 
 
 def _say(lock: IO[str], run: str) -> None:

@@ -92,6 +92,7 @@ def kizuna() -> None:
     help="Then delete at once the files that earlier versions of the store had: for the first loading of a "
     "large past. Otherwise they stay for a day, for whoever still reads them.",
 )
+@CLUSTER
 @click.pass_obj
 def ingest(
     call: CliContext,
@@ -100,6 +101,7 @@ def ingest(
     accept_removal: Sequence[str],
     accept_quarantine: Sequence[str],
     drop_earlier_versions: bool,
+    cluster: str | None,
 ) -> int:
     """Run the sources into the event store; doing it twice changes nothing.
 
@@ -113,7 +115,7 @@ def ingest(
     options = IngestOptions(
         frozenset(replace), frozenset(keep), frozenset(accept_removal), frozenset(accept_quarantine)
     )
-    with call.workspace() as workspace, call.progress() as progress:
+    with call.workspace_on_cluster(cluster) as workspace, call.progress() as progress:
         result = ingest_sources(
             workspace, call.actor, options, progress, drop_earlier_versions=drop_earlier_versions
         )

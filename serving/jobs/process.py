@@ -36,7 +36,17 @@ from serving.state.remote.state_files import share_everything
 EVERY = 500_000
 """Microseconds between two notes of the progress of one step."""
 AS_AT_THE_START = "without an account: with the role that the proxy named at the start"
-ON_CLUSTER = ("checks", "score", "plan", "train", "report", "campaign_report", "campaign_reviews", "learn")
+ON_CLUSTER = (
+    "ingest",
+    "checks",
+    "score",
+    "plan",
+    "train",
+    "report",
+    "campaign_report",
+    "campaign_reviews",
+    "learn",
+)
 """The kinds of job whose work on the events is done by the cluster of `[cluster]`, where there is one."""
 BUG = "cannot finish this: Kizuna met a fault of its own. The log of the job has it."
 

@@ -42,6 +42,10 @@ class RetractedIds:
         if len(scoped):
             self._of_file[path] = scoped
 
+    def scoped(self) -> Words:
+        """The fingerprints that were noted, as `note` takes them."""
+        return np.concatenate([np.empty(0, np.uint64), *self._of_file.values()])
+
     def came_back(
         self, stored: EventIdClaims | None, arrived: EventIdClaims, judgement: DeduplicationResult
     ) -> Instants:

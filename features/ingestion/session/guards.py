@@ -11,6 +11,7 @@ from features.errors import shell_word
 from features.events.answer_scales import UNDECLARED, DeclaredScale, SurveyScales
 from features.events.consent import BY_NAME, ConsentRules
 from features.ingestion.identity.presence import Presence
+from features.ingestion.merging.bucket_tasks import BucketSender
 from features.ingestion.sources import Attribute, Source, says_period
 from features.timeline import Timeline
 
@@ -48,6 +49,8 @@ class IngestSettings:
     scales: SurveyScales = UNDECLARED
     units: Mapping[str, str] = field(default_factory=dict)
     """By kind of recurring amounts the period that they are brought to."""
+    sender: BucketSender | None = None
+    """Where other processes read and write the files of the buckets."""
 
 
 DEFAULTS = IngestSettings()

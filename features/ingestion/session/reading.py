@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from features.events.validation import NO_CUSTOMER
 from features.events.validation_counts import ValidationCounts
 from features.ingestion.deduplication import ALREADY_THERE, CORRECTED, NEW, REFUSED
+from features.ingestion.merging.table_change import TableChange
 from features.ingestion.receipt import Receipt, RefusalReason
 from features.ingestion.sources import Attribute, Source
-from features.ingestion.table_change import TableChange
 from features.timeline import Timeline
 
 

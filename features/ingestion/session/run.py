@@ -25,7 +25,9 @@ from features.ingestion.identity.presence import (
     was_read_again,
 )
 from features.ingestion.identity.scopes import SENT, EventIdScopes
-from features.ingestion.merge import Ingestion
+from features.ingestion.merging.bucket_merge import MergeSettings
+from features.ingestion.merging.merge import Ingestion
+from features.ingestion.merging.table_change import TableChange
 from features.ingestion.quarantine import PENDING, QuarantineWriter, Settled
 from features.ingestion.receipt import Receipt
 from features.ingestion.session.guards import (
@@ -44,7 +46,6 @@ from features.ingestion.session.store_tables import StoreTables
 from features.ingestion.source_intake import Suppression, checked_batches
 from features.ingestion.sources import Attribute, Source, SourceReader, Watermark, source_tally
 from features.ingestion.staging import StagingArea
-from features.ingestion.table_change import TableChange
 from features.storage.customer_ids import load, plan_aliases, plan_growth
 from features.storage.damage import newest_files
 from features.storage.delta_table import File
@@ -75,7 +76,7 @@ class IngestRun:
     ) -> None:
         self.tables, self.erased, self.run, self.now = tables, erased, run, now
         self.options, self.consent, self.progress = settings.options, settings.consent, progress
-        self.scales, self.units = settings.scales, settings.units
+        self.scales, self.units, self.sender = settings.scales, settings.units, settings.sender
         self.folder = folder / f"arriving-{run}"
         record = tables.events.record()
         self.queries: dict[str, str] = record.get("queries", {})
@@ -169,13 +170,11 @@ class IngestRun:
         merging = Ingestion(
             events,
             arrivals,
-            run,
             moved.files,
-            now=self.now,
-            in_turn=in_turn,
+            MergeSettings(run, self.now, in_turn, fresh),
             leaving=leaving,
-            fresh=fresh,
             id_filters=self.tables.id_filters,
+            sender=self.sender,
         )
         with newest_files(events):
             change = merging.plan(self._tell).after(moved, events)
@@ -198,9 +197,8 @@ class IngestRun:
         )
         leaving = LeavingRows(ids={source: np.sort(scoped)})
         events = self.tables.events
-        change = Ingestion(events, self.arrivals, self.run, files, now=self.now, leaving=leaving).plan(
-            self._tell
-        )
+        settings = MergeSettings(self.run, self.now)
+        change = Ingestion(events, self.arrivals, files, settings, leaving=leaving).plan(self._tell)
         self._commit(change, Settled())
         return change.taken_out.get(source, 0)
 

@@ -66,6 +66,7 @@ def ingest(
         scales=project.survey_scales,
         units=project.recurring_units,
         progress=progress,
+        runner=workspace.engine.bucket_runner,
     )
     if drop_earlier_versions:
         workspace.store.drop_earlier_versions()

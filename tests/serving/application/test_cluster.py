@@ -185,6 +185,23 @@ def test_a_cluster_that_is_away_leaves_the_output_as_it_was(
     assert output.read_bytes() == b"before"
 
 
+def test_an_ingest_by_the_command_line_has_its_buckets_merged_by_workers(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    versions = []
+    for cluster in ("none", "local:2"):
+        folder = tmp_path / cluster.replace(":", "")
+        folder.mkdir()
+        shop.lay_out(folder)
+        for _ in range(2):
+            with pytest.raises(SystemExit) as ended:
+                main(["-C", str(folder), "--json", "ingest", "--cluster", cluster])
+            assert not ended.value.code
+            versions.append(json.loads(capfd.readouterr().out))
+    assert versions[:2] == versions[2:]
+    assert versions[0]["data_version"] == versions[1]["data_version"]
+
+
 def test_a_new_store_has_as_many_buckets_as_the_settings_say(tmp_path: Path) -> None:
     shop.lay_out(tmp_path)
     toml = tmp_path / "kizuna.toml"
