@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event_store import EventStore
-from features.events.history import MISSING, History
+from features.events.history import History
 from features.events.schema import ATTRIBUTE
 from features.execution.base import Engine
 from features.execution.local import HERE, map_partitions
@@ -95,25 +95,20 @@ class DayCounts:
 
     def add(self, history: History) -> None:
         """Count the events of a bucket."""
-        instants, kinds = history.instants, history.kinds
-        sources = history.sources if len(history.sources) else np.full(len(kinds), MISSING, dtype=np.int32)
-        engagement = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=bool)[kinds]
-        if not engagement.all():
-            instants, kinds, sources = instants[engagement], kinds[engagement], sources[engagement]
-        if not len(instants):
+        from features.profiling.day_kernel import count_by_day, span_of_counted  # compiled
+
+        counted = ~np.array([name.startswith(ATTRIBUTE) for name in history.kind_names], dtype=np.bool_)
+        events = history.instants, history.kinds
+        oldest, newest = span_of_counted(*events, counted)
+        if oldest > newest:
             return
-        source_names = ("", *history.source_names)
-        units = len(source_names) * len(history.kind_names)
-        unit = (sources.astype(np.int64) + 1) * len(history.kind_names) + kinds
         midnights = self.timeline.midnights
-        low = int(np.searchsorted(midnights, instants.min(), side="right")) - 1
-        high = int(np.searchsorted(midnights, instants.max(), side="right"))
-        day = np.searchsorted(midnights[low:high], instants, side="right") - 1
-        span = high - low
-        table_of_days = np.bincount(unit * span + day, minlength=units * span).reshape(units, span)
-        latest = np.full(units, -1, dtype=np.int64)
-        np.maximum.at(latest, unit, instants)
-        by_day_alone = np.bincount(unit[instants == midnights[low + day]], minlength=units)
+        low = int(np.searchsorted(midnights, oldest, side="right")) - 1
+        high = int(np.searchsorted(midnights, newest, side="right"))
+        source_names = ("", *history.source_names)
+        table_of_days, latest, by_day_alone = count_by_day(
+            *events, history.sources, counted, midnights[low:high], len(source_names)
+        )
         for number in np.flatnonzero(latest >= 0).tolist():
             source, kind = divmod(number, len(history.kind_names))
             origin = EventOrigin(source_names[source], history.kind_names[kind])

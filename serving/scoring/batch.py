@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.engine.snapshot import snapshot
+from features.engine.snapshot import Snapshot, snapshot
 from features.errors import DataError, ModelError
 from features.event_store import EventStore
 from features.events.history import MISSING, History
@@ -33,6 +34,11 @@ from training.labels.cohort import IN_COHORT, UNKNOWN, statuses
 
 Number = TypeVar("Number", bound=np.generic)
 
+ROWS_AT_ONCE = 6_000
+"""Customers whose features, contributions and lifetime value are worked on at once: tables of 26 MB of 550
+columns, whose memory serves the next ones. Those of a whole bucket came new from the operating system each
+time, which took half of the time of a scoring."""
+
 
 def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: int = 0) -> ScoreTable:
     """Score every customer of a history, in its order.
@@ -46,6 +52,24 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
     rows = snapshot(
         history, bundle.scored_catalog, timeline, history.keys, dates, bundle.priors, threads=threads
     )
+    count = max(1, -(-len(status) // ROWS_AT_ONCE))
+    edges = np.linspace(0, len(status), count + 1).astype(np.int64)
+    parts = [
+        _scored(bundle, _part(rows, slice(*ends)), status[slice(*ends)], as_of, timeline, threads)
+        for ends in pairwise(edges.tolist())
+    ]
+    return parts[0] if len(parts) == 1 else ScoreTable.in_order(parts)
+
+
+def _part(rows: Snapshot, some: slice) -> Snapshot:
+    """Some rows, not copied."""
+    return Snapshot(rows.keys[some], rows.as_of[some], rows.columns, rows.matrix[some])
+
+
+def _scored(
+    bundle: Bundle, rows: Snapshot, status: NDArray[np.int8], as_of: int, timeline: Timeline, threads: int
+) -> ScoreTable:
+    """The scores of these customers, from their features and the facts of lifetime value at their end."""
     inside = status == IN_COHORT
     width = len(bundle.catalog.columns)
     features, facts = rows.matrix[:, :width], rows.matrix[:, width:]
@@ -70,7 +94,7 @@ def score_customers(bundle: Bundle, history: History, as_of: int, *, threads: in
     probability = of_all(probability, np.nan)
     expected = np.full(len(inside), np.nan) if expected is None else of_all(expected, np.nan)
     return ScoreTable(
-        key=history.keys,
+        key=rows.keys,
         status=status,
         churn_probability=probability,
         tier=bundle.tiers.tier(bundle.tiers.index(rows)),

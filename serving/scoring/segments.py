@@ -59,7 +59,9 @@ class SegmentAttributes:
 
     def _last(self, name: str, history: History, past: NDArray[np.bool_]) -> NDArray[np.int32]:
         values, last = self._values.setdefault(name, {}), last_values(history, name, past)
-        codes = np.full(history.customers, -1, dtype=np.int32)
-        for owner in np.flatnonzero(last.codes >= 0).tolist():
-            codes[owner] = self._code(values, last.texts[last.codes[owner]])
-        return codes
+        known = last.codes[last.codes >= 0]
+        used, first = np.unique(known, return_index=True)
+        code_of = np.full(len(last.texts) + 1, -1, dtype=np.int32)  # the last place is for -1, no value
+        for code in used[np.argsort(first)].tolist():  # numbered in the order of the customers
+            code_of[code] = self._code(values, last.texts[code])
+        return code_of[last.codes]

@@ -133,6 +133,12 @@ class ScoreTable:
     @staticmethod
     def joined(parts: list[ScoreTable]) -> ScoreTable:
         """All parts, sorted by customer key."""
+        whole = ScoreTable.in_order(parts)
+        return whole.take(np.argsort(whole.key, kind="stable"))
+
+    @staticmethod
+    def in_order(parts: list[ScoreTable]) -> ScoreTable:
+        """All parts, one after the other."""
         names = sorted({name for part in parts for name in part.attributes})
         none = [np.full(len(part), -1, dtype=np.int32) for part in parts]
         attributes = {
@@ -141,10 +147,9 @@ class ScoreTable:
         }
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in SCHEMA.names}
         spend = [part.lifetime for part in parts if part.lifetime is not None]
-        whole = ScoreTable(
+        return ScoreTable(
             **columns, attributes=attributes, lifetime=LifetimeValues.joined(spend) if spend else None
         )
-        return whole.take(np.argsort(whole.key, kind="stable"))
 
 
 def drop_unused_values(
