@@ -33,7 +33,7 @@ from serving.api.middleware import (
 )
 from serving.api.pages import page_routes
 from serving.api.process.metrics import ServiceMetrics
-from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, GLOBAL_RESULT, Endpoint
+from serving.api.routes import CAMPAIGN, CAMPAIGNS, CSV, ENDPOINTS, GLOBAL_RESULT, MONITOR, Endpoint
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import PATIENCE, WorkerPools
 from serving.console.app import Console
@@ -44,7 +44,7 @@ from serving.schemas.requests import Shape
 
 PATHS = frozenset(
     {
-        *(*ENDPOINTS, CAMPAIGN, CAMPAIGNS, GLOBAL_RESULT, CSV, "/api"),
+        *(*ENDPOINTS, CAMPAIGN, CAMPAIGNS, GLOBAL_RESULT, MONITOR, CSV, "/api"),
         *("/docs.json", "/healthz", "/livez", "/metrics", "/readyz"),
     }
 )

@@ -32,15 +32,18 @@ from serving.api.routes import (
     CSV,
     ENDPOINTS,
     GLOBAL_RESULT,
+    MONITOR,
     Endpoint,
     campaign,
     campaigns,
     global_result,
+    monitor,
 )
 from serving.application.permissions import GRANTS, Permission
 from serving.lists.list_requests import WholeListRequest
 from serving.schemas.campaign_responses import CampaignsReply
 from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
+from serving.schemas.monitor_responses import LastMonitorReply
 from serving.schemas.requests import Shape
 from serving.schemas.responses import ErrorReply
 
@@ -106,7 +109,7 @@ def document() -> bytes:
 def specification() -> Json:
     """The whole document."""
     requests: list[type[Shape]] = [*(one.request for one in ENDPOINTS.values()), WholeListRequest]
-    stored = (CampaignsReply, GlobalResultReply, CampaignResultReply)
+    stored = (CampaignsReply, GlobalResultReply, CampaignResultReply, LastMonitorReply)
     replies = [*(one.reply for one in ENDPOINTS.values()), *stored, ErrorReply]
     _, definitions = TypeAdapter.json_schemas(
         [
@@ -132,6 +135,7 @@ def specification() -> Json:
             GLOBAL_RESULT: {
                 "get": _stored("global_result", global_result.__doc__ or "", GlobalResultReply.__name__)
             },
+            MONITOR: {"get": _stored("monitor", monitor.__doc__ or "", LastMonitorReply.__name__)},
             CAMPAIGN: {
                 "get": _stored(
                     "campaign",

@@ -162,6 +162,7 @@ _CAMPAIGN: Json = {
 ANSWERS: dict[str, Json] = {
     "get_campaigns": {"campaigns": [_CAMPAIGN]},
     "get_global_result": {"report": None},
+    "get_monitor": {"result": None},
     "get_campaign": {"campaign": _CAMPAIGN, "report": None, "loaded": None},
     "/v1/score": _SOURCE | {"customers": [{**_SCORED, "plan": None, "refused_channels": []}]},
     "/v1/at_risk": _SOURCE | {"customers": [{"rank": 1, **_CUSTOMER, "plan": _PLAN}], "next_cursor": None},

@@ -18,10 +18,12 @@ from serving.api.routes import (
     CAMPAIGNS,
     CSV,
     GLOBAL_RESULT,
+    MONITOR,
     campaign,
     campaigns,
     global_result,
     list_file,
+    monitor,
 )
 from serving.api.streaming import csv_response
 from serving.api.worker_pool import WorkerPools
@@ -29,6 +31,7 @@ from serving.lists.list_address import list_request
 from serving.schemas.campaign_responses import CampaignsReply
 from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
 from serving.schemas.json_text import to_json
+from serving.schemas.monitor_responses import LastMonitorReply
 
 
 def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics) -> list[BaseRoute]:
@@ -45,11 +48,16 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
     async def everything_together(request: Request) -> Response:
         return _reply(await pools.short.run(lambda: global_result(state, request.user)))
 
+    async def earlier_scores(request: Request) -> Response:
+        return _reply(await pools.short.run(lambda: monitor(state, request.user)))
+
     async def one_campaign(request: Request) -> Response:
         name = str(request.path_params["name"])
         return _reply(await pools.short.run(lambda: campaign(state, request.user, name)))
 
-    def _reply(reply: CampaignsReply | CampaignResultReply | GlobalResultReply) -> Response:
+    def _reply(
+        reply: CampaignsReply | CampaignResultReply | GlobalResultReply | LastMonitorReply,
+    ) -> Response:
         marks = {"simulated_time": True} if state.project.simulated else {}
         return _json(to_json(reply, **marks).encode())
 
@@ -74,6 +82,7 @@ def page_routes(state: ServiceState, pools: WorkerPools, metrics: ServiceMetrics
         Route(CAMPAIGNS, all_campaigns),
         Route(GLOBAL_RESULT, everything_together),
         Route(CAMPAIGN, one_campaign),
+        Route(MONITOR, earlier_scores),
         Route("/healthz", alive),
         Route("/livez", alive),
         Route("/readyz", ready),

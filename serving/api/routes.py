@@ -17,11 +17,13 @@ from serving.application.lists.explain import explain as explain_customer
 from serving.application.lists.export import export_list
 from serving.application.lists.predict import predict as predict_customers
 from serving.application.lists.stored_scores import stored_scores
+from serving.application.operation.last_monitor import last_monitor
 from serving.application.permissions import Actor, Permission
 from serving.lists.list_requests import AtRiskPageRequest, WholeListRequest
 from serving.presentation.csv import list_csv
 from serving.schemas.campaign_responses import CampaignsReply
 from serving.schemas.campaign_results import CampaignResultReply, GlobalResultReply
+from serving.schemas.monitor_responses import LastMonitorReply
 from serving.schemas.report_responses import ReportReply
 from serving.schemas.requests import (
     ExplainRequest,
@@ -114,6 +116,11 @@ def global_result(state: ServiceState, actor: Actor) -> GlobalResultReply:
     return stored_global_result(state.workspace, actor)
 
 
+def monitor(state: ServiceState, actor: Actor) -> LastMonitorReply:
+    """Earlier scores beside what happened: the last result of `kizuna monitor`, with alarms and drift."""
+    return last_monitor(state.workspace, actor)
+
+
 ENDPOINTS = {
     endpoint.path: endpoint
     for endpoint in (
@@ -126,5 +133,6 @@ ENDPOINTS = {
 }
 CSV = "/v1/at_risk.csv"
 CAMPAIGNS = "/v1/campaigns"
+MONITOR = "/v1/monitor"
 GLOBAL_RESULT = "/v1/campaigns/global"
 CAMPAIGN = "/v1/campaigns/{name}"

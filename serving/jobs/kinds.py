@@ -133,6 +133,7 @@ KINDS: dict[str, JobKind] = {
     "roll_back": JobKind("promote", RollBackArguments, "champion"),
     "campaign_report": JobKind("read_report", CampaignReportArguments, "campaign_report"),
     "report": JobKind("read_report", ReportArguments, "report"),
+    "monitor": JobKind("analyse", NoArguments, "monitor"),
     "doctor": JobKind("analyse", NoArguments, "doctor"),
     "learn": JobKind("run", LearnArguments, "learn"),
 }

@@ -181,6 +181,13 @@ def _doctor(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progre
     return {"events": found.profile.events, "findings": len(found.findings)}
 
 
+def _monitor(workspace: Workspace, actor: Actor, _: NoArguments, progress: Progress) -> JobResult:
+    from serving.application.operation.monitor import monitor
+
+    found = monitor(workspace, actor, progress)
+    return {"dates": len(found.dates), "alarms": len(found.alarms)}
+
+
 def _learn(workspace: Workspace, actor: Actor, arguments: LearnArguments, progress: Progress) -> JobResult:
     from serving.application.campaigns.learn import learn_uplift
 
@@ -215,6 +222,7 @@ WORK: dict[str, Callable[[Workspace, Actor, str, Progress], JobResult]] = {
     "roll_back": JobWork(RollBackArguments, _roll_back, "models.registry.rollback"),
     "campaign_report": JobWork(CampaignReportArguments, _campaign_report, "campaigns.report.campaign_report"),
     "report": JobWork(ReportArguments, _report, "lists.report.refresh_report"),
+    "monitor": JobWork(NoArguments, _monitor, "operation.monitor.monitor"),
     "doctor": JobWork(NoArguments, _doctor, "data.doctor.doctor"),
     "learn": JobWork(LearnArguments, _learn, "campaigns.learn.learn_uplift"),
 }

@@ -24,3 +24,11 @@ class MonitorReply:
     """The newest first."""
     unjudged: list[UnjudgedDate]
     """Score files that cannot be judged, the newest first."""
+
+
+@dataclass(frozen=True)
+class LastMonitorReply:
+    """The last result of monitoring."""
+
+    result: MonitorReply | None
+    """null before the first."""

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from serving.schemas.responses import AtRiskReply, ExplainReply, PredictReply, ScoreReply
+from serving.state import monitor_file
 from serving.state.database import DATABASE_ERRORS
 from serving.state.run_index import BLOCKED, FAILED, HELD, newest_runs
 
@@ -120,7 +121,7 @@ def _gauges(state: ServiceState) -> list[str]:
         if facts.data_until is not None:
             age = (now - facts.data_until) / 1e6
             lines.append(_gauge("kizuna_data_age_seconds", "Since the newest event behind the scores", age))
-    return [*lines, *_run_gauges(state)]
+    return [*lines, *_run_gauges(state), *_monitor_gauges(state)]
 
 
 def _run_gauges(state: ServiceState) -> list[str]:
@@ -144,6 +145,33 @@ def _run_gauges(state: ServiceState) -> list[str]:
         f'kizuna_run_step_unwell{{step="{step.step}"}} {int(step.state in UNWELL)}\n' for step in run.steps
     )
     return [*lines, f"{help_line}# TYPE kizuna_run_step_unwell gauge\n{steps}"]
+
+
+def _monitor_gauges(state: ServiceState) -> list[str]:
+    """Alarms that stand and how right the newest matured scores were; nothing before the first monitoring."""
+    found = monitor_file.load(state.project.state)
+    if found is None:
+        return []
+    moved = 0 if found.drift is None else sum(not one.seasonal for one in found.drift.drifted)
+    lines = [
+        _gauge("kizuna_calibration_alarms", "Alarms of wrong probabilities that stand", len(found.alarms)),
+        _gauge("kizuna_drifted_columns", "Columns that moved further than usual, without the season", moved),
+    ]
+    if found.dates:
+        newest = found.dates[0]
+        labels = f'{{model="{newest.model_version}"}}'
+        ratio, auc = newest.performance.observed_to_expected.value, newest.performance.auc.value
+        for name, words, value in (
+            (
+                "kizuna_observed_to_expected",
+                "Leavers per expected leaver, newest matured scores",
+                ratio,
+            ),
+            ("kizuna_matured_auc", "AUC of the newest matured scores", auc),
+        ):
+            if value is not None:
+                lines.append(_gauge(name, words, value, labels))
+    return lines
 
 
 def _gauge(name: str, words: str, value: float, labels: str = "") -> str:

@@ -6,6 +6,7 @@ from features.errors import ModelError
 from features.timeline import DAY, Timeline
 from serving.application.permissions import Actor, use_case
 from serving.application.workspace import NOBODY, Progress, Workspace
+from serving.integrations.matured_log import log_matured_dates
 from serving.integrations.scored_cohorts import ScoredCohort, judged_rows, read_cohorts, unjudged_date
 from serving.schemas.monitor_responses import MonitorReply
 from serving.state import monitor_file
@@ -83,8 +84,20 @@ def monitor(workspace: Workspace, actor: Actor, progress: Progress | None = None
         sorted(dates, key=lambda one: one.as_of, reverse=True),
         sorted(unjudged, key=lambda one: one.as_of, reverse=True),
     )
+    _log_new_dates(workspace, reply)
     monitor_file.save(project.state, reply)
     return reply
+
+
+def _log_new_dates(workspace: Workspace, reply: MonitorReply) -> None:
+    """Log in MLflow the dates that the result before this one did not have, the oldest first."""
+    before = monitor_file.load(workspace.project.state)
+    known = set() if before is None else {one.file for one in before.dates}
+    new = [one for one in reversed(reply.dates) if one.file not in known]
+    if new:
+        from serving.integrations.training import tracking  # takes seconds, which other days do not wait for
+
+        log_matured_dates(tracking(workspace.project), new)
 
 
 def _covered_until(workspace: Workspace, churn: Churn, now: int) -> int:

@@ -15,7 +15,7 @@ from serving.application.workspace import Workspace
 from serving.experiments.review_dates import campaign_review_due, review_dates
 from serving.lists.score_age import old_data
 from serving.lists.score_reader import ScoreReader
-from serving.state import examination_file
+from serving.state import examination_file, monitor_file
 from serving.state.campaigns.campaign_index import DRAFT, CampaignRecord, campaigns
 from serving.state.ingest_log import IngestRecord, ingests
 from serving.state.job_index import DONE, newest_jobs
@@ -44,6 +44,8 @@ Subject = Literal[
     "review_due",
     "findings",
     "evidence_low",
+    "calibration",
+    "drift",
 ]
 
 
@@ -107,6 +109,7 @@ def overview(
             for one in running
             if one.review_due is not None
         ),
+        *_of_monitoring(workspace),
         *_of_examination(workspace),
     ]
     order = ("bad", "warn", "info")
@@ -187,6 +190,27 @@ def _of_plan(workspace: Workspace, reader: ScoreReader) -> Iterator[Attention]:
         return
     if playbook.text != reader.plan.origin.playbook:
         yield Attention("playbook_changed", "warn")
+
+
+def _of_monitoring(workspace: Workspace) -> Iterator[Attention]:
+    """The most severe alarm of wrong probabilities that stands, and columns that drifted."""
+    found = monitor_file.load(workspace.project.state)
+    if found is None:
+        return
+    if found.alarms:
+        first = found.alarms[0]
+        values: dict[str, str | int | float] = {
+            "count": len(found.alarms),
+            "model": first.model_version,
+            "ratio": f"{first.observed_to_expected:.2f}",
+            "since": first.since,
+        }
+        yield Attention("calibration", "bad" if first.severity == "high" else "warn", values)
+    moved = () if found.drift is None else [one for one in found.drift.drifted if not one.seasonal]
+    if found.drift is not None and moved:
+        effect = f"{sum(one.contribution for one in moved):+.3f}"
+        values = {"count": len(moved), "first": moved[0].column, "effect": effect}
+        yield Attention("drift", "info", values)
 
 
 def _of_examination(workspace: Workspace) -> Iterator[Attention]:

@@ -73,6 +73,7 @@ def next_page(found: JobRecord) -> str:
         "promote": "/models",
         "roll_back": "/models",
         "learn": "/campaigns",
+        "monitor": "/models",
     }.get(found.kind, "/")
 
 

@@ -139,6 +139,8 @@ _PLACES = {
     "playbook_changed": ("/playbook", "playbook", "read_customer"),
     "playbook_broken": ("/playbook", "playbook", "read_customer"),
     "review_due": ("/campaign", "campaign", "read_report"),
+    "calibration": ("/models", "models", "read_model"),
+    "drift": ("/models", "models", "read_model"),
     "evidence_low": ("/models", "models", "read_model"),
 }
 """By subject the page behind it, the words of its link, and who may see that page."""

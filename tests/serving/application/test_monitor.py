@@ -141,6 +141,24 @@ def test_the_command_prints_and_keeps_the_same_result(
     assert "2025-02-01（モデル1）：判定できません。予測期間は2025-03-03に終わります" in out
 
 
+def test_each_matured_date_is_one_run_below_the_run_of_its_model(own_shop: Path) -> None:
+    from serving.integrations.training import tracking
+
+    registry, made = tracking(CliContext(own_shop).project), Bundle.load(own_shop / "bundle")
+    with registry.run("trained") as run:
+        registry.register(run, made)
+    found = monitored(own_shop)
+    monitored(own_shop)
+    client = registry._client
+    runs = client.search_runs([registry.experiment_of(run.id)], "tags.as_of = '2025-01-01'")
+    assert [(one.info.run_name, one.data.tags["mlflow.parentRunId"]) for one in runs] == [
+        ("matured 2025-01-01", run.id)
+    ]
+    performance = found.dates[0].performance
+    assert runs[0].data.metrics["matured/auc"] == pytest.approx(performance.auc.value)
+    assert runs[0].data.metrics["matured/leavers"] == performance.leavers
+
+
 def test_an_alarm_is_told_with_its_figures_and_the_money_at_stake() -> None:
     alarm = CalibrationAlarm("5", "more", "7", "2025-01-03", 12, 100.0, 130.0, 1.3, 1.1, 1.5, 5_000.0, "high")
     assert alarm_text(alarm, "JPY", "en") == (
