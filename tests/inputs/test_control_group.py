@@ -161,12 +161,15 @@ NO_WAY_OUT = {
     "campaigns.export.preview_export",
     "campaigns.learn.learn_uplift",
     "campaigns.learn.stop_using_uplift",
+    "campaigns.review.review_campaigns",
     "customers.score_history.score_history",
     "customers.timeline.customer_timeline",
+    "data.check_arrivals.check_arrivals",
     "lists.browse.choose_columns",
     "lists.browse.chosen_columns",
     "lists.browse.filter_options",
     "lists.browse.loosened_filters",
+    "lists.notify.report_run",
     "lists.saved_filters.saved_filters",
 }
 """Use cases with such a permission that hand out nobody to act on."""
