@@ -61,13 +61,13 @@ def report_run(
     Each end of a run is told once. Raises `ConfigurationError` as `notify`.
     """
     webhooks = {webhook.name: webhook for webhook in workspace.project.webhooks()}
-    told = [
+    wanting = [
         webhook
         for webhook in webhooks.values()
         if webhook.runs == "always" or (webhook.runs == "unwell" and report.run_state != "done")
     ]
     outbox, now = Outbox(workspace.database), workspace.clock()
-    enlisted = sum(enlist_run(outbox, webhook, report, now) for webhook in told)
+    enlisted = sum(enlist_run(outbox, webhook, report, now) for webhook in wanting)
     if not enlisted:
         return NotificationResult(0, 0, 0, tuple(outbox.all("waiting")), tuple(outbox.all("dead")))
     return _send(workspace, outbox, webhooks, enlisted, wait)

@@ -132,9 +132,9 @@ def test_the_command_prints_and_keeps_the_same_result(
     printed = json.loads(out)
     assert printed["dates"][0]["as_of"] == "2025-01-01"
     assert json.loads((own_shop / "m.json").read_text()) == printed
-    kept = monitor_file.load(CliContext(own_shop).project.state)
-    assert kept is not None
-    assert kept.dates[0].performance.leavers == printed["dates"][0]["performance"]["leavers"]
+    stored = monitor_file.load(CliContext(own_shop).project.state)
+    assert stored is not None
+    assert stored.dates[0].performance.leavers == printed["dates"][0]["performance"]["leavers"]
     code, out, _ = run(capsys, own_shop, "monitor", "--language", "ja", as_json=False)
     assert code == 0
     assert "2025-01-01（モデル1）：2025-01-31までに" in out
